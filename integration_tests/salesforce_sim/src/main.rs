@@ -1,0 +1,2 @@
+//! Runs the simulated org.
+fn main() {}

@@ -1,0 +1,9 @@
+//! Airbyte destination that loads records into Salesforce through the Bulk API 2.0.
+//!
+//! The way of the data is the layout of the crate; `docs/architecture.md` walks along it.
+
+pub mod config;
+pub mod error;
+pub mod rejected;
+pub mod retry;
+pub mod salesforce;

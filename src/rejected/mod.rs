@@ -1,0 +1,1 @@
+//! Records that were refused, and the bucket they are kept in.

@@ -1,0 +1,1 @@
+//! The loop that repeats a call that failed for a passing reason.
