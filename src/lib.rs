@@ -3,7 +3,11 @@
 //! The way of the data is the layout of the crate; `docs/architecture.md` walks along it.
 
 pub mod config;
+pub mod convert;
 pub mod error;
+pub mod pipeline;
+pub mod protocol;
 pub mod rejected;
 pub mod retry;
 pub mod salesforce;
+pub mod telemetry;

@@ -1,0 +1,374 @@
+//! One JSON value as the text of one cell, by what the field takes.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::column::{Column, Kind};
+use super::{NULL_MARKER, NullHandling, moment};
+
+/// The longest field Salesforce takes, in characters (Developer Limits Quick Reference, "Bulk API limits").
+const LONGEST_FIELD: usize = 131_072;
+
+/// Why a record cannot be carried faithfully.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// A text that is exactly the marker for null.
+    NullMarker,
+    /// Text with half a surrogate pair.
+    NotUnicode,
+    /// A text over the limit of any field.
+    FieldTooLong,
+    /// A record over the limit of any record.
+    RecordTooLong,
+    /// A value that the field's type cannot hold.
+    WrongType,
+    /// A value other than an object under the name of a relationship.
+    NotAnObject,
+    /// No value for the field that names the record.
+    MissingKey,
+}
+
+impl RefusalCode {
+    /// The status code: Salesforce's own where it has one for the case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NullMarker => "NULL_MARKER_AS_TEXT",
+            Self::NotUnicode => "TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET",
+            Self::FieldTooLong => "STRING_TOO_LONG",
+            Self::RecordTooLong => "RECORD_TOO_LONG",
+            Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            Self::MissingKey => "MISSING_ARGUMENT",
+        }
+    }
+}
+
+/// A record that is not sent, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of reason.
+    pub code: RefusalCode,
+    /// The field in Salesforce, where one is to blame.
+    pub field: Option<String>,
+    /// The reason as a sentence, without the value.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: RefusalCode, column: &Column) -> Self {
+        Self::with_kind(code, column.header(), Some(column.kind()))
+    }
+
+    pub(super) fn named(code: RefusalCode, field: &str) -> Self {
+        Self::with_kind(code, field, None)
+    }
+
+    pub(super) fn record(code: RefusalCode) -> Self {
+        let message = match code {
+            RefusalCode::RecordTooLong => "The record is longer than 400,000 characters, the most that Salesforce takes.",
+            _ => "The record has a field name that is not Unicode.",
+        };
+        Self { code, field: None, message: message.to_owned() }
+    }
+
+    fn with_kind(code: RefusalCode, field: &str, kind: Option<Kind>) -> Self {
+        let message = match code {
+            RefusalCode::NullMarker => {
+                format!("{field} is the text {NULL_MARKER}, which Salesforce would read as an order to clear the field.")
+            }
+            RefusalCode::NotUnicode => format!("{field} holds text that is not Unicode."),
+            RefusalCode::FieldTooLong => {
+                format!("{field} is longer than 131,072 characters, the most that Salesforce takes in a field.")
+            }
+            RefusalCode::RecordTooLong => format!("The record is too long at {field}."),
+            RefusalCode::WrongType => {
+                format!("{field} takes {}, and the value is not one.", kind.map_or("another type", name_of))
+            }
+            RefusalCode::NotAnObject => format!("{field} names a related record and must be an object."),
+            RefusalCode::MissingKey => format!("{field} is empty, and it is what tells which record is meant."),
+        };
+        Self { code, field: Some(field.to_owned()), message }
+    }
+}
+
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text { .. } => "text",
+        Kind::Number => "a number",
+        Kind::Boolean => "true or false",
+        Kind::Date => "a date such as 2026-01-31",
+        Kind::DateTime => "a date and time such as 2026-01-31T09:30:00Z",
+        Kind::Time => "a time such as 09:30:00",
+        Kind::MultiPicklist => "values of a list",
+    }
+}
+
+/// The text of a cell before it is quoted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CellText<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) is_truncated: bool,
+}
+
+impl<'a> From<Cow<'a, str>> for CellText<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self { text, is_truncated: false }
+    }
+}
+
+impl<'a> From<&'a str> for CellText<'a> {
+    fn from(text: &'a str) -> Self {
+        Cow::Borrowed(text).into()
+    }
+}
+
+/// The text of `json`, one whole JSON value, in the cell of `column`.
+pub(super) fn text<'a>(column: &Column, json: &'a str, nulls: NullHandling) -> Result<CellText<'a>, RefusalCode> {
+    match json.as_bytes().first() {
+        Some(b'"') => {
+            let text = string(json)?;
+            if text.is_empty() { Ok(null(nulls).into()) } else { from_text(column.kind(), text) }
+        }
+        Some(b'n') => Ok(null(nulls).into()),
+        Some(b't' | b'f') => from_boolean(column.kind(), json),
+        Some(b'[') => from_array(column.kind(), json),
+        Some(b'{') => from_composite(column.kind(), json),
+        _ => from_number(column.kind(), json),
+    }
+}
+
+/// Salesforce has no empty text: a field without text is null. So an empty text is treated as null is.
+fn null(nulls: NullHandling) -> &'static str {
+    match nulls {
+        NullHandling::Ignore => "",
+        NullHandling::Clear => NULL_MARKER,
+    }
+}
+
+/// Decodes a JSON string; borrowed where it holds no escape.
+fn string(json: &str) -> Result<Cow<'_, str>, RefusalCode> {
+    if memchr::memchr(b'\\', json.as_bytes()).is_none() {
+        return Ok(Cow::Borrowed(&json[1..json.len() - 1]));
+    }
+    // The text has been read as JSON once; only half a surrogate pair fails now.
+    serde_json::from_str::<String>(json).map(Cow::Owned).map_err(|_| RefusalCode::NotUnicode)
+}
+
+fn from_text(kind: Kind, text: Cow<'_, str>) -> Result<CellText<'_>, RefusalCode> {
+    if text == NULL_MARKER {
+        return Err(RefusalCode::NullMarker);
+    }
+    match kind {
+        Kind::Text { longest } => in_length(one_line_end(text), longest),
+        // Whether a text is a number or one of the list is for Salesforce to say.
+        Kind::Number | Kind::MultiPicklist => in_length(text, None),
+        Kind::Boolean => boolean(&text).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::Date => moment::date(text).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::DateTime => moment::date_time(text).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::Time => moment::time(text).map(Into::into).ok_or(RefusalCode::WrongType),
+    }
+}
+
+fn boolean(text: &str) -> Option<&'static str> {
+    match text {
+        "1" => Some("true"),
+        "0" => Some("false"),
+        _ if text.eq_ignore_ascii_case("true") => Some("true"),
+        _ if text.eq_ignore_ascii_case("false") => Some("false"),
+        _ => None,
+    }
+}
+
+fn from_boolean(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+    match kind {
+        Kind::Boolean | Kind::Text { .. } => Ok(json.into()),
+        _ => Err(RefusalCode::WrongType),
+    }
+}
+
+/// The digits of a number stay as they are: no float could carry all that Salesforce takes.
+fn from_number(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+    match kind {
+        Kind::Number | Kind::Text { .. } | Kind::MultiPicklist => Ok(json.into()),
+        Kind::Boolean => boolean(json).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::Date | Kind::DateTime | Kind::Time => Err(RefusalCode::WrongType),
+    }
+}
+
+fn from_array(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+    if kind != Kind::MultiPicklist {
+        return from_composite(kind, json);
+    }
+    let elements: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| RefusalCode::WrongType)?;
+    let mut joined = String::new();
+    for element in elements {
+        let value = match element.get().as_bytes().first() {
+            Some(b'"') => string(element.get())?,
+            Some(b'{' | b'[' | b'n') => return Err(RefusalCode::WrongType),
+            _ => Cow::Borrowed(element.get()),
+        };
+        // The separator cannot be written within a value.
+        if value.is_empty() || value.contains(';') {
+            return Err(RefusalCode::WrongType);
+        }
+        if !joined.is_empty() {
+            joined.push(';');
+        }
+        joined.push_str(&value);
+    }
+    if joined == NULL_MARKER {
+        return Err(RefusalCode::NullMarker);
+    }
+    in_length(Cow::Owned(joined), None)
+}
+
+fn from_composite(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+    match kind {
+        Kind::Text { longest } => in_length(Cow::Borrowed(json), longest),
+        _ => Err(RefusalCode::WrongType),
+    }
+}
+
+/// CR LF and CR become LF: the job's line end is LF, and Salesforce refuses a file whose line ends differ
+/// (Bulk API 2.0 guide, "Prepare CSV Files").
+fn one_line_end(text: Cow<'_, str>) -> Cow<'_, str> {
+    if memchr::memchr(b'\r', text.as_bytes()).is_none() {
+        return text;
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<CellText<'_>, RefusalCode> {
+    if let Some(longest) = longest
+        && text.len() > longest
+        && let Some(end) = cut_at(&text, longest)
+    {
+        let text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                Cow::Owned(text)
+            }
+        };
+        return Ok(CellText { text, is_truncated: true });
+    }
+    if text.len() > LONGEST_FIELD && text.chars().count() > LONGEST_FIELD {
+        return Err(RefusalCode::FieldTooLong);
+    }
+    Ok(text.into())
+}
+
+/// Where to cut `text` so that it has at most `longest` UTF-16 units, the unit that can only count more than
+/// Salesforce does; `None` where it is short enough.
+fn cut_at(text: &str, longest: usize) -> Option<usize> {
+    let mut units = 0;
+    for (position, character) in text.char_indices() {
+        units += character.len_utf16();
+        if units > longest {
+            return Some(position);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::catalog::JsonTypes;
+
+    const TEXT: Kind = Kind::Text { longest: None };
+
+    fn cell(kind: Kind, json: &str) -> Result<String, RefusalCode> {
+        let column = Column::new("f", "F__c", kind, JsonTypes::default());
+        text(&column, json, NullHandling::Ignore).map(|cell| cell.text.into_owned())
+    }
+
+    #[test]
+    fn each_json_type_meets_each_kind_of_field() {
+        use Kind::{Boolean, Date, DateTime, MultiPicklist, Number, Time};
+        const WRONG: Result<&str, RefusalCode> = Err(RefusalCode::WrongType);
+        let table = [
+            (TEXT, r#""plain""#, Ok("plain")),
+            (TEXT, r#""tab\tquote\"é\u6771""#, Ok("tab\tquote\"é東")),
+            (TEXT, r#""a\r\nb\rc\nd""#, Ok("a\nb\nc\nd")),
+            (TEXT, "12.50", Ok("12.50")),
+            (TEXT, "true", Ok("true")),
+            (TEXT, r#"{"a": [1, "x"]}"#, Ok(r#"{"a": [1, "x"]}"#)),
+            (TEXT, "[1,2]", Ok("[1,2]")),
+            (TEXT, r##""#N/A""##, Err(RefusalCode::NullMarker)),
+            (TEXT, r##""#N/A ""##, Ok("#N/A ")),
+            (TEXT, r#""\ud800""#, Err(RefusalCode::NotUnicode)),
+            (TEXT, r#""\ud83d\ude00""#, Ok("😀")),
+            (Number, "12345678901234567890123456789012345678", Ok("12345678901234567890123456789012345678")),
+            (Number, "1.10", Ok("1.10")),
+            (Number, "3E+7", Ok("3E+7")),
+            (Number, r#""1.000000000""#, Ok("1.000000000")),
+            (Number, "true", WRONG),
+            (Number, "[1]", WRONG),
+            (Boolean, "true", Ok("true")),
+            (Boolean, "1", Ok("true")),
+            (Boolean, "0", Ok("false")),
+            (Boolean, "2", WRONG),
+            (Boolean, r#""FALSE""#, Ok("false")),
+            (Boolean, r#""yes""#, WRONG),
+            (Date, r#""2026-02-28""#, Ok("2026-02-28")),
+            (Date, "20260228", WRONG),
+            (Date, "{}", WRONG),
+            (DateTime, r#""2026-02-28 10:00:00.123456+00""#, Ok("2026-02-28T10:00:00.123+00:00")),
+            (DateTime, r#""soon""#, WRONG),
+            (Time, r#""09:30""#, Ok("09:30:00.000Z")),
+            (Time, "false", WRONG),
+            (MultiPicklist, r#"["A","B \"C\"",3]"#, Ok("A;B \"C\";3")),
+            (MultiPicklist, r#""A;B""#, Ok("A;B")),
+            (MultiPicklist, r#"["A;B"]"#, WRONG),
+            (MultiPicklist, r#"[["A"]]"#, WRONG),
+            (MultiPicklist, "[]", Ok("")),
+            (MultiPicklist, r##"["#N/A"]"##, Err(RefusalCode::NullMarker)),
+        ];
+        for (kind, json, expected) in table {
+            assert_eq!(cell(kind, json), expected.map(str::to_owned), "{kind:?} {json}");
+        }
+    }
+
+    #[test]
+    fn null_and_empty_text_follow_the_setting() {
+        let column = Column::new("f", "F__c", Kind::Number, JsonTypes::default());
+        for json in ["null", "\"\""] {
+            assert_eq!(text(&column, json, NullHandling::Ignore).unwrap().text, "");
+            assert_eq!(text(&column, json, NullHandling::Clear).unwrap().text, NULL_MARKER);
+        }
+    }
+
+    #[test]
+    fn text_is_cut_on_a_character_boundary() {
+        for (json, longest, expected, is_truncated) in [
+            (r#""abcdef""#, 3, "abc", true),
+            (r#""abc""#, 3, "abc", false),
+            (r#""ééé""#, 3, "ééé", false),
+            (r#""éééé""#, 3, "ééé", true),
+            (r#""ab😀c""#, 3, "ab", true),
+            (r#""ab😀c""#, 4, "ab😀", true),
+            (r#""a\r\nb""#, 3, "a\nb", false),
+        ] {
+            let kind = Kind::Text { longest: Some(longest) };
+            let column = Column::new("f", "F__c", kind, JsonTypes::default());
+            let cell = text(&column, json, NullHandling::Ignore).unwrap();
+            assert_eq!((&*cell.text, cell.is_truncated), (expected, is_truncated), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_text_over_the_limit_of_any_field_is_refused() {
+        let fits = format!("\"{}\"", "é".repeat(LONGEST_FIELD));
+        assert!(cell(TEXT, &fits).is_ok());
+        let over = format!("\"{}\"", "é".repeat(LONGEST_FIELD + 1));
+        assert_eq!(cell(TEXT, &over), Err(RefusalCode::FieldTooLong));
+    }
+
+    #[test]
+    fn reasons_name_the_field_and_never_the_value() {
+        let column = Column::new("f", "Amount__c", Kind::Number, JsonTypes::default());
+        let refusal = Refusal::new(RefusalCode::WrongType, &column);
+        assert_eq!(refusal.message, "Amount__c takes a number, and the value is not one.");
+    }
+}

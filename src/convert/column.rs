@@ -1,0 +1,130 @@
+//! The columns of a stream's CSV.
+
+use std::ops::Index;
+
+use crate::protocol::catalog::JsonTypes;
+
+/// What a field of Salesforce takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text, and whatever is not one of the others; `longest` is where the user wants it cut, in UTF-16 units.
+    Text {
+        /// The length of the field, where longer text is to be cut.
+        longest: Option<usize>,
+    },
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A day.
+    Date,
+    /// A moment.
+    DateTime,
+    /// A time of day.
+    Time,
+    /// Several values of a list.
+    MultiPicklist,
+}
+
+/// One column: a field of the record on one side, of the object on the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    source: String,
+    header: String,
+    kind: Kind,
+    types: JsonTypes,
+    dot: Option<usize>,
+}
+
+impl Column {
+    /// The record's field `source` becomes the column `header`.
+    pub fn new(source: impl Into<String>, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
+        Self { source: source.into(), header: header.into(), kind, types, dot: None }
+    }
+
+    /// The field `field` of the record's nested object `object` becomes the column `header`.
+    pub fn nested_in(object: &str, field: &str, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
+        let dot = Some(object.len());
+        Self { source: format!("{object}.{field}"), header: header.into(), kind, types, dot }
+    }
+
+    /// The name of the field in the record; `object.field` in a nested object.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The name of the field in Salesforce.
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// What the field takes.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The JSON types that the stream's schema gives the field.
+    pub fn types(&self) -> JsonTypes {
+        self.types
+    }
+
+    /// The nested object and its field, where the column comes from one.
+    pub fn nested(&self) -> Option<(&str, &str)> {
+        self.dot.map(|dot| (&self.source[..dot], &self.source[dot + 1..]))
+    }
+}
+
+/// The columns of a batch, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    columns: Vec<Column>,
+    key: Option<usize>,
+}
+
+impl Columns {
+    /// The columns, and which of them no row may leave empty.
+    pub fn new(columns: Vec<Column>, key: Option<usize>) -> Self {
+        Self { columns, key }
+    }
+
+    /// These columns and one more.
+    #[must_use]
+    pub fn with(&self, column: Column) -> Self {
+        let mut more = self.clone();
+        more.columns.push(column);
+        more
+    }
+
+    /// How many columns there are.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The columns in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Column> {
+        self.columns.iter()
+    }
+
+    /// The column of the key that names a record, where the operation has one.
+    pub fn key(&self) -> Option<usize> {
+        self.key
+    }
+
+    /// The column of this header, which Salesforce compares without regard to case.
+    pub fn position(&self, header: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.header.eq_ignore_ascii_case(header))
+    }
+}
+
+impl Index<usize> for Columns {
+    type Output = Column;
+
+    fn index(&self, index: usize) -> &Column {
+        &self.columns[index]
+    }
+}

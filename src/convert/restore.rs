@@ -1,0 +1,115 @@
+//! A row that Salesforce gave back, as the record it came from.
+
+use serde_json::value::RawValue;
+
+use super::NULL_MARKER;
+use super::column::{Column, Columns, Kind};
+
+/// The record under its source names with its JSON types, from the cells of its row in the order of the columns.
+///
+/// Missing, null and empty text were one empty cell and are null here; a moment has the form in which it was sent. A field
+/// that the schema allows to be text and something else is text.
+pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) -> Vec<(String, Box<RawValue>)> {
+    let mut record: Vec<(String, Box<RawValue>)> = Vec::with_capacity(columns.len());
+    let mut nested: Vec<(&str, String)> = Vec::new();
+    for (column, cell) in columns.iter().zip(cells) {
+        let value = value(column, cell);
+        let Some((object, field)) = column.nested() else {
+            record.push((column.source().to_owned(), value));
+            continue;
+        };
+        let entry = format!("{}:{}", quoted(field), value.get());
+        match nested.iter_mut().find(|(name, _)| *name == object) {
+            Some((_, fields)) => {
+                fields.push(',');
+                fields.push_str(&entry);
+            }
+            None => nested.push((object, entry)),
+        }
+    }
+    record.extend(nested.into_iter().map(|(object, fields)| (object.to_owned(), raw(format!("{{{fields}}}")))));
+    record
+}
+
+fn value(column: &Column, cell: &str) -> Box<RawValue> {
+    if cell.is_empty() || cell == NULL_MARKER {
+        return RawValue::NULL.to_owned();
+    }
+    let types = column.types();
+    if types.array && column.kind() == Kind::MultiPicklist {
+        let values: Vec<String> = cell.split(';').map(quoted).collect();
+        return raw(format!("[{}]", values.join(",")));
+    }
+    if !types.text
+        && let Ok(json) = RawValue::from_string(cell.to_owned())
+        && matches!(
+            (json.get().as_bytes().first(), types.number, types.boolean, types.array, types.object),
+            (Some(b'-' | b'0'..=b'9'), true, ..)
+                | (Some(b't' | b'f'), _, true, ..)
+                | (Some(b'['), _, _, true, _)
+                | (Some(b'{'), _, _, _, true)
+        )
+    {
+        return json;
+    }
+    raw(quoted(cell))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// `json` is JSON by construction.
+fn raw(json: String) -> Box<RawValue> {
+    RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::catalog::JsonTypes;
+
+    #[test]
+    fn json_types_come_back() {
+        let none = JsonTypes::default();
+        let text = JsonTypes { text: true, ..none };
+        let number = JsonTypes { number: true, ..none };
+        let plain = Kind::Text { longest: None };
+        let table = [
+            (Kind::Number, number, "12345678901234567890.10", "12345678901234567890.10"),
+            (Kind::Number, number, "n/a", "\"n/a\""),
+            (plain, number, "007", "\"007\""),
+            (plain, text, "12", "\"12\""),
+            (plain, JsonTypes { text: true, number: true, ..none }, "12", "\"12\""),
+            (plain, text, "say \"x\"\n", "\"say \\\"x\\\"\\n\""),
+            (Kind::Boolean, JsonTypes { boolean: true, ..none }, "true", "true"),
+            (plain, JsonTypes { object: true, ..none }, "{\"a\": 1}", "{\"a\": 1}"),
+            (plain, JsonTypes { array: true, ..none }, "[1]", "[1]"),
+            (Kind::MultiPicklist, JsonTypes { array: true, ..none }, "A;B", "[\"A\",\"B\"]"),
+            (Kind::Number, number, "", "null"),
+            (Kind::Number, number, "#N/A", "null"),
+        ];
+        for (kind, types, cell, expected) in table {
+            let columns = Columns::new(vec![Column::new("f", "F__c", kind, types)], None);
+            let record = restore(&columns, [cell]);
+            assert_eq!((record[0].0.as_str(), record[0].1.get()), ("f", expected), "{cell}");
+        }
+    }
+
+    #[test]
+    fn nested_fields_come_back_together() {
+        let plain = Kind::Text { longest: None };
+        let text = JsonTypes { text: true, ..JsonTypes::default() };
+        let columns = Columns::new(
+            vec![
+                Column::nested_in("Account", "Ext__c", "Account.Ext__c", plain, text),
+                Column::new("n", "Name", plain, text),
+                Column::nested_in("Account", "Code__c", "Account.Code__c", plain, text),
+            ],
+            None,
+        );
+        let record = restore(&columns, ["A-1", "x", ""]);
+        let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(shown, [("n", "\"x\""), ("Account", r#"{"Ext__c":"A-1","Code__c":null}"#)]);
+    }
+}

@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::protocol::catalog::JsonTypes;
+
+const PLAIN: Kind = Kind::Text { longest: None };
+
+fn columns(names: &[&str]) -> Arc<Columns> {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    Arc::new(Columns::new(names.iter().map(|name| Column::new(*name, *name, PLAIN, types)).collect(), None))
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap()
+}
+
+fn csv_of(converter: &mut Converter, json: &str) -> String {
+    match converter.convert(&raw(json)).unwrap() {
+        Converted::Row(row) => String::from_utf8(row.csv.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn cells_stand_in_the_order_of_the_columns_whatever_the_order_of_the_fields() {
+    let mut converter = Converter::new(columns(&["a", "b", "c"]), NullHandling::Ignore);
+    for (json, expected) in [
+        (r#"{"a":"1","b":"2","c":"3"}"#, "1,2,3\n"),
+        (r#"{"c":"3","a":"1","b":"2"}"#, "1,2,3\n"),
+        (r#"{"b":"2"}"#, ",2,\n"),
+        (r#"{}"#, ",,\n"),
+        (r#"{"a":"old","a":"new"}"#, "new,,\n"),
+        (r#"{"\u0061":"escaped name"}"#, "escaped name,,\n"),
+        (r#"{"_airbyte_raw_id":"x","c":null}"#, ",,\n"),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), expected, "{json}");
+    }
+}
+
+#[test]
+fn a_lone_empty_cell_is_not_a_blank_line() {
+    let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
+    assert_eq!(csv_of(&mut converter, r#"{"a":null}"#), "\"\"\n");
+}
+
+#[test]
+fn a_field_that_no_column_takes_is_asked_about_once() {
+    let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
+    let json = raw(r#"{"a":"1","new":"2"}"#);
+    assert!(matches!(converter.convert(&json), Ok(Converted::NewField(name)) if name == "new"));
+    converter.ignore("new");
+    assert_eq!(csv_of(&mut converter, json.get()), "1\n");
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let more = converter.columns().with(Column::new("new", "New__c", PLAIN, types));
+    converter.set_columns(Arc::new(more));
+    assert_eq!(csv_of(&mut converter, json.get()), "1,2\n");
+}
+
+#[test]
+fn a_nested_object_fills_the_columns_of_its_relationship() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let owner = Column::nested_in("Account", "Ext__c", "Account.Ext__c", PLAIN, types);
+    let columns = Columns::new(vec![owner, Column::new("Name", "Name", PLAIN, types)], None);
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
+    assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
+    assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
+    let other = raw(r#"{"Account":{"Code__c":"x"}}"#);
+    assert!(matches!(converter.convert(&other), Ok(Converted::NewField(name)) if name == "Account.Code__c"));
+    let wrong = raw(r#"{"Account":"A-1"}"#);
+    assert!(
+        matches!(converter.convert(&wrong), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NotAnObject)
+    );
+}
+
+#[test]
+fn a_row_without_its_key_is_refused() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let columns = Columns::new(vec![Column::new("id", "Id", PLAIN, types)], Some(0));
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
+    for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#] {
+        let json = raw(json);
+        let Ok(Converted::Refused(refusal)) = converter.convert(&json) else { panic!("{json}") };
+        assert_eq!((refusal.code, refusal.field.as_deref()), (RefusalCode::MissingKey, Some("Id")));
+    }
+}
+
+#[test]
+fn what_is_no_object_is_no_record() {
+    let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
+    for json in ["null", "[]", "\"text\"", "1"] {
+        assert_eq!(converter.convert(&raw(json)).unwrap_err(), NotAnObject, "{json}");
+    }
+    let half_a_pair = raw(r#"{"\ud800":1}"#);
+    assert!(
+        matches!(converter.convert(&half_a_pair), Ok(Converted::Refused(r)) if r.code == RefusalCode::NotUnicode)
+    );
+}
+
+#[test]
+fn a_record_over_the_limit_is_refused() {
+    let names: Vec<String> = (0..4).map(|index| format!("f{index}")).collect();
+    let mut converter = Converter::new(columns(&names.each_ref_str()), NullHandling::Ignore);
+    let long = "x".repeat(110_000);
+    let json = raw(&json!({"f0": long, "f1": long, "f2": long, "f3": long}).to_string());
+    assert!(
+        matches!(converter.convert(&json), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::RecordTooLong)
+    );
+}
+
+trait EachRefStr {
+    fn each_ref_str(&self) -> Vec<&str>;
+}
+
+impl EachRefStr for Vec<String> {
+    fn each_ref_str(&self) -> Vec<&str> {
+        self.iter().map(String::as_str).collect()
+    }
+}
+
+fn any_scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[a-z\",\n\r;#é東 ]{0,12}".prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    /// Whatever a record holds, an independent reader of CSV finds it in the row, and the row can be found again.
+    #[test]
+    fn a_row_reads_back_as_the_record(values in prop::collection::vec(any_scalar(), 1..6)) {
+        let names: Vec<String> = (0..values.len()).map(|index| format!("f{index}")).collect();
+        let record: serde_json::Map<String, Value> = names.iter().cloned().zip(values.clone()).collect();
+        let mut converter = Converter::new(columns(&names.each_ref_str()), NullHandling::Ignore);
+        let json = raw(&Value::from(record).to_string());
+        let row = match converter.convert(&json).unwrap() {
+            Converted::Row(row) => row,
+            Converted::Refused(refusal) => {
+                prop_assert_eq!(refusal.code, RefusalCode::NullMarker);
+                return Ok(());
+            }
+            Converted::NewField(name) => panic!("{name}"),
+        };
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(row.csv);
+        let rows: Vec<::csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+        prop_assert_eq!(rows.len(), 1);
+        let expected: Vec<String> = values
+            .iter()
+            .map(|value| match value {
+                Value::Null => String::new(),
+                Value::String(text) => text.replace("\r\n", "\n").replace('\r', "\n"),
+                other => other.to_string(),
+            })
+            .collect();
+        prop_assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected.iter().map(String::as_str).collect::<Vec<_>>());
+        prop_assert_eq!(row_hash(rows[0].iter().map(cell_hash)), row.hash);
+    }
+}

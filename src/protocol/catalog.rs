@@ -1,0 +1,242 @@
+//! The configured catalog: which streams come, and what the user wants done with them.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::StreamName;
+use crate::error::{Error, Result};
+
+/// What the user wants done with the records of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncMode {
+    /// Insert.
+    Append,
+    /// Upsert.
+    AppendDedup,
+    /// Update.
+    Update,
+    /// Delete into the recycle bin.
+    SoftDelete,
+    /// Nothing: the form in which the platform sends a reset, without records.
+    Overwrite,
+    /// Overwrite with a key, which the platform sends as such only to destinations without refreshes.
+    OverwriteDedup,
+}
+
+/// A stream of the configured catalog.
+#[derive(Debug, Clone)]
+pub struct ConfiguredStream {
+    /// The stream.
+    pub name: StreamName,
+    /// The object that the user chose for the stream, on platforms with data activation.
+    pub object: Option<String>,
+    /// What to do with the records.
+    pub sync_mode: SyncMode,
+    /// The fields of the key, each as a path. With data activation this is the matching key.
+    pub primary_key: Vec<Vec<String>>,
+    /// The stream's fields in the order of its schema.
+    pub fields: Vec<SchemaField>,
+    /// Present where the platform announces the end of a stream with a status.
+    pub generation_id: Option<i64>,
+    /// The platform's number of the sync.
+    pub sync_id: Option<i64>,
+}
+
+/// A top-level property of a stream's JSON schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaField {
+    /// The property's name.
+    pub name: String,
+    /// The JSON types that it may have.
+    pub types: JsonTypes,
+}
+
+/// The JSON types that a property may have, `null` aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JsonTypes {
+    /// It may be text, or says nothing of itself.
+    pub text: bool,
+    /// It may be a number.
+    pub number: bool,
+    /// It may be true or false.
+    pub boolean: bool,
+    /// It may be an array.
+    pub array: bool,
+    /// It may be an object.
+    pub object: bool,
+}
+
+#[derive(Deserialize)]
+struct Catalog {
+    streams: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    stream: Stream,
+    #[serde(default)]
+    destination_sync_mode: Option<SyncMode>,
+    #[serde(default)]
+    primary_key: Option<Vec<Vec<String>>>,
+    #[serde(default)]
+    generation_id: Option<i64>,
+    #[serde(default)]
+    sync_id: Option<i64>,
+    #[serde(default)]
+    destination_object_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(flatten)]
+    name: StreamName,
+    #[serde(default)]
+    json_schema: Map<String, Value>,
+}
+
+/// Reads a configured catalog.
+///
+/// # Errors
+/// `config_error`s: the text is not a configured catalog, or names a stream twice.
+pub fn parse(text: &str) -> Result<Vec<ConfiguredStream>> {
+    let catalog: Catalog = serde_json::from_str(text).map_err(|error| {
+        Error::config(
+            "The file given with --catalog is not a configured catalog of the Airbyte protocol. Pass the catalog that \
+             the platform writes for the connection.",
+        )
+        .internal(error)
+    })?;
+    let mut seen = HashSet::new();
+    let mut streams = Vec::with_capacity(catalog.streams.len());
+    for entry in catalog.streams {
+        let stream = entry.configured();
+        if !seen.insert(stream.name.clone()) {
+            return Err(Error::config(format!(
+                "The catalog names the stream {} twice. Remove one of the two.",
+                stream.name
+            )));
+        }
+        streams.push(stream);
+    }
+    Ok(streams)
+}
+
+impl Entry {
+    fn configured(self) -> ConfiguredStream {
+        ConfiguredStream {
+            fields: schema_fields(&self.stream.json_schema),
+            name: self.stream.name,
+            object: self.destination_object_name.filter(|object| !object.trim().is_empty()),
+            sync_mode: self.destination_sync_mode.unwrap_or(SyncMode::Append),
+            primary_key: self.primary_key.unwrap_or_default(),
+            generation_id: self.generation_id,
+            sync_id: self.sync_id,
+        }
+    }
+}
+
+fn schema_fields(schema: &Map<String, Value>) -> Vec<SchemaField> {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
+    properties.iter().map(|(name, property)| SchemaField { name: name.clone(), types: types_of(property) }).collect()
+}
+
+fn types_of(property: &Value) -> JsonTypes {
+    let mut types = JsonTypes::default();
+    add_types(property, &mut types);
+    if types == JsonTypes::default() {
+        types.text = true;
+    }
+    types
+}
+
+fn add_types(property: &Value, types: &mut JsonTypes) {
+    match property.get("type") {
+        Some(Value::String(name)) => add_type(name, types),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).for_each(|name| add_type(name, types)),
+        _ => {}
+    }
+    for key in ["oneOf", "anyOf"] {
+        if let Some(Value::Array(choices)) = property.get(key) {
+            choices.iter().for_each(|choice| add_types(choice, types));
+        }
+    }
+}
+
+fn add_type(name: &str, types: &mut JsonTypes) {
+    match name {
+        "string" => types.text = true,
+        "number" | "integer" => types.number = true,
+        "boolean" => types.boolean = true,
+        "array" => types.array = true,
+        "object" => types.object = true,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_without_generations_or_object_names_is_enough() {
+        let streams = parse(
+            r#"{"streams":[{"stream":{"name":"contacts","namespace":"","json_schema":{"type":"object","properties":{
+                "n":{"type":["null","number"]},"b":{"type":"boolean"},"any":{},
+                "o":{"oneOf":[{"type":"integer"},{"type":"object"}]},"a":{"type":["null","array"],"items":{"type":"string"}}
+            }},"supported_sync_modes":["full_refresh"]},"sync_mode":"full_refresh","destination_sync_mode":"append"}]}"#,
+        )
+        .unwrap();
+        let stream = &streams[0];
+        assert_eq!(stream.name, StreamName { namespace: None, name: "contacts".into() });
+        assert_eq!(stream.sync_mode, SyncMode::Append);
+        assert_eq!((&stream.object, stream.generation_id), (&None, None));
+        let shown: Vec<_> = stream
+            .fields
+            .iter()
+            .map(|field| {
+                let types = field.types;
+                let flags = [types.text, types.number, types.boolean, types.array, types.object];
+                (field.name.as_str(), flags.map(u8::from))
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("n", [0, 1, 0, 0, 0]),
+                ("b", [0, 0, 1, 0, 0]),
+                ("any", [1, 0, 0, 0, 0]),
+                ("o", [0, 1, 0, 0, 1]),
+                ("a", [0, 0, 0, 1, 0]),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_data_activation_adds_is_read() {
+        let streams = parse(
+            r#"{"streams":[{"stream":{"name":"c","namespace":"n","json_schema":{}},"destination_sync_mode":"append_dedup",
+                "primary_key":[["Ext__c"]],"generation_id":3,"minimum_generation_id":0,"sync_id":12,
+                "destination_object_name":"Contact"}]}"#,
+        )
+        .unwrap();
+        let stream = &streams[0];
+        assert_eq!(stream.object.as_deref(), Some("Contact"));
+        assert_eq!(stream.primary_key, [["Ext__c"]]);
+        assert_eq!((stream.generation_id, stream.sync_id), (Some(3), Some(12)));
+    }
+
+    #[test]
+    fn a_broken_catalog_and_a_stream_named_twice_are_told() {
+        for (text, part) in [
+            ("{", "not a configured catalog"),
+            (r#"{"streams":[{"stream":{"json_schema":{}}}]}"#, "not a configured catalog"),
+            (r#"{"streams":[{"stream":{"name":"s"}},{"stream":{"name":"s","namespace":null}}]}"#, "stream s twice"),
+        ] {
+            let message = parse(text).unwrap_err().message().to_owned();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}

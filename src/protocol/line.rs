@@ -1,0 +1,190 @@
+//! Standard input as blocks of whole lines.
+//!
+//! A block is read at once so that neither a system call nor a task switch is paid per line; it ends at a newline, so
+//! that no line is ever split between two blocks.
+
+use std::io::{self, Read};
+
+/// How much is read at once. Large enough that the hand-over costs nothing, small enough that
+/// converting one block (a few milliseconds) does not keep the network waiting on a single core.
+const READ_SIZE: usize = 256 * 1024;
+
+/// The longest line that is accepted, in bytes. Salesforce takes records of 400,000 characters at the most
+/// (Developer Limits Quick Reference, "Bulk API limits"), so a line of this length cannot become one;
+/// it is there so that input without newlines ends in an error and not in a killed process.
+pub const LONGEST_LINE: usize = 64 * 1024 * 1024;
+
+/// Whole lines, in the order of the input.
+#[derive(Debug)]
+pub struct Block {
+    bytes: Vec<u8>,
+    first_line: u64,
+}
+
+impl Block {
+    /// The lines with their numbers, counted from 1; blank lines are left out.
+    pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        text.split(|byte| *byte == b'\n')
+            .zip(self.first_line..)
+            .map(|(line, number)| (number, line))
+            .filter(|(_, line)| !line.trim_ascii().is_empty())
+    }
+}
+
+/// Why the input could not be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// A line is longer than the limit.
+    #[error("line {line} of the input is longer than {limit} bytes")]
+    TooLong {
+        /// The line's number, counted from 1.
+        line: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// Standard input itself failed.
+    #[error("standard input could not be read after line {line}: {source}")]
+    Read {
+        /// The last whole line that was read.
+        line: u64,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// Reads blocks of whole lines.
+#[derive(Debug)]
+pub struct BlockReader<R> {
+    input: R,
+    /// The beginning of a line whose end has not been read yet.
+    rest: Vec<u8>,
+    lines_read: u64,
+    longest_line: usize,
+    ended: bool,
+}
+
+impl<R: Read> BlockReader<R> {
+    /// Reads `input` with lines of at most `longest_line` bytes.
+    pub fn new(input: R, longest_line: usize) -> Self {
+        Self { input, rest: Vec::new(), lines_read: 0, longest_line, ended: false }
+    }
+
+    /// The next block, or `None` at the end of the input. A last line without a newline is a line too.
+    ///
+    /// # Errors
+    /// A line over the limit, or a failure of the input. The whole lines before it have been handed out.
+    pub fn next_block(&mut self) -> Result<Option<Block>, LineError> {
+        let mut bytes = std::mem::take(&mut self.rest);
+        while !self.ended {
+            let searched = bytes.len();
+            let read = read_once(&mut self.input, &mut bytes)
+                .map_err(|source| LineError::Read { line: self.lines_read, source })?;
+            self.ended = read == 0;
+            if let Some(newline) = memchr::memrchr(b'\n', &bytes[searched..]) {
+                self.rest = bytes.split_off(searched + newline + 1);
+                return self.block(bytes).map(Some);
+            }
+            if bytes.len() > self.longest_line {
+                return Err(self.too_long(self.lines_read + 1));
+            }
+        }
+        if bytes.is_empty() { Ok(None) } else { self.block(bytes).map(Some) }
+    }
+
+    fn block(&mut self, bytes: Vec<u8>) -> Result<Block, LineError> {
+        let first_line = self.lines_read + 1;
+        // Only the first line of a block can be longer than one read.
+        let first_length = memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len());
+        if first_length > self.longest_line {
+            return Err(self.too_long(first_line));
+        }
+        self.lines_read += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Ok(Block { bytes, first_line })
+    }
+
+    fn too_long(&self, line: u64) -> LineError {
+        LineError::TooLong { line, limit: self.longest_line }
+    }
+}
+
+/// Appends what one successful `read` brings; nothing at the end of the input.
+fn read_once(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let start = bytes.len();
+    bytes.resize(start + READ_SIZE, 0);
+    let read = loop {
+        match input.read(&mut bytes[start..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    bytes.truncate(start + read.as_ref().map_or(0, |count| *count));
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out its pieces one a read, as a pipe does.
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.0.remove(0);
+            buffer[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    fn lines(pieces: &[&'static [u8]], longest: usize) -> Result<Vec<(u64, String)>, LineError> {
+        let mut reader = BlockReader::new(Pieces(pieces.to_vec()), longest);
+        let mut lines = Vec::new();
+        while let Some(block) = reader.next_block()? {
+            lines.extend(block.lines().map(|(number, line)| (number, String::from_utf8_lossy(line).into_owned())));
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn lines_are_whole_and_numbered_however_they_arrive() {
+        let table: &[(&[&'static [u8]], &[(u64, &str)])] = &[
+            (&[], &[]),
+            (&[b"a\n"], &[(1, "a")]),
+            (&[b"a\nb\n"], &[(1, "a"), (2, "b")]),
+            (&[b"a", b"b", b"\nc", b"\n"], &[(1, "ab"), (2, "c")]),
+            (&[b"a\nb"], &[(1, "a"), (2, "b")]),
+            (&[b"\n\na\n", b"\n", b"b\n"], &[(3, "a"), (5, "b")]),
+            (&[b"a\r\n \nb\n"], &[(1, "a\r"), (3, "b")]),
+        ];
+        for (pieces, expected) in table {
+            let expected: Vec<_> = expected.iter().map(|(number, line)| (*number, (*line).to_owned())).collect();
+            assert_eq!(lines(pieces, 100).unwrap(), expected, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_named_after_those_before_it() {
+        for pieces in [&[b"ab\nabcdefgh".as_slice(), b"ij"][..], &[b"ab\n", b"abcdefgh", b"ij\nk\n"]] {
+            let mut reader = BlockReader::new(Pieces(pieces.to_vec()), 9);
+            let first = reader.next_block().unwrap().unwrap();
+            assert_eq!(first.lines().count(), 1);
+            let error = loop {
+                match reader.next_block() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("no error"),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.to_string(), "line 2 of the input is longer than 9 bytes");
+        }
+    }
+
+    #[test]
+    fn a_line_as_long_as_the_limit_passes() {
+        assert_eq!(lines(&[b"abcde", b"fghi\n"], 9).unwrap(), [(1, "abcdefghi".to_owned())]);
+    }
+}

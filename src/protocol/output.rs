@@ -1,0 +1,169 @@
+//! The only writer of standard output.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::error::Error;
+
+/// Writes protocol messages, one JSON object a line, each in one piece.
+#[derive(Clone)]
+pub struct Output {
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output")
+    }
+}
+
+/// The level of a LOG message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Detail for a developer.
+    Debug,
+    /// What happens.
+    Info,
+    /// What the user should look at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl Output {
+    /// Writes to `writer`.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self { writer: Arc::new(Mutex::new(Box::new(writer))) }
+    }
+
+    /// Writes a line that is a protocol message already: an acknowledged state.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn line(&self, line: &str) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(line.len() + 1);
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write_all(&bytes)?;
+        writer.flush()
+    }
+
+    fn message(&self, message: &Value) -> io::Result<()> {
+        self.line(&message.to_string())
+    }
+
+    /// Answers `spec` with the specification, which is a JSON text already.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn spec(&self, spec: &Value) -> io::Result<()> {
+        self.message(&json!({"type": "SPEC", "spec": spec}))
+    }
+
+    /// Answers `check`; `Err` is what stands in the way.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn connection_status(&self, status: Result<&str, &str>) -> io::Result<()> {
+        let (status, message) = match status {
+            Ok(message) => ("SUCCEEDED", message),
+            Err(message) => ("FAILED", message),
+        };
+        self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
+    }
+
+    /// Answers `discover`.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn destination_catalog(&self, operations: &[Value]) -> io::Result<()> {
+        self.message(&json!({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": operations}}))
+    }
+
+    /// Hands the platform a changed configuration, which replaces the stored one as a whole.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn connector_config(&self, config: &Value) -> io::Result<()> {
+        self.message(&json!({
+            "type": "CONTROL",
+            "control": {"type": "CONNECTOR_CONFIG", "emitted_at": now_ms(), "connectorConfig": {"config": config}},
+        }))
+    }
+
+    /// Tells why the command failed.
+    ///
+    /// # Errors
+    /// The reader of standard output is gone.
+    pub fn trace_error(&self, error: &Error) -> io::Result<()> {
+        self.message(&json!({
+            "type": "TRACE",
+            "trace": {
+                "type": "ERROR",
+                "emitted_at": now_ms(),
+                "error": {
+                    "message": error.message(),
+                    "internal_message": error.internal_message().unwrap_or(error.message()),
+                    "failure_type": error.failure_type().as_str(),
+                },
+            },
+        }))
+    }
+
+    /// Writes a log line. A reader that is gone is noticed at the next message that matters.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        let level = match level {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+        };
+        let _ = self.message(&json!({"type": "LOG", "log": {"level": level, "message": message}}));
+    }
+}
+
+/// Milliseconds since 1970, which the platform sorts failures by.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_message_is_one_line_of_json() {
+        let shared = Shared::default();
+        let output = Output::new(shared.clone());
+        output.connection_status(Err("No\nway.")).unwrap();
+        output.trace_error(&Error::config("Say \"please\".").internal("detail")).unwrap();
+        output.connector_config(&json!({"client_id": "c"})).unwrap();
+        output.log(LogLevel::Warn, "two\nlines");
+        let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+        let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(messages[0]["connectionStatus"]["status"], "FAILED");
+        assert_eq!(messages[1]["trace"]["error"]["failure_type"], "config_error");
+        assert_eq!(messages[1]["trace"]["error"]["internal_message"], "detail");
+        assert!(messages[1]["trace"]["emitted_at"].as_i64().unwrap() > 1_700_000_000_000);
+        assert_eq!(messages[2]["control"]["connectorConfig"]["config"]["client_id"], "c");
+        assert_eq!(messages[3]["log"], json!({"level": "WARN", "message": "two\nlines"}));
+        assert_eq!(messages.len(), 4);
+    }
+}

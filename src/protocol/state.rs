@@ -1,0 +1,169 @@
+//! A state, which goes back as it came with the counts added.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::StreamName;
+
+/// A STATE message, kept as the line it came in.
+///
+/// The platform compares what comes back with what it sent (its `id`, the spelling of the descriptor, properties that
+/// this program has never heard of), so the text is not read and written anew; the counts are put into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    line: Box<str>,
+    scope: Scope,
+    /// What the counts replace in the line; empty where they are inserted.
+    place: Range<usize>,
+    /// The key, where it has to be inserted too.
+    prefix: &'static str,
+}
+
+/// Whose records a state speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one stream.
+    Stream(StreamName),
+    /// Those of all streams: a GLOBAL state, or a legacy state without a type.
+    All,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    #[serde(default)]
+    stream: Option<StreamState>,
+    #[serde(rename = "destinationStats", borrow, default)]
+    destination_stats: Present<'a>,
+}
+
+/// A value that may be absent; unlike an `Option`, it keeps a `null`.
+#[derive(Default)]
+struct Present<'a>(Option<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|value| Self(Some(value)))
+    }
+}
+
+#[derive(Deserialize)]
+struct StreamState {
+    stream_descriptor: StreamName,
+}
+
+impl State {
+    /// Reads the `body` of a state that is part of `line`.
+    ///
+    /// # Errors
+    /// The body is not an object, or a state of type STREAM that names no stream.
+    pub(super) fn parse(line: &str, body: &RawValue) -> serde_json::Result<Self> {
+        if !body.get().starts_with('{') {
+            return Err(serde::de::Error::custom("a state is an object"));
+        }
+        let parsed: Body<'_> = serde_json::from_str(body.get())?;
+        let scope = match (parsed.kind.as_deref(), parsed.stream) {
+            (Some("STREAM"), Some(stream)) => Scope::Stream(stream.stream_descriptor),
+            (Some("STREAM"), None) => return Err(serde::de::Error::missing_field("stream")),
+            _ => Scope::All,
+        };
+        let (place, prefix) = match parsed.destination_stats.0 {
+            // The key stands already; only its value is replaced.
+            Some(present) => (place_of(line, present.get()), ""),
+            None => {
+                let body = place_of(line, body.get());
+                let end = body.end - 1;
+                let is_empty = line[body.start + 1..end].trim().is_empty();
+                (end..end, if is_empty { "\"destinationStats\":" } else { ",\"destinationStats\":" })
+            }
+        };
+        Ok(Self { line: line.trim_end().into(), scope, place, prefix })
+    }
+
+    /// Whose records the state speaks of.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How many bytes the state holds in memory.
+    pub fn size(&self) -> usize {
+        self.line.len() + size_of::<Self>()
+    }
+
+    /// The line that acknowledges the state: itself, with the records written and rejected since the last state of the
+    /// same scope. Both carry a decimal point, as the protocol's type is a number and the platform reads a double.
+    pub fn acknowledged(&self, written: u64, rejected: u64) -> String {
+        format!(
+            "{}{}{{\"recordCount\":{written}.0,\"rejectedRecordCount\":{rejected}.0}}{}",
+            &self.line[..self.place.start],
+            self.prefix,
+            &self.line[self.place.end..]
+        )
+    }
+}
+
+/// Where `part`, a slice of `line`, lies in it.
+fn place_of(line: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - line.as_ptr().addr();
+    start..start + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::{Message, parse};
+    use super::*;
+
+    fn state(line: &str) -> State {
+        match parse(line.as_bytes()) {
+            Ok(Message::State(state)) => state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_counts_are_added() {
+        let stats = r#""destinationStats":{"recordCount":3.0,"rejectedRecordCount":1.0}"#;
+        let table = [
+            (
+                r#"{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"s","namespace":""},"stream_state":null},"id":7,"sourceStats":{"recordCount":4.0}},"later":[1.10]}"#,
+                r#"{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"s","namespace":""},"stream_state":null},"id":7,"sourceStats":{"recordCount":4.0},STATS},"later":[1.10]}"#,
+            ),
+            (
+                r#"{"type":"STATE","state":{"type":"GLOBAL","destinationStats":null,"global_":null,"global_":null}}"#,
+                r#"{"type":"STATE","state":{"type":"GLOBAL",STATS,"global_":null,"global_":null}}"#,
+            ),
+            (
+                "{\"state\": {\"data\": {\"cursor\": 1e400} } , \"type\": \"STATE\"}\r",
+                "{\"state\": {\"data\": {\"cursor\": 1e400} ,STATS} , \"type\": \"STATE\"}",
+            ),
+            (r#"{"type":"STATE","state":{ }}"#, r#"{"type":"STATE","state":{ STATS}}"#),
+        ];
+        for (line, expected) in table {
+            assert_eq!(state(line).acknowledged(3, 1), expected.replace("STATS", stats), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_scope_follows_the_type() {
+        let name = StreamName { namespace: None, name: "s".into() };
+        let table = [
+            (r#"{"type":"STREAM","stream":{"stream_descriptor":{"name":"s"}}}"#, Scope::Stream(name)),
+            (r#"{"type":"GLOBAL","global":{"stream_states":[]}}"#, Scope::All),
+            (r#"{"type":"LEGACY","data":{}}"#, Scope::All),
+            (r#"{"type":null,"data":{}}"#, Scope::All),
+            (r#"{"data":{}}"#, Scope::All),
+        ];
+        for (body, expected) in table {
+            assert_eq!(*state(&format!(r#"{{"type":"STATE","state":{body}}}"#)).scope(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_stream_state_without_a_stream_is_refused() {
+        assert!(parse(br#"{"type":"STATE","state":{"type":"STREAM"}}"#).is_err());
+        assert!(parse(br#"{"type":"STATE","state":[]}"#).is_err());
+    }
+}
