@@ -1,1 +1,6 @@
-//! p
+//! The way of a record from the line that was read to the state that is given back.
+
+mod batch;
+mod budget;
+mod ledger;
+mod mark;

@@ -1,0 +1,99 @@
+//! The one memory budget: bytes that are leased by what is held for a job, and come back when it is dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// How much may be held in batches, in bytes: compressed CSV, row marks and refused records together.
+///
+/// The smallest container that must carry any catalog has 256 MB; the program itself with its connections and
+/// buffers needs about 30 MB, and results and rejected records are streamed through a few MB a job.
+pub(super) const CAPACITY: usize = 96 * 1024 * 1024;
+
+/// Bytes to be leased. It can be overdrawn, by no more than one block of input: a record that has been read must go
+/// somewhere.
+#[derive(Debug)]
+pub(super) struct Budget {
+    capacity: usize,
+    used: AtomicUsize,
+    released: Notify,
+}
+
+impl Budget {
+    pub(super) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self { capacity, used: AtomicUsize::new(0), released: Notify::new() })
+    }
+
+    /// A lease that holds nothing yet.
+    pub(super) fn lease(self: &Arc<Self>) -> Lease {
+        Lease { budget: Arc::clone(self), bytes: 0 }
+    }
+
+    /// How many bytes are held beyond the capacity.
+    pub(super) fn overdrawn(&self) -> usize {
+        self.used.load(Ordering::Relaxed).saturating_sub(self.capacity)
+    }
+
+    /// How many bytes are held.
+    pub(super) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Waits until bytes have come back since this was last awaited.
+    pub(super) async fn released(&self) {
+        self.released.notified().await;
+    }
+}
+
+/// Bytes held by someone; dropping it gives them back.
+#[derive(Debug)]
+pub(super) struct Lease {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Lease {
+    /// Holds `bytes` from now on, more or fewer than before.
+    pub(super) fn set(&mut self, bytes: usize) {
+        if bytes >= self.bytes {
+            self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        } else {
+            self.budget.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.budget.released.notify_one();
+        }
+        self.bytes = bytes;
+    }
+
+    /// The bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_dropped_comes_back_and_wakes_whoever_waits() {
+        let budget = Budget::new(100);
+        let mut first = budget.lease();
+        first.set(80);
+        let mut second = budget.lease();
+        second.set(50);
+        assert_eq!((budget.used(), budget.overdrawn()), (130, 30));
+        second.set(10);
+        budget.released().await;
+        assert_eq!((budget.used(), budget.overdrawn()), (90, 0));
+        drop(first);
+        budget.released().await;
+        assert_eq!((budget.used(), second.bytes()), (10, 10));
+    }
+}
