@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::column::{Column, Kind};
-use super::{NULL_MARKER, NullHandling, moment};
+use super::{NULL_MARKER, moment};
+use crate::config::NullHandling;
 
 /// The longest field Salesforce takes, in characters (Developer Limits Quick Reference, "Bulk API limits").
 const LONGEST_FIELD: usize = 131_072;
@@ -27,6 +28,8 @@ pub enum RefusalCode {
     NotAnObject,
     /// No value for the field that names the record.
     MissingKey,
+    /// No field at all.
+    NoField,
 }
 
 impl RefusalCode {
@@ -38,7 +41,7 @@ impl RefusalCode {
             Self::FieldTooLong => "STRING_TOO_LONG",
             Self::RecordTooLong => "RECORD_TOO_LONG",
             Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
-            Self::MissingKey => "MISSING_ARGUMENT",
+            Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
         }
     }
 }
@@ -66,6 +69,7 @@ impl Refusal {
     pub(super) fn record(code: RefusalCode) -> Self {
         let message = match code {
             RefusalCode::RecordTooLong => "The record is longer than 400,000 characters, the most that Salesforce takes.",
+            RefusalCode::NoField => "The record has no field that could be sent.",
             _ => "The record has a field name that is not Unicode.",
         };
         Self { code, field: None, message: message.to_owned() }
@@ -80,7 +84,7 @@ impl Refusal {
             RefusalCode::FieldTooLong => {
                 format!("{field} is longer than 131,072 characters, the most that Salesforce takes in a field.")
             }
-            RefusalCode::RecordTooLong => format!("The record is too long at {field}."),
+            RefusalCode::RecordTooLong | RefusalCode::NoField => return Self::record(code),
             RefusalCode::WrongType => {
                 format!("{field} takes {}, and the value is not one.", kind.map_or("another type", name_of))
             }
@@ -274,12 +278,13 @@ fn cut_at(text: &str, longest: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::FieldPath;
     use crate::protocol::catalog::JsonTypes;
 
     const TEXT: Kind = Kind::Text { longest: None };
 
     fn cell(kind: Kind, json: &str) -> Result<String, RefusalCode> {
-        let column = Column::new("f", "F__c", kind, JsonTypes::default());
+        let column = Column::new(FieldPath::top("f"), "F__c", kind, JsonTypes::default());
         text(&column, json, NullHandling::Ignore).map(|cell| cell.text.into_owned())
     }
 
@@ -332,7 +337,7 @@ mod tests {
 
     #[test]
     fn null_and_empty_text_follow_the_setting() {
-        let column = Column::new("f", "F__c", Kind::Number, JsonTypes::default());
+        let column = Column::new(FieldPath::top("f"), "F__c", Kind::Number, JsonTypes::default());
         for json in ["null", "\"\""] {
             assert_eq!(text(&column, json, NullHandling::Ignore).unwrap().text, "");
             assert_eq!(text(&column, json, NullHandling::Clear).unwrap().text, NULL_MARKER);
@@ -351,7 +356,7 @@ mod tests {
             (r#""a\r\nb""#, 3, "a\nb", false),
         ] {
             let kind = Kind::Text { longest: Some(longest) };
-            let column = Column::new("f", "F__c", kind, JsonTypes::default());
+            let column = Column::new(FieldPath::top("f"), "F__c", kind, JsonTypes::default());
             let cell = text(&column, json, NullHandling::Ignore).unwrap();
             assert_eq!((&*cell.text, cell.is_truncated), (expected, is_truncated), "{json}");
         }
@@ -367,7 +372,7 @@ mod tests {
 
     #[test]
     fn reasons_name_the_field_and_never_the_value() {
-        let column = Column::new("f", "Amount__c", Kind::Number, JsonTypes::default());
+        let column = Column::new(FieldPath::top("f"), "Amount__c", Kind::Number, JsonTypes::default());
         let refusal = Refusal::new(RefusalCode::WrongType, &column);
         assert_eq!(refusal.message, "Amount__c takes a number, and the value is not one.");
     }

@@ -1,5 +1,6 @@
 //! The columns of a stream's CSV.
 
+use std::fmt;
 use std::ops::Index;
 
 use crate::protocol::catalog::JsonTypes;
@@ -26,30 +27,61 @@ pub enum Kind {
     MultiPicklist,
 }
 
+/// Where a field stands in a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldPath {
+    object: Option<String>,
+    field: String,
+}
+
+impl FieldPath {
+    /// A field of the record itself.
+    pub fn top(field: impl Into<String>) -> Self {
+        Self { object: None, field: field.into() }
+    }
+
+    /// A field of a nested object of the record.
+    pub fn nested(object: impl Into<String>, field: impl Into<String>) -> Self {
+        Self { object: Some(object.into()), field: field.into() }
+    }
+
+    /// The nested object, where there is one.
+    pub fn object(&self) -> Option<&str> {
+        self.object.as_deref()
+    }
+
+    /// The name of the field.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.object {
+            Some(object) => write!(f, "{object}.{}", self.field),
+            None => f.write_str(&self.field),
+        }
+    }
+}
+
 /// One column: a field of the record on one side, of the object on the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    source: String,
+    source: FieldPath,
     header: String,
     kind: Kind,
     types: JsonTypes,
-    dot: Option<usize>,
 }
 
 impl Column {
     /// The record's field `source` becomes the column `header`.
-    pub fn new(source: impl Into<String>, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
-        Self { source: source.into(), header: header.into(), kind, types, dot: None }
+    pub fn new(source: FieldPath, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
+        Self { source, header: header.into(), kind, types }
     }
 
-    /// The field `field` of the record's nested object `object` becomes the column `header`.
-    pub fn nested_in(object: &str, field: &str, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
-        let dot = Some(object.len());
-        Self { source: format!("{object}.{field}"), header: header.into(), kind, types, dot }
-    }
-
-    /// The name of the field in the record; `object.field` in a nested object.
-    pub fn source(&self) -> &str {
+    /// Where the field stands in the record.
+    pub fn source(&self) -> &FieldPath {
         &self.source
     }
 
@@ -66,11 +98,6 @@ impl Column {
     /// The JSON types that the stream's schema gives the field.
     pub fn types(&self) -> JsonTypes {
         self.types
-    }
-
-    /// The nested object and its field, where the column comes from one.
-    pub fn nested(&self) -> Option<(&str, &str)> {
-        self.dot.map(|dot| (&self.source[..dot], &self.source[dot + 1..]))
     }
 }
 

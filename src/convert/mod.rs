@@ -18,8 +18,10 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::config::NullHandling;
+
 pub use cell::{Refusal, RefusalCode};
-pub use column::{Column, Columns, Kind};
+pub use column::{Column, Columns, FieldPath, Kind};
 pub use csv::write_row;
 pub use restore::restore;
 
@@ -33,15 +35,6 @@ const LONGEST_RECORD: usize = 400_000;
 /// Columns that Airbyte itself adds to records that it replays from a cache; they are not the user's data.
 const PLATFORM_PREFIX: &str = "_airbyte_";
 
-/// What an explicit JSON null does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NullHandling {
-    /// The field is left as it is.
-    Ignore,
-    /// The field is set to null.
-    Clear,
-}
-
 /// Turns the records of one stream into CSV rows.
 #[derive(Debug)]
 pub struct Converter {
@@ -51,6 +44,8 @@ pub struct Converter {
     /// the same order, so the one expected is compared before any is looked up.
     expected: Vec<(Box<str>, Target)>,
     targets: HashMap<Box<str>, Target>,
+    /// The fields of nested objects.
+    nested: HashMap<Box<str>, HashMap<Box<str>, Target>>,
     scratch: Vec<u8>,
     cells: Vec<Slot>,
     row: Vec<u8>,
@@ -81,7 +76,7 @@ pub enum Converted<'c> {
     /// The record cannot be carried faithfully.
     Refused(Refusal),
     /// The record has a field that no column takes; nothing has been decided about the record yet.
-    NewField(String),
+    NewField(FieldPath),
 }
 
 /// A CSV row with its line end.
@@ -106,6 +101,7 @@ impl Converter {
             nulls,
             expected: Vec::new(),
             targets: HashMap::new(),
+            nested: HashMap::new(),
             scratch: Vec::new(),
             cells: Vec::new(),
             row: Vec::new(),
@@ -130,17 +126,33 @@ impl Converter {
         self.expected.clear();
         self.cells = vec![Slot::default(); columns.len()];
         for (index, column) in columns.iter().enumerate() {
-            if let Some((object, _)) = column.nested() {
-                self.targets.insert(object.into(), Target::Nested);
+            match column.source().object() {
+                Some(object) => {
+                    self.targets.insert(object.into(), Target::Nested);
+                    let fields = self.nested.entry(object.into()).or_default();
+                    fields.insert(column.source().field().into(), Target::Column(index));
+                }
+                None => {
+                    self.targets.insert(column.source().field().into(), Target::Column(index));
+                }
             }
-            self.targets.insert(column.source().into(), Target::Column(index));
         }
         self.columns = columns;
     }
 
-    /// Drops the field `name` from now on.
-    pub fn ignore(&mut self, name: &str) {
-        self.targets.insert(name.into(), Target::Ignored);
+    /// Takes the field `name` for a nested object from now on, whose fields are columns of their own.
+    pub fn nest(&mut self, name: &str) {
+        self.targets.insert(name.into(), Target::Nested);
+    }
+
+    /// Drops the field from now on.
+    pub fn ignore(&mut self, path: &FieldPath) {
+        let fields = match path.object() {
+            Some(object) => self.nested.entry(object.into()).or_default(),
+            None => &mut self.targets,
+        };
+        fields.insert(path.field().into(), Target::Ignored);
+        self.expected.clear();
     }
 
     /// Converts the data of one record.
@@ -167,6 +179,9 @@ impl Converter {
 
     /// Puts the cells together in the order of the columns.
     fn assemble(&mut self) -> Converted<'_> {
+        if self.columns.is_empty() {
+            return Converted::Refused(Refusal::record(RefusalCode::NoField));
+        }
         if let Some(key) = self.columns.key()
             && self.cells[key].text.is_empty()
         {
@@ -218,11 +233,11 @@ impl Converter {
             Some(Target::Column(column)) => self.write_cell(column, value),
             Some(Target::Nested) => self.take_nested(name, value),
             Some(Target::Ignored) => None,
-            None => Some(Stop::NewField(name.to_owned())),
+            None => Some(Stop::NewField(FieldPath::top(name))),
         }
     }
 
-    /// Takes the fields of a nested object as the columns `object.field`.
+    /// Takes the fields of a nested object.
     fn take_nested(&mut self, object: &str, value: &RawValue) -> Option<Stop> {
         let fields: HashMap<Cow<'_, str>, &RawValue> = match serde_json::from_str(value.get()) {
             Ok(fields) => fields,
@@ -230,16 +245,14 @@ impl Converter {
             Err(_) => return Some(Stop::Refused(Refusal::named(RefusalCode::NotAnObject, object))),
         };
         for (field, value) in fields {
-            let name = format!("{object}.{field}");
-            match self.targets.get(name.as_str()) {
-                Some(Target::Column(column)) => {
-                    let column = *column;
-                    if let Some(stop) = self.write_cell(column, value) {
-                        return Some(stop);
-                    }
-                }
-                Some(_) => {}
-                None => return Some(Stop::NewField(name)),
+            let target = self.nested.get(object).and_then(|fields| fields.get(&*field)).copied();
+            let stop = match target {
+                Some(Target::Column(column)) => self.write_cell(column, value),
+                Some(Target::Nested | Target::Ignored) => None,
+                None => Some(Stop::NewField(FieldPath::nested(object, field))),
+            };
+            if stop.is_some() {
+                return stop;
             }
         }
         None
@@ -261,7 +274,7 @@ impl Converter {
 /// Why the fields of a record are not read on.
 enum Stop {
     Refused(Refusal),
-    NewField(String),
+    NewField(FieldPath),
 }
 
 struct Fields<'c> {

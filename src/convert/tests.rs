@@ -8,7 +8,7 @@ const PLAIN: Kind = Kind::Text { longest: None };
 
 fn columns(names: &[&str]) -> Arc<Columns> {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    Arc::new(Columns::new(names.iter().map(|name| Column::new(*name, *name, PLAIN, types)).collect(), None))
+    Arc::new(Columns::new(names.iter().map(|name| Column::new(FieldPath::top(*name), *name, PLAIN, types)).collect(), None))
 }
 
 fn raw(json: &str) -> Box<RawValue> {
@@ -48,11 +48,11 @@ fn a_lone_empty_cell_is_not_a_blank_line() {
 fn a_field_that_no_column_takes_is_asked_about_once() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     let json = raw(r#"{"a":"1","new":"2"}"#);
-    assert!(matches!(converter.convert(&json), Ok(Converted::NewField(name)) if name == "new"));
-    converter.ignore("new");
+    assert!(matches!(converter.convert(&json), Ok(Converted::NewField(path)) if path == FieldPath::top("new")));
+    converter.ignore(&FieldPath::top("new"));
     assert_eq!(csv_of(&mut converter, json.get()), "1\n");
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let more = converter.columns().with(Column::new("new", "New__c", PLAIN, types));
+    let more = converter.columns().with(Column::new(FieldPath::top("new"), "New__c", PLAIN, types));
     converter.set_columns(Arc::new(more));
     assert_eq!(csv_of(&mut converter, json.get()), "1,2\n");
 }
@@ -60,13 +60,13 @@ fn a_field_that_no_column_takes_is_asked_about_once() {
 #[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let owner = Column::nested_in("Account", "Ext__c", "Account.Ext__c", PLAIN, types);
-    let columns = Columns::new(vec![owner, Column::new("Name", "Name", PLAIN, types)], None);
+    let owner = Column::new(FieldPath::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
+    let columns = Columns::new(vec![owner, Column::new(FieldPath::top("Name"), "Name", PLAIN, types)], None);
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
     let other = raw(r#"{"Account":{"Code__c":"x"}}"#);
-    assert!(matches!(converter.convert(&other), Ok(Converted::NewField(name)) if name == "Account.Code__c"));
+    assert!(matches!(converter.convert(&other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c")));
     let wrong = raw(r#"{"Account":"A-1"}"#);
     assert!(
         matches!(converter.convert(&wrong), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NotAnObject)
@@ -76,7 +76,7 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
 #[test]
 fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let columns = Columns::new(vec![Column::new("id", "Id", PLAIN, types)], Some(0));
+    let columns = Columns::new(vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)], Some(0));
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#] {
         let json = raw(json);

@@ -193,12 +193,12 @@ impl CsvBody for Csv {
 mod tests {
     use super::super::budget::Budget;
     use super::*;
-    use crate::convert::{Column, Kind};
+    use crate::convert::{Column, FieldPath, Kind};
     use crate::protocol::catalog::JsonTypes;
 
     fn columns() -> Arc<Columns> {
         let kind = Kind::Text { longest: None };
-        Arc::new(Columns::new(vec![Column::new("a", "A__c", kind, JsonTypes::default())], None))
+        Arc::new(Columns::new(vec![Column::new(FieldPath::top("a"), "A__c", kind, JsonTypes::default())], None))
     }
 
     fn text(batch: &Batch) -> String {
@@ -212,7 +212,7 @@ mod tests {
         let mut batch = OpenBatch::new(columns(), budget.lease());
         let mut expected = String::from("A__c\n");
         for number in 0..40_000_i64 {
-            let row = format!("row {number}\n");
+            let row = format!("row {number} of a batch that repeats itself\n");
             batch.push(Row { csv: row.as_bytes(), hash: 0 }, Found { segment: 1, extracted_at_ms: number });
             expected.push_str(&row);
         }

@@ -2,5 +2,7 @@
 
 mod batch;
 mod budget;
+mod field;
 mod ledger;
 mod mark;
+mod plan;

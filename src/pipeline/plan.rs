@@ -1,0 +1,236 @@
+//! What a stream becomes: an object, an operation, a key, and the columns of its rows.
+//!
+//! The plan is made before the first record is sent and holds the stream against what the org says of the object, so
+//! that a misspelt name costs nothing. All that is wrong with all streams is told at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::field::{FieldMet, Fields};
+use crate::config::{Config, StreamSettings};
+use crate::convert::{Column, Columns, FieldPath};
+use crate::protocol::StreamName;
+use crate::protocol::catalog::{ConfiguredStream, SyncMode};
+use crate::rejected::StreamIdentity;
+use crate::salesforce::Operation;
+use crate::salesforce::describe::Describe;
+use crate::salesforce::job::JobSpec;
+
+/// The longest header row, in characters (Bulk API 2.0 guide, "Prepare CSV Files").
+const LONGEST_HEADER: usize = 32_000;
+
+/// The most fields of a record (Developer Limits Quick Reference, "Bulk API limits").
+const MOST_FIELDS: usize = 5_000;
+
+/// The field that names a record of Salesforce.
+const ID: &str = "Id";
+
+/// What a stream asks for, before the org has been asked.
+#[derive(Debug)]
+pub(super) struct Wish<'c> {
+    stream: &'c ConfiguredStream,
+    settings: Option<&'c StreamSettings>,
+    pub(super) object: String,
+    /// None for a reset, which brings no records.
+    pub(super) operation: Option<Operation>,
+}
+
+/// A stream that is ready to be written.
+#[derive(Debug)]
+pub(super) struct StreamPlan {
+    pub(super) name: StreamName,
+    pub(super) job: JobSpec,
+    pub(super) columns: Arc<Columns>,
+    pub(super) identity: StreamIdentity,
+    fields: Fields,
+}
+
+impl<'c> Wish<'c> {
+    /// What `stream` asks for: its entry under `streams`, else what the catalog says.
+    pub(super) fn of(stream: &'c ConfiguredStream, config: &'c Config) -> Self {
+        let settings = config.stream(stream.name.namespace.as_deref(), &stream.name.name);
+        let object = settings
+            .and_then(StreamSettings::object)
+            .or(stream.object.as_deref())
+            .unwrap_or(&stream.name.name)
+            .to_owned();
+        let by_mode = match stream.sync_mode {
+            SyncMode::Append => Some(Operation::Insert),
+            SyncMode::AppendDedup => Some(Operation::Upsert),
+            SyncMode::Update => Some(Operation::Update),
+            SyncMode::SoftDelete => Some(Operation::Delete),
+            SyncMode::Overwrite | SyncMode::OverwriteDedup => None,
+        };
+        let operation = settings.and_then(StreamSettings::operation).or(by_mode);
+        Self { stream, settings, object, operation }
+    }
+
+    /// The stream.
+    pub(super) fn name(&self) -> &StreamName {
+        &self.stream.name
+    }
+
+    /// The plan for the stream, or everything that stands in its way, each a sentence about the stream.
+    pub(super) fn plan(
+        &self,
+        operation: Operation,
+        describe: Arc<Describe>,
+        config: &Config,
+    ) -> Result<StreamPlan, Vec<String>> {
+        let mut problems = Vec::new();
+        let object = describe.name.clone();
+        if let Some(verb) = forbidden(operation, &describe) {
+            problems.push(format!(
+                "the signed-in user may not {verb} records of {object}; grant it in a permission set, or sign in as \
+                 another user"
+            ));
+        }
+        let fields = Fields::new(describe, operation, config);
+        let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
+        let columns = self.columns(operation, &fields, key.as_deref(), &mut problems);
+        if problems.is_empty() {
+            self.check_columns(operation, &fields, &columns, key.as_deref(), &mut problems);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let key_column = key.as_deref().and_then(|key| columns.iter().position(|it| it.header().eq_ignore_ascii_case(key)));
+        Ok(StreamPlan {
+            name: self.stream.name.clone(),
+            job: JobSpec {
+                object,
+                operation,
+                external_id_field: (operation == Operation::Upsert).then(|| key.unwrap_or_default()),
+                assignment_rule_id: self.settings.and_then(StreamSettings::assignment_rule_id).map(str::to_owned),
+            },
+            columns: Arc::new(Columns::new(columns, key_column)),
+            identity: StreamIdentity {
+                namespace: self.stream.name.namespace.clone(),
+                name: self.stream.name.name.clone(),
+                generation_id: self.stream.generation_id,
+                columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
+            },
+            fields,
+        })
+    }
+
+    /// The name under which a field of the stream is known to Salesforce.
+    fn target<'n>(&'n self, source: &'n str) -> &'n str {
+        self.settings
+            .and_then(|settings| settings.fields().find(|(renamed, _)| *renamed == source))
+            .map_or(source, |(_, target)| target)
+    }
+
+    /// The field that names a record, in the object's spelling; insert has none.
+    fn key(&self, operation: Operation, fields: &Fields) -> Result<Option<String>, String> {
+        let object = fields.object();
+        match operation {
+            Operation::Insert => return Ok(None),
+            Operation::Update | Operation::Delete | Operation::HardDelete => return Ok(Some(ID.to_owned())),
+            Operation::Upsert => {}
+        }
+        let chosen = match (self.settings.and_then(StreamSettings::external_id_field), &*self.stream.primary_key) {
+            (Some(field), _) => field,
+            (None, [path]) if path.len() == 1 => self.target(&path[0]),
+            (None, []) => {
+                return Err(format!(
+                    "an upsert needs a key, and the stream has none; set `external_id_field` in its entry under \
+                     `streams`, or choose a matching key, which must be an external id of {object}"
+                ));
+            }
+            (None, _) => {
+                return Err(format!(
+                    "an upsert takes a single field of {object} as its key, and the stream's primary key has several; \
+                     set `external_id_field` in its entry under `streams`"
+                ));
+            }
+        };
+        fields.upsert_key(chosen).map(Some)
+    }
+
+    fn columns(
+        &self,
+        operation: Operation,
+        fields: &Fields,
+        key: Option<&str>,
+        problems: &mut Vec<String>,
+    ) -> Vec<Column> {
+        let mut columns = Vec::with_capacity(self.stream.fields.len());
+        for field in &self.stream.fields {
+            let target = self.target(&field.name);
+            if operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
+                continue;
+            }
+            match fields.meet(FieldPath::top(&field.name), target, field.types, key) {
+                Ok(FieldMet::Column(column)) => columns.push(column),
+                Ok(FieldMet::Nested | FieldMet::Ignored) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        columns
+    }
+
+    fn check_columns(
+        &self,
+        operation: Operation,
+        fields: &Fields,
+        columns: &[Column],
+        key: Option<&str>,
+        problems: &mut Vec<String>,
+    ) {
+        let mut seen = HashSet::new();
+        for column in columns {
+            if !seen.insert(column.header().to_ascii_lowercase()) {
+                problems.push(format!("two of its fields are to become {} of {}", column.header(), fields.object()));
+            }
+        }
+        // Without a schema the columns are those that the records bring.
+        let has_schema = !self.stream.fields.is_empty();
+        if let Some(key) = key
+            && has_schema
+            && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
+        {
+            problems.push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
+        }
+        if operation == Operation::Insert && has_schema {
+            problems.extend(fields.required().filter(|required| !required.is_among(columns)).map(|required| {
+                format!("{} of {} is required to create a record, and the stream has no such field", required.name(), fields.object())
+            }));
+        }
+        let header_length: usize = columns.iter().map(|column| column.header().len() + 1).sum();
+        if header_length > LONGEST_HEADER || columns.len() > MOST_FIELDS {
+            problems.push(format!(
+                "it has {} fields; Salesforce takes at most {MOST_FIELDS} fields and {LONGEST_HEADER} characters of \
+                 field names",
+                columns.len()
+            ));
+        }
+    }
+}
+
+impl StreamPlan {
+    /// What becomes of a field that a record brings and the schema does not have.
+    ///
+    /// # Errors
+    /// A sentence that tells why the field cannot be written.
+    pub(super) fn meet(&self, source: FieldPath) -> Result<FieldMet, String> {
+        if self.job.operation.is_delete() {
+            return Ok(FieldMet::Ignored);
+        }
+        let key = self.columns.key().map(|key| self.columns[key].header());
+        let types = crate::protocol::catalog::JsonTypes { text: true, ..Default::default() };
+        let target = source.to_string();
+        self.fields.meet(source, &target, types, key)
+    }
+}
+
+/// What the user may not do, where it is needed for the operation.
+fn forbidden(operation: Operation, describe: &Describe) -> Option<&'static str> {
+    let needs = match operation {
+        Operation::Insert => [(describe.createable, "create"), (true, "")],
+        Operation::Update => [(describe.updateable, "change"), (true, "")],
+        Operation::Upsert => [(describe.createable, "create"), (describe.updateable, "change")],
+        Operation::Delete | Operation::HardDelete => [(describe.deletable, "delete"), (true, "")],
+    };
+    needs.into_iter().find(|(allowed, _)| !allowed).map(|(_, verb)| verb)
+}
