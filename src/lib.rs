@@ -2,6 +2,7 @@
 //!
 //! The way of the data is the layout of the crate; `docs/architecture.md` walks along it.
 
+pub mod command;
 pub mod config;
 pub mod convert;
 pub mod error;
@@ -10,4 +11,9 @@ pub mod protocol;
 pub mod rejected;
 pub mod retry;
 pub mod salesforce;
-pub mod telemetry;
+
+mod cli;
+mod run;
+mod telemetry;
+
+pub use run::run;

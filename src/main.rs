@@ -1,2 +1,7 @@
-//! bin
-fn main() {}
+//! The connector as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout())
+}

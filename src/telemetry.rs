@@ -11,7 +11,7 @@ use crate::protocol::output::{LogLevel, Output};
 
 /// Sends this program's events to `output` from now on. Events of the libraries that it uses are left out: they are
 /// not written for the user, and may quote what they were given.
-pub fn start(output: Output) {
+pub(crate) fn start(output: Output) {
     // Another run in this process has set it already; its output is as good.
     let _ = tracing_subscriber::registry().with(Lines { output }).try_init();
 }

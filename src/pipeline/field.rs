@@ -122,7 +122,7 @@ impl Fields {
             return Err(self.not_writable(field));
         }
         let name = field.relationship_name.as_deref().unwrap_or(name);
-        let header = match (object, field.polymorphic) {
+        let header = match (object, field.is_polymorphic()) {
             (None, false) => format!("{name}.{inner}"),
             (Some(object), true) => format!("{object}:{name}.{inner}"),
             (None, true) => {

@@ -68,8 +68,13 @@ impl Ledger {
         stream.open_id
     }
 
-    /// Takes a state that has been read. It may be one that can leave at once.
-    pub(super) fn state(&mut self, state: State) {
+    /// Takes back the record that was counted last: it was none after all.
+    pub(super) fn withdraw(&mut self, stream: usize) {
+        self.streams[stream].open.records -= 1;
+    }
+
+    /// Takes a state that has been read, and tells whether it may be one that can leave at once.
+    pub(super) fn state(&mut self, state: State) -> bool {
         self.waiting_size += state.size();
         let (streams, is_global) = match state.scope() {
             Scope::Stream(name) => {
@@ -79,7 +84,10 @@ impl Ledger {
             Scope::All => (0..self.streams.len(), true),
         };
         let segments = streams.map(|place| (place, self.streams[place].close())).collect();
-        self.waiting.push_back(Waiting { state, segments, is_global });
+        let waiting = Waiting { state, segments, is_global };
+        let may_leave = self.is_settled(&waiting);
+        self.waiting.push_back(waiting);
+        may_leave
     }
 
     /// Records of a segment are settled: written to Salesforce, or kept as rejected.
@@ -132,6 +140,7 @@ impl Ledger {
 
     fn is_settled(&self, waiting: &Waiting) -> bool {
         waiting.segments.iter().all(|(stream, last)| {
+            // The first segment is the one that settles last, as a rule; so the search ends at once.
             self.streams[*stream].closed.range(..=last).all(|(_, segment)| segment.is_settled())
         })
     }
@@ -140,8 +149,8 @@ impl Ledger {
         let (mut written, mut rejected) = (0, 0);
         for (stream, last) in &waiting.segments {
             let closed = &mut self.streams[*stream].closed;
-            let later = closed.split_off(&(last + 1));
-            for segment in std::mem::replace(closed, later).into_values() {
+            while let Some(first) = closed.first_entry().filter(|first| first.key() <= last) {
+                let segment = first.remove();
                 written += segment.written;
                 rejected += segment.rejected;
             }

@@ -3,6 +3,104 @@
 mod batch;
 mod budget;
 mod field;
+mod intake;
+mod judge;
+mod lane;
 mod ledger;
+mod load;
 mod mark;
 mod plan;
+mod preflight;
+mod reader;
+mod stream;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::protocol::catalog::ConfiguredStream;
+use crate::protocol::output::Output;
+use crate::rejected::{RejectedStore, SyncIdentity};
+use crate::salesforce::Org;
+
+use budget::{Budget, CAPACITY};
+use intake::{Intake, Rules};
+use lane::Lanes;
+use load::Loader;
+use plan::Wish;
+use stream::Stream;
+
+/// Writes the records of `input` to Salesforce and gives its states back on `output`.
+///
+/// `sign_in` is called once, and only where records may come: a reset succeeds without an org.
+///
+/// # Errors
+/// The first thing that ended the sync. What could be acknowledged has been.
+pub async fn write(
+    config: &Config,
+    catalog: &[ConfiguredStream],
+    sign_in: impl AsyncFnOnce() -> Result<Org>,
+    input: impl Read + Send + 'static,
+    output: Output,
+    stop: CancellationToken,
+) -> Result<()> {
+    let wishes: Vec<Wish<'_>> = catalog.iter().map(|stream| Wish::of(stream, config)).collect();
+    let budget = Budget::new(CAPACITY);
+    let halt = CancellationToken::new();
+    let mut plans = Vec::new();
+    let (lanes, outcomes) = if wishes.iter().any(|wish| wish.operation.is_some()) {
+        let org = sign_in().await?;
+        plans = preflight::plans(&org, &wishes, config).await?;
+        let store = open_store(config, catalog).await?;
+        let loader = Loader::new(org, store, Arc::clone(&budget), halt.clone());
+        let (lanes, outcomes) = Lanes::new(loader, config.max_parallel_jobs());
+        (Some(lanes), outcomes)
+    } else {
+        (None, mpsc::unbounded_channel().1)
+    };
+    let mut plans = plans.into_iter();
+    let streams = wishes
+        .iter()
+        .map(|wish| {
+            let plan = wish.operation.and_then(|_| plans.next());
+            Stream::new(wish.name().clone(), plan, config.null_handling())
+        })
+        .collect();
+    let rules = Rules {
+        batch_size: config.batch_size(),
+        flush_interval: config.flush_interval(),
+        max_rejected_records: config.max_rejected_records(),
+        expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
+    };
+    let input = reader::read(input)
+        .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
+    let mut intake = Intake::new(streams, lanes, budget, halt, output, rules);
+    let outcome = intake.run(input, outcomes, stop).await;
+    for stream in &intake.streams {
+        tracing::info!(
+            stream = %stream.name,
+            read = stream.read,
+            written = stream.written,
+            rejected = stream.rejected,
+            truncated = stream.truncated(),
+            "stream ended"
+        );
+    }
+    outcome
+}
+
+async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<RejectedStore>> {
+    let Some(settings) = config.rejected() else {
+        tracing::warn!("no bucket is configured: rejected records are counted, and not kept");
+        return Ok(None);
+    };
+    let sync = SyncIdentity {
+        sync_id: catalog.iter().find_map(|stream| stream.sync_id),
+        started: jiff::Timestamp::now(),
+    };
+    Box::pin(RejectedStore::open(settings, sync)).await.map(Some)
+}

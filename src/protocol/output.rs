@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -88,11 +89,11 @@ impl Output {
     ///
     /// # Errors
     /// The reader of standard output is gone.
-    pub fn connector_config(&self, config: &Value) -> io::Result<()> {
-        self.message(&json!({
-            "type": "CONTROL",
-            "control": {"type": "CONNECTOR_CONFIG", "emitted_at": now_ms(), "connectorConfig": {"config": config}},
-        }))
+    pub fn connector_config(&self, config: &RawValue) -> io::Result<()> {
+        self.line(&format!(
+            r#"{{"type":"CONTROL","control":{{"type":"CONNECTOR_CONFIG","emitted_at":{},"connectorConfig":{{"config":{config}}}}}}}"#,
+            now_ms()
+        ))
     }
 
     /// Tells why the command failed.
@@ -154,7 +155,8 @@ mod tests {
         let output = Output::new(shared.clone());
         output.connection_status(Err("No\nway.")).unwrap();
         output.trace_error(&Error::config("Say \"please\".").internal("detail")).unwrap();
-        output.connector_config(&json!({"client_id": "c"})).unwrap();
+        let config = RawValue::from_string(r#"{"client_id":"c"}"#.to_owned()).unwrap();
+        output.connector_config(&config).unwrap();
         output.log(LogLevel::Warn, "two\nlines");
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -1,0 +1,14 @@
+//! `spec`: what can be configured.
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::protocol::output::Output;
+
+/// Answers with one SPEC message. It needs nothing, so that it works where nothing else does.
+///
+/// # Errors
+/// Standard output is closed.
+pub fn run(output: &Output) -> Result<()> {
+    let spec = config::spec()?;
+    output.spec(&spec).map_err(|error| Error::system("Standard output was closed.").internal(error))
+}

@@ -1,0 +1,361 @@
+//! The one task that reads, keeps count, and gives states back.
+//!
+//! It owns everything that changes with a message, so that nothing needs a lock: the open batches, the ledger, the end.
+//! It never waits for a job; outcomes come to it, and while the memory budget is overdrawn it does not take input.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::budget::{Budget, Lease};
+use super::lane::{Lanes, Loaded};
+use super::load::NotLoaded;
+use super::mark::Found;
+use super::stream::{NotTaken, Stream};
+use crate::error::{Error, Result};
+use crate::protocol::StreamName;
+use crate::protocol::input::{Message, Record, parse};
+use crate::protocol::line::{Block, LineError};
+use crate::protocol::output::Output;
+
+use super::ledger::Ledger;
+
+/// Settings of the intake.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// The largest upload in bytes.
+    pub(super) batch_size: usize,
+    /// The age at which a batch is sent even when it is small.
+    pub(super) flush_interval: Duration,
+    /// More rejected records than this end the sync.
+    pub(super) max_rejected_records: Option<u64>,
+    /// Whether the end of every stream is announced with a status.
+    pub(super) expects_completion: bool,
+}
+
+/// Reads messages and gives states back.
+pub(super) struct Intake {
+    pub(super) streams: Vec<Stream>,
+    by_name: HashMap<StreamName, usize>,
+    /// The names of the last record as they were written, and its stream.
+    last: Option<LastStream>,
+    ledger: Ledger,
+    /// What the waiting states hold.
+    states: Lease,
+    budget: Arc<Budget>,
+    lanes: Option<Lanes>,
+    halt: CancellationToken,
+    output: Output,
+    rules: Rules,
+    rejected: u64,
+    ending: Option<Ending>,
+}
+
+struct LastStream {
+    namespace: Option<Box<str>>,
+    name: Box<str>,
+    index: usize,
+}
+
+impl LastStream {
+    fn is_that_of(&self, record: &Record<'_>) -> bool {
+        *self.name == *record.stream.get() && self.namespace.as_deref() == record.namespace.map(|text| text.get())
+    }
+}
+
+/// Why input is not taken any more.
+enum Ending {
+    /// The input is at its end.
+    Complete,
+    /// What came so far is finished and acknowledged, then the sync fails.
+    Finish(Error),
+    /// Nothing more is sent; what runs is watched to its end.
+    Halt(Error),
+}
+
+impl Intake {
+    pub(super) fn new(
+        streams: Vec<Stream>,
+        lanes: Option<Lanes>,
+        budget: Arc<Budget>,
+        halt: CancellationToken,
+        output: Output,
+        rules: Rules,
+    ) -> Self {
+        Self {
+            by_name: streams.iter().enumerate().map(|(index, stream)| (stream.name.clone(), index)).collect(),
+            last: None,
+            ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
+            states: budget.lease(),
+            budget,
+            lanes,
+            halt,
+            output,
+            rules,
+            rejected: 0,
+            ending: None,
+            streams,
+        }
+    }
+
+    /// Takes the input to its end, and everything that came of it.
+    ///
+    /// # Errors
+    /// The first that ended the sync. All that could be acknowledged has been.
+    pub(super) async fn run(
+        &mut self,
+        mut input: mpsc::Receiver<Result<Block, LineError>>,
+        mut outcomes: mpsc::UnboundedReceiver<Loaded>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        let budget = Arc::clone(&self.budget);
+        while self.ending.is_none() {
+            self.relieve_budget();
+            let due = self.next_due();
+            let is_overdrawn = budget.overdrawn() > 0;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => self.end(Ending::Halt(Error::transient(
+                    "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
+                ))),
+                Some(loaded) = outcomes.recv() => self.settle(loaded),
+                () = budget.released(), if is_overdrawn => {}
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
+                block = input.recv(), if !is_overdrawn => match block {
+                    None => self.end(Ending::Complete),
+                    Some(Ok(block)) => self.take_block(&block),
+                    Some(Err(error)) => self.end(Ending::Finish(broken_input(&error))),
+                },
+            }
+        }
+        drop(input);
+        if !matches!(self.ending, Some(Ending::Halt(_))) {
+            (0..self.streams.len()).for_each(|index| self.flush(index));
+        }
+        self.lanes = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if !self.halt.is_cancelled() => self.end(Ending::Halt(Error::transient(
+                    "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
+                ))),
+                loaded = outcomes.recv() => match loaded {
+                    Some(loaded) => self.settle(loaded),
+                    None => break,
+                },
+            }
+        }
+        self.conclude()
+    }
+
+    /// Ends the intake. The first reason stays, except that a halt takes the place of a softer end.
+    fn end(&mut self, ending: Ending) {
+        if matches!(ending, Ending::Halt(_)) {
+            self.halt.cancel();
+        }
+        match (&self.ending, &ending) {
+            (None, _) | (Some(Ending::Complete), Ending::Halt(_)) => self.ending = Some(ending),
+            _ => {}
+        }
+    }
+
+    fn conclude(&mut self) -> Result<()> {
+        match self.ending.take() {
+            Some(Ending::Finish(error) | Ending::Halt(error)) => return Err(error),
+            Some(Ending::Complete) | None => {}
+        }
+        if self.ledger.waiting() > 0 || self.streams.iter().any(|stream| stream.read != stream.written + stream.rejected) {
+            return Err(Error::system(
+                "Records are left over of which nothing is known, so their states are not acknowledged. Please report \
+                 this with the log of the sync.",
+            ));
+        }
+        let incomplete: Vec<String> =
+            self.streams.iter().filter(|stream| !stream.is_complete).map(|stream| stream.name.to_string()).collect();
+        if self.rules.expects_completion && !incomplete.is_empty() {
+            return Err(Error::transient(format!(
+                "The source ended before it had sent everything of {}. What it sent is written and acknowledged; run \
+                 the sync again for the rest.",
+                incomplete.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    fn take_block(&mut self, block: &Block) {
+        for (number, line) in block.lines() {
+            match self.take_line(line) {
+                Ok(()) => {}
+                Err(Refused::Line(why)) => {
+                    return self.end(Ending::Finish(Error::system(format!(
+                        "Line {number} of the input is no message that can be understood: {why}. Everything before it \
+                         has been finished."
+                    ))));
+                }
+                Err(Refused::Error(error)) => return self.end(Ending::Finish(error)),
+            }
+            if self.ending.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8]) -> Result<(), Refused> {
+        match parse(line).map_err(|error| Refused::Line(error.to_string()))? {
+            Message::Record(record) => self.take_record(&record),
+            Message::State(state) => {
+                if self.ledger.state(state) {
+                    self.release();
+                } else {
+                    self.states.set(self.ledger.size());
+                }
+                Ok(())
+            }
+            Message::Complete(name) => {
+                if let Some(index) = self.by_name.get(&name) {
+                    self.streams[*index].is_complete = true;
+                }
+                Ok(())
+            }
+            Message::Other => Ok(()),
+        }
+    }
+
+    fn take_record(&mut self, record: &Record<'_>) -> Result<(), Refused> {
+        let index = self.stream_of(record)?;
+        let segment = self.ledger.record(index);
+        let found = Found { segment, extracted_at_ms: record.extracted_at_ms() };
+        let taken = self.streams[index].take(index, record.data, found, self.rules.batch_size, &self.budget);
+        let full = match taken {
+            Ok(full) => full,
+            Err(not_taken) => {
+                self.ledger.withdraw(index);
+                return Err(match not_taken {
+                    NotTaken::NotAnObject => Refused::Line("the `data` of the record is not an object".to_owned()),
+                    NotTaken::Config(error) => Refused::Error(error),
+                });
+            }
+        };
+        if let (Some(work), Some(lanes)) = (full, &mut self.lanes) {
+            lanes.put(work);
+        }
+        Ok(())
+    }
+
+    fn stream_of(&mut self, record: &Record<'_>) -> Result<usize, Refused> {
+        if let Some(last) = &self.last
+            && last.is_that_of(record)
+        {
+            return Ok(last.index);
+        }
+        let name = record.stream_name().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
+        let Some(index) = self.by_name.get(&name).copied() else {
+            return Err(Refused::Line(format!("the catalog has no stream {name}")));
+        };
+        self.last = Some(LastStream {
+            namespace: record.namespace.map(|text| text.get().into()),
+            name: record.stream.get().into(),
+            index,
+        });
+        Ok(index)
+    }
+
+    fn settle(&mut self, loaded: Loaded) {
+        let settlement = match loaded.outcome {
+            Ok(settlement) => settlement,
+            Err(NotLoaded::Halted) => return,
+            Err(NotLoaded::Failed(error)) => return self.end(Ending::Halt(error)),
+        };
+        let stream = &mut self.streams[loaded.stream];
+        for (segment, written, rejected) in settlement.segments {
+            self.ledger.settle(loaded.stream, segment, written, rejected);
+            stream.written += written;
+            stream.rejected += rejected;
+            self.rejected += rejected;
+        }
+        self.release();
+        if let Some(most) = self.rules.max_rejected_records
+            && self.rejected > most
+        {
+            self.end(Ending::Halt(Error::config(format!(
+                "{} records have been rejected, and `max_rejected_records` allows {most}. Look at the reasons in the \
+                 bucket of rejected records, mend the records or raise the limit, and run the sync again.",
+                self.rejected
+            ))));
+        }
+    }
+
+    /// Gives back the states that are proven.
+    fn release(&mut self) {
+        for line in self.ledger.release() {
+            if let Err(error) = self.output.line(&line) {
+                let gone = Error::system("Standard output was closed, so states cannot be given back.");
+                return self.end(Ending::Halt(gone.internal(error)));
+            }
+        }
+        self.states.set(self.ledger.size());
+    }
+
+    /// Sends the largest open batches until what is on its way is enough to bring the budget back.
+    fn relieve_budget(&mut self) {
+        loop {
+            let open: usize = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::held).sum();
+            let on_its_way = self.budget.used().saturating_sub(open + self.states.bytes());
+            if self.budget.overdrawn() <= on_its_way {
+                return;
+            }
+            let largest = (0..self.streams.len())
+                .filter_map(|index| Some((self.streams[index].open()?.held(), index)))
+                .max_by_key(|(held, _)| *held);
+            let Some((_, index)) = largest else { return };
+            self.flush(index);
+        }
+    }
+
+    fn flush(&mut self, index: usize) {
+        if let (Some(work), Some(lanes)) = (self.streams[index].seal(index), &mut self.lanes) {
+            lanes.put(work);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let opened = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::opened_at).min()?;
+        Some(opened + self.rules.flush_interval)
+    }
+
+    fn flush_due(&mut self) {
+        let now = Instant::now();
+        for index in 0..self.streams.len() {
+            let is_due =
+                self.streams[index].open().is_some_and(|batch| batch.opened_at() + self.rules.flush_interval <= now);
+            if is_due {
+                self.flush(index);
+            }
+        }
+    }
+}
+
+/// Why a line is not taken.
+enum Refused {
+    /// The line is at fault; this is why.
+    Line(String),
+    /// The user must change something.
+    Error(Error),
+}
+
+fn broken_input(error: &LineError) -> Error {
+    match error {
+        LineError::TooLong { line, limit } => Error::system(format!(
+            "Line {line} of the input is longer than {limit} bytes, which no record of Salesforce can be. Everything \
+             before it has been finished."
+        )),
+        LineError::Read { line, source } => Error::transient(format!(
+            "Standard input could not be read after line {line}. Everything before it has been finished."
+        ))
+        .internal(source),
+    }
+}

@@ -1,0 +1,290 @@
+//! What became of the rows of a finished job: the count proof, the rejected records, the rows that are sent again.
+
+use std::collections::HashMap;
+
+use super::batch::{Batch, OpenBatch, RefusedRecord};
+use super::budget::Lease;
+use super::mark::{Found, RowIndex, SegmentId};
+use super::plan::StreamPlan;
+use crate::convert::{Row, cell_hash, restore, row_hash, write_row};
+use crate::error::{Error, Result};
+use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
+use crate::salesforce::fault::{Fault, FaultKind};
+use crate::salesforce::job::{FinishedJob, JobEnd};
+use crate::salesforce::results::{ResultRow, ResultRows};
+use crate::salesforce::row_error::RowError;
+
+/// The outcome of one job.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// How many records of each segment are rejected for good.
+    pub(super) rejected: HashMap<SegmentId, u64>,
+    /// Rows that failed for a passing reason, or were left unprocessed.
+    pub(super) again: Option<Batch>,
+}
+
+/// Why no verdict could be reached.
+#[derive(Debug)]
+pub(super) enum NoVerdict {
+    /// The results could not be read; they can be read again.
+    Fault(Fault),
+    /// It is final.
+    Error(Error),
+}
+
+impl From<Fault> for NoVerdict {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Error> for NoVerdict {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Judges the rows of one job. A judge that was interrupted is dropped with everything it stored, and another begins
+/// anew: nothing is an object in the bucket before the verdict.
+pub(super) struct Judge<'j> {
+    pub(super) plan: &'j StreamPlan,
+    pub(super) job: &'j FinishedJob,
+    pub(super) batch: &'j Batch,
+    pub(super) writer: Option<ObjectWriter>,
+    /// Whether rows may be sent again.
+    pub(super) may_send_again: bool,
+    pub(super) index: RowIndex<'j>,
+    pub(super) rejected: HashMap<SegmentId, u64>,
+    pub(super) again: OpenBatch,
+}
+
+impl<'j> Judge<'j> {
+    pub(super) fn new(
+        plan: &'j StreamPlan,
+        job: &'j FinishedJob,
+        batch: &'j Batch,
+        writer: Option<ObjectWriter>,
+        may_send_again: bool,
+        lease: Lease,
+    ) -> Self {
+        Self {
+            plan,
+            job,
+            batch,
+            writer,
+            may_send_again,
+            index: RowIndex::new(&batch.marks),
+            rejected: HashMap::new(),
+            again: OpenBatch::new(std::sync::Arc::clone(&batch.columns), lease),
+        }
+    }
+
+    /// Judges every row, and stores `refused` and what is rejected before it returns.
+    pub(super) async fn judge(mut self, refused: &[RefusedRecord]) -> Result<Verdict, NoVerdict> {
+        self.prove().await?;
+        store_refused(self.writer.as_mut(), refused).await?;
+        if let Some(writer) = self.writer.take() {
+            writer.finish().await?;
+        }
+        let again = self.again.seal();
+        Ok(Verdict { rejected: self.rejected, again: (again.rows() > 0).then_some(again) })
+    }
+
+    /// Holds the rows of the results against the rows sent.
+    async fn prove(&mut self) -> Result<(), NoVerdict> {
+        let sent = self.batch.rows();
+        if *self.job.end() == JobEnd::Complete && self.job.processed() == Some(sent) {
+            // The job's own counts prove the outcome; only the failed rows are needed.
+            let failed = self.job.failed().unwrap_or(0);
+            let read = if failed > 0 { self.failed_rows().await? } else { 0 };
+            if read != failed {
+                return Err(self.does_not_add_up(sent - failed.min(sent), read, 0).into());
+            }
+            return Ok(());
+        }
+        if let JobEnd::Failed { message } = self.job.end() {
+            let fault = Fault::of_failed_job(message);
+            if !matches!(fault.kind(), FaultKind::Transient | FaultKind::Unexpected) {
+                return Err(fault.into_error(&format!("loading {} records", self.plan.job.object)).into());
+            }
+        }
+        let succeeded = count(self.job.successful_rows().await?).await?;
+        let failed = self.failed_rows().await?;
+        let unprocessed = self.unprocessed_rows().await?;
+        if succeeded + failed + unprocessed != sent {
+            return Err(self.does_not_add_up(succeeded, failed, unprocessed).into());
+        }
+        if unprocessed > 0 && !self.may_send_again {
+            return Err(Error::transient(format!(
+                "Salesforce left {unprocessed} of the {sent} rows of job {} for {} unprocessed, and sending them again \
+                 did not help{}. They are not acknowledged; the next sync sends them again.",
+                self.job.id(),
+                self.plan.job.object,
+                match self.job.end() {
+                    JobEnd::Failed { message } => format!(" (\"{message}\")"),
+                    JobEnd::Aborted => " (the job was aborted)".to_owned(),
+                    JobEnd::Complete => String::new(),
+                }
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    async fn failed_rows(&mut self) -> Result<u64, NoVerdict> {
+        let mut rows = self.job.failed_rows().await?;
+        let layout = Layout::of(&rows, self.plan, self.batch);
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            count += 1;
+            let Some(found) = self.index.take(layout.hash(row)) else { continue };
+            let text = layout.error.map_or("", |place| row.get(place));
+            let errors = RowError::parse(text);
+            let is_passing = errors.iter().all(|error| error.is_passing(self.plan.job.operation));
+            if is_passing && self.may_send_again {
+                self.send_again(&layout, row, found);
+            } else {
+                self.reject(&layout, row, found, text, &errors).await?;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn unprocessed_rows(&mut self) -> Result<u64, NoVerdict> {
+        let mut rows = self.job.unprocessed_rows().await?;
+        let layout = Layout::of(&rows, self.plan, self.batch);
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            count += 1;
+            let Some(found) = self.index.take(layout.hash(row)) else { continue };
+            self.send_again(&layout, row, found);
+        }
+        Ok(count)
+    }
+
+    fn send_again(&mut self, layout: &Layout, row: &ResultRow, found: Found) {
+        let mut csv = Vec::new();
+        write_row(&mut csv, layout.cells(row));
+        self.again.push(Row { csv: &csv, hash: layout.hash(row) }, found);
+    }
+
+    async fn reject(
+        &mut self,
+        layout: &Layout,
+        row: &ResultRow,
+        found: Found,
+        text: &str,
+        errors: &[RowError],
+    ) -> Result<()> {
+        *self.rejected.entry(found.segment).or_default() += 1;
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let first = errors.first();
+        let refusal = Refusal {
+            salesforce_id: layout.id.map_or("", |place| row.get(place)).to_owned(),
+            error: text.to_owned(),
+            reason: first.map_or_else(String::new, |error| error.code.clone()),
+            field: first.map_or_else(String::new, |error| error.fields.join(",")),
+            message: first.map_or_else(String::new, |error| error.message.clone()),
+        };
+        let data = restore(&self.batch.columns, layout.cells(row));
+        writer.push(&RejectedRecord::new(found.extracted_at_ms, data, refusal)).await
+    }
+
+    fn does_not_add_up(&self, succeeded: u64, failed: u64, unprocessed: u64) -> Error {
+        Error::transient(format!(
+            "The results of job {} for {} do not add up: {} rows were sent, and Salesforce tells of {succeeded} \
+             succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. Salesforce \
+             keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load Jobs.",
+            self.job.id(),
+            self.plan.job.object,
+            self.batch.rows(),
+        ))
+    }
+}
+
+/// Stores records that were refused before they were sent.
+pub(super) async fn store_refused(writer: Option<&mut ObjectWriter>, refused: &[RefusedRecord]) -> Result<()> {
+    let Some(writer) = writer else { return Ok(()) };
+    for RefusedRecord { record, data, refusal } in refused {
+        let data = fields_of(data);
+        let field = refusal.field.as_deref().unwrap_or_default();
+        let refusal = Refusal::local(refusal.code.as_str(), &refusal.message, field);
+        writer.push(&RejectedRecord::new(record.extracted_at_ms, data, refusal)).await?;
+    }
+    Ok(())
+}
+
+/// The fields of a record as it came; one with a name that is not Unicode is kept under no name at all.
+fn fields_of(data: &serde_json::value::RawValue) -> Vec<(String, Box<serde_json::value::RawValue>)> {
+    match serde_json::from_str::<Ordered>(data.get()) {
+        Ok(fields) => fields.0,
+        Err(_) => vec![(String::new(), data.to_owned())],
+    }
+}
+
+/// The fields of an object in their order; of two with one name, the last.
+struct Ordered(Vec<(String, Box<serde_json::value::RawValue>)>);
+
+impl<'de> serde::Deserialize<'de> for Ordered {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> serde::de::Visitor<'de> for Fields {
+            type Value = Ordered;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+                let mut fields: Vec<(String, Box<serde_json::value::RawValue>)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<serde_json::value::RawValue>>()? {
+                    match fields.iter_mut().find(|(earlier, _)| *earlier == name) {
+                        Some((_, earlier)) => *earlier = value,
+                        None => fields.push((name, value)),
+                    }
+                }
+                Ok(Ordered(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
+    let mut count = 0;
+    while rows.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Where the cells of a result stand: Salesforce names its columns, and need not keep the order of the upload.
+struct Layout {
+    id: Option<usize>,
+    error: Option<usize>,
+    columns: Vec<Option<usize>>,
+}
+
+impl Layout {
+    fn of(rows: &ResultRows, plan: &StreamPlan, batch: &Batch) -> Self {
+        let place = |name: &str| rows.header().iter().position(|header| header.eq_ignore_ascii_case(name));
+        let layout = Self {
+            id: place("sf__Id"),
+            error: place("sf__Error"),
+            columns: batch.columns.iter().map(|column| place(column.header())).collect(),
+        };
+        if layout.columns.contains(&None) && !rows.header().is_empty() {
+            tracing::warn!(object = plan.job.object, "a result lacks columns of the upload");
+        }
+        layout
+    }
+
+    /// The cells in the order of the batch's columns.
+    fn cells<'r>(&'r self, row: &'r ResultRow) -> impl Iterator<Item = &'r str> {
+        self.columns.iter().map(|place| place.map_or("", |place| row.get(place)))
+    }
+
+    fn hash(&self, row: &ResultRow) -> u32 {
+        row_hash(self.cells(row).map(cell_hash))
+    }
+}

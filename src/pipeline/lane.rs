@@ -1,0 +1,147 @@
+//! Which job may run when: at most so many at once, and those of one object in the order of the records where the
+//! order can be seen.
+//!
+//! A lane is a queue of batches with a task of its own. Inserts have a lane a stream. Updates, upserts and deletes
+//! of one object share a lane, even when they come from several streams: in it the next job is created and filled
+//! while the last one runs, and only its close waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::batch::Batch;
+use super::load::{Loader, NotLoaded, Settlement};
+use super::plan::StreamPlan;
+
+/// A batch of a stream.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) stream: usize,
+    pub(super) plan: Arc<StreamPlan>,
+    pub(super) batch: Batch,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) stream: usize,
+    pub(super) outcome: Result<Settlement, NotLoaded>,
+}
+
+/// All lanes of a sync.
+pub(super) struct Lanes {
+    loader: Arc<Loader>,
+    max_parallel_jobs: usize,
+    permits: Arc<Semaphore>,
+    lanes: HashMap<LaneKey, mpsc::UnboundedSender<Work>>,
+    loaded: mpsc::UnboundedSender<Loaded>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum LaneKey {
+    Stream(usize),
+    Object(String),
+}
+
+impl LaneKey {
+    fn of(work: &Work) -> Self {
+        if work.plan.job.operation.is_ordered() {
+            Self::Object(work.plan.job.object.to_ascii_lowercase())
+        } else {
+            Self::Stream(work.stream)
+        }
+    }
+
+    /// How many jobs of the lane may be under way. In order: one that runs and one that waits with its upload done.
+    fn width(&self, max_parallel_jobs: usize) -> usize {
+        match self {
+            Self::Stream(_) => max_parallel_jobs,
+            Self::Object(_) => 2,
+        }
+    }
+}
+
+impl Lanes {
+    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the outcomes of their batches. There are no more
+    /// outcomes when the lanes have been dropped and all batches have come to their end.
+    pub(super) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Loaded>) {
+        let (loaded, outcomes) = mpsc::unbounded_channel();
+        let lanes = Self {
+            loader: Arc::new(loader),
+            max_parallel_jobs,
+            permits: Arc::new(Semaphore::new(max_parallel_jobs)),
+            lanes: HashMap::new(),
+            loaded,
+            tasks: TaskTracker::new(),
+        };
+        (lanes, outcomes)
+    }
+
+    /// Puts a batch at the end of its lane. The queue has no bound of its own: what waits in it holds a lease of the
+    /// memory budget.
+    pub(super) fn put(&mut self, work: Work) {
+        let key = LaneKey::of(&work);
+        let lane = self.lanes.entry(key).or_insert_with_key(|key| {
+            let (sender, batches) = mpsc::unbounded_channel();
+            let lane = Lane {
+                loader: Arc::clone(&self.loader),
+                permits: Arc::clone(&self.permits),
+                width: Arc::new(Semaphore::new(key.width(self.max_parallel_jobs))),
+                is_ordered: matches!(key, LaneKey::Object(_)),
+                loaded: self.loaded.clone(),
+                tasks: self.tasks.clone(),
+            };
+            self.tasks.spawn(lane.run(batches));
+            sender
+        });
+        // The lane's task ends only when this sender is dropped.
+        let _ = lane.send(work);
+    }
+}
+
+struct Lane {
+    loader: Arc<Loader>,
+    permits: Arc<Semaphore>,
+    width: Arc<Semaphore>,
+    is_ordered: bool,
+    loaded: mpsc::UnboundedSender<Loaded>,
+    tasks: TaskTracker,
+}
+
+impl Lane {
+    async fn run(self, mut batches: mpsc::UnboundedReceiver<Work>) {
+        let mut before: Option<oneshot::Receiver<()>> = None;
+        while let Some(work) = batches.recv().await {
+            let Some(permits) = self.permits().await else { break };
+            let (done, next) = oneshot::channel();
+            let turn = if self.is_ordered { before.replace(next) } else { None };
+            let (loader, loaded) = (Arc::clone(&self.loader), self.loaded.clone());
+            self.tasks.spawn(async move {
+                let Work { stream, plan, batch } = work;
+                let outcome = loader.load(&plan, batch, turn).await;
+                drop(permits);
+                if outcome.is_ok() {
+                    // The next job of the lane may take effect now. After a failure it may not.
+                    let _ = done.send(());
+                }
+                let _ = loaded.send(Loaded { stream, outcome });
+            });
+        }
+    }
+
+    /// The right to have a job under way; none when the sync has been halted.
+    async fn permits(&self) -> Option<[OwnedSemaphorePermit; 2]> {
+        let both = async {
+            let width = Arc::clone(&self.width).acquire_owned().await.ok()?;
+            let all = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+            Some([width, all])
+        };
+        tokio::select! {
+            () = self.loader.halt.cancelled() => None,
+            permits = both => permits,
+        }
+    }
+}

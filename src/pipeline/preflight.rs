@@ -1,0 +1,92 @@
+//! Every stream is held against the org before the first record is sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::field::nearest;
+use super::plan::{StreamPlan, Wish};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::salesforce::Org;
+use crate::salesforce::describe::Describe;
+use crate::salesforce::fault::{Fault, FaultKind};
+
+/// The plans of all streams that bring records, in their order.
+///
+/// # Errors
+/// A `config_error` that tells everything that is wrong with every stream.
+pub(super) async fn plans(org: &Org, wishes: &[Wish<'_>], config: &Config) -> Result<Vec<StreamPlan>> {
+    let mut objects: Vec<String> = Vec::new();
+    for wish in wishes.iter().filter(|wish| wish.operation.is_some()) {
+        if !objects.iter().any(|object| object.eq_ignore_ascii_case(&wish.object)) {
+            objects.push(wish.object.clone());
+        }
+    }
+    let describes = describe(org, &objects).await?;
+    let mut problems = Vec::new();
+    let mut plans = Vec::new();
+    let mut all_objects = None;
+    for wish in wishes {
+        let Some(operation) = wish.operation else { continue };
+        let found = describes.get(&wish.object.to_ascii_lowercase()).and_then(Option::as_ref);
+        let outcome = match found {
+            Some(describe) => wish.plan(operation, Arc::clone(describe), config),
+            None => Err(vec![missing(org, &wish.object, &mut all_objects).await?]),
+        };
+        match outcome {
+            Ok(plan) => plans.push(plan),
+            Err(found) => problems.extend(found.into_iter().map(|problem| format!("Stream {}: {problem}.", wish.name()))),
+        }
+    }
+    match &*problems {
+        [] => Ok(plans),
+        [problem] => Err(Error::config(format!("Nothing has been sent. {problem}"))),
+        problems => Err(Error::config(format!(
+            "Nothing has been sent, for {} reasons.\n- {}",
+            problems.len(),
+            problems.join("\n- ")
+        ))),
+    }
+}
+
+/// The descriptions by the name of the object in lower case; none for an object that is not there.
+async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Option<Arc<Describe>>>> {
+    let answers = match objects {
+        // One call is one call; a batch of one would cost two.
+        [object] => vec![org.describe(object).await],
+        objects => org.describe_many(objects).await,
+    };
+    objects
+        .iter()
+        .zip(answers)
+        .map(|(object, answer)| Ok((object.to_ascii_lowercase(), present(object, answer)?)))
+        .collect()
+}
+
+fn present(object: &str, answer: Result<Describe, Fault>) -> Result<Option<Arc<Describe>>> {
+    match answer {
+        Ok(describe) => Ok(Some(Arc::new(describe))),
+        Err(fault) if fault.kind() == FaultKind::NotFound => Ok(None),
+        Err(fault) => Err(fault.into_error(&format!("asking what fields {object} has"))),
+    }
+}
+
+/// What to say of an object that is not there. The list of all objects is asked for once, and only now.
+async fn missing(org: &Org, object: &str, all: &mut Option<Vec<String>>) -> Result<String> {
+    let all = match all {
+        Some(all) => all,
+        none => {
+            let objects = org
+                .describe_global()
+                .await
+                .map_err(|fault| fault.into_error("asking which objects the org has"))?;
+            none.insert(objects.into_iter().map(|object| object.name).collect())
+        }
+    };
+    let near = nearest(object, all.iter().map(String::as_str))
+        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    Ok(format!(
+        "there is no object {object} that the signed-in user may see{near} Choose the object as the stream's name, as its \
+         destination object, or with `object` in its entry under `streams`"
+    ))
+}
