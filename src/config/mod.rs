@@ -5,6 +5,8 @@
 
 mod problem;
 mod raw;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod sign_in;
 mod storage;

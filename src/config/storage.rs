@@ -90,10 +90,8 @@ fn is_bucket_name(name: &str) -> bool {
 
 fn endpoint_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
 }
 
@@ -118,6 +116,105 @@ impl From<raw::Compression> for Compression {
         match compression {
             raw::Compression::None => Self::None,
             raw::Compression::Gzip => Self::Gzip,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, parsed, s3};
+
+    #[test]
+    fn bucket_and_region_are_enough() {
+        let config = parsed(&s3(json!({})));
+        let settings = config.rejected().unwrap();
+        assert_eq!(settings.bucket, "example-rejected");
+        assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
+        assert!(settings.access_key_id.is_none() && settings.secret_access_key.is_none());
+        assert!(settings.endpoint.is_none() && settings.bucket_path.is_none() && settings.role_arn.is_none());
+        assert_eq!(settings.format, Format::Csv { flatten: false });
+        assert_eq!(settings.compression, Compression::None);
+        assert_eq!(settings.path_format, "{sync_id}/{namespace}/{stream_name}/");
+        assert_eq!(settings.file_name_format, "{date}_{timestamp}_{part_number}{format_extension}");
+    }
+
+    #[test]
+    fn every_key_arrives() {
+        let config = parsed(&s3(json!({
+            "access_key_id": " key-id\n", "secret_access_key": "s3cr3t-access-key ",
+            "role_arn": "arn:aws-us-gov:iam::123456789012:role/writer",
+            "s3_bucket_name": "airbyte_sync", "s3_bucket_region": "", "s3_endpoint": "http://localhost:9000",
+            "bucket_path": "prefix/", "path_format": "{stream_name}", "file_name_format": "{sync_id}",
+            "format": {"format_type": "JSONL", "flattening": "Root level flattening"},
+            "compression": {"compression_type": "GZIP"},
+        })));
+        let settings = config.rejected().unwrap();
+        assert_eq!(settings.access_key_id.as_deref(), Some("key-id"));
+        assert_eq!(settings.secret_access_key.as_ref().unwrap().expose_secret(), "s3cr3t-access-key");
+        assert_eq!(settings.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
+        assert_eq!(settings.bucket, "airbyte_sync");
+        assert_eq!(settings.region, None);
+        assert_eq!(settings.endpoint.as_ref().unwrap().as_str(), "http://localhost:9000/");
+        assert_eq!(settings.bucket_path.as_deref(), Some("prefix/"));
+        assert_eq!(settings.format, Format::Jsonl { flatten: true });
+        assert_eq!(settings.compression, Compression::Gzip);
+        assert_eq!((&*settings.path_format, &*settings.file_name_format), ("{stream_name}", "{sync_id}"));
+    }
+
+    #[test]
+    fn storage_may_be_left_out() {
+        for config in [client(json!({})), client(json!({"object_storage_config": {"storage_type": "None"}}))] {
+            assert!(parsed(&config).rejected().is_none());
+        }
+    }
+
+    #[test]
+    fn each_rule_is_named() {
+        let bucket = "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, \
+                      digits, dots, hyphens and underscores";
+        let endpoint = "`object_storage_config.s3_endpoint` must be an http or https URL of a server, without user \
+                        name, query and fragment, such as `https://s3.example.com:9000`";
+        let path = |key: &str| {
+            format!("`object_storage_config.{key}` must be free of control characters and of the segments `.` and `..`")
+        };
+        let role = "`object_storage_config.role_arn` must be the ARN of a role, such as \
+                    `arn:aws:iam::123456789012:role/name`";
+        for (changes, problem) in [
+            (json!({"s3_bucket_name": " "}), "`object_storage_config.s3_bucket_name` is missing"),
+            (json!({"s3_bucket_name": "ab"}), bucket),
+            (json!({"s3_bucket_name": "s3://example"}), bucket),
+            (json!({"s3_bucket_name": "example/folder"}), bucket),
+            (json!({"s3_bucket_name": "../example"}), bucket),
+            (json!({"s3_bucket_name": "a..b"}), bucket),
+            (json!({"s3_bucket_name": "exam ple"}), bucket),
+            (json!({"s3_bucket_name": "a".repeat(256)}), bucket),
+            (
+                json!({"s3_bucket_region": ""}),
+                "`object_storage_config.s3_bucket_region` is missing; it may be empty only beside an `s3_endpoint`",
+            ),
+            (json!({"s3_endpoint": "s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "ftp://s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "https://user:s3cr3t@s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "https://s3.example.com?x=1"}), endpoint),
+            (
+                json!({"access_key_id": "s3cr3t-key-id"}),
+                "`object_storage_config.secret_access_key` is missing; it goes with the access key id",
+            ),
+            (
+                json!({"secret_access_key": "s3cr3t-access-key", "access_key_id": " "}),
+                "`object_storage_config.access_key_id` is missing; it goes with the secret access key",
+            ),
+            (json!({"role_arn": "writer"}), role),
+            (json!({"role_arn": "arn:aws:iam::123456789012:user/writer"}), role),
+            (json!({"bucket_path": "a/../b"}), &path("bucket_path")),
+            (json!({"path_format": "./{sync_id}"}), &path("path_format")),
+            (json!({"file_name_format": "a\u{0}b"}), &path("file_name_format")),
+        ] {
+            assert_broken(&s3(changes), &[problem]);
         }
     }
 }

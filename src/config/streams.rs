@@ -115,7 +115,8 @@ fn validate_fields(entries: Vec<Option<raw::Field>>, key: &str, problems: &mut P
         let Some(entry) = entry else { continue };
         let source = entry.source.filter(|name| !name.is_empty());
         let target = filled(entry.target);
-        let (source_key, target_key) = (format!("{key}.fields[{index}].source"), format!("{key}.fields[{index}].target"));
+        let (source_key, target_key) =
+            (format!("{key}.fields[{index}].source"), format!("{key}.fields[{index}].target"));
         match &source {
             None => problems.add(source_key, "is missing"),
             Some(name) if !sources.insert(name.clone()) => problems.add(source_key, "is renamed twice"),
@@ -148,5 +149,131 @@ impl From<raw::Operation> for Operation {
             raw::Operation::Delete => Self::Delete,
             raw::Operation::HardDelete => Self::HardDelete,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, parsed};
+
+    #[test]
+    fn an_entry_arrives_whole() {
+        let config = parsed(&client(json!({"streams": [{
+            "stream": "customers", "namespace": "public", "object": " Account ", "operation": "upsert",
+            "external_id_field": "External_Id__c", "assignment_rule_id": "01Q000000000001",
+            "fields": [{"source": "name", "target": "Name"}, {"source": "Name", "target": "Owner.Email"}],
+        }]})));
+        let stream = config.stream(Some("public"), "customers").unwrap();
+        assert_eq!((stream.stream(), stream.namespace()), ("customers", Some("public")));
+        assert_eq!(stream.object(), Some("Account"));
+        assert_eq!(stream.operation(), Some(Operation::Upsert));
+        assert_eq!(stream.external_id_field(), Some("External_Id__c"));
+        assert_eq!(stream.assignment_rule_id(), Some("01Q000000000001"));
+        assert_eq!(stream.fields().collect::<Vec<_>>(), [("name", "Name"), ("Name", "Owner.Email")]);
+        assert_eq!(config.streams().len(), 1);
+    }
+
+    #[test]
+    fn every_operation_is_known() {
+        for (name, operation) in [
+            ("insert", Operation::Insert),
+            ("update", Operation::Update),
+            ("upsert", Operation::Upsert),
+            ("delete", Operation::Delete),
+            ("hard_delete", Operation::HardDelete),
+        ] {
+            let config = parsed(&client(json!({"streams": [{"stream": "a", "operation": name}]})));
+            assert_eq!(config.streams()[0].operation(), Some(operation));
+            assert_eq!(operation.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn the_entry_of_the_namespace_wins_over_the_one_without() {
+        let config = parsed(&client(json!({"streams": [
+            {"stream": "a", "object": "Any"},
+            {"stream": "a", "namespace": "x", "object": "OfX"},
+            {"stream": "b", "namespace": "y", "object": "OfY"},
+            {"stream": "c", "namespace": "", "object": "Blank"},
+        ]})));
+        for (namespace, name, expected) in [
+            (None, "a", Some("Any")),
+            (Some("x"), "a", Some("OfX")),
+            (Some("y"), "a", Some("Any")),
+            (Some("y"), "b", Some("OfY")),
+            (Some("x"), "b", None),
+            (None, "b", None),
+            (Some("x"), "c", Some("Blank")),
+            (None, "d", None),
+            (None, "A", None),
+        ] {
+            let found = config.stream(namespace, name).and_then(StreamSettings::object);
+            assert_eq!(found, expected, "{namespace:?} {name}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_named() {
+        let id_rule = "must be a Salesforce id of 15 or 18 letters and digits";
+        let upsert_rule = "may stand beside the operation `upsert` only, or where no operation is given";
+        for (streams, problem) in [
+            (json!([{"stream": ""}]), "`streams[0].stream` is missing".to_owned()),
+            (json!([{"object": "Account"}]), "`streams[0].stream` is missing".to_owned()),
+            (
+                json!([{"stream": "a"}, {"stream": "b"}, {"stream": "a"}]),
+                "`streams[2]` names a stream and namespace that an earlier entry names already".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "namespace": "x"}, {"stream": "a", "namespace": "x"}]),
+                "`streams[1]` names a stream and namespace that an earlier entry names already".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "operation": "insert", "external_id_field": "X__c"}]),
+                format!("`streams[0].external_id_field` {upsert_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "operation": "hard_delete", "external_id_field": "X__c"}]),
+                format!("`streams[0].external_id_field` {upsert_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "assignment_rule_id": "01Q0000000000011"}]),
+                format!("`streams[0].assignment_rule_id` {id_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "assignment_rule_id": "01Q00000000000-"}]),
+                format!("`streams[0].assignment_rule_id` {id_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x"}]}]),
+                "`streams[0].fields[0].target` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "", "target": "X"}]}]),
+                "`streams[0].fields[0].source` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": " "}]}]),
+                "`streams[0].fields[0].target` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "x", "target": "B"}]}]),
+                "`streams[0].fields[1].source` is renamed twice".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "y", "target": "a"}]}]),
+                "`streams[0].fields[1].target` is the target of an earlier entry already".to_owned(),
+            ),
+        ] {
+            assert_broken(&client(json!({ "streams": streams })), &[&problem]);
+        }
+    }
+
+    #[test]
+    fn an_external_id_field_may_stand_without_an_operation() {
+        let config = parsed(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
+        assert_eq!(config.streams()[0].external_id_field(), Some("X__c"));
     }
 }

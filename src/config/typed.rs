@@ -45,3 +45,29 @@ fn compact(json: &str) -> String {
     };
     json.chars().filter(keep).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_refresh_token_changes() {
+        for (text, expected) in [
+            (r#"{"a":1,"refresh_token":"old"}"#, r#"{"a":1,"refresh_token":"new \"one\""}"#),
+            (
+                r#"{"refresh_token":"old","other":{"refresh_token":"old"}}"#,
+                r#"{"other":{"refresh_token":"old"},"refresh_token":"new \"one\""}"#,
+            ),
+            ("{}", r#"{"refresh_token":"new \"one\""}"#),
+            // Numbers keep their text, keys that nobody knows their place, and the message stays on one line.
+            (
+                "{\r\n\t\"n\": [5.0, 1e2, 12345678901234567890123],\n\"t\": \"a \\\" b\\\\\", \"u\\u00e9\": null\n}",
+                "{\"n\":[5.0,1e2,12345678901234567890123],\"refresh_token\":\"new \\\"one\\\"\",\"t\":\"a \\\" b\\\\\",\
+                 \"u\u{e9}\":null}",
+            ),
+        ] {
+            let config = Typed::new(text).with_refresh_token(&"new \"one\"".into()).unwrap();
+            assert_eq!(config.get(), expected);
+        }
+    }
+}

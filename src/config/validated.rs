@@ -1,5 +1,6 @@
 //! The configuration after every rule has been held against it.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -13,10 +14,10 @@ use super::typed::Typed;
 use super::{raw, schema, sign_in, storage};
 use crate::error::{Error, Result};
 use crate::rejected::S3Settings;
-use crate::salesforce::{Flow, SignIn};
+use crate::salesforce::token::{Flow, SignIn};
 
 /// What the user configured. It exists only when no rule is broken.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     sign_in: SignIn,
     rejected: Option<S3Settings>,
@@ -169,6 +170,24 @@ impl Config {
     }
 }
 
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("sign_in", &self.sign_in)
+            // The bucket alone: the specification calls the access key id a secret too.
+            .field("rejected", &self.rejected.as_ref().map(|settings| &settings.bucket))
+            .field("streams", &self.streams)
+            .field("null_handling", &self.null_handling)
+            .field("unknown_fields", &self.unknown_fields)
+            .field("truncate_text", &self.truncate_text)
+            .field("max_rejected_records", &self.max_rejected_records)
+            .field("batch_size", &self.batch_size)
+            .field("flush_interval", &self.flush_interval)
+            .field("max_parallel_jobs", &self.max_parallel_jobs)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Takes out the keys whose value is null: a key that is left open by a tool that writes every key is not given.
 fn drop_nulls(value: &mut Value) {
     match value {
@@ -178,5 +197,175 @@ fn drop_nulls(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, client_credentials, jwt, parsed, password, s3, secrets};
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let spec = schema::spec().unwrap();
+        let keys = &spec["connectionSpecification"]["properties"];
+        let defaults = |keys: &Value| -> serde_json::Map<_, _> {
+            let with_default = keys.as_object().unwrap().iter().filter(|(_, rules)| rules.get("default").is_some());
+            with_default.map(|(key, rules)| (key.clone(), rules["default"].clone())).collect()
+        };
+        let spelled_out = client(Value::Object(defaults(keys)));
+        assert_eq!(format!("{:?}", parsed(&spelled_out)), format!("{:?}", parsed(&client(json!({})))));
+
+        let mut of_s3 = defaults(&keys["object_storage_config"]["oneOf"][1]["properties"]);
+        of_s3.remove("s3_bucket_region");
+        let settings = |changes| format!("{:?}", parsed(&s3(changes)).rejected().unwrap());
+        assert_eq!(settings(Value::Object(of_s3)), settings(json!({})));
+    }
+
+    #[test]
+    fn every_choice_arrives() {
+        let config = parsed(&client(json!({
+            "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
+            "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
+        })));
+        assert_eq!(config.null_handling(), NullHandling::Clear);
+        assert_eq!(config.unknown_fields(), UnknownFields::Ignore);
+        assert!(config.truncate_text());
+        assert_eq!(config.max_rejected_records(), Some(0));
+        assert_eq!(config.batch_size(), 10_000);
+        assert_eq!(config.flush_interval(), Duration::from_secs(30));
+        assert_eq!(config.max_parallel_jobs(), 25);
+
+        let config = parsed(&client(json!({})));
+        assert_eq!(config.max_rejected_records(), None);
+        assert_eq!(config.batch_size(), 100_000_000);
+        assert_eq!(config.flush_interval(), Duration::from_mins(15));
+        assert_eq!(config.max_parallel_jobs(), 5);
+    }
+
+    #[test]
+    fn a_whole_number_may_carry_a_decimal_point() {
+        let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c",
+            "max_parallel_jobs": 7.0, "max_rejected_records": 1e3, "batch_size_mb": 20, "flush_interval_minutes": 1}"#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.max_parallel_jobs(), 7);
+        assert_eq!(config.max_rejected_records(), Some(1000));
+        assert_eq!(config.batch_size(), 20_000_000);
+        assert_eq!(config.flush_interval(), Duration::from_mins(1));
+    }
+
+    #[test]
+    fn a_timer_gets_an_interval_that_it_takes() {
+        let config = parsed(&client(json!({"flush_interval_minutes": 1e-30})));
+        assert!(config.flush_interval() > Duration::ZERO);
+    }
+
+    #[test]
+    fn unknown_keys_and_nulls_are_as_if_they_were_not_there() {
+        let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c", "later": {"x": [1]},
+            "domain_url": null, "streams": null, "max_parallel_jobs": null,
+            "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "abc", "s3_bucket_region": "us-east-1",
+                "format": null, "access_key_id": null}}"#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.max_parallel_jobs(), 5);
+        assert!(config.rejected().unwrap().access_key_id.is_none());
+        assert!(!config.uses_password_flow());
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_named_by_its_place_only() {
+        for (text, expected) in [
+            ("{\"client_secret\": \"s3cr3t\"\n \"a\"}", "it cannot be read at line 2, column 2."),
+            ("s3cr3t", "it cannot be read at line 1, column 1."),
+            ("", "it cannot be read at line 1, column 0."),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert_eq!(error.message(), format!("The configuration is not JSON: {expected}"));
+            assert!(!format!("{error:?}").contains("s3cr3t"));
+        }
+        for text in ["[]", "\"s3cr3t\"", "null"] {
+            assert_eq!(Config::parse(text).unwrap_err().message(), "The configuration must be a JSON object.");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        assert_broken(
+            &client(json!({
+                "client_id": " ", "refresh_token": null, "is_sandbox": "yes", "null_handling": "drop",
+                "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "a/b", "s3_bucket_region": "moon"},
+                "streams": [{"operation": "merge"}, {"stream": "b", "assignment_rule_id": "x"}],
+                "max_parallel_jobs": 0,
+            })),
+            &[
+                "`is_sandbox` must be true or false",
+                "`null_handling` must be one of `ignore`, `clear`",
+                "`object_storage_config.s3_bucket_region` must be one of `af-south-1`, `ap-east-1`, `ap-northeast-1`, \
+                 `ap-northeast-2`, `ap-northeast-3`, `ap-south-1`, `ap-south-2`, `ap-southeast-1`, `ap-southeast-2`, \
+                 `ap-southeast-3`, `ap-southeast-4`, `ca-central-1`, `ca-west-1`, `cn-north-1`, `cn-northwest-1`, \
+                 `eu-central-1`, `eu-central-2`, `eu-north-1`, `eu-south-1`, `eu-south-2`, `eu-west-1`, `eu-west-2`, \
+                 `eu-west-3`, `il-central-1`, `me-central-1`, `me-south-1`, `sa-east-1`, `us-east-1`, `us-east-2`, \
+                 `us-gov-east-1`, `us-gov-west-1`, `us-west-1`, `us-west-2`",
+                "`streams[0].stream` is missing",
+                "`streams[0].operation` must be one of `insert`, `update`, `upsert`, `delete`, `hard_delete`",
+                "`max_parallel_jobs` must be at least 1",
+                "`client_id` is missing",
+                "`refresh_token` is missing; the sign-in flow Client needs it",
+                "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, digits, \
+                 dots, hyphens and underscores",
+                "`streams[1].assignment_rule_id` must be a Salesforce id of 15 or 18 letters and digits",
+            ],
+        );
+    }
+
+    #[test]
+    fn no_value_is_repeated_whatever_is_typed_where() {
+        const MARK: &str = "zq-mark-zq";
+        let spec = schema::spec().unwrap();
+        let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
+        let s3_keys = spec.pointer("/connectionSpecification/properties/object_storage_config/oneOf/1/properties");
+        let values =
+            [json!(MARK), json!([MARK]), json!({ MARK: MARK }), json!({"storage_type": MARK}), json!([[MARK]])];
+        let mut broken = 0;
+        for value in values {
+            let top = keys.keys().map(|key| json!({ key: value }));
+            let in_s3 = s3_keys.unwrap().as_object().unwrap().keys().map(|key| json!({ key: value }));
+            let stream = ["stream", "namespace", "object", "operation", "external_id_field", "fields"];
+            let in_stream = stream.iter().map(|key| json!({"streams": [{"stream": "a", *key: value}]}));
+            for changes in top.chain(in_stream).flat_map(|it| [client(it.clone()), jwt(it.clone()), password(it)]) {
+                broken += u32::from(tells_nothing(&changes, MARK));
+            }
+            for changes in in_s3 {
+                broken += u32::from(tells_nothing(&s3(changes), MARK));
+            }
+        }
+        assert!(broken > 100, "only {broken} configurations were refused");
+    }
+
+    fn tells_nothing(config: &Value, mark: &str) -> bool {
+        let Err(error) = Config::parse(&config.to_string()) else { return false };
+        assert!(!format!("{error:?}").contains(mark), "{error:?}");
+        true
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keys = json!({"access_key_id": "s3cr3t-key-id", "secret_access_key": "s3cr3t-access-key"});
+        for (config, count) in [
+            (client(json!({})), 2),
+            (client_credentials(json!({})), 1),
+            (jwt(json!({})), 1),
+            (password(json!({})), 3),
+            (s3(keys), 4),
+        ] {
+            let secrets = secrets(&config);
+            assert_eq!(secrets.len(), count);
+            let debug = format!("{:?}", parsed(&config));
+            for secret in secrets {
+                assert!(!debug.contains(&secret), "{debug} shows {secret}");
+            }
+        }
     }
 }
