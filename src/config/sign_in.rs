@@ -284,13 +284,9 @@ mod tests {
     #[test]
     fn client_credentials_refuse_the_hosts_that_all_orgs_share() {
         for url in ["https://login.salesforce.com", "https://test.salesforce.com/"] {
-            assert_broken(
-                &client_credentials(json!({ "domain_url": url })),
-                &[
-                    "`domain_url` must be the My Domain URL of the org: login.salesforce.com and test.salesforce.com do \
-                   not offer the sign-in flow ClientCredentials",
-                ],
-            );
+            let problem = "`domain_url` must be the My Domain URL of the org: login.salesforce.com and \
+                           test.salesforce.com do not offer the sign-in flow ClientCredentials";
+            assert_broken(&client_credentials(json!({ "domain_url": url })), &[problem]);
         }
     }
 
