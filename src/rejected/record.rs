@@ -58,3 +58,49 @@ impl Refusal {
 fn json_text(value: &str) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_refusal_speaks_salesforces_grammar() {
+        let cases = [
+            (("INVALID_FIELD", "no such: thing", "Name"), "INVALID_FIELD:no such: thing:Name --"),
+            (("MISSING_ARGUMENT", "Id not specified", ""), "MISSING_ARGUMENT:Id not specified:--"),
+        ];
+        for ((code, message, field), error) in cases {
+            let refusal = Refusal::local(code, message, field);
+            let expected = Refusal {
+                salesforce_id: String::new(),
+                error: error.to_owned(),
+                reason: code.to_owned(),
+                field: field.to_owned(),
+                message: message.to_owned(),
+            };
+            assert_eq!(refusal, expected);
+        }
+    }
+
+    #[test]
+    fn the_refusal_comes_after_the_record_and_replaces_what_bears_its_names() {
+        let value = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let data = vec![
+            ("sf__Error".to_owned(), value("1")),
+            ("Amount".to_owned(), value("1.50")),
+            ("rejected_field".to_owned(), value("null")),
+        ];
+        let record = RejectedRecord::new(5, data, Refusal::local("CODE", "quote \" here", "F"));
+        let pairs: Vec<(&str, &str)> = record.data.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        let expected = [
+            ("Amount", "1.50"),
+            ("sf__Id", "\"\""),
+            ("sf__Error", r#""CODE:quote \" here:F --""#),
+            ("rejected_reason", "\"CODE\""),
+            ("rejected_field", "\"F\""),
+            ("rejected_message", r#""quote \" here""#),
+        ];
+        assert_eq!(pairs, expected);
+        assert_eq!(record.raw_id.get_version_num(), 7);
+    }
+}
