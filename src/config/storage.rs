@@ -59,6 +59,10 @@ pub(super) fn validate(raw: Option<raw::Storage>, problems: &mut Problems) -> Op
         }
     }
 
+    if file_name_format.ends_with('/') {
+        problems.add(key("file_name_format"), "must end in the name of a file, not in a folder");
+    }
+
     Some(S3Settings {
         access_key_id,
         secret_access_key: secret_access_key.map(Into::into),
@@ -213,6 +217,10 @@ mod tests {
             (json!({"bucket_path": "a/../b"}), &path("bucket_path")),
             (json!({"path_format": "./{sync_id}"}), &path("path_format")),
             (json!({"file_name_format": "a\u{0}b"}), &path("file_name_format")),
+            (
+                json!({"file_name_format": "{date}/"}),
+                "`object_storage_config.file_name_format` must end in the name of a file, not in a folder",
+            ),
         ] {
             assert_broken(&s3(changes), &[problem]);
         }
