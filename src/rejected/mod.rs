@@ -1,1 +1,23 @@
 //! Records that were refused, and the bucket they are kept in.
+
+mod bucket;
+mod compress;
+mod connect;
+mod csv;
+mod fault;
+mod jsonl;
+mod key;
+mod name;
+mod record;
+mod row;
+mod settings;
+mod store;
+mod writer;
+
+#[cfg(test)]
+mod s3_tests;
+
+pub use record::{REFUSAL_COLUMNS, Refusal, RejectedRecord};
+pub use settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
+pub use store::{RejectedStore, StreamIdentity, SyncIdentity};
+pub use writer::ObjectWriter;

@@ -1,0 +1,146 @@
+//! `docs/configuration.md` tells every key of the specification, and nothing else.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use destination_salesforce::config::Config;
+use serde_json::Value;
+
+const PAGE: &str = include_str!("../docs/configuration.md");
+
+/// The schemas of one key: a key of a `oneOf` has one in every variant that knows it.
+type Keys = BTreeMap<String, Vec<(Value, bool)>>;
+
+fn keys_of_specification() -> Keys {
+    let mut keys = Keys::new();
+    collect(&crate::spec::spec()["connectionSpecification"], "", &mut keys);
+    keys
+}
+
+fn collect(schema: &Value, path: &str, keys: &mut Keys) {
+    for variant in schema["oneOf"].as_array().into_iter().flatten() {
+        collect(variant, path, keys);
+    }
+    if schema["items"].is_object() {
+        collect(&schema["items"], &format!("{path}[]"), keys);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let required = schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
+        keys.entry(key.clone()).or_default().push((property.clone(), required));
+        collect(property, &key, keys);
+    }
+}
+
+/// The sections whose heading is a key, each with its text.
+fn sections() -> BTreeMap<String, String> {
+    let mut sections = BTreeMap::new();
+    for section in PAGE.split("\n#").skip(1) {
+        let (heading, text) = section.split_once('\n').unwrap();
+        if let Some(key) = heading.trim_start_matches('#').trim().strip_prefix('`').and_then(|it| it.strip_suffix('`'))
+        {
+            assert!(sections.insert(key.to_owned(), text.to_owned()).is_none(), "{key} stands twice");
+        }
+    }
+    sections
+}
+
+/// What a list item of a section says, on one line.
+fn item(section: &str, name: &str) -> String {
+    let start = section.find(&format!("- **{name}:** ")).unwrap_or_else(|| panic!("{name} is missing: {section}"));
+    let item = section[start..].split("\n- ").next().unwrap().split("\n\n").next().unwrap();
+    item.split_once("** ").unwrap().1.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_page_and_the_specification_have_the_same_keys() {
+    assert_eq!(sections().into_keys().collect::<Vec<_>>(), keys_of_specification().into_keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_key_is_told_with_its_default() {
+    let sections = sections();
+    for (key, variants) in keys_of_specification() {
+        // A discriminator has a default in each variant; the first variant is the default.
+        let expected = match variants[0].0.get("default") {
+            None => "none".to_owned(),
+            Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
+            Some(Value::String(text)) => format!("`{text}`"),
+            Some(other) => format!("`{other}`"),
+        };
+        assert_eq!(item(&sections[&key], "Default"), expected, "{key}");
+    }
+}
+
+#[test]
+fn every_key_is_told_with_its_type() {
+    let sections = sections();
+    for (key, variants) in keys_of_specification() {
+        let (first, required) = &variants[0];
+        let mut expected = first["type"].as_str().unwrap().to_owned();
+        if first["airbyte_secret"] == true {
+            expected += ", secret";
+        }
+        if *required {
+            expected += ", required";
+        }
+        let values: Vec<&str> = if first.get("const").is_some() {
+            variants.iter().map(|(rules, _)| rules["const"].as_str().unwrap()).collect()
+        } else {
+            first["enum"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap()).collect()
+        };
+        let named: Vec<_> = values.iter().filter(|it| !it.is_empty()).map(|it| format!("`{it}`")).collect();
+        if !named.is_empty() {
+            expected += &format!(", one of {}", named.join(", "));
+        }
+        if values.contains(&"") {
+            expected += ", or empty";
+        }
+        for (bound, words) in [("minimum", "at least"), ("exclusiveMinimum", "more than"), ("maximum", "at most")] {
+            let Some(limit) = first.get(bound) else { continue };
+            match (bound, first.get("minimum")) {
+                ("minimum", _) if first.get("maximum").is_some() => expected += &format!(", {limit}"),
+                ("maximum", Some(_)) => expected += &format!(" to {limit}"),
+                _ => expected += &format!(", {words} {limit}"),
+            }
+        }
+        assert_eq!(item(&sections[&key], "Type"), expected, "{key}");
+    }
+}
+
+#[test]
+fn every_example_is_a_configuration_of_known_keys() {
+    let keys = keys_of_specification();
+    let mut flows = Vec::new();
+    for block in PAGE.split("```json\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        let mut example: Value = serde_json::from_str(text).unwrap();
+        check_keys(&example, "", &keys);
+        flows.extend(example["auth_type"].as_str().map(str::to_owned));
+        if example.get("private_key").is_some() {
+            example["private_key"] = private_key().into();
+        }
+        Config::parse(&example.to_string()).unwrap_or_else(|error| panic!("{error}: {text}"));
+    }
+    assert_eq!(flows, ["Client", "ClientCredentials", "JwtBearer", "Password"]);
+}
+
+fn check_keys(value: &Value, path: &str, keys: &Keys) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        assert!(keys.contains_key(&key), "an example has the key {key}");
+        check_keys(value, &key, keys);
+        for item in value.as_array().into_iter().flatten() {
+            check_keys(item, &format!("{key}[]"), keys);
+        }
+    }
+}
+
+fn private_key() -> String {
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let body = STANDARD.encode(key.as_der().unwrap().as_ref());
+    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+}

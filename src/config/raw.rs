@@ -1,0 +1,144 @@
+//! The configuration as it is typed, before any rule but the schema's.
+//!
+//! Every key is optional here, so that one broken key does not hide the problems of the others. No type of this file
+//! is `Debug`: secrets are still plain text.
+
+use serde::Deserialize;
+
+use super::{NullHandling, UnknownFields};
+
+/// The top level of the configuration.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Config {
+    #[serde(flatten)]
+    pub(super) sign_in: SignIn,
+    pub(super) object_storage_config: Option<Storage>,
+    pub(super) streams: Option<Vec<Option<Stream>>>,
+    pub(super) null_handling: Option<NullHandling>,
+    pub(super) unknown_fields: Option<UnknownFields>,
+    pub(super) truncate_text: Option<bool>,
+    // The schema calls `5.0` a whole number too, so whole numbers are read as any other.
+    pub(super) max_rejected_records: Option<f64>,
+    pub(super) batch_size_mb: Option<f64>,
+    pub(super) flush_interval_minutes: Option<f64>,
+    pub(super) max_parallel_jobs: Option<f64>,
+}
+
+/// The keys that say how to sign in.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SignIn {
+    pub(super) auth_type: Option<AuthType>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<String>,
+    pub(super) refresh_token: Option<String>,
+    pub(super) private_key: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) security_token: Option<String>,
+    pub(super) is_sandbox: Option<bool>,
+    pub(super) domain_url: Option<String>,
+}
+
+/// The values of `auth_type`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum AuthType {
+    #[default]
+    Client,
+    ClientCredentials,
+    JwtBearer,
+    Password,
+}
+
+/// `object_storage_config`.
+#[derive(Deserialize)]
+#[serde(tag = "storage_type")]
+pub(super) enum Storage {
+    None,
+    S3(Box<S3>),
+}
+
+/// The keys of `object_storage_config` for S3.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct S3 {
+    pub(super) access_key_id: Option<String>,
+    pub(super) secret_access_key: Option<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) s3_bucket_name: Option<String>,
+    pub(super) s3_bucket_region: Option<String>,
+    pub(super) s3_endpoint: Option<String>,
+    pub(super) bucket_path: Option<String>,
+    pub(super) format: Option<Format>,
+    pub(super) compression: Option<Compression>,
+    pub(super) path_format: Option<String>,
+    pub(super) file_name_format: Option<String>,
+}
+
+/// `object_storage_config.format`.
+#[derive(Deserialize)]
+#[serde(tag = "format_type")]
+pub(super) enum Format {
+    #[serde(rename = "CSV")]
+    Csv { flattening: Option<Flattening> },
+    #[serde(rename = "JSONL")]
+    Jsonl { flattening: Option<Flattening> },
+}
+
+/// `object_storage_config.format.flattening`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Flattening {
+    #[serde(rename = "No flattening")]
+    No,
+    #[serde(rename = "Root level flattening")]
+    RootLevel,
+}
+
+/// `object_storage_config.compression`.
+#[derive(Deserialize)]
+#[serde(tag = "compression_type")]
+pub(super) enum Compression {
+    #[serde(rename = "No Compression")]
+    None,
+    #[serde(rename = "GZIP")]
+    Gzip,
+}
+
+/// One entry of `streams`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Stream {
+    pub(super) stream: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) object: Option<String>,
+    pub(super) operation: Option<Operation>,
+    pub(super) external_id_field: Option<String>,
+    pub(super) assignment_rule_id: Option<String>,
+    pub(super) fields: Option<Vec<Option<Field>>>,
+}
+
+/// `streams[].operation`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Operation {
+    Insert,
+    Update,
+    Upsert,
+    Delete,
+    HardDelete,
+}
+
+/// One entry of `streams[].fields`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Field {
+    pub(super) source: Option<String>,
+    pub(super) target: Option<String>,
+}
+
+/// The text of an identifier, a URL or a token, without the white space that pasting leaves around it. A blank one
+/// counts as missing.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}

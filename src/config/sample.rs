@@ -1,0 +1,127 @@
+//! Sample configurations for the tests of this folder.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{Config, schema};
+use crate::error::FailureType;
+
+/// A complete configuration of the flow Client, with the keys of `changes` put over it (RFC 7396: null takes away).
+pub(super) fn client(changes: Value) -> Value {
+    let base = json!({"client_id": "key-of-app", "client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"});
+    patched(base, changes)
+}
+
+/// A configuration with rejected records in S3.
+pub(super) fn s3(changes: Value) -> Value {
+    let base = json!({"object_storage_config": {
+        "storage_type": "S3", "s3_bucket_name": "example-rejected", "s3_bucket_region": "eu-west-1",
+    }});
+    patched(client(base), json!({ "object_storage_config": changes }))
+}
+
+/// A configuration of the flow JwtBearer.
+pub(super) fn jwt(changes: Value) -> Value {
+    let base = json!({
+        "auth_type": "JwtBearer", "client_id": "key-of-app", "username": "loader@example.com",
+        "private_key": private_key(),
+    });
+    patched(base, changes)
+}
+
+/// A configuration of the flow Password.
+pub(super) fn password(changes: Value) -> Value {
+    let base = json!({
+        "auth_type": "Password", "client_id": "key-of-app", "client_secret": "s3cr3t-of-app",
+        "username": "loader@example.com", "password": "s3cr3t-password", "security_token": "s3cr3t-token",
+    });
+    patched(base, changes)
+}
+
+/// A configuration of the flow ClientCredentials.
+pub(super) fn client_credentials(changes: Value) -> Value {
+    let base = json!({
+        "auth_type": "ClientCredentials", "client_id": "key-of-app", "client_secret": "s3cr3t-of-app",
+        "domain_url": "https://example.my.salesforce.com",
+    });
+    patched(base, changes)
+}
+
+fn patched(mut base: Value, changes: Value) -> Value {
+    let Value::Object(changes) = changes else { return changes };
+    if !base.is_object() {
+        base = json!({});
+    }
+    for (key, change) in changes {
+        if change.is_null() {
+            base.as_object_mut().unwrap().remove(&key);
+        } else {
+            let before = base[&key].take();
+            base[&key] = patched(before, change);
+        }
+    }
+    base
+}
+
+/// An RSA key that was made for this run, in PEM form.
+pub(super) fn private_key() -> String {
+    pem("PRIVATE KEY", rsa().as_der().unwrap().as_ref())
+}
+
+/// The public half of the same key.
+pub(super) fn public_key() -> String {
+    pem("PUBLIC KEY", rsa().public_key().as_der().unwrap().as_ref())
+}
+
+fn rsa() -> &'static KeyPair {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).unwrap())
+}
+
+/// DER in PEM form.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// The validated form of a configuration that breaks no rule.
+pub(super) fn parsed(config: &Value) -> Config {
+    Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
+}
+
+/// Holds the error of a configuration against all the problems that it must tell, and against its own secrets.
+pub(super) fn assert_broken(config: &Value, problems: &[&str]) {
+    let error = match Config::parse(&config.to_string()) {
+        Err(error) => error,
+        Ok(_) => panic!("{config} was accepted, in spite of {problems:?}"),
+    };
+    assert_eq!(error.failure_type(), FailureType::Config, "{config}");
+    let expected: Vec<_> = problems.iter().map(|problem| format!("{problem}.")).collect();
+    assert_eq!(error.message(), format!("The configuration is not valid. {}", expected.join(" ")), "{config}");
+    for secret in secrets(config) {
+        assert!(!format!("{error:?}").contains(&secret), "{error:?} tells {secret}");
+    }
+}
+
+/// The texts that stand under a key that the specification calls a secret.
+pub(super) fn secrets(config: &Value) -> Vec<String> {
+    let spec = schema::spec().unwrap();
+    let keys = &spec["connectionSpecification"]["properties"];
+    let s3_keys = &keys["object_storage_config"]["oneOf"][1]["properties"];
+    let mut found = Vec::new();
+    for (keys, values) in [(keys, config), (s3_keys, &config["object_storage_config"])] {
+        for (key, value) in values.as_object().into_iter().flatten() {
+            if keys[key]["airbyte_secret"] == true {
+                found.extend(value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned));
+            }
+        }
+    }
+    found
+}

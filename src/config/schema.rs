@@ -1,0 +1,203 @@
+//! The published specification, and what its schema has to say about a configuration.
+
+use std::fmt::Write as _;
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{JsonType, ValidationError};
+use serde_json::Value;
+
+use super::problem::Problems;
+use crate::error::{Error, Result};
+
+const SPEC: &str = include_str!("../../spec.json");
+
+/// The specification of the connector, as the `spec` command gives it to the platform.
+pub fn spec() -> Result<Value> {
+    serde_json::from_str(SPEC).map_err(unreadable)
+}
+
+fn unreadable(detail: impl std::fmt::Display) -> Error {
+    Error::system("The specification that is built into the connector cannot be read.").internal(detail)
+}
+
+/// Notes every rule of the schema that `config` breaks, and takes the values that break one out of it.
+pub(super) fn check(config: &mut Value, problems: &mut Problems) -> Result<()> {
+    let spec = spec()?;
+    let schema = &spec["connectionSpecification"];
+    let validator = jsonschema::validator_for(schema).map_err(unreadable)?;
+
+    let mut broken = Vec::new();
+    for error in validator.iter_errors(config) {
+        explain(&error, schema, problems, &mut broken);
+    }
+    for path in broken {
+        if let Some(value) = config.pointer_mut(&path) {
+            *value = Value::Null;
+        }
+    }
+    Ok(())
+}
+
+/// Puts one finding of the validator into our own words: its own messages repeat the value, which may be a secret.
+fn explain(error: &ValidationError<'_>, schema: &Value, problems: &mut Problems, broken: &mut Vec<String>) {
+    let path = error.instance_path();
+    let key = key_of(path);
+    let rule = match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let property = property.as_str().unwrap_or_default();
+            problems.add(join(&key, property), "is missing");
+            return;
+        }
+        ValidationErrorKind::OneOfNotValid { context } => match chosen_variant(error, schema) {
+            Some(Choice::Variant(index)) => {
+                for error in context.get(index).into_iter().flatten() {
+                    explain(error, schema, problems, broken);
+                }
+                return;
+            }
+            Some(Choice::Unknown { discriminator, allowed }) => {
+                problems.add(join(&key, &discriminator), format!("must be {allowed}"));
+                broken.push(path.as_str().to_owned());
+                return;
+            }
+            // Not an object: the type is reported by itself.
+            None => return,
+        },
+        ValidationErrorKind::Type { kind } => format!("must be {}", type_name(kind)),
+        ValidationErrorKind::Enum { options } => format!("must be {}", alternatives(options.as_array())),
+        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
+        ValidationErrorKind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
+        other => format!("breaks the rule `{}` of the specification", other.keyword()),
+    };
+    problems.add(key, rule);
+    broken.push(path.as_str().to_owned());
+}
+
+/// What the discriminator of a `oneOf` says.
+enum Choice {
+    /// It names the variant of this index.
+    Variant(usize),
+    /// It is missing, or names no variant.
+    Unknown { discriminator: String, allowed: String },
+}
+
+/// The variant that an object chooses by the property whose value is a constant in every variant.
+fn chosen_variant(error: &ValidationError<'_>, schema: &Value) -> Option<Choice> {
+    let object = error.instance().as_object()?;
+    let variants = schema.pointer(error.schema_path().as_str())?.as_array()?;
+    let (discriminator, _) =
+        variants.first()?["properties"].as_object()?.iter().find(|(_, rules)| rules.get("const").is_some())?;
+    let constants: Vec<_> = variants.iter().map(|it| it["properties"][discriminator]["const"].clone()).collect();
+
+    let given = object.get(discriminator);
+    let variant = constants.iter().position(|constant| Some(constant) == given);
+    Some(variant.map_or_else(
+        || Choice::Unknown { discriminator: discriminator.clone(), allowed: alternatives(Some(&constants)) },
+        Choice::Variant,
+    ))
+}
+
+/// The values that a key may have.
+fn alternatives(options: Option<&Vec<Value>>) -> String {
+    let named: Vec<_> = options.into_iter().flatten().filter_map(Value::as_str).filter(|it| !it.is_empty()).collect();
+    format!("one of `{}`", named.join("`, `"))
+}
+
+fn type_name(kind: &TypeKind) -> &'static str {
+    match kind {
+        TypeKind::Single(JsonType::String) => "a text",
+        TypeKind::Single(JsonType::Boolean) => "true or false",
+        TypeKind::Single(JsonType::Integer) => "a whole number",
+        TypeKind::Single(JsonType::Number) => "a number",
+        TypeKind::Single(JsonType::Array) => "a list",
+        TypeKind::Single(JsonType::Object) => "an object",
+        _ => "of another type",
+    }
+}
+
+/// The name of a key as a user would write it: `streams[2].operation`.
+fn key_of(path: &Location) -> String {
+    let mut key = String::new();
+    for segment in path {
+        match segment {
+            LocationSegment::Property(name) => key = join(&key, &name),
+            LocationSegment::Index(index) => _ = write!(key, "[{index}]"),
+        }
+    }
+    key
+}
+
+fn join(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::config::sample::{assert_broken, client, s3};
+
+    #[test]
+    fn each_rule_of_the_schema_has_its_sentence() {
+        for (config, problem) in [
+            (json!({"client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"}), "`client_id` is missing"),
+            (client(json!({"client_id": 5})), "`client_id` must be a text"),
+            (client(json!({"refresh_token": ["s3cr3t"]})), "`refresh_token` must be a text"),
+            (client(json!({"truncate_text": "true"})), "`truncate_text` must be true or false"),
+            (client(json!({"max_parallel_jobs": 2.5})), "`max_parallel_jobs` must be a whole number"),
+            (client(json!({"max_parallel_jobs": "5"})), "`max_parallel_jobs` must be a whole number"),
+            (client(json!({"max_parallel_jobs": 26})), "`max_parallel_jobs` must be at most 25"),
+            (client(json!({"max_rejected_records": -1})), "`max_rejected_records` must be at least 0"),
+            (client(json!({"batch_size_mb": "9"})), "`batch_size_mb` must be a number"),
+            (client(json!({"batch_size_mb": 0.009})), "`batch_size_mb` must be at least 0.01"),
+            (client(json!({"batch_size_mb": 100.1})), "`batch_size_mb` must be at most 100"),
+            (client(json!({"flush_interval_minutes": 0})), "`flush_interval_minutes` must be more than 0"),
+            (client(json!({"flush_interval_minutes": 1441})), "`flush_interval_minutes` must be at most 1440"),
+            (client(json!({"unknown_fields": "drop"})), "`unknown_fields` must be one of `fail`, `ignore`"),
+            (client(json!({"streams": {}})), "`streams` must be a list"),
+            (client(json!({"streams": ["a"]})), "`streams[0]` must be an object"),
+            (client(json!({"streams": [{"stream": "a", "fields": "b"}]})), "`streams[0].fields` must be a list"),
+            (
+                client(json!({"auth_type": "OAuth"})),
+                "`auth_type` must be one of `Client`, `ClientCredentials`, `JwtBearer`, `Password`",
+            ),
+        ] {
+            assert_broken(&config, &[problem]);
+        }
+    }
+
+    #[test]
+    fn a_choice_is_held_against_the_variant_that_it_names() {
+        for (config, problem) in [
+            (client(json!({"object_storage_config": "S3"})), "`object_storage_config` must be an object"),
+            (
+                client(json!({"object_storage_config": {"s3_bucket_name": "abc"}})),
+                "`object_storage_config.storage_type` must be one of `None`, `S3`",
+            ),
+            (
+                client(json!({"object_storage_config": {"storage_type": "GCS"}})),
+                "`object_storage_config.storage_type` must be one of `None`, `S3`",
+            ),
+            (s3(json!({"s3_bucket_name": null})), "`object_storage_config.s3_bucket_name` is missing"),
+            (s3(json!({"s3_bucket_region": null})), "`object_storage_config.s3_bucket_region` is missing"),
+            (s3(json!({"role_arn": true})), "`object_storage_config.role_arn` must be a text"),
+            (s3(json!({"format": "CSV"})), "`object_storage_config.format` must be an object"),
+            (
+                s3(json!({"format": {"flattening": "No flattening"}})),
+                "`object_storage_config.format.format_type` must be one of `CSV`, `JSONL`",
+            ),
+            (
+                s3(json!({"format": {"format_type": "JSONL", "flattening": "all"}})),
+                "`object_storage_config.format.flattening` must be one of `No flattening`, `Root level flattening`",
+            ),
+            (
+                s3(json!({"compression": {"compression_type": "ZSTD"}})),
+                "`object_storage_config.compression.compression_type` must be one of `No Compression`, `GZIP`",
+            ),
+        ] {
+            assert_broken(&config, &[problem]);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The sign-in flow, with everything that it needs and nothing else.
+
+use jsonwebtoken::{Algorithm, EncodingKey};
+use secrecy::SecretString;
+use url::Url;
+
+use super::problem::Problems;
+use super::raw::{self, AuthType, filled};
+use crate::salesforce::host::{Reach, UrlRule, check_url};
+use crate::salesforce::token::{Flow, SignIn};
+
+const PRODUCTION: &str = "https://login.salesforce.com";
+const SANDBOX: &str = "https://test.salesforce.com";
+
+/// Builds the sign-in, or notes what keeps it from being built.
+pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<SignIn> {
+    let is_sandbox = raw.is_sandbox.unwrap_or_default();
+    let domain_url = filled(raw.domain_url);
+    let has_domain_url = domain_url.is_some();
+    let login_url = login_url(domain_url.as_deref(), is_sandbox, problems);
+    let client_id = filled(raw.client_id);
+    if client_id.is_none() {
+        problems.add("client_id", "is missing");
+    }
+    if problems.has("auth_type") {
+        return None;
+    }
+
+    let auth_type = raw.auth_type.unwrap_or_default();
+    let mut needed = Needed { auth_type, problems };
+    let flow = match auth_type {
+        AuthType::Client => {
+            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
+            let refresh_token = needed.secret("refresh_token", filled(raw.refresh_token));
+            Flow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
+        }
+        AuthType::ClientCredentials => {
+            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
+            if !has_domain_url {
+                needed.text("domain_url", None);
+            } else if login_url.as_ref().is_some_and(is_shared) {
+                problems.add(
+                    "domain_url",
+                    "must be the My Domain URL of the org: login.salesforce.com and test.salesforce.com do not offer \
+                     the sign-in flow ClientCredentials",
+                );
+            }
+            Flow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
+        }
+        AuthType::JwtBearer => {
+            let username = needed.text("username", filled(raw.username));
+            let private_key = needed.text("private_key", filled(raw.private_key)).map(|text| normalised_pem(&text));
+            if private_key.as_deref().is_some_and(|pem| !can_sign(pem)) {
+                problems.add(
+                    "private_key",
+                    "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
+                );
+            }
+            let audience = audience(login_url.as_ref()?, is_sandbox);
+            let private_key = SecretString::from(private_key?);
+            Flow::JwtBearer { client_id: client_id?, username: username?, audience, private_key }
+        }
+        AuthType::Password => {
+            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
+            let username = needed.text("username", filled(raw.username));
+            // White space may belong to a password.
+            let password = needed.text("password", raw.password.filter(|text| !text.is_empty()));
+            let security_token = filled(raw.security_token).unwrap_or_default();
+            let password = SecretString::from(password? + &security_token);
+            Flow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
+        }
+    };
+    Some(SignIn { login_url: login_url?, flow })
+}
+
+/// The keys that the chosen flow cannot do without.
+struct Needed<'a> {
+    auth_type: AuthType,
+    problems: &'a mut Problems,
+}
+
+impl Needed<'_> {
+    fn text(&mut self, key: &str, value: Option<String>) -> Option<String> {
+        if value.is_none() {
+            self.problems.add(key, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
+        }
+        value
+    }
+
+    fn secret(&mut self, key: &str, value: Option<String>) -> Option<SecretString> {
+        self.text(key, value).map(SecretString::from)
+    }
+}
+
+fn login_url(domain_url: Option<&str>, is_sandbox: bool, problems: &mut Problems) -> Option<Url> {
+    let Some(domain_url) = domain_url else {
+        return Url::parse(if is_sandbox { SANDBOX } else { PRODUCTION }).ok();
+    };
+    let refused = |rule: &UrlRule| {
+        if *rule == UrlRule::Host && is_page_host(domain_url) {
+            problems.add(
+                "domain_url",
+                "is refused: it leads to pages; the login is at the host that ends in my.salesforce.com",
+            );
+        } else {
+            problems.add("domain_url", format!("is refused: {rule}"));
+        }
+    };
+    check_url(domain_url, Reach::SalesforceOrLoopback).inspect_err(refused).ok()
+}
+
+/// Whether a URL is one that a browser shows while someone works in the org: `name.lightning.force.com`,
+/// `name.my.salesforce-setup.com` (Salesforce Help, "My Domain URL Formats").
+fn is_page_host(text: &str) -> bool {
+    let host = Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    host.ends_with(".force.com") || host.ends_with(".salesforce-setup.com")
+}
+
+/// Whether the login host is one that all orgs share.
+fn is_shared(login_url: &Url) -> bool {
+    matches!(login_url.host_str(), Some("login.salesforce.com" | "test.salesforce.com"))
+}
+
+/// The `aud` of the JWT: the authorization server that the org belongs to, not the host that is called
+/// (Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration").
+fn audience(login_url: &Url, is_sandbox: bool) -> String {
+    let host = login_url.host_str().unwrap_or_default();
+    // Host names of My Domain: `org--name.sandbox.my.salesforce.com`, `name.scratch.my.salesforce.com`
+    // (Salesforce Help, "My Domain URL Formats").
+    let names_sandbox = host == "test.salesforce.com" || host.contains(".sandbox.") || host.contains(".scratch.");
+    let audience = if is_sandbox || names_sandbox { SANDBOX } else { PRODUCTION };
+    audience.to_owned()
+}
+
+/// A PEM text with plain line ends: keys are pasted with CR LF, or as one line with `\n` spelled out.
+fn normalised_pem(text: &str) -> String {
+    text.replace("\\r", "").replace("\\n", "\n").replace('\r', "")
+}
+
+/// Whether the key signs. A public key and one that is too short are read without complaint, and fail only here.
+fn can_sign(pem: &str) -> bool {
+    EncodingKey::from_rsa_pem(pem.as_bytes())
+        .is_ok_and(|key| jsonwebtoken::crypto::sign(b"probe", &key, Algorithm::RS256).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+    use secrecy::ExposeSecret;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::sample::{
+        assert_broken, client, client_credentials, jwt, parsed, password, pem, private_key, public_key,
+    };
+
+    #[test]
+    fn refresh_token_is_the_flow_without_an_auth_type() {
+        for auth_type in [Value::Null, json!("Client")] {
+            let config = parsed(&client(json!({"auth_type": auth_type, "client_id": " key-of-app\n"})));
+            let Flow::RefreshToken { client_id, client_secret, refresh_token } = &config.sign_in().flow else {
+                panic!("{:?}", config.sign_in());
+            };
+            assert_eq!(client_id, "key-of-app");
+            assert_eq!(client_secret.as_ref().unwrap().expose_secret(), "s3cr3t-of-app");
+            assert_eq!(refresh_token.expose_secret(), "s3cr3t-refresh");
+            assert!(!config.uses_password_flow());
+        }
+    }
+
+    #[test]
+    fn client_credentials_go_to_the_my_domain() {
+        let config = parsed(&client_credentials(json!({})));
+        let Flow::ClientCredentials { client_id, client_secret } = &config.sign_in().flow else {
+            panic!("{:?}", config.sign_in());
+        };
+        assert_eq!((&**client_id, client_secret.expose_secret()), ("key-of-app", "s3cr3t-of-app"));
+        assert_eq!(config.sign_in().login_url.as_str(), "https://example.my.salesforce.com/");
+    }
+
+    #[test]
+    fn the_security_token_goes_behind_the_password_as_it_is() {
+        for (changes, expected) in [
+            (json!({}), "s3cr3t-passwords3cr3t-token"),
+            (json!({"security_token": null}), "s3cr3t-password"),
+            (json!({"password": " s3cr3t ", "security_token": " token\n"}), " s3cr3t token"),
+        ] {
+            let config = parsed(&password(changes));
+            let Flow::Password { username, password, .. } = &config.sign_in().flow else {
+                panic!("{:?}", config.sign_in());
+            };
+            assert_eq!((&**username, password.expose_secret()), ("loader@example.com", expected));
+            assert!(config.uses_password_flow());
+        }
+    }
+
+    #[test]
+    fn a_private_key_may_be_pasted_in_many_ways() {
+        let key = private_key();
+        let line_ends = ["\n", "\r\n", "\r", "\\n", "\\r\\n", " "];
+        for typed in line_ends.map(|line_end| key.replace('\n', line_end)).into_iter().chain([format!("\n {key} ")]) {
+            let config = parsed(&jwt(json!({"private_key": typed, "client_secret": null})));
+            let Flow::JwtBearer { username, private_key, .. } = &config.sign_in().flow else {
+                panic!("{:?}", config.sign_in());
+            };
+            assert_eq!(username, "loader@example.com");
+            assert!(can_sign(private_key.expose_secret()) && !private_key.expose_secret().contains(['\r', '\\']));
+        }
+    }
+
+    #[test]
+    fn what_cannot_sign_is_not_a_private_key() {
+        let rule =
+            "`private_key` must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase";
+        let elliptic = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+        let key = private_key();
+        for typed in [
+            "s3cr3t-but-no-key".to_owned(),
+            public_key(),
+            pem("PRIVATE KEY", elliptic.as_ref()),
+            key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+            key[..key.len() / 2].to_owned(),
+        ] {
+            assert_broken(&jwt(json!({ "private_key": typed })), &[rule]);
+        }
+    }
+
+    #[test]
+    fn the_audience_is_the_authorization_server_of_the_org() {
+        const LOGIN: &str = "https://login.salesforce.com";
+        const TEST: &str = "https://test.salesforce.com";
+        for (changes, login_url, expected) in [
+            (json!({}), LOGIN, LOGIN),
+            (json!({"is_sandbox": true}), TEST, TEST),
+            (json!({"domain_url": " https://example.my.salesforce.com "}), "https://example.my.salesforce.com", LOGIN),
+            (json!({"domain_url": TEST}), TEST, TEST),
+            (
+                json!({"domain_url": "https://example.my.salesforce.com", "is_sandbox": true}),
+                "https://example.my.salesforce.com",
+                TEST,
+            ),
+            (
+                json!({"domain_url": "https://example--dev.sandbox.my.salesforce.com"}),
+                "https://example--dev.sandbox.my.salesforce.com",
+                TEST,
+            ),
+            (
+                json!({"domain_url": "https://example.scratch.my.salesforce.com"}),
+                "https://example.scratch.my.salesforce.com",
+                TEST,
+            ),
+            (json!({"domain_url": "http://127.0.0.1:8080"}), "http://127.0.0.1:8080", LOGIN),
+            (json!({"domain_url": "http://127.0.0.1:8080", "is_sandbox": true}), "http://127.0.0.1:8080", TEST),
+        ] {
+            let config = parsed(&jwt(changes.clone()));
+            assert_eq!(config.sign_in().login_url, Url::parse(login_url).unwrap(), "{changes}");
+            let Flow::JwtBearer { audience, .. } = &config.sign_in().flow else { panic!("{changes}") };
+            assert_eq!(audience, expected, "{changes}");
+        }
+    }
+
+    #[test]
+    fn each_flow_names_the_keys_that_it_misses() {
+        let blank = |keys: &[&str], blank: Value| -> Value {
+            Value::Object(keys.iter().map(|key| ((*key).to_owned(), blank.clone())).collect())
+        };
+        type Sample = fn(Value) -> Value;
+        let cases: [(Sample, &str, &[&str]); 4] = [
+            (client, "Client", &["client_secret", "refresh_token"]),
+            (client_credentials, "ClientCredentials", &["client_secret", "domain_url"]),
+            (jwt, "JwtBearer", &["username", "private_key"]),
+            (password, "Password", &["client_secret", "username", "password"]),
+        ];
+        for (sample, flow, keys) in cases {
+            let problems: Vec<_> =
+                keys.iter().map(|key| format!("`{key}` is missing; the sign-in flow {flow} needs it")).collect();
+            let problems: Vec<_> = problems.iter().map(String::as_str).collect();
+            assert_broken(&sample(blank(keys, Value::Null)), &problems);
+            assert_broken(&sample(blank(keys, json!(""))), &problems);
+        }
+    }
+
+    #[test]
+    fn client_credentials_refuse_the_hosts_that_all_orgs_share() {
+        for url in ["https://login.salesforce.com", "https://test.salesforce.com/"] {
+            let problem = "`domain_url` must be the My Domain URL of the org: login.salesforce.com and \
+                           test.salesforce.com do not offer the sign-in flow ClientCredentials";
+            assert_broken(&client_credentials(json!({ "domain_url": url })), &[problem]);
+        }
+    }
+
+    #[test]
+    fn a_login_url_that_must_not_see_credentials_is_refused() {
+        let page = "it leads to pages; the login is at the host that ends in my.salesforce.com";
+        for (url, rule) in [
+            ("https://example.lightning.force.com", page),
+            ("https://example.my.salesforce-setup.com/lightning", page),
+            ("https://login.example.com", &UrlRule::Host.to_string()),
+            ("http://login.salesforce.com", &UrlRule::Scheme.to_string()),
+            ("example.my.salesforce.com", &UrlRule::NotAUrl.to_string()),
+            ("https://u:s3cr3t@example.my.salesforce.com", &UrlRule::UserInfo.to_string()),
+        ] {
+            let problem = format!("`domain_url` is refused: {rule}");
+            assert_broken(&client(json!({ "domain_url": url })), &[&problem]);
+            assert_broken(&client_credentials(json!({ "domain_url": url })), &[&problem]);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Where rejected records go.
+
+use url::Url;
+
+use super::problem::Problems;
+use super::raw::{self, Flattening, filled};
+use crate::rejected::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
+
+/// Builds the settings of the bucket, or notes what keeps them from being built. `None` is also no storage at all.
+pub(super) fn validate(raw: Option<raw::Storage>, problems: &mut Problems) -> Option<S3Settings> {
+    let Some(raw::Storage::S3(raw)) = raw else { return None };
+    let access_key_id = filled(raw.access_key_id);
+    let secret_access_key = filled(raw.secret_access_key);
+    match (&access_key_id, &secret_access_key) {
+        (Some(_), None) => problems.add(key("secret_access_key"), "is missing; it goes with the access key id"),
+        (None, Some(_)) => problems.add(key("access_key_id"), "is missing; it goes with the secret access key"),
+        _ => {}
+    }
+
+    let role_arn = filled(raw.role_arn);
+    if role_arn.as_deref().is_some_and(|arn| !(arn.starts_with("arn:") && arn.contains(":role/"))) {
+        problems.add(key("role_arn"), "must be the ARN of a role, such as `arn:aws:iam::123456789012:role/name`");
+    }
+
+    let bucket = filled(raw.s3_bucket_name);
+    match bucket.as_deref() {
+        None => problems.add(key("s3_bucket_name"), "is missing"),
+        Some(name) if !is_bucket_name(name) => problems.add(
+            key("s3_bucket_name"),
+            "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores",
+        ),
+        Some(_) => {}
+    }
+
+    let endpoint_text = filled(raw.s3_endpoint);
+    let endpoint = endpoint_text.as_deref().and_then(endpoint_url);
+    if endpoint_text.is_some() && endpoint.is_none() {
+        problems.add(
+            key("s3_endpoint"),
+            "must be an http or https URL of a server, without user name, query and fragment, such as \
+             `https://s3.example.com:9000`",
+        );
+    }
+    let region = filled(raw.s3_bucket_region);
+    if region.is_none() && endpoint_text.is_none() {
+        problems.add(key("s3_bucket_region"), "is missing; it may be empty only beside an `s3_endpoint`");
+    }
+
+    let bucket_path = filled(raw.bucket_path);
+    let path_format = filled(raw.path_format).unwrap_or_else(|| DEFAULT_PATH_FORMAT.to_owned());
+    let file_name_format = filled(raw.file_name_format).unwrap_or_else(|| DEFAULT_FILE_NAME_FORMAT.to_owned());
+    for (name, path) in [
+        ("bucket_path", bucket_path.as_deref().unwrap_or_default()),
+        ("path_format", &path_format),
+        ("file_name_format", &file_name_format),
+    ] {
+        if !is_key_part(path) {
+            problems.add(key(name), "must be free of control characters and of the segments `.` and `..`");
+        }
+    }
+
+    if file_name_format.ends_with('/') {
+        problems.add(key("file_name_format"), "must end in the name of a file, not in a folder");
+    }
+
+    Some(S3Settings {
+        access_key_id,
+        secret_access_key: secret_access_key.map(Into::into),
+        role_arn,
+        bucket: bucket?,
+        region,
+        endpoint,
+        bucket_path,
+        format: raw.format.map_or(Format::Csv { flatten: false }, Format::from),
+        compression: raw.compression.map_or(Compression::None, Compression::from),
+        path_format,
+        file_name_format,
+    })
+}
+
+fn key(name: &str) -> String {
+    format!("object_storage_config.{name}")
+}
+
+/// Whether a text can be a bucket name. Looser than "General purpose bucket naming rules" of the S3 guide, which hold
+/// for new buckets of AWS: older buckets and other servers go up to 255 characters and know underscores.
+fn is_bucket_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    (3..=255).contains(&name.len())
+        && name.bytes().all(allowed)
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !name.contains("..")
+}
+
+fn endpoint_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
+}
+
+/// Whether a text can be part of an object key. Some servers and tools resolve `.` and `..` as folders
+/// (S3 guide, "Naming Amazon S3 objects").
+fn is_key_part(path: &str) -> bool {
+    !path.chars().any(char::is_control) && !path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+impl From<raw::Format> for Format {
+    fn from(format: raw::Format) -> Self {
+        let flatten = |flattening: Option<Flattening>| flattening == Some(Flattening::RootLevel);
+        match format {
+            raw::Format::Csv { flattening } => Self::Csv { flatten: flatten(flattening) },
+            raw::Format::Jsonl { flattening } => Self::Jsonl { flatten: flatten(flattening) },
+        }
+    }
+}
+
+impl From<raw::Compression> for Compression {
+    fn from(compression: raw::Compression) -> Self {
+        match compression {
+            raw::Compression::None => Self::None,
+            raw::Compression::Gzip => Self::Gzip,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, parsed, s3};
+
+    #[test]
+    fn bucket_and_region_are_enough() {
+        let config = parsed(&s3(json!({})));
+        let settings = config.rejected().unwrap();
+        assert_eq!(settings.bucket, "example-rejected");
+        assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
+        assert!(settings.access_key_id.is_none() && settings.secret_access_key.is_none());
+        assert!(settings.endpoint.is_none() && settings.bucket_path.is_none() && settings.role_arn.is_none());
+        assert_eq!(settings.format, Format::Csv { flatten: false });
+        assert_eq!(settings.compression, Compression::None);
+        assert_eq!(settings.path_format, "{sync_id}/{namespace}/{stream_name}/");
+        assert_eq!(settings.file_name_format, "{date}_{timestamp}_{part_number}{format_extension}");
+    }
+
+    #[test]
+    fn every_key_arrives() {
+        let config = parsed(&s3(json!({
+            "access_key_id": " key-id\n", "secret_access_key": "s3cr3t-access-key ",
+            "role_arn": "arn:aws-us-gov:iam::123456789012:role/writer",
+            "s3_bucket_name": "airbyte_sync", "s3_bucket_region": "", "s3_endpoint": "http://localhost:9000",
+            "bucket_path": "prefix/", "path_format": "{stream_name}", "file_name_format": "{sync_id}",
+            "format": {"format_type": "JSONL", "flattening": "Root level flattening"},
+            "compression": {"compression_type": "GZIP"},
+        })));
+        let settings = config.rejected().unwrap();
+        assert_eq!(settings.access_key_id.as_deref(), Some("key-id"));
+        assert_eq!(settings.secret_access_key.as_ref().unwrap().expose_secret(), "s3cr3t-access-key");
+        assert_eq!(settings.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
+        assert_eq!(settings.bucket, "airbyte_sync");
+        assert_eq!(settings.region, None);
+        assert_eq!(settings.endpoint.as_ref().unwrap().as_str(), "http://localhost:9000/");
+        assert_eq!(settings.bucket_path.as_deref(), Some("prefix/"));
+        assert_eq!(settings.format, Format::Jsonl { flatten: true });
+        assert_eq!(settings.compression, Compression::Gzip);
+        assert_eq!((&*settings.path_format, &*settings.file_name_format), ("{stream_name}", "{sync_id}"));
+    }
+
+    #[test]
+    fn storage_may_be_left_out() {
+        for config in [client(json!({})), client(json!({"object_storage_config": {"storage_type": "None"}}))] {
+            assert!(parsed(&config).rejected().is_none());
+        }
+    }
+
+    #[test]
+    fn each_rule_is_named() {
+        let bucket = "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, \
+                      digits, dots, hyphens and underscores";
+        let endpoint = "`object_storage_config.s3_endpoint` must be an http or https URL of a server, without user \
+                        name, query and fragment, such as `https://s3.example.com:9000`";
+        let path = |key: &str| {
+            format!("`object_storage_config.{key}` must be free of control characters and of the segments `.` and `..`")
+        };
+        let role = "`object_storage_config.role_arn` must be the ARN of a role, such as \
+                    `arn:aws:iam::123456789012:role/name`";
+        for (changes, problem) in [
+            (json!({"s3_bucket_name": " "}), "`object_storage_config.s3_bucket_name` is missing"),
+            (json!({"s3_bucket_name": "ab"}), bucket),
+            (json!({"s3_bucket_name": "s3://example"}), bucket),
+            (json!({"s3_bucket_name": "example/folder"}), bucket),
+            (json!({"s3_bucket_name": "../example"}), bucket),
+            (json!({"s3_bucket_name": "a..b"}), bucket),
+            (json!({"s3_bucket_name": "exam ple"}), bucket),
+            (json!({"s3_bucket_name": "a".repeat(256)}), bucket),
+            (
+                json!({"s3_bucket_region": ""}),
+                "`object_storage_config.s3_bucket_region` is missing; it may be empty only beside an `s3_endpoint`",
+            ),
+            (json!({"s3_endpoint": "s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "ftp://s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "https://user:s3cr3t@s3.example.com"}), endpoint),
+            (json!({"s3_endpoint": "https://s3.example.com?x=1"}), endpoint),
+            (
+                json!({"access_key_id": "s3cr3t-key-id"}),
+                "`object_storage_config.secret_access_key` is missing; it goes with the access key id",
+            ),
+            (
+                json!({"secret_access_key": "s3cr3t-access-key", "access_key_id": " "}),
+                "`object_storage_config.access_key_id` is missing; it goes with the secret access key",
+            ),
+            (json!({"role_arn": "writer"}), role),
+            (json!({"role_arn": "arn:aws:iam::123456789012:user/writer"}), role),
+            (json!({"bucket_path": "a/../b"}), &path("bucket_path")),
+            (json!({"path_format": "./{sync_id}"}), &path("path_format")),
+            (json!({"file_name_format": "a\u{0}b"}), &path("file_name_format")),
+            (
+                json!({"file_name_format": "{date}/"}),
+                "`object_storage_config.file_name_format` must end in the name of a file, not in a folder",
+            ),
+        ] {
+            assert_broken(&s3(changes), &[problem]);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The entries of `streams`: what one stream does where the connection leaves it open.
+
+use std::collections::HashSet;
+
+use super::problem::Problems;
+use super::raw::{self, filled};
+use crate::salesforce::Operation;
+
+/// The choices for one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSettings {
+    stream: String,
+    namespace: Option<String>,
+    object: Option<String>,
+    operation: Option<Operation>,
+    external_id_field: Option<String>,
+    assignment_rule_id: Option<String>,
+    fields: Vec<(String, String)>,
+}
+
+impl StreamSettings {
+    /// The name of the stream.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The namespace that the entry is limited to.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The object that the records go to.
+    pub fn object(&self) -> Option<&str> {
+        self.object.as_deref()
+    }
+
+    /// What is done with the records.
+    pub fn operation(&self) -> Option<Operation> {
+        self.operation
+    }
+
+    /// The field that an upsert matches records by.
+    pub fn external_id_field(&self) -> Option<&str> {
+        self.external_id_field.as_deref()
+    }
+
+    /// The assignment rule that the records run through.
+    pub fn assignment_rule_id(&self) -> Option<&str> {
+        self.assignment_rule_id.as_deref()
+    }
+
+    /// The renamed columns: the name in the stream, and the name in Salesforce.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(source, target)| (source.as_str(), target.as_str()))
+    }
+
+    /// The entry for a stream: the one for its namespace, else the one without a namespace.
+    pub(super) fn find<'a>(all: &'a [Self], namespace: Option<&str>, name: &str) -> Option<&'a Self> {
+        let of_name = || all.iter().filter(|it| it.stream == name);
+        let exact = of_name().find(|it| it.namespace() == namespace);
+        exact.or_else(|| of_name().find(|it| it.namespace.is_none()))
+    }
+}
+
+/// Holds the entries against the rules. Entries that break one are left out.
+pub(super) fn validate(entries: Vec<Option<raw::Stream>>, problems: &mut Problems) -> Vec<StreamSettings> {
+    let mut seen = HashSet::new();
+    let mut streams = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let Some(entry) = entry else { continue };
+        let key = format!("streams[{index}]");
+        let Some(settings) = validate_entry(entry, &key, problems) else { continue };
+        if !seen.insert((settings.stream.clone(), settings.namespace.clone())) {
+            problems.add(key, "names a stream and namespace that an earlier entry names already");
+        }
+        streams.push(settings);
+    }
+    streams
+}
+
+fn validate_entry(entry: raw::Stream, key: &str, problems: &mut Problems) -> Option<StreamSettings> {
+    let operation = entry.operation.map(Operation::from);
+    let external_id_field = filled(entry.external_id_field);
+    if external_id_field.is_some() && operation.is_some_and(|it| it != Operation::Upsert) {
+        problems.add(
+            format!("{key}.external_id_field"),
+            "may stand beside the operation `upsert` only, or where no operation is given",
+        );
+    }
+    let assignment_rule_id = filled(entry.assignment_rule_id);
+    if assignment_rule_id.as_deref().is_some_and(|id| !is_record_id(id)) {
+        problems.add(format!("{key}.assignment_rule_id"), "must be a Salesforce id of 15 or 18 letters and digits");
+    }
+    let fields = validate_fields(entry.fields.unwrap_or_default(), key, problems);
+    let Some(stream) = entry.stream.filter(|name| !name.is_empty()) else {
+        problems.add(format!("{key}.stream"), "is missing");
+        return None;
+    };
+    Some(StreamSettings {
+        stream,
+        namespace: entry.namespace.filter(|name| !name.is_empty()),
+        object: filled(entry.object),
+        operation,
+        external_id_field,
+        assignment_rule_id,
+        fields,
+    })
+}
+
+fn validate_fields(entries: Vec<Option<raw::Field>>, key: &str, problems: &mut Problems) -> Vec<(String, String)> {
+    let mut sources = HashSet::new();
+    let mut targets = HashSet::new();
+    let mut fields = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let Some(entry) = entry else { continue };
+        let source = entry.source.filter(|name| !name.is_empty());
+        let target = filled(entry.target);
+        let (source_key, target_key) =
+            (format!("{key}.fields[{index}].source"), format!("{key}.fields[{index}].target"));
+        match &source {
+            None => problems.add(source_key, "is missing"),
+            Some(name) if !sources.insert(name.clone()) => problems.add(source_key, "is renamed twice"),
+            Some(_) => {}
+        }
+        match &target {
+            None => problems.add(target_key, "is missing"),
+            // Salesforce does not tell `Name` from `name`.
+            Some(name) if !targets.insert(name.to_lowercase()) => {
+                problems.add(target_key, "is the target of an earlier entry already");
+            }
+            Some(_) => {}
+        }
+        fields.extend(source.zip(target));
+    }
+    fields
+}
+
+/// Whether a text has the form of a record id (Salesforce object reference, "ID Field Type").
+fn is_record_id(text: &str) -> bool {
+    matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+impl From<raw::Operation> for Operation {
+    fn from(operation: raw::Operation) -> Self {
+        match operation {
+            raw::Operation::Insert => Self::Insert,
+            raw::Operation::Update => Self::Update,
+            raw::Operation::Upsert => Self::Upsert,
+            raw::Operation::Delete => Self::Delete,
+            raw::Operation::HardDelete => Self::HardDelete,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, parsed};
+
+    #[test]
+    fn an_entry_arrives_whole() {
+        let config = parsed(&client(json!({"streams": [{
+            "stream": "customers", "namespace": "public", "object": " Account ", "operation": "upsert",
+            "external_id_field": "External_Id__c", "assignment_rule_id": "01Q000000000001",
+            "fields": [{"source": "name", "target": "Name"}, {"source": "Name", "target": "Owner.Email"}],
+        }]})));
+        let stream = config.stream(Some("public"), "customers").unwrap();
+        assert_eq!((stream.stream(), stream.namespace()), ("customers", Some("public")));
+        assert_eq!(stream.object(), Some("Account"));
+        assert_eq!(stream.operation(), Some(Operation::Upsert));
+        assert_eq!(stream.external_id_field(), Some("External_Id__c"));
+        assert_eq!(stream.assignment_rule_id(), Some("01Q000000000001"));
+        assert_eq!(stream.fields().collect::<Vec<_>>(), [("name", "Name"), ("Name", "Owner.Email")]);
+        assert_eq!(config.streams().len(), 1);
+    }
+
+    #[test]
+    fn every_operation_is_known() {
+        for (name, operation) in [
+            ("insert", Operation::Insert),
+            ("update", Operation::Update),
+            ("upsert", Operation::Upsert),
+            ("delete", Operation::Delete),
+            ("hard_delete", Operation::HardDelete),
+        ] {
+            let config = parsed(&client(json!({"streams": [{"stream": "a", "operation": name}]})));
+            assert_eq!(config.streams()[0].operation(), Some(operation));
+            assert_eq!(operation.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn the_entry_of_the_namespace_wins_over_the_one_without() {
+        let config = parsed(&client(json!({"streams": [
+            {"stream": "a", "object": "Any"},
+            {"stream": "a", "namespace": "x", "object": "OfX"},
+            {"stream": "b", "namespace": "y", "object": "OfY"},
+            {"stream": "c", "namespace": "", "object": "Blank"},
+        ]})));
+        for (namespace, name, expected) in [
+            (None, "a", Some("Any")),
+            (Some("x"), "a", Some("OfX")),
+            (Some("y"), "a", Some("Any")),
+            (Some("y"), "b", Some("OfY")),
+            (Some("x"), "b", None),
+            (None, "b", None),
+            (Some("x"), "c", Some("Blank")),
+            (None, "d", None),
+            (None, "A", None),
+        ] {
+            let found = config.stream(namespace, name).and_then(StreamSettings::object);
+            assert_eq!(found, expected, "{namespace:?} {name}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_named() {
+        let id_rule = "must be a Salesforce id of 15 or 18 letters and digits";
+        let upsert_rule = "may stand beside the operation `upsert` only, or where no operation is given";
+        for (streams, problem) in [
+            (json!([{"stream": ""}]), "`streams[0].stream` is missing".to_owned()),
+            (json!([{"object": "Account"}]), "`streams[0].stream` is missing".to_owned()),
+            (
+                json!([{"stream": "a"}, {"stream": "b"}, {"stream": "a"}]),
+                "`streams[2]` names a stream and namespace that an earlier entry names already".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "namespace": "x"}, {"stream": "a", "namespace": "x"}]),
+                "`streams[1]` names a stream and namespace that an earlier entry names already".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "operation": "insert", "external_id_field": "X__c"}]),
+                format!("`streams[0].external_id_field` {upsert_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "operation": "hard_delete", "external_id_field": "X__c"}]),
+                format!("`streams[0].external_id_field` {upsert_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "assignment_rule_id": "01Q0000000000011"}]),
+                format!("`streams[0].assignment_rule_id` {id_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "assignment_rule_id": "01Q00000000000-"}]),
+                format!("`streams[0].assignment_rule_id` {id_rule}"),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x"}]}]),
+                "`streams[0].fields[0].target` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "", "target": "X"}]}]),
+                "`streams[0].fields[0].source` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": " "}]}]),
+                "`streams[0].fields[0].target` is missing".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "x", "target": "B"}]}]),
+                "`streams[0].fields[1].source` is renamed twice".to_owned(),
+            ),
+            (
+                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "y", "target": "a"}]}]),
+                "`streams[0].fields[1].target` is the target of an earlier entry already".to_owned(),
+            ),
+        ] {
+            assert_broken(&client(json!({ "streams": streams })), &[&problem]);
+        }
+    }
+
+    #[test]
+    fn an_external_id_field_may_stand_without_an_operation() {
+        let config = parsed(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
+        assert_eq!(config.streams()[0].external_id_field(), Some("X__c"));
+    }
+}

@@ -1,0 +1,73 @@
+//! The configuration as the user typed it, kept so that it can be given back with a new refresh token.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::error::{Error, Result};
+
+/// The text of the configuration on one line: keys that this version does not know are in it, and numbers as they
+/// were written.
+#[derive(Debug, Clone)]
+pub(super) struct Typed(SecretString);
+
+impl Typed {
+    /// Keeps `text`, which is a JSON object.
+    pub(super) fn new(text: &str) -> Self {
+        Self(compact(text).into())
+    }
+
+    /// The configuration with only `refresh_token` replaced.
+    pub(super) fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
+        let failed = |error| Error::system("The configuration cannot be written back.").internal(error);
+        let mut keys: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(self.0.expose_secret()).map_err(|_| failed("it was read before"))?;
+        let token = to_raw_value(token.expose_secret()).map_err(|_| failed("the token is no text"))?;
+        keys.insert("refresh_token".to_owned(), token);
+        to_raw_value(&keys).map_err(|_| failed("the keys are no object"))
+    }
+}
+
+/// Takes out the white space between the tokens: a protocol message is a single line.
+fn compact(json: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |&character: &char| {
+        if !in_string {
+            in_string = character == '"';
+            return !character.is_ascii_whitespace();
+        }
+        if !escaped && character == '"' {
+            in_string = false;
+        }
+        escaped = !escaped && character == '\\';
+        true
+    };
+    json.chars().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_refresh_token_changes() {
+        for (text, expected) in [
+            (r#"{"a":1,"refresh_token":"old"}"#, r#"{"a":1,"refresh_token":"new \"one\""}"#),
+            (
+                r#"{"refresh_token":"old","other":{"refresh_token":"old"}}"#,
+                r#"{"other":{"refresh_token":"old"},"refresh_token":"new \"one\""}"#,
+            ),
+            ("{}", r#"{"refresh_token":"new \"one\""}"#),
+            // Numbers keep their text, keys that nobody knows their place, and the message stays on one line.
+            (
+                "{\r\n\t\"n\": [5.0, 1e2, 12345678901234567890123],\n\"t\": \"a \\\" b\\\\\", \"u\\u00e9\": null\n}",
+                "{\"n\":[5.0,1e2,12345678901234567890123],\"refresh_token\":\"new \\\"one\\\"\",\"t\":\"a \\\" b\\\\\",\
+                 \"u\u{e9}\":null}",
+            ),
+        ] {
+            let config = Typed::new(text).with_refresh_token(&"new \"one\"".into()).unwrap();
+            assert_eq!(config.get(), expected);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The configuration after every rule has been held against it.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::problem::Problems;
+use super::streams::{self, StreamSettings};
+use super::typed::Typed;
+use super::{raw, schema, sign_in, storage};
+use crate::error::{Error, Result};
+use crate::rejected::S3Settings;
+use crate::salesforce::token::{Flow, SignIn};
+
+/// What the user configured. It exists only when no rule is broken.
+#[derive(Clone)]
+pub struct Config {
+    sign_in: SignIn,
+    rejected: Option<S3Settings>,
+    streams: Vec<StreamSettings>,
+    null_handling: NullHandling,
+    unknown_fields: UnknownFields,
+    truncate_text: bool,
+    max_rejected_records: Option<u64>,
+    batch_size: usize,
+    flush_interval: Duration,
+    max_parallel_jobs: usize,
+    typed: Typed,
+}
+
+/// What an explicit null of a record does to its field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NullHandling {
+    /// The field stays as it is.
+    #[default]
+    Ignore,
+    /// The field is emptied.
+    Clear,
+}
+
+/// What happens to a column that the object has no field for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownFields {
+    /// The sync ends with an error.
+    #[default]
+    Fail,
+    /// The column is left out.
+    Ignore,
+}
+
+const DEFAULT_BATCH_SIZE_MB: f64 = 100.0;
+const BYTES_PER_MB: f64 = 1e6;
+const DEFAULT_FLUSH_INTERVAL_MINUTES: f64 = 15.0;
+const DEFAULT_MAX_PARALLEL_JOBS: f64 = 5.0;
+
+impl Config {
+    /// Reads a configuration, or tells every rule that it breaks in one error. No value of the configuration is part
+    /// of that error.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut typed: Value = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
+        })?;
+        if !typed.is_object() {
+            return Err(Error::config("The configuration must be a JSON object."));
+        }
+
+        let mut problems = Problems::default();
+        drop_nulls(&mut typed);
+        schema::check(&mut typed, &mut problems)?;
+        let raw: raw::Config = serde_json::from_value(typed)
+            .map_err(|_| Error::system("The configuration fits its specification, but cannot be read."))?;
+
+        let sign_in = sign_in::validate(raw.sign_in, &mut problems);
+        let rejected = storage::validate(raw.object_storage_config, &mut problems);
+        let streams = streams::validate(raw.streams.unwrap_or_default(), &mut problems);
+        problems.into_result()?;
+        // Whoever builds no sign-in has noted why.
+        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, and no rule tells why."))?;
+
+        let batch_size_mb = raw.batch_size_mb.unwrap_or(DEFAULT_BATCH_SIZE_MB);
+        let flush_interval_minutes = raw.flush_interval_minutes.unwrap_or(DEFAULT_FLUSH_INTERVAL_MINUTES);
+        let max_parallel_jobs = raw.max_parallel_jobs.unwrap_or(DEFAULT_MAX_PARALLEL_JOBS);
+        Ok(Self {
+            sign_in,
+            rejected,
+            streams,
+            null_handling: raw.null_handling.unwrap_or_default(),
+            unknown_fields: raw.unknown_fields.unwrap_or_default(),
+            truncate_text: raw.truncate_text.unwrap_or_default(),
+            max_rejected_records: raw.max_rejected_records.map(|count| count as u64),
+            batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
+            // Timers do not take an interval of nothing.
+            flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
+            max_parallel_jobs: max_parallel_jobs as usize,
+            typed: Typed::new(text),
+        })
+    }
+
+    /// How to sign in.
+    pub fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Whether the sign-in flow is the one that Salesforce has deprecated.
+    pub fn uses_password_flow(&self) -> bool {
+        matches!(self.sign_in.flow, Flow::Password { .. })
+    }
+
+    /// The bucket for rejected records, where there is one.
+    pub fn rejected(&self) -> Option<&S3Settings> {
+        self.rejected.as_ref()
+    }
+
+    /// The choices for a stream: the entry for its namespace, else the one that names no namespace.
+    pub fn stream(&self, namespace: Option<&str>, name: &str) -> Option<&StreamSettings> {
+        StreamSettings::find(&self.streams, namespace, name)
+    }
+
+    /// All entries of `streams`.
+    pub fn streams(&self) -> &[StreamSettings] {
+        &self.streams
+    }
+
+    /// What an explicit null does.
+    pub fn null_handling(&self) -> NullHandling {
+        self.null_handling
+    }
+
+    /// What happens to a column that the object has no field for.
+    pub fn unknown_fields(&self) -> UnknownFields {
+        self.unknown_fields
+    }
+
+    /// Whether text that is longer than its field is cut.
+    pub fn truncate_text(&self) -> bool {
+        self.truncate_text
+    }
+
+    /// How many rejected records a sync may have.
+    pub fn max_rejected_records(&self) -> Option<u64> {
+        self.max_rejected_records
+    }
+
+    /// The largest upload of one job, in bytes.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// The age at which a batch is sent even when it is small.
+    pub fn flush_interval(&self) -> Duration {
+        self.flush_interval
+    }
+
+    /// How many jobs may be in progress at once.
+    pub fn max_parallel_jobs(&self) -> usize {
+        self.max_parallel_jobs
+    }
+
+    /// The whole configuration as it was typed, with only the refresh token replaced, on one line: the `config` of a
+    /// `CONTROL` message. It holds every secret.
+    pub fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
+        self.typed.with_refresh_token(token)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("sign_in", &self.sign_in)
+            // The bucket alone: the specification calls the access key id a secret too.
+            .field("rejected", &self.rejected.as_ref().map(|settings| &settings.bucket))
+            .field("streams", &self.streams)
+            .field("null_handling", &self.null_handling)
+            .field("unknown_fields", &self.unknown_fields)
+            .field("truncate_text", &self.truncate_text)
+            .field("max_rejected_records", &self.max_rejected_records)
+            .field("batch_size", &self.batch_size)
+            .field("flush_interval", &self.flush_interval)
+            .field("max_parallel_jobs", &self.max_parallel_jobs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes out the keys whose value is null: a key that is left open by a tool that writes every key is not given.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(keys) => {
+            keys.retain(|_, value| !value.is_null());
+            keys.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::sample::{assert_broken, client, client_credentials, jwt, parsed, password, s3, secrets};
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let spec = schema::spec().unwrap();
+        let keys = &spec["connectionSpecification"]["properties"];
+        let defaults = |keys: &Value| -> serde_json::Map<_, _> {
+            let with_default = keys.as_object().unwrap().iter().filter(|(_, rules)| rules.get("default").is_some());
+            with_default.map(|(key, rules)| (key.clone(), rules["default"].clone())).collect()
+        };
+        let spelled_out = client(Value::Object(defaults(keys)));
+        assert_eq!(format!("{:?}", parsed(&spelled_out)), format!("{:?}", parsed(&client(json!({})))));
+
+        let mut of_s3 = defaults(&keys["object_storage_config"]["oneOf"][1]["properties"]);
+        of_s3.remove("s3_bucket_region");
+        let settings = |changes| format!("{:?}", parsed(&s3(changes)).rejected().unwrap());
+        assert_eq!(settings(Value::Object(of_s3)), settings(json!({})));
+    }
+
+    #[test]
+    fn every_choice_arrives() {
+        let config = parsed(&client(json!({
+            "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
+            "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
+        })));
+        assert_eq!(config.null_handling(), NullHandling::Clear);
+        assert_eq!(config.unknown_fields(), UnknownFields::Ignore);
+        assert!(config.truncate_text());
+        assert_eq!(config.max_rejected_records(), Some(0));
+        assert_eq!(config.batch_size(), 10_000);
+        assert_eq!(config.flush_interval(), Duration::from_secs(30));
+        assert_eq!(config.max_parallel_jobs(), 25);
+
+        let config = parsed(&client(json!({})));
+        assert_eq!(config.max_rejected_records(), None);
+        assert_eq!(config.batch_size(), 100_000_000);
+        assert_eq!(config.flush_interval(), Duration::from_mins(15));
+        assert_eq!(config.max_parallel_jobs(), 5);
+    }
+
+    #[test]
+    fn a_whole_number_may_carry_a_decimal_point() {
+        let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c",
+            "max_parallel_jobs": 7.0, "max_rejected_records": 1e3, "batch_size_mb": 20, "flush_interval_minutes": 1}"#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.max_parallel_jobs(), 7);
+        assert_eq!(config.max_rejected_records(), Some(1000));
+        assert_eq!(config.batch_size(), 20_000_000);
+        assert_eq!(config.flush_interval(), Duration::from_mins(1));
+    }
+
+    #[test]
+    fn a_timer_gets_an_interval_that_it_takes() {
+        let config = parsed(&client(json!({"flush_interval_minutes": 1e-30})));
+        assert!(config.flush_interval() > Duration::ZERO);
+    }
+
+    #[test]
+    fn unknown_keys_and_nulls_are_as_if_they_were_not_there() {
+        let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c", "later": {"x": [1]},
+            "domain_url": null, "streams": null, "max_parallel_jobs": null,
+            "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "abc", "s3_bucket_region": "us-east-1",
+                "format": null, "access_key_id": null}}"#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.max_parallel_jobs(), 5);
+        assert!(config.rejected().unwrap().access_key_id.is_none());
+        assert!(!config.uses_password_flow());
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_named_by_its_place_only() {
+        for (text, expected) in [
+            ("{\"client_secret\": \"s3cr3t\"\n \"a\"}", "it cannot be read at line 2, column 2."),
+            ("s3cr3t", "it cannot be read at line 1, column 1."),
+            ("", "it cannot be read at line 1, column 0."),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert_eq!(error.message(), format!("The configuration is not JSON: {expected}"));
+            assert!(!format!("{error:?}").contains("s3cr3t"));
+        }
+        for text in ["[]", "\"s3cr3t\"", "null"] {
+            assert_eq!(Config::parse(text).unwrap_err().message(), "The configuration must be a JSON object.");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        assert_broken(
+            &client(json!({
+                "client_id": " ", "refresh_token": null, "is_sandbox": "yes", "null_handling": "drop",
+                "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "a/b", "s3_bucket_region": "moon"},
+                "streams": [{"operation": "merge"}, {"stream": "b", "assignment_rule_id": "x"}],
+                "max_parallel_jobs": 0,
+            })),
+            &[
+                "`is_sandbox` must be true or false",
+                "`null_handling` must be one of `ignore`, `clear`",
+                "`object_storage_config.s3_bucket_region` must be one of `af-south-1`, `ap-east-1`, `ap-northeast-1`, \
+                 `ap-northeast-2`, `ap-northeast-3`, `ap-south-1`, `ap-south-2`, `ap-southeast-1`, `ap-southeast-2`, \
+                 `ap-southeast-3`, `ap-southeast-4`, `ca-central-1`, `ca-west-1`, `cn-north-1`, `cn-northwest-1`, \
+                 `eu-central-1`, `eu-central-2`, `eu-north-1`, `eu-south-1`, `eu-south-2`, `eu-west-1`, `eu-west-2`, \
+                 `eu-west-3`, `il-central-1`, `me-central-1`, `me-south-1`, `sa-east-1`, `us-east-1`, `us-east-2`, \
+                 `us-gov-east-1`, `us-gov-west-1`, `us-west-1`, `us-west-2`",
+                "`streams[0].stream` is missing",
+                "`streams[0].operation` must be one of `insert`, `update`, `upsert`, `delete`, `hard_delete`",
+                "`max_parallel_jobs` must be at least 1",
+                "`client_id` is missing",
+                "`refresh_token` is missing; the sign-in flow Client needs it",
+                "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, digits, \
+                 dots, hyphens and underscores",
+                "`streams[1].assignment_rule_id` must be a Salesforce id of 15 or 18 letters and digits",
+            ],
+        );
+    }
+
+    #[test]
+    fn no_value_is_repeated_whatever_is_typed_where() {
+        const MARK: &str = "zq-mark-zq";
+        let spec = schema::spec().unwrap();
+        let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
+        let s3_keys = spec.pointer("/connectionSpecification/properties/object_storage_config/oneOf/1/properties");
+        let values =
+            [json!(MARK), json!([MARK]), json!({ MARK: MARK }), json!({"storage_type": MARK}), json!([[MARK]])];
+        let mut broken = 0;
+        for value in values {
+            let top = keys.keys().map(|key| json!({ key: value }));
+            let in_s3 = s3_keys.unwrap().as_object().unwrap().keys().map(|key| json!({ key: value }));
+            let stream = ["stream", "namespace", "object", "operation", "external_id_field", "fields"];
+            let in_stream = stream.iter().map(|key| json!({"streams": [{"stream": "a", *key: value}]}));
+            for changes in top.chain(in_stream).flat_map(|it| [client(it.clone()), jwt(it.clone()), password(it)]) {
+                broken += u32::from(tells_nothing(&changes, MARK));
+            }
+            for changes in in_s3 {
+                broken += u32::from(tells_nothing(&s3(changes), MARK));
+            }
+        }
+        assert!(broken > 100, "only {broken} configurations were refused");
+    }
+
+    fn tells_nothing(config: &Value, mark: &str) -> bool {
+        let Err(error) = Config::parse(&config.to_string()) else { return false };
+        assert!(!format!("{error:?}").contains(mark), "{error:?}");
+        true
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keys = json!({"access_key_id": "s3cr3t-key-id", "secret_access_key": "s3cr3t-access-key"});
+        for (config, count) in [
+            (client(json!({})), 2),
+            (client_credentials(json!({})), 1),
+            (jwt(json!({})), 1),
+            (password(json!({})), 3),
+            (s3(keys), 4),
+        ] {
+            let secrets = secrets(&config);
+            assert_eq!(secrets.len(), count);
+            let debug = format!("{:?}", parsed(&config));
+            for secret in secrets {
+                assert!(!debug.contains(&secret), "{debug} shows {secret}");
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::rejected::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format};
+
+fn settings(bucket_path: Option<&str>, path_format: &str, file_name_format: &str) -> S3Settings {
+    S3Settings {
+        access_key_id: None,
+        secret_access_key: None,
+        role_arn: None,
+        bucket: "rejects".to_owned(),
+        region: None,
+        endpoint: None,
+        bucket_path: bucket_path.map(str::to_owned),
+        format: Format::Csv { flatten: false },
+        compression: Compression::Gzip,
+        path_format: path_format.to_owned(),
+        file_name_format: file_name_format.to_owned(),
+    }
+}
+
+fn sync() -> SyncIdentity {
+    let started: Timestamp = "2026-03-04T05:06:07.089Z".parse().unwrap();
+    SyncIdentity { sync_id: Some(42), started }
+}
+
+fn stream(namespace: Option<&str>, name: &str) -> StreamIdentity {
+    StreamIdentity {
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        generation_id: None,
+        columns: Vec::new(),
+    }
+}
+
+fn first_key(bucket_path: Option<&str>, path: &str, file: &str, stream: &StreamIdentity) -> String {
+    Keys::new(&settings(bucket_path, path, file), sync()).unwrap().claim(stream).key()
+}
+
+#[test]
+fn the_defaults_lay_objects_out_by_sync_namespace_and_stream() {
+    let keys = Keys::new(&settings(Some("rejected"), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT), sync()).unwrap();
+    let accounts = stream(Some("crm"), "accounts");
+    assert_eq!(keys.claim(&accounts).key(), "rejected/42/crm/accounts/2026_03_04_1772600767089_0.csv.gz");
+    assert_eq!(keys.claim(&accounts).key(), "rejected/42/crm/accounts/2026_03_04_1772600767089_1.csv.gz");
+    assert_eq!(
+        keys.claim(&stream(None, "accounts")).key(),
+        "rejected/42/accounts/2026_03_04_1772600767089_0.csv.gz",
+        "every folder counts its own parts"
+    );
+}
+
+#[test]
+fn formats_are_filled_in() {
+    let cases = [
+        ("{year}/{month}/{day}", "{hour}{minute}{second}{millisecond}", "p/2026/03/04/0506070089"),
+        ("{epoch}", "{timestamp}{format_extension}", "p/1772600767089/1772600767089.csv.gz"),
+        ("{date:yyyy_MM}/", "{date}_{date:yyyy_MM}", "p/2026_03/2026_03_04_2026_03"),
+        ("{sync_id}", "{sync_id}-{part_number}", "p/42/42-0"),
+        ("{stream_name}", "{stream_name}.{namespace}", "p/accounts/accounts.crm"),
+        ("{NAMESPACE}/{part_number}", "{unknown}{format_extension}", "p/{NAMESPACE}/{part_number}/{unknown}.csv.gz"),
+        ("", "a", "p/a"),
+        ("//a///b//", "/c", "p/a/b/c"),
+        ("a/../b/.", "..", "p/a/__/b/_/__"),
+        ("a\nb", "c\0{", "p/a_b/c_{"),
+        ("{{sync_id}}", "{part_number", "p/{42}/{part_number"),
+    ];
+    for (path, file, expected) in cases {
+        assert_eq!(first_key(Some("p"), path, file, &stream(Some("crm"), "accounts")), expected, "{path} {file}");
+    }
+}
+
+#[test]
+fn the_bucket_path_joins_with_one_slash() {
+    let cases = [
+        (None, "s/f"),
+        (Some(""), "s/f"),
+        (Some("/"), "s/f"),
+        (Some("a"), "a/s/f"),
+        (Some("/a/b/"), "a/b/s/f"),
+        (Some("a//b///"), "a/b/s/f"),
+        (Some("../a"), "__/a/s/f"),
+    ];
+    for (bucket_path, expected) in cases {
+        assert_eq!(first_key(bucket_path, "{stream_name}", "f", &stream(None, "s")), expected, "{bucket_path:?}");
+    }
+}
+
+#[test]
+fn a_missing_part_drops_its_segment() {
+    let unnumbered = SyncIdentity { sync_id: None, ..sync() };
+    let keys = Keys::new(&settings(Some("p"), DEFAULT_PATH_FORMAT, "{sync_id}{part_number}"), unnumbered).unwrap();
+    assert_eq!(keys.claim(&stream(None, "accounts")).key(), "p/accounts/0");
+    assert_eq!(keys.claim(&stream(Some("crm"), "")).key(), "p/crm/0");
+}
+
+#[test]
+fn keys_that_would_collide_are_numbered_before_the_extension() {
+    let keys = Keys::new(&settings(None, "", "{date}{format_extension}"), sync()).unwrap();
+    let (one, other) = (stream(None, "one"), stream(None, "other"));
+    assert_eq!(keys.claim(&one).key(), "2026_03_04.csv.gz");
+    assert_eq!(keys.claim(&other).key(), "2026_03_04-1.csv.gz");
+    let third = keys.claim(&one);
+    assert_eq!(third.key(), "2026_03_04-2.csv.gz");
+    assert_eq!(keys.claim_another(third).key(), "2026_03_04-3.csv.gz");
+}
+
+#[test]
+fn names_that_become_the_same_share_the_part_numbers() {
+    let keys = Keys::new(&settings(None, "{stream_name}", "{part_number}"), sync()).unwrap();
+    assert_eq!(keys.claim(&stream(None, "a b")).key(), "a_b/0");
+    assert_eq!(keys.claim(&stream(None, "a/b")).key(), "a_b/1");
+}
+
+#[test]
+fn keys_are_the_same_in_a_second_run_of_the_same_start() {
+    let claims = || {
+        let keys = Keys::new(&settings(Some("p"), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT), sync()).unwrap();
+        ["a", "b", "a"].map(|name| keys.claim(&stream(None, name)).key())
+    };
+    assert_eq!(claims(), claims());
+}
+
+#[test]
+fn a_uuid_is_new_for_every_object() {
+    let keys = Keys::new(&settings(None, "{uuid}", "{uuid}"), sync()).unwrap();
+    assert_ne!(keys.claim(&stream(None, "a")).key(), keys.claim(&stream(None, "a")).key());
+}
+
+#[test]
+fn attempts_are_told_apart_by_time_or_chance() {
+    let cases = [
+        (DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT, false),
+        ("{epoch}", "{part_number}", false),
+        ("{uuid}", "{part_number}", false),
+        (DEFAULT_PATH_FORMAT, "{part_number}{format_extension}", true),
+        ("{year}", "{date}", true),
+    ];
+    for (path, file, expected) in cases {
+        assert_eq!(Keys::new(&settings(None, path, file), sync()).unwrap().may_be_taken(), expected, "{path} {file}");
+    }
+}
+
+#[test]
+fn formats_that_cannot_give_a_key_are_refused() {
+    for file in ["", "/", "a/", "{part_number}/"] {
+        let error = Keys::new(&settings(Some("p"), DEFAULT_PATH_FORMAT, file), sync()).unwrap_err();
+        assert!(error.message().contains("`file_name_format`"), "{error}");
+    }
+    let long = "a".repeat(600);
+    let error = Keys::new(&settings(Some(&long), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT), sync()).unwrap_err();
+    assert!(error.message().contains("`bucket_path`"), "{error}");
+}
+
+fn check_key(key: &str, prefix: &str) {
+    assert!(key.len() <= MAX_KEY_BYTES, "{} bytes", key.len());
+    let below = key.strip_prefix(prefix).unwrap_or_else(|| panic!("{key:?} is not under {prefix:?}"));
+    assert!(!below.is_empty());
+    for segment in key.split('/') {
+        assert!(!["", ".", ".."].contains(&segment), "{key:?}");
+        assert!(!segment.contains(char::is_control), "{key:?}");
+    }
+}
+
+#[test]
+fn hostile_names_stay_under_the_prefix() {
+    let long = "长".repeat(4000);
+    let names =
+        ["..", ".", "../../other", "/", "//", "\0", "\u{7f}\u{85}", "a/../../b", "😀", "{sync_id}", "%2e%2e", &long];
+    for name in names {
+        for namespace in [None, Some(name)] {
+            let key = first_key(Some("p"), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT, &stream(namespace, name));
+            check_key(&key, "p/42/");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_name_leaves_the_prefix(namespace in proptest::option::of("\\PC{0,40}|.{0,600}"), name in "(?s).{0,600}") {
+        let key = first_key(
+            Some("tenant"), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT, &stream(namespace.as_deref(), &name));
+        check_key(&key, "tenant/42/");
+    }
+
+    #[test]
+    fn no_format_leaves_the_prefix(
+        path in "([./]{1,3}|\\{[a-z_:M]{1,12}\\}|\\{stream_name\\}|\\{uuid\\}|(?s).){0,40}",
+        file in "([./]{1,3}|\\{part_number\\}|\\{format_extension\\}|(?s).){0,40}",
+        name in "(?s).{0,300}",
+        claims in 1_usize..4,
+    ) {
+        let Ok(keys) = Keys::new(&settings(Some("tenant"), &path, &file), sync()) else { return Ok(()) };
+        let mut seen = HashSet::new();
+        for _ in 0..claims {
+            let key = keys.claim(&stream(Some(&name), &name)).key();
+            check_key(&key, "tenant/");
+            prop_assert!(seen.insert(key));
+        }
+    }
+}
