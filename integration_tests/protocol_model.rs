@@ -1,0 +1,105 @@
+//! The messages of the connector, read by a model of its own that knows no other key and no other spelling.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A message on standard output.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub(crate) enum Message {
+    Spec { spec: Value },
+    ConnectionStatus {
+        #[serde(rename = "connectionStatus")]
+        connection_status: ConnectionStatus,
+    },
+    State { state: State },
+    Log { log: Log },
+    Trace { trace: Trace },
+    Control { control: Control },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConnectionStatus {
+    pub(crate) status: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trace {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) emitted_at: f64,
+    pub(crate) error: TraceError,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TraceError {
+    pub(crate) message: String,
+    pub(crate) internal_message: String,
+    pub(crate) failure_type: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Control {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) emitted_at: f64,
+    #[serde(rename = "connectorConfig")]
+    pub(crate) connector_config: ConnectorConfig,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConnectorConfig {
+    pub(crate) config: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct State {
+    #[serde(rename = "destinationStats")]
+    pub(crate) destination_stats: DestinationStats,
+    /// Everything that the source sent.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DestinationStats {
+    #[serde(rename = "recordCount")]
+    pub(crate) record_count: f64,
+    #[serde(rename = "rejectedRecordCount")]
+    pub(crate) rejected_record_count: f64,
+}
+
+impl State {
+    /// The number that the platform gave the state.
+    pub(crate) fn id(&self) -> u64 {
+        self.rest["id"].as_u64().unwrap()
+    }
+
+    /// Written and rejected.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let stats = self.destination_stats;
+        (stats.record_count as u64, stats.rejected_record_count as u64)
+    }
+}
+
+/// Reads everything that was written to standard output; a line that is no message is a failure.
+pub(crate) fn read(stdout: &str) -> Vec<Message> {
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("not a message ({error}): {line}")))
+        .collect()
+}

@@ -1,0 +1,173 @@
+//! The world that a test runs in: a simulated org, a bucket, and a connection between a source and both.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use salesforce_sim::{Credentials, Settings, SimulatedOrg};
+use serde_json::{Map, Value, json};
+
+use crate::connector::{self, Run};
+use crate::object_store::ObjectStore;
+
+/// The bucket of every test.
+pub(crate) const BUCKET: &str = "rejected-records";
+
+/// An org and a bucket.
+pub(crate) struct World {
+    pub(crate) org: SimulatedOrg,
+    pub(crate) store: ObjectStore,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let credentials = Credentials { public_key: Some(key_pair().1.clone()), ..settings.credentials.clone() };
+        let org = SimulatedOrg::start(Settings { credentials, ..settings }).await.unwrap();
+        Self { org, store: ObjectStore::start(&[BUCKET]).await.unwrap() }
+    }
+
+    /// A configuration that works, with the keys of `changes` over it.
+    pub(crate) fn config(&self, changes: Value) -> Value {
+        let credentials = Credentials::default();
+        let base = json!({
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+            "refresh_token": credentials.refresh_token,
+            "is_sandbox": false,
+            "domain_url": self.org.url(),
+            "object_storage_config": {
+                "storage_type": "S3",
+                "access_key_id": self.store.access_key,
+                "secret_access_key": self.store.secret_key,
+                "s3_bucket_name": BUCKET,
+                "s3_bucket_region": "us-east-1",
+                "s3_endpoint": self.store.endpoint,
+                "bucket_path": "rejected_records/",
+                "format": {"format_type": "JSONL"},
+            },
+        });
+        merged(base, changes)
+    }
+
+    /// Runs `write` on a thread that may block.
+    pub(crate) async fn write(&self, changes: Value, catalog: Value, lines: Vec<String>) -> Run {
+        let config = self.config(changes);
+        blocking(move || connector::write(&config, &catalog, lines)).await
+    }
+
+    /// Runs `check` on a thread that may block.
+    pub(crate) async fn check(&self, changes: Value) -> Run {
+        let config = self.config(changes);
+        blocking(move || connector::check(&config)).await
+    }
+
+    /// The rejected records in the bucket, from JSON lines, in the order of their keys.
+    pub(crate) fn rejected(&self) -> Vec<Map<String, Value>> {
+        let objects = self.store.objects(BUCKET).unwrap();
+        let lines = objects.iter().flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The values of a field of all records of an object, in no particular order.
+    pub(crate) fn values(&self, object: &str, field: &str) -> Vec<Option<String>> {
+        let mut values: Vec<_> =
+            self.org.records(object).into_iter().map(|record| record.get(field).cloned().flatten()).collect();
+        values.sort();
+        values
+    }
+}
+
+/// Runs something that blocks beside the servers of the test.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// `changes` over `base`; null takes a key away.
+pub(crate) fn merged(mut base: Value, changes: Value) -> Value {
+    let (Value::Object(keys), Value::Object(changes)) = (&mut base, changes) else { panic!("objects are merged") };
+    for (key, change) in changes {
+        match change {
+            Value::Null => drop(keys.remove(&key)),
+            Value::Object(_) if keys.get(&key).is_some_and(Value::is_object) => {
+                let below = keys[&key].take();
+                keys[&key] = merged(below, change);
+            }
+            other => drop(keys.insert(key, other)),
+        }
+    }
+    base
+}
+
+/// An RSA key pair in PEM, private and public, made once for all tests.
+pub(crate) fn key_pair() -> &'static (String, String) {
+    static PAIR: OnceLock<(String, String)> = OnceLock::new();
+    PAIR.get_or_init(|| {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
+        let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(
+            aws_lc_rs::signature::KeyPair::public_key(&pair),
+        )
+        .unwrap();
+        (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
+    })
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// A stream of the configured catalog that inserts, with fields of the given JSON types.
+pub(crate) fn stream(name: &str, object: &str, fields: &[(&str, &str)]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, kind)| ((*name).to_owned(), json!({"type": ["null", kind]}))).collect();
+    json!({
+        "stream": {
+            "name": name,
+            "json_schema": {"type": "object", "properties": properties},
+            "supported_sync_modes": ["full_refresh", "incremental"],
+        },
+        "sync_mode": "incremental",
+        "destination_sync_mode": "append",
+        "destination_object_name": object,
+        "generation_id": 1,
+        "minimum_generation_id": 0,
+        "sync_id": 42,
+    })
+}
+
+/// A catalog of streams.
+pub(crate) fn catalog(streams: &[Value]) -> Value {
+    json!({"streams": streams})
+}
+
+/// A RECORD line.
+pub(crate) fn record(stream: &str, data: Value) -> String {
+    json!({"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 1_790_000_000_000_u64}}).to_string()
+}
+
+/// A STATE line of one stream.
+pub(crate) fn state(stream: &str, id: u64) -> String {
+    json!({"type": "STATE", "state": {
+        "type": "STREAM",
+        "stream": {"stream_descriptor": {"name": stream}, "stream_state": {"cursor": id}},
+        "id": id,
+        "sourceStats": {"recordCount": 1.0},
+    }})
+    .to_string()
+}
+
+/// The line that says that a stream is complete.
+pub(crate) fn complete(stream: &str) -> String {
+    json!({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": {
+        "stream_descriptor": {"name": stream}, "status": "COMPLETE",
+    }}})
+    .to_string()
+}
