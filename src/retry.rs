@@ -33,11 +33,7 @@ pub enum Retry {
 }
 
 /// Makes a call until it succeeds, fails for good, or the policy ends; then the last failure is given.
-pub async fn run<T, E, F>(
-    policy: &Policy,
-    classify: impl Fn(&E) -> Retry,
-    mut call: impl FnMut() -> F,
-) -> Result<T, E>
+pub async fn run<T, E, F>(policy: &Policy, classify: impl Fn(&E) -> Retry, mut call: impl FnMut() -> F) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,
 {
