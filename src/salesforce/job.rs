@@ -1,11 +1,28 @@
 //! One Bulk API 2.0 ingest job: open, uploaded, running, finished.
 
+mod state;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::Method;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::fault::Fault;
+use super::fault::{Fault, FaultKind};
+use super::http::{Call, Repeat};
+use super::poll::Pace;
 use super::{Operation, Org};
+use state::{Created, Info, State};
+
+/// How long giving a job up may take; it only spares Salesforce a job that it would remove after a day.
+const ABORT_PATIENCE: Duration = Duration::from_secs(15);
+/// How often a job that is still open after a doubtful answer is closed again.
+const CLOSE_ATTEMPTS: u32 = 5;
+/// After so long a job is not waited for any more. Salesforce retries a batch 20 times for at most five minutes each
+/// (Bulk API 2.0 guide, "How Requests Are Processed"); a day is what a queue may take on top.
+const LONGEST_JOB: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a job is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,33 +54,51 @@ pub trait CsvBody: Send + Sync {
 impl Org {
     /// Creates a job. One whose answer was lost is never filled, and Salesforce removes it after a day.
     pub async fn create_job(&self, spec: &JobSpec) -> Result<OpenJob, Fault> {
-        let _ = spec;
-        unimplemented!()
+        let mut body = json!({
+            "object": spec.object,
+            "operation": spec.operation.api_name(),
+            "contentType": "CSV",
+            "columnDelimiter": "COMMA",
+            "lineEnding": "LF",
+        });
+        if let Some(field) = &spec.external_id_field {
+            body["externalIdFieldName"] = json!(field);
+        }
+        if let Some(rule) = &spec.assignment_rule_id {
+            body["assignmentRuleId"] = json!(rule);
+        }
+        let call = Call::json(Method::POST, &["jobs", "ingest"], body, Repeat::Safe);
+        let Created { id } = self.http.json(&call).await?;
+        tracing::debug!(job = id, object = spec.object, operation = %spec.operation, "created a job");
+        Ok(OpenJob { job: Job { org: self.clone(), id } })
     }
+}
+
+/// What every state of a job has.
+pub(super) struct Job {
+    pub(super) org: Org,
+    pub(super) id: String,
 }
 
 /// A job without data.
 pub struct OpenJob {
-    org: Org,
-    id: String,
+    job: Job,
 }
 
 /// A job with its data, inert until it is closed.
 pub struct UploadedJob {
-    org: Org,
-    id: String,
+    job: Job,
 }
 
 /// A closed job: it takes effect whatever happens here.
 pub struct RunningJob {
-    org: Org,
-    id: String,
+    job: Job,
 }
 
-/// A job at its end, whose results can be read.
+/// A job at its end, whose results can be read. Nothing here deletes a job: Salesforce keeps it for seven days, in which
+/// it can be looked at in Setup.
 pub struct FinishedJob {
-    org: Org,
-    id: String,
+    job: Job,
     end: JobEnd,
     processed: Option<u64>,
     failed: Option<u64>,
@@ -76,66 +111,155 @@ pub enum JobEnd {
     Complete,
     /// Salesforce gave up; rows may be written, failed or unprocessed.
     Failed {
-        /// Salesforce's `errorMessage`.
+        /// Salesforce's `errorMessage`; [`Fault::of_failed_job`] says what it means.
         message: String,
     },
     /// Someone aborted it; rows may be written, failed or unprocessed.
     Aborted,
 }
 
+impl Job {
+    /// Asks for the state of the job.
+    async fn info(&self) -> Result<Info, Fault> {
+        self.org.http.json(&Call::get(&["jobs", "ingest", &self.id])).await
+    }
+
+    /// Asks for the state of a job that may be closed, for as long as an outage may last. What cannot be learnt then is
+    /// lost.
+    async fn info_at_last(&self) -> Result<Info, Fault> {
+        let timing = self.org.http.timing();
+        let asked = Instant::now();
+        loop {
+            let fault = match self.info().await {
+                Ok(info) => return Ok(info),
+                Err(fault) => fault,
+            };
+            if fault.kind() == FaultKind::NotFound {
+                let id = &self.id;
+                let text = format!("the job {id} is gone: someone deleted it, or it is older than seven days");
+                return Err(Fault::new(FaultKind::Lost, text));
+            }
+            if !fault.is_passing() {
+                return Err(fault);
+            }
+            if asked.elapsed() > timing.ride_out {
+                return Err(fault.with_kind(FaultKind::Lost));
+            }
+            tracing::warn!(job = self.id, fault = fault.message(), "the state of a job is out of reach");
+            sleep(timing.retry.longest_wait).await;
+        }
+    }
+
+    async fn set_state(&self, state: State, repeat: Repeat) -> Result<(), Fault> {
+        let body = json!({ "state": state.api_name() });
+        self.org.http.done(&Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, repeat)).await
+    }
+
+    /// Gives a job up that was not closed. Where that fails Salesforce removes it after a day.
+    async fn abort(&self) {
+        match timeout(ABORT_PATIENCE, self.set_state(State::Aborted, Repeat::Safe)).await {
+            Ok(Ok(())) => tracing::debug!(job = self.id, "aborted a job"),
+            Ok(Err(fault)) => tracing::debug!(job = self.id, fault = fault.message(), "could not abort a job"),
+            Err(_) => tracing::debug!(job = self.id, "could not abort a job in time"),
+        }
+    }
+}
+
 impl OpenJob {
     /// The id of the job.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.job.id
     }
 
-    /// Uploads the CSV. When that fails the job is aborted as far as possible, and a new job takes its place.
+    /// Uploads the CSV. When that fails the job is aborted as far as possible, and a new job takes its place: a job
+    /// takes one upload only (Bulk API 2.0 guide, "Upload Job Data").
     pub async fn upload(self, body: Arc<dyn CsvBody>) -> Result<UploadedJob, Fault> {
-        let _ = body;
-        Ok(UploadedJob { org: self.org, id: self.id })
+        let call = Call::upload(&["jobs", "ingest", &self.job.id, "batches"], body);
+        if let Err(fault) = self.job.org.http.done(&call).await {
+            self.job.abort().await;
+            return Err(fault);
+        }
+        Ok(UploadedJob { job: self.job })
     }
 
     /// Gives the job up, as far as Salesforce can be reached.
     pub async fn abort(self) {
-        unimplemented!()
+        self.job.abort().await;
     }
 }
 
 impl UploadedJob {
     /// The id of the job.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.job.id
     }
 
-    /// Sets the job to `UploadComplete`: the commit point. A doubtful answer is settled by asking for the job's state;
-    /// [`FaultKind::Lost`](super::fault::FaultKind::Lost) is given only when that cannot be learnt either.
+    /// Sets the job to `UploadComplete`: the commit point. A doubtful answer is settled by asking for the job's state.
+    ///
+    /// [`FaultKind::Lost`] means that not even that could be learnt: the job may run. After any other fault it is
+    /// not closed, and aborted as far as possible.
     pub async fn close(self) -> Result<RunningJob, Fault> {
-        Ok(RunningJob { org: self.org, id: self.id })
+        let mut attempt = 1;
+        let fault = loop {
+            let fault = match self.job.set_state(State::UploadComplete, Repeat::Once).await {
+                Ok(()) => return Ok(RunningJob { job: self.job }),
+                Err(fault) => fault,
+            };
+            // A close that came through late makes the next one an invalid one.
+            if !matches!(fault.kind(), FaultKind::Lost | FaultKind::InvalidJobState) {
+                break fault;
+            }
+            let info = self.job.info_at_last().await.map_err(|fault| fault.with_kind(FaultKind::Lost))?;
+            if info.state != State::Open {
+                return Ok(RunningJob { job: self.job });
+            }
+            if attempt == CLOSE_ATTEMPTS {
+                break fault;
+            }
+            attempt += 1;
+        };
+        self.job.abort().await;
+        // The state was seen after the doubtful answer, so nothing is lost.
+        Err(if fault.kind() == FaultKind::Lost { fault.with_kind(FaultKind::Transient) } else { fault })
     }
 
     /// Gives the job up, as far as Salesforce can be reached.
     pub async fn abort(self) {
-        unimplemented!()
+        self.job.abort().await;
     }
 }
 
 impl RunningJob {
     /// The id of the job.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.job.id
     }
 
     /// Waits for the end of the job. `rows` is how many were uploaded; it tells how far the job is.
     pub async fn wait(self, rows: u64) -> Result<FinishedJob, Fault> {
-        let _ = rows;
-        Ok(FinishedJob { org: self.org, id: self.id, end: JobEnd::Complete, processed: None, failed: None })
+        let closed = Instant::now();
+        let mut pace = Pace::new(rows);
+        let mut processed = None;
+        loop {
+            sleep(pace.next(closed.elapsed(), processed)).await;
+            let info = self.job.info_at_last().await?;
+            let (processed_now, failed) = (info.processed, info.failed);
+            if let Some(end) = info.end() {
+                return Ok(FinishedJob { job: self.job, end, processed: processed_now, failed });
+            }
+            if closed.elapsed() > LONGEST_JOB {
+                let text = format!("the job {} has not ended within 24 hours", self.job.id);
+                return Err(Fault::new(FaultKind::Lost, text));
+            }
+            processed = processed_now;
+        }
     }
 }
 
 impl FinishedJob {
     /// The id of the job.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.job.id
     }
 
     /// How the job ended.
@@ -155,6 +279,9 @@ impl FinishedJob {
 
     /// The org of the job.
     pub(super) fn org(&self) -> &Org {
-        &self.org
+        &self.job.org
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! A field of an object.
+
+use serde::{Deserialize, Deserializer};
+
+/// A field of an object (REST API guide, "sObject Describe"). A key that an org leaves out has its plainest value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Field {
+    /// The API name.
+    pub name: String,
+    /// The label.
+    #[serde(deserialize_with = "or_default")]
+    pub label: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub field_type: FieldType,
+    /// The largest number of characters of a text; 0 where that says nothing.
+    #[serde(deserialize_with = "or_default")]
+    pub length: u32,
+    /// The largest number of digits of an integer.
+    #[serde(deserialize_with = "or_default")]
+    pub digits: u32,
+    /// The digits of a number, on both sides of the point.
+    #[serde(deserialize_with = "or_default")]
+    pub precision: u32,
+    /// The digits behind the point.
+    #[serde(deserialize_with = "or_default")]
+    pub scale: u32,
+    /// Whether it may be empty.
+    #[serde(deserialize_with = "or_default")]
+    pub nillable: bool,
+    /// Whether it may be given when a record is created.
+    #[serde(deserialize_with = "or_default")]
+    pub createable: bool,
+    /// Whether it may be changed.
+    #[serde(deserialize_with = "or_default")]
+    pub updateable: bool,
+    /// Whether Salesforce fills it when a record is created without it.
+    #[serde(deserialize_with = "or_default")]
+    pub defaulted_on_create: bool,
+    /// Whether no two records may share a value.
+    #[serde(deserialize_with = "or_default")]
+    pub unique: bool,
+    /// Whether values that differ in case only are different.
+    #[serde(deserialize_with = "or_default")]
+    pub case_sensitive: bool,
+    /// Whether it is an external id.
+    #[serde(deserialize_with = "or_default")]
+    pub external_id: bool,
+    /// Whether records can be found by it, in an upsert or through a relationship.
+    #[serde(deserialize_with = "or_default")]
+    pub id_lookup: bool,
+    /// Whether only the values of the picklist are accepted.
+    #[serde(deserialize_with = "or_default")]
+    pub restricted_picklist: bool,
+    /// The active values of the picklist.
+    #[serde(deserialize_with = "active_values")]
+    pub picklist_values: Vec<String>,
+    /// The objects that a reference may point to.
+    #[serde(deserialize_with = "or_default")]
+    pub reference_to: Vec<String>,
+    /// The name of the relationship, for columns such as `Account.External_Id__c`.
+    pub relationship_name: Option<String>,
+    /// Whether a relationship column must name the object too (`Lead:Who.Email`).
+    #[serde(rename = "polymorphicForeignKey", deserialize_with = "or_default")]
+    polymorphic_foreign_key: bool,
+    /// Whether it is a formula.
+    #[serde(deserialize_with = "or_default")]
+    pub calculated: bool,
+    /// Whether Salesforce numbers it.
+    #[serde(deserialize_with = "or_default")]
+    pub auto_number: bool,
+}
+
+impl Field {
+    /// Whether a relationship column must name the object too: `Lead:Who.Email` (Bulk API 2.0 guide, "Relationship
+    /// Fields in a Header Row").
+    pub fn is_polymorphic(&self) -> bool {
+        self.polymorphic_foreign_key || self.reference_to.len() > 1
+    }
+}
+
+/// The type of a field (Object Reference, "Field Types").
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each is Salesforce's own name")]
+pub enum FieldType {
+    String,
+    Picklist,
+    Multipicklist,
+    Combobox,
+    Reference,
+    Base64,
+    Boolean,
+    Currency,
+    Textarea,
+    Int,
+    Long,
+    Double,
+    Percent,
+    Phone,
+    Id,
+    Date,
+    Datetime,
+    Time,
+    Url,
+    Email,
+    Encryptedstring,
+    Location,
+    Address,
+    #[serde(rename = "anyType")]
+    AnyType,
+    Complexvalue,
+    /// A type that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Default for FieldType {
+    fn default() -> Self {
+        Self::Other(String::new())
+    }
+}
+
+/// A key that is null is as good as one that is missing.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn active_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Value {
+        #[serde(default)]
+        active: bool,
+        value: Option<String>,
+    }
+    let values: Option<Vec<Value>> = Option::deserialize(deserializer)?;
+    Ok(values.unwrap_or_default().into_iter().filter(|value| value.active).filter_map(|value| value.value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn field(body: Value) -> Field {
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn a_field_is_read_with_all_that_a_writer_needs() {
+        let read = field(json!({
+            "name": "Status__c", "label": "Status", "type": "picklist", "length": 255, "digits": 0, "precision": 18,
+            "scale": 2, "nillable": true, "createable": true, "updateable": true, "defaultedOnCreate": true,
+            "unique": true, "caseSensitive": true, "externalId": true, "idLookup": true, "restrictedPicklist": true,
+            "picklistValues": [
+                {"active": true, "value": "Open", "label": "Offen", "defaultValue": true, "validFor": null},
+                {"active": false, "value": "Old", "label": "Alt"},
+                {"active": true, "value": "Closed", "label": "Zu"}
+            ],
+            "referenceTo": ["Account"], "relationshipName": "Parent__r", "calculated": true, "autoNumber": true,
+            "soapType": "xsd:string", "inlineHelpText": null, "somethingNew": {"a": 1}
+        }));
+        let expected = Field {
+            name: "Status__c".into(),
+            label: "Status".into(),
+            field_type: FieldType::Picklist,
+            length: 255,
+            digits: 0,
+            precision: 18,
+            scale: 2,
+            nillable: true,
+            createable: true,
+            updateable: true,
+            defaulted_on_create: true,
+            unique: true,
+            case_sensitive: true,
+            external_id: true,
+            id_lookup: true,
+            restricted_picklist: true,
+            picklist_values: vec!["Open".into(), "Closed".into()],
+            reference_to: vec!["Account".into()],
+            relationship_name: Some("Parent__r".into()),
+            polymorphic_foreign_key: false,
+            calculated: true,
+            auto_number: true,
+        };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn keys_may_be_missing_or_null() {
+        let bare = Field { name: "A__c".into(), field_type: FieldType::Int, ..Field::default() };
+        assert_eq!(field(json!({"name": "A__c", "type": "int"})), bare);
+        let nulls = json!({
+            "name": "A__c", "type": "int", "label": null, "length": null, "unique": null, "externalId": null,
+            "picklistValues": null, "referenceTo": null, "relationshipName": null, "polymorphicForeignKey": null
+        });
+        assert_eq!(field(nulls), bare);
+    }
+
+    #[test]
+    fn types_are_an_open_list() {
+        for (name, field_type) in [
+            ("string", FieldType::String),
+            ("multipicklist", FieldType::Multipicklist),
+            ("base64", FieldType::Base64),
+            ("datetime", FieldType::Datetime),
+            ("encryptedstring", FieldType::Encryptedstring),
+            ("anyType", FieldType::AnyType),
+            ("json", FieldType::Other("json".into())),
+            ("datacategorygroupreference", FieldType::Other("datacategorygroupreference".into())),
+        ] {
+            assert_eq!(field(json!({"name": "A", "type": name})).field_type, field_type, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_reference_to_several_objects_is_polymorphic() {
+        for (body, polymorphic) in [
+            (json!({"referenceTo": ["Account"]}), false),
+            (json!({"referenceTo": ["Group", "User"]}), true),
+            (json!({"referenceTo": ["Account"], "polymorphicForeignKey": true}), true),
+            (json!({}), false),
+        ] {
+            assert_eq!(field(body.clone()).is_polymorphic(), polymorphic, "{body}");
+        }
+    }
+}

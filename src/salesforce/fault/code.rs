@@ -1,0 +1,92 @@
+//! Salesforce's error codes and what each means.
+
+use super::{FaultKind, Limit};
+
+/// Codes as [`normalize`] spells them.
+///
+/// Sources: SOAP API guide, "ExceptionCode"; REST API guide, "Status Codes and Error Responses"; Bulk API 2.0 guide,
+/// "Errors", whose class names come back as the `errorCode` of an answer in capitals and without underscores.
+const CODES: &[(&str, FaultKind)] = &[
+    ("UNABLETOLOCKROW", FaultKind::Transient),
+    ("TOOMANYLOCKFAILURE", FaultKind::Transient),
+    ("SERVERUNAVAILABLE", FaultKind::Transient),
+    ("REQUESTRUNNINGTOOLONG", FaultKind::Transient),
+    ("QUERYTIMEOUT", FaultKind::Transient),
+    ("TIMEOUT", FaultKind::Transient),
+    ("TOOMANYAPEXREQUESTS", FaultKind::Transient),
+    ("TXNSECURITYRUNTIMEERROR", FaultKind::Transient),
+    ("ORGINMAINTENANCE", FaultKind::Transient),
+    ("INSERTUPDATEDELETENOTALLOWEDDURINGMAINTENANCE", FaultKind::Transient),
+    ("FUNCTIONALITYTEMPORARILYUNAVAILABLE", FaultKind::Transient),
+    ("UNKNOWNEXCEPTION", FaultKind::Transient),
+    ("UNKNOWN", FaultKind::Transient),
+    ("INTERNALSERVERERROR", FaultKind::Transient),
+    ("REQUESTLIMITEXCEEDED", FaultKind::LimitReached(Limit::DailyRequests)),
+    ("EXCEEDEDQUOTA", FaultKind::LimitReached(Limit::DailyBatches)),
+    ("STORAGELIMITEXCEEDED", FaultKind::LimitReached(Limit::Storage)),
+    ("LIMITEXCEEDED", FaultKind::LimitReached(Limit::Other)),
+    ("TOOMANYJOBS", FaultKind::LimitReached(Limit::Other)),
+    ("INVALIDSESSIONID", FaultKind::SignIn),
+    ("INVALIDAUTHHEADER", FaultKind::SignIn),
+    ("TXNSECURITYENDASESSION", FaultKind::SignIn),
+    ("INSUFFICIENTACCESS", FaultKind::Permission),
+    ("INSUFFICIENTACCESSORREADONLY", FaultKind::Permission),
+    ("INSUFFICIENTACCESSONCROSSREFERENCEENTITY", FaultKind::Permission),
+    ("APIDISABLEDFORORG", FaultKind::Permission),
+    // Its text is "API is disabled for this User".
+    ("APICURRENTLYDISABLED", FaultKind::Permission),
+    ("FUNCTIONALITYNOTENABLED", FaultKind::Permission),
+    ("FEATURENOTENABLED", FaultKind::Permission),
+    ("TXNSECURITYNOACCESS", FaultKind::Permission),
+    // Ends with the permission "Exempt from Transaction Security".
+    ("TXNSECURITYMETERINGERROR", FaultKind::Permission),
+    ("INVALIDUSER", FaultKind::Permission),
+    ("NOTFOUND", FaultKind::NotFound),
+    ("INVALIDENTITY", FaultKind::Configuration),
+    ("INVALIDBATCH", FaultKind::Configuration),
+    ("INVALIDJOB", FaultKind::Configuration),
+    ("INVALIDOPERATION", FaultKind::Configuration),
+    ("INVALIDFIELD", FaultKind::Configuration),
+    ("INVALIDTYPE", FaultKind::Configuration),
+    ("UNSUPPORTEDAPIVERSION", FaultKind::Configuration),
+    ("INVALIDJOBSTATE", FaultKind::InvalidJobState),
+    // The CSV is of this program's own making.
+    ("CLIENTINPUTERROR", FaultKind::Unexpected),
+];
+
+/// What a code means, where it is known. One code is shared by two limits, which its message tells apart.
+pub(super) fn kind_of(code: &str, message: &str) -> Option<FaultKind> {
+    let code = normalize(code);
+    let (_, kind) = CODES.iter().find(|(known, _)| *known == code)?;
+    if *kind == FaultKind::LimitReached(Limit::DailyRequests) && message.contains("Concurrent") {
+        return Some(FaultKind::LimitReached(Limit::ConcurrentRequests));
+    }
+    Some(*kind)
+}
+
+/// One spelling for `InvalidJobState`, `INVALIDJOBSTATE` and `INVALID_JOB_STATE`.
+fn normalize(code: &str) -> String {
+    code.chars().filter(|c| *c != '_').map(|c| c.to_ascii_uppercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_normalized_and_without_repeats() {
+        for (index, (code, _)) in CODES.iter().enumerate() {
+            assert_eq!(normalize(code), *code);
+            assert!(CODES[..index].iter().all(|(earlier, _)| earlier != code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_known_in_every_spelling() {
+        for code in ["InvalidJobState", "INVALIDJOBSTATE", "INVALID_JOB_STATE"] {
+            assert_eq!(kind_of(code, ""), Some(FaultKind::InvalidJobState));
+        }
+        assert_eq!(kind_of("SOMETHING_NEW", ""), None);
+        assert_eq!(kind_of("", ""), None);
+    }
+}
