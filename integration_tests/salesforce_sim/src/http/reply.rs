@@ -1,0 +1,63 @@
+//! Answers in Salesforce's forms.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde_json::{Value, json as value};
+
+/// An HTTP answer.
+pub(crate) type Reply = Response;
+
+/// A refusal of the REST API: an array of one error (REST API Developer Guide, "Status Codes and Error Responses").
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// There is no such resource, or the user may not see it.
+    pub(crate) fn not_found() -> Self {
+        Self::new(404, "NOT_FOUND", "The requested resource does not exist")
+    }
+
+    /// The body of the answer.
+    pub(crate) fn body(&self) -> Value {
+        value!([{"message": self.message, "errorCode": self.code}])
+    }
+
+    pub(crate) fn reply(&self) -> Reply {
+        json(self.status, &self.body())
+    }
+}
+
+fn reply(status: u16, content_type: Option<&'static str>, body: Body) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(content_type) = content_type {
+        reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    reply
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: u16, body: &Value) -> Reply {
+    reply(status, Some("application/json;charset=UTF-8"), Body::from(body.to_string()))
+}
+
+/// An answer in CSV.
+pub(crate) fn csv(body: Vec<u8>) -> Reply {
+    reply(200, Some("text/csv"), Body::from(body))
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: u16) -> Reply {
+    reply(status, None, Body::empty())
+}

@@ -1,0 +1,180 @@
+//! Which call a method and a path mean.
+
+use crate::ingest::ResultSet;
+
+/// The calls that the org knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `POST /services/oauth2/token`
+    Token,
+    /// `POST /services/oauth2/revoke`
+    Revoke,
+    /// `GET /services/oauth2/userinfo`
+    UserInfo,
+    /// `GET /services/data`
+    Versions,
+    /// `GET /services/data/vXX.X`
+    Resources,
+    /// `GET .../limits`
+    Limits,
+    /// `GET .../query`
+    Query,
+    /// `POST .../composite/batch`
+    CompositeBatch,
+    /// `GET .../sobjects`
+    Objects,
+    /// `GET .../sobjects/{object}/describe`
+    Describe,
+    /// `GET .../sobjects/{object}/{id}`
+    Record,
+    /// `POST .../jobs/ingest`
+    JobCreate,
+    /// `GET .../jobs/ingest`
+    JobList,
+    /// `GET .../jobs/ingest/{id}`
+    JobInfo,
+    /// `PATCH .../jobs/ingest/{id}`
+    JobPatch,
+    /// `DELETE .../jobs/ingest/{id}`
+    JobDelete,
+    /// `PUT .../jobs/ingest/{id}/batches`
+    JobUpload,
+    /// `GET .../jobs/ingest/{id}/successfulResults`
+    SuccessfulResults,
+    /// `GET .../jobs/ingest/{id}/failedResults`
+    FailedResults,
+    /// `GET .../jobs/ingest/{id}/unprocessedrecords`
+    UnprocessedRecords,
+    /// Anything else
+    Unknown,
+}
+
+impl Endpoint {
+    /// The result set that the call asks for.
+    pub(crate) fn result_set(self) -> Option<ResultSet> {
+        match self {
+            Self::SuccessfulResults => Some(ResultSet::Successful),
+            Self::FailedResults => Some(ResultSet::Failed),
+            Self::UnprocessedRecords => Some(ResultSet::Unprocessed),
+            _ => None,
+        }
+    }
+}
+
+/// The methods that some call answers to.
+const METHODS: [Method; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// An HTTP method by name.
+type Method = &'static str;
+
+/// A request's call and what its path names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Endpoint,
+    /// The API version, when the path has one.
+    pub(crate) version: Option<f64>,
+    /// The object of the call.
+    pub(crate) object: String,
+    /// The job or record of the call.
+    pub(crate) id: String,
+}
+
+impl Route {
+    /// Reads a path. Trailing and doubled slashes do not matter.
+    pub(crate) fn of(method: &str, path: &str) -> Self {
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let mut route = Self { endpoint: Endpoint::Unknown, version: None, object: String::new(), id: String::new() };
+        match (method, segments.as_slice()) {
+            ("POST", ["services", "oauth2", "token"]) => route.endpoint = Endpoint::Token,
+            ("POST", ["services", "oauth2", "revoke"]) => route.endpoint = Endpoint::Revoke,
+            ("GET" | "POST", ["services", "oauth2", "userinfo"]) => route.endpoint = Endpoint::UserInfo,
+            ("GET", ["services", "data"]) => route.endpoint = Endpoint::Versions,
+            (_, ["services", "data", version, rest @ ..]) => {
+                route.version = version.strip_prefix('v').and_then(|version| version.parse().ok());
+                route.in_version(method, rest);
+            }
+            _ => {}
+        }
+        route
+    }
+
+    fn in_version(&mut self, method: &str, segments: &[&str]) {
+        self.endpoint = match (method, segments) {
+            ("GET", []) => Endpoint::Resources,
+            ("GET", ["limits"]) => Endpoint::Limits,
+            ("GET", ["query"]) => Endpoint::Query,
+            ("POST", ["composite", "batch"]) => Endpoint::CompositeBatch,
+            ("GET", ["sobjects"]) => Endpoint::Objects,
+            ("GET", ["sobjects", object, rest]) => {
+                self.object = (*object).to_owned();
+                self.id = (*rest).to_owned();
+                if *rest == "describe" { Endpoint::Describe } else { Endpoint::Record }
+            }
+            ("POST", ["jobs", "ingest"]) => Endpoint::JobCreate,
+            ("GET", ["jobs", "ingest"]) => Endpoint::JobList,
+            (method, ["jobs", "ingest", id, rest @ ..]) => {
+                self.id = (*id).to_owned();
+                Self::of_job(method, rest)
+            }
+            _ => Endpoint::Unknown,
+        };
+    }
+
+    fn of_job(method: &str, segments: &[&str]) -> Endpoint {
+        match (method, segments) {
+            ("GET", []) => Endpoint::JobInfo,
+            ("PATCH", []) => Endpoint::JobPatch,
+            ("DELETE", []) => Endpoint::JobDelete,
+            ("PUT", ["batches"]) => Endpoint::JobUpload,
+            ("GET", ["successfulResults"]) => Endpoint::SuccessfulResults,
+            ("GET", ["failedResults"]) => Endpoint::FailedResults,
+            // Clients spell it in two ways, and both are in use.
+            ("GET", [name]) if name.eq_ignore_ascii_case("unprocessedrecords") => Endpoint::UnprocessedRecords,
+            _ => Endpoint::Unknown,
+        }
+    }
+
+    /// The methods that the path answers to.
+    pub(crate) fn allowed(path: &str) -> Vec<Method> {
+        METHODS.into_iter().filter(|method| Self::of(method, path).endpoint != Endpoint::Unknown).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_their_calls() {
+        use Endpoint::*;
+        for (method, path, endpoint) in [
+            ("POST", "/services/oauth2/token", Token),
+            ("GET", "/services/oauth2/token", Unknown),
+            ("GET", "/services/data", Versions),
+            ("GET", "/services/data/", Versions),
+            ("GET", "/services/data/v62.0/", Resources),
+            ("GET", "/services/data/v62.0/sobjects", Objects),
+            ("GET", "/services/data/v62.0/sobjects/Account/describe/", Describe),
+            ("GET", "/services/data/v62.0/sobjects/User/005Sim000000001AAA", Record),
+            ("POST", "/services/data/v62.0/composite/batch", CompositeBatch),
+            ("POST", "/services/data/v62.0/jobs/ingest//", JobCreate),
+            ("GET", "/services/data/v62.0/jobs/ingest", JobList),
+            ("GET", "/services/data/v62.0/jobs/ingest/750", JobInfo),
+            ("PATCH", "/services/data/v62.0/jobs/ingest/750/", JobPatch),
+            ("DELETE", "/services/data/v62.0/jobs/ingest/750", JobDelete),
+            ("PUT", "/services/data/v62.0/jobs/ingest/750/batches/", JobUpload),
+            ("POST", "/services/data/v62.0/jobs/ingest/750/batches", Unknown),
+            ("GET", "/services/data/v62.0/jobs/ingest/750/successfulResults/", SuccessfulResults),
+            ("GET", "/services/data/v62.0/jobs/ingest/750/failedResults", FailedResults),
+            ("GET", "/services/data/v62.0/jobs/ingest/750/unprocessedrecords", UnprocessedRecords),
+            ("GET", "/services/data/v62.0/jobs/ingest/750/unprocessedRecords", UnprocessedRecords),
+            ("GET", "/services/data/v62.0/jobs/query/750", Unknown),
+            ("GET", "/", Unknown),
+        ] {
+            assert_eq!(Route::of(method, path).endpoint, endpoint, "{method} {path}");
+        }
+        let route = Route::of("GET", "/services/data/v62.0/jobs/ingest/750ABC");
+        assert_eq!((route.version, route.id.as_str()), (Some(62.0), "750ABC"));
+        assert_eq!(Route::allowed("/services/data/v62.0/jobs/ingest/750"), ["GET", "PATCH", "DELETE"]);
+    }
+}

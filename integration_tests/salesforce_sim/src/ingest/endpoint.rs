@@ -1,0 +1,187 @@
+//! The calls of Bulk API 2.0 ingest.
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    job::{Job, JobState},
+    multipart, processing, request,
+    results::{ResultSet, Results},
+};
+use crate::{
+    http::{ApiError, Reply, csv, empty, json as reply},
+    org::{Org, Shared},
+    store::id,
+};
+
+/// A multipart call carries at most so many characters (Bulk API 2.0, "Create a Multipart Request").
+const MAX_MULTIPART: usize = 100_000;
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn wrong_media_type() -> ApiError {
+    let message = "The entity in the request is in a format that is not supported by the requested method";
+    ApiError::new(415, "UNSUPPORTED_MEDIA_TYPE", message)
+}
+
+/// The job that the path names, unless the org has cleaned it away.
+fn find<'a>(org: &'a mut Org, id: &str) -> Result<&'a mut Job, ApiError> {
+    let id = id::normalize(id).ok_or_else(ApiError::not_found)?;
+    org.jobs.retain(|_, job| !job.is_expired());
+    org.jobs.get_mut(&id).ok_or_else(ApiError::not_found)
+}
+
+fn invalid_state(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "INVALIDJOBSTATE", message)
+}
+
+/// Creates a job, alone or together with its data.
+pub(crate) fn create(org: &Shared, headers: &HeaderMap, body: &[u8], version: f64) -> Result<Reply, ApiError> {
+    let content_type = content_type(headers);
+    if let Some(boundary) = multipart::boundary(content_type) {
+        if body.len() > MAX_MULTIPART {
+            let message = format!("ClientInputError : A multipart request has at most {MAX_MULTIPART} characters");
+            return Err(ApiError::new(400, "CLIENTINPUTERROR", message));
+        }
+        let parts = multipart::parts(body, boundary).ok_or_else(|| {
+            ApiError::new(400, "CLIENTINPUTERROR", "ClientInputError : The parts job and content are missing")
+        })?;
+        let id = open(&mut org.lock(), parts.job, version)?;
+        let mut locked = org.lock();
+        let job = find(&mut locked, &id)?;
+        job.upload = Some(Bytes::copy_from_slice(parts.content));
+        job.enter(JobState::UploadComplete);
+        let shown = job.created();
+        start(org, id);
+        return Ok(reply(200, &shown));
+    }
+    if !content_type.starts_with("application/json") {
+        return Err(wrong_media_type());
+    }
+    let mut org = org.lock();
+    let id = open(&mut org, body, version)?;
+    Ok(reply(200, &find(&mut org, &id)?.created()))
+}
+
+fn open(org: &mut Org, body: &[u8], version: f64) -> Result<String, ApiError> {
+    let request = request::read(body, org, version)?;
+    let full = id::format("750", org.next_job);
+    org.next_job += 1;
+    let id = full[..15].to_owned();
+    org.jobs.insert(id.clone(), Job::new(full, request, org.user_id.clone()));
+    Ok(id)
+}
+
+fn start(org: &Shared, id: String) {
+    tokio::spawn(processing::run(org.clone(), id));
+}
+
+/// Takes the data of a job, once.
+pub(crate) fn upload(org: &Shared, id: &str, headers: &HeaderMap, body: Bytes) -> Result<Reply, ApiError> {
+    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    if !content_type(headers).starts_with("text/csv") || !is_plain {
+        return Err(wrong_media_type());
+    }
+    let mut org = org.lock();
+    let max = org.settings.max_upload_bytes;
+    let job = find(&mut org, id)?;
+    if job.state != JobState::Open {
+        let state = job.state.as_str();
+        return Err(invalid_state(format!("InvalidJobState : The job takes no data in the state {state}")));
+    }
+    if job.upload.is_some() {
+        let advice = "please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job and make sure you only \
+                      do 'PUT' once on a given Job.";
+        let message = format!("Found multiple contents for job: <{}>, {advice}", job.id);
+        return Err(ApiError::new(400, "CLIENTINPUTERROR", message));
+    }
+    if body.len() > max {
+        let message = format!("ClientInputError : The data of a job has at most {max} bytes");
+        return Err(ApiError::new(413, "CLIENTINPUTERROR", message));
+    }
+    job.upload = Some(body);
+    Ok(empty(201))
+}
+
+/// Closes or aborts a job.
+pub(crate) fn patch(org: &Shared, id: &str, body: &[u8]) -> Result<Reply, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Patch {
+        state: String,
+    }
+    let patch: Patch =
+        serde_json::from_slice(body).map_err(|error| ApiError::new(400, "JSON_PARSER_ERROR", error.to_string()))?;
+    let mut locked = org.lock();
+    let job = find(&mut locked, id)?;
+    match (patch.state.as_str(), job.state) {
+        ("UploadComplete", JobState::Open) => {
+            job.enter(JobState::UploadComplete);
+            start(org, job.id[..15].to_owned());
+        }
+        ("Aborted", state) if !state.is_final() => job.enter(JobState::Aborted),
+        ("UploadComplete", _) => return Err(invalid_state("Closing already Completed Job not allowed")),
+        ("Aborted", _) => return Err(invalid_state("Aborting already Completed Job not allowed")),
+        (other, _) => {
+            return Err(invalid_state(format!("InvalidJobState : A job cannot be set to the state '{other}'")));
+        }
+    }
+    Ok(reply(200, &Value::Object(job.short())))
+}
+
+/// Tells about a job.
+pub(crate) fn info(org: &Shared, id: &str) -> Result<Reply, ApiError> {
+    Ok(reply(200, &find(&mut org.lock(), id)?.full()))
+}
+
+/// Deletes a job that is not open and not in progress.
+pub(crate) fn delete(org: &Shared, id: &str) -> Result<Reply, ApiError> {
+    let mut org = org.lock();
+    let job = find(&mut org, id)?;
+    if matches!(job.state, JobState::Open | JobState::InProgress) {
+        let state = job.state.as_str();
+        return Err(invalid_state(format!("InvalidJobState : A job in the state {state} cannot be deleted")));
+    }
+    let id = job.id[..15].to_owned();
+    org.jobs.remove(&id);
+    Ok(empty(204))
+}
+
+/// Lists the jobs of the org, a page at a time and in no useful order.
+pub(crate) fn list(org: &Shared, query: &str, version: f64) -> Reply {
+    let mut org = org.lock();
+    org.jobs.retain(|_, job| !job.is_expired());
+    let parameter = |name: &str| {
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    };
+    let is_ingest = parameter("jobType").is_none_or(|kind| kind == "V2Ingest")
+        && parameter("isPkChunkingEnabled").is_none_or(|enabled| enabled == "false");
+    let start = parameter("queryLocator").and_then(|locator| locator.parse().ok()).unwrap_or(0_usize);
+    let mut jobs: Vec<&Job> = org.jobs.values().filter(|_| is_ingest).collect();
+    // Reading ids from behind brings the jobs out of the order of their creation.
+    jobs.sort_by_key(|job| job.id.bytes().rev().collect::<Vec<_>>());
+    let page = org.settings.jobs_per_page;
+    let end = jobs.len().min(start.saturating_add(page));
+    let records: Vec<Value> = jobs.iter().skip(start).take(page).map(|job| job.listed()).collect();
+    let next = (end < jobs.len()).then(|| format!("/services/data/v{version:.1}/jobs/ingest?queryLocator={end}"));
+    reply(200, &json!({"done": next.is_none(), "records": records, "nextRecordsUrl": next}))
+}
+
+/// Answers with one of the three result sets.
+pub(crate) async fn results(org: &Shared, id: &str, set: ResultSet) -> Result<Reply, ApiError> {
+    let results = {
+        let mut org = org.lock();
+        let seed = org.settings.seed;
+        let id = find(&mut org, id)?.id[..15].to_owned();
+        let job = org.job(&id).ok_or_else(ApiError::not_found)?;
+        let prefix = org.tables.get(&job.request.object).map(|table| table.prefix.clone()).unwrap_or_default();
+        Results::pick(job, set, seed, |record| id::format(&prefix, record))
+    };
+    // Writing a large result takes a while, which other requests should not wait for.
+    let written = tokio::task::spawn_blocking(move || results.write(set)).await.unwrap_or_default();
+    Ok(csv(written))
+}

@@ -1,0 +1,117 @@
+//! The three result sets of a job.
+
+use bytes::Bytes;
+
+use super::{
+    csv::{Span, cells},
+    job::{Job, Outcome},
+};
+
+/// Which rows of a job a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ResultSet {
+    Successful,
+    Failed,
+    Unprocessed,
+}
+
+/// What is needed of a job to write results, so that writing them needs no lock.
+pub(crate) struct Results {
+    upload: Bytes,
+    header: Span,
+    delimiter: u8,
+    /// The rows in the order of the answer; those without an outcome are unprocessed.
+    rows: Vec<(Span, Option<(String, String)>)>,
+}
+
+impl Results {
+    /// Picks the rows of a result set. Salesforce promises no order, so that they are shuffled.
+    pub(crate) fn pick(job: &Job, set: ResultSet, seed: u64, id_of: impl Fn(usize) -> String) -> Self {
+        let mut rows: Vec<_> = match set {
+            ResultSet::Unprocessed => job.rows[job.outcomes.len()..].iter().map(|row| (*row, None)).collect(),
+            _ => job
+                .rows
+                .iter()
+                .zip(&job.outcomes)
+                .filter_map(|(row, outcome)| Some((*row, Some(lead(outcome, set, &id_of)?))))
+                .collect(),
+        };
+        shuffle(&mut rows, seed);
+        let upload = job.upload.clone().unwrap_or_default();
+        Self { upload, header: job.header, delimiter: job.request.delimiter.1, rows }
+    }
+
+    /// Writes the result set: the columns of Salesforce first and quoted, then the columns as they were uploaded.
+    pub(crate) fn write(&self, set: ResultSet) -> Vec<u8> {
+        let mut csv = Vec::with_capacity(self.rows.len() * 32 + 1024);
+        match set {
+            ResultSet::Successful => self.head(&mut csv, "sf__Id", "sf__Created"),
+            ResultSet::Failed => self.head(&mut csv, "sf__Id", "sf__Error"),
+            ResultSet::Unprocessed => {}
+        }
+        csv.extend_from_slice(self.header.of(&self.upload));
+        csv.push(b'\n');
+        let columns = cells(self.header.of(&self.upload), self.delimiter).count();
+        for (row, lead) in &self.rows {
+            match lead {
+                Some((first, second)) => {
+                    self.head(&mut csv, first, second);
+                    self.quoted_row(&mut csv, row.of(&self.upload), columns);
+                }
+                None => csv.extend_from_slice(row.of(&self.upload)),
+            }
+            csv.push(b'\n');
+        }
+        csv
+    }
+
+    fn head(&self, csv: &mut Vec<u8>, first: &str, second: &str) {
+        for text in [first, second] {
+            csv.push(b'"');
+            csv.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+            csv.extend_from_slice(&[b'"', self.delimiter]);
+        }
+    }
+
+    /// Every cell in quotes; cells beyond the header are dropped and missing ones are empty.
+    fn quoted_row(&self, csv: &mut Vec<u8>, row: &[u8], columns: usize) {
+        let mut cells = cells(row, self.delimiter);
+        for column in 0..columns {
+            if column > 0 {
+                csv.push(self.delimiter);
+            }
+            match cells.next() {
+                Some(cell) if cell.quoted => csv.extend_from_slice(cell.raw),
+                Some(cell) => {
+                    csv.push(b'"');
+                    for byte in cell.raw {
+                        csv.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+                    }
+                    csv.push(b'"');
+                }
+                None => csv.extend_from_slice(b"\"\""),
+            }
+        }
+    }
+}
+
+/// The two columns that Salesforce adds to a row. A row that failed has no id there.
+fn lead(outcome: &Outcome, set: ResultSet, id_of: impl Fn(usize) -> String) -> Option<(String, String)> {
+    match (outcome, set) {
+        (Outcome::Saved { record, created }, ResultSet::Successful) => {
+            Some((id_of(*record as usize), created.to_string()))
+        }
+        (Outcome::Failed(error), ResultSet::Failed) => Some((String::new(), error.to_string())),
+        _ => None,
+    }
+}
+
+/// The same order for the same seed (Fisher and Yates, with the generator of Knuth's MMIX).
+fn shuffle<T>(rows: &mut [T], seed: u64) {
+    let mut state = seed;
+    for last in (1..rows.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let range = u64::try_from(last).unwrap_or(u64::MAX) + 1;
+        rows.swap(last, usize::try_from((state >> 33) % range).unwrap_or(0));
+    }
+}

@@ -1,0 +1,125 @@
+//! Versions, resources, objects and single records.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use jiff::{Timestamp, fmt::rfc2822};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    http::ApiError,
+    org::Org,
+    schema::{describe_object, object_summary},
+    store::{Life, Tables, id},
+};
+
+/// The versions that the org serves; 21.0 to 30.0 were retired with Summer '25.
+const OLDEST: u32 = 31;
+const NEWEST: u32 = 67;
+
+/// Refuses versions that the org does not serve.
+pub(crate) fn check_version(version: Option<f64>) -> Result<f64, ApiError> {
+    match version {
+        Some(version) if version.fract() == 0.0 && (f64::from(OLDEST)..=f64::from(NEWEST)).contains(&version) => {
+            Ok(version)
+        }
+        Some(version) if (21.0..f64::from(OLDEST)).contains(&version) => {
+            Err(ApiError::new(410, "UNSUPPORTED_API_VERSION", "The requested API version has been retired"))
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+/// `GET /services/data`. Releases come three a year; 62.0 is Winter '25.
+pub(crate) fn versions() -> Value {
+    let release = |version: u32| {
+        let season = ["Spring", "Summer", "Winter"][version as usize % 3];
+        // Winter releases are named after the coming year, so that 62.0 and 63.0 share theirs.
+        let year = (version - 2) / 3 + 5;
+        json!({"label": format!("{season} '{year}"), "url": format!("/services/data/v{version}.0"),
+               "version": format!("{version}.0")})
+    };
+    (OLDEST..=NEWEST).map(release).collect()
+}
+
+/// `GET /services/data/vXX.X`.
+pub(crate) fn resources(base: &str) -> Value {
+    let names = ["sobjects", "query", "limits", "composite", "jobs"];
+    Value::Object(names.iter().map(|name| ((*name).to_owned(), json!(format!("{base}/{name}")))).collect())
+}
+
+/// `GET .../sobjects`.
+pub(crate) fn objects(org: &Org, base: &str) -> Value {
+    let objects: Vec<Map<String, Value>> = org.tables.iter().map(|table| object_summary(&table.object, base)).collect();
+    json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
+}
+
+/// `GET .../sobjects/{object}/describe`.
+pub(crate) fn describe(org: &Org, object: &str, base: &str) -> Result<Value, ApiError> {
+    let table = org.tables.get(object).ok_or_else(ApiError::not_found)?;
+    Ok(describe_object(&table.object, base))
+}
+
+/// `GET .../sobjects/{object}/{id}`. Values are texts whatever their type.
+pub(crate) fn record(org: &Org, object: &str, id: &str, base: &str) -> Result<Value, ApiError> {
+    let table = org.tables.get(object).ok_or_else(ApiError::not_found)?;
+    let found = id::normalize(id).and_then(|normalized| table.locate(&normalized));
+    let Some((record, Life::Live)) = found else {
+        return Err(ApiError::not_found());
+    };
+    let name = table.object.name();
+    let url = format!("{base}/sobjects/{name}/{}", table.id(record));
+    let mut shown = Map::new();
+    shown.insert("attributes".to_owned(), json!({"type": name, "url": url}));
+    shown.extend(Tables::values(table, record).map(|(name, value)| (name.to_owned(), json!(value))));
+    Ok(Value::Object(shown))
+}
+
+/// Whether the client has the schema as it is (REST API Developer Guide, "sObject Describe").
+pub(crate) fn is_unchanged(org: &Org, headers: &HeaderMap) -> bool {
+    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
+    let since = since.and_then(|since| rfc2822::parse(since).ok());
+    since.is_some_and(|since| since.timestamp().as_second() >= org.schema_changed.as_second())
+}
+
+/// Tells when the schema changed.
+pub(crate) fn stamp(org: &Org, headers: &mut HeaderMap) {
+    let printed = Timestamp::from_second(org.schema_changed.as_second())
+        .ok()
+        .and_then(|changed| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&changed).ok());
+    if let Some(value) = printed.and_then(|printed| HeaderValue::from_str(&printed).ok()) {
+        headers.insert(header::LAST_MODIFIED, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_are_served() {
+        for (version, status) in [
+            (Some(31.0), None),
+            (Some(62.0), None),
+            (Some(67.0), None),
+            (Some(68.0), Some(404)),
+            (Some(62.5), Some(404)),
+            (Some(30.0), Some(410)),
+            (None, Some(404)),
+        ] {
+            assert_eq!(check_version(version).err().map(|error| error.status), status, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn releases_have_their_names() {
+        let versions = versions();
+        let label = |version: &str| {
+            let versions = versions.as_array().unwrap();
+            versions.iter().find(|entry| entry["version"] == version).unwrap()["label"].clone()
+        };
+        for (version, name) in
+            [("61.0", "Summer '24"), ("62.0", "Winter '25"), ("63.0", "Spring '25"), ("67.0", "Summer '26")]
+        {
+            assert_eq!(label(version), name);
+        }
+    }
+}

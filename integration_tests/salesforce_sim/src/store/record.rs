@@ -1,0 +1,54 @@
+//! The values of one record in one allocation.
+
+/// The fields that have a value, each as its position in the object, a length and the text.
+#[derive(Debug, Default)]
+pub(crate) struct Cells(Box<[u8]>);
+
+const HEAD: usize = 6;
+
+impl Cells {
+    /// Packs values; the order is kept.
+    pub(crate) fn pack<'a>(values: impl Iterator<Item = (u16, &'a str)>) -> Self {
+        let mut packed = Vec::with_capacity(256);
+        for (field, value) in values {
+            packed.extend_from_slice(&field.to_le_bytes());
+            // A field takes 131,072 characters at most, far below 4 GiB.
+            packed.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+            packed.extend_from_slice(value.as_bytes());
+        }
+        Self(packed.into_boxed_slice())
+    }
+
+    /// The fields that have a value.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &str)> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || {
+            let (head, tail) = rest.split_at_checked(HEAD)?;
+            let field = u16::from_le_bytes([head[0], head[1]]);
+            let length = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
+            let (value, tail) = tail.split_at_checked(length)?;
+            rest = tail;
+            Some((field, std::str::from_utf8(value).unwrap_or_default()))
+        })
+    }
+
+    /// The value of one field.
+    pub(crate) fn get(&self, field: usize) -> Option<&str> {
+        self.iter().find(|(at, _)| usize::from(*at) == field).map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_values_come_back() {
+        let values = [(3, "three"), (9, ""), (65_000, "Zoë 東京\n")];
+        let cells = Cells::pack(values.into_iter());
+        assert_eq!(cells.iter().collect::<Vec<_>>(), values);
+        assert_eq!(cells.get(9), Some(""));
+        assert_eq!(cells.get(4), None);
+        assert_eq!(Cells::default().iter().count(), 0);
+    }
+}

@@ -1,0 +1,264 @@
+//! The records of one object, and the tables of all objects.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Cells, id};
+use crate::schema::{FieldType, Object};
+
+/// Where a record is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It can be read and changed.
+    Live,
+    /// It was deleted and lies in the recycle bin.
+    Recycled,
+    /// It was deleted for good.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Record {
+    life: Life,
+    cells: Cells,
+}
+
+/// The live records by the value of one field.
+#[derive(Debug)]
+struct Index {
+    field: usize,
+    records: HashMap<Box<str>, Vec<u32>>,
+}
+
+/// The records of one object. A record is addressed by its number, which its id spells.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) object: Arc<Object>,
+    pub(crate) prefix: String,
+    records: Vec<Record>,
+    indexes: Vec<Index>,
+    live: usize,
+}
+
+impl Table {
+    fn new(object: Object, prefix: String) -> Self {
+        let indexes = object.fields.iter().enumerate().filter(|(_, field)| field.is_key());
+        let indexes = indexes.map(|(field, _)| Index { field, records: HashMap::new() }).collect();
+        Self { object: Arc::new(object), prefix, records: Vec::new(), indexes, live: 0 }
+    }
+
+    /// How many records live.
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+
+    /// The number that the next record gets.
+    pub(crate) fn next_number(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The 18 characters of a record's id.
+    pub(crate) fn id(&self, record: usize) -> String {
+        id::format(&self.prefix, record)
+    }
+
+    /// The record that a normalized id names, dead or alive.
+    pub(crate) fn locate(&self, normalized: &str) -> Option<(usize, Life)> {
+        let record = id::number(normalized).filter(|_| normalized.starts_with(&self.prefix))?;
+        Some((record, self.records.get(record)?.life))
+    }
+
+    /// The live records whose key field has this value.
+    pub(crate) fn find(&self, field: usize, value: &str) -> &[u32] {
+        let key = self.object.fields[field].key_of(value);
+        let index = self.indexes.iter().find(|index| index.field == field);
+        index.and_then(|index| index.records.get(key.as_ref())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values of a record.
+    pub(crate) fn cells(&self, record: usize) -> &Cells {
+        &self.records[record].cells
+    }
+
+    /// The numbers of the live records, oldest first.
+    pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
+        self.records.iter().enumerate().filter(|(_, record)| record.life == Life::Live).map(|(number, _)| number)
+    }
+
+    /// Adds a record.
+    pub(crate) fn insert(&mut self, cells: Cells) -> usize {
+        let record = self.records.len();
+        self.records.push(Record { life: Life::Live, cells });
+        self.live += 1;
+        self.enter(record);
+        record
+    }
+
+    /// Sets and clears fields of a record.
+    pub(crate) fn update(&mut self, record: usize, changes: &[(u16, Option<&str>)]) {
+        self.leave(record);
+        let old = std::mem::take(&mut self.records[record].cells);
+        let kept = old.iter().filter(|(field, _)| changes.iter().all(|(changed, _)| changed != field));
+        let set = changes.iter().filter_map(|(field, value)| Some((*field, (*value)?)));
+        self.records[record].cells = Cells::pack(kept.chain(set));
+        self.enter(record);
+    }
+
+    /// Moves a record to the recycle bin, or deletes it for good.
+    pub(crate) fn delete(&mut self, record: usize, life: Life) {
+        self.leave(record);
+        self.live -= 1;
+        self.records[record].life = life;
+    }
+
+    fn enter(&mut self, record: usize) {
+        let Self { object, records, indexes, .. } = self;
+        // A table holds far fewer than 2^32 records.
+        let number = u32::try_from(record).unwrap_or(u32::MAX);
+        for index in indexes {
+            if let Some(value) = records[record].cells.get(index.field) {
+                let key = object.fields[index.field].key_of(value);
+                match index.records.get_mut(key.as_ref()) {
+                    Some(found) => found.push(number),
+                    None => drop(index.records.insert(key.into(), vec![number])),
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, record: usize) {
+        let Self { object, records, indexes, .. } = self;
+        for index in indexes {
+            if let Some(value) = records[record].cells.get(index.field) {
+                let key = object.fields[index.field].key_of(value);
+                if let Some(found) = index.records.get_mut(key.as_ref()) {
+                    found.retain(|number| *number as usize != record);
+                    if found.is_empty() {
+                        index.records.remove(key.as_ref());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The tables of all objects.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    tables: Vec<Table>,
+    by_name: HashMap<String, usize>,
+    by_prefix: HashMap<String, usize>,
+}
+
+impl Tables {
+    /// Adds an object, or replaces the object of that name while it has no records.
+    pub(crate) fn add(&mut self, object: Object) {
+        let name = object.name.to_lowercase();
+        let at = self.by_name.get(&name).copied().unwrap_or(self.tables.len());
+        let prefix = match &object.key_prefix {
+            Some(prefix) => prefix.clone(),
+            None => custom_prefix(at),
+        };
+        let object = Object { key_prefix: Some(prefix.clone()), ..object };
+        self.by_prefix.insert(prefix.clone(), at);
+        let table = Table::new(object, prefix);
+        if at == self.tables.len() {
+            self.by_name.insert(name, at);
+            self.tables.push(table);
+        } else {
+            self.tables[at] = table;
+        }
+    }
+
+    /// The position of an object; Salesforce ignores case in object names.
+    pub(crate) fn position(&self, object: &str) -> Option<usize> {
+        self.by_name.get(&object.to_lowercase()).copied()
+    }
+
+    /// The table of an object.
+    pub(crate) fn get(&self, object: &str) -> Option<&Table> {
+        self.position(object).map(|at| &self.tables[at])
+    }
+
+    /// The table at a position that [`Tables::position`] gave.
+    pub(crate) fn at(&self, position: usize) -> &Table {
+        &self.tables[position]
+    }
+
+    /// The table at a position that [`Tables::position`] gave, to change it.
+    pub(crate) fn at_mut(&mut self, position: usize) -> &mut Table {
+        &mut self.tables[position]
+    }
+
+    /// The table whose records have ids with this prefix.
+    pub(crate) fn by_prefix(&self, prefix: &str) -> Option<&Table> {
+        self.by_prefix.get(prefix).map(|at| &self.tables[*at])
+    }
+
+    /// Every table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter()
+    }
+
+    /// The fields of a live record as text, `Id` first; `None` is null.
+    pub(crate) fn values(table: &Table, record: usize) -> impl Iterator<Item = (&str, Option<String>)> {
+        let cells = table.cells(record);
+        let fields = table.object.fields.iter().enumerate().filter(|(_, field)| field.kind != FieldType::Address);
+        fields.map(move |(at, field)| {
+            let value = match field.kind {
+                FieldType::Id => Some(table.id(record)),
+                _ => cells.get(at).map(str::to_owned),
+            };
+            (field.name.as_str(), value)
+        })
+    }
+}
+
+/// Custom objects have prefixes from `a00` on.
+fn custom_prefix(position: usize) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let letter = char::from(b'a' + u8::try_from(position / (36 * 36) % 5).unwrap_or(0));
+    let digit = |number: usize| char::from(DIGITS[number % 36]);
+    [letter, digit(position / 36), digit(position)].into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Field;
+
+    fn table() -> Table {
+        let object = Object::standard("Thing", "0th")
+            .field(Field::text("Key__c", 10).external_id())
+            .field(Field::text("Exact__c", 10).external_id().case_sensitive());
+        Table::new(object, "0th".to_owned())
+    }
+
+    #[test]
+    fn key_fields_are_indexed_through_every_change() {
+        let mut table = table();
+        let (key, exact) = (table.object.position("key__C").unwrap(), table.object.position("Exact__c").unwrap());
+        let cells = |value| {
+            Cells::pack([(u16::try_from(key).unwrap(), value), (u16::try_from(exact).unwrap(), value)].into_iter())
+        };
+        let first = table.insert(cells("Abc"));
+        let second = table.insert(cells("aBC"));
+        assert_eq!(table.find(key, "ABC"), [0, 1]);
+        assert_eq!(table.find(exact, "Abc"), [0]);
+        assert!(table.find(exact, "ABC").is_empty());
+
+        table.update(first, &[(u16::try_from(key).unwrap(), None)]);
+        assert_eq!(table.find(key, "abc"), [1]);
+        assert_eq!(table.cells(first).get(exact), Some("Abc"));
+        table.delete(second, Life::Recycled);
+        assert!(table.find(key, "abc").is_empty());
+        assert_eq!((table.len(), table.live().collect::<Vec<_>>()), (1, vec![first]));
+        assert_eq!(table.locate(&table.id(second)[..15]), Some((second, Life::Recycled)));
+    }
+
+    #[test]
+    fn custom_objects_get_prefixes_of_their_own() {
+        let prefixes: std::collections::HashSet<_> = (0..1_600).map(custom_prefix).collect();
+        assert_eq!(prefixes.len(), 1_600);
+        assert_eq!(custom_prefix(37), "a11");
+    }
+}

@@ -1,0 +1,4 @@
+//! Drives the simulated org over HTTP, as a loader does.
+
+mod client;
+mod ingest;
