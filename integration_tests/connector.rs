@@ -1,9 +1,10 @@
 //! Runs the connector as the platform does: the binary with files, pipes and nothing else.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::protocol_model::{Message, State, TraceError, read};
 
@@ -105,30 +106,94 @@ pub(crate) fn write_bytes(config: &Value, catalog: &Value, input: Vec<u8>) -> Ru
 
 /// Runs the binary with arguments as they are.
 pub(crate) fn run(arguments: &[&str], files: &[(&str, String)], input: Vec<u8>) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_destination-salesforce"));
-    command.args(arguments);
-    for (option, content) in files {
-        let path = folder.path().join(option.trim_start_matches('-'));
-        std::fs::write(&path, content).unwrap();
-        command.arg(option).arg(path);
-    }
-    // The default credential chain must find nothing of the machine's.
-    command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let mut connection = Connection::start(arguments, files);
+    let mut stdin = connection.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
         // A connector that ends early closes the pipe.
         let _ = stdin.write_all(&input);
     });
-    let output = child.wait_with_output().unwrap();
+    let run = connection.wait();
     writer.join().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is written to stderr");
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    Run { exit_code: output.status.code().unwrap_or(-1), messages: read(&stdout), stdout }
+    run
+}
+
+/// A running connector, which is given its input bit by bit.
+pub(crate) struct Connection {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    /// What has been read of standard output.
+    read: String,
+    _files: TempDir,
+}
+
+impl Connection {
+    /// Starts `write`.
+    pub(crate) fn open(config: &Value, catalog: &Value) -> Self {
+        Self::start(&["write"], &[("--config", config.to_string()), ("--catalog", catalog.to_string())])
+    }
+
+    fn start(arguments: &[&str], files: &[(&str, String)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_destination-salesforce"));
+        command.args(arguments);
+        for (option, content) in files {
+            let path = folder.path().join(option.trim_start_matches('-'));
+            std::fs::write(&path, content).unwrap();
+            command.arg(option).arg(path);
+        }
+        // The default credential chain must find nothing of the machine's.
+        command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            read: String::new(),
+            child,
+            _files: folder,
+        }
+    }
+
+    /// Sends a line.
+    pub(crate) fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Waits for the next state.
+    pub(crate) fn next_state(&mut self) -> State {
+        loop {
+            let start = self.read.len();
+            assert_ne!(self.stdout.read_line(&mut self.read).unwrap(), 0, "ended without a state: {}", self.read);
+            if let [Message::State { state }] = &*read(&self.read[start..]) {
+                return state.clone();
+            }
+        }
+    }
+
+    /// The id of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends the last lines and waits for the end.
+    pub(crate) fn end(mut self, lines: &[String]) -> Run {
+        for line in lines {
+            self.send(line);
+        }
+        drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(mut self) -> Run {
+        self.stdout.read_to_string(&mut self.read).unwrap();
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(stderr, "", "nothing is written to stderr");
+        Run { exit_code: status.code().unwrap_or(-1), messages: read(&self.read), stdout: self.read }
+    }
 }

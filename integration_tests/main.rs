@@ -1,5 +1,11 @@
-//! tests
+//! Tests that run the connector as the platform does: the binary, with files and pipes, against a simulated org and an
+//! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
 mod configuration_page;
+mod connector;
+mod object_store;
+mod protocol_model;
 mod spec;
+mod world;
+mod write;

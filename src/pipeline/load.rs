@@ -19,7 +19,7 @@ use crate::salesforce::job::{FinishedJob, RunningJob};
 
 /// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again. A lock is held as
 /// long as another transaction runs, ten minutes at the most and seconds as a rule.
-const WAITS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+const WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(15), Duration::from_secs(90)];
 
 /// How often an upload that failed is begun anew with another job, and how often results are read.
 const TRIES: u32 = 3;

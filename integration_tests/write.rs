@@ -1,0 +1,154 @@
+//! `write`: records become records of Salesforce, the refused ones go to the bucket, states come back.
+
+use std::time::Duration;
+
+use salesforce_sim::{Interruption, JobState, RowRule, Settings};
+use serde_json::json;
+
+use crate::world::{World, catalog, complete, record, state, stream};
+
+const CONTACT: &[(&str, &str)] =
+    &[("FirstName", "string"), ("LastName", "string"), ("Email", "string"), ("HasOptedOutOfEmail", "boolean")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_created_and_refused_ones_are_kept_with_the_reason() {
+    let world = World::new().await;
+    let lines = vec![
+        record("contacts", json!({"FirstName": "Ada", "LastName": "Example", "HasOptedOutOfEmail": true})),
+        record("contacts", json!({"FirstName": "Bo \"B\"", "LastName": "Süß, Jr.\nLine two", "Email": "bo@example.com"})),
+        record("contacts", json!({"FirstName": "Nameless", "LastName": null})),
+        state("contacts", 1),
+        record("contacts", json!({"LastName": "Wrong", "Email": "not an address"})),
+        record("contacts", json!({"LastName": "#N/A"})),
+        record("contacts", json!({"LastName": "Last"})),
+        state("contacts", 2),
+        complete("contacts"),
+    ];
+    let run = world.write(json!({}), catalog(&[stream("contacts", "Contact", CONTACT)]), lines).await;
+    run.assert_success();
+
+    let states = run.states();
+    assert_eq!(states.iter().map(|state| state.id()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(states.iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 1), (1, 2)]);
+
+    let names = world.values("Contact", "LastName");
+    assert_eq!(names, [Some("Example".to_owned()), Some("Last".to_owned()), Some("Süß, Jr.\nLine two".to_owned())]);
+    let ada = world.org.records("Contact").into_iter().find(|it| it["FirstName"].as_deref() == Some("Ada")).unwrap();
+    assert_eq!(ada["HasOptedOutOfEmail"].as_deref(), Some("true"));
+
+    let mut rejected = world.rejected();
+    rejected.sort_by_key(|row| row["_airbyte_data"]["sf__Error"].to_string());
+    let data: Vec<_> = rejected.iter().map(|row| &row["_airbyte_data"]).collect();
+    assert_eq!(data.len(), 3);
+    assert_eq!(data[0]["sf__Error"], "INVALID_EMAIL_ADDRESS:Email: invalid email address: not an address:Email --");
+    assert_eq!((&data[0]["LastName"], &data[0]["FirstName"]), (&json!("Wrong"), &json!(null)));
+    assert_eq!(data[1]["rejected_reason"], "NULL_MARKER_AS_TEXT");
+    assert_eq!(data[1]["sf__Id"], "");
+    assert_eq!(data[2]["sf__Error"], "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --");
+    assert_eq!((&data[2]["rejected_reason"], &data[2]["rejected_field"]), (&json!("REQUIRED_FIELD_MISSING"), &json!("LastName")));
+    assert_eq!(rejected[2]["_airbyte_extracted_at"], 1_790_000_000_000_u64);
+    assert_eq!(rejected[2]["_airbyte_meta"]["sync_id"], 42);
+    assert_eq!(rejected[2]["_airbyte_generation_id"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_cut_before_the_row_that_would_pass_the_size() {
+    let world = World::new().await;
+    let fields = [("LastName", "string"), ("Description", "string")];
+    let lines: Vec<String> = (0..40)
+        .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})))
+        .chain([state("c", 1), complete("c")])
+        .collect();
+    let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    run.assert_success();
+    let jobs = world.org.jobs();
+    assert_eq!(jobs.iter().map(|job| job.rows).sum::<usize>(), 40);
+    let row = "L10,".len() + 990 + 1;
+    for job in &jobs[..jobs.len() - 1] {
+        let bytes = job.uploaded_bytes.unwrap();
+        assert!(bytes <= 10_000 && bytes + row > 10_000, "{bytes}");
+    }
+    assert_eq!(run.states()[0].counts(), (40, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
+    let world = World::new().await;
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    world.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
+    let lines = vec![
+        record("c", json!({"LastName": "Free"})),
+        state("c", 1),
+        record("c", json!({"LastName": "Locked"})),
+        state("c", 2),
+        complete("c"),
+    ];
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 2);
+    assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0), (1, 0)]);
+    assert!(world.rejected().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_left_unprocessed_are_sent_again_and_committed_ones_are_not() {
+    let world = World::new().await;
+    world.org.interrupt(Interruption::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
+    let mut lines: Vec<String> = (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
+    lines.extend([state("c", 1), complete("c")]);
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    run.assert_success();
+    let expected: Vec<_> = (0..450).map(|number| Some(format!("L{number:03}"))).collect();
+    assert_eq!(world.values("Contact", "LastName"), expected);
+    let jobs = world.org.jobs();
+    assert_eq!(jobs.iter().map(|job| (job.state, job.rows)).collect::<Vec<_>>(), [(JobState::Failed, 450), (JobState::JobComplete, 250)]);
+    assert_eq!(run.states()[0].counts(), (450, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_old_enough_is_sent_while_the_source_still_thinks() {
+    let world = World::new().await;
+    let config = world.config(json!({"flush_interval_minutes": 0.001}));
+    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let mut connection = crate::connector::Connection::open(&config, &catalog);
+    connection.send(&record("c", json!({"LastName": "Early"})));
+    connection.send(&state("c", 1));
+    // The source has not ended, and yet the state comes back.
+    let early = crate::world::blocking(move || {
+        let state = connection.next_state();
+        (state, connection)
+    });
+    let (state, connection) = tokio::time::timeout(Duration::from_secs(60), early).await.unwrap();
+    assert_eq!(state.counts(), (1, 0));
+    let run = crate::world::blocking(move || connection.end(&[complete("c")])).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inserts_overlap_up_to_the_number_of_parallel_jobs() {
+    let world = World::with(Settings { time_per_batch: Duration::from_millis(600), ..Settings::default() }).await;
+    let lines: Vec<String> = (0..40)
+        .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})))
+        .chain([state("c", 1), complete("c")])
+        .collect();
+    let fields = [("LastName", "string"), ("Description", "string")];
+    let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 2});
+    let run = world.write(config, catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 40);
+    assert_eq!(most_jobs_under_way(&world), 2);
+}
+
+/// The most jobs that were under way at one time: from the upload of each to the last look at its state.
+fn most_jobs_under_way(world: &World) -> usize {
+    let mut spans: std::collections::HashMap<String, (usize, usize)> = std::collections::HashMap::new();
+    for (time, request) in world.org.requests().iter().enumerate() {
+        if let Some(id) = request.path.split('/').find(|part| part.starts_with("750")) {
+            spans.entry(id.to_owned()).or_insert((time, time)).1 = time;
+        }
+    }
+    let under_way = |time| spans.values().filter(|(start, end)| (*start..=*end).contains(&time)).count();
+    spans.values().map(|(start, _)| under_way(*start)).max().unwrap_or_default()
+}
