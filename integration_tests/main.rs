@@ -4,8 +4,11 @@
 
 mod configuration_page;
 mod connector;
+mod input;
 mod object_store;
+mod preflight;
 mod protocol_model;
 mod spec;
+mod states;
 mod world;
 mod write;

@@ -98,8 +98,14 @@ impl State {
 
 /// Reads everything that was written to standard output; a line that is no message is a failure.
 pub(crate) fn read(stdout: &str) -> Vec<Message> {
-    stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("not a message ({error}): {line}")))
-        .collect()
+    stdout.lines().map(read_line).collect()
+}
+
+fn read_line(line: &str) -> Message {
+    let mut message: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"));
+    if message["type"] == "STATE" {
+        // What a source puts beside the state comes back with it.
+        message.as_object_mut().unwrap().retain(|key, _| ["type", "state"].contains(&key.as_str()));
+    }
+    serde_json::from_value(message).unwrap_or_else(|error| panic!("not a message ({error}): {line}"))
 }

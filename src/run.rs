@@ -27,7 +27,7 @@ pub fn run(
             return exit_code(write!(output, "{help}").is_ok());
         }
         Err(error) => {
-            let message = format!("The command line is wrong. {}", first_line(&error));
+            let message = format!("The command line is wrong: {}.", complaint(&error).trim_end_matches('.'));
             let told = Output::new(output).trace_error(&Error::config(message).internal(error));
             return exit_code(told.is_err());
         }
@@ -64,9 +64,11 @@ fn execute(command: Command, input: impl Read + Send + 'static, output: &Output)
     outcome
 }
 
-fn first_line(error: &clap::Error) -> String {
+/// What clap says before it goes on to explain the usage, on one line.
+fn complaint(error: &clap::Error) -> String {
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 fn exit_code(is_success: bool) -> ExitCode {

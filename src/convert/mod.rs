@@ -162,17 +162,18 @@ impl Converter {
     pub fn convert(&mut self, data: &RawValue) -> Result<Converted<'_>, NotAnObject> {
         self.scratch.clear();
         self.cells.fill(Slot::default());
+        let mut stop = None;
         let mut fields = serde_json::Deserializer::from_str(data.get());
-        let stop = fields.deserialize_map(Fields { converter: self });
-        match stop {
-            Ok(None) => {}
-            Ok(Some(Stop::Refused(refusal))) => return Ok(Converted::Refused(refusal)),
-            Ok(Some(Stop::NewField(name))) => return Ok(Converted::NewField(name)),
-            Err(_) if data.get().starts_with('{') => {
+        let read = fields.deserialize_map(Fields { converter: self, stop: &mut stop });
+        match (stop, read) {
+            (Some(Stop::Refused(refusal)), _) => return Ok(Converted::Refused(refusal)),
+            (Some(Stop::NewField(path)), _) => return Ok(Converted::NewField(path)),
+            (None, Ok(())) => {}
+            (None, Err(_)) if data.get().starts_with('{') => {
                 // The text has been read as JSON once; only a field name with half a surrogate pair fails now.
                 return Ok(Converted::Refused(Refusal::record(RefusalCode::NotUnicode)));
             }
-            Err(_) => return Err(NotAnObject),
+            (None, Err(_)) => return Err(NotAnObject),
         }
         Ok(self.assemble())
     }
@@ -279,25 +280,29 @@ enum Stop {
 
 struct Fields<'c> {
     converter: &'c mut Converter,
+    /// Set when the rest of the fields does not matter. The reader then finds its object unfinished, which is no error
+    /// of the record.
+    stop: &'c mut Option<Stop>,
 }
 
 impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = Option<Stop>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let mut position = 0;
         while let Some(name) = fields.next_key_seed(FieldName)? {
             let value: &RawValue = fields.next_value()?;
-            if let Some(stop) = self.converter.take(position, &name, value) {
-                return Ok(Some(stop));
+            *self.stop = self.converter.take(position, &name, value);
+            if self.stop.is_some() {
+                return Ok(());
             }
             position += 1;
         }
-        Ok(None)
+        Ok(())
     }
 }
 

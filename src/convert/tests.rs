@@ -47,7 +47,7 @@ fn a_lone_empty_cell_is_not_a_blank_line() {
 #[test]
 fn a_field_that_no_column_takes_is_asked_about_once() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
-    let json = raw(r#"{"a":"1","new":"2"}"#);
+    let json = raw(r#"{"new":"2","a":"1"}"#);
     assert!(matches!(converter.convert(&json), Ok(Converted::NewField(path)) if path == FieldPath::top("new")));
     converter.ignore(&FieldPath::top("new"));
     assert_eq!(csv_of(&mut converter, json.get()), "1\n");
@@ -70,6 +70,10 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
     let wrong = raw(r#"{"Account":"A-1"}"#);
     assert!(
         matches!(converter.convert(&wrong), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NotAnObject)
+    );
+    let marker = raw(r##"{"Name":"#N/A","Account":null}"##);
+    assert!(
+        matches!(converter.convert(&marker), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NullMarker)
     );
 }
 

@@ -1,0 +1,101 @@
+//! Input that is not as it should be: a clear error that names the place, and nothing lost that came before.
+
+use serde_json::{Value, json};
+
+use crate::connector::{self, Run};
+use crate::world::{World, blocking, catalog, complete, record, state, stream};
+
+fn contacts() -> Value {
+    catalog(&[stream("c", "Contact", &[("LastName", "string")])])
+}
+
+/// Runs `write` with two good lines, then `rest`.
+async fn write_after_a_good_beginning(world: &World, rest: &[u8]) -> Run {
+    let config = world.config(json!({}));
+    let mut input = format!("{}\n{}\n", record("c", json!({"LastName": "Good"})), state("c", 1)).into_bytes();
+    input.extend_from_slice(rest);
+    blocking(move || connector::write_bytes(&config, &contacts(), input)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
+    let good = record("c", json!({"LastName": "After"}));
+    let table: Vec<(&[u8], &str, &str)> = vec![
+        (b"hello\n", "system_error", "Line 3 of the input is no message that can be understood: it is not JSON"),
+        (b"\n\n{\"type\":\"RECORD\"}\n", "system_error", "Line 5 of the input"),
+        (b"{\"type\":\"RECORD\",\"record\":{\"str", "system_error", "Line 3 of the input is no message that can be understood: it ends in the middle"),
+        (b"{\"a\":\"\xff\"}\n", "system_error", "byte 7 is not UTF-8"),
+        (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"other\",\"data\":{}}}\n", "system_error", "the catalog has no stream other"),
+        (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":[]}}\n", "system_error", "the `data` of the record is not an object"),
+        (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":{\"Nope\":1}}}\n", "config_error", "Nope"),
+    ];
+    for (rest, failure_type, part) in table {
+        let world = World::new().await;
+        let input = [rest, b"\n", good.as_bytes(), b"\n"].concat();
+        let run = write_after_a_good_beginning(&world, if rest.ends_with(b"\n") { &input } else { rest }).await;
+        let (found, message) = run.failure();
+        assert_eq!(found, failure_type, "{message}");
+        assert!(message.contains(part), "{message}");
+        assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned())], "{part}");
+        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)], "{part}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_line_without_its_newline_is_a_line() {
+    let world = World::new().await;
+    let rest = format!("{}\n{}", complete("c"), record("c", json!({"LastName": "Last"})));
+    let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_without_use_are_passed_over() {
+    let world = World::new().await;
+    let lines = vec![
+        json!({"type": "LOG", "log": {"level": "INFO", "message": "hello"}}).to_string(),
+        json!({"type": "TRACE", "trace": {"type": "ESTIMATE", "emitted_at": 1.0, "estimate": {"name": "c", "type": "STREAM"}}})
+            .to_string(),
+        json!({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": {
+            "stream_descriptor": {"name": "c", "namespace": null}, "status": "STARTED"}}})
+        .to_string(),
+        json!({"type": "CONTROL", "control": {"type": "CONNECTOR_CONFIG", "emitted_at": 1.0, "connectorConfig": {"config": {}}}})
+            .to_string(),
+        String::new(),
+        record("c", json!({"LastName": "One"})),
+        complete("c"),
+    ];
+    let run = world.write(json!({}), contacts(), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_stream_with_an_empty_namespace_are_those_without_one() {
+    let world = World::new().await;
+    let line = |namespace: Value, name: &str| {
+        json!({"type": "RECORD", "record": {"namespace": namespace, "stream": "c", "data": {"LastName": name}, "emitted_at": 1}})
+            .to_string()
+    };
+    let lines = vec![line(json!(null), "A"), line(json!(""), "B"), record("c", json!({"LastName": "C"})), complete("c")];
+    let run = world.write(json!({}), contacts(), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_command_line_and_missing_files_are_told() {
+    for (arguments, part) in [
+        (&["write", "--config", "/does/not/exist"][..], "--catalog"),
+        (&["write", "--config", "/does/not/exist", "--catalog", "/neither"], "/does/not/exist"),
+        (&["copy"], "copy"),
+        (&[], "command line"),
+    ] {
+        let arguments: Vec<&'static str> = arguments.to_vec();
+        let run = blocking(move || connector::run(&arguments, &[], Vec::new())).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error");
+        assert!(message.contains(part), "{message}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Every stream is held against the org before the first record is sent.
+
+use salesforce_sim::{Field, Object, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::Run;
+use crate::world::{World, catalog, complete, record, stream};
+
+async fn refused(world: &World, config: Value, streams: &[Value]) -> Run {
+    let run = world.write(config, catalog(streams), Vec::new()).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error", "{message}");
+    assert!(message.starts_with("Nothing has been sent"), "{message}");
+    assert!(world.org.jobs().is_empty());
+    run
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_problems_of_all_streams_are_told_at_once_with_the_nearest_name() {
+    let world = World::new().await;
+    let streams = [
+        stream("people", "Contcat", &[("LastName", "string")]),
+        stream("contacts", "Contact", &[("last_name", "string"), ("Id", "string"), ("MailingAddress", "object")]),
+        stream("accounts", "Account", &[("Name", "string"), ("Open_Amount__c", "number"), ("shoe_size", "integer")]),
+        stream("logins", "LoginHistory", &[("Status", "string")]),
+        stream("invoices", "Invoice__c", &[("Due_Date__c", "string")]),
+        stream("twice", "Lead", &[("LastName", "string"), ("lastname", "string"), ("Company", "string")]),
+    ];
+    let run = refused(&world, json!({}), &streams).await;
+    let (_, message) = run.failure();
+    for part in [
+        "Stream people: there is no object Contcat that the signed-in user may see; did you mean Contact?",
+        "Stream contacts: its field last_name is no field of Contact that the user may see; did you mean LastName?",
+        "Stream contacts: its field Id cannot be written by insert, because Id of Contact is given by Salesforce",
+        "Stream contacts: its field MailingAddress cannot be written by insert, because MailingAddress of Contact is made of other fields",
+        "Stream accounts: its field Open_Amount__c cannot be written by insert, because Open_Amount__c of Account is a formula",
+        "Stream accounts: its field shoe_size is no field of Account that the user may see.",
+        "Stream logins: the signed-in user may not create records of LoginHistory",
+        "Stream invoices: Amount__c of Invoice__c is required to create a record, and the stream has no such field.",
+        "Stream twice: two of its fields are to become LastName of Lead.",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_are_left_out_where_the_user_wants_it() {
+    let world = World::new().await;
+    let streams = [stream("c", "Contact", &[("LastName", "string"), ("shoe_size", "integer")])];
+    let lines = vec![record("c", json!({"LastName": "A", "shoe_size": 42, "hat_size": 7})), complete("c")];
+    let run = world.write(json!({"unknown_fields": "ignore"}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("hat_size"), "what is left out is logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_of_the_object_that_only_records_bring_becomes_a_column() {
+    let world = World::new().await;
+    let streams = [stream("c", "Contact", &[("LastName", "string")])];
+    let lines = vec![
+        record("c", json!({"LastName": "A"})),
+        record("c", json!({"LastName": "B", "Title": "Dr"})),
+        record("c", json!({"LastName": "C", "_airbyte_raw_id": "x"})),
+        complete("c"),
+    ];
+    let run = world.write(json!({}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(world.values("Contact", "LastName").len(), 3);
+    assert_eq!(world.values("Contact", "Title"), [None, None, Some("Dr".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_and_names_come_from_the_settings_where_the_platform_gives_none() {
+    let world = World::new().await;
+    let mut plain = stream("crm_people", "ignored", &[("surname", "string"), ("mail", "string")]);
+    plain.as_object_mut().unwrap().remove("destination_object_name");
+    let config = json!({"streams": [{"stream": "crm_people", "object": "Contact", "fields": [
+        {"source": "surname", "target": "LastName"}, {"source": "mail", "target": "Email"},
+    ]}]});
+    let lines = vec![
+        record("crm_people", json!({"surname": "Example", "mail": "a@example.com"})),
+        record("crm_people", json!({"surname": "Wrong", "mail": "nowhere"})),
+        complete("crm_people"),
+    ];
+    let run = world.write(config, catalog(&[plain]), lines).await;
+    run.assert_success();
+    assert_eq!(world.values("Contact", "Email"), [Some("a@example.com".to_owned())]);
+    let rejected = world.rejected();
+    assert_eq!(rejected[0]["_airbyte_data"]["mail"], "nowhere", "a rejected record has its source names");
+    assert_eq!(rejected[0]["_airbyte_data"]["rejected_field"], "Email");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_carried_by_the_type_of_the_field() {
+    let object = Object::custom("Typed__c")
+        .field(Field::double("Number__c", 18, 2))
+        .field(Field::date("Date__c"))
+        .field(Field::datetime("Moment__c"))
+        .field(Field::time("Time__c"))
+        .field(Field::boolean("Flag__c"))
+        .field(Field::multipicklist("Many__c", &["A", "B"]))
+        .field(Field::text("Text__c", 5));
+    let world = World::with(Settings { objects: vec![object], ..Settings::default() }).await;
+    let streams = [stream(
+        "t",
+        "Typed__c",
+        &[
+            ("Number__c", "number"),
+            ("Date__c", "string"),
+            ("Moment__c", "string"),
+            ("Time__c", "string"),
+            ("Flag__c", "integer"),
+            ("Many__c", "array"),
+            ("Text__c", "string"),
+        ],
+    )];
+    let lines = vec![
+        record(
+            "t",
+            json!({"Number__c": 12.5, "Date__c": "2026-01-31T00:00:00", "Moment__c": "2026-01-31 09:30:00.123456+02",
+                   "Time__c": "09:30", "Flag__c": 1, "Many__c": ["A", "B"], "Text__c": "longer than five"}),
+        ),
+        complete("t"),
+    ];
+    let run = world.write(json!({"truncate_text": true}), catalog(&streams), lines).await;
+    run.assert_success();
+    let records = world.org.records("Typed__c");
+    let value = |name: &str| records[0][name].as_deref().unwrap_or("null").to_owned();
+    assert_eq!(value("Date__c"), "2026-01-31");
+    assert_eq!(value("Flag__c"), "true");
+    assert_eq!(value("Many__c"), "A;B");
+    assert_eq!(value("Text__c"), "longe");
+    assert!(value("Moment__c").starts_with("2026-01-31T09:30:00.123+02:00"), "{}", value("Moment__c"));
+    assert!(value("Time__c").starts_with("09:30:00"), "{}", value("Time__c"));
+}

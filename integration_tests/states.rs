@@ -1,0 +1,241 @@
+//! States come back once, in order, with the right counts, and never before their records are safe.
+
+use salesforce_sim::Settings;
+use serde_json::{Value, json};
+
+use crate::world::{World, catalog, complete, record, state, stream};
+
+const NAME: &[(&str, &str)] = &[("LastName", "string")];
+
+fn contacts(name: &str) -> Value {
+    stream(name, "Contact", NAME)
+}
+
+fn global(id: u64) -> String {
+    json!({"type": "STATE", "state": {"type": "GLOBAL", "id": id, "global": {
+        "shared_state": {"lsn": id}, "stream_states": [{"stream_descriptor": {"name": "a"}, "stream_state": {}}],
+    }}})
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_global_state_counts_the_records_of_all_streams() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        record("b", json!({"LastName": "B1"})),
+        record("b", json!({"LastName": null})),
+        global(1),
+        global(2),
+        record("b", json!({"LastName": "B2"})),
+        global(3),
+        complete("a"),
+        complete("b"),
+    ];
+    let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
+    run.assert_success();
+    let states: Vec<_> = run.states().iter().map(|state| (state.id(), state.counts())).collect();
+    assert_eq!(states, [(1, (2, 1)), (2, (0, 0)), (3, (1, 0))]);
+    assert_eq!(run.states()[0].rest["global"]["shared_state"], json!({"lsn": 1}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_state_counts_the_records_of_all_streams() {
+    let world = World::new().await;
+    let legacy = json!({"type": "STATE", "state": {"data": {"cursor": 1}, "id": 1}}).to_string();
+    let lines = vec![record("a", json!({"LastName": "A1"})), record("b", json!({"LastName": "B1"})), legacy];
+    let without_generation = |name| {
+        let mut stream = contacts(name);
+        for key in ["generation_id", "minimum_generation_id", "sync_id"] {
+            stream.as_object_mut().unwrap().remove(key);
+        }
+        stream
+    };
+    let run = world.write(json!({}), catalog(&[without_generation("a"), without_generation("b")]), lines).await;
+    run.assert_success();
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_streams_of_a_sync_have_states_of_their_own() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        state("a", 1),
+        record("b", json!({"LastName": "B1"})),
+        record("a", json!({"LastName": null})),
+        state("b", 2),
+        state("a", 3),
+        state("a", 4),
+        complete("a"),
+        complete("b"),
+    ];
+    let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
+    run.assert_success();
+    let of = |name: &str| -> Vec<_> {
+        let states = run.states().into_iter();
+        let of_stream = states.filter(|state| state.rest["stream"]["stream_descriptor"]["name"] == name);
+        of_stream.map(|state| (state.id(), state.counts())).collect()
+    };
+    assert_eq!(of("a"), [(1, (1, 0)), (3, (0, 1)), (4, (0, 0))]);
+    assert_eq!(of("b"), [(2, (1, 0))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_comes_back_as_it_was_sent() {
+    let world = World::new().await;
+    let sent = r#"{"type":"STATE","log":null,"state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a","namespace":""},"stream_state":{"big":12345678901234567890.10}},"global_":null,"data":null,"sourceStats":{"recordCount":2.0,"rejectedRecordCount":null},"destinationStats":null,"global_":null,"id":7},"trace":null}"#;
+    let lines = vec![record("a", json!({"LastName": "A1"})), sent.to_owned(), complete("a")];
+    let run = world.write(json!({}), catalog(&[contacts("a")]), lines).await;
+    assert_eq!(run.exit_code, 0);
+    let expected = sent.replace(
+        r#""destinationStats":null"#,
+        r#""destinationStats":{"recordCount":1.0,"rejectedRecordCount":0.0}"#,
+    );
+    assert!(run.stdout.lines().any(|line| line == expected), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_ends_early_is_acknowledged_and_fails_as_transient() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        state("a", 1),
+        record("a", json!({"LastName": "A2"})),
+        complete("b"),
+    ];
+    let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("everything of a."), "{message}");
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    assert_eq!(world.org.count("Contact"), 2, "what came is written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_succeeds_untouched_and_without_an_org() {
+    let world = World::new().await;
+    let mut reset = contacts("a");
+    reset["destination_sync_mode"] = json!("overwrite");
+    let catalog = catalog(&[reset]);
+    let run = world.write(json!({}), catalog.clone(), vec![state("a", 1), complete("a")]).await;
+    run.assert_success();
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(0, 0)]);
+    assert_eq!(world.org.requests().len(), 0);
+
+    let run = world.write(json!({}), catalog, vec![record("a", json!({"LastName": "A1"}))]).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.contains("stream a") && message.contains("overwrite"), "{message}");
+    assert_eq!(world.org.count("Contact"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_rejected_records_than_allowed_end_the_sync_after_they_are_stored_and_acknowledged() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        record("a", json!({"LastName": null})),
+        state("a", 1),
+        record("a", json!({"LastName": null})),
+        state("a", 2),
+        complete("a"),
+    ];
+    let config = json!({"max_rejected_records": 1});
+    let run = world.write(config, catalog(&[contacts("a")]), lines.clone()).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.contains("2 records have been rejected") && message.contains("max_rejected_records"), "{message}");
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 1), (0, 1)]);
+    assert_eq!(world.rejected().len(), 2);
+
+    let run = world.write(json!({"max_rejected_records": 2}), catalog(&[contacts("a")]), lines).await;
+    run.assert_success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_records_are_counted_where_no_bucket_is_configured() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        record("a", json!({"LastName": null})),
+        record("a", json!({"LastName": "#N/A"})),
+        state("a", 1),
+        complete("a"),
+    ];
+    let config = json!({"object_storage_config": null});
+    let run = world.write(config, catalog(&[contacts("a")]), lines).await;
+    run.assert_success();
+    assert_eq!(run.states()[0].counts(), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_held_back_when_rejected_records_cannot_be_stored() {
+    let world = World::new().await;
+    let lines = vec![
+        record("a", json!({"LastName": "A1"})),
+        record("a", json!({"LastName": null})),
+        state("a", 1),
+        complete("a"),
+    ];
+    let config = json!({"object_storage_config": {"secret_access_key": "another"}});
+    let run = world.write(config, catalog(&[contacts("a")]), lines).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.contains("secret_access_key"), "{message}");
+    assert_eq!(run.states(), Vec::<&crate::protocol_model::State>::new());
+}
+
+/// Three streams of 100,000 records with a state every 5,000, some of them refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_sync_loses_nothing_and_doubles_nothing() {
+    const STREAMS: u64 = 3;
+    const RECORDS: u64 = 100_000;
+    const STATE_EVERY: u64 = 5_000;
+    let world = World::with(Settings { daily_requests: 1_000_000, ..Settings::default() }).await;
+    let name = |stream: u64| format!("stream_{stream}");
+    let is_refused = |number: u64| number % 997 == 0;
+    let mut lines = Vec::new();
+    let mut next_id = 1;
+    for number in 1..=RECORDS {
+        for stream in 0..STREAMS {
+            let last_name = (!is_refused(number)).then(|| format!("S{stream}-{number:06}"));
+            lines.push(record(&name(stream), json!({"LastName": last_name, "Title": format!("{stream}/{number}")})));
+            if number % STATE_EVERY == 0 {
+                lines.push(state(&name(stream), next_id));
+                next_id += 1;
+            }
+        }
+    }
+    lines.extend((0..STREAMS).map(|stream| complete(&name(stream))));
+    let fields = [("LastName", "string"), ("Title", "string")];
+    let streams: Vec<Value> = (0..STREAMS).map(|number| stream(&name(number), "Contact", &fields)).collect();
+    let run = world.write(json!({"batch_size_mb": 0.4}), catalog(&streams), lines).await;
+    run.assert_success();
+
+    for stream in 0..STREAMS {
+        let name = name(stream);
+        let states: Vec<_> = run
+            .states()
+            .into_iter()
+            .filter(|state| state.rest["stream"]["stream_descriptor"]["name"] == *name)
+            .map(|state| (state.id(), state.counts()))
+            .collect();
+        let expected: Vec<_> = (1..=RECORDS / STATE_EVERY)
+            .map(|state| {
+                let of_state = ((state - 1) * STATE_EVERY + 1)..=(state * STATE_EVERY);
+                let refused = of_state.filter(|number| is_refused(*number)).count() as u64;
+                ((state - 1) * STREAMS + stream + 1, (STATE_EVERY - refused, refused))
+            })
+            .collect();
+        assert_eq!(states, expected, "{name}");
+    }
+    let mut titles: Vec<String> = world.values("Contact", "Title").into_iter().flatten().collect();
+    let rejected = world.rejected();
+    titles.extend(rejected.iter().map(|row| row["_airbyte_data"]["Title"].as_str().unwrap().to_owned()));
+    titles.sort();
+    let mut expected: Vec<String> =
+        (1..=RECORDS).flat_map(|number| (0..STREAMS).map(move |stream| format!("{stream}/{number}"))).collect();
+    expected.sort();
+    assert!(titles == expected, "every record is in the org or in the bucket, and none twice");
+}
