@@ -132,7 +132,7 @@ impl Http {
 
     /// Makes a call whose answer is JSON.
     pub(super) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Fault> {
-        let attempt = async || {
+        let attempt = || async move {
             let response = self.attempt(call).await?;
             let read = wire::body(response, self.timing.control).await.and_then(|body| {
                 serde_json::from_slice(&body).map_err(|error| {
@@ -146,22 +146,25 @@ impl Http {
 
     /// Makes a call whose answer is its status.
     pub(super) async fn done(&self, call: &Call) -> Result<(), Fault> {
-        self.repeat(call, async || self.attempt(call).await).await.map(drop)
+        self.repeat(call, || self.attempt(call)).await.map(drop)
     }
 
     /// Makes a call whose answer is read bit by bit.
     pub(super) async fn stream(&self, call: &Call) -> Result<Response, Fault> {
-        self.repeat(call, async || self.attempt(call).await).await
+        self.repeat(call, || self.attempt(call)).await
     }
 
     /// Repeats a call as far as that may be done.
-    async fn repeat<T>(&self, call: &Call, attempt: impl AsyncFn() -> Result<T, Failed>) -> Result<T, Fault> {
+    async fn repeat<T, F>(&self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Failed>>,
+    {
         let classify = |failed: &Failed| {
             tracing::debug!(method = %call.method, fault = failed.fault.message(), "a call to salesforce failed");
             let allowed = call.repeat == Repeat::Safe || failed.untouched;
             if allowed && failed.fault.is_passing() { Retry::After(failed.fault.retry_after()) } else { Retry::No }
         };
-        retry::run(&self.timing.retry, classify, || attempt()).await.map_err(|failed| {
+        retry::run(&self.timing.retry, classify, attempt).await.map_err(|failed| {
             let doubtful = call.repeat == Repeat::Once && failed.fault.is_passing() && !failed.untouched;
             if doubtful { failed.fault.with_kind(FaultKind::Lost) } else { failed.fault }
         })
