@@ -26,6 +26,7 @@ pub struct Describe {
     /// Whether the user may delete records.
     pub deletable: bool,
     /// The fields that the user may see; a field that is hidden from the user is not there.
+    #[serde(deserialize_with = "field::fields")]
     pub fields: Vec<Field>,
 }
 
@@ -70,3 +71,6 @@ impl Org {
         Ok(global.sobjects)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,3 +230,6 @@ fn refused_again(failed: Failed) -> Failed {
     );
     Failed { fault: Fault::new(FaultKind::SignIn, message), untouched: true }
 }
+
+#[cfg(test)]
+mod tests;

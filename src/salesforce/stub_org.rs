@@ -85,18 +85,29 @@ pub(super) async fn org_at(uri: &str) -> Org {
     Org::sign_in_timed(sign_in_at(uri), Arc::new(|_| {}), quick()).await.unwrap()
 }
 
-/// A server that answers with bytes as they are, so that an answer can be cut off or left out. Each connection gets
-/// the bytes that `answer` makes of the head of its request, and is closed.
-pub(super) async fn raw_server(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> String {
+/// What a raw server does with a connection behind its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Close,
+    Hold,
+}
+
+/// A server that answers with bytes as they are, so that an answer can be cut off or stand still. Each connection gets
+/// the bytes that `answer` makes of the head of its request.
+pub(super) async fn raw_server(then: Then, answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());
     let token = format!(r#"{{"access_token":"00Dx!raw","instance_url":"{uri}"}}"#);
     tokio::spawn(async move {
+        let mut held = Vec::new();
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
             let head = read_request(&mut connection).await;
             let bytes = if head.starts_with("POST /services/oauth2/token") { ok(&token) } else { answer(&head) };
             connection.write_all(&bytes).await.unwrap();
+            if then == Then::Hold {
+                held.push(connection);
+            }
         }
     });
     uri

@@ -63,7 +63,7 @@ pub struct Field {
     pub relationship_name: Option<String>,
     /// Whether a relationship column must name the object too (`Lead:Who.Email`).
     #[serde(rename = "polymorphicForeignKey", deserialize_with = "or_default")]
-    polymorphic_foreign_key: bool,
+    pub polymorphic: bool,
     /// Whether it is a formula.
     #[serde(deserialize_with = "or_default")]
     pub calculated: bool,
@@ -72,12 +72,14 @@ pub struct Field {
     pub auto_number: bool,
 }
 
-impl Field {
-    /// Whether a relationship column must name the object too: `Lead:Who.Email` (Bulk API 2.0 guide, "Relationship
-    /// Fields in a Header Row").
-    pub fn is_polymorphic(&self) -> bool {
-        self.polymorphic_foreign_key || self.reference_to.len() > 1
+/// Reads the fields of an object. The key that tells a polymorphic reference is missing in some orgs; one that may point
+/// to several objects is polymorphic anyway (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
+pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Field>, D::Error> {
+    let mut fields: Vec<Field> = Vec::deserialize(deserializer)?;
+    for field in &mut fields {
+        field.polymorphic |= field.reference_to.len() > 1;
     }
+    Ok(fields)
 }
 
 /// The type of a field (Object Reference, "Field Types").
@@ -182,7 +184,7 @@ mod tests {
             picklist_values: vec!["Open".into(), "Closed".into()],
             reference_to: vec!["Account".into()],
             relationship_name: Some("Parent__r".into()),
-            polymorphic_foreign_key: false,
+            polymorphic: false,
             calculated: true,
             auto_number: true,
         };
@@ -224,7 +226,8 @@ mod tests {
             (json!({"referenceTo": ["Account"], "polymorphicForeignKey": true}), true),
             (json!({}), false),
         ] {
-            assert_eq!(field(body.clone()).is_polymorphic(), polymorphic, "{body}");
+            let read = fields(json!([body])).unwrap();
+            assert_eq!(read[0].polymorphic, polymorphic, "{body}");
         }
     }
 }
