@@ -18,15 +18,18 @@ use super::fault::Place;
 use super::settings::S3Settings;
 use crate::error::{Error, Result};
 
-/// Attempts of one call. The SDK doubles its waits from 50 ms, so eight attempts span about 6 seconds: longer than a
-/// store takes to shed load or to fail over, and a refused connection is still told within ten seconds.
-const MAX_ATTEMPTS: u32 = 8;
+/// Attempts of one call. With the waits below they span 6 seconds as a rule and 13 at most: longer than a store takes
+/// to shed load, and a refused connection is still told in a fraction of a minute.
+const MAX_ATTEMPTS: u32 = 6;
+
+/// The wait after the first attempt, which doubles; the SDK takes a random share of it.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to open. With eight attempts an address that swallows packets is told within half
-/// a minute.
+/// How long a connection may take to open. All attempts together tell of an address that swallows packets within
+/// half a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long one attempt may take: a part of 10 MiB at 100 kB/s.
@@ -56,14 +59,13 @@ pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
         .build();
     let region = settings.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned);
     let region = region.or_else(|| endpoint.as_ref().map(|_| OWN_ENDPOINT_REGION.to_owned())).map(Region::new);
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(MAX_BACKOFF))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        );
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retries).timeout_config(
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build(),
+    );
     if let Some(region) = region {
         loader = loader.region(region);
     }

@@ -57,7 +57,9 @@ where
             classify_answer(context.raw().status().as_u16(), context.err().code(), region)
         }
         SdkError::ResponseError(_) => Fault::Unreadable,
-        _ => classify_unsent(error),
+        // A request that cannot even be built: a bucket name that is no part of a URL, and the like.
+        SdkError::ConstructionFailure(_) => classify_unsent(error).unwrap_or(Fault::Refused),
+        _ => classify_unsent(error).unwrap_or(Fault::Unreachable),
     }
 }
 
@@ -85,25 +87,26 @@ fn classify_answer(status: u16, code: Option<&str>, region: Option<String>) -> F
     }
 }
 
-/// Classifies a call that has no answer: it was not sent, or nobody answered.
-fn classify_unsent(error: &(dyn StdError + 'static)) -> Fault {
-    let mut asked_for_credentials = None;
+/// Classifies a call that has no answer by what lies beneath: no credentials, or nobody there.
+fn classify_unsent(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    let mut fault = None;
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => return Fault::NoCredentials,
-            Some(CredentialsError::ProviderTimedOut(_)) => return Fault::Unreachable,
-            Some(_) => asked_for_credentials = Some(()),
+            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
+            Some(CredentialsError::ProviderTimedOut(_)) => return Some(Fault::Unreachable),
+            Some(_) => fault = Some(Fault::RoleRefused),
             None => {}
         }
+        // Beneath a credentials error this is the token service that nobody answered for.
         if let Some(connector) = error.downcast_ref::<ConnectorError>()
             && (connector.is_io() || connector.is_timeout())
         {
-            return Fault::Unreachable;
+            return Some(Fault::Unreachable);
         }
         cause = error.source();
     }
-    if asked_for_credentials.is_some() { Fault::RoleRefused } else { Fault::Unreachable }
+    fault
 }
 
 /// Tells a failed call in a sentence.
