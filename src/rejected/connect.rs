@@ -14,7 +14,7 @@ use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumVal
 use secrecy::ExposeSecret;
 
 use super::bucket::Bucket;
-use super::fault::Place;
+use super::fault::{Place, invalid_bucket_name};
 use super::settings::S3Settings;
 use crate::error::{Error, Result};
 
@@ -50,6 +50,7 @@ const EXTERNAL_ID_VARIABLE: &str = "AWS_ASSUME_ROLE_EXTERNAL_ID";
 /// Builds the client.
 pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
     let own_keys = own_keys(settings)?;
+    check_bucket_name(&settings.bucket)?;
     let endpoint = settings.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
 
     let metadata = aws_config::imds::Client::builder()
@@ -107,6 +108,16 @@ pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
         role_arn: settings.role_arn.clone(),
     };
     Ok(Bucket::new(Client::from_conf(s3.build()), place))
+}
+
+/// Refuses what cannot be the name of a bucket at any store, before it distorts the path of a request and with it the
+/// signature. An access point goes by its ARN (Amazon S3 User Guide, "General purpose bucket naming rules").
+fn check_bucket_name(bucket: &str) -> Result<()> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    if bucket.starts_with("arn:") || (!bucket.is_empty() && bucket.chars().all(is_name)) {
+        return Ok(());
+    }
+    Err(invalid_bucket_name(bucket))
 }
 
 fn own_keys(settings: &S3Settings) -> Result<Option<Credentials>> {

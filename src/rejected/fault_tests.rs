@@ -42,6 +42,9 @@ fn answers_are_classified_by_code_then_by_status() {
         (400, "InvalidRequest", Refused),
         (501, "NotImplemented", Busy),
         (418, "", Refused),
+        (200, "InternalError", Busy),
+        (200, "SlowDown", Busy),
+        (200, "", Unreadable),
     ];
     for (status, code, expected) in cases {
         let code = Some(code).filter(|code| !code.is_empty());
@@ -65,7 +68,8 @@ fn every_sentence_says_whose_it_is_and_what_to_change() {
         (Fault::WrongClock, Config, &["clock"]),
         (Fault::InvalidBucketName, Config, &["\"acme-rejects\" is not a valid name", "`s3_bucket_name`"]),
         (Fault::NoCredentials, Config, &["`access_key_id` and `secret_access_key`"]),
-        (Fault::RoleRefused, Config, &["role/rejects", "`role_arn`", "trust policy"]),
+        (Fault::CredentialsRefused, Config, &["role/rejects", "`role_arn`", "trust policy"]),
+        (Fault::CredentialsUnreachable, Transient, &["gives out credentials"]),
         (Fault::UploadGone, Transient, &["lifecycle"]),
         (Fault::Busy, Transient, &["busy", "later"]),
         (Fault::Unreachable, Transient, &["could not be reached", "`s3_endpoint`"]),
@@ -96,4 +100,25 @@ fn an_endpoint_of_ones_own_is_named() {
     let place = Place { endpoint: Some("http://127.0.0.1:9000".to_owned()), ..place() };
     let error = sentence(&Fault::Unreachable, Action::Write, &place);
     assert!(error.message().contains("http://127.0.0.1:9000"), "{error}");
+}
+
+#[test]
+fn what_was_never_answered_is_classified_by_what_lies_beneath() {
+    type Cause = SdkError<aws_sdk_s3::operation::put_object::PutObjectError, HttpResponse>;
+    let refused = || ConnectorError::io("connection refused".into());
+    let credentials = |error: CredentialsError| Cause::dispatch_failure(ConnectorError::other(error.into(), None));
+    let token_service = Cause::dispatch_failure(refused());
+    let cases = [
+        (Cause::dispatch_failure(refused()), Fault::Unreachable),
+        (Cause::dispatch_failure(ConnectorError::timeout("connect".into())), Fault::Unreachable),
+        (Cause::timeout_error("attempt"), Fault::Unreachable),
+        (Cause::construction_failure("no such host"), Fault::Refused),
+        (credentials(CredentialsError::not_loaded_no_source()), Fault::NoCredentials),
+        (credentials(CredentialsError::provider_error("not trusted")), Fault::CredentialsRefused),
+        (credentials(CredentialsError::invalid_configuration("profile")), Fault::CredentialsRefused),
+        (credentials(CredentialsError::provider_error(token_service)), Fault::CredentialsUnreachable),
+    ];
+    for (error, expected) in cases {
+        assert_eq!(classify(&error), expected, "{error:?}");
+    }
 }

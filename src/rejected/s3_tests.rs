@@ -224,6 +224,16 @@ async fn half_a_pair_of_keys_is_refused() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_a_bucket_is_refused_before_any_request() {
+    for bucket in ["", "s3://acme-rejects", "acme-rejects/path", "acme rejects", "acme\u{fc}"] {
+        let settings = S3Settings { bucket: bucket.to_owned(), ..settings_for("http://127.0.0.1:9") };
+        let error = RejectedStore::open(&settings, sync()).await.unwrap_err();
+        assert_eq!(error.failure_type(), FailureType::Config);
+        assert!(error.message().contains("`s3_bucket_name`"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_told_soon() {
     // Bound and let go, so that nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
