@@ -52,3 +52,43 @@ impl Compressor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn pieces_taken_on_the_way_make_one_stream() {
+        for compression in [Compression::None, Compression::Gzip] {
+            let mut compressor = Compressor::new(compression);
+            let (mut expected, mut stored, mut pieces) = (String::new(), Vec::new(), 0);
+            for row in 0..20_000_u64 {
+                // Scrambled, so that the encoder has something to give before its end.
+                let text = format!("{row},{}\n", row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                compressor.write(text.as_bytes()).unwrap();
+                expected.push_str(&text);
+                if compressor.waiting() > 1000 {
+                    stored.extend(compressor.take());
+                    pieces += 1;
+                    assert_eq!(compressor.waiting(), 0);
+                }
+            }
+            stored.extend(compressor.finish().unwrap());
+            assert!(pieces > 3, "{compression:?}: {pieces}");
+
+            let mut text = String::new();
+            match compression {
+                Compression::None => text = String::from_utf8(stored).unwrap(),
+                Compression::Gzip => {
+                    assert!(stored.len() < expected.len());
+                    GzDecoder::new(stored.as_slice()).read_to_string(&mut text).unwrap();
+                }
+            }
+            assert!(text == expected, "{compression:?}");
+        }
+    }
+}

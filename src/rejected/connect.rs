@@ -14,19 +14,22 @@ use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumVal
 use secrecy::ExposeSecret;
 
 use super::bucket::Bucket;
-use super::fault::Place;
+use super::fault::{Place, invalid_bucket_name};
 use super::settings::S3Settings;
 use crate::error::{Error, Result};
 
-/// Attempts of one call. The SDK doubles its waits from 50 ms, so eight attempts span about 6 seconds: longer than a
-/// store takes to shed load or to fail over, and a refused connection is still told within ten seconds.
-const MAX_ATTEMPTS: u32 = 8;
+/// Attempts of one call. With the waits below they span 6 seconds as a rule and 13 at most: longer than a store takes
+/// to shed load, and a refused connection is still told in a fraction of a minute.
+const MAX_ATTEMPTS: u32 = 6;
+
+/// The wait after the first attempt, which doubles; the SDK takes a random share of it.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The longest wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to open. With eight attempts an address that swallows packets is told within half
-/// a minute.
+/// How long a connection may take to open. All attempts together tell of an address that swallows packets within
+/// half a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long one attempt may take: a part of 10 MiB at 100 kB/s.
@@ -47,6 +50,7 @@ const EXTERNAL_ID_VARIABLE: &str = "AWS_ASSUME_ROLE_EXTERNAL_ID";
 /// Builds the client.
 pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
     let own_keys = own_keys(settings)?;
+    check_bucket_name(&settings.bucket)?;
     let endpoint = settings.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
 
     let metadata = aws_config::imds::Client::builder()
@@ -56,14 +60,13 @@ pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
         .build();
     let region = settings.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned);
     let region = region.or_else(|| endpoint.as_ref().map(|_| OWN_ENDPOINT_REGION.to_owned())).map(Region::new);
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(MAX_BACKOFF))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        );
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retries).timeout_config(
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build(),
+    );
     if let Some(region) = region {
         loader = loader.region(region);
     }
@@ -105,6 +108,16 @@ pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
         role_arn: settings.role_arn.clone(),
     };
     Ok(Bucket::new(Client::from_conf(s3.build()), place))
+}
+
+/// Refuses what cannot be the name of a bucket at any store, before it distorts the path of a request and with it the
+/// signature. An access point goes by its ARN (Amazon S3 User Guide, "General purpose bucket naming rules").
+fn check_bucket_name(bucket: &str) -> Result<()> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    if bucket.starts_with("arn:") || (!bucket.is_empty() && bucket.chars().all(is_name)) {
+        return Ok(());
+    }
+    Err(invalid_bucket_name(bucket))
 }
 
 fn own_keys(settings: &S3Settings) -> Result<Option<Credentials>> {

@@ -38,7 +38,8 @@ pub(super) enum Fault {
     WrongClock,
     InvalidBucketName,
     NoCredentials,
-    RoleRefused,
+    CredentialsRefused,
+    CredentialsUnreachable,
     UploadGone,
     Busy,
     Unreachable,
@@ -57,7 +58,9 @@ where
             classify_answer(context.raw().status().as_u16(), context.err().code(), region)
         }
         SdkError::ResponseError(_) => Fault::Unreadable,
-        _ => classify_unsent(error),
+        // A request that cannot even be built: a bucket name that is no part of a URL, and the like.
+        SdkError::ConstructionFailure(_) => classify_unsent(error).unwrap_or(Fault::Refused),
+        _ => classify_unsent(error).unwrap_or(Fault::Unreachable),
     }
 }
 
@@ -76,7 +79,10 @@ fn classify_answer(status: u16, code: Option<&str>, region: Option<String>) -> F
         "InvalidBucketName" => Fault::InvalidBucketName,
         "NoSuchUpload" => Fault::UploadGone,
         "RequestTimeout" | "OperationAborted" | "BadDigest" | "IncompleteBody" => Fault::Busy,
+        // The completion of an upload may fail after it has begun to answer with 200.
+        "InternalError" | "ServiceUnavailable" | "SlowDown" => Fault::Busy,
         _ => match status {
+            200..300 => Fault::Unreadable,
             301 | 307 => Fault::WrongRegion(region),
             401 | 403 => Fault::AccessDenied,
             408 | 409 | 425 | 429 | 500.. => Fault::Busy,
@@ -85,25 +91,25 @@ fn classify_answer(status: u16, code: Option<&str>, region: Option<String>) -> F
     }
 }
 
-/// Classifies a call that has no answer: it was not sent, or nobody answered.
-fn classify_unsent(error: &(dyn StdError + 'static)) -> Fault {
-    let mut asked_for_credentials = None;
+/// Classifies a call that has no answer by what lies beneath: no credentials, or nobody there.
+fn classify_unsent(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    let mut credentials = false;
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => return Fault::NoCredentials,
-            Some(CredentialsError::ProviderTimedOut(_)) => return Fault::Unreachable,
-            Some(_) => asked_for_credentials = Some(()),
+            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
+            Some(CredentialsError::ProviderTimedOut(_)) => return Some(Fault::CredentialsUnreachable),
+            Some(_) => credentials = true,
             None => {}
         }
         if let Some(connector) = error.downcast_ref::<ConnectorError>()
             && (connector.is_io() || connector.is_timeout())
         {
-            return Fault::Unreachable;
+            return Some(if credentials { Fault::CredentialsUnreachable } else { Fault::Unreachable });
         }
         cause = error.source();
     }
-    if asked_for_credentials.is_some() { Fault::RoleRefused } else { Fault::Unreachable }
+    credentials.then_some(Fault::CredentialsRefused)
 }
 
 /// Tells a failed call in a sentence.
@@ -148,21 +154,25 @@ pub(super) fn sentence(fault: &Fault, action: Action, place: &Place) -> Error {
         Fault::WrongClock => Error::config(format!(
             "{failed}: the clock of this machine differs too much from that of {store}. Set the clock."
         )),
-        Fault::InvalidBucketName => Error::config(format!(
-            "\"{bucket}\" is not a valid name of a bucket. Correct `s3_bucket_name`: the name alone, without \
-             `s3://` and without a path."
-        )),
+        Fault::InvalidBucketName => invalid_bucket_name(bucket),
         Fault::NoCredentials => Error::config(format!(
             "{failed}: there are no AWS credentials. Set `access_key_id` and `secret_access_key`, or give the \
              connector's environment a role that may use the bucket."
         )),
-        Fault::RoleRefused => Error::config(match &place.role_arn {
+        Fault::CredentialsRefused => Error::config(match &place.role_arn {
             Some(role) => format!(
                 "{failed}: the role {role} could not be assumed. Correct `role_arn`, or let the role's trust policy \
                  admit the credentials in use (and the external id, where it asks for one)."
             ),
-            None => format!("{failed}: the AWS credentials of the connector's environment could not be obtained."),
+            None => format!(
+                "{failed}: the connector's environment gave no AWS credentials. Set `access_key_id` and \
+                 `secret_access_key`, or correct the role or the profile of the environment."
+            ),
         }),
+        Fault::CredentialsUnreachable => Error::transient(format!(
+            "{failed}: the AWS service that gives out credentials could not be reached, also after several attempts. \
+             Check the network."
+        )),
         Fault::Busy => Error::transient(format!(
             "{failed}: {store} was busy or had an internal error, also after several attempts. Sync again later."
         )),
@@ -183,6 +193,14 @@ pub(super) fn sentence(fault: &Fault, action: Action, place: &Place) -> Error {
              bucket."
         )),
     }
+}
+
+/// The sentence for a name that no bucket has.
+pub(super) fn invalid_bucket_name(bucket: &str) -> Error {
+    Error::config(format!(
+        "\"{bucket}\" is not a valid name of a bucket. Correct `s3_bucket_name`: the name alone, without `s3://` and \
+         without a path."
+    ))
 }
 
 impl Action {

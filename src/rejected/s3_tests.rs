@@ -1,1 +1,374 @@
+//! The store against an S3 server in the process, and against canned answers where that server is too kind.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use wiremock::matchers::{method, path, path_regex, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::store::RejectedStore;
+use super::writer::Sizes;
+use super::*;
+use crate::error::FailureType;
+
+#[path = "../../integration_tests/object_store.rs"]
+mod object_store;
+
+use object_store::ObjectStore;
+
+const BUCKET: &str = "acme-rejects";
+
+/// The smallest part that S3 takes, and an object of two of them.
+const SMALL: Sizes = Sizes { part: 5 * 1024 * 1024, object: 10 * 1024 * 1024 };
+
+fn settings(endpoint: &str, access_key: &str, secret: &str) -> S3Settings {
+    S3Settings {
+        access_key_id: Some(access_key.to_owned()),
+        secret_access_key: Some(secret.to_owned().into()),
+        role_arn: None,
+        bucket: BUCKET.to_owned(),
+        region: None,
+        endpoint: Some(endpoint.parse().unwrap()),
+        bucket_path: Some("rejected".to_owned()),
+        format: Format::Csv { flatten: false },
+        compression: Compression::None,
+        path_format: DEFAULT_PATH_FORMAT.to_owned(),
+        file_name_format: DEFAULT_FILE_NAME_FORMAT.to_owned(),
+    }
+}
+
+fn settings_of(server: &ObjectStore) -> S3Settings {
+    settings(&server.endpoint, &server.access_key, &server.secret_key)
+}
+
+/// Made up anew, as no test holds a key.
+fn settings_for(endpoint: &str) -> S3Settings {
+    let key = || uuid::Uuid::now_v7().simple().to_string();
+    settings(endpoint, &key(), &key())
+}
+
+fn sync() -> SyncIdentity {
+    SyncIdentity { sync_id: Some(42), started: "2026-03-04T05:06:07.089Z".parse::<Timestamp>().unwrap() }
+}
+
+fn accounts() -> StreamIdentity {
+    StreamIdentity {
+        namespace: Some("crm".to_owned()),
+        name: "accounts".to_owned(),
+        generation_id: Some(3),
+        columns: vec!["Name".to_owned()],
+    }
+}
+
+fn record(name: &str) -> RejectedRecord {
+    let name = RawValue::from_string(serde_json::to_string(name).unwrap()).unwrap();
+    RejectedRecord::new(1, vec![("Name".to_owned(), name)], Refusal::local("INVALID_FIELD", "not known", "Name"))
+}
+
+async fn store_with(settings: &S3Settings, sizes: Sizes) -> RejectedStore {
+    RejectedStore::open_with(settings, sync(), sizes).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_small_object_is_stored_at_the_end() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let mut writer = store.writer(&accounts());
+    let records = [record("Acme, Inc."), record("Example Ltd")];
+    for record in &records {
+        writer.push(record).await.unwrap();
+    }
+    assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
+
+    let keys = writer.finish().await.unwrap();
+    assert_eq!(keys, ["rejected/42/crm/accounts/2026_03_04_1772600767089_0.csv"]);
+    let objects = server.objects(BUCKET).unwrap();
+    assert_eq!(objects.len(), 1);
+    assert_eq!(objects[0].0, keys[0]);
+    let rows: Vec<::csv::StringRecord> =
+        ::csv::Reader::from_reader(objects[0].1.as_slice()).records().collect::<Result<_, _>>().unwrap();
+    let ids: Vec<&str> = rows.iter().map(|row| &row[0]).collect();
+    assert_eq!(ids, records.each_ref().map(|record| record.raw_id.to_string()));
+}
+
+#[tokio::test]
+async fn a_writer_that_was_never_pushed_to_writes_nothing() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    assert!(store.writer(&accounts()).finish().await.unwrap().is_empty());
+    assert!(server.objects(BUCKET).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn writers_of_one_stream_get_their_own_parts() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let (mut one, mut other) = (store.writer(&accounts()), store.clone().writer(&accounts()));
+    one.push(&record("one")).await.unwrap();
+    other.push(&record("other")).await.unwrap();
+    let keys = [other.finish().await.unwrap(), one.finish().await.unwrap()].concat();
+    assert!(keys[0].ends_with("_1.csv") && keys[1].ends_with("_0.csv"), "{keys:?}");
+    assert_eq!(server.objects(BUCKET).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn large_ones_go_up_in_parts_and_roll_over() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let settings = S3Settings { format: Format::Csv { flatten: true }, ..settings_of(&server) };
+    let store = store_with(&settings, SMALL).await;
+    let mut writer = store.writer(&accounts());
+    let text = "x".repeat(1_000_000);
+    for row in 0..25 {
+        writer.push(&record(&format!("{row}{text}"))).await.unwrap();
+    }
+    assert_eq!(server.unfinished_parts().unwrap(), 4, "two objects of two parts each");
+    assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
+
+    let keys = writer.finish().await.unwrap();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    let objects = server.objects(BUCKET).unwrap();
+    assert_eq!(objects.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    assert_eq!(server.unfinished_parts().unwrap(), 0);
+
+    let mut rows = 0;
+    for (key, bytes) in objects {
+        let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+        assert_eq!(reader.headers().unwrap().get(4), Some("Name"), "{key} has its own header");
+        for row in reader.records() {
+            assert!(row.unwrap()[4] == *format!("{rows}{text}"), "row {rows} of {key} is not in its place");
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 25);
+}
+
+#[tokio::test]
+async fn gzip_objects_say_so_in_their_name() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let format = Format::Jsonl { flatten: true };
+    let settings = S3Settings { compression: Compression::Gzip, format, ..settings_of(&server) };
+    let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
+    writer.push(&record("Acme")).await.unwrap();
+    let keys = writer.finish().await.unwrap();
+    assert!(keys[0].ends_with("_0.jsonl.gz"), "{keys:?}");
+    let mut line = String::new();
+    GzDecoder::new(server.objects(BUCKET).unwrap()[0].1.as_slice()).read_to_string(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["Name"], "Acme");
+}
+
+#[tokio::test]
+async fn a_dropped_writer_gives_its_parts_back() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let store = store_with(&settings_of(&server), SMALL).await;
+    let mut writer = store.writer(&accounts());
+    let text = "x".repeat(6_000_000);
+    writer.push(&record(&text)).await.unwrap();
+    assert_eq!(server.unfinished_parts().unwrap(), 1);
+    drop(writer);
+    // The task that gives back is not ours to await: asked until it is done.
+    let given_back = async {
+        while server.unfinished_parts().unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), given_back).await.unwrap();
+    assert!(server.objects(BUCKET).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let file_name_format = "{part_number}{format_extension}".to_owned();
+    let settings = S3Settings { file_name_format, ..settings_of(&server) };
+    let mut keys = Vec::new();
+    for attempt in ["first", "second"] {
+        let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
+        writer.push(&record(attempt)).await.unwrap();
+        keys.extend(writer.finish().await.unwrap());
+    }
+    assert_eq!(keys, ["rejected/42/crm/accounts/0.csv", "rejected/42/crm/accounts/0-1.csv"]);
+    let objects = server.objects(BUCKET).unwrap();
+    assert!(objects.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("first")));
+}
+
+#[tokio::test]
+async fn the_probe_leaves_nothing_behind() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    store.probe().await.unwrap();
+    assert!(server.objects(BUCKET).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_by_its_key() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let right = settings_of(&server);
+    let secret = "not the secret of this key".to_owned();
+    let wrong = S3Settings { secret_access_key: Some(secret.clone().into()), ..right };
+    let error = RejectedStore::open(&wrong, sync()).await.unwrap().probe().await.unwrap_err();
+    assert_eq!(error.failure_type(), FailureType::Config);
+    assert!(error.message().contains("`secret_access_key`"), "{error}");
+    assert!(!format!("{error:?}").contains(&secret));
+}
+
+#[tokio::test]
+async fn half_a_pair_of_keys_is_refused() {
+    let right = settings_for("http://127.0.0.1:9");
+    let wrong = S3Settings { secret_access_key: None, ..right };
+    let error = RejectedStore::open(&wrong, sync()).await.unwrap_err();
+    assert_eq!(error.failure_type(), FailureType::Config);
+    assert!(error.message().contains("belong together"), "{error}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_bucket_is_refused_before_any_request() {
+    for bucket in ["", "s3://acme-rejects", "acme-rejects/path", "acme rejects", "acme\u{fc}"] {
+        let settings = S3Settings { bucket: bucket.to_owned(), ..settings_for("http://127.0.0.1:9") };
+        let error = RejectedStore::open(&settings, sync()).await.unwrap_err();
+        assert_eq!(error.failure_type(), FailureType::Config);
+        assert!(error.message().contains("`s3_bucket_name`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_soon() {
+    // Bound and let go, so that nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = settings_for(&format!("http://127.0.0.1:{port}"));
+    let store = RejectedStore::open(&settings, sync()).await.unwrap();
+    let started = tokio::time::Instant::now();
+    let error = store.probe().await.unwrap_err();
+    assert_eq!(error.failure_type(), FailureType::Transient);
+    assert!(error.message().contains("could not be reached"), "{error}");
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+fn refusal(status: u16, code: &str) -> ResponseTemplate {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>said the store</Message></Error>");
+    ResponseTemplate::new(status).set_body_raw(body, "application/xml")
+}
+
+#[tokio::test]
+async fn the_probe_tells_what_each_refusal_means() {
+    let cases = [
+        ("PUT", 404, "NoSuchBucket", "`s3_bucket_name`"),
+        ("PUT", 403, "AccessDenied", "s3:PutObject"),
+        ("PUT", 403, "InvalidAccessKeyId", "`access_key_id`"),
+        ("PUT", 301, "PermanentRedirect", "`s3_bucket_region` to eu-west-1"),
+        ("GET", 403, "AccessDenied", "s3:ListBucket"),
+        ("DELETE", 403, "AccessDenied", "s3:DeleteObject"),
+    ];
+    for (verb, status, code, told) in cases {
+        let server = MockServer::start().await;
+        let refusal = refusal(status, code).insert_header("x-amz-bucket-region", "eu-west-1");
+        Mock::given(method(verb)).respond_with(refusal).with_priority(1).mount(&server).await;
+        Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+        let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
+        let error = store.probe().await.unwrap_err();
+        assert_eq!(error.failure_type(), FailureType::Config, "{verb} {code}");
+        assert!(error.message().contains(told) && error.message().contains(BUCKET), "{verb} {code}: {error}");
+        assert!(error.internal_message().unwrap().contains(code), "{error:?}");
+    }
+}
+
+/// Lists the one key that is asked for.
+struct Listing;
+
+impl wiremock::Respond for Listing {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let prefix = request.url.query_pairs().find(|(name, _)| name == "prefix").map(|(_, value)| value.into_owned());
+        let body = format!(
+            "<?xml version=\"1.0\"?><ListBucketResult><Contents><Key>{}</Key></Contents></ListBucketResult>",
+            prefix.unwrap_or_default()
+        );
+        ResponseTemplate::new(200).set_body_raw(body, "application/xml")
+    }
+}
+
+#[tokio::test]
+async fn the_probe_tells_both_when_listing_and_deleting_are_denied() {
+    let server = MockServer::start().await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    Mock::given(path_regex(".*")).respond_with(refusal(403, "AccessDenied")).mount(&server).await;
+    let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
+    let error = store.probe().await.unwrap_err();
+    for told in ["s3:ListBucket", "s3:DeleteObject"] {
+        assert!(error.message().contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_recovers_is_tried_again() {
+    let server = MockServer::start().await;
+    let busy = refusal(503, "SlowDown");
+    Mock::given(method("PUT")).respond_with(busy).up_to_n_times(2).with_priority(1).mount(&server).await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+    let mut writer = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap().writer(&accounts());
+    writer.push(&record("Acme")).await.unwrap();
+    assert_eq!(writer.finish().await.unwrap().len(), 1);
+}
+
+const KEY_PATH: &str = "/acme-rejects/rejected/42/crm/accounts/2026_03_04_1772600767089_0.csv";
+
+async fn begin_upload(server: &MockServer) {
+    let body = "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
+    Mock::given(method("POST"))
+        .and(path(KEY_PATH))
+        .and(wiremock::matchers::query_param_is_missing("uploadId"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/xml"))
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn a_failed_part_aborts_the_upload_and_ends_the_writer() {
+    let server = MockServer::start().await;
+    begin_upload(&server).await;
+    Mock::given(method("PUT")).respond_with(refusal(403, "AccessDenied")).mount(&server).await;
+    Mock::given(method("DELETE"))
+        .and(path(KEY_PATH))
+        .and(query_param("uploadId", "u-1"))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let sizes = Sizes { part: 1, object: 1000 };
+    let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
+    let error = writer.push(&record("Acme")).await.unwrap_err();
+    assert_eq!(error.failure_type(), FailureType::Config);
+    let again = writer.push(&record("Acme")).await.unwrap_err();
+    assert_eq!(again.failure_type(), FailureType::System, "rows may be missing, so nothing may look stored");
+    assert_eq!(writer.finish().await.unwrap_err().failure_type(), FailureType::System);
+}
+
+#[tokio::test]
+async fn a_completion_whose_answer_was_lost_is_settled_by_looking() {
+    for (listed, stored) in [(true, true), (false, false)] {
+        let server = MockServer::start().await;
+        begin_upload(&server).await;
+        let part = ResponseTemplate::new(200).insert_header("etag", "\"p\"");
+        Mock::given(method("PUT")).respond_with(part).mount(&server).await;
+        Mock::given(method("POST"))
+            .and(query_param("uploadId", "u-1"))
+            .respond_with(refusal(404, "NoSuchUpload"))
+            .mount(&server)
+            .await;
+        Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+        if listed {
+            Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
+        } else {
+            let none = ResponseTemplate::new(200).set_body_raw("<ListBucketResult/>", "application/xml");
+            Mock::given(method("GET")).respond_with(none).mount(&server).await;
+        }
+        let sizes = Sizes { part: 1, object: 10_000_000 };
+        let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
+        writer.push(&record("Acme")).await.unwrap();
+        let outcome = writer.finish().await;
+        assert_eq!(outcome.is_ok(), stored, "{outcome:?}");
+    }
+}

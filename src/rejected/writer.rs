@@ -140,19 +140,18 @@ impl ObjectWriter {
     }
 
     async fn complete_all(&mut self) -> Result<Vec<String>> {
+        // The last object, where it is small enough for one request.
+        let small = self.filling.take_if(|filling| filling.upload.is_none());
+        self.fill_up().await?;
         let mut keys = Vec::new();
-        if let Some(Filling { upload: None, .. }) = self.filling
-            && let Some(filling) = self.filling.take()
-        {
-            let bytes = filling.text.finish().map_err(cannot_compress)?;
-            self.shared.bucket.put(&filling.key, &self.label, bytes).await?;
-            keys.push(filling.key);
-        } else {
-            self.fill_up().await?;
-        }
         while let Some(upload) = self.full.first() {
             self.shared.bucket.complete(upload).await?;
             keys.push(self.full.remove(0).key);
+        }
+        if let Some(filling) = small {
+            let bytes = filling.text.finish().map_err(cannot_compress)?;
+            self.shared.bucket.put(&filling.key, &self.label, bytes).await?;
+            keys.push(filling.key);
         }
         tracing::debug!(objects = keys.len(), stream = self.stream.name, "rejected records stored");
         Ok(keys)
