@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Index;
 
+use super::key::Key;
 use crate::protocol::catalog::JsonTypes;
 
 /// What a field of Salesforce takes.
@@ -105,12 +106,12 @@ impl Column {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
     columns: Vec<Column>,
-    key: Option<usize>,
+    key: Option<Key>,
 }
 
 impl Columns {
-    /// The columns, and which of them no row may leave empty.
-    pub fn new(columns: Vec<Column>, key: Option<usize>) -> Self {
+    /// The columns, and which of them tells the record that a row means.
+    pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
         Self { columns, key }
     }
 
@@ -137,14 +138,9 @@ impl Columns {
         self.columns.iter()
     }
 
-    /// The column of the key that names a record, where the operation has one.
-    pub fn key(&self) -> Option<usize> {
+    /// The column that tells the record that a row means, where the operation needs one. No row leaves it empty.
+    pub fn key(&self) -> Option<Key> {
         self.key
-    }
-
-    /// The column of this header, which Salesforce compares without regard to case.
-    pub fn position(&self, header: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.header.eq_ignore_ascii_case(header))
     }
 }
 

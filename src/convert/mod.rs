@@ -6,6 +6,7 @@
 mod cell;
 mod column;
 mod csv;
+mod key;
 mod moment;
 mod restore;
 
@@ -23,6 +24,7 @@ use crate::config::NullHandling;
 pub use cell::{Refusal, RefusalCode};
 pub use column::{Column, Columns, FieldPath, Kind};
 pub use csv::write_row;
+pub use key::{Key, KeyComparison, key_hash};
 pub use restore::restore;
 
 /// Salesforce's marker for null in a CSV cell (Bulk API 2.0 guide, "Prepare CSV Files"). There is no way to
@@ -49,6 +51,7 @@ pub struct Converter {
     scratch: Vec<u8>,
     cells: Vec<Slot>,
     row: Vec<u8>,
+    key: Option<u128>,
     truncated: u64,
 }
 
@@ -86,6 +89,8 @@ pub struct Row<'c> {
     pub csv: &'c [u8],
     /// Finds the row again among those that Salesforce gives back; see [`row_hash`].
     pub hash: u32,
+    /// The record that the row means, where the operation needs one; see [`key_hash`].
+    pub key: Option<u128>,
 }
 
 /// The data of a record is not a JSON object.
@@ -105,6 +110,7 @@ impl Converter {
             scratch: Vec::new(),
             cells: Vec::new(),
             row: Vec::new(),
+            key: None,
             truncated: 0,
         };
         converter.set_columns(columns);
@@ -162,6 +168,7 @@ impl Converter {
     pub fn convert(&mut self, data: &RawValue) -> Result<Converted<'_>, NotAnObject> {
         self.scratch.clear();
         self.cells.fill(Slot::default());
+        self.key = None;
         let mut stop = None;
         let mut fields = serde_json::Deserializer::from_str(data.get());
         let read = fields.deserialize_map(Fields { converter: self, stop: &mut stop });
@@ -184,9 +191,9 @@ impl Converter {
             return Converted::Refused(Refusal::record(RefusalCode::NoField));
         }
         if let Some(key) = self.columns.key()
-            && self.cells[key].text.is_empty()
+            && self.key.is_none()
         {
-            return Converted::Refused(Refusal::new(RefusalCode::MissingKey, &self.columns[key]));
+            return Converted::Refused(Refusal::new(RefusalCode::MissingKey, &self.columns[key.column]));
         }
         self.row.clear();
         for (index, slot) in self.cells.iter().enumerate() {
@@ -204,7 +211,7 @@ impl Converter {
         }
         self.row.push(b'\n');
         let hash = row_hash(self.cells.iter().map(|slot| slot.hash));
-        Converted::Row(Row { csv: &self.row, hash })
+        Converted::Row(Row { csv: &self.row, hash, key: self.key })
     }
 
     /// The target of the field `name`, the `position`th of its record.
@@ -265,6 +272,12 @@ impl Converter {
             Err(code) => return Some(Stop::Refused(Refusal::new(code, &self.columns[column]))),
         };
         self.truncated += u64::from(text.is_truncated);
+        if let Some(key) = self.columns.key()
+            && key.column == column
+        {
+            let is_blank = text.text.trim().is_empty() || text.text == NULL_MARKER;
+            self.key = (!is_blank).then(|| key_hash(&text.text, key.comparison));
+        }
         let start = self.scratch.len();
         csv::write_cell(&mut self.scratch, &text.text);
         self.cells[column] = Slot { text: start..self.scratch.len(), hash: cell_hash(&text.text) };

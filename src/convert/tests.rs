@@ -80,13 +80,16 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
 #[test]
 fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let columns = Columns::new(vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)], Some(0));
+    let columns = Columns::new(vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)], Some(Key { column: 0, comparison: KeyComparison::Id }));
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
-    for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#] {
+    for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {
         let json = raw(json);
         let Ok(Converted::Refused(refusal)) = converter.convert(&json) else { panic!("{json}") };
         assert_eq!((refusal.code, refusal.field.as_deref()), (RefusalCode::MissingKey, Some("Id")));
     }
+    let json = raw(r#"{"id":"003000000000001AAA"}"#);
+    let Ok(Converted::Row(row)) = converter.convert(&json) else { panic!("no row") };
+    assert_eq!(row.key, Some(key_hash("003000000000001", KeyComparison::Id)));
 }
 
 #[test]

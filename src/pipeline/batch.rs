@@ -1,5 +1,6 @@
 //! A batch: the CSV of one job, held compressed, and what must be known of its rows afterwards.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,10 +26,37 @@ pub(super) struct OpenBatch {
     /// CSV that has not been compressed yet.
     tail: Vec<u8>,
     length: u64,
+    header_length: usize,
     marks: Marks,
+    keyed: Keyed,
     refused: Vec<RefusedRecord>,
     refused_size: usize,
     lease: Lease,
+}
+
+/// The rows of a batch by the records that they mean.
+#[derive(Debug, Default)]
+struct Keyed {
+    /// The last row of each record.
+    last: HashMap<u128, usize, foldhash::quality::RandomState>,
+    /// The length of each row in bytes.
+    lengths: Vec<u32>,
+    /// Rows after which another of the same record came.
+    superseded: HashSet<usize>,
+}
+
+impl Keyed {
+    fn push(&mut self, key: u128, row: usize, length: usize) {
+        // A row is shorter than 400,000 characters.
+        self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
+        self.superseded.extend(self.last.insert(key, row));
+    }
+
+    fn size(&self) -> usize {
+        self.last.capacity() * (size_of::<(u128, usize)>() + 1)
+            + self.lengths.capacity() * size_of::<u32>()
+            + self.superseded.capacity() * (size_of::<usize>() + 1)
+    }
 }
 
 /// A record that was refused before it was sent.
@@ -48,7 +76,9 @@ impl OpenBatch {
             pieces_size: 0,
             tail: Vec::with_capacity(PIECE),
             length: 0,
+            header_length: 0,
             marks: Marks::default(),
+            keyed: Keyed::default(),
             refused: Vec::new(),
             refused_size: 0,
             lease,
@@ -57,6 +87,7 @@ impl OpenBatch {
         let mut header = Vec::new();
         write_row(&mut header, batch.columns.iter().map(crate::convert::Column::header));
         batch.append(&header);
+        batch.header_length = header.len();
         batch.account();
         batch
     }
@@ -68,6 +99,9 @@ impl OpenBatch {
 
     /// Adds a row.
     pub(super) fn push(&mut self, row: Row<'_>, record: Found) {
+        if let Some(key) = row.key {
+            self.keyed.push(key, self.marks.len(), row.csv.len());
+        }
         self.append(row.csv);
         self.marks.push(row.hash, record);
         self.account();
@@ -96,7 +130,8 @@ impl OpenBatch {
     }
 
     fn account(&mut self) {
-        self.lease.set(self.pieces_size + self.tail.capacity() + self.marks.size() + self.refused_size);
+        let rows = self.marks.size() + self.keyed.size();
+        self.lease.set(self.pieces_size + self.tail.capacity() + rows + self.refused_size);
     }
 
     /// When the first record came.
@@ -114,20 +149,53 @@ impl OpenBatch {
         self.length + self.refused_size as u64
     }
 
-    /// The batch as it is.
+    /// The batch as it is to be sent: of rows that mean one record, the last.
     pub(super) fn seal(mut self) -> Batch {
         if !self.tail.is_empty() {
             self.compress();
         }
+        let superseded = self.drop_superseded();
         self.tail = Vec::new();
+        self.keyed = Keyed::default();
         self.account();
         Batch {
             columns: self.columns,
             csv: Arc::new(Csv { pieces: self.pieces, length: self.length }),
             marks: self.marks,
+            superseded,
             refused: self.refused,
             lease: self.lease,
         }
+    }
+
+    /// Takes out the rows after which another of the same record came, and counts them by their segments.
+    fn drop_superseded(&mut self) -> HashMap<SegmentId, u64> {
+        let Keyed { lengths, superseded, .. } = std::mem::take(&mut self.keyed);
+        if superseded.is_empty() {
+            return HashMap::new();
+        }
+        let csv = Csv { pieces: std::mem::take(&mut self.pieces), length: self.length };
+        (self.pieces_size, self.length) = (0, 0);
+        let mut rows = lengths.iter().map(|length| *length as usize).enumerate();
+        let mut header = self.header_length;
+        // A row, and the header too, lies in one piece as a whole.
+        for piece in Arc::new(csv).pieces() {
+            let (begin, mut rest) = piece.split_at(std::mem::take(&mut header));
+            self.append(begin);
+            while !rest.is_empty()
+                && let Some((row, length)) = rows.next()
+            {
+                let (csv, after) = rest.split_at(length);
+                if !superseded.contains(&row) {
+                    self.append(csv);
+                }
+                rest = after;
+            }
+        }
+        if !self.tail.is_empty() {
+            self.compress();
+        }
+        self.marks.remove(&superseded)
     }
 }
 
@@ -137,6 +205,8 @@ pub(super) struct Batch {
     pub(super) columns: Arc<Columns>,
     csv: Arc<Csv>,
     pub(super) marks: Marks,
+    /// How many records of each segment are not sent because a later one of the batch means the same record.
+    superseded: HashMap<SegmentId, u64>,
     pub(super) refused: Vec<RefusedRecord>,
     lease: Lease,
 }
@@ -159,8 +229,11 @@ impl Batch {
     }
 
     /// How many records of each segment the batch holds, sent or not.
-    pub(super) fn records_by_segment(&self) -> std::collections::HashMap<SegmentId, u64> {
+    pub(super) fn records_by_segment(&self) -> HashMap<SegmentId, u64> {
         let mut counts = self.marks.rows_by_segment();
+        for (segment, count) in &self.superseded {
+            *counts.entry(*segment).or_default() += count;
+        }
         for refused in &self.refused {
             *counts.entry(refused.record.segment).or_default() += 1;
         }
@@ -213,7 +286,7 @@ mod tests {
         let mut expected = String::from("A__c\n");
         for number in 0..40_000_i64 {
             let row = format!("row {number} of a batch that repeats itself\n");
-            batch.push(Row { csv: row.as_bytes(), hash: 0 }, Found { segment: 1, extracted_at_ms: number });
+            batch.push(Row { csv: row.as_bytes(), hash: 0, key: None }, Found { segment: 1, extracted_at_ms: number });
             expected.push_str(&row);
         }
         assert!(batch.held() < expected.len(), "it is held compressed");
@@ -229,16 +302,40 @@ mod tests {
     }
 
     #[test]
+    fn of_rows_that_mean_one_record_the_last_is_sent() {
+        let budget = Budget::new(usize::MAX);
+        let mut batch = OpenBatch::new(columns(), budget.lease());
+        let mut expected = vec![String::new(); 1_000];
+        // Each record is meant by thirty rows, in many pieces and in two segments.
+        for number in 0..30_000_u64 {
+            let row = format!("row {number} of a batch with keys\n");
+            let record = Found { segment: number / 20_000, extracted_at_ms: 0 };
+            batch.push(Row { csv: row.as_bytes(), hash: 0, key: Some(u128::from(number * 7 % 1_000)) }, record);
+            expected[(number * 7 % 1_000) as usize] = row;
+        }
+        let batch = batch.seal();
+        assert_eq!(batch.rows(), 1_000);
+        let mut lines: Vec<String> = text(&batch).split_inclusive('\n').map(str::to_owned).collect();
+        assert_eq!(batch.csv().len(), lines.iter().map(|line| line.len() as u64).sum::<u64>());
+        assert_eq!(lines.remove(0), "A__c\n");
+        lines.sort();
+        expected.sort();
+        assert_eq!(lines, expected);
+        assert_eq!(batch.records_by_segment(), HashMap::from([(0, 20_000), (1, 10_000)]));
+        assert_eq!(batch.marks.rows_by_segment(), HashMap::from([(1, 1_000)]));
+    }
+
+    #[test]
     fn room_is_measured_before_the_row_that_would_pass_the_limit() {
         let budget = Budget::new(usize::MAX);
         let mut batch = OpenBatch::new(columns(), budget.lease());
         let limit = "A__c\n12345\n12345\n".len();
         assert!(batch.has_room(1_000, limit), "a row over the limit travels alone");
         let record = Found { segment: 1, extracted_at_ms: 0 };
-        batch.push(Row { csv: b"12345\n", hash: 0 }, record);
+        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
         assert!(batch.has_room(6, limit));
         assert!(!batch.has_room(7, limit));
-        batch.push(Row { csv: b"12345\n", hash: 0 }, record);
+        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
         assert_eq!(batch.seal().csv().len(), limit as u64);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::config::{Config, UnknownFields};
-use crate::convert::{Column, FieldPath, Kind};
+use crate::convert::{Column, FieldPath, KeyComparison, Kind};
 use crate::protocol::catalog::JsonTypes;
 use crate::salesforce::Operation;
 use crate::salesforce::describe::{Describe, Field, FieldType};
@@ -65,6 +65,16 @@ impl Fields {
         Err(format!("its key {} of {object} is no external id; {others}", field.name))
     }
 
+    /// How the org compares the values of a key field.
+    pub(super) fn comparison(&self, name: &str) -> KeyComparison {
+        match self.describe.field(name) {
+            Some(field) if field.field_type == FieldType::Id => KeyComparison::Id,
+            Some(field) if is_number(&field.field_type) => KeyComparison::Number,
+            Some(field) if field.case_sensitive => KeyComparison::Exact,
+            _ => KeyComparison::IgnoreCase,
+        }
+    }
+
     /// What becomes of the field `source` of a record, which is known to Salesforce as `target`.
     ///
     /// # Errors
@@ -122,7 +132,7 @@ impl Fields {
             return Err(self.not_writable(field));
         }
         let name = field.relationship_name.as_deref().unwrap_or(name);
-        let header = match (object, field.is_polymorphic()) {
+        let header = match (object, field.polymorphic) {
             (None, false) => format!("{name}.{inner}"),
             (Some(object), true) => format!("{object}:{name}.{inner}"),
             (None, true) => {
@@ -190,9 +200,7 @@ impl Fields {
     fn kind(&self, field: &Field) -> Kind {
         match field.field_type {
             FieldType::Boolean => Kind::Boolean,
-            FieldType::Int | FieldType::Long | FieldType::Double | FieldType::Currency | FieldType::Percent => {
-                Kind::Number
-            }
+            _ if is_number(&field.field_type) => Kind::Number,
             FieldType::Date => Kind::Date,
             FieldType::Datetime => Kind::DateTime,
             FieldType::Time => Kind::Time,
@@ -229,6 +237,11 @@ impl Required<'_> {
                 || by_relationship.is_some_and(|it| relationship.is_some_and(|name| name.eq_ignore_ascii_case(it)))
         })
     }
+}
+
+fn is_number(field_type: &FieldType) -> bool {
+    use FieldType::{Currency, Double, Int, Long, Percent};
+    matches!(field_type, Int | Long | Double | Currency | Percent)
 }
 
 /// The name that `typed` may have been meant for.

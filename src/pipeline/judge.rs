@@ -165,7 +165,7 @@ impl<'j> Judge<'j> {
     fn send_again(&mut self, layout: &Layout, row: &ResultRow, found: Found) {
         let mut csv = Vec::new();
         write_row(&mut csv, layout.cells(row));
-        self.again.push(Row { csv: &csv, hash: layout.hash(row) }, found);
+        self.again.push(Row { csv: &csv, hash: layout.hash(row), key: None }, found);
     }
 
     async fn reject(

@@ -1,6 +1,6 @@
 //! Which row is which: the marks that rows leave behind, and how a row that Salesforce gives back is found again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The run of a stream's records between two of its states.
 pub(super) type SegmentId = u64;
@@ -52,6 +52,21 @@ impl Marks {
             Some(run) if run.segment == row.segment => run.end = end,
             _ => self.runs.push(Run { segment: row.segment, end }),
         }
+    }
+
+    /// Takes the marks of `rows` out, and counts them by their segments.
+    pub(super) fn remove(&mut self, rows: &HashSet<usize>) -> HashMap<SegmentId, u64> {
+        let before = std::mem::take(self);
+        let mut removed = HashMap::new();
+        for (index, mark) in before.marks.iter().enumerate() {
+            let row = before.row(index);
+            if rows.contains(&index) {
+                *removed.entry(row.segment).or_default() += 1;
+            } else {
+                self.push(mark.hash, row);
+            }
+        }
+        removed
     }
 
     /// How many rows there are.

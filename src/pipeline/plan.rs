@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::field::{FieldMet, Fields};
 use crate::config::{Config, StreamSettings};
-use crate::convert::{Column, Columns, FieldPath};
+use crate::convert::{Column, Columns, FieldPath, Key};
 use crate::protocol::StreamName;
 use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::rejected::StreamIdentity;
@@ -94,7 +94,10 @@ impl<'c> Wish<'c> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let key_column = key.as_deref().and_then(|key| columns.iter().position(|it| it.header().eq_ignore_ascii_case(key)));
+        let key_column = key.as_deref().and_then(|name| {
+            let column = columns.iter().position(|column| column.header().eq_ignore_ascii_case(name))?;
+            Some(Key { column, comparison: fields.comparison(name) })
+        });
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
@@ -217,7 +220,7 @@ impl StreamPlan {
         if self.job.operation.is_delete() {
             return Ok(FieldMet::Ignored);
         }
-        let key = self.columns.key().map(|key| self.columns[key].header());
+        let key = self.columns.key().map(|key| self.columns[key.column].header());
         let types = crate::protocol::catalog::JsonTypes { text: true, ..Default::default() };
         let target = source.to_string();
         self.fields.meet(source, &target, types, key)

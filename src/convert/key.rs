@@ -1,0 +1,94 @@
+//! The key of a row, compared as the org compares it.
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+
+/// When two values of a key field name the same record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyComparison {
+    /// When they are equal to the letter: a case-sensitive external id.
+    Exact,
+    /// When they are equal but for case.
+    IgnoreCase,
+    /// When they are the same number.
+    Number,
+    /// When they are the same record id, in its form of 15 or of 18 characters (REST API guide, "sObject IDs"): the
+    /// last three of 18 only repeat the case of the first.
+    Id,
+}
+
+/// The column of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The place of the column.
+    pub column: usize,
+    /// How its values are compared.
+    pub comparison: KeyComparison,
+}
+
+/// Stands for the key in comparisons. Of 128 bits, because rows with equal hashes are taken for rows of one record:
+/// among the rows of a batch no two keys share one by chance.
+pub fn key_hash(text: &str, comparison: KeyComparison) -> u128 {
+    let canonical = canonical(text, comparison);
+    let half = |seed| {
+        let mut hasher = FixedState::with_seed(seed).build_hasher();
+        hasher.write(canonical.as_bytes());
+        u128::from(hasher.finish())
+    };
+    half(1) << 64 | half(2)
+}
+
+fn canonical(text: &str, comparison: KeyComparison) -> Cow<'_, str> {
+    match comparison {
+        KeyComparison::Exact => Cow::Borrowed(text),
+        KeyComparison::IgnoreCase => Cow::Owned(text.to_lowercase()),
+        KeyComparison::Number => number(text),
+        KeyComparison::Id => Cow::Borrowed(text.get(..15).unwrap_or(text)),
+    }
+}
+
+/// A number without what does not change it; a text that is none stays as it is.
+fn number(text: &str) -> Cow<'_, str> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Cow::Borrowed(text);
+    }
+    let digits = digits.trim_start_matches('0');
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    Cow::Owned(format!("{sign}{digits}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_equal_as_the_org_compares_them() {
+        use KeyComparison::{Exact, Id, IgnoreCase, Number};
+        for (comparison, one, other, expected) in [
+            (Exact, "a", "a", true),
+            (Exact, "a", "A", false),
+            (IgnoreCase, "Straße-É", "STRASSE-É", false),
+            (IgnoreCase, "Ä-1", "ä-1", true),
+            (IgnoreCase, "a ", "a", false),
+            (Number, "1", "1.00", true),
+            (Number, "01", "1", true),
+            (Number, "0.50", ".5", true),
+            (Number, "100", "1", false),
+            (Number, "-1", "1", false),
+            (Number, "+7", "7", true),
+            (Number, "x1", "x01", false),
+            (Id, "003000000000001AAA", "003000000000001", true),
+            (Id, "003000000000001AAA", "003000000000001AAB", true),
+            (Id, "00300000000000a", "00300000000000A", false),
+        ] {
+            let is_equal = key_hash(one, comparison) == key_hash(other, comparison);
+            assert_eq!(is_equal, expected, "{comparison:?} {one} {other}");
+        }
+    }
+}
