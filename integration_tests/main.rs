@@ -6,6 +6,7 @@ mod configuration_page;
 mod connector;
 mod input;
 mod object_store;
+mod operations;
 mod preflight;
 mod protocol_model;
 mod spec;

@@ -1,0 +1,242 @@
+//! Every operation, from the sync mode and from the settings: the org ends with exactly what the records say.
+
+use std::time::Duration;
+
+use salesforce_sim::{Operation, Settings};
+use serde_json::{Value, json};
+
+use crate::world::{World, catalog, complete, record, state, stream};
+
+/// A stream with a sync mode and a key.
+fn keyed(name: &str, object: &str, mode: &str, key: &str, fields: &[(&str, &str)]) -> Value {
+    let mut stream = stream(name, object, fields);
+    stream["destination_sync_mode"] = json!(mode);
+    stream["primary_key"] = json!([[key]]);
+    stream
+}
+
+fn values(world: &World, object: &str, fields: &[&str]) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = world
+        .org
+        .records(object)
+        .iter()
+        .map(|record| fields.iter().map(|field| record[*field].clone().unwrap_or_else(|| "null".to_owned())).collect())
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_operation_ends_with_exactly_the_expected_records() {
+    let world = World::new().await;
+    let insert = |object, values: &[(&str, &str)]| world.org.insert(object, values).unwrap();
+    insert("Account", &[("Name", "Old"), ("External_Id__c", "A-1")]);
+    let updated = insert("Lead", &[("LastName", "Before"), ("Company", "Example Ltd")]);
+    let deleted = insert("Campaign", &[("Name", "Gone")]);
+    let kept = insert("Campaign", &[("Name", "Kept")]);
+    let hard_deleted = insert("Case", &[("Subject", "Gone for good")]);
+    let mut by_settings = stream("closed_cases", "Case", &[("case_id", "string"), ("note", "string")]);
+    by_settings.as_object_mut().unwrap().remove("destination_object_name");
+    let streams = [
+        stream("contacts", "Contact", &[("LastName", "string")]),
+        keyed("accounts", "Account", "append_dedup", "External_Id__c", &[("External_Id__c", "string"), ("Name", "string")]),
+        keyed("leads", "Lead", "update", "Id", &[("Id", "string"), ("LastName", "string")]),
+        keyed("campaigns", "Campaign", "soft_delete", "Id", &[("Id", "string"), ("Name", "string")]),
+        by_settings,
+    ];
+    let lines = vec![
+        record("contacts", json!({"LastName": "New"})),
+        record("accounts", json!({"External_Id__c": "A-1", "Name": "Changed"})),
+        record("accounts", json!({"External_Id__c": "A-2", "Name": "Created"})),
+        record("leads", json!({"Id": updated, "LastName": "After"})),
+        record("campaigns", json!({"Id": deleted, "Name": "ignored"})),
+        record("closed_cases", json!({"case_id": hard_deleted, "note": "ignored", "more": "ignored"})),
+        state("closed_cases", 1),
+        complete("contacts"),
+        complete("accounts"),
+        complete("leads"),
+        complete("campaigns"),
+        complete("closed_cases"),
+    ];
+    let config = json!({"streams": [{
+        "stream": "closed_cases", "object": "Case", "operation": "hard_delete",
+        "fields": [{"source": "case_id", "target": "Id"}],
+    }]});
+    let run = world.write(config, catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Contact", &["LastName"]), [["New"]]);
+    assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), [["A-1", "Changed"], ["A-2", "Created"]]);
+    assert_eq!(values(&world, "Lead", &["Id", "LastName"]), [[updated, "After".to_owned()]]);
+    assert_eq!(values(&world, "Campaign", &["Id"]), [[kept]]);
+    assert_eq!(world.org.count("Case"), 0);
+    assert_eq!(run.states()[0].counts(), (1, 0));
+    let mut operations: Vec<_> = world.org.jobs().iter().map(|job| (job.object.clone(), job.operation)).collect();
+    operations.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(
+        operations,
+        [
+            ("Account".to_owned(), Operation::Upsert),
+            ("Campaign".to_owned(), Operation::Delete),
+            ("Case".to_owned(), Operation::HardDelete),
+            ("Contact".to_owned(), Operation::Insert),
+            ("Lead".to_owned(), Operation::Update),
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_rows_with_one_key_only_the_last_is_sent_and_the_others_count_as_written() {
+    let world = World::new().await;
+    let fields = [("External_Id__c", "string"), ("Name", "string")];
+    let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+    let lines = vec![
+        record("a", json!({"External_Id__c": "x-1", "Name": "first"})),
+        record("a", json!({"External_Id__c": "x-2", "Name": "other"})),
+        state("a", 1),
+        record("a", json!({"External_Id__c": "X-1", "Name": "last"})),
+        record("a", json!({"External_Id__c": null, "Name": "without a key"})),
+        record("a", json!({"External_Id__c": " ", "Name": "with a blank key"})),
+        state("a", 2),
+        complete("a"),
+    ];
+    let run = world.write(json!({}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), [["X-1", "last"], ["x-2", "other"]]);
+    assert_eq!(world.org.jobs()[0].rows, 2);
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 0), (1, 2)]);
+    let reasons: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["rejected_reason"].clone()).collect();
+    assert_eq!(reasons, ["MISSING_ARGUMENT", "MISSING_ARGUMENT"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_sensitive_key_keeps_rows_that_differ_in_case() {
+    let world = World::new().await;
+    let fields = [("Legacy_Key__c", "string"), ("Name", "string")];
+    let streams = [keyed("a", "Account", "append_dedup", "Legacy_Key__c", &fields)];
+    let lines = vec![
+        record("a", json!({"Legacy_Key__c": "k", "Name": "small"})),
+        record("a", json!({"Legacy_Key__c": "K", "Name": "large"})),
+        complete("a"),
+    ];
+    let run = world.write(json!({}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Account", &["Legacy_Key__c", "Name"]), [["K", "large"], ["k", "small"]]);
+}
+
+/// Forty versions of three records, a batch for every few of them, while each batch takes its time: the last version
+/// wins, because no job takes effect before the one ahead of it has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_one_object_take_effect_in_the_order_of_the_records() {
+    let world = World::with(Settings { time_per_batch: Duration::from_millis(50), ..Settings::default() }).await;
+    let fields = [("External_Id__c", "string"), ("Name", "string"), ("Description", "string")];
+    // Two streams that write one object share its order.
+    let streams = ["a", "b"].map(|name| keyed(name, "Account", "append_dedup", "External_Id__c", &fields));
+    let mut lines = Vec::new();
+    for version in 0..40 {
+        for key in 0..3 {
+            let data = json!({"External_Id__c": format!("K-{key}"), "Name": format!("v{version:02}"), "Description": "x".repeat(1_000)});
+            lines.push(record(["a", "b"][usize::from(key == 2)], data));
+        }
+    }
+    lines.extend([complete("a"), complete("b")]);
+    let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert!(world.org.jobs().len() > 5);
+    let expected = ["K-0", "K-1", "K-2"].map(|key| [key, "v39"]);
+    assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), expected);
+    // The next job is filled while the last one runs, and only its close waits.
+    let requests = world.org.requests();
+    let position = |job: usize, method: &str| {
+        let id = &world.org.jobs()[job].id;
+        requests.iter().position(|it| it.method == method && it.path.contains(id.as_str())).unwrap()
+    };
+    let last_look = |job: usize| {
+        let id = &world.org.jobs()[job].id;
+        requests.iter().rposition(|it| it.method == "GET" && it.path.contains(id.as_str())).unwrap()
+    };
+    for job in 1..world.org.jobs().len() {
+        assert!(last_look(job - 1) < position(job, "PATCH"), "job {job} was closed before the one ahead had ended");
+    }
+    assert!((1..world.org.jobs().len()).any(|job| position(job, "PUT") < last_look(job - 1)), "no upload overlapped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_leaves_or_clears_a_field_and_a_missing_field_leaves_it() {
+    for (setting, expected) in [("ignore", ["old", "old", "old"]), ("clear", ["null", "old", "null"])] {
+        let world = World::new().await;
+        let fields = [("External_Id__c", "string"), ("Phone", "string"), ("Name", "string")];
+        for key in ["1-null", "2-missing", "3-empty"] {
+            world.org.insert("Account", &[("Name", "n"), ("External_Id__c", key), ("Phone", "old")]).unwrap();
+        }
+        let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+        let lines = vec![
+            record("a", json!({"External_Id__c": "1-null", "Name": "n", "Phone": null})),
+            record("a", json!({"External_Id__c": "2-missing", "Name": "n"})),
+            record("a", json!({"External_Id__c": "3-empty", "Name": "n", "Phone": ""})),
+            complete("a"),
+        ];
+        let run = world.write(json!({"null_handling": setting}), catalog(&streams), lines).await;
+        run.assert_success();
+        let phones: Vec<String> =
+            values(&world, "Account", &["External_Id__c", "Phone"]).into_iter().map(|mut row| row.remove(1)).collect();
+        assert_eq!(phones, expected, "{setting}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn related_records_are_named_by_their_external_id_flat_or_nested() {
+    let world = World::new().await;
+    let account = world.org.insert("Account", &[("Name", "Example Ltd"), ("External_Id__c", "A-1")]).unwrap();
+    let flat = stream("flat", "Contact", &[("LastName", "string"), ("Account.External_Id__c", "string")]);
+    let nested = stream("nested", "Contact", &[("LastName", "string"), ("Account", "object")]);
+    let polymorphic = stream("tasks", "Task", &[("Subject", "string"), ("Contact:Who.Email", "string")]);
+    world.org.insert("Contact", &[("LastName", "Asked"), ("Email", "asked@example.com")]).unwrap();
+    let lines = vec![
+        record("flat", json!({"LastName": "F", "Account.External_Id__c": "A-1"})),
+        record("nested", json!({"LastName": "N", "Account": {"External_Id__c": "A-1"}})),
+        record("nested", json!({"LastName": "W", "Account": {"External_Id__c": "missing"}})),
+        record("tasks", json!({"Subject": "call", "Contact:Who.Email": "asked@example.com"})),
+        complete("flat"),
+        complete("nested"),
+        complete("tasks"),
+    ];
+    let run = world.write(json!({}), catalog(&[flat, nested, polymorphic]), lines).await;
+    run.assert_success();
+    let contacts = values(&world, "Contact", &["LastName", "AccountId"]);
+    assert_eq!(contacts, [["Asked", "null"], ["F", &account], ["N", &account]]);
+    assert_eq!(world.org.count("Task"), 1);
+    let rejected = world.rejected();
+    assert_eq!(rejected[0]["_airbyte_data"]["Account"], json!({"External_Id__c": "missing"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_one_is_told_before_anything_is_sent() {
+    let world = World::new().await;
+    let fields = [("External_Id__c", "string"), ("Name", "string")];
+    let mut without = keyed("without", "Account", "append_dedup", "Name", &fields);
+    without["primary_key"] = json!([]);
+    let mut several = keyed("several", "Account", "append_dedup", "Name", &fields);
+    several["primary_key"] = json!([["Name"], ["External_Id__c"]]);
+    let streams = [
+        keyed("plain", "Account", "append_dedup", "Phone", &[("Phone", "string"), ("Name", "string")]),
+        keyed("absent", "Account", "append_dedup", "External_Id__c", &[("Name", "string")]),
+        keyed("misspelt", "Account", "append_dedup", "ExternalId", &fields),
+        keyed("no_id", "Lead", "update", "Id", &[("LastName", "string")]),
+        without,
+        several,
+    ];
+    let run = world.write(json!({}), catalog(&streams), Vec::new()).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    for part in [
+        "Stream plain: its key Phone of Account is no external id; choose one of External_Id__c, Legacy_Key__c, Segment_Key__c",
+        "Stream absent: upsert needs the field External_Id__c in every record, and the stream has no such field.",
+        "Stream misspelt: its key ExternalId is no field of Account; did you mean External_Id__c?",
+        "Stream no_id: update needs the field Id in every record, and the stream has no such field.",
+        "Stream without: an upsert needs a key, and the stream has none",
+        "Stream several: an upsert takes a single field of Account as its key",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+    assert!(world.org.jobs().is_empty());
+}
