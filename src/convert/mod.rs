@@ -6,6 +6,7 @@
 mod cell;
 mod column;
 mod csv;
+mod fields;
 mod key;
 mod moment;
 mod restore;
@@ -24,6 +25,7 @@ use crate::config::NullHandling;
 pub use cell::{Refusal, RefusalCode};
 pub use column::{Column, Columns, FieldPath, Kind};
 pub use csv::write_row;
+pub use fields::fields;
 pub use key::{Key, KeyComparison, key_hash};
 pub use restore::restore;
 
@@ -374,3 +376,5 @@ pub fn row_hash(cells: impl Iterator<Item = u64>) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod table_tests;

@@ -6,7 +6,7 @@ use super::batch::{Batch, OpenBatch, RefusedRecord};
 use super::budget::Lease;
 use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
-use crate::convert::{Row, cell_hash, restore, row_hash, write_row};
+use crate::convert::{Row, cell_hash, fields, restore, row_hash, write_row};
 use crate::error::{Error, Result};
 use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
 use crate::salesforce::fault::{Fault, FaultKind};
@@ -47,15 +47,15 @@ impl From<Error> for NoVerdict {
 /// Judges the rows of one job. A judge that was interrupted is dropped with everything it stored, and another begins
 /// anew: nothing is an object in the bucket before the verdict.
 pub(super) struct Judge<'j> {
-    pub(super) plan: &'j StreamPlan,
-    pub(super) job: &'j FinishedJob,
-    pub(super) batch: &'j Batch,
-    pub(super) writer: Option<ObjectWriter>,
+    plan: &'j StreamPlan,
+    job: &'j FinishedJob,
+    batch: &'j Batch,
+    writer: Option<ObjectWriter>,
     /// Whether rows may be sent again.
-    pub(super) may_send_again: bool,
-    pub(super) index: RowIndex<'j>,
-    pub(super) rejected: HashMap<SegmentId, u64>,
-    pub(super) again: OpenBatch,
+    may_send_again: bool,
+    index: RowIndex<'j>,
+    rejected: HashMap<SegmentId, u64>,
+    again: OpenBatch,
 }
 
 impl<'j> Judge<'j> {
@@ -206,48 +206,11 @@ impl<'j> Judge<'j> {
 pub(super) async fn store_refused(writer: Option<&mut ObjectWriter>, refused: &[RefusedRecord]) -> Result<()> {
     let Some(writer) = writer else { return Ok(()) };
     for RefusedRecord { record, data, refusal } in refused {
-        let data = fields_of(data);
         let field = refusal.field.as_deref().unwrap_or_default();
         let refusal = Refusal::local(refusal.code.as_str(), &refusal.message, field);
-        writer.push(&RejectedRecord::new(record.extracted_at_ms, data, refusal)).await?;
+        writer.push(&RejectedRecord::new(record.extracted_at_ms, fields(data), refusal)).await?;
     }
     Ok(())
-}
-
-/// The fields of a record as it came; one with a name that is not Unicode is kept under no name at all.
-fn fields_of(data: &serde_json::value::RawValue) -> Vec<(String, Box<serde_json::value::RawValue>)> {
-    match serde_json::from_str::<Ordered>(data.get()) {
-        Ok(fields) => fields.0,
-        Err(_) => vec![(String::new(), data.to_owned())],
-    }
-}
-
-/// The fields of an object in their order; of two with one name, the last.
-struct Ordered(Vec<(String, Box<serde_json::value::RawValue>)>);
-
-impl<'de> serde::Deserialize<'de> for Ordered {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> serde::de::Visitor<'de> for Fields {
-            type Value = Ordered;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
-                let mut fields: Vec<(String, Box<serde_json::value::RawValue>)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Box<serde_json::value::RawValue>>()? {
-                    match fields.iter_mut().find(|(earlier, _)| *earlier == name) {
-                        Some((_, earlier)) => *earlier = value,
-                        None => fields.push((name, value)),
-                    }
-                }
-                Ok(Ordered(fields))
-            }
-        }
-        deserializer.deserialize_map(Fields)
-    }
 }
 
 async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
