@@ -82,7 +82,7 @@ fn classify_answer(status: u16, code: Option<&str>, region: Option<String>) -> F
         // The completion of an upload may fail after it has begun to answer with 200.
         "InternalError" | "ServiceUnavailable" | "SlowDown" => Fault::Busy,
         _ => match status {
-            200..300 => Fault::Unreadable,
+            200..=299 => Fault::Unreadable,
             301 | 307 => Fault::WrongRegion(region),
             401 | 403 => Fault::AccessDenied,
             408 | 409 | 425 | 429 | 500.. => Fault::Busy,

@@ -75,8 +75,8 @@ impl RejectedStore {
         let listed = match Box::pin(bucket.exists(&key)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::config(format!(
-                "The test object that was just written to the rejected-records bucket \"{}\" is not listed there. Check \
-                 that `s3_endpoint` is an S3 store that lists its objects.",
+                "The test object that was just written to the rejected-records bucket \"{}\" is not listed there. \
+                 Check that `s3_endpoint` is an S3 store that lists its objects.",
                 bucket.name()
             ))),
             Err(error) => Err(error),
