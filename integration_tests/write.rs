@@ -152,3 +152,22 @@ fn most_jobs_under_way(world: &World) -> usize {
     let under_way = |time| spans.values().filter(|(start, end)| (*start..=*end).contains(&time)).count();
     spans.values().map(|(start, _)| under_way(*start)).max().unwrap_or_default()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_refused_as_a_whole_is_neither_acknowledged_nor_rejected() {
+    for (message, failure_type, part) in [
+        ("InvalidBatch : Field name not found : Nickname", "config_error", "Field name not found : Nickname"),
+        ("ClientInputError : LineEnding is invalid on user data", "system_error", "LineEnding is invalid"),
+        ("ExceededQuota : ApiBatchItems Limit exceeded", "transient_error", "batches that the org may use in 24 hours"),
+    ] {
+        let world = World::new().await;
+        world.org.interrupt(Interruption::failed("Contact", 0, message));
+        let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
+        let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+        let (found, text) = run.failure();
+        assert_eq!(found, failure_type, "{text}");
+        assert!(text.contains(part), "{text}");
+        assert!(run.states().is_empty() && world.rejected().is_empty());
+        assert_eq!(world.org.jobs().len(), 1, "nothing is sent again");
+    }
+}

@@ -93,18 +93,20 @@ impl<'j> Judge<'j> {
     /// Holds the rows of the results against the rows sent.
     async fn prove(&mut self) -> Result<(), NoVerdict> {
         let sent = self.batch.rows();
-        if *self.job.end() == JobEnd::Complete && self.job.processed() == Some(sent) {
+        if let (JobEnd::Complete, Some(processed), Some(failed)) =
+            (self.job.end(), self.job.processed(), self.job.failed())
+            && processed == sent
+        {
             // The job's own counts prove the outcome; only the failed rows are needed.
-            let failed = self.job.failed().unwrap_or(0);
             let read = if failed > 0 { self.failed_rows().await? } else { 0 };
             if read != failed {
-                return Err(self.does_not_add_up(sent - failed.min(sent), read, 0).into());
+                return Err(self.does_not_add_up(sent.saturating_sub(failed), read, 0).into());
             }
             return Ok(());
         }
         if let JobEnd::Failed { message } = self.job.end() {
             let fault = Fault::of_failed_job(message);
-            if !matches!(fault.kind(), FaultKind::Transient | FaultKind::Unexpected) {
+            if fault.kind() != FaultKind::Transient {
                 return Err(fault.into_error(&format!("loading {} records", self.plan.job.object)).into());
             }
         }
