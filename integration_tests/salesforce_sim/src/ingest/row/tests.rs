@@ -79,7 +79,13 @@ fn rows_that_are_refused() {
     let cases: Vec<(&str, Operation, Option<&str>, String, String)> = [
         // Required fields.
         ("Account", Insert, None, "Phone\n1", "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"),
-        ("Account", Insert, None, "Name,Phone\n#N/A,1", "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"),
+        (
+            "Account",
+            Insert,
+            None,
+            "Name,Phone\n#N/A,1",
+            "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --",
+        ),
         (
             "Lead",
             Insert,
@@ -199,7 +205,8 @@ fn rows_that_are_refused() {
             None,
             "Name,External_Id__c\nx,a-1",
             &format!(
-                "DUPLICATE_VALUE:duplicate value found: External_Id__c duplicates value on record with id: {ACCOUNT_1}:--"
+                "DUPLICATE_VALUE:duplicate value found: External_Id__c duplicates value on record with id: \
+                 {ACCOUNT_1}:--"
             ),
         ),
         (
@@ -208,7 +215,8 @@ fn rows_that_are_refused() {
             None,
             &format!("Id,Legacy_Key__c\n{ACCOUNT_1},ABC"),
             &format!(
-                "DUPLICATE_VALUE:duplicate value found: Legacy_Key__c duplicates value on record with id: {ACCOUNT_2}:--"
+                "DUPLICATE_VALUE:duplicate value found: Legacy_Key__c duplicates value on record with id: \
+                 {ACCOUNT_2}:--"
             ),
         ),
     ]
