@@ -54,7 +54,8 @@ mod tests {
     fn the_parts_of_a_call() {
         let body = "--XX\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n\
                     {\"object\":\"Account\"}\r\n--XX\r\nContent-Type: text/csv\r\n\
-                    Content-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\nName\nOne\n\r\n--XX--";
+                    Content-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n\
+                    Name\nOne\n\r\n--XX--";
         for body in [body.to_owned(), body.replace("\r\n", "\n")] {
             let parts = parts(body.as_bytes(), "XX").unwrap();
             assert_eq!(parts.job, b"{\"object\":\"Account\"}");

@@ -75,13 +75,8 @@ async fn prepare(org: &Shared, id: &str) -> Option<Prepared> {
         Ok(columns) => columns,
         Err(message) => return fail(job, message),
     };
-    let plan = Plan {
-        object: org.tables.position(&job.request.object)?,
-        operation: job.request.operation,
-        columns,
-        delimiter,
-        user: org.user_id.clone(),
-    };
+    let table = org.tables.position(&job.request.object)?;
+    let plan = Plan::new(&org.tables, table, &job.request, columns, &org.user_id);
     Some(Prepared { upload, rows: rows.into(), plan: plan.into() })
 }
 

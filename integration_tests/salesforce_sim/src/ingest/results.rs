@@ -67,9 +67,8 @@ impl Results {
 
     fn head(&self, csv: &mut Vec<u8>, first: &str, second: &str) {
         for text in [first, second] {
-            csv.push(b'"');
-            csv.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-            csv.extend_from_slice(&[b'"', self.delimiter]);
+            push_quoted(csv, text.as_bytes());
+            csv.push(self.delimiter);
         }
     }
 
@@ -82,17 +81,23 @@ impl Results {
             }
             match cells.next() {
                 Some(cell) if cell.quoted => csv.extend_from_slice(cell.raw),
-                Some(cell) => {
-                    csv.push(b'"');
-                    for byte in cell.raw {
-                        csv.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
-                    }
-                    csv.push(b'"');
-                }
+                Some(cell) => push_quoted(csv, cell.raw),
                 None => csv.extend_from_slice(b"\"\""),
             }
         }
     }
+}
+
+/// Writes a value in quotes, with its own quotes doubled.
+fn push_quoted(csv: &mut Vec<u8>, value: &[u8]) {
+    csv.push(b'"');
+    for (at, part) in value.split(|byte| *byte == b'"').enumerate() {
+        if at > 0 {
+            csv.extend_from_slice(b"\"\"");
+        }
+        csv.extend_from_slice(part);
+    }
+    csv.push(b'"');
 }
 
 /// The two columns that Salesforce adds to a row. A row that failed has no id there.

@@ -1,11 +1,11 @@
 //! One row: which record it means, whether its values are right, and saving it.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
     column::{Column, Columns},
     csv::{Cell, cells},
-    job::{Operation, Outcome},
+    job::{JobRequest, Operation, Outcome},
     row_error::RowError,
     rule::{RowRule, RowView},
     value,
@@ -22,12 +22,17 @@ const NULL: &str = "#N/A";
 /// How the rows of one job are saved.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) object: usize,
-    pub(crate) operation: Operation,
-    pub(crate) columns: Columns,
-    pub(crate) delimiter: u8,
+    table: usize,
+    object: Arc<Object>,
+    operation: Operation,
+    columns: Columns,
+    delimiter: u8,
+    /// The fields that no record can be created without.
+    mandatory: Vec<usize>,
+    /// The fields that a new record has a value of even if the row gives none.
+    defaulted: Vec<usize>,
     /// Who owns records that do not say so.
-    pub(crate) user: String,
+    user: String,
 }
 
 /// The cells of a row, or why it cannot be read.
@@ -44,6 +49,28 @@ enum Target {
 type Values<'a> = Vec<(usize, Option<Cow<'a, str>>)>;
 
 impl Plan {
+    /// Prepares the job's way of saving rows; `table` is the position of its object.
+    pub(crate) fn new(tables: &Tables, table: usize, request: &JobRequest, columns: Columns, user: &str) -> Self {
+        let object = Arc::clone(&tables.at(table).object);
+        let positions = |wanted: fn(&Field) -> bool| {
+            object.fields.iter().enumerate().filter(|(_, field)| wanted(field)).map(|(at, _)| at).collect()
+        };
+        Self {
+            table,
+            operation: request.operation,
+            columns,
+            delimiter: request.delimiter.1,
+            mandatory: positions(Field::is_mandatory),
+            defaulted: positions(|field| {
+                field.auto_number.is_some()
+                    || field.name == "OwnerId"
+                    || (field.createable && field.default_value.is_some())
+            }),
+            user: user.to_owned(),
+            object,
+        }
+    }
+
     /// Saves one chunk of rows.
     pub(crate) fn save<'a>(
         &self,
@@ -52,13 +79,12 @@ impl Plan {
         chunk: impl Iterator<Item = &'a [u8]>,
     ) -> Vec<Outcome> {
         let rows: Vec<Row<'a>> = chunk.map(|row| self.read(row)).collect();
-        let object = std::sync::Arc::clone(&tables.at(self.object).object);
-        let repeated = self.repeated_keys(&rows, &object);
+        let repeated = self.repeated_keys(&rows);
         let save = |(row, repeated): (&Row<'a>, Option<RowError>)| {
             let saved = match (row, repeated) {
                 (Err(error), _) => Err(error.to_string()),
                 (_, Some(error)) => Err(error.to_string()),
-                (Ok(row), None) => self.save_row(tables, rules, &object, row),
+                (Ok(row), None) => self.save_row(tables, rules, row),
             };
             match saved {
                 Ok((record, created)) => Outcome::Saved { record: u32::try_from(record).unwrap_or(u32::MAX), created },
@@ -85,12 +111,12 @@ impl Plan {
     }
 
     /// The error of every row whose key another row of the chunk has too: all of them are refused.
-    fn repeated_keys(&self, rows: &[Row<'_>], object: &Object) -> Vec<Option<RowError>> {
+    fn repeated_keys(&self, rows: &[Row<'_>]) -> Vec<Option<RowError>> {
         let Some(key) = self.columns.key else {
             return vec![None; rows.len()];
         };
         let field = match self.columns.columns[key] {
-            Column::Field(field) => Some(&object.fields[field]),
+            Column::Field(field) => Some(&self.object.fields[field]),
             _ => None,
         };
         let key_of = |row: &Row<'_>| -> Option<String> {
@@ -122,22 +148,21 @@ impl Plan {
         &self,
         tables: &mut Tables,
         rules: &mut [RowRule],
-        object: &Object,
         row: &[Cow<'_, str>],
     ) -> Result<(usize, bool), String> {
-        let target = self.target(tables.at(self.object), row).map_err(|error| error.to_string())?;
+        let target = self.target(tables.at(self.table), row).map_err(|error| error.to_string())?;
         let values = match target {
             _ if self.operation.is_delete() => Vec::new(),
-            _ => self.values(tables, object, target, row).map_err(|error| error.to_string())?,
+            _ => self.values(tables, target, row).map_err(|error| error.to_string())?,
         };
         let view = RowView { names: &self.columns.names, cells: row };
-        if let Some(error) = rules.iter_mut().find_map(|rule| rule.refuse(&object.name, &view)) {
+        if let Some(error) = rules.iter_mut().find_map(|rule| rule.refuse(&self.object.name, &view)) {
             return Err(error.to_owned());
         }
-        let table = tables.at_mut(self.object);
-        check_unique(table, object, target, &values).map_err(|error| error.to_string())?;
+        let table = tables.at_mut(self.table);
+        check_unique(table, &self.object, target, &values).map_err(|error| error.to_string())?;
         match target {
-            Target::New => Ok((self.insert(table, object, &values), true)),
+            Target::New => Ok((self.insert(table, &values), true)),
             Target::Existing(record) => {
                 match self.operation {
                     Operation::Delete => table.delete(record, Life::Recycled),
@@ -174,13 +199,7 @@ impl Plan {
     }
 
     /// The values of a row after all checks that concern single fields.
-    fn values<'a>(
-        &self,
-        tables: &Tables,
-        object: &Object,
-        target: Target,
-        row: &'a [Cow<'_, str>],
-    ) -> Result<Values<'a>, RowError> {
+    fn values<'a>(&self, tables: &Tables, target: Target, row: &'a [Cow<'_, str>]) -> Result<Values<'a>, RowError> {
         let mut values: Values<'a> = Vec::with_capacity(row.len());
         for (position, (column, text)) in self.columns.columns.iter().zip(row).enumerate() {
             let is_key = self.columns.key == Some(position);
@@ -191,7 +210,7 @@ impl Plan {
                 self.check_id_column(is_key)?;
                 continue;
             };
-            let described = &object.fields[*field];
+            let described = &self.object.fields[*field];
             let is_writable = if target == Target::New { described.createable } else { described.updateable };
             if !is_writable {
                 return Err(not_writable(&described.name));
@@ -208,7 +227,7 @@ impl Plan {
             };
             values.push((*field, value));
         }
-        check_required(object, target, &values)?;
+        self.check_required(target, &values)?;
         Ok(values)
     }
 
@@ -224,21 +243,46 @@ impl Plan {
         }
     }
 
-    fn insert(&self, table: &mut Table, object: &Object, values: &Values<'_>) -> usize {
-        let number = table.next_number() + 1;
-        let default = |(position, field): (usize, &Field)| -> Option<(u16, Cow<'_, str>)> {
-            if values.iter().any(|(set, value)| *set == position && value.is_some()) {
-                return None;
+    /// Looks for fields without a value that must have one.
+    fn check_required(&self, target: Target, values: &Values<'_>) -> Result<(), RowError> {
+        let mut missing: Vec<&str> = Vec::new();
+        for (position, value) in values {
+            let field = &self.object.fields[*position];
+            if value.is_some() || field.nillable {
+                continue;
             }
+            if field.kind == FieldType::Boolean {
+                return Err(value::wrong_type(field, NULL));
+            }
+            // A new record gets the default in place of null.
+            if target != Target::New || field.is_mandatory() {
+                missing.push(&field.name);
+            }
+        }
+        if target == Target::New {
+            let absent = self.mandatory.iter().filter(|field| values.iter().all(|(given, _)| given != *field));
+            missing.extend(absent.map(|field| self.object.fields[*field].name.as_str()));
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!("Required fields are missing: [{}]", missing.join(", "));
+        Err(RowError::of("REQUIRED_FIELD_MISSING", message, &missing))
+    }
+
+    fn insert(&self, table: &mut Table, values: &Values<'_>) -> usize {
+        let number = table.next_number() + 1;
+        let is_given = |position: &usize| values.iter().any(|(given, value)| given == position && value.is_some());
+        let default = |position: &usize| {
+            let field = &self.object.fields[*position];
             let value = match (&field.auto_number, &field.default_value) {
                 (Some(format), _) => Cow::Owned(auto_number(format, number)),
-                (None, Some(value)) if field.createable => Cow::Owned(value.clone()),
-                _ if field.name == "OwnerId" => Cow::Borrowed(self.user.as_str()),
-                _ => return None,
+                (None, Some(value)) => Cow::Borrowed(value.as_str()),
+                (None, None) => Cow::Borrowed(self.user.as_str()),
             };
-            Some((at(position), value))
+            (at(*position), value)
         };
-        let defaults: Vec<_> = object.fields.iter().enumerate().filter_map(default).collect();
+        let defaults: Vec<_> = self.defaulted.iter().filter(|position| !is_given(position)).map(default).collect();
         let given = values.iter().filter_map(|(field, value)| Some((at(*field), value.as_deref()?)));
         table.insert(Cells::pack(given.chain(defaults.iter().map(|(field, value)| (*field, value.as_ref())))))
     }
@@ -332,27 +376,6 @@ fn related(table: &Table, key: usize, text: &str) -> Result<String, RowError> {
     }
 }
 
-fn check_required(object: &Object, target: Target, values: &Values<'_>) -> Result<(), RowError> {
-    let set = |position: usize| values.iter().find(|(field, _)| *field == position).map(|(_, value)| value.is_some());
-    let mut missing = Vec::new();
-    for (position, field) in object.fields.iter().enumerate() {
-        let is_missing = match set(position) {
-            Some(true) => false,
-            Some(false) if field.kind == FieldType::Boolean => return Err(value::wrong_type(field, NULL)),
-            Some(false) => !field.nillable && (target != Target::New || field.is_mandatory()),
-            None => target == Target::New && field.is_mandatory(),
-        };
-        if is_missing {
-            missing.push(field.name.as_str());
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let message = format!("Required fields are missing: [{}]", missing.join(", "));
-    Err(RowError::of("REQUIRED_FIELD_MISSING", message, &missing))
-}
-
 fn check_unique(table: &Table, object: &Object, target: Target, values: &Values<'_>) -> Result<(), RowError> {
     for (position, value) in values {
         let (field, Some(value)) = (&object.fields[*position], value) else {
@@ -367,3 +390,6 @@ fn check_unique(table: &Table, object: &Object, target: Target, values: &Values<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

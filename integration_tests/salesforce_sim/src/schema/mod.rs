@@ -2,10 +2,12 @@
 
 mod describe;
 mod field;
+mod field_type;
 mod standard;
 
 pub(crate) use describe::{describe_object, object_summary};
-pub use field::{Field, FieldType};
+pub use field::Field;
+pub use field_type::FieldType;
 pub(crate) use standard::standard_objects;
 
 /// An object of the org: its name, what may be done with it, and its fields.

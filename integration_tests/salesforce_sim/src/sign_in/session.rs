@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 use crate::settings::{Refusal, Settings};
 
 /// The id of the org, with which access tokens begin.
-pub(crate) const ORGANIZATION_ID: &str = "00DSim000000001AAA";
+pub(crate) const ORGANIZATION_ID: &str = "00DSim000000001MAA";
 
 /// Who is signed in.
 #[derive(Debug)]

@@ -21,6 +21,15 @@ impl Cells {
 
     /// The fields that have a value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &str)> {
+        self.raw().map(|(field, value)| (field, text(value)))
+    }
+
+    /// The value of one field.
+    pub(crate) fn get(&self, field: usize) -> Option<&str> {
+        self.raw().find(|(at, _)| usize::from(*at) == field).map(|(_, value)| text(value))
+    }
+
+    fn raw(&self) -> impl Iterator<Item = (u16, &[u8])> {
         let mut rest = &self.0[..];
         std::iter::from_fn(move || {
             let (head, tail) = rest.split_at_checked(HEAD)?;
@@ -28,14 +37,14 @@ impl Cells {
             let length = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
             let (value, tail) = tail.split_at_checked(length)?;
             rest = tail;
-            Some((field, std::str::from_utf8(value).unwrap_or_default()))
+            Some((field, value))
         })
     }
+}
 
-    /// The value of one field.
-    pub(crate) fn get(&self, field: usize) -> Option<&str> {
-        self.iter().find(|(at, _)| usize::from(*at) == field).map(|(_, value)| value)
-    }
+/// Only text was ever packed.
+fn text(value: &[u8]) -> &str {
+    std::str::from_utf8(value).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -116,10 +116,4 @@ impl Client {
     pub(crate) async fn results(&self, id: &str, set: &str) -> Answer {
         self.get(&format!("jobs/ingest/{id}/{set}")).await
     }
-
-    /// The `sf__Error` of every failed row, by the text of the row's other columns.
-    pub(crate) async fn failures(&self, id: &str) -> Vec<String> {
-        let answer = self.results(id, "failedResults").await;
-        answer.lines()[1..].iter().map(|line| (*line).to_owned()).collect()
-    }
 }

@@ -1,0 +1,351 @@
+//! Table tests of saving rows: one CSV a case, one expected outcome a row.
+
+use super::*;
+use crate::{
+    ingest::csv::{LineEnding, scan},
+    org::{Hosts, Org},
+    settings::Settings,
+};
+
+/// An org with a few records: accounts `A-1`, `A-2` (which share their segment and their legacy key but for its
+/// case), a contact, and an account in the recycle bin.
+struct World {
+    org: Org,
+}
+
+const ACCOUNT_1: &str = "001Sim000000001IAA";
+const ACCOUNT_2: &str = "001Sim000000002IAA";
+const RECYCLED: &str = "001Sim000000003IAA";
+const MISSING: &str = "001Sim0000000zzIAA";
+const CONTACT: &str = "003Sim000000001IAA";
+
+impl World {
+    fn new() -> Self {
+        let url = "http://127.0.0.1:1".to_owned();
+        let hosts = Hosts { login: url.clone(), my_domain: url.clone(), instance: url };
+        let mut org = Org::new(Settings::default(), hosts);
+        let segment = ("Segment_Key__c", "S-1");
+        for account in [
+            [("Name", "One"), ("External_Id__c", "A-1"), ("Legacy_Key__c", "abc"), segment],
+            [("Name", "Two"), ("External_Id__c", "A-2"), ("Legacy_Key__c", "ABC"), segment],
+            [("Name", "Old"), ("External_Id__c", "A-3"), ("Legacy_Key__c", "x"), ("Segment_Key__c", "S-2")],
+        ] {
+            org.insert("Account", &account);
+        }
+        org.insert("Contact", &[("LastName", "Doe"), ("Email", "doe@example.com")]);
+        let mut world = Self { org };
+        assert_eq!(world.load("Account", Operation::Delete, None, &format!("Id\n{RECYCLED}\n")), ["saved"]);
+        world
+    }
+
+    /// What becomes of each row: `created`, `saved`, or the error.
+    fn load(&mut self, object: &str, operation: Operation, key: Option<&str>, csv: &str) -> Vec<String> {
+        let request = JobRequest {
+            object: object.to_owned(),
+            operation,
+            external_id_field: key.map(str::to_owned),
+            assignment_rule_id: None,
+            line_ending: LineEnding::Lf,
+            delimiter: ("COMMA", b','),
+            api_version: 62.0,
+        };
+        let rows = scan(csv.as_bytes(), b',', LineEnding::Lf).unwrap();
+        let header = rows[0].of(csv.as_bytes());
+        let columns =
+            Columns::read(header, &request, &self.org.tables).unwrap_or_else(|error| panic!("{csv}: {error}"));
+        let table = self.org.tables.position(object).unwrap();
+        let plan = Plan::new(&self.org.tables, table, &request, columns, &self.org.user_id);
+        let rows = rows[1..].iter().map(|row| row.of(csv.as_bytes()));
+        let outcomes = plan.save(&mut self.org.tables, &mut self.org.rules, rows);
+        let text = |outcome| match outcome {
+            Outcome::Saved { created: true, .. } => "created".to_owned(),
+            Outcome::Saved { created: false, .. } => "saved".to_owned(),
+            Outcome::Failed(error) => error.into(),
+        };
+        outcomes.into_iter().map(text).collect()
+    }
+
+    fn value(&self, object: &str, record: usize, field: &str) -> Option<String> {
+        let table = self.org.tables.get(object).unwrap();
+        table.cells(record).get(table.object.position(field).unwrap()).map(str::to_owned)
+    }
+}
+
+#[test]
+fn rows_that_are_refused() {
+    use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+    let key = Some("External_Id__c");
+    let not_writable = |field: &str| not_writable(field).to_string();
+    let cases: Vec<(&str, Operation, Option<&str>, String, String)> = [
+        // Required fields.
+        ("Account", Insert, None, "Phone\n1", "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"),
+        (
+            "Account",
+            Insert,
+            None,
+            "Name,Phone\n#N/A,1",
+            "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --",
+        ),
+        (
+            "Lead",
+            Insert,
+            None,
+            "Title\nx",
+            "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName, Company]:LastName,Company --",
+        ),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Name\n{ACCOUNT_1},\"#N/A\""),
+            "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --",
+        ),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Is_Key_Account__c\n{ACCOUNT_1},#N/A"),
+            "INVALID_TYPE_ON_FIELD_IN_RECORD:Is Key Account: value not of required type: #N/A:Is_Key_Account__c --",
+        ),
+        // Values.
+        (
+            "Account",
+            Insert,
+            None,
+            "Name,NumberOfEmployees\nx,1.5",
+            "INVALID_TYPE_ON_FIELD_IN_RECORD:Employees: value not of required type: 1.5:NumberOfEmployees --",
+        ),
+        (
+            "Account",
+            Insert,
+            None,
+            "Name,Channels__c\nx,Web;Fax",
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST:bad value for restricted picklist field: Web;Fax:Channels__c --",
+        ),
+        // Rows that cannot be read.
+        ("Account", Insert, None, "Name,Phone\nx,1,2", "INVALID_FIELD:The row has 3 columns but the header has 2:--"),
+        ("Account", Insert, None, "Name,Phone\nx", "INVALID_FIELD:The row has 1 columns but the header has 2:--"),
+        ("Account", Insert, None, "Name,Phone\n\"x\", \"1\"", "INVALID_FIELD:Quotes must enclose the whole value:--"),
+        // Fields that are not for the loader.
+        (
+            "Account",
+            Insert,
+            None,
+            &format!("Id,Name\n{ACCOUNT_1},x"),
+            "INVALID_FIELD_FOR_INSERT_UPDATE:cannot specify Id in an insert call:Id --",
+        ),
+        (
+            "Account",
+            Upsert,
+            key,
+            &format!("Id,External_Id__c\n{ACCOUNT_1},A-1"),
+            "INVALID_FIELD:The Id field should not be specified in the sobject data.:--",
+        ),
+        ("Account", Insert, None, "Name,CreatedDate\nx,2026-01-01T00:00:00Z", &not_writable("CreatedDate")),
+        ("Account", Insert, None, "Name,Open_Amount__c\nx,1", &not_writable("Open_Amount__c")),
+        // The record of the row.
+        ("Account", Update, None, "Id,Name\n,x", "MISSING_ARGUMENT:Id not specified in an update call:--"),
+        ("Account", Delete, None, "Id\n\"\"", "MISSING_ARGUMENT:Id not specified in a delete call:--"),
+        ("Account", Upsert, key, "External_Id__c,Name\n,x", "MISSING_ARGUMENT:External_Id__c not specified:--"),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Name\n{CONTACT},x"),
+            &format!("MALFORMED_ID:Account ID: id value of incorrect type: {CONTACT}:Id --"),
+        ),
+        ("Account", Update, None, "Id,Name\n42,x", "MALFORMED_ID:Account ID: id value of incorrect type: 42:Id --"),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Name\n{MISSING},x"),
+            "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--",
+        ),
+        ("Account", Update, None, &format!("Id,Name\n{RECYCLED},x"), "ENTITY_IS_DELETED:entity is deleted:--"),
+        ("Account", Delete, None, &format!("Id\n{RECYCLED}"), "ENTITY_IS_DELETED:entity is deleted:--"),
+        ("Account", HardDelete, None, &format!("Id\n{RECYCLED}"), "ENTITY_IS_DELETED:entity is deleted:--"),
+        ("Account", Upsert, Some("Id"), &format!("Id,Name\n{RECYCLED},x"), "ENTITY_IS_DELETED:entity is deleted:--"),
+        (
+            "Account",
+            Upsert,
+            Some("Segment_Key__c"),
+            "Segment_Key__c,Name\ns-1,x",
+            &format!(
+                "DUPLICATE_EXTERNAL_ID:Segment_Key__c: more than one record found for external id field: \
+                 [{ACCOUNT_1}, {ACCOUNT_2}]:--"
+            ),
+        ),
+        // References.
+        (
+            "Contact",
+            Insert,
+            None,
+            &format!("LastName,AccountId\nx,{CONTACT}"),
+            &format!("MALFORMED_ID:Account ID: id value of incorrect type: {CONTACT}:AccountId --"),
+        ),
+        (
+            "Contact",
+            Insert,
+            None,
+            &format!("LastName,AccountId\nx,{MISSING}"),
+            "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--",
+        ),
+        (
+            "Contact",
+            Insert,
+            None,
+            "LastName,Account.External_Id__c\nx,Z-9",
+            "INVALID_FIELD:Foreign key external ID: Z-9 not found for field External_Id__c in entity Account:--",
+        ),
+        // Unique fields.
+        (
+            "Account",
+            Insert,
+            None,
+            "Name,External_Id__c\nx,a-1",
+            &format!(
+                "DUPLICATE_VALUE:duplicate value found: External_Id__c duplicates value on record with id: \
+                 {ACCOUNT_1}:--"
+            ),
+        ),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Legacy_Key__c\n{ACCOUNT_1},ABC"),
+            &format!(
+                "DUPLICATE_VALUE:duplicate value found: Legacy_Key__c duplicates value on record with id: \
+                 {ACCOUNT_2}:--"
+            ),
+        ),
+    ]
+    .map(|(object, operation, key, csv, error)| (object, operation, key, csv.to_owned(), error.to_owned()))
+    .into();
+    for (object, operation, key, csv, error) in cases {
+        let mut world = World::new();
+        let before = world.org.tables.get(object).unwrap().len();
+        assert_eq!(world.load(object, operation, key, &csv), [error], "{csv}");
+        assert_eq!(world.org.tables.get(object).unwrap().len(), before, "{csv}");
+    }
+}
+
+#[test]
+fn rows_that_are_saved() {
+    use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+    let key = Some("External_Id__c");
+    let short = &ACCOUNT_1[..15];
+    for (object, operation, key, csv, outcomes) in [
+        ("Account", Insert, None, "NAME,phone\nx,\ny,1", &["created", "created"][..]),
+        ("Account", Insert, None, "Name,Id\nx,", &["created"]),
+        ("Account", Insert, None, "Name,External_Id__c\nx,A-3", &["created"]),
+        ("Account", Insert, None, "Name,Legacy_Key__c\nx,Abc", &["created"]),
+        ("Account", Insert, None, "Name,External_Id__c\nx,\ny,", &["created", "created"]),
+        (
+            "Account",
+            Update,
+            None,
+            &format!("Id,Name\n{ACCOUNT_1},x\n{},y", ACCOUNT_2.to_lowercase()),
+            &["saved", "saved"],
+        ),
+        ("Account", Update, None, &format!("Id,External_Id__c\n{short},A-1"), &["saved"]),
+        ("Account", Upsert, key, "External_Id__c,Name\na-1,x\nA-9,y", &["saved", "created"]),
+        ("Account", Upsert, Some("Id"), &format!("Id,Name\n{ACCOUNT_1},x\n,y\n,z"), &["saved", "created", "created"]),
+        ("Account", Upsert, Some("Id"), "Name\ny\nz", &["created", "created"]),
+        ("Account", Upsert, Some("Legacy_Key__c"), "Legacy_Key__c,Name\nabc,x\nAbC,y", &["saved", "created"]),
+        ("Contact", Upsert, Some("Email"), "Email,LastName\nDOE@example.com,x", &["saved"]),
+        ("Contact", Insert, None, "LastName,Account.External_Id__c\nx,a-2\ny,", &["created", "created"]),
+        ("Task", Insert, None, "Subject,Contact:Who.Email\nx,doe@example.com", &["created"]),
+        ("Lead", Insert, None, "LastName,Company,User:Owner.Username\nx,y,integration@example.com", &["created"]),
+        (
+            "Subscription__c",
+            Upsert,
+            Some("Subscription_Number__c"),
+            "Subscription_Number__c,Starts_On__c\n7,2026-01-01\n8.0,2026-01-01",
+            &["created", "created"],
+        ),
+        ("Account", Delete, None, &format!("Id\n{ACCOUNT_1}"), &["saved"]),
+        ("Account", HardDelete, None, &format!("Id\n{ACCOUNT_1}"), &["saved"]),
+    ] {
+        assert_eq!(World::new().load(object, operation, key, csv), outcomes, "{csv}");
+    }
+}
+
+#[test]
+fn what_a_saved_row_leaves_behind() {
+    let mut world = World::new();
+    world.load("Account", Operation::Update, None, &format!("Id,Phone,Fax\n{ACCOUNT_1},1,2\n"));
+    let csv = format!("Id,Phone,Fax,Segment_Key__c\n{ACCOUNT_1},,#N/A,\"#N/A\"\n");
+    assert_eq!(world.load("Account", Operation::Update, None, &csv), ["saved"]);
+    assert_eq!(world.value("Account", 0, "Phone").as_deref(), Some("1"), "an empty cell leaves the field alone");
+    assert_eq!(world.value("Account", 0, "Fax"), None);
+    assert_eq!(world.value("Account", 0, "Segment_Key__c"), None);
+
+    let csv = "Amount__c,Account__r.Legacy_Key__c\n1,ABC\n2,\n";
+    assert_eq!(world.load("Invoice__c", Operation::Insert, None, csv), ["created", "created"]);
+    let user = world.org.user_id.clone();
+    for (field, value) in [
+        ("Name", Some("INV-00001")),
+        ("Status__c", Some("Draft")),
+        ("Account__c", Some(ACCOUNT_2)),
+        ("OwnerId", Some(user.as_str())),
+        ("Notes__c", None),
+    ] {
+        assert_eq!(world.value("Invoice__c", 0, field).as_deref(), value, "{field}");
+    }
+    assert_eq!(world.value("Invoice__c", 1, "Name").as_deref(), Some("INV-00002"));
+
+    world.load("Account", Operation::HardDelete, None, &format!("Id\n{ACCOUNT_1}\n"));
+    let csv = format!("Id,Name\n{ACCOUNT_1},x\n");
+    let error = "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--";
+    assert_eq!(world.load("Account", Operation::Update, None, &csv), [error], "a hard delete leaves nothing");
+}
+
+#[test]
+fn a_master_is_fixed_once_the_detail_exists() {
+    let mut world = World::new();
+    world.load("Invoice__c", Operation::Insert, None, "Amount__c,External_Id__c\n1,I-1\n2,I-2\n");
+    let csv = "External_Id__c,Quantity__c,Invoice__r.External_Id__c\nL-1,1,I-1\n";
+    let upsert =
+        |world: &mut World, csv: &str| world.load("Invoice_Line__c", Operation::Upsert, Some("External_Id__c"), csv);
+    assert_eq!(upsert(&mut world, csv), ["created"]);
+    assert_eq!(upsert(&mut world, &csv.replace("I-1", "I-2")), [not_writable("Invoice__c").to_string()]);
+    assert_eq!(upsert(&mut world, "External_Id__c,Quantity__c\nL-1,2\n"), ["saved"]);
+}
+
+#[test]
+fn keys_must_differ_within_a_chunk() {
+    let twice = "DUPLICATE_VALUE:Duplicate external id specified:";
+    let mut world = World::new();
+    let csv = "External_Id__c,Name\nN-1,x\nn-1,y\nN-2,z\n";
+    assert_eq!(
+        world.load("Account", Operation::Upsert, Some("External_Id__c"), csv),
+        [format!("{twice} N-1:External_Id__c --"), format!("{twice} n-1:External_Id__c --"), "created".to_owned()]
+    );
+    let short = &ACCOUNT_1[..15];
+    let csv = format!("Id,Name\n{ACCOUNT_1},x\n{short},y\n{ACCOUNT_2},z\n");
+    assert_eq!(
+        world.load("Account", Operation::Update, None, &csv),
+        [
+            format!("DUPLICATE_VALUE:Duplicate id specified: {ACCOUNT_1}:Id --"),
+            format!("DUPLICATE_VALUE:Duplicate id specified: {short}:Id --"),
+            "saved".to_owned(),
+        ]
+    );
+    let outcomes = world.load("Account", Operation::Insert, None, "Name,External_Id__c\nx,M-1\ny,m-1\n");
+    assert_eq!(outcomes[0], "created");
+    assert!(outcomes[1].starts_with("DUPLICATE_VALUE:duplicate value found: External_Id__c"), "{}", outcomes[1]);
+}
+
+#[test]
+fn rules_come_after_the_values_and_before_saving() {
+    let mut world = World::new();
+    let rule = RowRule::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
+    world.org.rules.push(rule.when(|row| row.get("Name") == Some("x")).times(1));
+    let csv = "Name,External_Id__c\nx,R-1\ny,R-2\n";
+    assert_eq!(
+        world.load("Account", Operation::Insert, None, csv),
+        ["DUPLICATES_DETECTED:Use one of these records?:--", "created"]
+    );
+    assert_eq!(world.load("Account", Operation::Insert, None, "Name,External_Id__c\nx,R-1\n"), ["created"]);
+}
