@@ -17,14 +17,14 @@ use crate::retry::Policy;
 pub(super) fn quick() -> Timing {
     Timing {
         retry: Policy {
-            attempts: 4,
+            attempts: 3,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(4),
             total: Duration::from_secs(20),
             jitter: || 1.0,
         },
-        control: Duration::from_millis(400),
-        stall: Duration::from_millis(400),
+        control: Duration::from_secs(1),
+        stall: Duration::from_secs(1),
         ride_out: Duration::from_millis(60),
         ..Timing::default()
     }

@@ -23,19 +23,6 @@ fn done() -> ResponseTemplate {
 }
 
 #[test]
-fn the_future_of_a_call_can_move_between_threads() {
-    fn moves<T: Send>(_: impl FnOnce(&Http, &Call) -> T) {}
-    moves(|_: &Http, _: &Call| ());
-    fn check(http: &Http, call: &Call) {
-        fn is_send(_: impl Send) {}
-        is_send(http.json::<Value>(call));
-        is_send(http.done(call));
-        is_send(http.stream(call));
-    }
-    let _ = check;
-}
-
-#[test]
 fn names_from_outside_stay_one_segment() {
     let instance: Url = "https://example.my.salesforce.com".parse().unwrap();
     for (path, url) in [

@@ -70,6 +70,19 @@ async fn set_states(stub: &StubOrg) -> Vec<String> {
     asked.iter().map(|request| state(&request.body)).collect()
 }
 
+/// Compiles only if a task of its own can do everything that there is to do with a job.
+#[allow(dead_code, reason = "it is for the compiler alone")]
+fn tasks_can_do_it(org: &Org, open: OpenJob, uploaded: UploadedJob, running: RunningJob, finished: &FinishedJob) {
+    fn is_send(_: impl Send) {}
+    is_send(org.create_job(&spec()));
+    is_send(open.upload(csv()));
+    is_send(uploaded.close());
+    is_send(running.wait(1));
+    is_send(async { finished.failed_rows().await?.next().await.map(|row| row.is_some()) });
+    is_send(org.describe_many(&[]));
+    is_send(org.limits());
+}
+
 #[tokio::test]
 async fn a_job_is_created_filled_closed_and_watched() {
     let stub = stub().await;
