@@ -76,14 +76,19 @@ pub(crate) fn problems(streams: &[Stream], sync: &Sync, outcome: &Outcome) -> Ve
         let (expected, actual) = (planted(stream), reasons(outcome.rejected_of(stream)));
         hold(expected == actual, format!("Of {name}, {expected:?} had to be refused, and {actual:?} were."));
 
-        let of_stream = |states: &[Checkpoint]| -> Vec<Checkpoint> {
-            states.iter().filter(|state| state.stream == name).cloned().collect()
+        let states = |of: &[Checkpoint]| -> Vec<Checkpoint> {
+            of.iter().filter(|state| state.stream == name).cloned().collect()
         };
-        let (expected, actual) = (of_stream(&sync.checkpoints), of_stream(&outcome.states));
-        hold(
-            expected == actual,
-            format!("The states of {name} had to come back as {expected:?}, and came as {actual:?}."),
-        );
+        let (sent, back) = (states(&sync.checkpoints), states(&outcome.states));
+        let (sent_ids, back_ids) = (ids(&sent), ids(&back));
+        hold(sent_ids == back_ids, format!("The states {sent_ids:?} of {name} were sent, and {back_ids:?} came back."));
+        for (sent, back) in sent.iter().zip(&back).filter(|(sent, back)| sent.id == back.id) {
+            let (id, expected, actual) = (sent.id, (sent.written, sent.rejected), (back.written, back.rejected));
+            hold(
+                expected == actual,
+                format!("State {id} stands for {expected:?} written and refused, and tells {actual:?}."),
+            );
+        }
     }
     hold(
         outcome.states.len() == sync.checkpoints.len(),
@@ -93,6 +98,10 @@ pub(crate) fn problems(streams: &[Stream], sync: &Sync, outcome: &Outcome) -> Ve
         hold(job.state == JobState::JobComplete, format!("The job {} was left in the state {:?}.", job.id, job.state));
     }
     problems
+}
+
+fn ids(states: &[Checkpoint]) -> Vec<u64> {
+    states.iter().map(|state| state.id).collect()
 }
 
 /// How many records of a stream have to be refused, by reason.

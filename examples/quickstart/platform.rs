@@ -181,7 +181,9 @@ impl Platform {
             let line = match lines.recv_timeout(LONGEST_SILENCE) {
                 Ok(line) => line?,
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => bail!("{verb}: the connector has said nothing for a minute."),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("{verb}: the connector has said nothing for {LONGEST_SILENCE:?}.")
+                }
             };
             writeln!(received, "{line}")?;
             match serde_json::from_str(&line).with_context(|| format!("{verb}: this is no message: {line}"))? {

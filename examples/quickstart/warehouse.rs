@@ -46,7 +46,7 @@ pub(crate) struct Sync {
 }
 
 /// A state that has been sent, and the counts that it has to come back with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Checkpoint {
     pub(crate) id: u64,
     pub(crate) stream: String,
