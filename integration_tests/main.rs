@@ -2,10 +2,14 @@
 //! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod check;
 mod configuration_page;
 mod connector;
 mod object_store;
 mod protocol_model;
+mod rotation;
+mod sign_in;
 mod spec;
+mod url_rules;
 mod world;
 mod write;
