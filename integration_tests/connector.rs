@@ -146,8 +146,7 @@ impl Connection {
         }
         // The default credential chain must find nothing of the machine's.
         command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
@@ -244,8 +243,8 @@ fn collect_secrets(config: &Value, found: &mut Vec<String>) {
         match value {
             Value::String(secret) if SECRET_KEYS.contains(&key.as_str()) => {
                 // A key in PEM form would come to light line by line; the first and the last are no secret.
-                let lines = secret.split(['\n', '\\']).map(|line| line.trim_start_matches('n'));
-                for line in lines.filter(|line| !line.is_empty() && !line.starts_with("-----")) {
+                let lines = secret.split("\\n").flat_map(str::lines);
+                for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with("-----")) {
                     let in_json = Value::from(line).to_string();
                     let in_form: String = url::form_urlencoded::byte_serialize(line.as_bytes()).collect();
                     found.extend([in_json.trim_matches('"').to_owned(), in_form]);

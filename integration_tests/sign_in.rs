@@ -90,7 +90,8 @@ async fn every_flow_checks_and_loads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_login_host_serves_every_flow_but_client_credentials() {
-    for (changes, works) in [(json!({}), true), (jwt_bearer(), true), (password(), true), (client_credentials(), false)] {
+    for (changes, works) in [(json!({}), true), (jwt_bearer(), true), (password(), true), (client_credentials(), false)]
+    {
         let world = World::new().await;
         let run = world.check(with(changes.clone(), json!({"domain_url": world.org.login_url()}))).await;
         assert_eq!(run.connection_status().0 == "SUCCEEDED", works, "{changes}");

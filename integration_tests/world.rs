@@ -151,7 +151,8 @@ pub(crate) fn catalog(streams: &[Value]) -> Value {
 
 /// A RECORD line.
 pub(crate) fn record(stream: &str, data: Value) -> String {
-    json!({"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 1_790_000_000_000_u64}}).to_string()
+    json!({"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 1_790_000_000_000_u64}})
+        .to_string()
 }
 
 /// A STATE line of one stream.

@@ -27,7 +27,7 @@ pub fn run(
             return exit_code(write!(output, "{help}").is_ok());
         }
         Err(error) => {
-            let message = format!("The command line is wrong. {}", first_line(&error));
+            let message = format!("The command line is wrong: {}.", first_paragraph(&error));
             let told = Output::new(output).trace_error(&Error::config(message).internal(error));
             return exit_code(told.is_err());
         }
@@ -64,9 +64,10 @@ fn execute(command: Command, input: impl Read + Send + 'static, output: &Output)
     outcome
 }
 
-fn first_line(error: &clap::Error) -> String {
+fn first_paragraph(error: &clap::Error) -> String {
     let text = error.to_string();
-    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    let words: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 fn exit_code(is_success: bool) -> ExitCode {
