@@ -124,6 +124,8 @@ pub(crate) struct Connection {
     stdout: BufReader<ChildStdout>,
     /// What has been read of standard output.
     read: String,
+    /// What nobody may read but Salesforce, the bucket and, where a token changed, the platform.
+    secrets: Vec<String>,
     _files: TempDir,
 }
 
@@ -144,12 +146,12 @@ impl Connection {
         }
         // The default credential chain must find nothing of the machine's.
         command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),
             read: String::new(),
+            secrets: files.iter().flat_map(|(_, content)| secrets(content)).collect(),
             child,
             _files: folder,
         }
@@ -164,11 +166,24 @@ impl Connection {
 
     /// Waits for the next state.
     pub(crate) fn next_state(&mut self) -> State {
+        self.next(|message| if let Message::State { state } = message { Some(state) } else { None })
+    }
+
+    /// Waits for the next configuration that is handed to the platform.
+    pub(crate) fn next_config(&mut self) -> Value {
+        let config = |message| match message {
+            Message::Control { control } => Some(control.connector_config.config),
+            _ => None,
+        };
+        self.next(config)
+    }
+
+    fn next<T>(&mut self, wanted: impl Fn(Message) -> Option<T>) -> T {
         loop {
             let start = self.read.len();
-            assert_ne!(self.stdout.read_line(&mut self.read).unwrap(), 0, "ended without a state: {}", self.read);
-            if let [Message::State { state }] = &*read(&self.read[start..]) {
-                return state.clone();
+            assert_ne!(self.stdout.read_line(&mut self.read).unwrap(), 0, "ended too early: {}", self.read);
+            if let Some(found) = read(&self.read[start..]).into_iter().find_map(&wanted) {
+                return found;
             }
         }
     }
@@ -194,6 +209,68 @@ impl Connection {
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(stderr, "", "nothing is written to stderr");
+        assert_no_secret(&self.read, self.secrets);
         Run { exit_code: status.code().unwrap_or(-1), messages: read(&self.read), stdout: self.read }
+    }
+}
+
+/// The keys of the configuration whose values are secrets.
+const SECRET_KEYS: [&str; 7] = [
+    "client_secret",
+    "refresh_token",
+    "private_key",
+    "password",
+    "security_token",
+    "access_key_id",
+    "secret_access_key",
+];
+
+/// With this every access token of a simulated org begins.
+const ACCESS_TOKEN: &str = "00DSim000000001!";
+
+/// The secrets of a configuration, in the forms in which they could come to light.
+fn secrets(json: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(config) = serde_json::from_str(json) {
+        collect_secrets(&config, &mut found);
+    }
+    found
+}
+
+fn collect_secrets(config: &Value, found: &mut Vec<String>) {
+    let Some(keys) = config.as_object() else { return };
+    for (key, value) in keys {
+        match value {
+            Value::String(secret) if SECRET_KEYS.contains(&key.as_str()) => {
+                // A key in PEM form would come to light line by line; the first and the last are no secret.
+                let lines = secret.split("\\n").flat_map(str::lines);
+                for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with("-----")) {
+                    let in_json = Value::from(line).to_string();
+                    let in_form: String = url::form_urlencoded::byte_serialize(line.as_bytes()).collect();
+                    found.extend([in_json.trim_matches('"').to_owned(), in_form]);
+                }
+            }
+            other => collect_secrets(other, found),
+        }
+    }
+}
+
+/// A secret may stand in the configuration that is handed to the platform, and nowhere else.
+#[track_caller]
+fn assert_no_secret(stdout: &str, mut secrets: Vec<String>) {
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    lines.retain(|line| match &*read(line) {
+        [Message::Control { control }] => {
+            collect_secrets(&control.connector_config.config, &mut secrets);
+            assert!(!line.contains(ACCESS_TOKEN), "an access token: {line}");
+            false
+        }
+        _ => true,
+    });
+    for line in lines {
+        assert!(!line.contains(ACCESS_TOKEN), "an access token: {line}");
+        // The message must not repeat the secret, not even to a developer.
+        let leaked = secrets.iter().position(|secret| line.contains(secret.as_str()));
+        assert!(leaked.is_none(), "a secret: {line}");
     }
 }

@@ -2,6 +2,7 @@
 //! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod check;
 mod configuration_page;
 mod connector;
 mod input;
@@ -9,7 +10,10 @@ mod object_store;
 mod operations;
 mod preflight;
 mod protocol_model;
+mod rotation;
+mod sign_in;
 mod spec;
 mod states;
+mod url_rules;
 mod world;
 mod write;

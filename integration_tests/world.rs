@@ -107,15 +107,16 @@ pub(crate) fn merged(mut base: Value, changes: Value) -> Value {
 /// An RSA key pair in PEM, private and public, made once for all tests.
 pub(crate) fn key_pair() -> &'static (String, String) {
     static PAIR: OnceLock<(String, String)> = OnceLock::new();
-    PAIR.get_or_init(|| {
-        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-        let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(
-            aws_lc_rs::signature::KeyPair::public_key(&pair),
-        )
-        .unwrap();
-        (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
-    })
+    PAIR.get_or_init(fresh_key_pair)
+}
+
+/// Another RSA key pair in PEM, private and public.
+pub(crate) fn fresh_key_pair() -> (String, String) {
+    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
+    let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
+    let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(public).unwrap();
+    (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -150,7 +151,8 @@ pub(crate) fn catalog(streams: &[Value]) -> Value {
 
 /// A RECORD line.
 pub(crate) fn record(stream: &str, data: Value) -> String {
-    json!({"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 1_790_000_000_000_u64}}).to_string()
+    json!({"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": 1_790_000_000_000_u64}})
+        .to_string()
 }
 
 /// A STATE line of one stream.

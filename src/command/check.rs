@@ -46,7 +46,7 @@ impl Findings {
 async fn look(config: &Config, output: &Output) -> Findings {
     let mut found = Findings::default();
     if let Some(org) = found.take(sign_in(config, output, Rotation::HandOver).await) {
-        found.facts.push("Signed in to Salesforce.".to_owned());
+        found.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
         look_at_org(&org, &mut found).await;
     }
     look_at_bucket(config, &mut found).await;
@@ -58,9 +58,11 @@ async fn look_at_org(org: &Org, found: &mut Findings) {
     let Some(versions) = found.take(versions) else { return };
     if !versions.iter().any(|version| version == API_VERSION) {
         return found.failures.push(Error::config(format!(
-            "The org does not serve version {API_VERSION} of the API, which this connector speaks."
+            "The org does not serve version {API_VERSION} of the API, which this connector speaks. Check that domain_url \
+             names an org of Salesforce, and ask for a newer version of the connector."
         )));
     }
+    found.facts.push(format!("It serves version {API_VERSION} of the API."));
     let objects = org.describe_global().await.map_err(|fault| fault.into_error("asking which objects the org has"));
     let Some(objects) = found.take(objects) else { return };
     let writable = objects.iter().filter(|object| object.createable || object.updateable || object.deletable).count();

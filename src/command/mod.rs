@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::protocol::output::Output;
 use crate::salesforce::Org;
+use crate::salesforce::fault::FaultKind;
 
 /// Whether a refresh token that Salesforce replaced may be handed to the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,5 +53,13 @@ async fn sign_in(config: &Config, output: &Output, rotation: Rotation) -> Result
              if the next sign-in fails"
         ),
     });
-    Org::sign_in(config.sign_in().clone(), on_rotation).await.map_err(|fault| fault.into_error("signing in"))
+    Org::sign_in(config.sign_in().clone(), on_rotation).await.map_err(|fault| {
+        let (kind, error) = (fault.kind(), fault.into_error("signing in"));
+        if kind != FaultKind::Transient {
+            return error;
+        }
+        // A mistyped address looks like a server that is down.
+        let told = format!("{} If it lasts, check domain_url and the way through the network.", error.message());
+        Error::transient(told).internal(error.internal_message().unwrap_or_default())
+    })
 }

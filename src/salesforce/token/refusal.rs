@@ -15,33 +15,18 @@ const fn row(error: &'static str, description: &'static str, sentence: &'static 
     Refusal { error, description, kind: FaultKind::SignIn, sentence }
 }
 
+/// A refusal that passes. What it means and what to do is said where its kind is.
+const fn passing(error: &'static str, description: &'static str, kind: FaultKind) -> Refusal {
+    Refusal { error, description, kind, sentence: "" }
+}
+
 /// Sources: Help, "OAuth 2.0 Authorization Errors", "OAuth 2.0 JWT Bearer Flow" and "OAuth 2.0 Client Credentials
 /// Flow"; the literal texts are those that orgs answer with.
 const REFUSALS: &[Refusal] = &[
-    Refusal {
-        error: "",
-        description: "retry your request",
-        kind: FaultKind::Transient,
-        sentence: "Salesforce asks to repeat the request.",
-    },
-    Refusal {
-        error: "invalid_grant",
-        description: "already being processed",
-        kind: FaultKind::Transient,
-        sentence: "Another sign-in with the same token is under way.",
-    },
-    Refusal {
-        error: "",
-        description: "rate exceeded",
-        kind: FaultKind::LimitReached(Limit::Logins),
-        sentence: "Salesforce counts the logins of a user.",
-    },
-    Refusal {
-        error: "rate_limit_exceeded",
-        description: "",
-        kind: FaultKind::LimitReached(Limit::Logins),
-        sentence: "Salesforce counts the logins of a user.",
-    },
+    passing("", "retry your request", FaultKind::Transient),
+    passing("invalid_grant", "already being processed", FaultKind::Transient),
+    passing("", "rate exceeded", FaultKind::LimitReached(Limit::Logins)),
+    passing("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
     row(
         "invalid_grant",
         "expired access/refresh token",
@@ -51,8 +36,8 @@ const REFUSALS: &[Refusal] = &[
     row(
         "invalid_grant",
         "not supported on this domain",
-        "The client credentials flow works at the org's own address only. Set domain_url to the My Domain URL of the \
-         org, such as https://example.my.salesforce.com.",
+        "The org takes this sign-in at its own address only, as every org does in the flow ClientCredentials. Set \
+         domain_url to the My Domain URL of the org, such as https://example.my.salesforce.com.",
     ),
     row(
         "invalid_grant",
@@ -150,7 +135,10 @@ pub(super) fn fault_of(refusal: &OAuth) -> Fault {
         "" => refusal.error.clone(),
         words => format!("{}, {words}", refusal.error),
     };
-    Fault::new(kind, format!("{sentence} Salesforce said: {words}."))
+    match kind {
+        FaultKind::SignIn => Fault::new(kind, format!("{sentence} Salesforce said: {words}.")),
+        _ => Fault::new(kind, words),
+    }
 }
 
 #[cfg(test)]

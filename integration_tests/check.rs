@@ -1,0 +1,345 @@
+//! `check`: one answer that tells everything that was found.
+
+use salesforce_sim::{Endpoint, Settings};
+use serde_json::json;
+use wiremock::matchers::{any, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::connector::{self, Run};
+use crate::world::{BUCKET, World, blocking};
+
+const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, and not kept.";
+const BUCKET_WORKS: &str = "Rejected records can be kept in the bucket rejected-records.";
+const VERSION_SERVED: &str = "It serves version 62.0 of the API.";
+
+/// An address on this machine where nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[track_caller]
+fn assert_failed(run: &Run, message: &str) {
+    assert_eq!(run.connection_status(), ("FAILED", message));
+    assert!(run.error().is_none(), "the answer is all that is said: {}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_works_is_told() {
+    let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
+    world.org.leave_requests(500);
+    world.org.leave_batches(0);
+    let url = world.org.url();
+    let run = world.check(json!({})).await;
+    let (status, message) = run.connection_status();
+    assert_eq!(status, "SUCCEEDED");
+    let objects = message.split(" objects can be written.").next().unwrap().rsplit(' ').next().unwrap();
+    assert!(objects.parse::<usize>().unwrap() > 0, "{message}");
+    // Two requests were made since: for the objects and for the limits.
+    assert_eq!(
+        message,
+        format!(
+            "Signed in to {url}. {VERSION_SERVED} {objects} objects can be written. 498 of 1000 API requests of the last \
+             24 hours are left. 0 of 15000 bulk batches of the last 24 hours are left. {BUCKET_WORKS}"
+        )
+    );
+    assert_eq!(world.store.objects(BUCKET).unwrap(), [], "the test object is gone");
+    assert!(world.org.requests().iter().all(|request| request.method == "GET" || request.endpoint == Endpoint::Token));
+
+    let run = world.check(json!({"object_storage_config": null})).await;
+    assert!(run.connection_status().1.ends_with(NO_BUCKET), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_without_requests_left_is_told() {
+    let world = World::new().await;
+    world.org.leave_requests(0);
+    let limit = "Salesforce refused to go on while asking which objects the org has: the API requests that the org may \
+                 make in 24 hours are used up (REQUEST_LIMIT_EXCEEDED, HTTP 403: TotalRequests Limit exceeded). The 24 \
+                 hours are a moving window, so requests come back hour by hour. Run the sync again later, or have the \
+                 limit raised (Setup, Company Information, API Requests).";
+    let url = world.org.url();
+    let facts = format!("Signed in to {url}. {VERSION_SERVED} {BUCKET_WORKS}");
+    assert_failed(&world.check(json!({})).await, &format!("{limit} {facts}"));
+}
+
+/// An org that signs everyone in and answers calls as it is told.
+async fn org(answers: &[(&str, ResponseTemplate)]) -> MockServer {
+    let server = MockServer::start().await;
+    let token = json!({"access_token": "00DSim000000001!AQ.mock", "instance_url": server.uri()});
+    let token = ResponseTemplate::new(200).set_body_json(token);
+    Mock::given(path("/services/oauth2/token")).respond_with(token).mount(&server).await;
+    for (below, answer) in answers {
+        let path = path(format!("/services/data{below}"));
+        Mock::given(method("GET")).and(path).respond_with(answer.clone()).mount(&server).await;
+    }
+    server
+}
+
+fn refused(status: u16, code: &str, message: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!([{"errorCode": code, "message": message}]))
+}
+
+fn versions(version: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200)
+        .set_body_json(json!([{"label": "Some", "url": "/services/data/vXX.X", "version": version}]))
+}
+
+fn objects(may_write: bool) -> ResponseTemplate {
+    let object = json!({
+        "name": "Contact", "label": "Contact", "custom": false, "queryable": true,
+        "createable": may_write, "updateable": may_write, "deletable": false,
+    });
+    ResponseTemplate::new(200).set_body_json(json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [object]}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_cannot_be_loaded_says_why() {
+    let session = || refused(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
+    let disabled = || refused(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
+    let cases: [(Vec<(&str, ResponseTemplate)>, &str, &str, &str); 5] = [
+        (
+            vec![("", versions("61.0"))],
+            "FAILED",
+            "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names an \
+             org of Salesforce, and ask for a newer version of the connector. Signed in to {url}.",
+            "",
+        ),
+        (
+            vec![("", versions("62.0")), ("/v62.0/sobjects", disabled())],
+            "FAILED",
+            "The Salesforce user lacks a permission that is needed for asking which objects the org has \
+             (API_DISABLED_FOR_ORG, HTTP 403: API is not enabled for this Organization or Partner). Grant it in the \
+             user's profile or in a permission set: \"API Enabled\", the rights on the object and its fields, and \
+             \"Bulk API Hard Delete\" for hard_delete. Signed in to {url}.",
+            VERSION_SERVED,
+        ),
+        (
+            vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
+            "FAILED",
+            "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with the \
+             REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has the \
+             permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in to \
+             {url}.",
+            VERSION_SERVED,
+        ),
+        (
+            vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
+            "FAILED",
+            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the objects \
+             that records go to. Signed in to {url}.",
+            VERSION_SERVED,
+        ),
+        // A user without "View Setup and Configuration" can load all the same.
+        (
+            vec![
+                ("", versions("62.0")),
+                ("/v62.0/sobjects", objects(true)),
+                ("/v62.0/limits", refused(403, "INSUFFICIENT_ACCESS", "You may not see this")),
+            ],
+            "SUCCEEDED",
+            "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could not \
+             be read (You may not see this).",
+            "",
+        ),
+    ];
+    for (answers, status, found, more) in cases {
+        let (server, world) = (org(&answers).await, World::new().await);
+        let run = world.check(json!({"domain_url": server.uri()})).await;
+        let found = found.replace("{url}", &server.uri());
+        let parts = [&*found, more, BUCKET_WORKS].into_iter().filter(|part| !part.is_empty());
+        assert_eq!(run.connection_status(), (status, &*parts.collect::<Vec<_>>().join(" ")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_cannot_be_used_says_why() {
+    let world = World::new().await;
+    let endpoint = world.store.endpoint.clone();
+    let (failed, nobody) = ("Writing an object in the rejected-records bucket \"rejected-records\" failed", nobody());
+    for (changes, sentence) in [
+        (
+            json!({"secret_access_key": "wrong-secret-key"}),
+            format!(
+                "{failed}: {endpoint} refused the signature. Correct `secret_access_key`; it must belong to \
+                 `access_key_id`."
+            ),
+        ),
+        (
+            json!({"access_key_id": "wrong-key-id"}),
+            format!("{failed}: access is denied. Grant the credentials the permission s3:PutObject on it."),
+        ),
+        (
+            json!({"access_key_id": null, "secret_access_key": null}),
+            format!(
+                "{failed}: there are no AWS credentials. Set `access_key_id` and `secret_access_key`, or give the \
+                 connector's environment a role that may use the bucket."
+            ),
+        ),
+        (
+            json!({"s3_endpoint": nobody}),
+            format!(
+                "{failed}: {nobody} could not be reached, also after several attempts. Check the network, and \
+                 `s3_endpoint` where it is set."
+            ),
+        ),
+    ] {
+        let run = world.check(json!({"object_storage_config": changes})).await;
+        let (status, message) = run.connection_status();
+        assert_eq!(status, "FAILED");
+        // The failure comes first, and what works is told all the same.
+        let works = format!("{sentence} Signed in to {}. {VERSION_SERVED} ", world.org.url());
+        assert!(message.starts_with(&works), "{message}");
+    }
+    assert_eq!(world.store.objects(BUCKET).unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_the_store_is_told_in_words() {
+    let failed = "Writing an object in the rejected-records bucket \"rejected-records\" failed";
+    for (status, code, sentence) in [
+        (
+            404,
+            "NoSuchBucket",
+            "The rejected-records bucket \"rejected-records\" does not exist at {store}. Create it, or correct \
+             `s3_bucket_name`."
+                .to_owned(),
+        ),
+        (
+            403,
+            "AccessDenied",
+            format!("{failed}: access is denied. Grant the credentials the permission s3:PutObject on it."),
+        ),
+        (
+            403,
+            "InvalidAccessKeyId",
+            format!(
+                "{failed}: {{store}} does not know the access key. Correct `access_key_id`, or the AWS credentials of \
+                 the connector's environment where that key is not set."
+            ),
+        ),
+        (
+            301,
+            "PermanentRedirect",
+            format!(
+                "{failed}: the bucket is in the region eu-central-1, not in us-east-1. Set `s3_bucket_region` to \
+                 eu-central-1."
+            ),
+        ),
+    ] {
+        let (store, world) = (MockServer::start().await, World::new().await);
+        let body = format!("<Error><Code>{code}</Code><Message>words of the store</Message></Error>");
+        let answer = ResponseTemplate::new(status)
+            .insert_header("x-amz-bucket-region", "eu-central-1")
+            .set_body_raw(body, "application/xml");
+        Mock::given(any()).respond_with(answer).mount(&store).await;
+        let run = world.check(json!({"object_storage_config": {"s3_endpoint": store.uri()}})).await;
+        let (status, message) = run.connection_status();
+        assert_eq!(status, "FAILED");
+        let sentence = sentence.replace("{store}", &store.uri());
+        assert!(message.starts_with(&format!("{sentence} Signed in to ")), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_the_org_and_of_the_bucket_are_told_together() {
+    let world = World::new().await;
+    let run = world
+        .check(
+            json!({"refresh_token": "wrong-token", "object_storage_config": {"secret_access_key": "wrong-secret-key"}}),
+        )
+        .await;
+    let endpoint = &world.store.endpoint;
+    assert_failed(
+        &run,
+        &format!(
+            "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again to \
+             get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest. Salesforce \
+             said: invalid_grant, expired access/refresh token. Writing an object in the rejected-records bucket \
+             \"rejected-records\" failed: {endpoint} refused the signature. Correct `secret_access_key`; it must belong \
+             to `access_key_id`."
+        ),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_cannot_be_reached_is_told_with_the_address() {
+    let world = World::new().await;
+    let run = world.check(json!({"domain_url": nobody(), "object_storage_config": null})).await;
+    assert_failed(
+        &run,
+        &format!(
+            "Salesforce gave no usable answer while signing in (no connection to 127.0.0.1: Connection refused (os error \
+             111)). This usually passes by itself; run the sync again. If it lasts, check domain_url and the way through \
+             the network. {NO_BUCKET}"
+        ),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_configuration_tells_every_problem() {
+    let world = World::new().await;
+    let run = world
+        .check(json!({
+            "client_id": null,
+            "client_secret": " ",
+            "refresh_token": 5,
+            "domain_url": "https://login.example.com",
+            "object_storage_config": {"s3_bucket_name": "s3://rejected"},
+            "batch_size_mb": 1000,
+            "streams": [{"object": "Contact"}],
+        }))
+        .await;
+    let (status, message) = run.connection_status();
+    assert_eq!(status, "FAILED");
+    assert!(message.starts_with("The configuration is not valid. `"), "{message}");
+    for problem in [
+        "`client_id` is missing.",
+        "`client_secret` is missing; the sign-in flow Client needs it.",
+        "`refresh_token` must be a text.",
+        "`domain_url` is refused: its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or \
+         cloudforce.com.",
+        "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, digits, dots, \
+         hyphens and underscores.",
+        "`batch_size_mb` must be at most 100",
+        "`streams[0].stream` is missing.",
+    ] {
+        assert!(message.contains(problem), "{problem} is not in: {message}");
+    }
+    assert_eq!(message.matches(". `").count(), 7, "{message}");
+    assert_eq!(world.org.requests(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_cannot_be_read_is_an_answer_too() {
+    let check = |content: &str| {
+        let files = [("--config", content.to_owned())];
+        blocking(move || connector::run(&["check"], &files, Vec::new()))
+    };
+    for (content, message) in [
+        ("", "The configuration is not JSON: it cannot be read at line 1, column 0."),
+        ("{\"client_secret\": \"sec", "The configuration is not JSON: it cannot be read at line 1, column 22."),
+        ("[]", "The configuration must be a JSON object."),
+    ] {
+        assert_failed(&check(content).await, message);
+    }
+
+    let run = blocking(|| connector::run(&["check", "--config", "/nowhere/config.json"], &[], Vec::new())).await;
+    assert_failed(
+        &run,
+        "The file given with --config, /nowhere/config.json, cannot be read: No such file or directory (os error 2).",
+    );
+    let arguments = ["write", "--config", "/nowhere/config.json", "--catalog", "/nowhere/catalog.json"];
+    let run = blocking(move || connector::run(&arguments, &[], Vec::new())).await;
+    assert_eq!(run.failure().0, "config_error");
+    assert!(run.failure().1.starts_with("The file given with --config, /nowhere/config.json, cannot be read: "));
+}
+
+/// `check` without a configuration has nothing to answer for.
+#[test]
+fn a_command_line_without_a_configuration_is_refused() {
+    let run = connector::run(&["check"], &[], Vec::new());
+    let sentence = "The command line is wrong: the following required arguments were not provided: --config <FILE>.";
+    assert_eq!(run.failure(), ("config_error", sentence));
+    assert_eq!(run.messages.len(), 1, "{}", run.stdout);
+}
