@@ -97,7 +97,8 @@ fn objects(may_write: bool) -> ResponseTemplate {
 async fn an_org_that_cannot_be_loaded_says_why() {
     let session = || refused(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
     let disabled = || refused(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
-    let cases: [(Vec<(&str, ResponseTemplate)>, &str, &str, &str); 5] = [
+    type Case = (Vec<(&'static str, ResponseTemplate)>, &'static str, &'static str, &'static str);
+    let cases: [Case; 5] = [
         (
             vec![("", versions("61.0"))],
             "FAILED",

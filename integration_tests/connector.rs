@@ -19,18 +19,19 @@ pub(crate) struct Run {
 impl Run {
     /// The states in the order in which they came.
     pub(crate) fn states(&self) -> Vec<&State> {
-        let state = |message| match message {
-            &Message::State { ref state } => Some(state),
+        let states = self.messages.iter().filter_map(|message| match message {
+            Message::State { state } => Some(state),
             _ => None,
-        };
-        self.messages.iter().filter_map(state).collect()
+        });
+        states.collect()
     }
 
     /// The error; a run tells at most one.
     pub(crate) fn error(&self) -> Option<&TraceError> {
         let mut errors = self.messages.iter().filter_map(|message| match message {
             Message::Trace { trace } => {
-                assert_eq!(trace.kind, "ERROR");
+                assert!(trace.kind == "ERROR" && trace.emitted_at > 0.0);
+                assert!(!trace.error.internal_message.is_empty());
                 Some(&trace.error)
             }
             _ => None,
@@ -69,14 +70,14 @@ impl Run {
 
     /// The configurations that were handed to the platform.
     pub(crate) fn configs(&self) -> Vec<&Value> {
-        let config = |message| match message {
-            &Message::Control { ref control } => {
-                assert_eq!(control.kind, "CONNECTOR_CONFIG");
+        let configs = self.messages.iter().filter_map(|message| match message {
+            Message::Control { control } => {
+                assert!(control.kind == "CONNECTOR_CONFIG" && control.emitted_at > 0.0);
                 Some(&control.connector_config.config)
             }
             _ => None,
-        };
-        self.messages.iter().filter_map(config).collect()
+        });
+        configs.collect()
     }
 }
 
@@ -188,9 +189,10 @@ impl Connection {
         }
     }
 
-    /// The id of the process.
-    pub(crate) fn process_id(&self) -> u32 {
-        self.child.id()
+    /// Asks the process to end, as the platform and a terminal do.
+    pub(crate) fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
     }
 
     /// Sends the last lines and waits for the end.

@@ -23,10 +23,22 @@ async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
     let table: Vec<(&[u8], &str, &str)> = vec![
         (b"hello\n", "system_error", "Line 3 of the input is no message that can be understood: it is not JSON"),
         (b"\n\n{\"type\":\"RECORD\"}\n", "system_error", "Line 5 of the input"),
-        (b"{\"type\":\"RECORD\",\"record\":{\"str", "system_error", "Line 3 of the input is no message that can be understood: it ends in the middle"),
+        (
+            b"{\"type\":\"RECORD\",\"record\":{\"str",
+            "system_error",
+            "Line 3 of the input is no message that can be understood: it ends in the middle",
+        ),
         (b"{\"a\":\"\xff\"}\n", "system_error", "byte 7 is not UTF-8"),
-        (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"other\",\"data\":{}}}\n", "system_error", "the catalog has no stream other"),
-        (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":[]}}\n", "system_error", "the `data` of the record is not an object"),
+        (
+            b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"other\",\"data\":{}}}\n",
+            "system_error",
+            "the catalog has no stream other",
+        ),
+        (
+            b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":[]}}\n",
+            "system_error",
+            "the `data` of the record is not an object",
+        ),
         (b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":{\"Nope\":1}}}\n", "config_error", "Nope"),
     ];
     for (rest, failure_type, part) in table {
@@ -78,7 +90,8 @@ async fn records_of_a_stream_with_an_empty_namespace_are_those_without_one() {
         json!({"type": "RECORD", "record": {"namespace": namespace, "stream": "c", "data": {"LastName": name}, "emitted_at": 1}})
             .to_string()
     };
-    let lines = vec![line(json!(null), "A"), line(json!(""), "B"), record("c", json!({"LastName": "C"})), complete("c")];
+    let lines =
+        vec![line(json!(null), "A"), line(json!(""), "B"), record("c", json!({"LastName": "C"})), complete("c")];
     let run = world.write(json!({}), contacts(), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 3);

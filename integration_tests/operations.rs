@@ -39,7 +39,13 @@ async fn each_operation_ends_with_exactly_the_expected_records() {
     by_settings.as_object_mut().unwrap().remove("destination_object_name");
     let streams = [
         stream("contacts", "Contact", &[("LastName", "string")]),
-        keyed("accounts", "Account", "append_dedup", "External_Id__c", &[("External_Id__c", "string"), ("Name", "string")]),
+        keyed(
+            "accounts",
+            "Account",
+            "append_dedup",
+            "External_Id__c",
+            &[("External_Id__c", "string"), ("Name", "string")],
+        ),
         keyed("leads", "Lead", "update", "Id", &[("Id", "string"), ("LastName", "string")]),
         keyed("campaigns", "Campaign", "soft_delete", "Id", &[("Id", "string"), ("Name", "string")]),
         by_settings,

@@ -7,15 +7,25 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub(crate) enum Message {
-    Spec { spec: Value },
+    Spec {
+        spec: Value,
+    },
     ConnectionStatus {
         #[serde(rename = "connectionStatus")]
         connection_status: ConnectionStatus,
     },
-    State { state: State },
-    Log { log: Log },
-    Trace { trace: Trace },
-    Control { control: Control },
+    State {
+        state: State,
+    },
+    Log {
+        log: Log,
+    },
+    Trace {
+        trace: Trace,
+    },
+    Control {
+        control: Control,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]

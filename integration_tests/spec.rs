@@ -407,3 +407,11 @@ fn the_published_example_is_accepted() {
 fn what_the_connector_gives_out_is_the_file() {
     assert_eq!(destination_salesforce::config::spec().unwrap(), spec());
 }
+
+#[test]
+fn the_command_prints_the_file_and_nothing_else() {
+    let run = crate::connector::spec();
+    run.assert_success();
+    let [crate::protocol_model::Message::Spec { spec: printed }] = &*run.messages else { panic!("{}", run.stdout) };
+    assert_eq!(*printed, spec());
+}

@@ -88,10 +88,8 @@ async fn a_state_comes_back_as_it_was_sent() {
     let lines = vec![record("a", json!({"LastName": "A1"})), sent.to_owned(), complete("a")];
     let run = world.write(json!({}), catalog(&[contacts("a")]), lines).await;
     assert_eq!(run.exit_code, 0);
-    let expected = sent.replace(
-        r#""destinationStats":null"#,
-        r#""destinationStats":{"recordCount":1.0,"rejectedRecordCount":0.0}"#,
-    );
+    let expected = sent
+        .replace(r#""destinationStats":null"#, r#""destinationStats":{"recordCount":1.0,"rejectedRecordCount":0.0}"#);
     assert!(run.stdout.lines().any(|line| line == expected), "{}", run.stdout);
 }
 

@@ -15,7 +15,10 @@ async fn records_are_created_and_refused_ones_are_kept_with_the_reason() {
     let world = World::new().await;
     let lines = vec![
         record("contacts", json!({"FirstName": "Ada", "LastName": "Example", "HasOptedOutOfEmail": true})),
-        record("contacts", json!({"FirstName": "Bo \"B\"", "LastName": "Süß, Jr.\nLine two", "Email": "bo@example.com"})),
+        record(
+            "contacts",
+            json!({"FirstName": "Bo \"B\"", "LastName": "Süß, Jr.\nLine two", "Email": "bo@example.com"}),
+        ),
         record("contacts", json!({"FirstName": "Nameless", "LastName": null})),
         state("contacts", 1),
         record("contacts", json!({"LastName": "Wrong", "Email": "not an address"})),
@@ -45,7 +48,10 @@ async fn records_are_created_and_refused_ones_are_kept_with_the_reason() {
     assert_eq!(data[1]["rejected_reason"], "NULL_MARKER_AS_TEXT");
     assert_eq!(data[1]["sf__Id"], "");
     assert_eq!(data[2]["sf__Error"], "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --");
-    assert_eq!((&data[2]["rejected_reason"], &data[2]["rejected_field"]), (&json!("REQUIRED_FIELD_MISSING"), &json!("LastName")));
+    assert_eq!(
+        (&data[2]["rejected_reason"], &data[2]["rejected_field"]),
+        (&json!("REQUIRED_FIELD_MISSING"), &json!("LastName"))
+    );
     assert_eq!(rejected[2]["_airbyte_extracted_at"], 1_790_000_000_000_u64);
     assert_eq!(rejected[2]["_airbyte_meta"]["sync_id"], 42);
     assert_eq!(rejected[2]["_airbyte_generation_id"], 1);
@@ -95,14 +101,18 @@ async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
 async fn rows_left_unprocessed_are_sent_again_and_committed_ones_are_not() {
     let world = World::new().await;
     world.org.interrupt(Interruption::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
-    let mut lines: Vec<String> = (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
+    let mut lines: Vec<String> =
+        (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
     lines.extend([state("c", 1), complete("c")]);
     let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
     run.assert_success();
     let expected: Vec<_> = (0..450).map(|number| Some(format!("L{number:03}"))).collect();
     assert_eq!(world.values("Contact", "LastName"), expected);
     let jobs = world.org.jobs();
-    assert_eq!(jobs.iter().map(|job| (job.state, job.rows)).collect::<Vec<_>>(), [(JobState::Failed, 450), (JobState::JobComplete, 250)]);
+    assert_eq!(
+        jobs.iter().map(|job| (job.state, job.rows)).collect::<Vec<_>>(),
+        [(JobState::Failed, 450), (JobState::JobComplete, 250)]
+    );
     assert_eq!(run.states()[0].counts(), (450, 0));
 }
 
@@ -170,4 +180,29 @@ async fn a_job_refused_as_a_whole_is_neither_acknowledged_nor_rejected() {
         assert!(run.states().is_empty() && world.rejected().is_empty());
         assert_eq!(world.org.jobs().len(), 1, "nothing is sent again");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothing_more() {
+    let world = World::with(Settings { time_per_batch: Duration::from_millis(1_500), ..Settings::default() }).await;
+    let config = world.config(json!({"flush_interval_minutes": 0.0001}));
+    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let mut connection = crate::connector::Connection::open(&config, &catalog);
+    connection.send(&record("c", json!({"LastName": "Early"})));
+    connection.send(&state("c", 1));
+    let is_running = || world.org.jobs().iter().any(|job| job.state == JobState::InProgress);
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while !is_running() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    connection.terminate();
+    let run = crate::world::blocking(move || connection.wait()).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("stopped from outside"), "{message}");
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    assert_eq!((world.org.count("Contact"), world.org.jobs().len()), (1, 1));
 }

@@ -7,7 +7,11 @@ use clap::{Parser, Subcommand};
 
 /// What the user wants done.
 #[derive(Debug, Parser, PartialEq, Eq)]
-#[command(name = "destination-salesforce", version, about = "Loads records into Salesforce, as an Airbyte destination.")]
+#[command(
+    name = "destination-salesforce",
+    version,
+    about = "Loads records into Salesforce, as an Airbyte destination."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,6 @@ mod platform;
 mod report;
 mod warehouse;
 
-#[expect(dead_code, reason = "the tests, which this server is also for, look at more of it")]
 #[path = "../../integration_tests/object_store.rs"]
 mod object_store;
 

@@ -68,7 +68,9 @@ impl Refusal {
 
     pub(super) fn record(code: RefusalCode) -> Self {
         let message = match code {
-            RefusalCode::RecordTooLong => "The record is longer than 400,000 characters, the most that Salesforce takes.",
+            RefusalCode::RecordTooLong => {
+                "The record is longer than 400,000 characters, the most that Salesforce takes."
+            }
             RefusalCode::NoField => "The record has no field that could be sent.",
             _ => "The record has a field name that is not Unicode.",
         };
@@ -78,7 +80,9 @@ impl Refusal {
     fn with_kind(code: RefusalCode, field: &str, kind: Option<Kind>) -> Self {
         let message = match code {
             RefusalCode::NullMarker => {
-                format!("{field} is the text {NULL_MARKER}, which Salesforce would read as an order to clear the field.")
+                format!(
+                    "{field} is the text {NULL_MARKER}, which Salesforce would read as an order to clear the field."
+                )
             }
             RefusalCode::NotUnicode => format!("{field} holds text that is not Unicode."),
             RefusalCode::FieldTooLong => {

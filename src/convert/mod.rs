@@ -375,6 +375,6 @@ pub fn row_hash(cells: impl Iterator<Item = u64>) -> u32 {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod table_tests;
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ pub(super) fn date(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let (_, rest) = read_date(&text)?;
     let is_midnight = rest.is_empty()
         || read_clock(rest.strip_prefix(['T', 't', ' '])?).is_some_and(|(clock, offset)| {
-            clock.second_of_day == 0 && clock.fraction.bytes().all(|digit| digit == b'0') && read_offset(offset).is_some()
+            clock.second_of_day == 0
+                && clock.fraction.bytes().all(|digit| digit == b'0')
+                && read_offset(offset).is_some()
         });
     is_midnight.then(|| match text {
         Cow::Borrowed(text) => Cow::Borrowed(&text[..DATE_LENGTH]),

@@ -8,7 +8,10 @@ const PLAIN: Kind = Kind::Text { longest: None };
 
 fn columns(names: &[&str]) -> Arc<Columns> {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    Arc::new(Columns::new(names.iter().map(|name| Column::new(FieldPath::top(*name), *name, PLAIN, types)).collect(), None))
+    Arc::new(Columns::new(
+        names.iter().map(|name| Column::new(FieldPath::top(*name), *name, PLAIN, types)).collect(),
+        None,
+    ))
 }
 
 fn raw(json: &str) -> Box<RawValue> {
@@ -66,7 +69,9 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
     let other = raw(r#"{"Account":{"Code__c":"x"}}"#);
-    assert!(matches!(converter.convert(&other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c")));
+    assert!(
+        matches!(converter.convert(&other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c"))
+    );
     let wrong = raw(r#"{"Account":"A-1"}"#);
     assert!(
         matches!(converter.convert(&wrong), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NotAnObject)
@@ -80,7 +85,10 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
 #[test]
 fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let columns = Columns::new(vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)], Some(Key { column: 0, comparison: KeyComparison::Id }));
+    let columns = Columns::new(
+        vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)],
+        Some(Key { column: 0, comparison: KeyComparison::Id }),
+    );
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {
         let json = raw(json);
@@ -99,9 +107,7 @@ fn what_is_no_object_is_no_record() {
         assert_eq!(converter.convert(&raw(json)).unwrap_err(), NotAnObject, "{json}");
     }
     let half_a_pair = raw(r#"{"\ud800":1}"#);
-    assert!(
-        matches!(converter.convert(&half_a_pair), Ok(Converted::Refused(r)) if r.code == RefusalCode::NotUnicode)
-    );
+    assert!(matches!(converter.convert(&half_a_pair), Ok(Converted::Refused(r)) if r.code == RefusalCode::NotUnicode));
 }
 
 #[test]

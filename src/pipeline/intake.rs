@@ -168,7 +168,9 @@ impl Intake {
             Some(Ending::Finish(error) | Ending::Halt(error)) => return Err(error),
             Some(Ending::Complete) | None => {}
         }
-        if self.ledger.waiting() > 0 || self.streams.iter().any(|stream| stream.read != stream.written + stream.rejected) {
+        if self.ledger.waiting() > 0
+            || self.streams.iter().any(|stream| stream.read != stream.written + stream.rejected)
+        {
             return Err(Error::system(
                 "Records are left over of which nothing is known, so their states are not acknowledged. Please report \
                  this with the log of the sync.",
@@ -252,7 +254,8 @@ impl Intake {
         {
             return Ok(last.index);
         }
-        let name = record.stream_name().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
+        let name =
+            record.stream_name().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
         let Some(index) = self.by_name.get(&name).copied() else {
             return Err(Refused::Line(format!("the catalog has no stream {name}")));
         };

@@ -93,11 +93,8 @@ impl Ledger {
     /// Records of a segment are settled: written to Salesforce, or kept as rejected.
     pub(super) fn settle(&mut self, stream: usize, segment: SegmentId, written: u64, rejected: u64) {
         let stream = &mut self.streams[stream];
-        let segment = if segment == stream.open_id {
-            &mut stream.open
-        } else {
-            stream.closed.entry(segment).or_default()
-        };
+        let segment =
+            if segment == stream.open_id { &mut stream.open } else { stream.closed.entry(segment).or_default() };
         segment.written += written;
         segment.rejected += rejected;
         debug_assert!(segment.written + segment.rejected <= segment.records, "more settled than read: {segment:?}");
@@ -195,7 +192,9 @@ mod tests {
 
     fn state_of(scope: Option<usize>, id: usize) -> State {
         let body = match scope {
-            Some(number) => json!({"type": "STREAM", "stream": {"stream_descriptor": {"name": format!("s{number}")}}, "id": id}),
+            Some(number) => {
+                json!({"type": "STREAM", "stream": {"stream_descriptor": {"name": format!("s{number}")}}, "id": id})
+            }
             None => json!({"type": "GLOBAL", "global": {}, "id": id}),
         };
         match parse(json!({"type": "STATE", "state": body}).to_string().as_bytes()) {
@@ -299,10 +298,9 @@ mod tests {
                     let (id, written, rejected) = shown(&line);
                     let (scope, covered) = &states[id];
                     prop_assert_eq!(written + rejected, covered.len() as u64);
-                    for earlier in 0..=id {
-                        let concerns = states[earlier].0.is_none() || scope.is_none() || states[earlier].0 == *scope;
-                        if concerns {
-                            prop_assert!(states[earlier].1.iter().all(|record| !unsettled.contains(record)));
+                    for (earlier, (other, records)) in states[..=id].iter().enumerate() {
+                        if other.is_none() || scope.is_none() || other == scope {
+                            prop_assert!(records.iter().all(|record| !unsettled.contains(record)));
                             prop_assert!(earlier == id || left.contains(&earlier));
                         }
                     }

@@ -123,8 +123,7 @@ impl<'m> RowIndex<'m> {
     pub(super) fn take(&mut self, hash: u32) -> Option<Found> {
         let start = self.by_hash.partition_point(|row| self.marks.marks[*row as usize].hash < hash);
         let place = self.free_at_or_after(start);
-        let is_match =
-            self.by_hash.get(place).is_some_and(|row| self.marks.marks[*row as usize].hash == hash);
+        let is_match = self.by_hash.get(place).is_some_and(|row| self.marks.marks[*row as usize].hash == hash);
         let place = if is_match { place } else { self.free_at_or_after(0) };
         let row = *self.by_hash.get(place)?;
         #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]

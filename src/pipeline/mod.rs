@@ -98,9 +98,7 @@ async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Opt
         tracing::warn!("no bucket is configured: rejected records are counted, and not kept");
         return Ok(None);
     };
-    let sync = SyncIdentity {
-        sync_id: catalog.iter().find_map(|stream| stream.sync_id),
-        started: jiff::Timestamp::now(),
-    };
+    let sync =
+        SyncIdentity { sync_id: catalog.iter().find_map(|stream| stream.sync_id), started: jiff::Timestamp::now() };
     Box::pin(RejectedStore::open(settings, sync)).await.map(Some)
 }

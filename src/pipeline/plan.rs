@@ -193,11 +193,16 @@ impl<'c> Wish<'c> {
             && has_schema
             && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
         {
-            problems.push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
+            problems
+                .push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
         }
         if operation == Operation::Insert && has_schema {
             problems.extend(fields.required().filter(|required| !required.is_among(columns)).map(|required| {
-                format!("{} of {} is required to create a record, and the stream has no such field", required.name(), fields.object())
+                format!(
+                    "{} of {} is required to create a record, and the stream has no such field",
+                    required.name(),
+                    fields.object()
+                )
             }));
         }
         let header_length: usize = columns.iter().map(|column| column.header().len() + 1).sum();

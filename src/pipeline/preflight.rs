@@ -35,7 +35,9 @@ pub(super) async fn plans(org: &Org, wishes: &[Wish<'_>], config: &Config) -> Re
         };
         match outcome {
             Ok(plan) => plans.push(plan),
-            Err(found) => problems.extend(found.into_iter().map(|problem| format!("Stream {}: {problem}.", wish.name()))),
+            Err(found) => {
+                problems.extend(found.into_iter().map(|problem| format!("Stream {}: {problem}.", wish.name())))
+            }
         }
     }
     match &*problems {
@@ -76,10 +78,8 @@ async fn missing(org: &Org, object: &str, all: &mut Option<Vec<String>>) -> Resu
     let all = match all {
         Some(all) => all,
         none => {
-            let objects = org
-                .describe_global()
-                .await
-                .map_err(|fault| fault.into_error("asking which objects the org has"))?;
+            let objects =
+                org.describe_global().await.map_err(|fault| fault.into_error("asking which objects the org has"))?;
             none.insert(objects.into_iter().map(|object| object.name).collect())
         }
     };

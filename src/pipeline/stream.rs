@@ -87,8 +87,11 @@ impl Stream {
                     if open.as_ref().is_some_and(|batch| batch.length() >= batch_size as u64) {
                         full = open.take();
                     }
-                    open.get_or_insert_with(|| OpenBatch::new(columns, budget.lease()))
-                        .refuse(RefusedRecord { record, data: data.to_owned(), refusal });
+                    open.get_or_insert_with(|| OpenBatch::new(columns, budget.lease())).refuse(RefusedRecord {
+                        record,
+                        data: data.to_owned(),
+                        refusal,
+                    });
                     break;
                 }
                 Converted::NewField(path) => {

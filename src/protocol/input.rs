@@ -208,7 +208,8 @@ mod tests {
         for other in [
             status("STARTED"),
             status("INCOMPLETE"),
-            r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"s","type":"STREAM"}}}"#.into(),
+            r#"{"type":"TRACE","trace":{"type":"ESTIMATE","emitted_at":1,"estimate":{"name":"s","type":"STREAM"}}}"#
+                .into(),
             r#"{"type":"LOG","log":{"level":"INFO","message":"m"}}"#.into(),
             r#"{"type":"CONTROL"}"#.into(),
         ] {

@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn lines_are_whole_and_numbered_however_they_arrive() {
-        let table: &[(&[&'static [u8]], &[(u64, &str)])] = &[
+        type Case = (&'static [&'static [u8]], &'static [(u64, &'static str)]);
+        let table: &[Case] = &[
             (&[], &[]),
             (&[b"a\n"], &[(1, "a")]),
             (&[b"a\nb\n"], &[(1, "a"), (2, "b")]),
