@@ -19,6 +19,9 @@ use crate::{
     rest, sign_in,
 };
 
+/// What is reserved for a body on its client's word: somewhat more than the largest upload.
+const MAX_RESERVED: usize = 128 << 20;
+
 /// A request as the org received it, for tests to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -71,7 +74,7 @@ fn arrive(org: &mut Org, parts: &Parts, endpoint: Endpoint) -> usize {
 
 async fn read(headers: &HeaderMap, mut body: Body) -> Option<Bytes> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut read = Vec::with_capacity(length.unwrap_or(0));
+    let mut read = Vec::with_capacity(length.unwrap_or(0).min(MAX_RESERVED));
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         if let Ok(data) = frame.ok()?.into_data() {
             read.extend_from_slice(&data);

@@ -122,3 +122,12 @@ async fn paths_that_do_not_exist() {
     assert_eq!(wrong.refusal().1, "METHOD_NOT_ALLOWED");
     assert!(wrong.refusal().2.contains("Allowed are GET"));
 }
+
+#[tokio::test]
+async fn a_dropped_org_stops_listening() {
+    let Client { org, http, .. } = Client::start(Settings::default()).await;
+    let url = format!("{}/services/data", org.url());
+    assert!(http.get(&url).send().await.is_ok());
+    org.shutdown();
+    while http.get(&url).send().await.is_ok() {}
+}
