@@ -4,8 +4,8 @@ use csv_core::{ReadRecordResult, Reader};
 
 use crate::salesforce::fault::{Fault, FaultKind};
 
-/// The largest row that is held. Salesforce takes 400,000 characters a record (Limits Quick Reference, "Bulk API"), each
-/// of four bytes at most, and repeats the record with an error text of its own.
+/// The largest row that is held. Salesforce takes 400,000 characters a record (Limits Quick Reference, "Bulk API"),
+/// each of four bytes at most, and repeats the record with an error text of its own.
 const LONGEST_ROW: usize = 4 * 1024 * 1024;
 
 /// One row of a result.
