@@ -1,5 +1,7 @@
 //! One row out of the bytes of a CSV.
 
+use std::fmt;
+
 use csv_core::{ReadRecordResult, Reader};
 
 use crate::salesforce::fault::{Fault, FaultKind};
@@ -8,8 +10,8 @@ use crate::salesforce::fault::{Fault, FaultKind};
 /// each of four bytes at most, and repeats the record with an error text of its own.
 const LONGEST_ROW: usize = 4 * 1024 * 1024;
 
-/// One row of a result.
-#[derive(Debug, Default)]
+/// One row of a result. Its cells are a record's values, so its debug output leaves them out.
+#[derive(Default)]
 pub struct ResultRow {
     /// The cells, one behind the other.
     text: String,
@@ -50,6 +52,12 @@ impl ResultRow {
             self.ends.push(self.text.len());
             start = *end;
         }
+    }
+}
+
+impl fmt::Debug for ResultRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultRow").field("cells", &self.len()).finish_non_exhaustive()
     }
 }
 
