@@ -95,8 +95,8 @@ pub struct RunningJob {
     job: Job,
 }
 
-/// A job at its end, whose results can be read. Nothing here deletes a job: Salesforce keeps it for seven days, in which
-/// it can be looked at in Setup.
+/// A job at its end, whose results can be read. Nothing here deletes a job: Salesforce keeps it for seven days, in
+/// which it can be looked at in Setup.
 pub struct FinishedJob {
     job: Job,
     end: JobEnd,

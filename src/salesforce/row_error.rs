@@ -200,7 +200,8 @@ mod tests {
         let second = error("X_Y", "second: with -- dashes", &[]);
         for between in ["", " ", ";", "\n"] {
             let text = format!(
-                "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --{between}X_Y:second: with -- dashes:--"
+                "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --{between}X_Y:second: with -- \
+                 dashes:--"
             );
             assert_eq!(RowError::parse(&text), [first.clone(), second.clone()], "{between:?}");
         }

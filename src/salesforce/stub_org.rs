@@ -13,7 +13,8 @@ use super::token::{Flow, SignIn};
 use super::wire::Timing;
 use crate::retry::Policy;
 
-/// Waits that a test can sit out.
+/// Waits that a test can sit out. A call that may not be repeated still has two seconds, so that a busy machine does
+/// not look like a lost answer.
 pub(super) fn quick() -> Timing {
     Timing {
         retry: Policy {
@@ -23,7 +24,7 @@ pub(super) fn quick() -> Timing {
             total: Duration::from_secs(20),
             jitter: || 1.0,
         },
-        control: Duration::from_secs(1),
+        control: Duration::from_secs(2),
         stall: Duration::from_secs(1),
         ride_out: Duration::from_millis(60),
         ..Timing::default()
@@ -64,6 +65,12 @@ impl StubOrg {
 
     pub(super) async fn org(&self) -> Org {
         org_at(&self.server.uri()).await
+    }
+
+    /// An org whose running jobs may be out of reach for longer than any test lasts.
+    pub(super) async fn patient_org(&self) -> Org {
+        let timing = Timing { ride_out: Duration::from_secs(600), ..quick() };
+        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
     }
 
     /// What was asked at an address, in order.

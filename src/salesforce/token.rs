@@ -25,7 +25,7 @@ pub type OnRotation = Arc<dyn Fn(&SecretString) + Send + Sync>;
 /// Where and how to sign in.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The host of the token endpoint; it has passed [`check_url`](super::host::check_url).
+    /// The host of the token endpoint; it has passed [`check_url`].
     pub login_url: Url,
     /// The OAuth 2.0 flow with its credentials.
     pub flow: Flow,

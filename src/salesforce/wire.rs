@@ -75,7 +75,8 @@ pub(super) fn client(login_url: &Url, timing: &Timing) -> Result<Client, Fault> 
         .http1_only()
         .connect_timeout(timing.connect);
     if is_loopback(login_url) {
-        builder = builder.no_proxy();
+        // Plain http within this machine: no proxy stands between, and the machine's certificates need not be loaded.
+        builder = builder.no_proxy().tls_certs_only([]);
     }
     builder.build().map_err(|error| {
         Fault::new(FaultKind::Unexpected, format!("the HTTP client cannot be built: {}", root_cause(&error)))

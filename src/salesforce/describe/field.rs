@@ -72,8 +72,8 @@ pub struct Field {
     pub auto_number: bool,
 }
 
-/// Reads the fields of an object. The key that tells a polymorphic reference is missing in some orgs; one that may point
-/// to several objects is polymorphic anyway (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
+/// Reads the fields of an object. The key that tells a polymorphic reference is missing in some orgs; one that may
+/// point to several objects is polymorphic anyway (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
 pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Field>, D::Error> {
     let mut fields: Vec<Field> = Vec::deserialize(deserializer)?;
     for field in &mut fields {

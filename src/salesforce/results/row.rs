@@ -1,15 +1,17 @@
 //! One row out of the bytes of a CSV.
 
+use std::fmt;
+
 use csv_core::{ReadRecordResult, Reader};
 
 use crate::salesforce::fault::{Fault, FaultKind};
 
-/// The largest row that is held. Salesforce takes 400,000 characters a record (Limits Quick Reference, "Bulk API"), each
-/// of four bytes at most, and repeats the record with an error text of its own.
+/// The largest row that is held. Salesforce takes 400,000 characters a record (Limits Quick Reference, "Bulk API"),
+/// each of four bytes at most, and repeats the record with an error text of its own.
 const LONGEST_ROW: usize = 4 * 1024 * 1024;
 
-/// One row of a result.
-#[derive(Debug, Default)]
+/// One row of a result. Its cells are a record's values, so its debug output leaves them out.
+#[derive(Default)]
 pub struct ResultRow {
     /// The cells, one behind the other.
     text: String,
@@ -50,6 +52,12 @@ impl ResultRow {
             self.ends.push(self.text.len());
             start = *end;
         }
+    }
+}
+
+impl fmt::Debug for ResultRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultRow").field("cells", &self.len()).finish_non_exhaustive()
     }
 }
 
