@@ -50,11 +50,11 @@ async fn write(world: &World, changes: Value) -> Run {
 }
 
 fn warnings(run: &Run) -> Vec<&str> {
-    let warning = |message| match message {
-        &Message::Log { ref log } if log.level == "WARN" => Some(log.message.as_str()),
+    let warnings = run.messages.iter().filter_map(|message| match message {
+        Message::Log { log } if log.level == "WARN" => Some(log.message.as_str()),
         _ => None,
-    };
-    run.messages.iter().filter_map(warning).collect()
+    });
+    warnings.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,7 +192,7 @@ async fn a_large_sync_loses_nothing_and_doubles_nothing() {
     const STATE_EVERY: u64 = 5_000;
     let world = World::with(Settings { daily_requests: 1_000_000, ..Settings::default() }).await;
     let name = |stream: u64| format!("stream_{stream}");
-    let is_refused = |number: u64| number % 997 == 0;
+    let is_refused = |number: u64| number.is_multiple_of(997);
     let mut lines = Vec::new();
     let mut next_id = 1;
     for number in 1..=RECORDS {
