@@ -9,6 +9,7 @@ mod faithful;
 mod input;
 mod object_store;
 mod operations;
+mod peers;
 mod preflight;
 mod protocol_model;
 mod rotation;

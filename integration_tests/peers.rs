@@ -1,0 +1,190 @@
+//! Habits of other loaders that must not be ours: each test is named after what must not happen.
+
+use salesforce_sim::RowRule;
+use serde_json::{Value, json};
+
+use crate::world::{World, catalog, complete, record, state, stream};
+
+fn upsert(name: &str, object: &str, key: &str, fields: &[(&str, &str)]) -> Value {
+    let mut stream = stream(name, object, fields);
+    stream["destination_sync_mode"] = json!("append_dedup");
+    stream["primary_key"] = json!([[key]]);
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_lacks_a_column_of_its_batch_does_not_clear_it() {
+    let world = World::new().await;
+    world.org.insert("Account", &[("Name", "n"), ("External_Id__c", "A"), ("Phone", "kept")]).unwrap();
+    let fields = [("External_Id__c", "string"), ("Name", "string"), ("Phone", "string")];
+    let lines = vec![
+        record("a", json!({"External_Id__c": "A", "Name": "n"})),
+        record("a", json!({"External_Id__c": "B", "Name": "n", "Phone": "new"})),
+        complete("a"),
+    ];
+    let streams = [upsert("a", "Account", "External_Id__c", &fields)];
+    world.write(json!({"null_handling": "clear"}), catalog(&streams), lines).await.assert_success();
+    assert_eq!(world.values("Account", "Phone"), [Some("kept".to_owned()), Some("new".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_come_after_the_first_record_are_not_dropped_and_do_not_shift() {
+    let world = World::new().await;
+    let lines = vec![
+        record("c", json!({"LastName": "A"})),
+        record("c", json!({"Title": "T", "LastName": "B"})),
+        record("c", json!({"Department": "D", "Title": "T", "LastName": "C"})),
+        record("c", json!({"LastName": "E"})),
+        complete("c"),
+    ];
+    world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await.assert_success();
+    let mut rows: Vec<_> = world
+        .org
+        .records("Contact")
+        .into_iter()
+        .map(|row| ["LastName", "Title", "Department"].map(|name| row[name].clone().unwrap_or_default()).join("|"))
+        .collect();
+    rows.sort();
+    assert_eq!(rows, ["A||", "B|T|", "C|T|D", "E||"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_named_type_and_attributes_are_not_taken_out() {
+    let world = World::new().await;
+    let fields = [("Name", "string"), ("Type", "string")];
+    let lines = vec![record("a", json!({"Name": "n", "Type": "Partner"})), complete("a")];
+    world.write(json!({}), catalog(&[stream("a", "Account", &fields)]), lines).await.assert_success();
+    assert_eq!(world.values("Account", "Type"), [Some("Partner".to_owned())]);
+    let lines = vec![record("a", json!({"Name": "n", "attributes": {"type": "Account"}})), complete("a")];
+    let run = world.write(json!({}), catalog(&[stream("a", "Account", &fields)]), lines).await;
+    assert!(run.failure().1.contains("attributes"), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_beyond_latin_are_not_damaged_on_the_way_back() {
+    let world = World::new().await;
+    world.org.add_rule(RowRule::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Grüße, 東京:--"));
+    // Long enough that letters of several bytes lie across every border of a buffer.
+    let description = "Zoë 東京 😀, \"quoted\"; ".repeat(700);
+    let lines: Vec<String> = (0..40)
+        .map(|number| record("c", json!({"LastName": format!("Ŀ{number}"), "Description": description})))
+        .chain([state("c", 1), complete("c")])
+        .collect();
+    let fields = [("LastName", "string"), ("Description", "string")];
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    run.assert_success();
+    let rejected = world.rejected();
+    assert_eq!(rejected.len(), 40);
+    for row in &rejected {
+        assert_eq!(row["_airbyte_data"]["Description"], *description);
+        assert_eq!(row["_airbyte_data"]["rejected_message"], "Grüße, 東京");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carriage_return_in_a_value_does_not_fail_the_job() {
+    let world = World::new().await;
+    let lines = vec![
+        record("c", json!({"LastName": "A", "Description": "one\rtwo\r\nthree\n"})),
+        record("c", json!({"LastName": "\r"})),
+        complete("c"),
+    ];
+    let fields = [("LastName", "string"), ("Description", "string")];
+    world.write(json!({}), catalog(&[stream("c", "Contact", &fields)]), lines).await.assert_success();
+    let descriptions = world.values("Contact", "Description");
+    assert!(descriptions.contains(&Some("one\ntwo\nthree\n".to_owned())), "{descriptions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_with_quotes_and_commas_is_not_written_unescaped() {
+    let world = World::new().await;
+    let fields = [("External_Id__c", "string"), ("Name", "string")];
+    let keys = ["a,b", "say \"x\"", "two\nlines", "\"", "é;|\t"];
+    let mut lines: Vec<String> =
+        keys.iter().map(|key| record("a", json!({"External_Id__c": key, "Name": key}))).collect();
+    lines.push(complete("a"));
+    world.write(json!({}), catalog(&[upsert("a", "Account", "External_Id__c", &fields)]), lines).await.assert_success();
+    let mut expected: Vec<_> = keys.iter().map(|key| Some((*key).to_owned())).collect();
+    expected.sort();
+    assert_eq!(world.values("Account", "External_Id__c"), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_does_not_send_or_refuse_the_other_fields_of_its_records() {
+    let world = World::new().await;
+    let [one, other] = ["1", "2"].map(|name| world.org.insert("Account", &[("Name", name)]).unwrap());
+    let mut accounts = stream("a", "Account", &[("Id", "string"), ("Name", "string"), ("shoe_size", "integer")]);
+    accounts["destination_sync_mode"] = json!("soft_delete");
+    let lines = vec![
+        record("a", json!({"Id": one})),
+        record("a", json!({"Id": other, "Name": "more", "shoe_size": 42, "hat": "x"})),
+        complete("a"),
+    ];
+    world.write(json!({}), catalog(&[accounts]), lines).await.assert_success();
+    assert_eq!(world.org.count("Account"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upsert_does_not_refuse_a_field_that_can_only_be_created() {
+    let world = World::new().await;
+    let invoice = world.org.insert("Invoice__c", &[("Amount__c", "1")]).unwrap();
+    let fields = [("External_Id__c", "string"), ("Invoice__c", "string"), ("Quantity__c", "integer")];
+    let lines =
+        vec![record("l", json!({"External_Id__c": "L-1", "Invoice__c": invoice, "Quantity__c": 3})), complete("l")];
+    world
+        .write(json!({}), catalog(&[upsert("l", "Invoice_Line__c", "External_Id__c", &fields)]), lines)
+        .await
+        .assert_success();
+    assert_eq!(world.values("Invoice_Line__c", "Quantity__c"), [Some("3".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quotes_are_not_forgotten_when_the_size_of_a_batch_is_measured() {
+    let world = World::new().await;
+    let fields = [("LastName", "string"), ("Description", "string")];
+    let mut lines: Vec<String> = (0..30)
+        .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "\"".repeat(2_000)})))
+        .collect();
+    lines.push(complete("c"));
+    let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    run.assert_success();
+    assert!(world.org.jobs().iter().all(|job| job.uploaded_bytes.unwrap() <= 10_000));
+    assert_eq!(world.org.count("Contact"), 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_record_without_its_key_does_not_fail_the_others() {
+    let world = World::new().await;
+    let fields = [("External_Id__c", "string"), ("Name", "string")];
+    let lines = vec![
+        record("a", json!({"External_Id__c": "A", "Name": "a"})),
+        record("a", json!({"Name": "without"})),
+        record("a", json!({"External_Id__c": "B", "Name": "b"})),
+        state("a", 1),
+        complete("a"),
+    ];
+    let run = world.write(json!({}), catalog(&[upsert("a", "Account", "External_Id__c", &fields)]), lines).await;
+    run.assert_success();
+    assert_eq!(run.states()[0].counts(), (2, 1));
+    assert_eq!(world.org.count("Account"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_not_passed_through_a_float() {
+    let world = World::new().await;
+    let fields = [("Subscription_Number__c", "number"), ("Starts_On__c", "string")];
+    let line = r#"{"type":"RECORD","record":{"stream":"s","data":{"Subscription_Number__c":900719925474099317,"Starts_On__c":"2026-01-31"},"emitted_at":1}}"#;
+    let refused = line.replace("2026-01-31", "#N/A");
+    let run = world
+        .write(
+            json!({}),
+            catalog(&[stream("s", "Subscription__c", &fields)]),
+            vec![line.to_owned(), refused, complete("s")],
+        )
+        .await;
+    run.assert_success();
+    assert_eq!(world.values("Subscription__c", "Subscription_Number__c"), [Some("900719925474099317".to_owned())]);
+    let objects = world.store.objects(crate::world::BUCKET).unwrap();
+    let text = String::from_utf8(objects[0].1.clone()).unwrap();
+    assert!(text.contains(r#""Subscription_Number__c":900719925474099317,"#), "{text}");
+}
