@@ -88,14 +88,14 @@ const REFUSALS: &[Refusal] = &[
     row(
         "invalid_client_id",
         "",
-        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and give \
-         a new app ten minutes.",
+        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
+         give a new app ten minutes.",
     ),
     row(
         "invalid_client",
         "client identifier",
-        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and give \
-         a new app ten minutes.",
+        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
+         give a new app ten minutes.",
     ),
     row("invalid_client", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
     row("invalid_client_credentials", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
