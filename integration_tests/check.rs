@@ -39,8 +39,8 @@ async fn everything_that_works_is_told() {
     assert_eq!(
         message,
         format!(
-            "Signed in to {url}. {VERSION_SERVED} {objects} objects can be written. 498 of 1000 API requests of the last \
-             24 hours are left. 0 of 15000 bulk batches of the last 24 hours are left. {BUCKET_WORKS}"
+            "Signed in to {url}. {VERSION_SERVED} {objects} objects can be written. 498 of 1000 API requests of the \
+             last 24 hours are left. 0 of 15000 bulk batches of the last 24 hours are left. {BUCKET_WORKS}"
         )
     );
     assert_eq!(world.store.objects(BUCKET).unwrap(), [], "the test object is gone");
@@ -63,8 +63,11 @@ async fn an_org_without_requests_left_is_told() {
     assert_failed(&world.check(json!({})).await, &format!("{limit} {facts}"));
 }
 
+/// Answers by the path below `/services/data`.
+type Answers = Vec<(&'static str, ResponseTemplate)>;
+
 /// An org that signs everyone in and answers calls as it is told.
-async fn org(answers: &[(&str, ResponseTemplate)]) -> MockServer {
+async fn org(answers: &Answers) -> MockServer {
     let server = MockServer::start().await;
     let token = json!({"access_token": "00DSim000000001!AQ.mock", "instance_url": server.uri()});
     let token = ResponseTemplate::new(200).set_body_json(token);
@@ -97,13 +100,12 @@ fn objects(may_write: bool) -> ResponseTemplate {
 async fn an_org_that_cannot_be_loaded_says_why() {
     let session = || refused(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
     let disabled = || refused(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
-    type Case = (Vec<(&'static str, ResponseTemplate)>, &'static str, &'static str, &'static str);
-    let cases: [Case; 5] = [
+    let cases: [(Answers, &str, &str, &str); 5] = [
         (
             vec![("", versions("61.0"))],
             "FAILED",
-            "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names an \
-             org of Salesforce, and ask for a newer version of the connector. Signed in to {url}.",
+            "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names \
+             an org of Salesforce, and ask for a newer version of the connector. Signed in to {url}.",
             "",
         ),
         (
@@ -118,17 +120,17 @@ async fn an_org_that_cannot_be_loaded_says_why() {
         (
             vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
             "FAILED",
-            "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with the \
-             REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has the \
-             permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in to \
-             {url}.",
+            "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with \
+             the REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has \
+             the permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in \
+             to {url}.",
             VERSION_SERVED,
         ),
         (
             vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
             "FAILED",
-            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the objects \
-             that records go to. Signed in to {url}.",
+            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the \
+             objects that records go to. Signed in to {url}.",
             VERSION_SERVED,
         ),
         // A user without "View Setup and Configuration" can load all the same.
@@ -139,8 +141,8 @@ async fn an_org_that_cannot_be_loaded_says_why() {
                 ("/v62.0/limits", refused(403, "INSUFFICIENT_ACCESS", "You may not see this")),
             ],
             "SUCCEEDED",
-            "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could not \
-             be read (You may not see this).",
+            "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could \
+             not be read (You may not see this).",
             "",
         ),
     ];
@@ -254,11 +256,11 @@ async fn failures_of_the_org_and_of_the_bucket_are_told_together() {
     assert_failed(
         &run,
         &format!(
-            "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again to \
-             get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest. Salesforce \
+            "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again \
+             to get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest. Salesforce \
              said: invalid_grant, expired access/refresh token. Writing an object in the rejected-records bucket \
-             \"rejected-records\" failed: {endpoint} refused the signature. Correct `secret_access_key`; it must belong \
-             to `access_key_id`."
+             \"rejected-records\" failed: {endpoint} refused the signature. Correct `secret_access_key`; it must \
+             belong to `access_key_id`."
         ),
     );
 }
@@ -270,9 +272,9 @@ async fn an_org_that_cannot_be_reached_is_told_with_the_address() {
     assert_failed(
         &run,
         &format!(
-            "Salesforce gave no usable answer while signing in (no connection to 127.0.0.1: Connection refused (os error \
-             111)). This usually passes by itself; run the sync again. If it lasts, check domain_url and the way through \
-             the network. {NO_BUCKET}"
+            "Salesforce gave no usable answer while signing in (no connection to 127.0.0.1: Connection refused (os \
+             error 111)). This usually passes by itself; run the sync again. If it lasts, check domain_url and the way \
+             through the network. {NO_BUCKET}"
         ),
     );
 }

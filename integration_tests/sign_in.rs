@@ -50,11 +50,11 @@ async fn write(world: &World, changes: Value) -> Run {
 }
 
 fn warnings(run: &Run) -> Vec<&str> {
-    let warnings = run.messages.iter().filter_map(|message| match message {
-        Message::Log { log } if log.level == "WARN" => Some(log.message.as_str()),
+    let logs = run.messages.iter().filter_map(|message| match message {
+        Message::Log { log } => Some(log),
         _ => None,
     });
-    warnings.collect()
+    logs.filter(|log| log.level == "WARN").map(|log| log.message.as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,40 +100,41 @@ async fn the_login_host_serves_every_flow_but_client_credentials() {
 
 const WRONG_SECRET: &str = "The client_secret is wrong. Copy the consumer secret from the app again. Salesforce said: \
                             invalid_client, invalid client credentials.";
-const WRONG_CLIENT_ID: &str = "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and \
-                               domain_url, and give a new app ten minutes. Salesforce said: invalid_client_id, client \
-                               identifier invalid.";
+const WRONG_CLIENT_ID: &str = "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox \
+                               and domain_url, and give a new app ten minutes. Salesforce said: invalid_client_id, \
+                               client identifier invalid.";
 const WRONG_REFRESH_TOKEN: &str = "The refresh_token is expired, revoked, or replaced by a newer one. Connect the \
                                    Salesforce account again to get a new one. An app keeps five of them for a user: a \
                                    sixth connection revokes the oldest. Salesforce said: invalid_grant, expired \
                                    access/refresh token.";
-const WRONG_KEY: &str = "Salesforce does not accept the signature. The certificate in the app must be the public half of \
-                         private_key, and the clock of this machine must be right. Salesforce said: invalid_grant, \
+const WRONG_KEY: &str = "Salesforce does not accept the signature. The certificate in the app must be the public half \
+                         of private_key, and the clock of this machine must be right. Salesforce said: invalid_grant, \
                          invalid assertion.";
 const NOT_APPROVED: &str = "The user has not approved the app. Set its permitted users to \"Admin approved users are \
-                            pre-authorized\" and assign it to the user's profile or to a permission set. Salesforce said: \
-                            invalid_grant, user hasn't approved this consumer.";
+                            pre-authorized\" and assign it to the user's profile or to a permission set. Salesforce \
+                            said: invalid_grant, user hasn't approved this consumer.";
 const WRONG_PASSWORD: &str = "The username, the password or the security_token is wrong, or the org blocks the \
                               username-password flow, as orgs since Summer '23 do (Setup, OAuth and OpenID Connect \
-                              Settings). The flow JwtBearer or ClientCredentials is the better choice. Salesforce said: \
-                              invalid_grant, authentication failure.";
+                              Settings). The flow JwtBearer or ClientCredentials is the better choice. Salesforce \
+                              said: invalid_grant, authentication failure.";
 const MY_DOMAIN_ONLY: &str = "The org takes this sign-in at its own address only, as every org does in the flow \
                               ClientCredentials. Set domain_url to the My Domain URL of the org, such as \
                               https://example.my.salesforce.com. Salesforce said: invalid_grant, request not supported \
                               on this domain.";
-const NO_RUN_AS_USER: &str = "The app has no user to act for. Choose a \"Run As\" user in the client credentials settings \
-                              of the app. Salesforce said: invalid_grant, no client credentials user enabled.";
-const INACTIVE_USER: &str = "The Salesforce user is inactive or locked. Have an administrator activate it. Salesforce said: \
-                             inactive_user, user is inactive.";
+const NO_RUN_AS_USER: &str = "The app has no user to act for. Choose a \"Run As\" user in the client credentials \
+                              settings of the app. Salesforce said: invalid_grant, no client credentials user enabled.";
+const INACTIVE_USER: &str = "The Salesforce user is inactive or locked. Have an administrator activate it. Salesforce \
+                             said: inactive_user, user is inactive.";
 const INACTIVE_ORG: &str = "The Salesforce org is locked, closed or suspended. Ask its administrator. Salesforce said: \
                             inactive_org, organization is inactive.";
-const FLOW_DISABLED: &str = "The org or the app does not allow this flow. Enable it in the OAuth settings of the app, or \
-                             choose another auth_type. Salesforce said: unsupported_grant_type, grant type not supported.";
-const TOO_MANY_SIGN_INS: &str = "Salesforce refused to go on while signing in: the user has signed in too often within an \
-                                 hour (invalid_grant, login rate exceeded). Run the sync again after an hour, and look \
-                                 for other integrations that sign in with this user.";
-const WRONG_AUDIENCE: &str = "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox and \
-                              clear it for production. Salesforce said: invalid_grant, Audience validation failed.";
+const FLOW_DISABLED: &str = "The org or the app does not allow this flow. Enable it in the OAuth settings of the app, \
+                             or choose another auth_type. Salesforce said: unsupported_grant_type, grant type not \
+                             supported.";
+const TOO_MANY_SIGN_INS: &str = "Salesforce refused to go on while signing in: the user has signed in too often within \
+                                 an hour (invalid_grant, login rate exceeded). Run the sync again after an hour, and \
+                                 look for other integrations that sign in with this user.";
+const WRONG_AUDIENCE: &str = "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox \
+                              and clear it for production. Salesforce said: invalid_grant, Audience validation failed.";
 
 /// What `check` says of the bucket, which these tests do without.
 const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, and not kept.";
@@ -238,8 +239,8 @@ async fn a_token_endpoint_that_answers_otherwise_is_told() {
     let maintenance = ResponseTemplate::new(503).insert_header("Retry-After", "3600");
     let page = maintenance.clone().set_body_raw("<html>Down</html>", "text/html");
     let mistyped = ResponseTemplate::new(404).insert_header("Retry-After", "3600").set_body_string("<html/>");
-    let lasting = "This usually passes by itself; run the sync again. If it lasts, check domain_url and the way through \
-                   the network.";
+    let lasting = "This usually passes by itself; run the sync again. If it lasts, check domain_url and the way \
+                   through the network.";
     let unusable = |what: &str| format!("Salesforce gave no usable answer while signing in ({what}). {lasting}");
     for (answer, failure_type, sentence) in [
         (refused("invalid_grant", "Audience validation failed"), "config_error", WRONG_AUDIENCE.to_owned()),

@@ -58,8 +58,8 @@ async fn look_at_org(org: &Org, found: &mut Findings) {
     let Some(versions) = found.take(versions) else { return };
     if !versions.iter().any(|version| version == API_VERSION) {
         return found.failures.push(Error::config(format!(
-            "The org does not serve version {API_VERSION} of the API, which this connector speaks. Check that domain_url \
-             names an org of Salesforce, and ask for a newer version of the connector."
+            "The org does not serve version {API_VERSION} of the API, which this connector speaks. Check that \
+             domain_url names an org of Salesforce, and ask for a newer version of the connector."
         )));
     }
     found.facts.push(format!("It serves version {API_VERSION} of the API."));

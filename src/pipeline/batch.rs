@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::budget::Lease;
 use super::mark::{Found, Marks, SegmentId};
 use crate::convert::{Columns, Refusal, Row, write_row};
-use crate::salesforce::job::CsvBody;
+use crate::salesforce::upload::CsvBody;
 
 /// How much CSV is compressed at once. It is the window within which LZ4 finds repetitions, and an open batch holds
 /// this much uncompressed.

@@ -11,9 +11,9 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
+use super::identity::{StreamIdentity, SyncIdentity};
 use super::name::safe_name;
 use super::settings::{S3Settings, extension};
-use super::store::{StreamIdentity, SyncIdentity};
 use crate::error::{Error, Result};
 
 /// The longest key that S3 takes, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").

@@ -5,6 +5,7 @@ mod compress;
 mod connect;
 mod csv;
 mod fault;
+mod identity;
 mod jsonl;
 mod key;
 mod name;
@@ -17,7 +18,8 @@ mod writer;
 #[cfg(test)]
 mod s3_tests;
 
+pub use identity::{StreamIdentity, SyncIdentity};
 pub use record::{REFUSAL_COLUMNS, Refusal, RejectedRecord};
 pub use settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
-pub use store::{RejectedStore, StreamIdentity, SyncIdentity};
+pub use store::RejectedStore;
 pub use writer::ObjectWriter;

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
+use super::identity::{StreamIdentity, SyncIdentity};
 use super::record::{REFUSAL_COLUMNS, RejectedRecord};
 use super::settings::Format;
-use super::store::{StreamIdentity, SyncIdentity};
 use super::{csv, jsonl};
 
 /// The columns that Airbyte puts before the data of every record it stores.

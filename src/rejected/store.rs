@@ -2,37 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::bucket::Label;
 use super::connect::connect;
+use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::settings::S3Settings;
 use super::writer::{ObjectWriter, Shared, Sizes};
 use crate::error::{Error, FailureType, Result};
-
-/// The sync that the records belong to.
-#[derive(Debug, Clone, Copy)]
-pub struct SyncIdentity {
-    /// The platform's number of the sync, where it gives one.
-    pub sync_id: Option<i64>,
-    /// When the sync began: every time in a key is this one.
-    pub started: Timestamp,
-}
-
-/// The stream whose records are rejected.
-#[derive(Debug, Clone)]
-pub struct StreamIdentity {
-    /// The namespace, where the stream has one.
-    pub namespace: Option<String>,
-    /// The name.
-    pub name: String,
-    /// The generation, where the platform counts them.
-    pub generation_id: Option<i64>,
-    /// The top-level properties of the stream's schema, in their order: the columns of flattened rows.
-    pub columns: Vec<String>,
-}
 
 /// Keeps rejected records in a bucket. Clones share the keys they give out.
 #[derive(Debug, Clone)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::bucket::{Bucket, Label, Upload};
 use super::compress::Compressor;
+use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::record::RejectedRecord;
 use super::row::Rows;
 use super::settings::{Compression, Format, content_type};
-use super::store::{StreamIdentity, SyncIdentity};
 use crate::error::{Error, Result};
 
 /// What is uploaded at once, and the most that a writer holds beside one row: the part size of Airbyte's own

@@ -1,7 +1,5 @@
 //! The one way through which every API call goes.
 
-mod usage;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +14,9 @@ use url::Url;
 
 use super::API_VERSION;
 use super::fault::{Fault, FaultKind};
-use super::job::CsvBody;
-use super::limits::ApiUsage;
 use super::token::{OnRotation, Session, SignIn, Tokens};
+use super::upload::CsvBody;
+use super::usage::{self, ApiUsage};
 use super::wire::{self, Failed, Timing};
 use crate::retry::{self, Retry};
 

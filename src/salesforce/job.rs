@@ -5,7 +5,6 @@ mod state;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::fault::{Fault, FaultKind};
 use super::http::{Call, Repeat};
 use super::poll::Pace;
+use super::upload::CsvBody;
 use super::{Operation, Org};
 use state::{Created, Info, State};
 
@@ -35,20 +35,6 @@ pub struct JobSpec {
     pub external_id_field: Option<String>,
     /// The assignment rule of cases and leads.
     pub assignment_rule_id: Option<String>,
-}
-
-/// The CSV of a job. It can be read again from its beginning as often as the upload must be repeated.
-pub trait CsvBody: Send + Sync {
-    /// The length of all pieces together, in bytes.
-    fn len(&self) -> u64;
-
-    /// Whether there is nothing to send.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The pieces from the first to the last.
-    fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send>;
 }
 
 impl Org {

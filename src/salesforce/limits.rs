@@ -30,15 +30,6 @@ pub struct Limits {
     pub data_storage_mb: Option<Allowance>,
 }
 
-/// The API requests of 24 hours as a response header tells them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiUsage {
-    /// The requests made.
-    pub used: u64,
-    /// The requests allowed.
-    pub max: u64,
-}
-
 impl Org {
     /// The org's allowances (REST API guide, "Limits").
     pub async fn limits(&self) -> Result<Limits, Fault> {

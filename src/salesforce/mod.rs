@@ -13,6 +13,8 @@ pub mod limits;
 pub mod results;
 pub mod row_error;
 pub mod token;
+pub mod upload;
+pub mod usage;
 
 #[cfg(test)]
 mod stub_org;
@@ -26,8 +28,8 @@ pub use operation::Operation;
 
 use fault::Fault;
 use http::Http;
-use limits::ApiUsage;
 use token::{OnRotation, SignIn};
+use usage::ApiUsage;
 use wire::Timing;
 
 /// The version of the API that every call names.

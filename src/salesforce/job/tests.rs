@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;

@@ -2,7 +2,14 @@
 
 use reqwest::header::HeaderMap;
 
-use crate::salesforce::limits::ApiUsage;
+/// The API requests of 24 hours as a response header tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiUsage {
+    /// The requests made.
+    pub used: u64,
+    /// The requests allowed.
+    pub max: u64,
+}
 
 /// Reads `Sforce-Limit-Info: api-usage=18/5000; per-app-api-usage=17/250(appName=loader)` (REST API guide, "Limit Info
 /// Header"): the part of the org, wherever it stands.

@@ -1,0 +1,55 @@
+//! `docs/errors.md` quotes errors as the code has them.
+
+use std::fs;
+use std::path::Path;
+
+const PAGE: &str = include_str!("../docs/errors.md");
+
+/// The texts of the code, without the line ends and the marks of string literals.
+fn code(folder: &Path) -> String {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let text = |path: &Path| match path.is_dir() {
+        true => code(path),
+        false => joined(&fs::read_to_string(path).unwrap()),
+    };
+    entries.iter().map(|path| text(path).replace("\\\"", "\"")).collect()
+}
+
+/// A backslash at the end of a line joins it with the next.
+fn joined(source: &str) -> String {
+    let mut parts = source.split("\\\n");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start())
+}
+
+fn headings() -> Vec<&'static str> {
+    PAGE.lines().filter_map(|line| line.strip_prefix("#### ")).collect()
+}
+
+#[test]
+fn every_heading_is_what_the_code_says() {
+    let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for heading in headings() {
+        // What was being done is put in by the place that does it.
+        let heading = heading.replace("while signing in", "while …");
+        for part in heading.split('…').map(|part| part.trim_start_matches(": ").trim()) {
+            let part = part.trim_end_matches([':', ',', '.']);
+            assert!(code.contains(part), "{part:?} of {heading:?} is not in the code");
+        }
+    }
+}
+
+#[test]
+fn every_refusal_of_a_sign_in_has_a_heading() {
+    let code = joined(include_str!("../src/salesforce/token/refusal.rs"));
+    let code = code.split("#[cfg(test)]").next().unwrap().replace("\\\"", "'");
+    let sentences = code.split('"').filter(|text| text.starts_with(char::is_uppercase) && text.ends_with('.'));
+    let mut count = 0;
+    for sentence in sentences {
+        let is_told = headings().iter().any(|heading| sentence.starts_with(heading.trim_end_matches(['…', ' ', ','])));
+        assert!(is_told, "{sentence}");
+        count += 1;
+    }
+    assert!(count >= 15, "{count} sentences");
+}
