@@ -208,3 +208,7 @@ fn settlement(records: &HashMap<SegmentId, u64>, rejected: &HashMap<SegmentId, u
         .collect();
     Settlement { segments }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! A batch against a simulated org, with waits that a test can bear.
+
+use salesforce_sim::{Credentials, Interruption, RowRule, Settings, SimulatedOrg};
+use serde_json::json;
+
+use super::super::batch::OpenBatch;
+use super::super::mark::Found;
+use super::super::plan::Wish;
+use super::super::preflight;
+use super::*;
+use crate::config::Config;
+use crate::convert::{Converted, Converter};
+use crate::error::FailureType;
+use crate::protocol::catalog::{self, ConfiguredStream};
+
+const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
+
+struct Bench {
+    org: SimulatedOrg,
+    plan: StreamPlan,
+    config: Config,
+    loader: Loader,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let org = SimulatedOrg::start(Settings::default()).await.unwrap();
+        let credentials = Credentials::default();
+        let config = json!({
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+            "refresh_token": credentials.refresh_token,
+            "domain_url": org.url(),
+        });
+        let config = Config::parse(&config.to_string()).unwrap();
+        let signed_in = Org::sign_in(config.sign_in().clone(), Arc::new(|_| {})).await.unwrap();
+        let streams = contacts();
+        let wishes = [Wish::of(&streams[0], &config)];
+        let plan = preflight::plans(&signed_in, &wishes, &config).await.unwrap().remove(0);
+        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX), CancellationToken::new());
+        loader.waits = QUICK;
+        Self { org, plan, config, loader }
+    }
+
+    /// A batch of contacts, each in a segment of its own.
+    fn batch(&self, names: &[&str]) -> Batch {
+        let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
+        let mut batch = OpenBatch::new(Arc::clone(&self.plan.columns), self.loader.budget.lease());
+        for (segment, name) in names.iter().enumerate() {
+            let data = serde_json::value::to_raw_value(&json!({ "LastName": name })).unwrap();
+            let Ok(Converted::Row(row)) = converter.convert(&data) else { panic!("no row: {name}") };
+            batch.push(row, Found { segment: segment as u64, extracted_at_ms: 0 });
+        }
+        batch.seal()
+    }
+
+    async fn load(&self, names: &[&str]) -> Result<Vec<(SegmentId, u64, u64)>, NotLoaded> {
+        let mut segments = self.loader.load(&self.plan, self.batch(names), None).await?.segments;
+        segments.sort_unstable();
+        Ok(segments)
+    }
+}
+
+fn contacts() -> Vec<ConfiguredStream> {
+    let catalog = json!({"streams": [{
+        "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": {"type": "string"}}}},
+        "destination_sync_mode": "append",
+    }]});
+    catalog::parse(&catalog.to_string()).unwrap()
+}
+
+#[tokio::test]
+async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
+    let bench = Bench::new().await;
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    bench.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
+    bench.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
+    let segments = bench.load(&["Free", "Locked", "Late", "Locked"]).await.unwrap();
+    assert_eq!(segments, [(0, 1, 0), (1, 0, 1), (2, 1, 0), (3, 0, 1)]);
+    assert_eq!(bench.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [4, 3, 3, 3]);
+    assert_eq!(bench.org.count("Contact"), 2);
+    assert_eq!(bench.loader.budget.used(), 0);
+}
+
+#[tokio::test]
+async fn what_stays_unprocessed_is_not_settled() {
+    let bench = Bench::new().await;
+    for _ in 0..4 {
+        bench.org.interrupt(Interruption::aborted("Contact", 0));
+    }
+    let Err(NotLoaded::Failed(error)) = bench.load(&["A", "B"]).await else { panic!("loaded") };
+    assert_eq!(error.failure_type(), FailureType::Transient);
+    assert!(error.message().starts_with("Salesforce left 2 of the 2 rows of job 750"), "{error}");
+    assert!(error.message().contains("(the job was aborted)"), "{error}");
+    assert_eq!(bench.org.jobs().len(), 4);
+}
+
+#[tokio::test]
+async fn a_batch_that_was_halted_takes_no_effect() {
+    let bench = Bench::new().await;
+    bench.loader.halt.cancel();
+    assert!(matches!(bench.load(&["A"]).await, Err(NotLoaded::Halted)));
+    assert_eq!(bench.org.jobs().len(), 0);
+}
+
+#[tokio::test]
+async fn a_job_whose_turn_does_not_come_is_given_up() {
+    let bench = Bench::new().await;
+    let (before, turn) = oneshot::channel();
+    drop(before);
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn)).await;
+    assert!(matches!(outcome, Err(NotLoaded::Halted)));
+    assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
+    assert_eq!(bench.org.count("Contact"), 0);
+}
