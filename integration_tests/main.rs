@@ -13,6 +13,7 @@ mod operations;
 mod peers;
 mod preflight;
 mod protocol_model;
+mod quotas;
 mod rotation;
 mod sign_in;
 mod spec;

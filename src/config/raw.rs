@@ -23,6 +23,7 @@ pub(super) struct Config {
     pub(super) batch_size_mb: Option<f64>,
     pub(super) flush_interval_minutes: Option<f64>,
     pub(super) max_parallel_jobs: Option<f64>,
+    pub(super) max_api_usage_percent: Option<f64>,
 }
 
 /// The keys that say how to sign in.

@@ -29,6 +29,7 @@ pub struct Config {
     batch_size: usize,
     flush_interval: Duration,
     max_parallel_jobs: usize,
+    max_api_usage_percent: Option<f64>,
     typed: Typed,
 }
 
@@ -99,6 +100,7 @@ impl Config {
             // Timers do not take an interval of nothing.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
             max_parallel_jobs: max_parallel_jobs as usize,
+            max_api_usage_percent: raw.max_api_usage_percent,
             typed: Typed::new(text),
         })
     }
@@ -163,6 +165,11 @@ impl Config {
         self.max_parallel_jobs
     }
 
+    /// The share of the org's daily API requests that may be used up, in per cent.
+    pub fn max_api_usage_percent(&self) -> Option<f64> {
+        self.max_api_usage_percent
+    }
+
     /// The whole configuration as it was typed, with only the refresh token replaced, on one line: the `config` of a
     /// `CONTROL` message. It holds every secret.
     pub fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
@@ -184,6 +191,7 @@ impl fmt::Debug for Config {
             .field("batch_size", &self.batch_size)
             .field("flush_interval", &self.flush_interval)
             .field("max_parallel_jobs", &self.max_parallel_jobs)
+            .field("max_api_usage_percent", &self.max_api_usage_percent)
             .finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@ use super::budget::{Budget, Lease};
 use super::lane::{Lanes, Loaded};
 use super::load::NotLoaded;
 use super::mark::Found;
+use super::quota::Quota;
 use super::stream::{NotTaken, Stream};
 use crate::error::{Error, Result};
 use crate::protocol::StreamName;
@@ -110,6 +111,7 @@ impl Intake {
         &mut self,
         mut input: mpsc::Receiver<Result<Block, LineError>>,
         mut outcomes: mpsc::UnboundedReceiver<Loaded>,
+        mut quota: Option<Quota>,
         stop: CancellationToken,
     ) -> Result<()> {
         let budget = Arc::clone(&self.budget);
@@ -122,6 +124,7 @@ impl Intake {
                 () = stop.cancelled() => self.end(Ending::Halt(Error::transient(
                     "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
                 ))),
+                error = reach(&mut quota) => self.end(Ending::Halt(error)),
                 Some(loaded) = outcomes.recv() => self.settle(loaded),
                 () = budget.released(), if is_overdrawn => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
@@ -143,6 +146,7 @@ impl Intake {
                 () = stop.cancelled(), if !self.halt.is_cancelled() => self.end(Ending::Halt(Error::transient(
                     "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
                 ))),
+                error = reach(&mut quota), if !self.halt.is_cancelled() => self.end(Ending::Halt(error)),
                 loaded = outcomes.recv() => match loaded {
                     Some(loaded) => self.settle(loaded),
                     None => break,
@@ -339,6 +343,14 @@ impl Intake {
                 self.flush(index);
             }
         }
+    }
+}
+
+/// Waits until the share of the API requests is reached; without one, for ever.
+async fn reach(quota: &mut Option<Quota>) -> Error {
+    match quota {
+        Some(quota) => quota.reach().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -11,6 +11,7 @@ mod load;
 mod mark;
 mod plan;
 mod preflight;
+mod quota;
 mod reader;
 mod stream;
 
@@ -32,6 +33,7 @@ use intake::{Intake, Rules};
 use lane::Lanes;
 use load::Loader;
 use plan::Wish;
+use quota::Quota;
 use stream::Stream;
 
 /// Writes the records of `input` to Salesforce and gives its states back on `output`.
@@ -52,9 +54,11 @@ pub async fn write(
     let budget = Budget::new(CAPACITY);
     let halt = CancellationToken::new();
     let mut plans = Vec::new();
+    let mut quota = None;
     let (lanes, outcomes) = if wishes.iter().any(|wish| wish.operation.is_some()) {
         let org = sign_in().await?;
         plans = preflight::plans(&org, &wishes, config).await?;
+        quota = Quota::open(&org, config.max_api_usage_percent()).await?;
         let store = open_store(config, catalog).await?;
         let loader = Loader::new(org, store, Arc::clone(&budget), halt.clone());
         let (lanes, outcomes) = Lanes::new(loader, config.max_parallel_jobs());
@@ -79,7 +83,7 @@ pub async fn write(
     let input = reader::read(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
     let mut intake = Intake::new(streams, lanes, budget, halt, output, rules);
-    let outcome = intake.run(input, outcomes, stop).await;
+    let outcome = intake.run(input, outcomes, quota, stop).await;
     for stream in &intake.streams {
         tracing::info!(
             stream = %stream.name,

@@ -1,0 +1,63 @@
+//! The allowances of the org, which a sync shares with every other program.
+
+use salesforce_sim::Settings;
+use serde_json::json;
+
+use crate::connector::Run;
+use crate::world::{World, catalog, complete, record, state, stream};
+
+async fn write(world: &World, config: serde_json::Value) -> Run {
+    let fields = [("LastName", "string"), ("Description", "string")];
+    let mut lines = Vec::new();
+    for number in 0..200 {
+        lines.push(record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(4_000)})));
+        lines.push(state("c", number + 1));
+    }
+    lines.push(complete("c"));
+    world.write(config, catalog(&[stream("c", "Contact", &fields)]), lines).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_stops_before_it_passes_its_share_of_the_requests() {
+    let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
+    let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 1, "max_api_usage_percent": 20});
+    let run = write(&world, config).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("`max_api_usage_percent`") && message.contains("of its 1000 API requests"), "{message}");
+    assert!(world.org.requests().len() <= 200, "{}", world.org.requests().len());
+    let (written, states) = (world.org.count("Contact"), run.states().len());
+    assert!(written > 0 && written < 200, "{written}");
+    assert_eq!(states, written, "what was written is acknowledged, and nothing else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_salesforce_reports_is_named() {
+    let world = World::new().await;
+    world.org.leave_requests(30);
+    let run = write(&world, json!({"batch_size_mb": 0.01, "max_parallel_jobs": 1})).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("API requests that the org may make in 24 hours are used up"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_without_a_batch_left_for_the_day() {
+    let world = World::new().await;
+    world.org.leave_batches(0);
+    let run = write(&world, json!({})).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("no bulk batch left"), "{message}");
+    assert!(world.org.jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_of_one_batch_takes_at_most_eight_requests() {
+    let world = World::new().await;
+    let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    run.assert_success();
+    let paths: Vec<String> = world.org.requests().into_iter().map(|request| request.path).collect();
+    assert!(paths.len() <= 8, "{paths:#?}");
+}
