@@ -54,6 +54,16 @@ async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_with_a_new_field_and_an_unknown_one_does_not_take_the_rows_before_it_along() {
+    let world = World::new().await;
+    let rest = format!("{}\n", record("c", json!({"LastName": "Bad", "Title": "Dr", "Nope": 1})));
+    let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
+    assert_eq!(run.failure().0, "config_error");
+    assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned())]);
+    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_last_line_without_its_newline_is_a_line() {
     let world = World::new().await;
     let rest = format!("{}\n{}", complete("c"), record("c", json!({"LastName": "Last"})));

@@ -121,9 +121,7 @@ impl Intake {
             let is_overdrawn = budget.overdrawn() > 0;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => self.end(Ending::Halt(Error::transient(
-                    "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
-                ))),
+                () = stop.cancelled() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota) => self.end(Ending::Halt(error)),
                 Some(loaded) = outcomes.recv() => self.settle(loaded),
                 () = budget.released(), if is_overdrawn => {}
@@ -143,9 +141,7 @@ impl Intake {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled(), if !self.halt.is_cancelled() => self.end(Ending::Halt(Error::transient(
-                    "The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.",
-                ))),
+                () = stop.cancelled(), if !self.halt.is_cancelled() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota), if !self.halt.is_cancelled() => self.end(Ending::Halt(error)),
                 loaded = outcomes.recv() => match loaded {
                     Some(loaded) => self.settle(loaded),
@@ -360,6 +356,10 @@ enum Refused {
     Line(String),
     /// The user must change something.
     Error(Error),
+}
+
+fn stopped() -> Error {
+    Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }
 
 fn broken_input(error: &LineError) -> Error {

@@ -94,13 +94,14 @@ impl Stream {
                     });
                     break;
                 }
-                Converted::NewField(path) => {
-                    if let Some(batch) = writing.meet(path).map_err(|problem| {
-                        NotTaken::Config(Error::config(format!("The stream {}: {problem}.", self.name)))
-                    })? {
-                        full = Some(batch);
+                Converted::NewField(path) => match writing.meet(path) {
+                    Ok(batch) => full = batch.or(full),
+                    Err(problem) => {
+                        // The record is at fault, not the rows before it.
+                        writing.open = writing.open.take().or(full);
+                        return Err(NotTaken::Config(Error::config(format!("The stream {}: {problem}.", self.name))));
                     }
-                }
+                },
             }
         }
         self.read += 1;
