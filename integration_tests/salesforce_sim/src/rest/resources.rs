@@ -55,6 +55,9 @@ pub(crate) fn objects(org: &Org, base: &str) -> Value {
 /// `GET .../sobjects/{object}/describe`.
 pub(crate) fn describe(org: &Org, object: &str, base: &str) -> Result<Value, ApiError> {
     let table = org.tables.get(object).ok_or_else(ApiError::not_found)?;
+    if !table.object.described {
+        return Err(ApiError::new(403, "INSUFFICIENT_ACCESS", "insufficient access rights on cross-reference id"));
+    }
     Ok(describe_object(&table.object, base))
 }
 

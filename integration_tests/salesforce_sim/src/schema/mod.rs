@@ -28,6 +28,7 @@ pub struct Object {
     pub(crate) updateable: bool,
     pub(crate) deletable: bool,
     pub(crate) bulk: bool,
+    pub(crate) described: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -43,6 +44,7 @@ impl Object {
             updateable: true,
             deletable: true,
             bulk: true,
+            described: true,
             fields: field::system_fields(),
         }
     }
@@ -74,6 +76,13 @@ impl Object {
     #[must_use]
     pub fn without_bulk(mut self) -> Self {
         self.bulk = false;
+        self
+    }
+
+    /// Refuses to describe the object, although it is in the list of all objects.
+    #[must_use]
+    pub fn without_describe(mut self) -> Self {
+        self.described = false;
         self
     }
 
