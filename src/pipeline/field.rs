@@ -52,8 +52,7 @@ impl Fields {
         let Some(field) = self.describe.field(name) else {
             return Err(format!("its key {name} is no field of {object}{}", self.nearest(name)));
         };
-        // The `Id` and fields with `idLookup` match records as external ids do (REST API guide, "Upsert a Record").
-        if field.external_id || field.id_lookup || field.field_type == FieldType::Id {
+        if field.is_lookup() {
             return Ok(field.name.clone());
         }
         let others: Vec<&str> =
@@ -91,7 +90,7 @@ impl Fields {
         }
         if let Some(field) = self.describe.field(target) {
             let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(target));
-            if !is_key && !self.is_writable(field) {
+            if !is_key && !field.is_writable_by(self.operation) {
                 return Err(self.not_writable(field));
             }
             let column = Column::new(source, &field.name, self.kind(field), types);
@@ -128,7 +127,7 @@ impl Fields {
             None => (None, relationship),
         };
         let Some(field) = self.by_relationship(name) else { return Ok(None) };
-        if !self.is_writable(field) {
+        if !field.is_writable_by(self.operation) {
             return Err(self.not_writable(field));
         }
         let name = field.relationship_name.as_deref().unwrap_or(name);
@@ -150,14 +149,7 @@ impl Fields {
 
     /// The fields that must be given to create a record.
     pub(super) fn required(&self) -> impl Iterator<Item = Required<'_>> {
-        self.describe
-            .fields
-            .iter()
-            .filter(|field| {
-                let is_given = field.defaulted_on_create || field.field_type == FieldType::Boolean;
-                field.createable && !field.nillable && !is_given
-            })
-            .map(Required)
+        self.describe.fields.iter().filter(|field| field.is_required()).map(Required)
     }
 
     fn by_relationship(&self, name: &str) -> Option<&Field> {
@@ -165,20 +157,6 @@ impl Fields {
             .fields
             .iter()
             .find(|field| field.relationship_name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name)))
-    }
-
-    fn is_writable(&self, field: &Field) -> bool {
-        let by_type = !matches!(
-            field.field_type,
-            FieldType::Address | FieldType::Location | FieldType::Base64 | FieldType::Complexvalue
-        );
-        let by_operation = match self.operation {
-            Operation::Insert => field.createable,
-            Operation::Update => field.updateable,
-            Operation::Upsert => field.createable || field.updateable,
-            Operation::Delete | Operation::HardDelete => field.field_type == FieldType::Id,
-        };
-        by_type && by_operation
     }
 
     fn not_writable(&self, field: &Field) -> String {

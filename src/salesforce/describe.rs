@@ -2,6 +2,7 @@
 
 mod field;
 mod many;
+mod writable;
 
 use serde::Deserialize;
 

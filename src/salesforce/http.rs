@@ -1,5 +1,7 @@
 //! The one way through which every API call goes.
 
+mod elements;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use url::Url;
 
+use self::elements::Elements;
 use super::API_VERSION;
 use super::fault::{Fault, FaultKind};
 use super::token::{OnRotation, Session, SignIn, Tokens};
@@ -138,6 +141,29 @@ impl Http {
                 })
             });
             read.map_err(|fault| Failed { fault, untouched: false })
+        };
+        self.repeat(call, attempt).await
+    }
+
+    /// Makes a call whose answer is a JSON object with a long list, and gives what `read` makes of the list's elements.
+    /// No more than one element is held as text.
+    pub(super) async fn json_elements<T>(&self, call: &Call, read: impl Fn(&[u8]) -> T) -> Result<Vec<T>, Fault> {
+        let (read, limit) = (&read, self.timing.control);
+        let attempt = || async move {
+            let mut response = self.attempt(call).await?;
+            let mut elements = Elements::default();
+            let mut list = Vec::new();
+            loop {
+                match wire::piece(&mut response, limit).await {
+                    Ok(Some(piece)) => elements.push(&piece, |element| list.push(read(element))),
+                    Ok(None) if elements.is_complete() => return Ok(list),
+                    Ok(None) => {
+                        let fault = Fault::new(FaultKind::Transient, "the answer is not the JSON that it should be");
+                        return Err(Failed { fault, untouched: false });
+                    }
+                    Err(fault) => return Err(Failed { fault, untouched: false }),
+                }
+            }
         };
         self.repeat(call, attempt).await
     }

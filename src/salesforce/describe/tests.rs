@@ -133,6 +133,19 @@ async fn a_batch_that_is_answered_in_part_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_batch_that_breaks_off_is_asked_for_again() {
+    let stub = stub_with_batches().await;
+    let half = r#"{"results":[{"statusCode":200,"result":{"name":"Wrong"}},{"statusCo"#;
+    let half = ResponseTemplate::new(200).set_body_raw(half, "application/json");
+    let first = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{BATCH}"))).respond_with(half);
+    first.up_to_n_times(1).with_priority(1).mount(&stub.server).await;
+    let described = stub.org().await.describe_each(&names(&["Account", "Lead"]), |describe| describe.name).await;
+    let described: Vec<String> = described.into_iter().map(Result::unwrap).collect();
+    assert_eq!(described, ["Account", "Lead"]);
+    assert_eq!(stub.asked("POST", BATCH).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_name_cannot_lead_a_batch_elsewhere() {
     let stub = stub_with_batches().await;
     stub.org().await.describe_many(&names(&["../limits?x="])).await;

@@ -1,0 +1,123 @@
+//! A long list in a JSON answer, one element after the other as it arrives.
+
+/// Where the elements of the list stand: inside the answer's object and the list.
+const IN_LIST: u32 = 2;
+
+/// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list and keeps no more than the one that is arriving.
+///
+/// It looks at brackets and quotes only; whether an element is JSON is for its reader to find out.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    /// The brackets that are open.
+    depth: u32,
+    in_text: bool,
+    after_backslash: bool,
+    /// What has arrived of the present element.
+    element: Vec<u8>,
+    is_complete: bool,
+}
+
+impl Elements {
+    /// Takes the next piece of the answer and hands every element that it completes to `found`.
+    pub(super) fn push(&mut self, piece: &[u8], mut found: impl FnMut(&[u8])) {
+        let mut start = 0;
+        for (position, &byte) in piece.iter().enumerate() {
+            if self.in_text {
+                let ends = byte == b'"' && !self.after_backslash;
+                self.after_backslash = byte == b'\\' && !self.after_backslash;
+                self.in_text = !ends;
+                continue;
+            }
+            match byte {
+                b'"' => self.in_text = true,
+                b'{' | b'[' => {
+                    if self.depth == IN_LIST {
+                        start = position;
+                    }
+                    self.depth += 1;
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.is_complete = self.depth == 0;
+                    if self.depth == IN_LIST {
+                        self.element.extend_from_slice(&piece[start..=position]);
+                        found(&self.element);
+                        self.element.clear();
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.depth > IN_LIST {
+            self.element.extend_from_slice(&piece[start..]);
+        }
+    }
+
+    /// Whether the answer has come to its end.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The elements of an answer that arrives in pieces of a size, and whether it is complete.
+    fn cut(answer: &[u8], size: usize) -> (Vec<Value>, bool) {
+        let mut elements = Elements::default();
+        let mut found = Vec::new();
+        for piece in answer.chunks(size) {
+            elements.push(piece, |element| found.push(serde_json::from_slice(element).unwrap()));
+        }
+        (found, elements.is_complete())
+    }
+
+    #[test]
+    fn elements_are_cut_out_whatever_they_hold() {
+        let list = json!([
+            {"statusCode": 200, "result": {"name": "A", "fields": [{"label": "brackets }]{[ and a \" quote"}]}},
+            {"statusCode": 404, "result": [{"message": "ends with a backslash \\"}]},
+            {},
+            {"label": "Ünïcödé"},
+        ]);
+        for answer in [
+            json!({"hasErrors": true, "results": list}).to_string(),
+            json!({"results": list, "hasErrors": true}).to_string(),
+            serde_json::to_string_pretty(&json!({"results": list})).unwrap(),
+        ] {
+            for size in [1, 2, 3, 7, 64, answer.len()] {
+                let (found, is_complete) = cut(answer.as_bytes(), size);
+                assert_eq!(Value::from(found), list, "{answer} in pieces of {size}");
+                assert!(is_complete);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_ends_early_is_not_complete() {
+        for (answer, elements) in [
+            ("", 0),
+            ("<html></html>", 0),
+            (r#"{"results":[{"a":1},{"b":"#, 1),
+            (r#"{"results":[{"a":1}]"#, 1),
+            (r#"{"results":[{"a":"}]}"#, 0),
+        ] {
+            let (found, is_complete) = cut(answer.as_bytes(), 4);
+            assert_eq!((found.len(), is_complete), (elements, false), "{answer}");
+        }
+        assert_eq!(cut(br#"{"results":[]}"#, 4), (Vec::new(), true));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_leads_astray(texts in proptest::collection::vec(any::<String>(), 0..6), size in 1_usize..40) {
+            let list: Vec<Value> = texts.iter().map(|text| json!({"text": text, text: [text]})).collect();
+            let answer = json!({"results": list}).to_string();
+            prop_assert_eq!(cut(answer.as_bytes(), size), (list, true));
+        }
+    }
+}
