@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::protocol_model::{Message, State, TraceError, read};
+use crate::protocol_model::{DestinationOperation, Message, State, TraceError, read};
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -68,6 +68,19 @@ impl Run {
         (&answer.status, &answer.message)
     }
 
+    /// The operations of the one answer to `discover`.
+    #[track_caller]
+    pub(crate) fn operations(&self) -> &[DestinationOperation] {
+        self.assert_success();
+        let mut answers = self.messages.iter().filter_map(|message| match message {
+            Message::DestinationCatalog { destination_catalog } => Some(destination_catalog),
+            _ => None,
+        });
+        let answer = answers.next().expect("an answer");
+        assert!(answers.next().is_none(), "more than one answer");
+        &answer.operations
+    }
+
     /// The configurations that were handed to the platform.
     pub(crate) fn configs(&self) -> Vec<&Value> {
         let configs = self.messages.iter().filter_map(|message| match message {
@@ -89,6 +102,11 @@ pub(crate) fn spec() -> Run {
 /// `check` with a configuration.
 pub(crate) fn check(config: &Value) -> Run {
     run(&["check"], &[("--config", config.to_string())], Vec::new())
+}
+
+/// `discover` with a configuration.
+pub(crate) fn discover(config: &Value) -> Run {
+    run(&["discover"], &[("--config", config.to_string())], Vec::new())
 }
 
 /// `write` with a configuration, a catalog, and the lines of the input.
@@ -134,6 +152,11 @@ impl Connection {
     /// Starts `write`.
     pub(crate) fn open(config: &Value, catalog: &Value) -> Self {
         Self::start(&["write"], &[("--config", config.to_string()), ("--catalog", catalog.to_string())])
+    }
+
+    /// Starts `discover`.
+    pub(crate) fn discover(config: &Value) -> Self {
+        Self::start(&["discover"], &[("--config", config.to_string())])
     }
 
     fn start(arguments: &[&str], files: &[(&str, String)]) -> Self {
@@ -193,6 +216,20 @@ impl Connection {
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Reads what has been written since, after waiting for it where nothing has. Gives false at the end.
+    pub(crate) fn read_some(&mut self) -> bool {
+        let some = self.stdout.fill_buf().unwrap();
+        let length = some.len();
+        self.read.push_str(std::str::from_utf8(some).expect("messages in ASCII"));
+        self.stdout.consume(length);
+        length > 0
+    }
+
+    /// The id of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends the last lines and waits for the end.

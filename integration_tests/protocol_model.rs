@@ -1,5 +1,7 @@
 //! The messages of the connector, read by a model of its own that knows no other key and no other spelling.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +27,9 @@ pub(crate) enum Message {
     },
     Control {
         control: Control,
+    },
+    DestinationCatalog {
+        destination_catalog: DestinationCatalog,
     },
 }
 
@@ -104,6 +109,53 @@ impl State {
         let stats = self.destination_stats;
         (stats.record_count as u64, stats.rejected_record_count as u64)
     }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DestinationCatalog {
+    pub(crate) operations: Vec<DestinationOperation>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DestinationOperation {
+    pub(crate) object_name: String,
+    pub(crate) sync_mode: SyncMode,
+    pub(crate) json_schema: ObjectSchema,
+    pub(crate) matching_keys: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SyncMode {
+    Append,
+    AppendDedup,
+    Update,
+    SoftDelete,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ObjectSchema {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) properties: BTreeMap<String, PropertySchema>,
+    pub(crate) required: Vec<String>,
+    pub(crate) additional_properties: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PropertySchema {
+    #[serde(rename = "type")]
+    pub(crate) kind: Value,
+    pub(crate) format: Option<String>,
+    pub(crate) airbyte_type: Option<String>,
+    pub(crate) items: Option<Value>,
+    #[serde(rename = "maxLength")]
+    pub(crate) max_length: Option<u32>,
+    pub(crate) description: Option<String>,
 }
 
 /// Reads everything that was written to standard output; a line that is no message is a failure.

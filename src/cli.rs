@@ -28,6 +28,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Tell what records can be loaded into.
+    Discover {
+        /// The configuration, a JSON file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Write the records on standard input.
     Write {
         /// The configuration, a JSON file.
@@ -60,6 +66,7 @@ mod tests {
         let expected = Command::Write { config: "c".into(), catalog: "k".into() };
         assert_eq!(command(&["write", "--config", "c", "--catalog", "k"]).unwrap(), expected);
         assert_eq!(command(&["write", "--catalog=k", "--config=c"]).unwrap(), expected);
+        assert_eq!(command(&["discover", "--config=c"]).unwrap(), Command::Discover { config: "c".into() });
         assert_eq!(command(&["spec"]).unwrap(), Command::Spec);
     }
 
@@ -68,6 +75,7 @@ mod tests {
         for (arguments, part) in [
             (&["write", "--config", "c"][..], "--catalog"),
             (&["check"], "--config"),
+            (&["discover"], "--config"),
             (&["read"], "read"),
             (&["spec", "--verbose"], "--verbose"),
         ] {

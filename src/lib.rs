@@ -5,6 +5,7 @@
 pub mod command;
 pub mod config;
 pub mod convert;
+pub mod discover;
 pub mod error;
 pub mod pipeline;
 pub mod protocol;

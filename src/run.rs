@@ -56,6 +56,7 @@ fn execute(command: Command, input: impl Read + Send + 'static, output: &Output)
         match command {
             Command::Spec => Ok(()),
             Command::Check { config } => command::check::run(&config, output).await,
+            Command::Discover { config } => command::discover::run(&config, output).await,
             Command::Write { config, catalog } => command::write::run(&config, &catalog, input, output).await,
         }
     });

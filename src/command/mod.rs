@@ -1,6 +1,7 @@
 //! The verbs of the Airbyte protocol, one a file.
 
 pub mod check;
+pub mod discover;
 pub mod spec;
 pub mod write;
 

@@ -77,12 +77,22 @@ impl Output {
         self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
     }
 
-    /// Answers `discover`.
+    /// Answers `discover` with operations that are JSON texts already. The message of a large org has many millions of
+    /// characters, so it is written operation by operation; `operations` must not write messages of its own.
     ///
     /// # Errors
     /// The reader of standard output is gone.
-    pub fn destination_catalog(&self, operations: &[Value]) -> io::Result<()> {
-        self.message(&json!({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": operations}}))
+    pub fn destination_catalog(&self, operations: impl Iterator<Item = String>) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write_all(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#)?;
+        for (position, operation) in operations.enumerate() {
+            if position > 0 {
+                writer.write_all(b",")?;
+            }
+            writer.write_all(operation.as_bytes())?;
+        }
+        writer.write_all(b"]}}\n")?;
+        writer.flush()
     }
 
     /// Hands the platform a changed configuration, which replaces the stored one as a whole.
@@ -158,6 +168,9 @@ mod tests {
         let config = RawValue::from_string(r#"{"client_id":"c"}"#.to_owned()).unwrap();
         output.connector_config(&config).unwrap();
         output.log(LogLevel::Warn, "two\nlines");
+        for operations in [&[][..], &["{}"], &["{}", r#"{"object_name":"A"}"#]] {
+            output.destination_catalog(operations.iter().map(|it| (*it).to_owned())).unwrap();
+        }
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(messages[0]["connectionStatus"]["status"], "FAILED");
@@ -166,6 +179,11 @@ mod tests {
         assert!(messages[1]["trace"]["emitted_at"].as_i64().unwrap() > 1_700_000_000_000);
         assert_eq!(messages[2]["control"]["connectorConfig"]["config"]["client_id"], "c");
         assert_eq!(messages[3]["log"], json!({"level": "WARN", "message": "two\nlines"}));
-        assert_eq!(messages.len(), 4);
+        for (message, expected) in messages[4..].iter().zip([json!([]), json!([{}]), json!([{}, {"object_name": "A"}])])
+        {
+            let catalog = json!({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": expected}});
+            assert_eq!(*message, catalog);
+        }
+        assert_eq!(messages.len(), 7);
     }
 }

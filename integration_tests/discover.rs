@@ -1,0 +1,339 @@
+//! `discover`: one catalog of what the signed-in user may load.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+
+use salesforce_sim::{Field, Object, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::{self, Connection, Run};
+use crate::protocol_model::{DestinationOperation, Message, PropertySchema, SyncMode};
+use crate::world::{World, blocking, catalog, complete};
+
+async fn discover(world: &World, changes: Value) -> Run {
+    let config = world.config(changes);
+    blocking(move || connector::discover(&config)).await
+}
+
+async fn operations_of(settings: Settings) -> Vec<DestinationOperation> {
+    let world = World::with(settings).await;
+    discover(&world, json!({})).await.operations().to_vec()
+}
+
+#[track_caller]
+fn operation<'o>(operations: &'o [DestinationOperation], object: &str, mode: SyncMode) -> &'o DestinationOperation {
+    let found = operations.iter().find(|it| it.object_name == object && it.sync_mode == mode);
+    found.unwrap_or_else(|| panic!("{object} {mode:?} is not offered"))
+}
+
+fn names(operation: &DestinationOperation) -> Vec<&str> {
+    operation.json_schema.properties.keys().map(String::as_str).collect()
+}
+
+fn text(max_length: u32) -> PropertySchema {
+    PropertySchema { kind: json!("string"), max_length: Some(max_length), ..PropertySchema::default() }
+}
+
+fn described(schema: PropertySchema, description: &str) -> PropertySchema {
+    PropertySchema { description: Some(description.to_owned()), ..schema }
+}
+
+fn plain(kind: &str) -> PropertySchema {
+    PropertySchema { kind: json!(kind), ..PropertySchema::default() }
+}
+
+fn format(format: &str, airbyte_type: Option<&str>) -> PropertySchema {
+    let airbyte_type = airbyte_type.map(str::to_owned);
+    PropertySchema { format: Some(format.to_owned()), airbyte_type, ..plain("string") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custom_object_is_offered_field_by_field() {
+    let operations = operations_of(Settings::default()).await;
+    let invoice = |mode| operation(&operations, "Invoice__c", mode);
+    let relationship = |text: PropertySchema, field: &str, to: &str, by: &str| {
+        described(text, &format!("Sets {field} to the {to} that has this {by}."))
+    };
+    let properties = BTreeMap::from(
+        [
+            ("OwnerId", text(18)),
+            ("User:Owner.Employee_Number__c", relationship(text(20), "OwnerId", "User", "Employee_Number__c")),
+            ("Group:Owner.DeveloperName", relationship(text(80), "OwnerId", "Group", "DeveloperName")),
+            ("User:Owner.Username", relationship(text(80), "OwnerId", "User", "Username")),
+            ("User:Owner.Email", relationship(text(80), "OwnerId", "User", "Email")),
+            ("Account__c", text(18)),
+            ("Account__r.External_Id__c", relationship(text(64), "Account__c", "Account", "External_Id__c")),
+            ("Account__r.Legacy_Key__c", relationship(text(64), "Account__c", "Account", "Legacy_Key__c")),
+            ("Account__r.Segment_Key__c", relationship(text(64), "Account__c", "Account", "Segment_Key__c")),
+            ("External_Id__c", text(40)),
+            ("Amount__c", plain("number")),
+            ("Due_Date__c", format("date", None)),
+            ("Status__c", described(text(255), "One of: Draft; Sent; Paid")),
+            ("Notes__c", text(131_072)),
+        ]
+        .map(|(name, schema)| (name.to_owned(), schema)),
+    );
+    assert_eq!(invoice(SyncMode::Append).json_schema.properties, properties);
+    assert_eq!(invoice(SyncMode::Append).json_schema.required, ["Amount__c"]);
+    assert!(invoice(SyncMode::Append).matching_keys.is_empty());
+
+    assert_eq!(invoice(SyncMode::AppendDedup).json_schema.properties, properties);
+    assert!(invoice(SyncMode::AppendDedup).json_schema.required.is_empty());
+    assert_eq!(invoice(SyncMode::AppendDedup).matching_keys, [["External_Id__c"]]);
+
+    let mut with_id = properties;
+    with_id.insert("Id".to_owned(), text(18));
+    assert_eq!(invoice(SyncMode::Update).json_schema.properties, with_id);
+
+    assert_eq!(invoice(SyncMode::SoftDelete).json_schema.properties, BTreeMap::from([("Id".to_owned(), text(18))]));
+    for mode in [SyncMode::Update, SyncMode::SoftDelete] {
+        assert_eq!(invoice(mode).json_schema.required, ["Id"]);
+        assert_eq!(invoice(mode).matching_keys, [["Id"]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn standard_objects_are_offered_as_the_user_may_write_them() {
+    let operations = operations_of(Settings::default()).await;
+    let contact = operation(&operations, "Contact", SyncMode::AppendDedup);
+    assert_eq!(contact.matching_keys, [["External_Id__c"], ["Email"]]);
+    assert_eq!(operation(&operations, "Contact", SyncMode::Append).json_schema.required, ["LastName"]);
+    let contact = names(contact);
+    // A compound, what is made of it, a reference to the object itself, and what nobody may write.
+    for (name, offered) in [
+        ("MailingAddress", false),
+        ("MailingCity", true),
+        ("ReportsTo.External_Id__c", true),
+        ("ReportsTo.Email", true),
+        ("Contact:ReportsTo.Email", false),
+        ("Account.Id", false),
+        ("Name", false),
+        ("CreatedDate", false),
+        ("CreatedBy.Email", false),
+        ("Id", false),
+    ] {
+        assert_eq!(contact.contains(&name), offered, "{name}");
+    }
+
+    let task = names(operation(&operations, "Task", SyncMode::Update));
+    for name in ["Contact:Who.Email", "Lead:Who.External_Id__c", "Invoice__c:What.External_Id__c", "Owner.Email"] {
+        assert!(task.contains(&name), "{name}: {task:?}");
+    }
+
+    let account = &operation(&operations, "Account", SyncMode::Append).json_schema.properties;
+    for (name, schema) in [
+        ("NumberOfEmployees", plain("integer")),
+        ("AnnualRevenue", plain("number")),
+        ("Discount__c", plain("number")),
+        ("Is_Key_Account__c", plain("boolean")),
+        ("Last_Order_At__c", format("date-time", Some("timestamp_with_timezone"))),
+        ("Opens_At__c", format("time", Some("time_without_timezone"))),
+        ("Website", text(255)),
+        ("Rating", described(text(255), "Any value, such as: Hot; Warm; Cold")),
+    ] {
+        assert_eq!(account[name], schema, "{name}");
+    }
+    let channels = &account["Channels__c"];
+    assert_eq!((&channels.kind, &channels.items), (&json!(["string", "array"]), &Some(json!({"type": "string"}))));
+    assert!(!account.contains_key("Open_Amount__c"), "a formula");
+
+    // A master-detail reference is fixed once the record exists, and may be given by a relationship column.
+    let line = operation(&operations, "Invoice_Line__c", SyncMode::Append);
+    assert_eq!(line.json_schema.required, ["Quantity__c"]);
+    assert!(names(line).contains(&"Invoice__r.External_Id__c"));
+    let line = names(operation(&operations, "Invoice_Line__c", SyncMode::Update));
+    assert!(!line.iter().any(|name| name.starts_with("Invoice__")), "{line:?}");
+
+    assert!(names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"Title"));
+    assert!(!names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"VersionData"), "a file");
+    for (object, mode) in [("Case", SyncMode::Update), ("Case", SyncMode::AppendDedup)] {
+        assert!(!names(operation(&operations, object, mode)).contains(&"CaseNumber"), "numbered by Salesforce");
+    }
+    let without_keys = operations.iter().filter(|it| it.object_name == "ContentVersion").map(|it| it.sync_mode);
+    assert_eq!(without_keys.collect::<Vec<_>>(), [SyncMode::Append, SyncMode::Update, SyncMode::SoftDelete]);
+    for object in ["LoginHistory", "Attachment"] {
+        assert!(operations.iter().all(|it| it.object_name != object), "{object}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_sound() {
+    let operations = operations_of(Settings::default()).await;
+    let mut pairs = HashSet::new();
+    for DestinationOperation { object_name, sync_mode, json_schema, matching_keys } in &operations {
+        assert!(pairs.insert((object_name, sync_mode)), "{object_name} {sync_mode:?} twice");
+        assert_eq!(json_schema.kind, "object");
+        assert!(!json_schema.additional_properties);
+        let known: BTreeSet<&str> = json_schema.properties.keys().map(String::as_str).collect();
+        let keys = matching_keys.iter().flatten();
+        for name in json_schema.required.iter().chain(keys) {
+            assert!(known.contains(name.as_str()), "{object_name} {sync_mode:?}: {name}");
+        }
+        assert!(matching_keys.iter().all(|key| key.len() == 1));
+        assert_eq!(matching_keys.is_empty(), *sync_mode == SyncMode::Append, "{object_name}");
+    }
+    assert_eq!(pairs.iter().filter(|(name, _)| *name == "Account").count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_schema_is_a_json_schema() {
+    let world = World::new().await;
+    let run = discover(&world, json!({})).await;
+    let line = run.stdout.lines().find(|line| line.contains("DESTINATION_CATALOG")).unwrap();
+    let message: Value = serde_json::from_str(line).unwrap();
+    let operations = message["destination_catalog"]["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), run.operations().len());
+    for operation in operations {
+        let schema = &operation["json_schema"];
+        assert!(jsonschema::meta::is_valid(schema), "{schema}");
+        let schema = jsonschema::validator_for(schema).unwrap();
+        assert!(!schema.is_valid(&json!({"No_Such_Field__c": 1})));
+    }
+}
+
+/// What discover offers, write accepts: every property of every operation, under every key.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_offer_passes_the_preflight_of_write() {
+    let world = World::new().await;
+    let run = discover(&world, json!({})).await;
+    let mut streams = Vec::new();
+    for line in run.stdout.lines().filter(|line| line.contains("DESTINATION_CATALOG")) {
+        let message: Value = serde_json::from_str(line).unwrap();
+        for operation in message["destination_catalog"]["operations"].as_array().unwrap() {
+            let mut keys = operation["matching_keys"].as_array().unwrap().clone();
+            if keys.is_empty() {
+                keys.push(json!([]));
+            }
+            for key in keys {
+                streams.push(json!({
+                    "stream": {
+                        "name": format!("stream_{}", streams.len()),
+                        "json_schema": operation["json_schema"],
+                        "supported_sync_modes": ["full_refresh"],
+                    },
+                    "sync_mode": "full_refresh",
+                    "destination_sync_mode": operation["sync_mode"],
+                    "destination_object_name": operation["object_name"],
+                    "primary_key": key.as_array().unwrap().iter().map(|field| json!([field])).collect::<Vec<_>>(),
+                    "generation_id": 1,
+                    "minimum_generation_id": 0,
+                    "sync_id": 1,
+                }));
+            }
+        }
+    }
+    assert!(streams.len() > 50, "{}", streams.len());
+    let lines = (0..streams.len()).map(|number| complete(&format!("stream_{number}"))).collect();
+    world.write(json!({}), catalog(&streams), lines).await.assert_success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lookup_fields_of_objects_that_nobody_may_write_are_found() {
+    let region = Object::custom("Region__c").field(Field::text("Code__c", 8).external_id()).read_only();
+    let store = Object::custom("Store__c").field(Field::reference("Region__c", &["Region__c"]));
+    let operations = operations_of(Settings { objects: vec![region, store], ..Settings::default() }).await;
+    assert!(operations.iter().all(|it| it.object_name != "Region__c"));
+    assert!(names(operation(&operations, "Store__c", SyncMode::Append)).contains(&"Region__r.Code__c"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_cannot_be_described_is_left_out() {
+    let objects = vec![Object::custom("Closed__c").without_describe(), Object::custom("Open__c")];
+    let world = World::with(Settings { objects, ..Settings::default() }).await;
+    let run = discover(&world, json!({})).await;
+    let operations = run.operations();
+    assert!(operations.iter().any(|it| it.object_name == "Open__c"));
+    assert!(operations.iter().all(|it| it.object_name != "Closed__c"));
+    let told: Vec<_> = run
+        .messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::Log { log } if log.level == "WARN" => Some(log.message.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        ["Closed__c cannot be described, and is left out: insufficient access rights on cross-reference id"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_ends_discover_rather_than_the_catalog() {
+    let world = World::new().await;
+    // For the list of all objects, the batch, and some describes of it.
+    world.org.leave_requests(6);
+    let run = discover(&world, json!({})).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("asking what fields the objects have"), "{message}");
+    assert!(!run.stdout.contains("DESTINATION_CATALOG"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_told() {
+    let world = World::new().await;
+    for (changes, part) in [(json!({"client_id": null}), "client_id"), (json!({"client_secret": "wrong"}), "client")] {
+        let run = discover(&world, changes).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error", "{message}");
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_refresh_token_is_not_handed_over() {
+    let world = World::with(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
+    let run = discover(&world, json!({})).await;
+    assert!(!run.operations().is_empty());
+    assert!(run.configs().is_empty());
+    assert!(run.stdout.contains("replaced the refresh token"), "{}", run.stdout);
+}
+
+/// The memory of `discover` in kB, once it has signed in and at its most, and what it printed.
+///
+/// The process waits to be read before it ends, because the catalog does not fit into the pipe.
+async fn measured(world: &World) -> (u64, u64, Run) {
+    let config = world.config(json!({}));
+    blocking(move || {
+        let mut connection = Connection::discover(&config);
+        let process = connection.process_id();
+        assert!(connection.read_some(), "signing in is told first");
+        let signed_in = peak_memory(process).unwrap();
+        let mut peak = signed_in;
+        while connection.read_some() {
+            peak = peak_memory(process).unwrap_or(peak);
+        }
+        (signed_in, peak, connection.wait())
+    })
+    .await
+}
+
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_org_takes_few_requests_and_little_memory() {
+    let standard = operations_of(Settings::default()).await.len();
+    let world = World::with(Settings { extra_objects: 1_500, ..Settings::default() }).await;
+    let (signed_in, peak, run) = measured(&world).await;
+    assert_eq!(run.operations().len(), standard + 4 * 1_500);
+    let requests = world.org.requests().len();
+    assert!(requests <= 70, "{requests} requests");
+    assert!(peak <= signed_in + 30_000, "{peak} kB, and {signed_in} kB when signed in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_describes_are_not_kept() {
+    let values: Vec<String> = (0..3_000).map(|number| format!("Value {number}")).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let object = |number| Object::custom(&format!("Large_{number}__c")).field(Field::picklist("Value__c", &values));
+    let world = World::with(Settings { objects: (0..100).map(object).collect(), ..Settings::default() }).await;
+    let (signed_in, peak, run) = measured(&world).await;
+    assert_eq!(run.operations().iter().filter(|it| it.object_name.starts_with("Large_")).count(), 4 * 100);
+    // All answers together have 30 MB, and one batch of objects 7 MB.
+    assert!(peak <= signed_in + 10_000, "{peak} kB, and {signed_in} kB when signed in");
+}
