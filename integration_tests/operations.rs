@@ -152,18 +152,17 @@ async fn jobs_of_one_object_take_effect_in_the_order_of_the_records() {
     assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), expected);
     // The next job is filled while the last one runs, and only its close waits.
     let requests = world.org.requests();
-    let position = |job: usize, method: &str| {
-        let id = &world.org.jobs()[job].id;
-        requests.iter().position(|it| it.method == method && it.path.contains(id.as_str())).unwrap()
+    let span = |id: &str| {
+        let first = |method: &str| requests.iter().position(|it| it.method == method && it.path.contains(id)).unwrap();
+        let last_look = requests.iter().rposition(|it| it.method == "GET" && it.path.contains(id)).unwrap();
+        (first("PATCH"), first("PUT"), last_look)
     };
-    let last_look = |job: usize| {
-        let id = &world.org.jobs()[job].id;
-        requests.iter().rposition(|it| it.method == "GET" && it.path.contains(id.as_str())).unwrap()
-    };
-    for job in 1..world.org.jobs().len() {
-        assert!(last_look(job - 1) < position(job, "PATCH"), "job {job} was closed before the one ahead had ended");
+    let mut spans: Vec<(usize, usize, usize)> = world.org.jobs().iter().map(|job| span(&job.id)).collect();
+    spans.sort_unstable();
+    for pair in spans.windows(2) {
+        assert!(pair[0].2 < pair[1].0, "a job was closed before the one ahead had ended");
     }
-    assert!((1..world.org.jobs().len()).any(|job| position(job, "PUT") < last_look(job - 1)), "no upload overlapped");
+    assert!(spans.windows(2).any(|pair| pair[1].1 < pair[0].2), "no upload overlapped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
