@@ -45,8 +45,18 @@ fn canonical(text: &str, comparison: KeyComparison) -> Cow<'_, str> {
         KeyComparison::Exact => Cow::Borrowed(text),
         KeyComparison::IgnoreCase => Cow::Owned(text.to_lowercase()),
         KeyComparison::Number => number(text),
-        KeyComparison::Id => Cow::Borrowed(text.get(..15).unwrap_or(text)),
+        KeyComparison::Id => Cow::Borrowed(id(text)),
     }
+}
+
+/// A record id in its form of 15 characters; a text that is none stays as it is, for Salesforce to refuse.
+fn id(text: &str) -> &str {
+    const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    let Some((id, suffix)) = text.split_at_checked(15).filter(|_| text.is_ascii()) else { return text };
+    // Each character of the suffix tells which of five are upper case, the first of them in the lowest bit.
+    let upper_case = |five: &[u8]| five.iter().rev().fold(0, |bits, it| bits << 1 | usize::from(it.is_ascii_uppercase()));
+    let repeated = id.as_bytes().chunks(5).map(|five| SUFFIX[upper_case(five)]);
+    if repeated.eq(suffix.bytes().map(|it| it.to_ascii_uppercase())) { id } else { text }
 }
 
 /// A number without what does not change it; a text that is none stays as it is.
@@ -84,7 +94,12 @@ mod tests {
             (Number, "+7", "7", true),
             (Number, "x1", "x01", false),
             (Id, "003000000000001AAA", "003000000000001", true),
-            (Id, "003000000000001AAA", "003000000000001AAB", true),
+            (Id, "0015000000Gv7qJAAR", "0015000000Gv7qJ", true),
+            (Id, "0015000000Gv7qJaar", "0015000000Gv7qJAAR", true),
+            (Id, "003000000000001AAA", "003000000000001AAB", false),
+            (Id, "https://example.com/a/1", "https://example.com/a/2", false),
+            (Id, "CUSTOMER0000000001", "CUSTOMER0000000002", false),
+            (Id, "00300000000000\u{e9}1", "00300000000000\u{e9}2", false),
             (Id, "00300000000000a", "00300000000000A", false),
         ] {
             let is_equal = key_hash(one, comparison) == key_hash(other, comparison);

@@ -88,10 +88,11 @@ impl Clock<'_> {
 /// The time of day at the beginning, and the rest.
 fn read_clock(text: &str) -> Option<(Clock<'_>, &str)> {
     let (to_minute, rest) = text.split_at_checked("HH:mm".len())?;
-    let (hour, minute) = (digits(&to_minute[..2])?, digits(&to_minute[3..])?);
-    if to_minute.as_bytes()[2] != b':' || hour > 23 || minute > 59 {
+    let (hour, minute) = to_minute.split_once(':').filter(|(hour, _)| hour.len() == 2)?;
+    if digits(hour)? > 23 || digits(minute)? > 59 {
         return None;
     }
+    let (hour, minute) = (number(hour), number(minute));
     let Some(seconds) = rest.strip_prefix(':') else {
         let to_second = Cow::Owned(format!("{to_minute}:00"));
         return Some((Clock { to_second, second_of_day: hour * 3600 + minute * 60, fraction: "" }, rest));
@@ -186,6 +187,8 @@ mod tests {
             ("2026-01-31T09:30:00+2", None),
             ("2026-01-31X09:30:00Z", None),
             ("2026-01-31T09:30:0éZ", None),
+            ("2026-01-31T1é:30", None),
+            ("2026-01-31T12é30", None),
             ("tomorrow at noon", None),
         ] {
             assert_eq!(date_time(text.into()).as_deref(), expected, "{text}");
@@ -201,6 +204,9 @@ mod tests {
             ("23:59:59.999999+00:00", Some("23:59:59.999Z")),
             ("09:30:00+02:00", None),
             ("9:30:00", None),
+            ("1é:30", None),
+            ("12é30", None),
+            ("0:930", None),
             ("2026-01-31T09:30:00Z", None),
         ] {
             assert_eq!(time(text.into()).as_deref(), expected, "{text}");

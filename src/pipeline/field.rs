@@ -93,7 +93,12 @@ impl Fields {
             if !is_key && !field.is_writable_by(self.operation) {
                 return Err(self.not_writable(field));
             }
-            let column = Column::new(source, &field.name, self.kind(field), types);
+            let kind = match self.kind(field) {
+                // Cut short, a key would be that of another record.
+                Kind::Text { .. } if is_key => Kind::Text { longest: None },
+                kind => kind,
+            };
+            let column = Column::new(source, &field.name, kind, types);
             return Ok(FieldMet::Column(column));
         }
         if let Some((relationship, inner)) = target.split_once('.') {

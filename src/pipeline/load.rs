@@ -63,7 +63,7 @@ impl From<Error> for NotLoaded {
     }
 }
 
-/// When a job may be closed: at once, or when the one before it has come to its end.
+/// When a batch may take effect: at once, or when the one before it has come to its end.
 pub(super) type Turn = Option<oneshot::Receiver<()>>;
 
 impl Loader {
@@ -81,6 +81,10 @@ impl Loader {
             *rejected.entry(record.record.segment).or_default() += 1;
         }
         if batch.rows() == 0 {
+            // The end of this batch is the turn of the next one, which must not pass the one before.
+            if !self.comes(turn).await {
+                return Err(NotLoaded::Halted);
+            }
             self.store_only(plan, &refused).await?;
             return Ok(settlement(&records, &rejected));
         }
@@ -143,18 +147,22 @@ impl Loader {
                 Err(fault) => return Err(fault.into_error(&format!("uploading records of {object}")).into()),
             }
         };
-        let may_close = match turn {
+        if !self.comes(turn).await {
+            uploaded.abort().await;
+            return Err(NotLoaded::Halted);
+        }
+        Ok(uploaded.close().await.map_err(|fault| fault.into_error(&format!("closing a job for {object}")))?)
+    }
+
+    /// Waits for the turn of a batch, which does not come after a failure or a halt.
+    async fn comes(&self, turn: Turn) -> bool {
+        match turn {
             None => !self.halt.is_cancelled(),
             Some(turn) => tokio::select! {
                 () = self.halt.cancelled() => false,
                 before = turn => before.is_ok(),
             },
-        };
-        if !may_close {
-            uploaded.abort().await;
-            return Err(NotLoaded::Halted);
         }
-        Ok(uploaded.close().await.map_err(|fault| fault.into_error(&format!("closing a job for {object}")))?)
     }
 
     async fn finish(&self, plan: &StreamPlan, batch: &Batch, running: RunningJob) -> Result<FinishedJob> {

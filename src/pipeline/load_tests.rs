@@ -113,3 +113,17 @@ async fn a_job_whose_turn_does_not_come_is_given_up() {
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
 }
+
+#[tokio::test]
+async fn a_batch_without_rows_does_not_let_the_next_one_pass_the_one_before() {
+    let bench = Bench::new().await;
+    let (before, turn) = oneshot::channel();
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn)));
+    assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
+    before.send(()).unwrap();
+    assert!(load.await.is_ok());
+    let (before, turn) = oneshot::channel();
+    drop(before);
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn)).await;
+    assert!(matches!(outcome, Err(NotLoaded::Halted)), "after a failure nothing of the lane takes effect");
+}
