@@ -274,7 +274,7 @@ async fn a_limit_ends_discover_rather_than_the_catalog() {
 async fn failures_are_told() {
     let world = World::new().await;
     for (changes, part) in
-        [(json!({"client_id": null}), "client_id"), (json!({"client_secret": "another-s3cr3t"}), "client")]
+        [(json!({"client_id": null}), "client_id"), (json!({"client_secret": "of-another-app"}), "client_secret")]
     {
         let run = discover(&world, changes).await;
         let (failure_type, message) = run.failure();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
 use crate::config::Config;
+use crate::discover::nothing_writable;
 use crate::error::{Error, Result};
 use crate::protocol::output::Output;
 use crate::rejected::{RejectedStore, SyncIdentity};
@@ -67,10 +68,7 @@ async fn look_at_org(org: &Org, found: &mut Findings) {
     let Some(objects) = found.take(objects) else { return };
     let writable = objects.iter().filter(|object| object.createable || object.updateable || object.deletable).count();
     if writable == 0 {
-        return found.failures.push(Error::config(
-            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the \
-             objects that records go to.",
-        ));
+        return found.failures.push(nothing_writable());
     }
     found.facts.push(format!("{writable} objects can be written."));
     match org.limits().await {

@@ -46,10 +46,7 @@ pub async fn discover(org: &Org) -> Result<Catalog> {
     let loadable: Vec<String> =
         objects.iter().filter(|object| is_loadable(object)).map(|object| object.name.clone()).collect();
     if loadable.is_empty() {
-        return Err(Error::config(
-            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the \
-             objects that records go to.",
-        ));
+        return Err(nothing_writable());
     }
     tracing::info!("{} of {} objects can be loaded", loadable.len(), objects.len());
     let mut catalog = Catalog::default();
@@ -65,6 +62,14 @@ pub async fn discover(org: &Org) -> Result<Catalog> {
     let referenced = catalog.referenced(&objects, &loadable);
     catalog.lookups.extend(describe(org, &referenced, |it| (it.name.clone(), lookups(&it))).await?.kept);
     Ok(catalog)
+}
+
+/// What to say to a user who may write nothing.
+pub fn nothing_writable() -> Error {
+    Error::config(
+        "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the objects \
+         that records go to.",
+    )
 }
 
 impl Catalog {
