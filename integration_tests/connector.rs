@@ -140,7 +140,8 @@ pub(crate) fn run(arguments: &[&str], files: &[(&str, String)], input: Vec<u8>) 
 pub(crate) struct Connection {
     child: Child,
     stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    /// None once nobody listens.
+    stdout: Option<BufReader<ChildStdout>>,
     /// What has been read of standard output.
     read: String,
     /// What nobody may read but Salesforce, the bucket and, where a token changed, the platform.
@@ -173,7 +174,7 @@ impl Connection {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self {
             stdin: child.stdin.take(),
-            stdout: BufReader::new(child.stdout.take().unwrap()),
+            stdout: child.stdout.take().map(BufReader::new),
             read: String::new(),
             secrets: files.iter().flat_map(|(_, content)| secrets(content)).collect(),
             child,
@@ -205,7 +206,12 @@ impl Connection {
     fn next<T>(&mut self, wanted: impl Fn(Message) -> Option<T>) -> T {
         loop {
             let start = self.read.len();
-            assert_ne!(self.stdout.read_line(&mut self.read).unwrap(), 0, "ended too early: {}", self.read);
+            assert_ne!(
+                self.stdout.as_mut().unwrap().read_line(&mut self.read).unwrap(),
+                0,
+                "ended too early: {}",
+                self.read
+            );
             if let Some(found) = read(&self.read[start..]).into_iter().find_map(&wanted) {
                 return found;
             }
@@ -220,16 +226,34 @@ impl Connection {
 
     /// Reads what has been written since, after waiting for it where nothing has. Gives false at the end.
     pub(crate) fn read_some(&mut self) -> bool {
-        let some = self.stdout.fill_buf().unwrap();
+        let stdout = self.stdout.as_mut().unwrap();
+        let some = stdout.fill_buf().unwrap();
         let length = some.len();
         self.read.push_str(std::str::from_utf8(some).expect("messages in ASCII"));
-        self.stdout.consume(length);
+        stdout.consume(length);
         length > 0
     }
 
     /// The id of the process.
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends the process as a machine does that fails, and gives what it had written by then.
+    pub(crate) fn kill(mut self) -> Run {
+        self.child.kill().unwrap();
+        drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Reads no more of standard output.
+    pub(crate) fn hang_up(&mut self) {
+        self.stdout = None;
+    }
+
+    /// Waits for the end of a process that nobody listens to, while its input stays open.
+    pub(crate) fn exit_code(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap_or(-1)
     }
 
     /// Sends the last lines and waits for the end.
@@ -243,7 +267,9 @@ impl Connection {
 
     /// Waits for the end of the process.
     pub(crate) fn wait(mut self) -> Run {
-        self.stdout.read_to_string(&mut self.read).unwrap();
+        if let Some(stdout) = &mut self.stdout {
+            stdout.read_to_string(&mut self.read).unwrap();
+        }
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();

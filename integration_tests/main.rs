@@ -8,6 +8,7 @@ mod connector;
 mod discover;
 mod errors_page;
 mod faithful;
+mod faults;
 mod input;
 mod object_store;
 mod operations;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Interruption, JobState, RowRule, Settings};
+use salesforce_sim::{JobFault, JobState, RowRule, Settings};
 use serde_json::json;
 
 use crate::world::{World, catalog, complete, record, state, stream};
@@ -81,7 +81,7 @@ async fn batches_are_cut_before_the_row_that_would_pass_the_size() {
 async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-    world.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
+    world.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
     let lines = vec![
         record("c", json!({"LastName": "Free"})),
         state("c", 1),
@@ -100,7 +100,7 @@ async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_left_unprocessed_are_sent_again_and_committed_ones_are_not() {
     let world = World::new().await;
-    world.org.interrupt(Interruption::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
+    world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let mut lines: Vec<String> =
         (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
     lines.extend([state("c", 1), complete("c")]);
@@ -171,7 +171,7 @@ async fn a_job_refused_as_a_whole_is_neither_acknowledged_nor_rejected() {
         ("ExceededQuota : ApiBatchItems Limit exceeded", "transient_error", "batches that the org may use in 24 hours"),
     ] {
         let world = World::new().await;
-        world.org.interrupt(Interruption::failed("Contact", 0, message));
+        world.org.inject(JobFault::failed("Contact", 0, message));
         let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
         let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
         let (found, text) = run.failure();

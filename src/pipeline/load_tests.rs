@@ -1,6 +1,6 @@
 //! A batch against a simulated org, with waits that a test can bear.
 
-use salesforce_sim::{Credentials, Interruption, RowRule, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, JobFault, RowRule, Settings, SimulatedOrg};
 use serde_json::json;
 
 use super::super::batch::OpenBatch;
@@ -73,8 +73,8 @@ fn contacts() -> Vec<ConfiguredStream> {
 async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
     let bench = Bench::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-    bench.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
-    bench.org.add_rule(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
+    bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
+    bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
     let segments = bench.load(&["Free", "Locked", "Late", "Locked"]).await.unwrap();
     assert_eq!(segments, [(0, 1, 0), (1, 0, 1), (2, 1, 0), (3, 0, 1)]);
     assert_eq!(bench.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [4, 3, 3, 3]);
@@ -86,7 +86,7 @@ async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
 async fn what_stays_unprocessed_is_not_settled() {
     let bench = Bench::new().await;
     for _ in 0..4 {
-        bench.org.interrupt(Interruption::aborted("Contact", 0));
+        bench.org.inject(JobFault::aborted("Contact", 0));
     }
     let Err(NotLoaded::Failed(error)) = bench.load(&["A", "B"]).await else { panic!("loaded") };
     assert_eq!(error.failure_type(), FailureType::Transient);

@@ -19,6 +19,7 @@
 // A described field has more keys than the `json!` macro can take with the default limit.
 #![recursion_limit = "256"]
 
+mod fault;
 mod http;
 mod ingest;
 mod org;
@@ -29,8 +30,11 @@ mod sign_in;
 mod simulated;
 mod store;
 
+pub use fault::{
+    Answer, BadFault, Ending, Fault, Hold, JobFault, Mishap, RandomFaults, RequestFault, RowRule, RowView,
+};
 pub use http::{Endpoint, Request};
-pub use ingest::{Interruption, JobState, Operation, RowRule, RowView};
+pub use ingest::{JobState, Operation};
 pub use schema::{Field, FieldType, Object};
 pub use settings::{Credentials, Refusal, Settings};
 pub use simulated::{JobSummary, SimulatedOrg};

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use salesforce_sim::{Credentials, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, Fault, RandomFaults, Settings, SimulatedOrg};
 
 /// A simulated Salesforce org on the loopback.
 #[derive(Debug, Parser)]
@@ -39,12 +39,28 @@ struct Arguments {
     /// The RSA public key in PEM for the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
-    /// Order of result rows.
+    /// Something that goes wrong, in the words of the README; can be given several times.
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<String>,
+    /// The share of requests, from 0 to 1, to which something happens at random.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    fault_rate: f64,
+    /// Order of result rows, and choice of what happens at random.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
 impl Arguments {
+    fn faults(&self) -> io::Result<Vec<Fault>> {
+        let parse =
+            |words: &String| words.parse().map_err(|error| io::Error::other(format!("--fault '{words}': {error}")));
+        let mut faults: Vec<Fault> = self.fault.iter().map(parse).collect::<io::Result<_>>()?;
+        if self.fault_rate > 0.0 {
+            faults.push(RandomFaults::new(self.fault_rate, self.seed).into());
+        }
+        Ok(faults)
+    }
+
     fn settings(self) -> io::Result<Settings> {
         let public_key = self.public_key.map(std::fs::read_to_string).transpose()?;
         let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(io::Error::other);
@@ -67,9 +83,12 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let settings = Arguments::parse().settings()?;
+    let arguments = Arguments::parse();
+    let faults = arguments.faults()?;
+    let settings = arguments.settings()?;
     let credentials = settings.credentials.clone();
     let org = SimulatedOrg::start(settings).await?;
+    faults.into_iter().for_each(|fault| org.inject(fault));
     print(&org, &credentials)?;
     tokio::signal::ctrl_c().await
 }

@@ -8,8 +8,9 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
+    fault::Faults,
     http::Request,
-    ingest::{Interruption, Job, RowRule},
+    ingest::Job,
     schema::{Field, Object, standard_objects},
     settings::Settings,
     sign_in::SignIn,
@@ -64,8 +65,7 @@ pub(crate) struct Org {
     /// Jobs by the first 15 characters of their id.
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) next_job: usize,
-    pub(crate) rules: Vec<RowRule>,
-    pub(crate) interruptions: Vec<Interruption>,
+    pub(crate) faults: Faults,
     pub(crate) requests: Vec<Request>,
     /// When the schema last changed.
     pub(crate) schema_changed: Timestamp,
@@ -108,8 +108,7 @@ impl Org {
             user_id: String::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
-            rules: Vec::new(),
-            interruptions: Vec::new(),
+            faults: Faults::default(),
             requests: Vec::new(),
             schema_changed: Timestamp::now(),
         };

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
+    fault::{Fault, Faults},
     http::{Request, listen},
-    ingest::{Interruption, JobState, Operation, RowRule},
+    ingest::{JobState, Operation},
     org::{Hosts, Org, Shared},
     schema::Object,
     settings::{Refusal, Settings},
@@ -142,19 +143,14 @@ impl SimulatedOrg {
         org.schema_changed = Timestamp::now();
     }
 
-    /// Refuses rows from now on, until [`SimulatedOrg::clear_rules`].
-    pub fn add_rule(&self, rule: RowRule) {
-        self.org.lock().rules.push(rule);
+    /// Makes something go wrong: requests, a job, rows, or requests at random.
+    pub fn inject(&self, fault: impl Into<Fault>) {
+        self.org.lock().faults.add(fault.into());
     }
 
-    /// Forgets all rules.
-    pub fn clear_rules(&self) {
-        self.org.lock().rules.clear();
-    }
-
-    /// Ends the next job of an object early.
-    pub fn interrupt(&self, interruption: Interruption) {
-        self.org.lock().interruptions.push(interruption);
+    /// Forgets every fault that has not come yet, and all rules for rows.
+    pub fn clear_faults(&self) {
+        self.org.lock().faults = Faults::default();
     }
 
     // What a test does to the world.

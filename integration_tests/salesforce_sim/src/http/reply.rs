@@ -23,6 +23,16 @@ impl ApiError {
         Self { status, code, message: message.into() }
     }
 
+    /// The access token is not or no longer good.
+    pub(crate) fn session() -> Self {
+        Self::new(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    }
+
+    /// The daily API requests are used up.
+    pub(crate) fn request_limit() -> Self {
+        Self::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    }
+
     /// There is no such resource, or the user may not see it.
     pub(crate) fn not_found() -> Self {
         Self::new(404, "NOT_FOUND", "The requested resource does not exist")

@@ -14,6 +14,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{ApiError, Endpoint, Reply, Route, empty, json};
 use crate::{
+    fault::{Mishap, cut},
     ingest,
     org::{Org, Shared},
     rest, sign_in,
@@ -33,7 +34,7 @@ pub struct Request {
     pub host: String,
     /// The path, with the query.
     pub path: String,
-    /// The status of the answer, once there is one.
+    /// The status of the answer, once there is one; also of one that does not arrive.
     pub status: Option<u16>,
 }
 
@@ -49,19 +50,34 @@ pub(crate) fn listen(listener: TcpListener, org: Shared, mut stop: watch::Receiv
 
 /// Every request comes through here: it is written down, read in full, answered, and the answer is written down.
 ///
-/// Whatever should go wrong with a call on purpose belongs here, where its endpoint and its number are known:
-/// before [`answer`] for a request that has no effect, after it for an effect whose answer is lost.
+/// What goes wrong with a call on purpose goes wrong here, where its endpoint and its number are known: before
+/// [`answer`] for a request that has no effect, after it for an effect whose answer is lost.
 async fn pass(State(org): State<Shared>, request: axum::extract::Request) -> Reply {
     let (parts, body) = request.into_parts();
     let route = Route::of(parts.method.as_str(), parts.uri.path());
-    let number = arrive(&mut org.lock(), &parts, route.endpoint);
+    let (number, mishap) = {
+        let mut org = org.lock();
+        (arrive(&mut org, &parts, route.endpoint), org.faults.meet_request(route.endpoint))
+    };
+    if matches!(mishap, Some(Mishap::Cut)) {
+        return cut();
+    }
     let Some(body) = read(&parts.headers, body).await else {
         // The client went away in the middle of the body; nobody reads this answer.
         return empty(400);
     };
-    let reply = answer(&org, &parts, &route, body).await;
+    if let Some(mishap) = &mishap {
+        mishap.begin(&mut org.lock());
+    }
+    let reply = match &mishap {
+        Some(Mishap::Answer(answer)) => answer.reply(),
+        _ => answer(&org, &parts, &route, body).await,
+    };
     org.lock().requests[number].status = Some(reply.status().as_u16());
-    reply
+    match mishap {
+        Some(mishap) => mishap.end(reply).await,
+        None => reply,
+    }
 }
 
 fn arrive(org: &mut Org, parts: &Parts, endpoint: Endpoint) -> usize {
@@ -110,10 +126,10 @@ async fn answer(org: &Shared, parts: &Parts, route: &Route, body: Bytes) -> Repl
 /// Lets a call in that has a session and a place in the daily allowance.
 fn admit(org: &mut Org, headers: &HeaderMap) -> Result<(), ApiError> {
     if !org.sign_in.knows(headers) {
-        return Err(ApiError::new(401, "INVALID_SESSION_ID", "Session expired or invalid"));
+        return Err(ApiError::session());
     }
     if !org.allowance.take_request() {
-        return Err(ApiError::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+        return Err(ApiError::request_limit());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::csv::{LineEnding, Span};
+use crate::fault::JobFault;
 
 /// An open job lives a day, a finished one a week (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
 const OPEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -111,6 +112,8 @@ pub(crate) struct Job {
     /// The rows that were processed, in their order; the rest is unprocessed.
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) failed: usize,
+    /// What goes wrong with it.
+    pub(crate) fault: Option<JobFault>,
     created_by: String,
     created: Timestamp,
     modified: Timestamp,
@@ -133,6 +136,7 @@ impl Job {
             rows: Vec::new(),
             outcomes: Vec::new(),
             failed: 0,
+            fault: None,
             created_by,
             created: now,
             modified: now,
@@ -189,6 +193,22 @@ impl Job {
         shown
     }
 
+    /// The processed and the failed rows, as the job tells of them.
+    fn counts(&self) -> (usize, usize) {
+        let (processed, failed) = match &self.fault {
+            Some(fault) if self.state.is_final() => fault.counts,
+            _ => (0, 0),
+        };
+        let off = |count: usize, by: i64| count.saturating_add_signed(isize::try_from(by).unwrap_or(0));
+        (off(self.outcomes.len(), processed), off(self.failed, failed))
+    }
+
+    /// The rows that were not processed, as far as the results tell of them.
+    pub(crate) fn unprocessed(&self) -> &[Span] {
+        let is_lost = self.fault.as_ref().is_some_and(|fault| fault.loses_rest);
+        if is_lost { &[] } else { &self.rows[self.outcomes.len()..] }
+    }
+
     fn with_format(&self, shown: &mut Map<String, Value>) {
         if self.state == JobState::Open {
             let version = self.request.api_version;
@@ -221,8 +241,9 @@ impl Job {
         shown.insert("jobType".to_owned(), json!("V2Ingest"));
         self.with_format(&mut shown);
         if self.upload.is_some() {
-            shown.insert("numberRecordsProcessed".to_owned(), json!(self.outcomes.len()));
-            shown.insert("numberRecordsFailed".to_owned(), json!(self.failed));
+            let (processed, failed) = self.counts();
+            shown.insert("numberRecordsProcessed".to_owned(), json!(processed));
+            shown.insert("numberRecordsFailed".to_owned(), json!(failed));
         }
         let time = u64::try_from(self.processing_time().as_millis()).unwrap_or(u64::MAX);
         shown.insert("retries".to_owned(), json!(0));

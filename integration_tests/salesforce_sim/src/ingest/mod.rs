@@ -10,11 +10,9 @@ mod request;
 mod results;
 mod row;
 mod row_error;
-mod rule;
 mod value;
 
 pub(crate) use endpoint::{create, delete, info, list, patch, results, upload};
 pub(crate) use job::Job;
 pub use job::{JobState, Operation};
 pub(crate) use results::ResultSet;
-pub use rule::{Interruption, RowRule, RowView};

@@ -61,6 +61,7 @@ async fn prepare(org: &Shared, id: &str) -> Option<Prepared> {
     let org = &mut *org;
     let job = org.jobs.get_mut(id).filter(|job| job.state == JobState::UploadComplete)?;
     job.enter(JobState::InProgress);
+    job.fault = org.faults.take_job(&job.request.object);
     let rows = match scanned {
         Ok(rows) => rows,
         Err(message) => return fail(job, message),
@@ -86,17 +87,16 @@ fn fail(job: &mut Job, message: String) -> Option<Prepared> {
     None
 }
 
-/// Whether a job goes on to the chunk, or how it ends. Whatever else may end a job midway belongs here.
+/// Whether a job goes on to the chunk, or in which state it is left.
 fn decide(org: &mut Org, id: &str, chunk: usize) -> Result<(), (JobState, Option<String>)> {
     let Some(job) = org.jobs.get(id) else {
         return Err((JobState::Aborted, None));
     };
-    let due = |end: &super::Interruption| end.chunks <= chunk && end.object.eq_ignore_ascii_case(&job.request.object);
-    if let Some(due) = org.interruptions.iter().position(due) {
-        let interruption = org.interruptions.remove(due);
-        return Err((interruption.state, interruption.message));
+    let is_done = chunk * CHUNK >= job.rows.len();
+    if let Some(fault) = job.fault.as_ref().filter(|fault| fault.chunks <= chunk || is_done) {
+        return Err((fault.state, fault.message.clone()));
     }
-    let needs_batch = chunk.is_multiple_of(BATCH / CHUNK) && chunk * CHUNK < job.rows.len();
+    let needs_batch = chunk.is_multiple_of(BATCH / CHUNK) && !is_done;
     if needs_batch && !org.allowance.take_batch() {
         return Err((JobState::Failed, Some("ExceededQuota : ApiBatchItems Limit exceeded".to_owned())));
     }
@@ -111,7 +111,7 @@ fn process_chunk(org: &Shared, id: &str, prepared: &Prepared, chunk: usize) -> b
         return false;
     }
     if let Err((state, message)) = decide(org, id, chunk) {
-        if let Some(job) = org.jobs.get_mut(id) {
+        if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state != state) {
             job.error_message = message;
             job.enter(state);
         }
@@ -120,7 +120,7 @@ fn process_chunk(org: &Shared, id: &str, prepared: &Prepared, chunk: usize) -> b
     let start = chunk * CHUNK;
     let rows = &prepared.rows[start..prepared.rows.len().min(start + CHUNK)];
     let rows = rows.iter().map(|row| row.of(&prepared.upload));
-    let outcomes = prepared.plan.save(&mut org.tables, &mut org.rules, rows);
+    let outcomes = prepared.plan.save(&mut org.tables, &mut org.faults.rows, rows);
     if let Some(job) = org.jobs.get_mut(id) {
         job.failed += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed(_))).count();
         job.outcomes.extend(outcomes);
@@ -128,12 +128,13 @@ fn process_chunk(org: &Shared, id: &str, prepared: &Prepared, chunk: usize) -> b
     true
 }
 
-/// Ends a job whose rows are all processed. An interruption that waits for more chunks than there were ends it too.
+/// Ends a job whose rows are all processed. A fault that waits for more chunks than there were comes now.
 fn finish(org: &mut Org, id: &str, chunks: usize) {
     let end = decide(org, id, chunks);
     if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) {
         match end {
             Ok(()) => job.enter(JobState::JobComplete),
+            Err((JobState::InProgress, _)) => {}
             Err((state, message)) => {
                 job.error_message = message;
                 job.enter(state);

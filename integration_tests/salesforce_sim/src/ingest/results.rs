@@ -28,7 +28,7 @@ impl Results {
     /// Picks the rows of a result set. Salesforce promises no order, so that they are shuffled.
     pub(crate) fn pick(job: &Job, set: ResultSet, seed: u64, id_of: impl Fn(usize) -> String) -> Self {
         let mut rows: Vec<_> = match set {
-            ResultSet::Unprocessed => job.rows[job.outcomes.len()..].iter().map(|row| (*row, None)).collect(),
+            ResultSet::Unprocessed => job.unprocessed().iter().map(|row| (*row, None)).collect(),
             _ => job
                 .rows
                 .iter()

@@ -7,10 +7,10 @@ use super::{
     csv::{Cell, cells},
     job::{JobRequest, Operation, Outcome},
     row_error::RowError,
-    rule::{RowRule, RowView},
     value,
 };
 use crate::{
+    fault::{RowRule, RowView},
     schema::{Field, FieldType, Object},
     store::{Cells, Life, Table, Tables, id},
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Interruption, JobState, RowRule, Settings};
+use salesforce_sim::{JobFault, JobState, RowRule, Settings};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -56,17 +56,17 @@ async fn time_passes_on_tokios_clock() {
 
 #[tokio::test]
 async fn an_interrupted_job_leaves_rows_unprocessed() {
-    for (interruption, state, message) in [
+    for (fault, state, message) in [
         (
-            Interruption::failed("Account", 2, "TooManyLockFailure : Too many lock failure 20"),
+            JobFault::failed("Account", 2, "TooManyLockFailure : Too many lock failure 20"),
             JobState::Failed,
             json!("TooManyLockFailure : Too many lock failure 20"),
         ),
-        (Interruption::aborted("Account", 2), JobState::Aborted, Value::Null),
+        (JobFault::aborted("Account", 2), JobState::Aborted, Value::Null),
     ] {
         let client = Client::start(Settings::default()).await;
-        client.org.interrupt(interruption);
-        client.org.add_rule(
+        client.org.inject(fault);
+        client.org.inject(
             RowRule::new("Account", "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:--")
                 .when(|row| row.get("Name") == Some("Example 7")),
         );

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    fault::RowRule,
     ingest::csv::{LineEnding, scan},
     org::{Hosts, Org},
     settings::Settings,
@@ -56,7 +57,7 @@ impl World {
         let table = self.org.tables.position(object).unwrap();
         let plan = Plan::new(&self.org.tables, table, &request, columns, &self.org.user_id);
         let rows = rows[1..].iter().map(|row| row.of(csv.as_bytes()));
-        let outcomes = plan.save(&mut self.org.tables, &mut self.org.rules, rows);
+        let outcomes = plan.save(&mut self.org.tables, &mut self.org.faults.rows, rows);
         let text = |outcome| match outcome {
             Outcome::Saved { created: true, .. } => "created".to_owned(),
             Outcome::Saved { created: false, .. } => "saved".to_owned(),
@@ -341,7 +342,7 @@ fn keys_must_differ_within_a_chunk() {
 fn rules_come_after_the_values_and_before_saving() {
     let mut world = World::new();
     let rule = RowRule::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
-    world.org.rules.push(rule.when(|row| row.get("Name") == Some("x")).times(1));
+    world.org.faults.rows.push(rule.when(|row| row.get("Name") == Some("x")).times(1));
     let csv = "Name,External_Id__c\nx,R-1\ny,R-2\n";
     assert_eq!(
         world.load("Account", Operation::Insert, None, csv),

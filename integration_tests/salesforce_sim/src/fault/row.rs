@@ -1,4 +1,4 @@
-//! What a test may do to rows and jobs: validation rules, duplicate rules, locked rows, jobs that end early.
+//! Rows that are refused: validation rules, duplicate rules, locked rows.
 
 use std::{
     borrow::Cow,
@@ -6,8 +6,6 @@ use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
 };
-
-use super::job::JobState;
 
 /// A row as the client sent it.
 #[derive(Debug)]
@@ -99,27 +97,6 @@ impl RowRule {
             *refused += 1;
         }
         Some(&self.error)
-    }
-}
-
-/// A job that ends before all its rows are processed.
-#[derive(Debug, Clone)]
-pub struct Interruption {
-    pub(crate) object: String,
-    pub(crate) chunks: usize,
-    pub(crate) state: JobState,
-    pub(crate) message: Option<String>,
-}
-
-impl Interruption {
-    /// The next job of the object becomes `Failed` after so many chunks of 200 rows, with that `errorMessage`.
-    pub fn failed(object: &str, chunks: usize, message: &str) -> Self {
-        Self { object: object.to_owned(), chunks, state: JobState::Failed, message: Some(message.to_owned()) }
-    }
-
-    /// The next job of the object becomes `Aborted` after so many chunks of 200 rows, as if an admin had done it.
-    pub fn aborted(object: &str, chunks: usize) -> Self {
-        Self { object: object.to_owned(), chunks, state: JobState::Aborted, message: None }
     }
 }
 

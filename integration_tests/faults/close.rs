@@ -1,0 +1,61 @@
+//! Faults at the commit point: the request that closes a job.
+
+use salesforce_sim::{Answer, Endpoint, JobState, Mishap, RequestFault};
+use serde_json::json;
+
+use super::{asked, assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs, keys};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_was_not_answered_is_settled_by_asking_and_nothing_is_sent_twice() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::JobComplete]);
+    assert_eq!(asked(&world, Endpoint::JobPatch), 1, "the state says that the job is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_did_nothing_is_made_again_and_nothing_is_sent_twice() {
+    for mishap in [Mishap::Cut, Answer::status(503).into(), Answer::html(502).into(), Answer::empty(500).into()] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobPatch, mishap).times(2));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(jobs(&world), [JobState::JobComplete]);
+        assert_eq!(asked(&world, Endpoint::JobPatch), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubtful_close_is_settled_through_an_outage() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Mishap::Cut).times(2));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::html(503)).from(3));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::JobComplete]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_of_which_nothing_can_be_learnt_is_not_acknowledged_and_the_error_says_so() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)).always());
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_nothing_acknowledged(&run, "it may have happened or not");
+    assert_eq!(jobs(&world).len(), 1, "nothing is sent again in this sync");
+    assert_eq!(in_org(&world), keys(1..=20), "the job ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_is_refused_again_and_again_leaves_the_org_untouched() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(503)).times(5));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_nothing_acknowledged(&run, "closing a job for Contact");
+    assert_eq!(jobs(&world), [JobState::Aborted]);
+    assert_eq!(in_org(&world), Vec::<String>::new());
+}

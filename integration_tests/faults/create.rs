@@ -1,0 +1,38 @@
+//! Faults while a job is created.
+
+use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault};
+use serde_json::json;
+
+use super::{assert_all_in_org, input, inserted, inserts, jobs};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_creation_was_not_answered_stays_inert_and_another_one_is_loaded() {
+    for mishap in [Mishap::LostAnswer, Mishap::Truncated(30, Ending::Chunked), Mishap::Truncated(30, Ending::Length)] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobCreate, mishap.clone()));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(jobs(&world), [JobState::Open, JobState::JobComplete], "{mishap:?}");
+        assert_eq!(world.org.jobs()[0].uploaded_bytes, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_could_not_be_created_is_created_later() {
+    for mishap in [
+        Answer::status(503).into(),
+        Answer::html(503).into(),
+        Answer::empty(406).into(),
+        Answer::empty(429).retry_after(1).into(),
+        // A page where JSON should be, as a proxy gives it.
+        Answer::html(200).into(),
+        Mishap::Cut,
+    ] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobCreate, mishap));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(jobs(&world), [JobState::JobComplete]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Jobs that end otherwise than they should.
+
+use salesforce_sim::{JobFault, JobState, RowRule};
+use serde_json::json;
+
+use super::{
+    assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_bucket, in_org, input, inserted,
+    inserts, jobs, keys, refuse_some, upserted, upserts,
+};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
+    let world = World::new().await;
+    refuse_some(&world);
+    world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
+    let run = world.write(json!({}), inserts(), input(300, inserted)).await;
+    assert_refused_ones_in_bucket(&world, &run, 300);
+    let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
+    assert_eq!(jobs, [(JobState::Failed, 300), (JobState::JobComplete, 100)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_an_admin_aborts_midway_neither_loses_nor_doubles_a_row() {
+    let world = World::new().await;
+    refuse_some(&world);
+    world.org.inject(JobFault::aborted("Contact", 1));
+    let run = world.write(json!({}), inserts(), input(300, inserted)).await;
+    assert_refused_ones_in_bucket(&world, &run, 300);
+    let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
+    assert_eq!(jobs, [(JobState::Aborted, 300), (JobState::JobComplete, 100)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_complete_with_nothing_processed_is_sent_again() {
+    let world = World::new().await;
+    world.org.inject(JobFault::completed("Contact", 0));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::JobComplete; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_which_no_result_tells_are_not_acknowledged() {
+    for (fault, written) in [
+        (JobFault::completed("Contact", 0).losing_the_rest(), 0),
+        (JobFault::completed("Contact", 1).losing_the_rest(), 200),
+        (JobFault::aborted("Contact", 1).losing_the_rest(), 200),
+        (JobFault::failed("Contact", 1, "Timeout : took too long").losing_the_rest(), 200),
+    ] {
+        let world = World::new().await;
+        world.org.inject(fault);
+        let run = world.write(json!({}), inserts(), input(300, inserted)).await;
+        assert_nothing_acknowledged(&run, "do not add up");
+        assert_eq!(in_org(&world), keys(1..=written), "nothing is sent again in this sync");
+        assert_eq!(in_bucket(&world), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_prove_what_the_counts_of_a_job_do_not() {
+    for processed in [-1, 1] {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(JobFault::miscounted("Contact", processed, 0));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_refused_ones_in_bucket(&world, &run, 20);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_that_are_not_as_many_as_the_job_says_are_not_acknowledged() {
+    for failed in [-1, 1] {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(JobFault::miscounted("Contact", 0, failed));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_nothing_acknowledged(&run, "do not add up");
+        assert_eq!(in_bucket(&world), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_run_out_midway_end_the_sync_and_an_upsert_converges_later() {
+    let world = World::new().await;
+    world.org.inject(JobFault::out_of_batches("Contact", 1));
+    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    assert_nothing_acknowledged(&run, "batches that the org may use in 24 hours");
+    assert_eq!(in_org(&world), keys(1..=200));
+    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    assert_all_in_org(&world, &run, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_is_written_once_and_does_not_hold_the_others_back() {
+    let world = World::new().await;
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    world.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("L0003")).times(1));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [20, 1]);
+}

@@ -1,0 +1,56 @@
+//! Faults while a job runs and is asked for its state.
+
+use std::time::Duration;
+
+use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault, Settings};
+use serde_json::json;
+
+use super::{asked, assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs, keys};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
+    let world = World::with(Settings { time_per_batch: Duration::from_secs(4), ..Settings::default() }).await;
+    let mishaps = [
+        Answer::status(503).into(),
+        Answer::html(503).into(),
+        Answer::html(502).into(),
+        Answer::html(420).into(),
+        Answer::html(200).into(),
+        Answer::empty(500).into(),
+        Answer::empty(429).retry_after(0).into(),
+        Mishap::Cut,
+        Mishap::LostAnswer,
+        Mishap::Truncated(40, Ending::Chunked),
+        Mishap::Truncated(40, Ending::Length),
+        Mishap::Truncated(40, Ending::Unnoticed),
+    ];
+    let faults = mishaps.len();
+    for (mishap, nth) in mishaps.into_iter().zip((1..).step_by(2)) {
+        world.org.inject(RequestFault::new(Endpoint::JobInfo, mishap).from(nth));
+    }
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::JobComplete]);
+    assert!(asked(&world, Endpoint::JobInfo) > 2 * faults, "all of them came");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_its_content_type_is_read_all_the_same() {
+    let world = World::new().await;
+    for endpoint in [Endpoint::Token, Endpoint::Describe, Endpoint::JobCreate, Endpoint::JobInfo] {
+        world.org.inject(RequestFault::new(endpoint, Mishap::ContentType(None)));
+    }
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_gone_is_not_acknowledged() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_nothing_acknowledged(&run, "is gone");
+    assert_eq!(jobs(&world), [JobState::JobComplete], "nothing is sent again in this sync");
+    assert_eq!(in_org(&world), keys(1..=20));
+}

@@ -1,0 +1,102 @@
+//! Faults of the session, of the token endpoint, and of the daily requests.
+
+use salesforce_sim::{Answer, Endpoint, Mishap, RequestFault, Settings};
+use serde_json::json;
+
+use super::{
+    assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_org, input, inserted, inserts, refuse_some, states,
+    upserted, upserts,
+};
+use crate::world::World;
+
+/// The calls of a sync, in their order.
+const STEPS: [Endpoint; 6] = [
+    Endpoint::Describe,
+    Endpoint::JobCreate,
+    Endpoint::JobUpload,
+    Endpoint::JobPatch,
+    Endpoint::JobInfo,
+    Endpoint::FailedResults,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_at_any_step_is_renewed_and_nothing_is_sent_twice() {
+    for step in STEPS {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(RequestFault::new(step, Mishap::SessionsEnd));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_refused_ones_in_bucket(&world, &run, 20);
+        assert_eq!((world.org.sign_ins(), world.org.jobs().len()), (2, 1), "{step:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_in_trouble_is_asked_again() {
+    let world = World::new().await;
+    refuse_some(&world);
+    let mishaps = [Answer::html(503).into(), Answer::empty(500).into(), Mishap::LostAnswer];
+    for (mishap, nth) in mishaps.into_iter().zip(1..) {
+        world.org.inject(RequestFault::new(Endpoint::Token, mishap).from(nth));
+    }
+    // In the middle of the run, too.
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::SessionsEnd));
+    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::Cut).from(5));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_refused_ones_in_bucket(&world, &run, 20);
+    assert_eq!(super::asked(&world, Endpoint::Token), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_refresh_token_that_never_arrived_is_a_matter_for_the_user_and_nothing_is_sent() {
+    let world = World::with(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
+    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::LostAnswer));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.starts_with("The refresh_token is expired, revoked, or replaced"), "{message}");
+    assert!(states(&run).is_empty() && world.org.jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_revoked_at_any_step_acknowledges_nothing_that_is_not_proven() {
+    for step in STEPS {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(RequestFault::new(step, Mishap::ConnectionRevoked));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error", "{step:?}: {message}");
+        assert!(message.contains("refresh_token is expired, revoked"), "{step:?}: {message}");
+        assert_eq!(states(&run), [], "{step:?}");
+        assert!(world.org.jobs().len() <= 1, "{step:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_up_requests_end_the_sync_at_any_step_and_an_upsert_converges_later() {
+    for step in STEPS {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(RequestFault::new(step, Answer::status(403)).always());
+        let run = world.write(json!({}), upserts(), input(20, upserted)).await;
+        assert_nothing_acknowledged(&run, "the API requests that the org may make in 24 hours are used up");
+        let is_closed = matches!(step, Endpoint::JobInfo | Endpoint::FailedResults);
+        assert_eq!(in_org(&world).is_empty(), !is_closed, "{step:?}");
+
+        world.org.clear_faults();
+        refuse_some(&world);
+        let run = world.write(json!({}), upserts(), input(20, upserted)).await;
+        assert_refused_ones_in_bucket(&world, &run, 20);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowance_that_runs_out_in_the_middle_of_a_sync_is_named() {
+    let world = World::new().await;
+    // Enough to describe the object and to create the job.
+    world.org.leave_requests(2);
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_nothing_acknowledged(&run, "the API requests that the org may make in 24 hours are used up");
+    assert_eq!(in_org(&world), Vec::<String>::new());
+}

@@ -1,0 +1,54 @@
+//! Faults while the records are uploaded.
+
+use salesforce_sim::{Answer, Endpoint, JobState, Mishap, RequestFault};
+use serde_json::json;
+
+use super::{assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_not_answered_is_given_up_and_never_processed() {
+    for mishap in [Mishap::LostAnswer, Mishap::Cut, Answer::status(503).into(), Answer::html(502).into()] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, mishap.clone()));
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(jobs(&world), [JobState::Aborted, JobState::JobComplete], "{mishap:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_cannot_be_given_up_is_never_closed() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer));
+    // The first PATCH is the abort.
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(404)));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::Open, JobState::JobComplete]);
+    assert!(world.org.jobs()[0].uploaded_bytes.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_to_the_abort_does_not_bring_the_upload_back() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::Aborted, JobState::JobComplete]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_fail_again_and_again_leave_the_org_untouched() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer).always());
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_nothing_acknowledged(&run, "uploading records of Contact");
+    assert_eq!(in_org(&world), Vec::<String>::new());
+    assert!(jobs(&world).iter().all(|state| *state == JobState::Aborted));
+    // The next sync sends the same records again, and there is one of each.
+    world.org.clear_faults();
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+}

@@ -1,0 +1,85 @@
+//! Answers that no call of the org would give by itself.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde_json::json;
+
+use crate::http::{ApiError, Reply};
+
+const JSON: &str = "application/json;charset=UTF-8";
+
+/// A page as the edge servers before Salesforce show it.
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>We are down for maintenance</title></head><body>\
+                    <h1>We are down for maintenance.</h1></body></html>\n";
+
+/// An answer in place of the one that a request would get.
+///
+/// ```
+/// use salesforce_sim::Answer;
+///
+/// let overloaded = Answer::html(503).retry_after(2);
+/// let used_up = Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    status: u16,
+    content_type: Option<String>,
+    retry_after: Option<u64>,
+    body: String,
+}
+
+impl Answer {
+    /// A refusal in the form of the REST API.
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::new(status, Some(JSON), json!([{"message": message, "errorCode": code}]).to_string())
+    }
+
+    /// A refusal in the form of the token endpoint.
+    pub fn oauth(status: u16, error: &str, description: &str) -> Self {
+        Self::new(status, Some(JSON), json!({"error": error, "error_description": description}).to_string())
+    }
+
+    /// The refusal that goes with a status.
+    pub fn status(status: u16) -> Self {
+        let (code, message) = match status {
+            401 => return Self::new(status, Some(JSON), ApiError::session().body().to_string()),
+            403 => return Self::new(status, Some(JSON), ApiError::request_limit().body().to_string()),
+            404 => return Self::new(status, Some(JSON), ApiError::not_found().body().to_string()),
+            503 => ("SERVER_UNAVAILABLE", "Server too busy"),
+            _ => ("UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId: 1-1 (-1)"),
+        };
+        Self::error(status, code, message)
+    }
+
+    /// A page in HTML.
+    pub fn html(status: u16) -> Self {
+        Self::new(status, Some("text/html; charset=utf-8"), PAGE.to_owned())
+    }
+
+    /// Nothing but a status.
+    pub fn empty(status: u16) -> Self {
+        Self::new(status, None, String::new())
+    }
+
+    fn new(status: u16, content_type: Option<&str>, body: String) -> Self {
+        Self { status, content_type: content_type.map(str::to_owned), retry_after: None, body }
+    }
+
+    /// Asks to be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    pub(crate) fn reply(&self) -> Reply {
+        let mut reply = Response::new(Body::from(self.body.clone()));
+        *reply.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content_type = self.content_type.as_ref().and_then(|text| HeaderValue::from_str(text).ok());
+        content_type.map(|value| reply.headers_mut().insert(header::CONTENT_TYPE, value));
+        self.retry_after.map(|seconds| reply.headers_mut().insert(header::RETRY_AFTER, seconds.into()));
+        reply
+    }
+}

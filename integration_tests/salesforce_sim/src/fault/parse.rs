@@ -1,0 +1,277 @@
+//! Faults in words, for the command line.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use super::{Answer, Ending, Fault, JobFault, Mishap, RequestFault, RowRule};
+use crate::http::Endpoint;
+
+/// The calls by the names that they have here.
+const ENDPOINTS: [(&str, Endpoint); 20] = [
+    ("token", Endpoint::Token),
+    ("revoke", Endpoint::Revoke),
+    ("userinfo", Endpoint::UserInfo),
+    ("versions", Endpoint::Versions),
+    ("resources", Endpoint::Resources),
+    ("limits", Endpoint::Limits),
+    ("query", Endpoint::Query),
+    ("composite", Endpoint::CompositeBatch),
+    ("objects", Endpoint::Objects),
+    ("describe", Endpoint::Describe),
+    ("record", Endpoint::Record),
+    ("create", Endpoint::JobCreate),
+    ("list", Endpoint::JobList),
+    ("info", Endpoint::JobInfo),
+    ("patch", Endpoint::JobPatch),
+    ("delete", Endpoint::JobDelete),
+    ("upload", Endpoint::JobUpload),
+    ("successful", Endpoint::SuccessfulResults),
+    ("failed", Endpoint::FailedResults),
+    ("unprocessed", Endpoint::UnprocessedRecords),
+];
+
+/// Why words are no fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadFault(String);
+
+impl fmt::Display for BadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadFault {}
+
+fn bad<T>(message: impl Into<String>) -> Result<T, BadFault> {
+    Err(BadFault(message.into()))
+}
+
+impl FromStr for Fault {
+    type Err = BadFault;
+
+    fn from_str(text: &str) -> Result<Self, BadFault> {
+        let mut words = Words(text);
+        match words.next("an endpoint, `job` or `rows`")? {
+            "job" => job(&mut words).map(Fault::Job),
+            "rows" => rows(&mut words).map(Fault::Rows),
+            at => request(at, &mut words).map(Fault::Request),
+        }
+    }
+}
+
+/// Words from the left; what is left over is a text.
+struct Words<'a>(&'a str);
+
+impl<'a> Words<'a> {
+    fn optional(&mut self) -> Option<&'a str> {
+        let text = self.0.trim_start();
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
+
+    fn next(&mut self, what: &str) -> Result<&'a str, BadFault> {
+        self.optional().map_or_else(|| bad(format!("{what} is missing")), Ok)
+    }
+
+    fn number<T: FromStr>(&mut self, what: &str) -> Result<T, BadFault> {
+        let word = self.next(what)?;
+        word.parse().or_else(|_| bad(format!("'{word}' is not {what}")))
+    }
+
+    fn rest(&mut self, what: &str) -> Result<&'a str, BadFault> {
+        let rest = std::mem::take(&mut self.0).trim();
+        if rest.is_empty() { bad(format!("{what} is missing")) } else { Ok(rest) }
+    }
+
+    fn end(&mut self) -> Result<(), BadFault> {
+        self.optional().map_or(Ok(()), |word| bad(format!("'{word}' is too much")))
+    }
+}
+
+/// `ENDPOINT[@FIRST][xTIMES|+] MISHAP`
+fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, BadFault> {
+    let (name, numbers) = at.split_at(at.find(|c: char| !c.is_ascii_lowercase() || c == 'x').unwrap_or(at.len()));
+    let Some((_, endpoint)) = ENDPOINTS.iter().find(|(known, _)| *known == name) else {
+        let names: Vec<&str> = ENDPOINTS.iter().map(|(name, _)| *name).collect();
+        return bad(format!("'{name}' is no endpoint; there are {}", names.join(", ")));
+    };
+    let mishap = mishap(words)?;
+    words.end()?;
+    let mut fault = RequestFault::new(*endpoint, mishap);
+    let number = |digits: &str| digits.parse::<usize>().or_else(|_| bad(format!("'{at}' has a number that is none")));
+    let times = match numbers.strip_prefix('@') {
+        Some(rest) => {
+            let (first, times) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+            fault = fault.from(number(first)?);
+            times
+        }
+        None => numbers,
+    };
+    match times {
+        "" => Ok(fault),
+        "+" => Ok(fault.always()),
+        times => Ok(fault.times(number(times.strip_prefix('x').unwrap_or(times))?)),
+    }
+}
+
+fn mishap(words: &mut Words<'_>) -> Result<Mishap, BadFault> {
+    Ok(match words.next("what happens")? {
+        "cut" => Mishap::Cut,
+        "lost" => Mishap::LostAnswer,
+        "truncated" => {
+            let bytes = words.number("a number of bytes")?;
+            let ending = match words.optional() {
+                None | Some("chunked") => Ending::Chunked,
+                Some("length") => Ending::Length,
+                Some("unnoticed") => Ending::Unnoticed,
+                Some(other) => return bad(format!("'{other}' is none of chunked, length, unnoticed")),
+            };
+            Mishap::Truncated(bytes, ending)
+        }
+        "type" => {
+            let text = words.rest("a content type or `none`")?;
+            Mishap::ContentType((text != "none").then(|| text.to_owned()))
+        }
+        "delayed" => {
+            let seconds = words.number("a number of seconds")?;
+            Mishap::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| bad("the delay is no time"))?)
+        }
+        "sessions-end" => Mishap::SessionsEnd,
+        "revoked" => Mishap::ConnectionRevoked,
+        status => Mishap::Answer(answer(status, words)?),
+    })
+}
+
+/// `STATUS [html|empty] [retry-after SECONDS]`
+fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, BadFault> {
+    let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
+        return bad(format!(
+            "'{status}' is none of cut, lost, truncated, type, delayed, sessions-end, revoked, and no status"
+        ));
+    };
+    let mut word = words.optional();
+    let answer = match word {
+        Some("html") => Answer::html(status),
+        Some("empty") => Answer::empty(status),
+        _ => Answer::status(status),
+    };
+    if matches!(word, Some("html" | "empty")) {
+        word = words.optional();
+    }
+    match word {
+        None => Ok(answer),
+        Some("retry-after") => Ok(answer.retry_after(words.number("a number of seconds")?)),
+        Some(other) => bad(format!("'{other}' is none of html, empty, retry-after")),
+    }
+}
+
+/// `job OBJECT WHAT`
+fn job(words: &mut Words<'_>) -> Result<JobFault, BadFault> {
+    const CHUNKS: &str = "a number of chunks";
+    let object = words.next("an object")?;
+    let fault = match words.next("what happens to the job")? {
+        "failed" => JobFault::failed(object, words.number(CHUNKS)?, words.rest("the message")?),
+        "aborted" => JobFault::aborted(object, words.number(CHUNKS)?),
+        "completed" => JobFault::completed(object, words.number(CHUNKS)?),
+        "endless" => JobFault::never_ends(object, words.number(CHUNKS)?),
+        "out-of-batches" => JobFault::out_of_batches(object, words.number(CHUNKS)?),
+        "miscounted" => {
+            let processed = words.number("a number of processed rows")?;
+            JobFault::miscounted(object, processed, words.number("a number of failed rows")?)
+        }
+        other => {
+            return bad(format!(
+                "'{other}' is none of failed, aborted, completed, endless, out-of-batches, miscounted"
+            ));
+        }
+    };
+    words.end()?;
+    Ok(fault)
+}
+
+/// `rows OBJECT [xTIMES] ERROR`
+fn rows(words: &mut Words<'_>) -> Result<RowRule, BadFault> {
+    let object = words.next("an object")?;
+    let error = words.rest("the text of sf__Error")?;
+    let times = error.strip_prefix('x').and_then(|rest| {
+        let (times, error) = rest.split_once(' ')?;
+        Some((times.parse().ok()?, error.trim_start()))
+    });
+    Ok(match times {
+        Some((times, error)) => RowRule::new(object, error).times(times),
+        None => RowRule::new(object, error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read() {
+        let request = |endpoint, mishap: Mishap| RequestFault::new(endpoint, mishap);
+        let at = Endpoint::JobInfo;
+        for (text, fault) in [
+            ("create 503", request(Endpoint::JobCreate, Answer::status(503).into())),
+            ("info@2 503 html", request(at, Answer::html(503).into()).from(2)),
+            ("infox3 420 html", request(at, Answer::html(420).into()).times(3)),
+            ("info@2x3 406 empty", request(at, Answer::empty(406).into()).from(2).times(3)),
+            ("info+ 429 empty retry-after 2", request(at, Answer::empty(429).retry_after(2).into()).always()),
+            ("info@4+ cut", request(at, Mishap::Cut).from(4).always()),
+            ("upload lost", request(Endpoint::JobUpload, Mishap::LostAnswer)),
+            ("failed truncated 100", request(Endpoint::FailedResults, Mishap::Truncated(100, Ending::Chunked))),
+            ("failed truncated 0 length", request(Endpoint::FailedResults, Mishap::Truncated(0, Ending::Length))),
+            ("info type text/html; charset=x", request(at, Mishap::ContentType(Some("text/html; charset=x".into())))),
+            ("info type none", request(at, Mishap::ContentType(None))),
+            ("info delayed 0.5", request(at, Mishap::Delayed(Duration::from_millis(500)))),
+            ("patch sessions-end", request(Endpoint::JobPatch, Mishap::SessionsEnd)),
+            ("token revoked", request(Endpoint::Token, Mishap::ConnectionRevoked)),
+        ] {
+            assert_eq!(
+                format!("{:?}", text.parse::<Fault>().unwrap()),
+                format!("{:?}", Fault::Request(fault)),
+                "{text}"
+            );
+        }
+        for (text, fault) in [
+            ("job Contact failed 3 Timeout : too long", JobFault::failed("Contact", 3, "Timeout : too long")),
+            ("job Contact aborted 3", JobFault::aborted("Contact", 3)),
+            ("job Contact completed 0", JobFault::completed("Contact", 0)),
+            ("job Contact endless 1", JobFault::never_ends("Contact", 1)),
+            ("job Contact out-of-batches 50", JobFault::out_of_batches("Contact", 50)),
+            ("job Contact miscounted -1 2", JobFault::miscounted("Contact", -1, 2)),
+        ] {
+            assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Job(fault)), "{text}");
+        }
+        for (text, rule) in [
+            ("rows Contact E:e:--", RowRule::new("Contact", "E:e:--")),
+            ("rows Contact x2 E:e f:--", RowRule::new("Contact", "E:e f:--").times(2)),
+            ("rows Contact x-ray", RowRule::new("Contact", "x-ray")),
+        ] {
+            assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Rows(rule)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_fault_is_refused_with_the_word_that_is_wrong() {
+        for (text, part) in [
+            ("", "an endpoint, `job` or `rows` is missing"),
+            ("crate 503", "'crate' is no endpoint; there are token,"),
+            ("create", "what happens is missing"),
+            ("create 5o3", "'5o3' is none of cut, lost"),
+            ("create 99", "'99' is none of"),
+            ("create 503 xml", "'xml' is none of html"),
+            ("create cut off", "'off' is too much"),
+            ("create@x 503", "'create@x' has a number that is none"),
+            ("info truncated", "a number of bytes is missing"),
+            ("info delayed -1", "the delay is no time"),
+            ("job Contact", "what happens to the job is missing"),
+            ("job Contact failed 3", "the message is missing"),
+            ("job Contact vanished 3", "'vanished' is none of failed"),
+            ("rows Contact", "the text of sf__Error is missing"),
+        ] {
+            let message = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}

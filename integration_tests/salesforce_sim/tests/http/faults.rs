@@ -1,0 +1,216 @@
+//! What goes wrong on purpose: what the client sees of it, and what the org did all the same.
+
+use std::time::Duration;
+
+use reqwest::{Method, header};
+use salesforce_sim::{
+    Answer, Ending, Endpoint, Fault, Hold, JobFault, JobState, Mishap, RandomFaults, RequestFault, RowRule, Settings,
+    SimulatedOrg,
+};
+use serde_json::{Value, json};
+
+use crate::client::{Client, send};
+
+const CSV: &str = "Name\nExample \"\"Ltd\"\"\nExample Inc\n";
+
+fn insert() -> Value {
+    json!({"object": "Account", "operation": "insert"})
+}
+
+async fn client() -> Client {
+    Client::start(Settings::default()).await
+}
+
+/// Sends a request whose answer does not arrive in whole; what of its head and body did.
+async fn broken(request: reqwest::RequestBuilder) -> (Option<u16>, Vec<u8>) {
+    let mut response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => {
+            assert!(!error.is_connect() && !error.is_timeout(), "{error:?}");
+            return (None, Vec::new());
+        }
+    };
+    let (status, mut body) = (response.status().as_u16(), Vec::new());
+    loop {
+        match response.chunk().await {
+            Ok(Some(piece)) => body.extend_from_slice(&piece),
+            Ok(None) => panic!("the answer is whole"),
+            Err(_) => return (Some(status), body),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_takes_the_place_of_the_call() {
+    let client = client().await;
+    for (answer, status, content_type, retry_after, part) in [
+        (Answer::status(503), 503, Some("application/json;charset=UTF-8"), None, "SERVER_UNAVAILABLE"),
+        (Answer::status(403), 403, Some("application/json;charset=UTF-8"), None, "REQUEST_LIMIT_EXCEEDED"),
+        (Answer::status(401), 401, Some("application/json;charset=UTF-8"), None, "INVALID_SESSION_ID"),
+        (Answer::html(420), 420, Some("text/html; charset=utf-8"), None, "<html>"),
+        (Answer::empty(406).retry_after(7), 406, None, Some("7"), ""),
+        (Answer::oauth(400, "invalid_grant", "ip restricted"), 400, Some("application/json;charset=UTF-8"), None, "ip"),
+    ] {
+        client.org.inject(RequestFault::new(Endpoint::JobCreate, answer));
+        let answer = client.post("jobs/ingest", insert()).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, content_type));
+        assert_eq!(answer.header("retry-after"), retry_after);
+        assert!(answer.text.contains(part), "{}", answer.text);
+        assert!(answer.text.is_empty() == part.is_empty());
+        assert!(client.org.jobs().is_empty());
+    }
+    client.create(insert()).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_cut_before_or_after_the_call() {
+    let client = client().await;
+    let create = || client.request(Method::POST, "jobs/ingest").header("content-type", "application/json");
+    for (mishap, jobs) in [(Mishap::Cut, 0), (Mishap::LostAnswer, 1)] {
+        client.org.inject(RequestFault::new(Endpoint::JobCreate, mishap));
+        assert_eq!(broken(create().body(insert().to_string())).await, (None, Vec::new()));
+        assert_eq!(client.org.jobs().len(), jobs);
+    }
+    // A large upload is cut before it has been read.
+    let id = client.org.jobs()[0].id.clone();
+    client.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Cut));
+    let upload = client.request(Method::PUT, &format!("jobs/ingest/{id}/batches")).header("content-type", "text/csv");
+    assert_eq!(broken(upload.body(vec![b'x'; 20_000_000])).await.0, None);
+    assert_eq!(client.org.jobs()[0].uploaded_bytes, None);
+}
+
+#[tokio::test]
+async fn a_body_is_cut_in_the_middle() {
+    let client = client().await;
+    let (id, _) = client.load(insert(), CSV).await;
+    let whole = client.results(&id, "successfulResults").await.text;
+    let path = format!("jobs/ingest/{id}/successfulResults");
+    for ending in [Ending::Chunked, Ending::Length] {
+        for bytes in [0, 5, whole.len() - 3, whole.len()] {
+            client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Mishap::Truncated(bytes, ending)));
+            let (status, body) = broken(client.request(Method::GET, &path)).await;
+            assert_eq!((status, body.as_slice()), (Some(200), &whole.as_bytes()[..bytes]), "{ending:?}");
+        }
+    }
+    client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Mishap::Truncated(9, Ending::Unnoticed)));
+    assert_eq!(client.results(&id, "successfulResults").await.text, whole[..9]);
+    assert_eq!(client.results(&id, "successfulResults").await.text, whole);
+}
+
+#[tokio::test]
+async fn an_answer_is_late_or_waits_or_has_another_content_type() {
+    let client = client().await;
+    let late = Duration::from_millis(300);
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::Delayed(late)));
+    let asked = tokio::time::Instant::now();
+    let id = client.create(insert()).await;
+    assert!(asked.elapsed() >= late);
+
+    let hold = Hold::default();
+    client.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+    let held = async {
+        hold.reached().await;
+        assert_eq!(client.org.jobs()[0].uploaded_bytes, Some(CSV.len()), "the call is done");
+        hold.release();
+    };
+    let (answer, ()) = tokio::join!(client.upload(&id, CSV), held);
+    assert_eq!(answer.status, 201);
+
+    for content_type in [Some("text/plain"), None] {
+        let mishap = Mishap::ContentType(content_type.map(str::to_owned));
+        client.org.inject(RequestFault::new(Endpoint::JobInfo, mishap));
+        let answer = client.get(&format!("jobs/ingest/{id}")).await;
+        assert_eq!((answer.header("content-type"), answer.json()["state"].as_str()), (content_type, Some("Open")));
+    }
+}
+
+#[tokio::test]
+async fn sessions_end_before_the_call() {
+    let client = client().await;
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::SessionsEnd).from(2));
+    client.create(insert()).await;
+    let refused = client.post("jobs/ingest", insert()).await.refusal();
+    assert_eq!((refused.0, refused.1.as_str()), (401, "INVALID_SESSION_ID"));
+    assert!(client.org.refresh_token().is_some());
+
+    client.org.inject(RequestFault::new(Endpoint::Limits, Mishap::ConnectionRevoked));
+    assert_eq!(client.get("limits").await.status, 401);
+    assert!(client.org.refresh_token().is_none());
+}
+
+#[tokio::test]
+async fn a_job_ends_otherwise_than_it_should() {
+    let rows: String = (0..500).map(|row| format!("Example {row}\n")).collect();
+    let csv = format!("Name\n{rows}");
+    for (fault, state, counts, left, saved) in [
+        (JobFault::completed("Account", 0), JobState::JobComplete, (0, 0), 500, 0),
+        (JobFault::completed("Account", 0).losing_the_rest(), JobState::JobComplete, (0, 0), 0, 0),
+        (JobFault::out_of_batches("Account", 2), JobState::Failed, (400, 0), 0, 400),
+        (JobFault::aborted("Account", 1), JobState::Aborted, (200, 0), 300, 200),
+        (JobFault::failed("Account", 9, "Timeout : too long"), JobState::Failed, (500, 0), 0, 500),
+        (JobFault::miscounted("Account", -1, 2), JobState::JobComplete, (499, 2), 0, 500),
+    ] {
+        let client = client().await;
+        client.org.inject(fault.clone());
+        let (id, job) = client.load(insert(), csv.clone()).await;
+        assert_eq!(client.org.jobs()[0].state, state, "{fault:?}");
+        let told = |key: &str| job[key].as_i64().unwrap();
+        assert_eq!((told("numberRecordsProcessed"), told("numberRecordsFailed")), counts, "{fault:?}");
+        assert_eq!(client.results(&id, "unprocessedrecords").await.lines().len() - 1, left, "{fault:?}");
+        assert_eq!(client.org.count("Account"), saved, "{fault:?}");
+        let (_, next) = client.load(insert(), CSV).await;
+        assert_eq!(next["numberRecordsProcessed"], 2, "only one job is meant");
+    }
+}
+
+#[tokio::test]
+async fn a_job_never_ends() {
+    let client = client().await;
+    client.org.inject(JobFault::never_ends("Account", 0));
+    let id = client.create(insert()).await;
+    client.upload(&id, CSV).await;
+    client.set_state(&id, "UploadComplete").await;
+    while client.org.jobs()[0].state != JobState::InProgress {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(client.get(&format!("jobs/ingest/{id}")).await.json()["state"], "InProgress");
+    assert_eq!(client.set_state(&id, "Aborted").await.json()["state"], "Aborted");
+}
+
+#[tokio::test]
+async fn faults_are_forgotten() {
+    let client = client().await;
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::Cut).always());
+    client.org.inject(JobFault::never_ends("Account", 0));
+    client.org.inject(RowRule::new("Account", "E:e:--"));
+    client.org.inject("limits 503".parse::<Fault>().unwrap());
+    assert_eq!(client.get("limits").await.status, 503);
+    client.org.inject(RandomFaults::new(1.0, 0));
+    client.org.clear_faults();
+    assert_eq!(client.load(insert(), CSV).await.1["numberRecordsFailed"], 0);
+}
+
+#[tokio::test]
+async fn random_faults_are_the_same_for_the_same_seed() {
+    let outcomes = async |seed: u64| {
+        let org = SimulatedOrg::start(Settings::default()).await.unwrap();
+        org.inject(RandomFaults::new(0.5, seed));
+        let http = reqwest::Client::builder().build().unwrap();
+        let client = Client { token: org.sign_in(), org, http };
+        let mut outcomes = Vec::new();
+        for _ in 0..30 {
+            let request = client.request(Method::GET, "limits").header(header::CONNECTION, "close");
+            let whole =
+                async { Ok::<_, reqwest::Error>(request.send().await?.error_for_status()?.text().await?.len()) };
+            outcomes.push(whole.await.map(drop).map_err(|error| error.status()));
+        }
+        outcomes
+    };
+    let first = outcomes(3).await;
+    assert_eq!(first, outcomes(3).await);
+    assert_ne!(first, outcomes(4).await);
+    assert!(first.iter().any(Result::is_ok) && first.iter().any(Result::is_err));
+    let client = client().await;
+    assert_eq!(send(client.request(Method::GET, "limits")).await.status, 200);
+}
