@@ -19,11 +19,11 @@ pub enum KeyComparison {
     Id,
 }
 
-/// The column of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The field that tells which record a row means.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The place of the column.
-    pub column: usize,
+    /// The name of the field in Salesforce.
+    pub field: String,
     /// How its values are compared.
     pub comparison: KeyComparison,
 }
@@ -54,7 +54,8 @@ fn id(text: &str) -> &str {
     const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     let Some((id, suffix)) = text.split_at_checked(15).filter(|_| text.is_ascii()) else { return text };
     // Each character of the suffix tells which of five are upper case, the first of them in the lowest bit.
-    let upper_case = |five: &[u8]| five.iter().rev().fold(0, |bits, it| bits << 1 | usize::from(it.is_ascii_uppercase()));
+    let upper_case =
+        |five: &[u8]| five.iter().rev().fold(0, |bits, it| bits << 1 | usize::from(it.is_ascii_uppercase()));
     let repeated = id.as_bytes().chunks(5).map(|five| SUFFIX[upper_case(five)]);
     if repeated.eq(suffix.bytes().map(|it| it.to_ascii_uppercase())) { id } else { text }
 }

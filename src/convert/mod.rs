@@ -189,13 +189,13 @@ impl Converter {
 
     /// Puts the cells together in the order of the columns.
     fn assemble(&mut self) -> Converted<'_> {
-        if self.columns.is_empty() {
-            return Converted::Refused(Refusal::record(RefusalCode::NoField));
-        }
         if let Some(key) = self.columns.key()
             && self.key.is_none()
         {
-            return Converted::Refused(Refusal::new(RefusalCode::MissingKey, &self.columns[key.column]));
+            return Converted::Refused(Refusal::named(RefusalCode::MissingKey, &key.field));
+        }
+        if self.columns.is_empty() {
+            return Converted::Refused(Refusal::record(RefusalCode::NoField));
         }
         self.row.clear();
         for (index, slot) in self.cells.iter().enumerate() {
@@ -274,11 +274,9 @@ impl Converter {
             Err(code) => return Some(Stop::Refused(Refusal::new(code, &self.columns[column]))),
         };
         self.truncated += u64::from(text.is_truncated);
-        if let Some(key) = self.columns.key()
-            && key.column == column
-        {
+        if let Some(comparison) = self.columns.comparison(column) {
             let is_blank = text.text.trim().is_empty() || text.text == NULL_MARKER;
-            self.key = (!is_blank).then(|| key_hash(&text.text, key.comparison));
+            self.key = (!is_blank).then(|| key_hash(&text.text, comparison));
         }
         let start = self.scratch.len();
         csv::write_cell(&mut self.scratch, &text.text);

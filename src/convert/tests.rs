@@ -87,7 +87,7 @@ fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let columns = Columns::new(
         vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)],
-        Some(Key { column: 0, comparison: KeyComparison::Id }),
+        Some(Key { field: "Id".to_owned(), comparison: KeyComparison::Id }),
     );
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {

@@ -94,13 +94,17 @@ impl Stream {
                     });
                     break;
                 }
-                Converted::NewField(path) => {
-                    if let Some(batch) = writing.meet(path).map_err(|problem| {
-                        NotTaken::Config(Error::config(format!("The stream {}: {problem}.", self.name)))
-                    })? {
-                        full = Some(batch);
+                Converted::NewField(path) => match writing.meet(path) {
+                    Ok(None) => {}
+                    Ok(batch) => full = batch,
+                    Err(problem) => {
+                        if full.is_some() {
+                            // What an earlier new field has ended is sent all the same.
+                            writing.open = full;
+                        }
+                        return Err(NotTaken::Config(Error::config(format!("The stream {}: {problem}.", self.name))));
                     }
-                }
+                },
             }
         }
         self.read += 1;
@@ -129,7 +133,7 @@ impl Stream {
 impl Writing {
     /// Decides about a field that no column takes. A new column ends the open batch, whose rows do not have it.
     fn meet(&mut self, path: FieldPath) -> Result<Option<OpenBatch>, String> {
-        match self.plan.meet(path.clone())? {
+        match self.plan.meet(path.clone(), self.converter.columns())? {
             FieldMet::Column(column) => {
                 self.converter.set_columns(Arc::new(self.converter.columns().with(column)));
                 Ok(self.open.take())
