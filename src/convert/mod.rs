@@ -54,6 +54,8 @@ pub struct Converter {
     cells: Vec<Slot>,
     row: Vec<u8>,
     key: Option<u128>,
+    /// How many values of the record at hand were cut; they count once it has become a row.
+    cut: u64,
     truncated: u64,
 }
 
@@ -113,6 +115,7 @@ impl Converter {
             cells: Vec::new(),
             row: Vec::new(),
             key: None,
+            cut: 0,
             truncated: 0,
         };
         converter.set_columns(columns);
@@ -170,7 +173,7 @@ impl Converter {
     pub fn convert(&mut self, data: &RawValue) -> Result<Converted<'_>, NotAnObject> {
         self.scratch.clear();
         self.cells.fill(Slot::default());
-        self.key = None;
+        (self.key, self.cut) = (None, 0);
         let mut stop = None;
         let mut fields = serde_json::Deserializer::from_str(data.get());
         let read = fields.deserialize_map(Fields { converter: self, stop: &mut stop });
@@ -212,6 +215,7 @@ impl Converter {
             return Converted::Refused(Refusal::record(RefusalCode::RecordTooLong));
         }
         self.row.push(b'\n');
+        self.truncated += self.cut;
         let hash = row_hash(self.cells.iter().map(|slot| slot.hash));
         Converted::Row(Row { csv: &self.row, hash, key: self.key })
     }
@@ -273,7 +277,7 @@ impl Converter {
             Ok(text) => text,
             Err(code) => return Some(Stop::Refused(Refusal::new(code, &self.columns[column]))),
         };
-        self.truncated += u64::from(text.is_truncated);
+        self.cut += u64::from(text.is_truncated);
         if let Some(comparison) = self.columns.comparison(column) {
             let is_blank = text.text.trim().is_empty() || text.text == NULL_MARKER;
             self.key = (!is_blank).then(|| key_hash(&text.text, comparison));
