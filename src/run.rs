@@ -28,8 +28,9 @@ pub fn run(
         }
         Err(error) => {
             let message = format!("The command line is wrong: {}.", complaint(&error).trim_end_matches('.'));
-            let told = Output::new(output).trace_error(&Error::config(message).internal(error));
-            return exit_code(told.is_err());
+            // Without a reader there is nobody to tell.
+            let _ = Output::new(output).trace_error(&Error::config(message).internal(error));
+            return ExitCode::FAILURE;
         }
     };
     let output = Output::new(output);
