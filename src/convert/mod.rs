@@ -255,7 +255,11 @@ impl Converter {
     fn take_nested(&mut self, object: &str, value: &RawValue) -> Option<Stop> {
         let fields: HashMap<Cow<'_, str>, &RawValue> = match serde_json::from_str(value.get()) {
             Ok(fields) => fields,
-            Err(_) if value.get() == "null" => return None,
+            Err(_) if value.get() == "null" => {
+                let columns = Arc::clone(&self.columns);
+                let mut of_object = (0..columns.len()).filter(|it| columns[*it].source().object() == Some(object));
+                return of_object.find_map(|column| self.write_cell(column, value));
+            }
             Err(_) => return Some(Stop::Refused(Refusal::named(RefusalCode::NotAnObject, object))),
         };
         for (field, value) in fields {

@@ -82,6 +82,8 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
+    let mut clearing = Converter::new(Arc::clone(converter.columns()), NullHandling::Clear);
+    assert_eq!(csv_of(&mut clearing, r#"{"Name":"n","Account":null}"#), "#N/A,n\n");
     let other = raw(r#"{"Account":{"Code__c":"x"}}"#);
     assert!(
         matches!(converter.convert(&other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c"))
