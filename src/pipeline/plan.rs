@@ -194,6 +194,7 @@ impl<'c> Wish<'c> {
         }
         // Without a schema the columns are those that the records bring.
         let has_schema = !self.stream.fields.is_empty();
+        let names: Vec<&str> = self.stream.fields.iter().map(|field| self.target(&field.name)).collect();
         if let Some(key) = key
             && has_schema
             && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
@@ -202,7 +203,7 @@ impl<'c> Wish<'c> {
                 .push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
         }
         if operation == Operation::Insert && has_schema {
-            problems.extend(fields.required().filter(|required| !required.is_among(columns)).map(|required| {
+            problems.extend(fields.required().filter(|required| !required.is_among(columns, &names)).map(|required| {
                 format!(
                     "{} of {} is required to create a record, and the stream has no such field",
                     required.name(),
