@@ -245,3 +245,64 @@ async fn a_key_that_cannot_be_one_is_told_before_anything_is_sent() {
     }
     assert!(world.org.jobs().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_a_schema_has_its_key_from_the_records() {
+    let world = World::new().await;
+    let updated = world.org.insert("Lead", &[("LastName", "Before"), ("Company", "Example Ltd")]).unwrap();
+    let deleted = world.org.insert("Campaign", &[("Name", "Gone")]).unwrap();
+    let streams = [
+        keyed("accounts", "Account", "append_dedup", "External_Id__c", &[]),
+        keyed("leads", "Lead", "update", "Id", &[]),
+        keyed("campaigns", "Campaign", "soft_delete", "Id", &[]),
+    ];
+    let lines = vec![
+        record("accounts", json!({"Name": "without a key"})),
+        record("accounts", json!({"External_Id__c": "A-1", "Name": "first"})),
+        record("accounts", json!({"External_Id__c": "A-1", "Name": "last"})),
+        record("leads", json!({"lead_id": updated, "LastName": "After"})),
+        record("campaigns", json!({"Id": deleted, "Name": "ignored"})),
+        complete("accounts"),
+        complete("leads"),
+        complete("campaigns"),
+    ];
+    let rename = json!({"streams": [{"stream": "leads", "fields": [{"source": "lead_id", "target": "Id"}]}]});
+    let run = world.write(rename, catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Account", &["Name"]), [["last"]]);
+    assert_eq!(values(&world, "Lead", &["LastName"]), [["After"]]);
+    assert_eq!(world.org.count("Campaign"), 0);
+    let reasons: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["rejected_reason"].clone()).collect();
+    assert_eq!(reasons, ["MISSING_ARGUMENT"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_field_that_cannot_be_taken_ends_the_sync_after_what_came_before() {
+    for (new, problem) in [
+        (json!({"LastName": "B", "FirstName": "new", "shoe_size": 42}), "shoe_size is no field of Contact"),
+        (json!({"LastName": "B", "lastname": "b"}), "two of its fields are to become LastName of Contact"),
+    ] {
+        let world = World::new().await;
+        let streams = [stream("c", "Contact", &[("LastName", "string")])];
+        let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), record("c", new)];
+        let run = world.write(json!({}), catalog(&streams), lines).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error", "{message}");
+        assert!(message.contains(problem), "{message}");
+        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+        assert_eq!(values(&world, "Contact", &["LastName"]), [["A"]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_never_cut() {
+    let world = World::new().await;
+    let fields = [("External_Id__c", "string"), ("Name", "string")];
+    let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+    let long = "x".repeat(64);
+    world.org.insert("Account", &[("Name", "Another"), ("External_Id__c", &long)]).unwrap();
+    let lines = vec![record("a", json!({"External_Id__c": format!("{long}-1"), "Name": "n"})), complete("a")];
+    world.write(json!({"truncate_text": true}), catalog(&streams), lines).await.assert_success();
+    assert_eq!(values(&world, "Account", &["Name"]), [["Another"]]);
+    assert_eq!(world.rejected().len(), 1);
+}

@@ -134,3 +134,13 @@ async fn values_are_carried_by_the_type_of_the_field() {
     assert!(value("Moment__c").starts_with("2026-01-31T09:30:00.123+02:00"), "{}", value("Moment__c"));
     assert!(value("Time__c").starts_with("09:30:00"), "{}", value("Time__c"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nested_object_fills_a_required_relationship() {
+    let world = World::new().await;
+    world.org.insert("Invoice__c", &[("External_Id__c", "I-1"), ("Amount__c", "1")]).unwrap();
+    let streams = [stream("l", "Invoice_Line__c", &[("Quantity__c", "integer"), ("Invoice__r", "object")])];
+    let lines = vec![record("l", json!({"Quantity__c": 2, "Invoice__r": {"External_Id__c": "I-1"}})), complete("l")];
+    world.write(json!({}), catalog(&streams), lines).await.assert_success();
+    assert_eq!(world.org.count("Invoice_Line__c"), 1);
+}

@@ -59,6 +59,14 @@ impl Error {
         Self::new(FailureType::System, message)
     }
 
+    /// A panic. What it says of itself is left out: it can quote a record.
+    pub fn defect() -> Self {
+        Self::system(
+            "The connector came upon a defect of its own and stopped. What is not acknowledged is sent again by the \
+             next sync. Please report it with the log of the sync.",
+        )
+    }
+
     /// Adds the detail that goes into `internal_message`.
     #[must_use]
     pub fn internal(mut self, detail: impl fmt::Display) -> Self {

@@ -17,4 +17,4 @@ mod cli;
 mod run;
 mod telemetry;
 
-pub use run::run;
+pub use run::{run, tell_of_panics};

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    destination_salesforce::tell_of_panics();
     destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout())
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -28,13 +29,16 @@ pub fn run(
         }
         Err(error) => {
             let message = format!("The command line is wrong: {}.", complaint(&error).trim_end_matches('.'));
-            let told = Output::new(output).trace_error(&Error::config(message).internal(error));
-            return exit_code(told.is_err());
+            // Without a reader there is nobody to tell.
+            let _ = Output::new(output).trace_error(&Error::config(message).internal(error));
+            return ExitCode::FAILURE;
         }
     };
     let output = Output::new(output);
     telemetry::start(output.clone());
-    match execute(command, input, &output) {
+    // A panic of the task that reads is told as every failure is; its own words are left to nobody.
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(command, input, &output)));
+    match outcome.unwrap_or_else(|_| Err(Error::defect())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Without a reader there is nobody to tell.
@@ -42,6 +46,15 @@ pub fn run(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells of panics where they happened, in the log. The words of a panic can quote a record, and standard error is not
+/// to be written.
+pub fn tell_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "the connector came upon a defect of its own");
+    }));
 }
 
 fn execute(command: Command, input: impl Read + Send + 'static, output: &Output) -> Result<(), Error> {
@@ -74,4 +87,41 @@ fn complaint(error: &clap::Error) -> String {
 
 fn exit_code(is_success: bool) -> ExitCode {
     if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Panics at the first write, and takes the others.
+    #[derive(Clone, Default)]
+    struct Faulty {
+        panicked: bool,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Faulty {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(std::mem::replace(&mut self.panicked, true), "a record's value");
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_as_a_failure() {
+        let output = Faulty::default();
+        let written = Arc::clone(&output.written);
+        run(["destination-salesforce".into(), "spec".into()], io::empty(), output);
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert!(text.contains(r#""failure_type":"system_error""#), "{text}");
+        assert!(!text.contains("a record's value"), "{text}");
+    }
 }

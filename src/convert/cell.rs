@@ -167,7 +167,7 @@ fn from_text(kind: Kind, text: Cow<'_, str>) -> Result<CellText<'_>, RefusalCode
         return Err(RefusalCode::NullMarker);
     }
     match kind {
-        Kind::Text { longest } => in_length(one_line_end(text), longest),
+        Kind::Text { longest } => in_length(text, longest),
         // Whether a text is a number or one of the list is for Salesforce to say.
         Kind::Number | Kind::MultiPicklist => in_length(text, None),
         Kind::Boolean => boolean(&text).map(Into::into).ok_or(RefusalCode::WrongType),
@@ -247,6 +247,7 @@ fn one_line_end(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<CellText<'_>, RefusalCode> {
+    let text = one_line_end(text);
     if let Some(longest) = longest
         && text.len() > longest
         && let Some(end) = cut_at(&text, longest)
@@ -304,6 +305,9 @@ mod tests {
             (TEXT, "true", Ok("true")),
             (TEXT, r#"{"a": [1, "x"]}"#, Ok(r#"{"a": [1, "x"]}"#)),
             (TEXT, "[1,2]", Ok("[1,2]")),
+            (TEXT, "[1,\r2]", Ok("[1,\n2]")),
+            (Number, r#""1\r\n""#, Ok("1\n")),
+            (MultiPicklist, r#"["A\r","B"]"#, Ok("A\n;B")),
             (TEXT, r##""#N/A""##, Err(RefusalCode::NullMarker)),
             (TEXT, r##""#N/A ""##, Ok("#N/A ")),
             (TEXT, r#""\ud800""#, Err(RefusalCode::NotUnicode)),

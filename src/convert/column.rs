@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Index;
 
-use super::key::Key;
+use super::key::{Key, KeyComparison};
 use crate::protocol::catalog::JsonTypes;
 
 /// What a field of Salesforce takes.
@@ -86,6 +86,11 @@ impl Column {
         &self.source
     }
 
+    /// Whether the column is that of `field`; Salesforce does not tell `Name` from `name`.
+    pub fn is(&self, field: &str) -> bool {
+        self.header.eq_ignore_ascii_case(field)
+    }
+
     /// The name of the field in Salesforce.
     pub fn header(&self) -> &str {
         &self.header
@@ -107,20 +112,23 @@ impl Column {
 pub struct Columns {
     columns: Vec<Column>,
     key: Option<Key>,
+    key_column: Option<usize>,
 }
 
 impl Columns {
-    /// The columns, and which of them tells the record that a row means.
+    /// The columns, and which field tells the record that a row means. Its column may come later.
     pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
-        Self { columns, key }
+        let of_key = |column: &Column| key.as_ref().is_some_and(|key| column.is(&key.field));
+        let key_column = columns.iter().position(of_key);
+        Self { columns, key, key_column }
     }
 
     /// These columns and one more.
     #[must_use]
     pub fn with(&self, column: Column) -> Self {
-        let mut more = self.clone();
-        more.columns.push(column);
-        more
+        let mut columns = self.columns.clone();
+        columns.push(column);
+        Self::new(columns, self.key.clone())
     }
 
     /// How many columns there are.
@@ -138,9 +146,14 @@ impl Columns {
         self.columns.iter()
     }
 
-    /// The column that tells the record that a row means, where the operation needs one. No row leaves it empty.
-    pub fn key(&self) -> Option<Key> {
-        self.key
+    /// The field that tells the record that a row means, where the operation needs one. No row leaves it empty.
+    pub fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// How the values of `column` are compared, where it is that of the key.
+    pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
+        self.key.as_ref().filter(|_| self.key_column == Some(column)).map(|key| key.comparison)
     }
 }
 

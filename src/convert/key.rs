@@ -19,11 +19,11 @@ pub enum KeyComparison {
     Id,
 }
 
-/// The column of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The field that tells which record a row means.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The place of the column.
-    pub column: usize,
+    /// The name of the field in Salesforce.
+    pub field: String,
     /// How its values are compared.
     pub comparison: KeyComparison,
 }

@@ -54,6 +54,8 @@ pub struct Converter {
     cells: Vec<Slot>,
     row: Vec<u8>,
     key: Option<u128>,
+    /// How many values of the record at hand were cut; they count once it has become a row.
+    cut: u64,
     truncated: u64,
 }
 
@@ -113,6 +115,7 @@ impl Converter {
             cells: Vec::new(),
             row: Vec::new(),
             key: None,
+            cut: 0,
             truncated: 0,
         };
         converter.set_columns(columns);
@@ -170,7 +173,7 @@ impl Converter {
     pub fn convert(&mut self, data: &RawValue) -> Result<Converted<'_>, NotAnObject> {
         self.scratch.clear();
         self.cells.fill(Slot::default());
-        self.key = None;
+        (self.key, self.cut) = (None, 0);
         let mut stop = None;
         let mut fields = serde_json::Deserializer::from_str(data.get());
         let read = fields.deserialize_map(Fields { converter: self, stop: &mut stop });
@@ -189,13 +192,13 @@ impl Converter {
 
     /// Puts the cells together in the order of the columns.
     fn assemble(&mut self) -> Converted<'_> {
-        if self.columns.is_empty() {
-            return Converted::Refused(Refusal::record(RefusalCode::NoField));
-        }
         if let Some(key) = self.columns.key()
             && self.key.is_none()
         {
-            return Converted::Refused(Refusal::new(RefusalCode::MissingKey, &self.columns[key.column]));
+            return Converted::Refused(Refusal::named(RefusalCode::MissingKey, &key.field));
+        }
+        if self.columns.is_empty() {
+            return Converted::Refused(Refusal::record(RefusalCode::NoField));
         }
         self.row.clear();
         for (index, slot) in self.cells.iter().enumerate() {
@@ -212,6 +215,7 @@ impl Converter {
             return Converted::Refused(Refusal::record(RefusalCode::RecordTooLong));
         }
         self.row.push(b'\n');
+        self.truncated += self.cut;
         let hash = row_hash(self.cells.iter().map(|slot| slot.hash));
         Converted::Row(Row { csv: &self.row, hash, key: self.key })
     }
@@ -251,7 +255,11 @@ impl Converter {
     fn take_nested(&mut self, object: &str, value: &RawValue) -> Option<Stop> {
         let fields: HashMap<Cow<'_, str>, &RawValue> = match serde_json::from_str(value.get()) {
             Ok(fields) => fields,
-            Err(_) if value.get() == "null" => return None,
+            Err(_) if value.get() == "null" => {
+                let columns = Arc::clone(&self.columns);
+                let mut of_object = (0..columns.len()).filter(|it| columns[*it].source().object() == Some(object));
+                return of_object.find_map(|column| self.write_cell(column, value));
+            }
             Err(_) => return Some(Stop::Refused(Refusal::named(RefusalCode::NotAnObject, object))),
         };
         for (field, value) in fields {
@@ -273,12 +281,10 @@ impl Converter {
             Ok(text) => text,
             Err(code) => return Some(Stop::Refused(Refusal::new(code, &self.columns[column]))),
         };
-        self.truncated += u64::from(text.is_truncated);
-        if let Some(key) = self.columns.key()
-            && key.column == column
-        {
+        self.cut += u64::from(text.is_truncated);
+        if let Some(comparison) = self.columns.comparison(column) {
             let is_blank = text.text.trim().is_empty() || text.text == NULL_MARKER;
-            self.key = (!is_blank).then(|| key_hash(&text.text, key.comparison));
+            self.key = (!is_blank).then(|| key_hash(&text.text, comparison));
         }
         let start = self.scratch.len();
         csv::write_cell(&mut self.scratch, &text.text);

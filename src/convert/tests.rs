@@ -61,6 +61,20 @@ fn a_field_that_no_column_takes_is_asked_about_once() {
 }
 
 #[test]
+fn only_the_cuts_of_rows_are_counted_and_each_once() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let short = Column::new(FieldPath::top("a"), "a", Kind::Text { longest: Some(1) }, types);
+    let number = Column::new(FieldPath::top("n"), "n", Kind::Number, types);
+    let mut converter = Converter::new(Arc::new(Columns::new(vec![short, number], None)), NullHandling::Ignore);
+    assert!(matches!(converter.convert(&raw(r#"{"a":"long","n":true}"#)), Ok(Converted::Refused(_))));
+    let json = raw(r#"{"a":"long","new":1}"#);
+    assert!(matches!(converter.convert(&json), Ok(Converted::NewField(_))));
+    converter.ignore(&FieldPath::top("new"));
+    csv_of(&mut converter, json.get());
+    assert_eq!(converter.truncated(), 1);
+}
+
+#[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let owner = Column::new(FieldPath::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
@@ -68,6 +82,8 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
+    let mut clearing = Converter::new(Arc::clone(converter.columns()), NullHandling::Clear);
+    assert_eq!(csv_of(&mut clearing, r#"{"Name":"n","Account":null}"#), "#N/A,n\n");
     let other = raw(r#"{"Account":{"Code__c":"x"}}"#);
     assert!(
         matches!(converter.convert(&other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c"))
@@ -87,7 +103,7 @@ fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let columns = Columns::new(
         vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)],
-        Some(Key { column: 0, comparison: KeyComparison::Id }),
+        Some(Key { field: "Id".to_owned(), comparison: KeyComparison::Id }),
     );
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {

@@ -164,6 +164,7 @@ impl OpenBatch {
             marks: self.marks,
             superseded,
             refused: self.refused,
+            refused_size: self.refused_size,
             lease: self.lease,
         }
     }
@@ -208,6 +209,7 @@ pub(super) struct Batch {
     /// How many records of each segment are not sent because a later one of the batch means the same record.
     superseded: HashMap<SegmentId, u64>,
     pub(super) refused: Vec<RefusedRecord>,
+    refused_size: usize,
     lease: Lease,
 }
 
@@ -225,7 +227,7 @@ impl Batch {
     /// Lets go of the CSV once it has been taken.
     pub(super) fn drop_csv(&mut self) {
         self.csv = Arc::default();
-        self.lease.set(self.marks.size());
+        self.lease.set(self.marks.size() + self.refused_size);
     }
 
     /// How many records of each segment the batch holds, sent or not.
@@ -337,5 +339,19 @@ mod tests {
         assert!(!batch.has_room(7, limit));
         batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
         assert_eq!(batch.seal().csv().len(), limit as u64);
+    }
+
+    #[test]
+    fn refused_records_are_held_until_the_job_has_ended() {
+        let budget = Budget::new(usize::MAX);
+        let mut batch = OpenBatch::new(columns(), budget.lease());
+        let record = Found { segment: 1, extracted_at_ms: 0 };
+        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
+        let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
+        let refusal = Refusal { code: crate::convert::RefusalCode::NoField, field: None, message: String::new() };
+        batch.refuse(RefusedRecord { record, data, refusal });
+        let mut batch = batch.seal();
+        batch.drop_csv();
+        assert!(budget.used() > 100_000, "{}", budget.used());
     }
 }

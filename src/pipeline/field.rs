@@ -210,9 +210,13 @@ impl Required<'_> {
         &self.0.name
     }
 
-    /// Whether one of the columns fills the field, itself or through its relationship.
-    pub(super) fn is_among(&self, columns: &[Column]) -> bool {
+    /// Whether one of the columns fills the field, itself or through its relationship, or whether it is one of the
+    /// relationships whose fields only the records name.
+    pub(super) fn is_among(&self, columns: &[Column], relationships: &[&str]) -> bool {
         let relationship = self.0.relationship_name.as_deref();
+        if relationship.is_some_and(|name| relationships.iter().any(|it| it.eq_ignore_ascii_case(name))) {
+            return true;
+        }
         columns.iter().any(|column| {
             let header = column.header();
             let by_relationship = header.split_once('.').map(|(before, _)| before.rsplit(':').next().unwrap_or(before));

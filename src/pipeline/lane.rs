@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::batch::Batch;
 use super::load::{Loader, NotLoaded, Settlement};
 use super::plan::StreamPlan;
+use crate::error::Error;
 
 /// A batch of a stream.
 #[derive(Debug)]
@@ -119,9 +120,10 @@ impl Lane {
             let (done, next) = oneshot::channel();
             let turn = if self.is_ordered { before.replace(next) } else { None };
             let (loader, loaded) = (Arc::clone(&self.loader), self.loaded.clone());
+            let Work { stream, plan, batch } = work;
+            let load = self.tasks.spawn(async move { loader.load(&plan, batch, turn).await });
             self.tasks.spawn(async move {
-                let Work { stream, plan, batch } = work;
-                let outcome = loader.load(&plan, batch, turn).await;
+                let outcome = load.await.unwrap_or_else(|_| Err(NotLoaded::Failed(Error::defect())));
                 drop(permits);
                 if outcome.is_ok() {
                     // The next job of the lane may take effect now. After a failure it may not.

@@ -51,6 +51,13 @@ struct Waiting {
     is_global: bool,
 }
 
+impl Waiting {
+    /// The bytes held; a state of many streams is large by its segments too.
+    fn size(&self) -> usize {
+        self.state.size() + self.segments.len() * (size_of::<(usize, SegmentId)>() + size_of::<(SegmentId, Segment)>())
+    }
+}
+
 impl Ledger {
     /// A ledger of these streams.
     pub(super) fn new<'a>(streams: impl IntoIterator<Item = &'a StreamName>) -> Self {
@@ -75,7 +82,6 @@ impl Ledger {
 
     /// Takes a state that has been read, and tells whether it may be one that can leave at once.
     pub(super) fn state(&mut self, state: State) -> bool {
-        self.waiting_size += state.size();
         let (streams, is_global) = match state.scope() {
             Scope::Stream(name) => {
                 let place = self.place(name);
@@ -85,6 +91,7 @@ impl Ledger {
         };
         let segments = streams.map(|place| (place, self.streams[place].close())).collect();
         let waiting = Waiting { state, segments, is_global };
+        self.waiting_size += waiting.size();
         let may_leave = self.is_settled(&waiting);
         self.waiting.push_back(waiting);
         may_leave
@@ -110,7 +117,7 @@ impl Ledger {
                 || waiting.segments.iter().any(|(stream, _)| held[*stream])
                 || !self.is_settled(&waiting);
             if !must_wait {
-                self.waiting_size -= waiting.state.size();
+                self.waiting_size -= waiting.size();
                 lines.push(self.acknowledge(&waiting));
                 continue;
             }
@@ -241,6 +248,17 @@ mod tests {
         ledger.state(state_of(Some(7), 2));
         ledger.state(state_of(None, 3));
         assert_eq!(released(&mut ledger), [(1, 0, 0), (2, 0, 0), (3, 0, 0)]);
+    }
+
+    #[test]
+    fn the_segments_of_a_state_of_many_streams_are_held_too() {
+        let names: Vec<_> = (0..1_000).map(stream).collect();
+        let mut ledger = Ledger::new(&names);
+        let record = ledger.record(0);
+        ledger.state(state_of(None, 1));
+        assert!(ledger.size() > 1_000 * size_of::<Segment>(), "{}", ledger.size());
+        ledger.settle(0, record, 1, 0);
+        assert_eq!((released(&mut ledger).len(), ledger.size()), (1, 0));
     }
 
     #[test]

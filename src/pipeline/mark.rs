@@ -44,7 +44,7 @@ impl Marks {
             self.first_extracted_at_ms = row.extracted_at_ms;
         }
         // Saturates after 24 days within one batch, which is then the best that is known.
-        let after = row.extracted_at_ms - self.first_extracted_at_ms;
+        let after = row.extracted_at_ms.saturating_sub(self.first_extracted_at_ms);
         let after_first_ms = i32::try_from(after).unwrap_or(if after < 0 { i32::MIN } else { i32::MAX });
         self.marks.push(Mark { hash, after_first_ms });
         let end = self.marks.len();

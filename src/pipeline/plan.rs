@@ -3,7 +3,7 @@
 //! The plan is made before the first record is sent and holds the stream against what the org says of the object, so
 //! that a misspelt name costs nothing. All that is wrong with all streams is told at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::field::{FieldMet, Fields};
@@ -43,6 +43,8 @@ pub(super) struct StreamPlan {
     pub(super) columns: Arc<Columns>,
     pub(super) identity: StreamIdentity,
     fields: Fields,
+    /// The fields that the user renames: the name in the stream, and the name in Salesforce.
+    renames: HashMap<String, String>,
 }
 
 impl<'c> Wish<'c> {
@@ -94,10 +96,7 @@ impl<'c> Wish<'c> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let key_column = key.as_deref().and_then(|name| {
-            let column = columns.iter().position(|column| column.header().eq_ignore_ascii_case(name))?;
-            Some(Key { column, comparison: fields.comparison(name) })
-        });
+        let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
@@ -106,13 +105,19 @@ impl<'c> Wish<'c> {
                 external_id_field: (operation == Operation::Upsert).then(|| key.unwrap_or_default()),
                 assignment_rule_id: self.settings.and_then(StreamSettings::assignment_rule_id).map(str::to_owned),
             },
-            columns: Arc::new(Columns::new(columns, key_column)),
+            columns: Arc::new(Columns::new(columns, row_key)),
             identity: StreamIdentity {
                 namespace: self.stream.name.namespace.clone(),
                 name: self.stream.name.name.clone(),
                 generation_id: self.stream.generation_id,
                 columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
+            renames: self
+                .settings
+                .iter()
+                .flat_map(|it| it.fields())
+                .map(|(from, to)| (from.into(), to.into()))
+                .collect(),
             fields,
         })
     }
@@ -189,6 +194,7 @@ impl<'c> Wish<'c> {
         }
         // Without a schema the columns are those that the records bring.
         let has_schema = !self.stream.fields.is_empty();
+        let names: Vec<&str> = self.stream.fields.iter().map(|field| self.target(&field.name)).collect();
         if let Some(key) = key
             && has_schema
             && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
@@ -197,7 +203,7 @@ impl<'c> Wish<'c> {
                 .push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
         }
         if operation == Operation::Insert && has_schema {
-            problems.extend(fields.required().filter(|required| !required.is_among(columns)).map(|required| {
+            problems.extend(fields.required().filter(|required| !required.is_among(columns, &names)).map(|required| {
                 format!(
                     "{} of {} is required to create a record, and the stream has no such field",
                     required.name(),
@@ -217,18 +223,37 @@ impl<'c> Wish<'c> {
 }
 
 impl StreamPlan {
-    /// What becomes of a field that a record brings and the schema does not have.
+    /// What becomes of a field that a record brings and none of the `columns` takes.
     ///
     /// # Errors
     /// A sentence that tells why the field cannot be written.
-    pub(super) fn meet(&self, source: FieldPath) -> Result<FieldMet, String> {
-        if self.job.operation.is_delete() {
+    pub(super) fn meet(&self, source: FieldPath, columns: &Columns) -> Result<FieldMet, String> {
+        let target = self.target(&source);
+        if self.job.operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
             return Ok(FieldMet::Ignored);
         }
-        let key = self.columns.key().map(|key| self.columns[key.column].header());
+        let key = self.columns.key().map(|key| key.field.as_str());
         let types = crate::protocol::catalog::JsonTypes { text: true, ..Default::default() };
-        let target = source.to_string();
-        self.fields.meet(source, &target, types, key)
+        let met = self.fields.meet(source, &target, types, key)?;
+        if let FieldMet::Column(column) = &met
+            && columns.iter().any(|other| other.is(column.header()))
+        {
+            return Err(format!("two of its fields are to become {} of {}", column.header(), self.job.object));
+        }
+        Ok(met)
+    }
+
+    /// The name under which a field is known to Salesforce.
+    fn target(&self, source: &FieldPath) -> String {
+        let name = source.to_string();
+        match (self.renames.get(&name), source.object()) {
+            (Some(target), _) => target.clone(),
+            (None, Some(object)) => {
+                let object = self.renames.get(object).map_or(object, String::as_str);
+                format!("{object}.{}", source.field())
+            }
+            (None, None) => name,
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Stream {
 impl Writing {
     /// Decides about a field that no column takes. A new column ends the open batch, whose rows do not have it.
     fn meet(&mut self, path: FieldPath) -> Result<Option<OpenBatch>, String> {
-        match self.plan.meet(path.clone())? {
+        match self.plan.meet(path.clone(), self.converter.columns())? {
             FieldMet::Column(column) => {
                 self.converter.set_columns(Arc::new(self.converter.columns().with(column)));
                 Ok(self.open.take())
