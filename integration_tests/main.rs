@@ -5,6 +5,7 @@
 mod check;
 mod configuration_page;
 mod connector;
+mod delivery_page;
 mod faults;
 mod input;
 mod object_store;

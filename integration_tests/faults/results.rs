@@ -34,7 +34,6 @@ async fn rejected_records_are_kept_once_although_the_results_broke_off() {
         refuse_some(&world);
         world.org.inject(RequestFault::new(Endpoint::FailedResults, mishap.clone()));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
-        println!("{mishap:?}");
         assert_refused_ones_in_bucket(&world, &run, 20);
         assert_eq!(jobs(&world), [JobState::JobComplete]);
     }
@@ -52,7 +51,6 @@ async fn rows_left_unprocessed_are_sent_again_once_although_the_results_broke_of
         world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
         world.org.inject(RequestFault::new(endpoint, mishap.clone()));
         let run = world.write(json!({}), inserts(), input(300, inserted)).await;
-        println!("{endpoint:?} {mishap:?}");
         assert_all_in_org(&world, &run, 300);
         assert_eq!(jobs(&world), [JobState::Failed, JobState::JobComplete]);
     }
