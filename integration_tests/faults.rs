@@ -7,6 +7,7 @@ mod ends;
 mod polling;
 mod process;
 mod random;
+mod replay;
 mod results;
 mod session;
 mod upload;

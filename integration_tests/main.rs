@@ -5,6 +5,7 @@
 mod check;
 mod configuration_page;
 mod connector;
+mod delivery_page;
 mod discover;
 mod errors_page;
 mod faithful;

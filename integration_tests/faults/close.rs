@@ -1,5 +1,7 @@
 //! Faults at the commit point: the request that closes a job.
 
+use std::time::Duration;
+
 use salesforce_sim::{Answer, Endpoint, JobState, Mishap, RequestFault};
 use serde_json::json;
 
@@ -58,4 +60,16 @@ async fn a_close_that_is_refused_again_and_again_leaves_the_org_untouched() {
     assert_nothing_acknowledged(&run, "closing a job for Contact");
     assert_eq!(jobs(&world), [JobState::Aborted]);
     assert_eq!(in_org(&world), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_come_late_are_waited_for_and_nothing_is_sent_twice() {
+    let world = World::new().await;
+    for endpoint in [Endpoint::JobCreate, Endpoint::JobUpload, Endpoint::JobPatch, Endpoint::JobInfo] {
+        world.org.inject(RequestFault::new(endpoint, Mishap::Delayed(Duration::from_millis(1_500))));
+    }
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(jobs(&world), [JobState::JobComplete]);
+    assert_eq!(asked(&world, Endpoint::JobPatch), 1);
 }

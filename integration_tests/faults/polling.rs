@@ -10,7 +10,7 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
-    let world = World::with(Settings { time_per_batch: Duration::from_secs(4), ..Settings::default() }).await;
+    let world = World::with(Settings { time_per_batch: Duration::from_secs(8), ..Settings::default() }).await;
     let mishaps = [
         Answer::status(503).into(),
         Answer::html(503).into(),

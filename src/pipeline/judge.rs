@@ -14,6 +14,10 @@ use crate::salesforce::job::{FinishedJob, JobEnd};
 use crate::salesforce::results::{ResultRow, ResultRows};
 use crate::salesforce::row_error::RowError;
 
+/// The columns that Salesforce puts before those of the upload.
+const ID: &str = "sf__Id";
+const ERROR: &str = "sf__Error";
+
 /// The outcome of one job.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -28,6 +32,9 @@ pub(super) struct Verdict {
 pub(super) enum NoVerdict {
     /// The results could not be read; they can be read again.
     Fault(Fault),
+    /// The results prove nothing as they were read. Something on the way may have cut or replaced them, so they can be
+    /// read again.
+    Unproven(Error),
     /// It is final.
     Error(Error),
 }
@@ -100,7 +107,7 @@ impl<'j> Judge<'j> {
             // The job's own counts prove the outcome; only the failed rows are needed.
             let read = if failed > 0 { self.failed_rows().await? } else { 0 };
             if read != failed {
-                return Err(self.does_not_add_up(sent.saturating_sub(failed), read, 0).into());
+                return Err(self.does_not_add_up(sent.saturating_sub(failed), read, 0));
             }
             return Ok(());
         }
@@ -110,11 +117,11 @@ impl<'j> Judge<'j> {
                 return Err(fault.into_error(&format!("loading {} records", self.plan.job.object)).into());
             }
         }
-        let succeeded = count(self.job.successful_rows().await?).await?;
+        let succeeded = self.successful_rows().await?;
         let failed = self.failed_rows().await?;
         let unprocessed = self.unprocessed_rows().await?;
         if succeeded + failed + unprocessed != sent {
-            return Err(self.does_not_add_up(succeeded, failed, unprocessed).into());
+            return Err(self.does_not_add_up(succeeded, failed, unprocessed));
         }
         if unprocessed > 0 && !self.may_send_again {
             return Err(Error::transient(format!(
@@ -133,9 +140,19 @@ impl<'j> Judge<'j> {
         Ok(())
     }
 
+    async fn successful_rows(&self) -> Result<u64, NoVerdict> {
+        let mut rows = self.job.successful_rows().await?;
+        self.layout(&rows, &[ID])?;
+        let mut count = 0;
+        while rows.next().await?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     async fn failed_rows(&mut self) -> Result<u64, NoVerdict> {
         let mut rows = self.job.failed_rows().await?;
-        let layout = Layout::of(&rows, self.plan, self.batch);
+        let layout = self.layout(&rows, &[ID, ERROR])?;
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
@@ -154,7 +171,7 @@ impl<'j> Judge<'j> {
 
     async fn unprocessed_rows(&mut self) -> Result<u64, NoVerdict> {
         let mut rows = self.job.unprocessed_rows().await?;
-        let layout = Layout::of(&rows, self.plan, self.batch);
+        let layout = self.layout(&rows, &[])?;
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
@@ -192,15 +209,29 @@ impl<'j> Judge<'j> {
         writer.push(&RejectedRecord::new(found.extracted_at_ms, data, refusal)).await
     }
 
-    fn does_not_add_up(&self, succeeded: u64, failed: u64, unprocessed: u64) -> Error {
-        Error::transient(format!(
+    /// Where the cells stand. Without all columns of Salesforce and of the upload it is no result of this job, and to go
+    /// on would lose what the rows hold.
+    fn layout(&self, rows: &ResultRows, own: &[&str]) -> Result<Layout, NoVerdict> {
+        Layout::of(rows.header(), self.batch, own).map_err(|missing| {
+            NoVerdict::Unproven(Error::transient(format!(
+                "What came as the results of job {} for {} lacks the column {missing}, so it tells nothing of the rows \
+                 that were sent. Nothing of this batch is acknowledged. Look at the job in Setup, Bulk Data Load Jobs, \
+                 and run the sync again.",
+                self.job.id(),
+                self.plan.job.object,
+            )))
+        })
+    }
+
+    fn does_not_add_up(&self, succeeded: u64, failed: u64, unprocessed: u64) -> NoVerdict {
+        NoVerdict::Unproven(Error::transient(format!(
             "The results of job {} for {} do not add up: {} rows were sent, and Salesforce tells of {succeeded} \
              succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. Salesforce \
              keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load Jobs.",
             self.job.id(),
             self.plan.job.object,
             self.batch.rows(),
-        ))
+        )))
     }
 }
 
@@ -215,14 +246,6 @@ pub(super) async fn store_refused(writer: Option<&mut ObjectWriter>, refused: &[
     Ok(())
 }
 
-async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
-    let mut count = 0;
-    while rows.next().await?.is_some() {
-        count += 1;
-    }
-    Ok(count)
-}
-
 /// Where the cells of a result stand: Salesforce names its columns, and need not keep the order of the upload.
 struct Layout {
     id: Option<usize>,
@@ -231,17 +254,19 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(rows: &ResultRows, plan: &StreamPlan, batch: &Batch) -> Self {
-        let place = |name: &str| rows.header().iter().position(|header| header.eq_ignore_ascii_case(name));
-        let layout = Self {
-            id: place("sf__Id"),
-            error: place("sf__Error"),
-            columns: batch.columns.iter().map(|column| place(column.header())).collect(),
-        };
-        if layout.columns.contains(&None) && !rows.header().is_empty() {
-            tracing::warn!(object = plan.job.object, "a result lacks columns of the upload");
+    /// The layout of a result with that header, which is empty when there is no row; the name of a column that is
+    /// missing, of the upload's and of `own`.
+    fn of(header: &[String], batch: &Batch, own: &[&str]) -> Result<Self, String> {
+        let place = |name: &str| header.iter().position(|header| header.eq_ignore_ascii_case(name));
+        let mut columns = batch.columns.iter().map(|column| column.header()).chain(own.iter().copied());
+        match columns.find(|name| place(name).is_none()) {
+            Some(missing) if !header.is_empty() => Err(missing.to_owned()),
+            _ => Ok(Self {
+                id: place(ID),
+                error: place(ERROR),
+                columns: batch.columns.iter().map(|column| place(column.header())).collect(),
+            }),
         }
-        layout
     }
 
     /// The cells in the order of the batch's columns.

@@ -200,7 +200,11 @@ impl Loader {
                 Err(NoVerdict::Fault(fault)) => {
                     return Err(fault.into_error(&format!("reading the results of job {}", job.id())));
                 }
-                Err(NoVerdict::Error(error)) => return Err(error),
+                Err(NoVerdict::Unproven(_)) if tries > 1 => {
+                    tries -= 1;
+                    tracing::warn!(job = job.id(), "the results of a job prove nothing and are read again");
+                }
+                Err(NoVerdict::Unproven(error) | NoVerdict::Error(error)) => return Err(error),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use salesforce_sim::{Credentials, Fault, RandomFaults, Settings, SimulatedOrg};
+use salesforce_sim::{BadFault, Credentials, Fault, RandomFaults, Settings, SimulatedOrg};
 
 /// A simulated Salesforce org on the loopback.
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
     /// Something that goes wrong, in the words of the README; can be given several times.
-    #[arg(long, value_name = "FAULT")]
+    #[arg(long, value_name = "FAULT", value_parser = words)]
     fault: Vec<String>,
     /// The share of requests, from 0 to 1, to which something happens at random.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
@@ -50,15 +50,15 @@ struct Arguments {
     seed: u64,
 }
 
+/// Refuses words that are no fault; a fault itself cannot be cloned, as arguments must be.
+fn words(text: &str) -> Result<String, BadFault> {
+    text.parse::<Fault>().map(|_| text.to_owned())
+}
+
 impl Arguments {
-    fn faults(&self) -> io::Result<Vec<Fault>> {
-        let parse =
-            |words: &String| words.parse().map_err(|error| io::Error::other(format!("--fault '{words}': {error}")));
-        let mut faults: Vec<Fault> = self.fault.iter().map(parse).collect::<io::Result<_>>()?;
-        if self.fault_rate > 0.0 {
-            faults.push(RandomFaults::new(self.fault_rate, self.seed).into());
-        }
-        Ok(faults)
+    fn faults(&self) -> Result<Vec<Fault>, BadFault> {
+        let random = (self.fault_rate > 0.0).then(|| Ok(RandomFaults::new(self.fault_rate, self.seed).into()));
+        self.fault.iter().map(|words| words.parse()).chain(random).collect()
     }
 
     fn settings(self) -> io::Result<Settings> {
@@ -84,7 +84,7 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
-    let faults = arguments.faults()?;
+    let faults = arguments.faults().map_err(io::Error::other)?;
     let settings = arguments.settings()?;
     let credentials = settings.credentials.clone();
     let org = SimulatedOrg::start(settings).await?;
