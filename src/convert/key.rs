@@ -66,7 +66,8 @@ fn number(text: &str) -> Cow<'_, str> {
         Some(digits) => ("-", digits),
         None => ("", text.strip_prefix('+').unwrap_or(text)),
     };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if digits.is_empty() || !is_number || digits.matches('.').count() > 1 {
         return Cow::Borrowed(text);
     }
     let digits = digits.trim_start_matches('0');
@@ -94,6 +95,7 @@ mod tests {
             (Number, "-1", "1", false),
             (Number, "+7", "7", true),
             (Number, "x1", "x01", false),
+            (Number, "1.2.3", "1.2.30", false),
             (Id, "003000000000001AAA", "003000000000001", true),
             (Id, "0015000000Gv7qJAAR", "0015000000Gv7qJ", true),
             (Id, "0015000000Gv7qJaar", "0015000000Gv7qJAAR", true),

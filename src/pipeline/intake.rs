@@ -16,6 +16,7 @@ use super::lane::{Lanes, Loaded};
 use super::load::NotLoaded;
 use super::mark::Found;
 use super::quota::Quota;
+use super::reader::Input;
 use super::stream::{NotTaken, Stream};
 use crate::error::{Error, Result};
 use crate::protocol::StreamName;
@@ -109,7 +110,7 @@ impl Intake {
     /// The first that ended the sync. All that could be acknowledged has been.
     pub(super) async fn run(
         &mut self,
-        mut input: mpsc::Receiver<Result<Block, LineError>>,
+        mut input: mpsc::Receiver<Input>,
         mut outcomes: mpsc::UnboundedReceiver<Loaded>,
         mut quota: Option<Quota>,
         stop: CancellationToken,
@@ -127,9 +128,10 @@ impl Intake {
                 () = budget.released(), if is_overdrawn => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
                 block = input.recv(), if !is_overdrawn => match block {
-                    None => self.end(Ending::Complete),
-                    Some(Ok(block)) => self.take_block(&block),
-                    Some(Err(error)) => self.end(Ending::Finish(broken_input(&error))),
+                    Some(Input::Block(block)) => self.take_block(&block),
+                    Some(Input::End) => self.end(Ending::Complete),
+                    Some(Input::Broken(error)) => self.end(Ending::Finish(broken_input(&error))),
+                    None => self.end(Ending::Finish(Error::defect())),
                 },
             }
         }
@@ -285,8 +287,8 @@ impl Intake {
             && self.rejected > most
         {
             self.end(Ending::Halt(Error::config(format!(
-                "{} records have been rejected, and `max_rejected_records` allows {most}. Look at the reasons in the \
-                 bucket of rejected records, mend the records or raise the limit, and run the sync again.",
+                "{} records have been rejected, and `max_rejected_records` allows {most}. The reasons are in the bucket of \
+                 rejected records, where one is configured. Mend the records or raise the limit, and run the sync again.",
                 self.rejected
             ))));
         }

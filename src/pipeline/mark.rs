@@ -40,7 +40,8 @@ pub(super) struct Found {
 impl Marks {
     /// Adds the mark of the next row.
     pub(super) fn push(&mut self, hash: u32, row: Found) {
-        if self.marks.is_empty() {
+        // A time of 0 is none; the first that is one is what the others are measured from.
+        if self.first_extracted_at_ms == 0 {
             self.first_extracted_at_ms = row.extracted_at_ms;
         }
         // Saturates after 24 days within one batch, which is then the best that is known.
@@ -196,9 +197,17 @@ mod tests {
 
     #[test]
     fn times_far_apart_saturate() {
-        let marks = marks(&[(1, 1, 0), (2, 1, i64::from(i32::MAX) + 10), (3, 1, -i64::from(i32::MAX) - 10)]);
+        let far = i64::from(i32::MAX) + 10;
+        let marks = marks(&[(1, 1, 1), (2, 1, far), (3, 1, -far)]);
         let mut index = RowIndex::new(&marks);
-        assert_eq!(index.take(2).unwrap().extracted_at_ms, i64::from(i32::MAX));
-        assert_eq!(index.take(3).unwrap().extracted_at_ms, i64::from(i32::MIN));
+        assert_eq!(index.take(2).unwrap().extracted_at_ms, i64::from(i32::MAX) + 1);
+        assert_eq!(index.take(3).unwrap().extracted_at_ms, i64::from(i32::MIN) + 1);
+    }
+
+    #[test]
+    fn a_record_without_a_time_does_not_take_that_of_the_others_away() {
+        let marks = marks(&[(1, 1, 0), (2, 1, 1_790_000_000_000), (3, 1, 1_790_000_000_007)]);
+        let mut index = RowIndex::new(&marks);
+        assert_eq!(index.take(3).unwrap().extracted_at_ms, 1_790_000_000_007);
     }
 }
