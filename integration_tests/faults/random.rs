@@ -16,13 +16,16 @@ const STATE_EVERY: u64 = 100;
 /// what was acknowledged is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_through_random_faults_loses_nothing_and_doubles_nothing() {
-    let mut syncs: JoinSet<()> = (1..=4).map(sync).collect();
+    let mut syncs: JoinSet<u64> = (1..=4).map(sync).collect();
+    let mut acknowledged = 0;
     while let Some(sync) = syncs.join_next().await {
-        sync.unwrap();
+        acknowledged += sync.unwrap();
     }
+    assert!(acknowledged >= 2 * RECORDS, "most get through: {acknowledged}");
 }
 
-async fn sync(seed: u64) {
+/// One sync; the number of records that it acknowledged.
+async fn sync(seed: u64) -> u64 {
     let world = World::new().await;
     refuse_some(&world);
     let lock = RowRule::new("Contact", "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--");
@@ -53,4 +56,6 @@ async fn sync(seed: u64) {
     } else {
         assert_eq!(run.failure().0, "transient_error", "seed {seed}");
     }
+    assert!(world.org.requests().len() > 50, "seed {seed}: few requests, few faults");
+    acknowledged
 }
