@@ -1,6 +1,6 @@
 //! The allowances of the org, which a sync shares with every other program.
 
-use salesforce_sim::Settings;
+use salesforce_sim::{Answer, Endpoint, RequestFault, Settings};
 use serde_json::json;
 
 use crate::connector::Run;
@@ -60,4 +60,18 @@ async fn a_sync_of_one_batch_takes_at_most_eight_requests() {
     run.assert_success();
     let paths: Vec<String> = world.org.requests().into_iter().map(|request| request.path).collect();
     assert!(paths.len() <= 8, "{paths:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_met_after_the_close_says_that_the_records_may_be_written() {
+    let world = World::new().await;
+    let limit = Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, limit).always());
+    let run = write(&world, json!({})).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("API requests that the org may make in 24 hours are used up"), "{message}");
+    assert!(message.contains("its records may be in Salesforce"), "{message}");
+    assert!(run.states().is_empty());
+    assert_eq!(world.org.count("Contact"), 200);
 }

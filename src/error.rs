@@ -74,6 +74,14 @@ impl Error {
         self
     }
 
+    /// Adds a sentence to the message.
+    #[must_use]
+    pub fn and(mut self, sentence: &str) -> Self {
+        self.message.push(' ');
+        self.message.push_str(sentence);
+        self
+    }
+
     /// Whose failure it is.
     pub fn failure_type(&self) -> FailureType {
         self.failure_type

@@ -60,7 +60,6 @@ async fn sign_in(config: &Config, output: &Output, rotation: Rotation) -> Result
             return error;
         }
         // A mistyped address looks like a server that is down.
-        let told = format!("{} If it lasts, check domain_url and the way through the network.", error.message());
-        Error::transient(told).internal(error.internal_message().unwrap_or_default())
+        error.and("If it lasts, check domain_url and the way through the network.")
     })
 }

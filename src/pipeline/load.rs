@@ -15,6 +15,7 @@ use super::plan::StreamPlan;
 use crate::error::{Error, Result};
 use crate::rejected::RejectedStore;
 use crate::salesforce::Org;
+use crate::salesforce::fault::{Fault, FaultKind};
 use crate::salesforce::job::{FinishedJob, RunningJob};
 
 /// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again. A lock is held as
@@ -170,7 +171,7 @@ impl Loader {
         let finished = running
             .wait(batch.rows())
             .await
-            .map_err(|fault| fault.into_error(&format!("waiting for job {id} of {object}")))?;
+            .map_err(|fault| in_doubt(fault, &format!("waiting for job {id} of {object}")))?;
         tracing::info!(
             job = id,
             object,
@@ -198,7 +199,7 @@ impl Loader {
                 Ok(verdict) => return Ok(verdict),
                 Err(NoVerdict::Fault(fault)) if fault.is_passing() && tries > 1 => tries -= 1,
                 Err(NoVerdict::Fault(fault)) => {
-                    return Err(fault.into_error(&format!("reading the results of job {}", job.id())));
+                    return Err(in_doubt(fault, &format!("reading the results of job {}", job.id())));
                 }
                 Err(NoVerdict::Unproven(_)) if tries > 1 => {
                     tries -= 1;
@@ -208,6 +209,19 @@ impl Loader {
             }
         }
     }
+}
+
+/// The error of a fault that was met after the commit point: what the job did is done.
+fn in_doubt(fault: Fault, doing: &str) -> Error {
+    let tells_already = fault.kind() == FaultKind::Lost;
+    let error = fault.into_error(doing);
+    if tells_already {
+        return error;
+    }
+    error.and(
+        "The job was closed before that, so its records may be in Salesforce, though they are not acknowledged and are \
+         sent again by the next sync; with the operation insert look at Setup, Bulk Data Load Jobs first.",
+    )
 }
 
 fn settlement(records: &HashMap<SegmentId, u64>, rejected: &HashMap<SegmentId, u64>) -> Settlement {
