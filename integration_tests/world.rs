@@ -1,12 +1,13 @@
 //! The world that a test runs in: a simulated org, a bucket, and a connection between a source and both.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use salesforce_sim::{Credentials, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, JobState, JobSummary, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
 
 use crate::connector::{self, Run};
@@ -55,10 +56,13 @@ impl World {
         merged(base, changes)
     }
 
-    /// Runs `write` on a thread that may block.
+    /// Runs `write` on a thread that may block, and waits for the jobs that it left to the org.
     pub(crate) async fn write(&self, changes: Value, catalog: Value, lines: Vec<String>) -> Run {
         let config = self.config(changes);
-        blocking(move || connector::write(&config, &catalog, lines)).await
+        let run = blocking(move || connector::write(&config, &catalog, lines)).await;
+        let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final();
+        until(|| self.org.jobs().iter().all(is_done)).await;
+        run
     }
 
     /// Runs `check` on a thread that may block.
@@ -86,6 +90,16 @@ impl World {
 /// Runs something that blocks beside the servers of the test.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Waits for something that the org is about to do.
+pub(crate) async fn until(what: impl Fn() -> bool) {
+    let done = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), done).await.expect("in time");
 }
 
 /// `changes` over `base`; null takes a key away.

@@ -190,14 +190,7 @@ async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothi
     let mut connection = crate::connector::Connection::open(&config, &catalog);
     connection.send(&record("c", json!({"LastName": "Early"})));
     connection.send(&state("c", 1));
-    let is_running = || world.org.jobs().iter().any(|job| job.state == JobState::InProgress);
-    tokio::time::timeout(Duration::from_secs(60), async {
-        while !is_running() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .unwrap();
+    crate::world::until(|| world.org.jobs().iter().any(|job| job.state == JobState::InProgress)).await;
     connection.terminate();
     let run = crate::world::blocking(move || connection.wait()).await;
     let (failure_type, message) = run.failure();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{assert_all_in_org, in_org, input, inserted, inserts, jobs, key, keys, states, upserted, upserts};
 use crate::connector::Connection;
-use crate::world::{World, blocking, complete, state};
+use crate::world::{World, blocking, complete, state, until};
 
 /// A connection that sends a batch as soon as nothing more comes.
 fn open(world: &World, catalog: &Value) -> Connection {
@@ -35,16 +35,6 @@ async fn acknowledged(mut connection: Connection) -> (Connection, u64) {
         (connection, state.id())
     })
     .await
-}
-
-/// Waits for something that the org is about to do.
-async fn until(what: impl Fn() -> bool) {
-    let done = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), done).await.expect("in time");
 }
 
 /// Records 1 to 100 are acknowledged; the process is killed while the job of 101 to 400 runs, which then ends.
