@@ -1,7 +1,9 @@
 //! Runs the connector as the platform does: the binary with files, pipes and nothing else.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -273,10 +275,19 @@ impl Connection {
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
+        keep(&self.read);
         assert_eq!(stderr, "", "nothing is written to stderr");
         assert_no_secret(&self.read, self.secrets);
         Run { exit_code: status.code().unwrap_or(-1), messages: read(&self.read), stdout: self.read }
     }
+}
+
+/// Keeps what a run printed in the folder that `MESSAGES_DIR` names, for readers with a model that is not ours.
+fn keep(stdout: &str) {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let Some(folder) = std::env::var_os("MESSAGES_DIR") else { return };
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    std::fs::write(Path::new(&folder).join(format!("{}-{run}.jsonl", std::process::id())), stdout).unwrap();
 }
 
 /// The keys of the configuration whose values are secrets.

@@ -6,6 +6,7 @@ use super::{
     csv::{Span, cells},
     job::{Job, Outcome},
 };
+use crate::store::id;
 
 /// Which rows of a job a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +28,28 @@ pub(crate) struct Results {
 impl Results {
     /// Picks the rows of a result set. Salesforce promises no order, so that they are shuffled.
     pub(crate) fn pick(job: &Job, set: ResultSet, seed: u64, id_of: impl Fn(usize) -> String) -> Self {
+        let upload = job.upload.clone().unwrap_or_default();
+        let delimiter = job.request.delimiter.1;
+        let refused_id = |row: &Span| match job.request.operation.is_delete() {
+            true => id_to_delete(row.of(&upload), delimiter),
+            false => String::new(),
+        };
+        let lead = |row: &Span, outcome: &Outcome| match (outcome, set) {
+            (Outcome::Saved { record, created }, ResultSet::Successful) => {
+                Some((id_of(*record as usize), created.to_string()))
+            }
+            (Outcome::Failed(error), ResultSet::Failed) => Some((refused_id(row), error.to_string())),
+            _ => None,
+        };
         let mut rows: Vec<_> = match set {
             ResultSet::Unprocessed => job.unprocessed().iter().map(|row| (*row, None)).collect(),
-            _ => job
-                .rows
-                .iter()
-                .zip(&job.outcomes)
-                .filter_map(|(row, outcome)| Some((*row, Some(lead(outcome, set, &id_of)?))))
-                .collect(),
+            _ => {
+                let processed = job.rows.iter().zip(&job.outcomes);
+                processed.filter_map(|(row, outcome)| Some((*row, Some(lead(row, outcome)?)))).collect()
+            }
         };
         shuffle(&mut rows, seed);
-        let upload = job.upload.clone().unwrap_or_default();
-        Self { upload, header: job.header, delimiter: job.request.delimiter.1, rows }
+        Self { upload, header: job.header, delimiter, rows }
     }
 
     /// Writes the result set: the columns of Salesforce first and quoted, then the columns as they were uploaded.
@@ -72,9 +83,10 @@ impl Results {
         }
     }
 
-    /// Every cell in quotes; cells beyond the header are dropped and missing ones are empty.
+    /// Every cell in quotes; a row that does not have the cells of the header comes back empty.
     fn quoted_row(&self, csv: &mut Vec<u8>, row: &[u8], columns: usize) {
-        let mut cells = cells(row, self.delimiter);
+        let is_ragged = cells(row, self.delimiter).count() != columns;
+        let mut cells = cells(row, self.delimiter).filter(|_| !is_ragged);
         for column in 0..columns {
             if column > 0 {
                 csv.push(self.delimiter);
@@ -100,15 +112,11 @@ fn push_quoted(csv: &mut Vec<u8>, value: &[u8]) {
     csv.push(b'"');
 }
 
-/// The two columns that Salesforce adds to a row. A row that failed has no id there.
-fn lead(outcome: &Outcome, set: ResultSet, id_of: impl Fn(usize) -> String) -> Option<(String, String)> {
-    match (outcome, set) {
-        (Outcome::Saved { record, created }, ResultSet::Successful) => {
-            Some((id_of(*record as usize), created.to_string()))
-        }
-        (Outcome::Failed(error), ResultSet::Failed) => Some((String::new(), error.to_string())),
-        _ => None,
-    }
+/// The id in the one column of a delete. A row that failed has it in `sf__Id` too; other rows that failed have nothing
+/// there.
+fn id_to_delete(row: &[u8], delimiter: u8) -> String {
+    let cell = cells(row, delimiter).next();
+    cell.map(|cell| cell.text().into_owned()).filter(|text| id::normalize(text).is_some()).unwrap_or_default()
 }
 
 /// The same order for the same seed (Fisher and Yates, with the generator of Knuth's MMIX).

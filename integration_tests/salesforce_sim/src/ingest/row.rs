@@ -104,7 +104,8 @@ impl Plan {
         }
         let (found, wanted) = (texts.len(), self.columns.columns.len());
         if found != wanted {
-            let message = format!("The row has {found} columns but the header has {wanted}");
+            let message =
+                format!("Number of fields in header is different from the row. header = {wanted} row = {found}");
             return Err(RowError::new("INVALID_FIELD", message));
         }
         Ok(texts)
@@ -332,11 +333,13 @@ fn ambiguous(table: &Table, field: &Field, records: &[u32]) -> RowError {
 
 /// The live record of the table that an id names.
 fn existing(table: &Table, text: &str) -> Result<Target, RowError> {
-    let normalized = id::normalize(text).filter(|id| id.starts_with(&table.prefix));
-    let Some(normalized) = normalized else {
+    let Some(normalized) = id::normalize(text) else {
+        return Err(RowError::new("MALFORMED_ID", format!("bad id {text}")));
+    };
+    if !normalized.starts_with(&table.prefix) {
         let message = format!("{} ID: id value of incorrect type: {text}", table.object.label);
         return Err(RowError::of("MALFORMED_ID", message, &["Id"]));
-    };
+    }
     match table.locate(&normalized) {
         Some((record, Life::Live)) => Ok(Target::Existing(record)),
         Some((_, Life::Recycled)) => Err(RowError::new("ENTITY_IS_DELETED", "entity is deleted")),

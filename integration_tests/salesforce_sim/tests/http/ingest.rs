@@ -162,6 +162,35 @@ async fn delimiters_and_line_endings_of_the_job() {
 }
 
 #[tokio::test]
+async fn rows_that_failed_keep_the_id_that_was_to_be_deleted() {
+    let client = Client::start(Settings::default()).await;
+    let unknown = "001000000000000AAA";
+    let error = "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--";
+    for (operation, csv, rows) in [
+        ("delete", format!("Id\n{unknown}\n"), vec![format!("\"{unknown}\",\"{error}\",\"{unknown}\"")]),
+        ("hardDelete", format!("Id\n{unknown}\n"), vec![format!("\"{unknown}\",\"{error}\",\"{unknown}\"")]),
+        ("delete", "Id\n42\n".to_owned(), vec!["\"\",\"MALFORMED_ID:bad id 42:--\",\"42\"".to_owned()]),
+        ("update", format!("Id\n{unknown}\n"), vec![format!("\"\",\"{error}\",\"{unknown}\"")]),
+    ] {
+        let (id, _) = client.load(json!({"object": "Account", "operation": operation}), csv).await;
+        assert_eq!(client.results(&id, "failedResults").await.lines()[1..], rows, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn ragged_rows_come_back_empty() {
+    let client = Client::start(Settings::default()).await;
+    let job = json!({"object": "Account", "operation": "insert"});
+    for (row, cells) in [("x", 1), ("x,1,2", 3)] {
+        let (id, done) = client.load(job.clone(), format!("Name,Phone\n{row}\ny,2\n")).await;
+        assert_eq!((&done["state"], &done["numberRecordsFailed"]), (&json!("JobComplete"), &json!(1)));
+        let text = "Number of fields in header is different from the row. header = 2";
+        let failed = format!("\"\",\"INVALID_FIELD:{text} row = {cells}:--\",\"\",\"\"");
+        assert_eq!(client.results(&id, "failedResults").await.lines()[1..], [failed]);
+    }
+}
+
+#[tokio::test]
 async fn a_multipart_call_creates_uploads_and_closes() {
     let client = Client::start(Settings::default()).await;
     let call = |content: &str| {

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""An Airbyte source whose catalog and messages are its configuration."""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def tell(kind: str, key: str, body: object) -> None:
+    print(json.dumps({"type": kind, key: body}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["spec", "check", "discover", "read"])
+    for file in ("config", "catalog", "state"):
+        parser.add_argument(f"--{file}", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "spec":
+        properties = {"catalog": {"type": "object"}, "messages": {"type": "array", "items": {"type": "object"}}}
+        return tell("SPEC", "spec", {"connectionSpecification": {"type": "object", "properties": properties}})
+    config = json.loads(arguments.config.read_text())
+    if arguments.command == "check":
+        tell("CONNECTION_STATUS", "connectionStatus", {"status": "SUCCEEDED"})
+    elif arguments.command == "discover":
+        tell("CATALOG", "catalog", config["catalog"])
+    else:
+        for message in config["messages"]:
+            print(json.dumps(message), flush=True)
+
+
+if __name__ == "__main__":
+    main()
