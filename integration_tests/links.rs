@@ -1,0 +1,132 @@
+//! The pages link to what is there: files of the repository, and headings of its pages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The pages that a reader comes to, with their text.
+fn pages() -> BTreeMap<PathBuf, String> {
+    let docs = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let top = ["README.md", "CHANGELOG.md"].map(|name| repository().join(name));
+    docs.chain(top)
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            (path, text)
+        })
+        .collect()
+}
+
+/// The lines outside of code blocks, fenced or indented by four blanks. So deep in a list there are no links.
+fn prose(page: &str) -> Vec<&str> {
+    let mut in_code = false;
+    let mut lines = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code && !line.starts_with("    ") {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// A line without what stands in backquotes. A heading keeps it, see [`anchor`].
+fn without_code(line: &str) -> String {
+    line.split('`').step_by(2).collect()
+}
+
+/// The targets of `[text](target)` and `![text](target)`.
+fn links(page: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    for line in prose(page) {
+        let line = without_code(line);
+        for part in line.split("](").skip(1) {
+            if let Some((target, _)) = part.split_once(')') {
+                links.push(target.to_owned());
+            }
+        }
+    }
+    links
+}
+
+/// The name under which a heading is linked to: small letters, without punctuation, with hyphens for blanks.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// The anchors of a page. One that comes again gets a number.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut anchors = BTreeSet::new();
+    for line in prose(page) {
+        let heading = line.trim_start_matches('#');
+        if heading.len() == line.len() || !heading.starts_with(' ') {
+            continue;
+        }
+        let name = anchor(heading.trim());
+        let before = seen.entry(name.clone()).or_default();
+        anchors.insert(if *before == 0 { name } else { format!("{name}-{before}") });
+        *before += 1;
+    }
+    anchors
+}
+
+/// Why a link of the page leads nowhere.
+fn broken(page: &Path, link: &str) -> Option<String> {
+    if ["https://", "http://", "mailto:"].iter().any(|scheme| link.starts_with(scheme)) {
+        return None;
+    }
+    let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+    let target = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    if !target.exists() {
+        return Some(format!("there is no file {file}"));
+    }
+    let anchor = anchor?;
+    let text = fs::read_to_string(&target).unwrap_or_else(|error| panic!("{}: {error}", target.display()));
+    (!anchors(&text).contains(anchor)).then(|| format!("{file} has no heading #{anchor}"))
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut count = 0;
+    let mut problems = Vec::new();
+    for (page, text) in pages() {
+        for link in links(&text) {
+            count += 1;
+            problems.extend(broken(&page, &link).map(|why| format!("{}: {why}", page.display())));
+        }
+    }
+    assert!(count > 80, "{count} links");
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn every_page_is_in_the_table_of_the_readme() {
+    let pages = pages();
+    let table = links(&pages[&repository().join("README.md")]);
+    let folder = repository().join("docs");
+    for page in pages.keys().filter(|page| page.starts_with(&folder)) {
+        let name = format!("docs/{}", page.file_name().unwrap().to_str().unwrap());
+        assert!(table.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn links_and_anchors_are_found_where_they_are() {
+    let page = "# A `b_c`: d, e?\n[x](#one) and `[not](#a-link)` ![y](z.svg)\n\
+                ```sh\n# no heading [no](#link)\n```\n## One\n## One\n";
+    assert_eq!(links(page), ["#one", "z.svg"]);
+    let expected = ["a-b_c-d-e", "one", "one-1"].map(str::to_owned);
+    assert_eq!(anchors(page), BTreeSet::from(expected));
+    let page = repository().join("README.md");
+    assert_eq!(broken(&page, "https://example.com/#x"), None);
+    assert_eq!(broken(&page, "#sync-modes"), None);
+    assert!(broken(&page, "docs/no-such-page.md").is_some());
+    assert!(broken(&page, "docs/errors.md#no-such-heading").is_some());
+}
