@@ -205,6 +205,11 @@ impl Connection {
         self.next(config)
     }
 
+    /// Waits for a line of the log that contains `text`.
+    pub(crate) fn next_log(&mut self, text: &str) {
+        self.next(|message| message.log().is_some_and(|line| line.contains(text)).then_some(()));
+    }
+
     fn next<T>(&mut self, wanted: impl Fn(Message) -> Option<T>) -> T {
         loop {
             let start = self.read.len();
@@ -224,6 +229,13 @@ impl Connection {
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Asks the process to end, and once more when it has heard.
+    pub(crate) fn terminate_at_once(&mut self) {
+        self.terminate();
+        self.next_log("asked to stop");
+        self.terminate();
     }
 
     /// Reads what has been written since, after waiting for it where nothing has. Gives false at the end.
@@ -256,6 +268,11 @@ impl Connection {
     /// Waits for the end of a process that nobody listens to, while its input stays open.
     pub(crate) fn exit_code(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Ends the input.
+    pub(crate) fn close(&mut self) {
+        self.stdin = None;
     }
 
     /// Sends the last lines and waits for the end.

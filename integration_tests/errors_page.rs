@@ -1,7 +1,7 @@
 //! `docs/errors.md` quotes errors as the code has them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../docs/errors.md");
 
@@ -38,6 +38,52 @@ fn every_heading_is_what_the_code_says() {
             assert!(code.contains(part), "{part:?} of {heading:?} is not in the code");
         }
     }
+}
+
+/// The letters of a sentence up to its first full stop, without what is put in and without marks.
+fn bare(sentence: &str) -> String {
+    let mut text = String::new();
+    let mut is_put_in = false;
+    for character in sentence.split_inclusive(". ").next().unwrap_or_default().chars() {
+        match character {
+            '{' => is_put_in = true,
+            '}' => is_put_in = false,
+            other if !is_put_in && other.is_alphanumeric() => text.push(other),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The beginnings of the errors that a source file makes.
+fn errors(source: &str) -> Vec<String> {
+    let source = joined(source.split("#[cfg(test)]").next().unwrap()).replace("\\\"", "'");
+    let makers = ["Error::config(", "Error::transient(", "Error::system("];
+    let texts = makers.iter().flat_map(|maker| source.split(maker).skip(1)).map(str::trim_start);
+    let texts = texts.map(|text| text.strip_prefix("format!(").unwrap_or(text).trim_start());
+    texts.filter_map(|text| Some(text.strip_prefix('"')?.split('"').next()?.to_owned())).collect()
+}
+
+fn sources(folder: &Path) -> Vec<String> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let source = |path: PathBuf| match path.is_dir() {
+        true => sources(&path),
+        false => vec![fs::read_to_string(path).unwrap()],
+    };
+    paths.filter(|path| !path.to_string_lossy().contains("tests")).flat_map(source).collect()
+}
+
+#[test]
+fn every_error_of_the_code_has_a_heading() {
+    let headings: Vec<String> = headings().into_iter().map(bare).filter(|text| !text.is_empty()).collect();
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let errors: Vec<String> = sources.iter().flat_map(|source| errors(source)).collect();
+    for error in &errors {
+        let text = bare(error);
+        let is_told = headings.iter().any(|heading| text.starts_with(heading) || heading.starts_with(&text));
+        assert!(is_told, "{error}");
+    }
+    assert!(errors.len() >= 50, "{} errors", errors.len());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -22,6 +24,7 @@ pub(crate) struct ObjectStore {
     pub(crate) secret_key: String,
     root: TempDir,
     server: JoinHandle<()>,
+    is_away: Arc<AtomicBool>,
 }
 
 impl ObjectStore {
@@ -40,8 +43,13 @@ impl ObjectStore {
 
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
+        let is_away = Arc::new(AtomicBool::new(false));
+        let hangs_up = Arc::clone(&is_away);
         let server = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                if hangs_up.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let service = service.clone();
                 tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
@@ -50,7 +58,13 @@ impl ObjectStore {
                 });
             }
         });
-        Ok(Self { endpoint, access_key, secret_key, root, server })
+        Ok(Self { endpoint, access_key, secret_key, root, server, is_away })
+    }
+
+    /// Hangs up on every new connection from now on, or does so no more.
+    #[allow(dead_code, reason = "this file is also part of programs in which no bucket is away")]
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
     }
 
     /// The objects of a bucket by their keys, in order.

@@ -236,7 +236,7 @@ async fn a_key_that_cannot_be_one_is_told_before_anything_is_sent() {
     for part in [
         "Stream plain: its key Phone of Account is no external id; choose one of External_Id__c, Legacy_Key__c, Segment_Key__c",
         "Stream absent: upsert needs the field External_Id__c in every record, and the stream has no such field.",
-        "Stream misspelt: its key ExternalId is no field of Account; did you mean External_Id__c?",
+        "Stream misspelt: its key ExternalId is no field of Account; the nearest name is External_Id__c",
         "Stream no_id: update needs the field Id in every record, and the stream has no such field.",
         "Stream without: an upsert needs a key, and the stream has none",
         "Stream several: an upsert takes a single field of Account as its key",

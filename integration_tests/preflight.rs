@@ -29,8 +29,8 @@ async fn all_problems_of_all_streams_are_told_at_once_with_the_nearest_name() {
     let run = refused(&world, json!({}), &streams).await;
     let (_, message) = run.failure();
     for part in [
-        "Stream people: there is no object Contcat that the signed-in user may see; did you mean Contact?",
-        "Stream contacts: its field last_name is no field of Contact that the user may see; did you mean LastName?",
+        "Stream people: there is no object Contcat that the signed-in user may see; the nearest name is Contact",
+        "Stream contacts: its field last_name is no field of Contact that the user may see; the nearest name is LastName",
         "Stream contacts: its field Id cannot be written by insert, because Id of Contact is given by Salesforce",
         "Stream contacts: its field MailingAddress cannot be written by insert, because MailingAddress of Contact is made of other fields",
         "Stream accounts: its field Open_Amount__c cannot be written by insert, because Open_Amount__c of Account is a formula",

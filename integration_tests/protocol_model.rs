@@ -33,6 +33,13 @@ pub(crate) enum Message {
     },
 }
 
+impl Message {
+    /// The line of the log, where it is one.
+    pub(crate) fn log(&self) -> Option<&str> {
+        if let Self::Log { log } = self { Some(&log.message) } else { None }
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConnectionStatus {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use salesforce_sim::{JobFault, JobState, RowRule, Settings};
 use serde_json::json;
 
+use crate::protocol_model::Message;
 use crate::world::{World, catalog, complete, record, state, stream};
 
 const CONTACT: &[(&str, &str)] =
@@ -198,4 +199,30 @@ async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothi
     assert!(message.contains("stopped from outside"), "{message}");
     assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
     assert_eq!((world.org.count("Contact"), world.org.jobs().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_ends_with_the_counts_of_every_stream_and_the_reasons_of_its_rejected_records() {
+    let world = World::new().await;
+    let no_email = RowRule::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address:Email --");
+    world.org.inject(no_email.when(|row| row.get("LastName").is_some_and(|name| name.starts_with("Wrong"))));
+    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let names = ["Right", "Wrong 1", "#N/A", "Wrong 2"];
+    let records = names.iter().map(|name| record("c", json!({"LastName": name})));
+    let run = world.write(json!({}), catalog, records.chain([complete("c")]).collect()).await;
+    run.assert_success();
+    let logs: Vec<&str> = run.messages.iter().filter_map(Message::log).collect();
+    let ended = logs.iter().position(|line| line.starts_with("stream ended")).expect("a line for the stream");
+    for figure in ["stream=c", "read=4", "sent=3", "committed=1", "rejected=3", "jobs=1", "running=no job"] {
+        assert!(logs[ended].contains(figure), "{figure}: {}", logs[ended]);
+    }
+    let stored = world.rejected();
+    for (line, (reason, count)) in
+        logs[ended + 1..].iter().zip([("INVALID_EMAIL_ADDRESS", 2), ("NULL_MARKER_AS_TEXT", 1)])
+    {
+        let row = stored.iter().find(|row| row["_airbyte_data"]["rejected_reason"] == reason).unwrap();
+        let id = row["_airbyte_raw_id"].as_str().unwrap();
+        assert_eq!(*line, format!("rejected stream=c reason=\"{reason}\" count={count} example=\"{id}\""));
+    }
+    assert_eq!(logs.len(), ended + 3, "the table is the end of the log");
 }

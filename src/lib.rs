@@ -14,7 +14,9 @@ pub mod retry;
 pub mod salesforce;
 
 mod cli;
+mod display;
 mod run;
 mod telemetry;
 
+pub use display::Display;
 pub use run::{run, tell_of_panics};

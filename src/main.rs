@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use destination_salesforce::Display;
+
 fn main() -> ExitCode {
     destination_salesforce::tell_of_panics();
-    destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout())
+    let display = Display::on_stderr();
+    destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout(), &display)
 }

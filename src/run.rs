@@ -9,17 +9,20 @@ use clap::error::ErrorKind;
 
 use crate::cli::{self, Command};
 use crate::command;
+use crate::display::Display;
 use crate::error::Error;
 use crate::protocol::output::Output;
 use crate::telemetry;
 
-/// Runs the connector: `arguments` with the program's name first, messages from `input`, messages to `output`.
+/// Runs the connector: `arguments` with the program's name first, messages from `input`, messages to `output`, and
+/// what a person may watch on `display`.
 ///
 /// A failure is told twice, as the platform wants it: as a TRACE message and as an exit code other than 0.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     input: impl Read + Send + 'static,
     mut output: impl Write + Send + 'static,
+    display: &Display,
 ) -> ExitCode {
     let command = match cli::parse(arguments) {
         Ok(command) => command,
@@ -34,10 +37,10 @@ pub fn run(
             return ExitCode::FAILURE;
         }
     };
-    let output = Output::new(output);
+    let output = Output::new(display.beside(output));
     telemetry::start(output.clone());
     // A panic of the task that reads is told as every failure is; its own words are left to nobody.
-    let outcome = catch_unwind(AssertUnwindSafe(|| execute(command, input, &output)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(command, input, &output, display)));
     match outcome.unwrap_or_else(|_| Err(Error::defect())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,7 +60,12 @@ pub fn tell_of_panics() {
     }));
 }
 
-fn execute(command: Command, input: impl Read + Send + 'static, output: &Output) -> Result<(), Error> {
+fn execute(
+    command: Command,
+    input: impl Read + Send + 'static,
+    output: &Output,
+    display: &Display,
+) -> Result<(), Error> {
     if command == Command::Spec {
         return command::spec::run(output);
     }
@@ -70,7 +78,7 @@ fn execute(command: Command, input: impl Read + Send + 'static, output: &Output)
             Command::Spec => Ok(()),
             Command::Check { config } => command::check::run(&config, output).await,
             Command::Discover { config } => command::discover::run(&config, output).await,
-            Command::Write { config, catalog } => command::write::run(&config, &catalog, input, output).await,
+            Command::Write { config, catalog } => command::write::run(&config, &catalog, input, output, display).await,
         }
     });
     // Nothing is under way any more but the read of standard input, which cannot be interrupted.
@@ -119,7 +127,7 @@ mod tests {
     fn a_panic_is_told_as_a_failure() {
         let output = Faulty::default();
         let written = Arc::clone(&output.written);
-        run(["destination-salesforce".into(), "spec".into()], io::empty(), output);
+        run(["destination-salesforce".into(), "spec".into()], io::empty(), output, &Display::hidden());
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert!(text.contains(r#""failure_type":"system_error""#), "{text}");
         assert!(!text.contains("a record's value"), "{text}");

@@ -40,7 +40,8 @@ fn main() -> ExitCode {
     // The platform starts this very program once more for each verb; with a verb, it is the connector and nothing
     // else. These are the three lines of `src/main.rs`.
     if std::env::args_os().len() > 1 {
-        return destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout());
+        let display = destination_salesforce::Display::on_stderr();
+        return destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout(), &display);
     }
     match quickstart() {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,27 +1,46 @@
-//! A bucket that is out of reach.
+//! A bucket that is away.
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::{
     assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, input, inserted, inserts,
     refuse_some, upserted, upserts,
 };
-use crate::world::World;
+use crate::connector::Connection;
+use crate::world::{World, blocking};
 
-/// A configuration whose bucket is at an address where nobody listens.
-async fn unreachable_bucket() -> Value {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    json!({"object_storage_config": {"s3_endpoint": endpoint}})
+/// A world without its bucket, and a sync in it that has met that.
+async fn away(catalog: &Value, lines: Vec<String>) -> (World, Connection) {
+    let world = World::new().await;
+    refuse_some(&world);
+    world.store.set_away(true);
+    let mut connection = Connection::open(&world.config(json!({})), catalog);
+    let connection = blocking(move || {
+        lines.iter().for_each(|line| connection.send(line));
+        connection.close();
+        connection.next_log("the bucket for rejected records is out of reach");
+        connection
+    });
+    (world, connection.await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_bucket_is_waited_out() {
+    let (world, connection) = away(&inserts(), input(20, inserted)).await;
+    world.store.set_away(false);
+    let run = blocking(move || connection.wait()).await;
+    assert_refused_ones_in_bucket(&world, &run, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_records_that_cannot_be_stored_are_not_acknowledged_and_are_stored_by_the_next_sync() {
-    let world = World::new().await;
-    refuse_some(&world);
-    let run = world.write(unreachable_bucket().await, upserts(), input(20, upserted)).await;
-    assert_nothing_acknowledged(&run, "rejected-records bucket");
+    let (world, mut connection) = away(&upserts(), input(20, upserted)).await;
+    let run = blocking(move || {
+        connection.terminate_at_once();
+        connection.wait()
+    });
+    assert_nothing_acknowledged(&run.await, "stopped from outside");
+    world.store.set_away(false);
     let run = world.write(json!({}), upserts(), input(20, upserted)).await;
     assert_refused_ones_in_bucket(&world, &run, 20);
 }
@@ -29,6 +48,8 @@ async fn rejected_records_that_cannot_be_stored_are_not_acknowledged_and_are_sto
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_without_rejected_records_does_not_need_the_bucket() {
     let world = World::new().await;
-    let run = world.write(unreachable_bucket().await, inserts(), input(20, inserted)).await;
+    world.store.set_away(true);
+    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    world.store.set_away(false);
     assert_all_in_org(&world, &run, 20);
 }

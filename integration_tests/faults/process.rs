@@ -103,3 +103,46 @@ async fn without_a_reader_of_the_states_the_sync_ends_and_closes_no_further_job(
     assert_eq!(in_org(&world), keys(1..=40));
     assert_eq!(jobs(&world), [JobState::JobComplete; 2]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_gives_up_the_upload_that_is_under_way() {
+    let world = World::new().await;
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+    let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
+    hold.reached().await;
+    connection.terminate();
+    let run = blocking(move || connection.wait()).await;
+    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+    assert_eq!((states(&run), jobs(&world)), (vec![], vec![JobState::Aborted]));
+    hold.release();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_twice_does_not_wait_for_a_job_that_does_not_end() {
+    let hour = Duration::from_secs(60 * 60);
+    let world = World::with(Settings { time_per_batch: hour, ..Settings::default() }).await;
+    let mut connection = send(open(&world, &inserts()), 1..=20, inserted).await;
+    until(|| jobs(&world) == [JobState::InProgress]).await;
+    let run = blocking(move || {
+        connection.terminate_at_once();
+        connection.wait()
+    });
+    let run = run.await;
+    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+    assert_eq!(states(&run), [], "nobody knows what becomes of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_can_be_stopped_before_it_has_begun() {
+    let world = World::new().await;
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::Held(hold.clone())));
+    let connection = open(&world, &inserts());
+    hold.reached().await;
+    connection.terminate();
+    let run = blocking(move || connection.wait()).await;
+    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+    assert_eq!(jobs(&world), []);
+    hold.release();
+}

@@ -1,5 +1,7 @@
 //! What a second sync does with records that the first one wrote and could not acknowledge.
 
+use std::ops::RangeInclusive;
+
 use salesforce_sim::{Answer, Endpoint, JobFault, RequestFault};
 use serde_json::json;
 
@@ -62,22 +64,29 @@ async fn deletes_that_are_sent_again_are_rejected_because_the_records_are_gone()
     assert!(rejected.iter().all(|row| row["_airbyte_data"]["rejected_reason"] == "ENTITY_IS_DELETED"), "{rejected:?}");
 }
 
-/// The rejected records of a job are stored before what is left of it is sent again. Where that fails, the next sync
-/// meets them again.
+/// What is proven of a job is acknowledged before what is left of it is sent again. Where that fails, the next sync begins
+/// after the last state before the first record that is left, and meets the rejected records behind it again.
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_records_whose_state_was_not_acknowledged_are_kept_again_by_the_next_sync() {
+async fn of_a_job_that_ends_midway_for_good_the_proven_part_is_acknowledged_and_the_rest_comes_again() {
     let world = World::new().await;
     refuse_some(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
     world.org.inject(RequestFault::new(Endpoint::JobCreate, Answer::status(403)).from(2));
     let run = world.write(json!({}), upserts(), input(300, upserted)).await;
-    assert_nothing_acknowledged(&run, "the API requests that the org may make in 24 hours are used up");
-    let refused = |last: u64| (1..=last).filter(|number| is_refused(*number)).map(key).collect::<Vec<_>>();
-    assert_eq!(in_bucket(&world), refused(200));
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("the API requests that the org may make in 24 hours are used up"), "{message}");
+    assert_eq!(states(&run), [(150, (135, 15))], "200 records were tried, and a state stands after 150");
+    let refused =
+        |numbers: RangeInclusive<u64>| numbers.filter(|number| is_refused(*number)).map(key).collect::<Vec<_>>();
+    assert_eq!(in_bucket(&world), refused(1..=200));
 
-    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    world.org.clear_faults();
+    refuse_some(&world);
+    let rest = (151..=300).map(upserted).chain([state("s", 300), complete("s")]).collect();
+    let run = world.write(json!({}), upserts(), rest).await;
     run.assert_success();
-    let mut both = [refused(200), refused(300)].concat();
+    let mut both = [refused(1..=200), refused(151..=300)].concat();
     both.sort();
     assert_eq!(in_bucket(&world), both);
     assert_eq!(in_org(&world).len(), 270);

@@ -45,12 +45,18 @@ impl Findings {
 }
 
 async fn look(config: &Config, output: &Output) -> Findings {
-    let mut found = Findings::default();
-    if let Some(org) = found.take(sign_in(config, output, Rotation::HandOver).await) {
-        found.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
-        look_at_org(&org, &mut found).await;
-    }
-    look_at_bucket(config, &mut found).await;
+    // At the same time, because each may be an address that swallows packets.
+    let org = async {
+        let mut found = Findings::default();
+        if let Some(org) = found.take(sign_in(config, output, Rotation::HandOver).await) {
+            found.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
+            look_at_org(&org, &mut found).await;
+        }
+        found
+    };
+    let (mut found, bucket) = tokio::join!(Box::pin(org), Box::pin(look_at_bucket(config)));
+    found.failures.extend(bucket.failures);
+    found.facts.extend(bucket.facts);
     found
 }
 
@@ -85,13 +91,16 @@ fn left(what: &str, allowance: Option<Allowance>) -> Option<String> {
     allowance.map(|it| format!("{} of {} {what} of the last 24 hours are left.", it.remaining, it.max))
 }
 
-async fn look_at_bucket(config: &Config, found: &mut Findings) {
+async fn look_at_bucket(config: &Config) -> Findings {
+    let mut found = Findings::default();
     let Some(settings) = config.rejected() else {
-        return found.facts.push("No bucket is configured: rejected records are counted, and not kept.".to_owned());
+        found.facts.push("No bucket is configured: rejected records are counted, and not kept.".to_owned());
+        return found;
     };
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::now() };
     let probe = async { Box::pin(RejectedStore::open(settings, sync)).await?.probe().await };
-    if found.take(Box::pin(probe).await).is_some() {
+    if found.take(probe.await).is_some() {
         found.facts.push(format!("Rejected records can be kept in the bucket {}.", settings.bucket));
     }
+    found
 }

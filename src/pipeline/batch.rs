@@ -1,28 +1,26 @@
 //! A batch: the CSV of one job, held compressed, and what must be known of its rows afterwards.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::budget::Lease;
+use super::keyed::Keyed;
 use super::mark::{Found, Marks, SegmentId};
+use super::news::Settlement;
+use super::packed::{PIECE, Packed};
+use super::reason::Reasons;
 use crate::convert::{Columns, Refusal, Row, write_row};
 use crate::salesforce::upload::CsvBody;
-
-/// How much CSV is compressed at once. It is the window within which LZ4 finds repetitions, and an open batch holds
-/// this much uncompressed.
-const PIECE: usize = 64 * 1024;
 
 /// A batch that still takes rows.
 #[derive(Debug)]
 pub(super) struct OpenBatch {
     columns: Arc<Columns>,
     opened_at: Instant,
-    pieces: Vec<Box<[u8]>>,
-    pieces_size: usize,
+    packed: Packed,
     /// CSV that has not been compressed yet.
     tail: Vec<u8>,
     length: u64,
@@ -32,31 +30,6 @@ pub(super) struct OpenBatch {
     refused: Vec<RefusedRecord>,
     refused_size: usize,
     lease: Lease,
-}
-
-/// The rows of a batch by the records that they mean.
-#[derive(Debug, Default)]
-struct Keyed {
-    /// The last row of each record.
-    last: HashMap<u128, usize, foldhash::quality::RandomState>,
-    /// The length of each row in bytes.
-    lengths: Vec<u32>,
-    /// Rows after which another of the same record came.
-    superseded: HashSet<usize>,
-}
-
-impl Keyed {
-    fn push(&mut self, key: u128, row: usize, length: usize) {
-        // A row is shorter than 400,000 characters.
-        self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
-        self.superseded.extend(self.last.insert(key, row));
-    }
-
-    fn size(&self) -> usize {
-        self.last.capacity() * (size_of::<(u128, usize)>() + 1)
-            + self.lengths.capacity() * size_of::<u32>()
-            + self.superseded.capacity() * (size_of::<usize>() + 1)
-    }
 }
 
 /// A record that was refused before it was sent.
@@ -72,8 +45,7 @@ impl OpenBatch {
     pub(super) fn new(columns: Arc<Columns>, lease: Lease) -> Self {
         let mut batch = Self {
             opened_at: Instant::now(),
-            pieces: Vec::new(),
-            pieces_size: 0,
+            packed: Packed::default(),
             tail: Vec::with_capacity(PIECE),
             length: 0,
             header_length: 0,
@@ -100,7 +72,7 @@ impl OpenBatch {
     /// Adds a row.
     pub(super) fn push(&mut self, row: Row<'_>, record: Found) {
         if let Some(key) = row.key {
-            self.keyed.push(key, self.marks.len(), row.csv.len());
+            self.keyed.push(key, row.csv.len());
         }
         self.append(row.csv);
         self.marks.push(row.hash, record);
@@ -123,15 +95,15 @@ impl OpenBatch {
     }
 
     fn compress(&mut self) {
-        let piece = lz4_flex::block::compress_prepend_size(&self.tail).into_boxed_slice();
-        self.pieces_size += piece.len();
-        self.pieces.push(piece);
-        self.tail.clear();
+        if !self.tail.is_empty() {
+            self.packed.push(&self.tail);
+            self.tail.clear();
+        }
     }
 
     fn account(&mut self) {
         let rows = self.marks.size() + self.keyed.size();
-        self.lease.set(self.pieces_size + self.tail.capacity() + rows + self.refused_size);
+        self.lease.set(self.packed.size() + self.tail.capacity() + rows + self.refused_size);
     }
 
     /// When the first record came.
@@ -151,16 +123,13 @@ impl OpenBatch {
 
     /// The batch as it is to be sent: of rows that mean one record, the last.
     pub(super) fn seal(mut self) -> Batch {
-        if !self.tail.is_empty() {
-            self.compress();
-        }
+        self.compress();
         let superseded = self.drop_superseded();
         self.tail = Vec::new();
-        self.keyed = Keyed::default();
         self.account();
         Batch {
             columns: self.columns,
-            csv: Arc::new(Csv { pieces: self.pieces, length: self.length }),
+            csv: Arc::new(self.packed),
             marks: self.marks,
             superseded,
             refused: self.refused,
@@ -171,31 +140,27 @@ impl OpenBatch {
 
     /// Takes out the rows after which another of the same record came, and counts them by their segments.
     fn drop_superseded(&mut self) -> HashMap<SegmentId, u64> {
-        let Keyed { lengths, superseded, .. } = std::mem::take(&mut self.keyed);
-        if superseded.is_empty() {
-            return HashMap::new();
-        }
-        let csv = Csv { pieces: std::mem::take(&mut self.pieces), length: self.length };
-        (self.pieces_size, self.length) = (0, 0);
-        let mut rows = lengths.iter().map(|length| *length as usize).enumerate();
+        let keyed = std::mem::take(&mut self.keyed);
+        let Some(superseded) = keyed.superseded() else { return HashMap::new() };
+        let packed = Arc::new(std::mem::take(&mut self.packed));
+        self.length = 0;
+        let mut rows = keyed.lengths().zip(&superseded);
         let mut header = self.header_length;
         // A row, and the header too, lies in one piece as a whole.
-        for piece in Arc::new(csv).pieces() {
+        for piece in packed.pieces() {
             let (begin, mut rest) = piece.split_at(std::mem::take(&mut header));
             self.append(begin);
             while !rest.is_empty()
-                && let Some((row, length)) = rows.next()
+                && let Some((length, is_superseded)) = rows.next()
             {
                 let (csv, after) = rest.split_at(length);
-                if !superseded.contains(&row) {
+                if !is_superseded {
                     self.append(csv);
                 }
                 rest = after;
             }
         }
-        if !self.tail.is_empty() {
-            self.compress();
-        }
+        self.compress();
         self.marks.remove(&superseded)
     }
 }
@@ -204,7 +169,7 @@ impl OpenBatch {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) columns: Arc<Columns>,
-    csv: Arc<Csv>,
+    csv: Arc<Packed>,
     pub(super) marks: Marks,
     /// How many records of each segment are not sent because a later one of the batch means the same record.
     superseded: HashMap<SegmentId, u64>,
@@ -221,7 +186,7 @@ impl Batch {
 
     /// The CSV with its header.
     pub(super) fn csv(&self) -> Arc<dyn CsvBody> {
-        Arc::<Csv>::clone(&self.csv)
+        Arc::<Packed>::clone(&self.csv)
     }
 
     /// Lets go of the CSV once it has been taken.
@@ -230,42 +195,45 @@ impl Batch {
         self.lease.set(self.marks.size() + self.refused_size);
     }
 
-    /// How many records of each segment the batch holds, sent or not.
-    pub(super) fn records_by_segment(&self) -> HashMap<SegmentId, u64> {
-        let mut counts = self.marks.rows_by_segment();
-        for (segment, count) in &self.superseded {
-            *counts.entry(*segment).or_default() += count;
-        }
+    /// What is settled when every row of the batch is judged: those of `again` are not, and neither are those that
+    /// a later row took the place of, before all rows are settled. They are left to `again`.
+    pub(super) fn settlement(
+        &mut self,
+        mut rejected: HashMap<SegmentId, u64>,
+        again: Option<&mut Batch>,
+        reasons: Reasons,
+    ) -> Settlement {
+        let mut settled = self.marks.rows_by_segment();
         for refused in &self.refused {
-            *counts.entry(refused.record.segment).or_default() += 1;
+            *settled.entry(refused.record.segment).or_default() += 1;
+            *rejected.entry(refused.record.segment).or_default() += 1;
         }
-        counts
-    }
-}
-
-/// Compressed CSV.
-#[derive(Debug, Default)]
-struct Csv {
-    pieces: Vec<Box<[u8]>>,
-    length: u64,
-}
-
-impl CsvBody for Csv {
-    fn len(&self) -> u64 {
-        self.length
-    }
-
-    fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send> {
-        let count = self.pieces.len();
-        Box::new((0..count).map(move |index| {
-            // What was compressed here decompresses; an empty piece would make the upload end short of its length.
-            lz4_flex::block::decompress_size_prepended(&self.pieces[index]).map(Bytes::from).unwrap_or_default()
-        }))
+        match again {
+            Some(again) => {
+                for (segment, rows) in again.marks.rows_by_segment() {
+                    *settled.entry(segment).or_default() -= rows;
+                }
+                again.superseded = std::mem::take(&mut self.superseded);
+            }
+            None => {
+                for (segment, records) in self.superseded.drain() {
+                    *settled.entry(segment).or_default() += records;
+                }
+            }
+        }
+        settled.retain(|_, records| *records > 0);
+        let segments = settled.into_iter().map(|(segment, records)| {
+            let rejected = rejected.get(&segment).copied().unwrap_or_default();
+            (segment, records - rejected, rejected)
+        });
+        Settlement { segments: segments.collect(), reasons }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::super::budget::Budget;
     use super::*;
     use crate::convert::{Column, FieldPath, Kind};
@@ -315,7 +283,7 @@ mod tests {
             batch.push(Row { csv: row.as_bytes(), hash: 0, key: Some(u128::from(number * 7 % 1_000)) }, record);
             expected[(number * 7 % 1_000) as usize] = row;
         }
-        let batch = batch.seal();
+        let mut batch = batch.seal();
         assert_eq!(batch.rows(), 1_000);
         let mut lines: Vec<String> = text(&batch).split_inclusive('\n').map(str::to_owned).collect();
         assert_eq!(batch.csv().len(), lines.iter().map(|line| line.len() as u64).sum::<u64>());
@@ -323,8 +291,35 @@ mod tests {
         lines.sort();
         expected.sort();
         assert_eq!(lines, expected);
-        assert_eq!(batch.records_by_segment(), HashMap::from([(0, 20_000), (1, 10_000)]));
         assert_eq!(batch.marks.rows_by_segment(), HashMap::from([(1, 1_000)]));
+        let mut settlement = batch.settlement(HashMap::from([(1, 7)]), None, Reasons::default());
+        settlement.segments.sort_unstable();
+        assert_eq!(settlement.segments, [(0, 20_000, 0), (1, 9_993, 7)]);
+    }
+
+    #[test]
+    fn rows_whose_place_another_took_are_settled_with_the_last_row() {
+        let budget = Budget::new(usize::MAX);
+        let rows = |keys: &[(u128, SegmentId)]| {
+            let mut batch = OpenBatch::new(columns(), budget.lease());
+            for (key, segment) in keys {
+                let record = Found { segment: *segment, extracted_at_ms: 0 };
+                batch.push(Row { csv: b"row\n", hash: 0, key: Some(*key) }, record);
+            }
+            batch.seal()
+        };
+        let settled = |settlement: Settlement| {
+            let mut segments = settlement.segments;
+            segments.sort_unstable();
+            segments
+        };
+        // Key 1 comes in segment 0 and again in segment 1; key 2 in segment 1 and 3 in segment 2.
+        let mut batch = rows(&[(1, 0), (1, 1), (2, 1), (3, 2)]);
+        let mut again = rows(&[(1, 1), (3, 2)]);
+        let first = batch.settlement(HashMap::new(), Some(&mut again), Reasons::default());
+        assert_eq!(settled(first), [(1, 1, 0)], "neither row of key 1 is settled");
+        let last = again.settlement(HashMap::from([(2, 1)]), None, Reasons::default());
+        assert_eq!(settled(last), [(0, 1, 0), (1, 1, 0), (2, 0, 1)]);
     }
 
     #[test]

@@ -5,11 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// How much may be held in batches, in bytes: compressed CSV, row marks and refused records together.
-///
-/// The smallest container that must carry any catalog has 256 MB; the program itself with its connections and
-/// buffers needs about 30 MB, and results and rejected records are streamed through a few MB a job.
-pub(super) const CAPACITY: usize = 96 * 1024 * 1024;
+/// How much may be held for one stream: a batch of 100 MB, which becomes some 35 MB, with the marks of its rows, and
+/// what is left to upload of the one before.
+const FIRST_STREAM: usize = 40 * 1024 * 1024;
+/// How much every other stream adds.
+const OTHER_STREAM: usize = 3 * 1024 * 1024;
+/// How much may be held at most. The smallest container that must carry any catalog has 256 MB; the program itself with
+/// its connections and buffers needs about 30 MB, and results and rejected records are streamed through a few MB a job.
+const MOST: usize = 96 * 1024 * 1024;
+
+/// How much may be held in batches for so many streams, in bytes: compressed CSV, row marks and refused records together.
+pub(super) fn capacity(streams: usize) -> usize {
+    (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MOST)
+}
 
 /// Bytes to be leased. It can be overdrawn, by no more than one block of input: a record that has been read must go
 /// somewhere.

@@ -201,7 +201,7 @@ impl Fields {
     /// The end of a sentence that names the nearest field, where one is near.
     fn nearest(&self, name: &str) -> String {
         let names = self.describe.fields.iter().map(|field| field.name.as_str());
-        nearest(name, names).map_or_else(String::new, |near| format!("; did you mean {near}?"))
+        nearest(name, names).map_or_else(String::new, |near| format!("; the nearest name is {near}"))
     }
 }
 

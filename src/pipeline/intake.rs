@@ -1,7 +1,8 @@
 //! The one task that reads, keeps count, and gives states back.
 //!
-//! It owns everything that changes with a message, so that nothing needs a lock: the open batches, the ledger, the end.
-//! It never waits for a job; outcomes come to it, and while the memory budget is overdrawn it does not take input.
+//! It owns everything that changes with a message, so that nothing needs a lock: the open batches, the ledger, the
+//! report, the end. It never waits for a job; news of the batches come to it, and while the memory budget is overdrawn
+//! it does not take input.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,19 +13,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::{Budget, Lease};
-use super::lane::{Lanes, Loaded};
-use super::load::NotLoaded;
+use super::lane::Lanes;
+use super::ledger::Ledger;
 use super::mark::Found;
+use super::news::{Event, News, NotLoaded, Settlement};
 use super::quota::Quota;
 use super::reader::Input;
+use super::report::Report;
+use super::stop::Stop;
 use super::stream::{NotTaken, Stream};
 use crate::error::{Error, Result};
 use crate::protocol::StreamName;
 use crate::protocol::input::{Message, Record, parse};
 use crate::protocol::line::{Block, LineError};
 use crate::protocol::output::Output;
-
-use super::ledger::Ledger;
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,7 @@ pub(super) struct Intake {
     halt: CancellationToken,
     output: Output,
     rules: Rules,
+    pub(super) report: Report,
     rejected: u64,
     ending: Option<Ending>,
 }
@@ -86,6 +89,7 @@ impl Intake {
         budget: Arc<Budget>,
         halt: CancellationToken,
         output: Output,
+        report: Report,
         rules: Rules,
     ) -> Self {
         Self {
@@ -98,6 +102,7 @@ impl Intake {
             halt,
             output,
             rules,
+            report,
             rejected: 0,
             ending: None,
             streams,
@@ -111,9 +116,9 @@ impl Intake {
     pub(super) async fn run(
         &mut self,
         mut input: mpsc::Receiver<Input>,
-        mut outcomes: mpsc::UnboundedReceiver<Loaded>,
+        mut news: mpsc::UnboundedReceiver<News>,
         mut quota: Option<Quota>,
-        stop: CancellationToken,
+        stop: Stop,
     ) -> Result<()> {
         let budget = Arc::clone(&self.budget);
         while self.ending.is_none() {
@@ -122,9 +127,10 @@ impl Intake {
             let is_overdrawn = budget.overdrawn() > 0;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => self.end(Ending::Halt(stopped())),
+                () = stop.asked() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota) => self.end(Ending::Halt(error)),
-                Some(loaded) = outcomes.recv() => self.settle(loaded),
+                Some(news) = news.recv() => self.hear(news),
+                () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
                 () = budget.released(), if is_overdrawn => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
                 block = input.recv(), if !is_overdrawn => match block {
@@ -140,15 +146,22 @@ impl Intake {
             (0..self.streams.len()).for_each(|index| self.flush(index));
         }
         self.lanes = None;
+        let insisted = stop.insisted();
+        tokio::pin!(insisted);
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled(), if !self.halt.is_cancelled() => self.end(Ending::Halt(stopped())),
+                () = stop.asked(), if !self.halt.is_cancelled() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota), if !self.halt.is_cancelled() => self.end(Ending::Halt(error)),
-                loaded = outcomes.recv() => match loaded {
-                    Some(loaded) => self.settle(loaded),
+                news = news.recv() => match news {
+                    Some(news) => self.hear(news),
                     None => break,
                 },
+                () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
+                () = &mut insisted => {
+                    tracing::warn!(jobs = self.report.running(), "jobs are still running and are not waited for any more");
+                    break;
+                }
             }
         }
         self.conclude()
@@ -269,15 +282,19 @@ impl Intake {
         Ok(index)
     }
 
-    fn settle(&mut self, loaded: Loaded) {
-        let settlement = match loaded.outcome {
-            Ok(settlement) => settlement,
-            Err(NotLoaded::Halted) => return,
-            Err(NotLoaded::Failed(error)) => return self.end(Ending::Halt(error)),
-        };
-        let stream = &mut self.streams[loaded.stream];
+    fn hear(&mut self, news: News) {
+        self.report.hear(&news);
+        match news.event {
+            Event::Settled(settlement) => self.settle(news.stream, settlement),
+            Event::Ended(Err(NotLoaded::Failed(error))) => self.end(Ending::Halt(error)),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, index: usize, settlement: Settlement) {
+        let stream = &mut self.streams[index];
         for (segment, written, rejected) in settlement.segments {
-            self.ledger.settle(loaded.stream, segment, written, rejected);
+            self.ledger.settle(index, segment, written, rejected);
             stream.written += written;
             stream.rejected += rejected;
             self.rejected += rejected;
@@ -360,7 +377,8 @@ enum Refused {
     Error(Error),
 }
 
-fn stopped() -> Error {
+/// The error of a sync that was asked to stop.
+pub(super) fn stopped() -> Error {
     Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }
 

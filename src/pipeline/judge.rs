@@ -1,11 +1,13 @@
 //! What became of the rows of a finished job: the count proof, the rejected records, the rows that are sent again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::batch::{Batch, OpenBatch, RefusedRecord};
-use super::budget::Lease;
+use super::budget::{Budget, Lease};
 use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
+use super::reason::Reasons;
 use crate::convert::{Row, cell_hash, fields, restore, row_hash, write_row};
 use crate::error::{Error, Result};
 use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
@@ -21,10 +23,14 @@ const ERROR: &str = "sf__Error";
 /// The outcome of one job.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// How many records of each segment are rejected for good.
+    /// How many rows of each segment are rejected for good, and stored where there is a bucket.
     pub(super) rejected: HashMap<SegmentId, u64>,
+    /// Why they are, and the records of the batch that were refused before they were sent.
+    pub(super) reasons: Reasons,
     /// Rows that failed for a passing reason, or were left unprocessed.
     pub(super) again: Option<Batch>,
+    /// How many of them were left unprocessed.
+    pub(super) unprocessed: u64,
 }
 
 /// Why no verdict could be reached.
@@ -58,11 +64,15 @@ pub(super) struct Judge<'j> {
     job: &'j FinishedJob,
     batch: &'j Batch,
     writer: Option<ObjectWriter>,
-    /// Whether rows may be sent again.
+    /// Whether rows that failed may be sent again.
     may_send_again: bool,
-    index: RowIndex<'j>,
+    /// Made when the first row is to be found again; most jobs have none.
+    index: Option<RowIndex<'j>>,
+    index_lease: Lease,
     rejected: HashMap<SegmentId, u64>,
+    reasons: Reasons,
     again: OpenBatch,
+    unprocessed: u64,
 }
 
 impl<'j> Judge<'j> {
@@ -72,7 +82,7 @@ impl<'j> Judge<'j> {
         batch: &'j Batch,
         writer: Option<ObjectWriter>,
         may_send_again: bool,
-        lease: Lease,
+        budget: &Arc<Budget>,
     ) -> Self {
         Self {
             plan,
@@ -80,21 +90,26 @@ impl<'j> Judge<'j> {
             batch,
             writer,
             may_send_again,
-            index: RowIndex::new(&batch.marks),
+            index: None,
+            index_lease: budget.lease(),
             rejected: HashMap::new(),
-            again: OpenBatch::new(std::sync::Arc::clone(&batch.columns), lease),
+            reasons: Reasons::default(),
+            again: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
+            unprocessed: 0,
         }
     }
 
-    /// Judges every row, and stores `refused` and what is rejected before it returns.
-    pub(super) async fn judge(mut self, refused: &[RefusedRecord]) -> Result<Verdict, NoVerdict> {
+    /// Judges every row, and stores what is rejected before it returns, with the records of the batch that were refused
+    /// before they were sent.
+    pub(super) async fn judge(mut self) -> Result<Verdict, NoVerdict> {
         self.prove().await?;
-        store_refused(self.writer.as_mut(), refused).await?;
+        store_refused(self.writer.as_mut(), &self.batch.refused, &mut self.reasons).await?;
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
         }
         let again = self.again.seal();
-        Ok(Verdict { rejected: self.rejected, again: (again.rows() > 0).then_some(again) })
+        let again = (again.rows() > 0).then_some(again);
+        Ok(Verdict { rejected: self.rejected, reasons: self.reasons, again, unprocessed: self.unprocessed })
     }
 
     /// Holds the rows of the results against the rows sent.
@@ -123,20 +138,7 @@ impl<'j> Judge<'j> {
         if succeeded + failed + unprocessed != sent {
             return Err(self.does_not_add_up(succeeded, failed, unprocessed));
         }
-        if unprocessed > 0 && !self.may_send_again {
-            return Err(Error::transient(format!(
-                "Salesforce left {unprocessed} of the {sent} rows of job {} for {} unprocessed, and sending them again \
-                 did not help{}. They are not acknowledged; the next sync sends them again.",
-                self.job.id(),
-                self.plan.job.object,
-                match self.job.end() {
-                    JobEnd::Failed { message } => format!(" (\"{message}\")"),
-                    JobEnd::Aborted => " (the job was aborted)".to_owned(),
-                    JobEnd::Complete => String::new(),
-                }
-            ))
-            .into());
-        }
+        self.unprocessed = unprocessed;
         Ok(())
     }
 
@@ -156,7 +158,7 @@ impl<'j> Judge<'j> {
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
-            let Some(found) = self.index.take(layout.hash(row)) else { continue };
+            let Some(found) = self.find(layout.hash(row)) else { continue };
             let text = layout.error.map_or("", |place| row.get(place));
             let errors = RowError::parse(text);
             let is_passing = errors.iter().all(|error| error.is_passing(self.plan.job.operation));
@@ -175,10 +177,20 @@ impl<'j> Judge<'j> {
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
-            let Some(found) = self.index.take(layout.hash(row)) else { continue };
+            let Some(found) = self.find(layout.hash(row)) else { continue };
             self.send_again(&layout, row, found);
         }
         Ok(count)
+    }
+
+    /// The row of the batch that Salesforce gives back.
+    fn find(&mut self, hash: u32) -> Option<Found> {
+        let index = self.index.get_or_insert_with(|| {
+            let index = RowIndex::new(&self.batch.marks);
+            self.index_lease.set(index.size());
+            index
+        });
+        index.take(hash)
     }
 
     fn send_again(&mut self, layout: &Layout, row: &ResultRow, found: Found) {
@@ -196,17 +208,23 @@ impl<'j> Judge<'j> {
         errors: &[RowError],
     ) -> Result<()> {
         *self.rejected.entry(found.segment).or_default() += 1;
-        let Some(writer) = &mut self.writer else { return Ok(()) };
         let first = errors.first();
+        let code = first.map_or("", |error| error.code.as_str());
+        let Some(writer) = &mut self.writer else {
+            self.reasons.add(code, || Some(self.job.id().to_owned()));
+            return Ok(());
+        };
         let refusal = Refusal {
             salesforce_id: layout.id.map_or("", |place| row.get(place)).to_owned(),
             error: text.to_owned(),
-            reason: first.map_or_else(String::new, |error| error.code.clone()),
+            reason: code.to_owned(),
             field: first.map_or_else(String::new, |error| error.fields.join(",")),
             message: first.map_or_else(String::new, |error| error.message.clone()),
         };
         let data = restore(&self.batch.columns, layout.cells(row));
-        writer.push(&RejectedRecord::new(found.extracted_at_ms, data, refusal)).await
+        let record = RejectedRecord::new(found.extracted_at_ms, data, refusal);
+        self.reasons.add(code, || Some(record.raw_id.to_string()));
+        writer.push(&record).await
     }
 
     /// Where the cells stand. Without all columns of Salesforce and of the upload it is no result of this job, and to go
@@ -235,13 +253,23 @@ impl<'j> Judge<'j> {
     }
 }
 
-/// Stores records that were refused before they were sent.
-pub(super) async fn store_refused(writer: Option<&mut ObjectWriter>, refused: &[RefusedRecord]) -> Result<()> {
-    let Some(writer) = writer else { return Ok(()) };
+/// Stores records that were refused before they were sent, and counts why.
+pub(super) async fn store_refused(
+    mut writer: Option<&mut ObjectWriter>,
+    refused: &[RefusedRecord],
+    reasons: &mut Reasons,
+) -> Result<()> {
     for RefusedRecord { record, data, refusal } in refused {
+        let code = refusal.code.as_str();
+        let Some(writer) = &mut writer else {
+            reasons.add(code, || None);
+            continue;
+        };
         let field = refusal.field.as_deref().unwrap_or_default();
-        let refusal = Refusal::local(refusal.code.as_str(), &refusal.message, field);
-        writer.push(&RejectedRecord::new(record.extracted_at_ms, fields(data), refusal)).await?;
+        let refusal = Refusal::local(code, &refusal.message, field);
+        let record = RejectedRecord::new(record.extracted_at_ms, fields(data), refusal);
+        reasons.add(code, || Some(record.raw_id.to_string()));
+        writer.push(&record).await?;
     }
     Ok(())
 }

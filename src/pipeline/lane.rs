@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
 
 use super::batch::Batch;
-use super::load::{Loader, NotLoaded, Settlement};
+use super::load::Loader;
+use super::news::{Event, News, NotLoaded, Teller};
 use super::plan::StreamPlan;
 use crate::error::Error;
 
@@ -24,21 +24,13 @@ pub(super) struct Work {
     pub(super) batch: Batch,
 }
 
-/// What became of a batch.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) stream: usize,
-    pub(super) outcome: Result<Settlement, NotLoaded>,
-}
-
 /// All lanes of a sync.
 pub(super) struct Lanes {
     loader: Arc<Loader>,
     max_parallel_jobs: usize,
     permits: Arc<Semaphore>,
     lanes: HashMap<LaneKey, mpsc::UnboundedSender<Work>>,
-    loaded: mpsc::UnboundedSender<Loaded>,
-    tasks: TaskTracker,
+    news: mpsc::UnboundedSender<News>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,19 +58,18 @@ impl LaneKey {
 }
 
 impl Lanes {
-    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the outcomes of their batches. There are no more
-    /// outcomes when the lanes have been dropped and all batches have come to their end.
-    pub(super) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Loaded>) {
-        let (loaded, outcomes) = mpsc::unbounded_channel();
+    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the news of their batches, which end when the lanes
+    /// have been dropped and all batches have come to their end.
+    pub(super) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<News>) {
+        let (sender, news) = mpsc::unbounded_channel();
         let lanes = Self {
             loader: Arc::new(loader),
             max_parallel_jobs,
             permits: Arc::new(Semaphore::new(max_parallel_jobs)),
             lanes: HashMap::new(),
-            loaded,
-            tasks: TaskTracker::new(),
+            news: sender,
         };
-        (lanes, outcomes)
+        (lanes, news)
     }
 
     /// Puts a batch at the end of its lane. The queue has no bound of its own: what waits in it holds a lease of the
@@ -92,10 +83,9 @@ impl Lanes {
                 permits: Arc::clone(&self.permits),
                 width: Arc::new(Semaphore::new(key.width(self.max_parallel_jobs))),
                 is_ordered: matches!(key, LaneKey::Object(_)),
-                loaded: self.loaded.clone(),
-                tasks: self.tasks.clone(),
+                news: self.news.clone(),
             };
-            self.tasks.spawn(lane.run(batches));
+            tokio::spawn(lane.run(batches));
             sender
         });
         // The lane's task ends only when this sender is dropped.
@@ -108,8 +98,7 @@ struct Lane {
     permits: Arc<Semaphore>,
     width: Arc<Semaphore>,
     is_ordered: bool,
-    loaded: mpsc::UnboundedSender<Loaded>,
-    tasks: TaskTracker,
+    news: mpsc::UnboundedSender<News>,
 }
 
 impl Lane {
@@ -119,17 +108,20 @@ impl Lane {
             let Some(permits) = self.permits().await else { break };
             let (done, next) = oneshot::channel();
             let turn = if self.is_ordered { before.replace(next) } else { None };
-            let (loader, loaded) = (Arc::clone(&self.loader), self.loaded.clone());
             let Work { stream, plan, batch } = work;
-            let load = self.tasks.spawn(async move { loader.load(&plan, batch, turn).await });
-            self.tasks.spawn(async move {
+            let (loader, teller) = (Arc::clone(&self.loader), Teller::new(stream, self.news.clone()));
+            tokio::spawn(async move {
+                let load = {
+                    let teller = teller.clone();
+                    tokio::spawn(async move { loader.load(&plan, batch, turn, &teller).await })
+                };
                 let outcome = load.await.unwrap_or_else(|_| Err(NotLoaded::Failed(Error::defect())));
                 drop(permits);
                 if outcome.is_ok() {
                     // The next job of the lane may take effect now. After a failure it may not.
                     let _ = done.send(());
                 }
-                let _ = loaded.send(Loaded { stream, outcome });
+                teller.tell(Event::Ended(outcome));
             });
         }
     }

@@ -7,23 +7,25 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, RefusedRecord};
+use super::batch::Batch;
 use super::budget::Budget;
 use super::judge::{Judge, NoVerdict, Verdict, store_refused};
-use super::mark::SegmentId;
+use super::news::{Event, NotLoaded, Teller};
 use super::plan::StreamPlan;
+use super::reason::Reasons;
 use crate::error::{Error, Result};
 use crate::rejected::RejectedStore;
 use crate::salesforce::Org;
 use crate::salesforce::fault::{Fault, FaultKind};
-use crate::salesforce::job::{FinishedJob, RunningJob};
+use crate::salesforce::job::{FinishedJob, JobEnd, NotClosed, NotUploaded, RunningJob, UploadedJob};
 
-/// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again. A lock is held as
-/// long as another transaction runs, ten minutes at the most and seconds as a rule.
+/// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again, and before results
+/// that proved nothing are read again. A lock is held as long as another transaction runs, ten minutes at the most and
+/// seconds as a rule.
 const WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(15), Duration::from_secs(90)];
 
 /// How often an upload that failed is begun anew with another job, and how often results are read.
-const TRIES: u32 = 3;
+const TRIES: usize = 3;
 
 /// Loads batches.
 #[derive(Clone)]
@@ -42,66 +44,40 @@ impl Loader {
     }
 }
 
-/// What became of the records of a batch.
-#[derive(Debug, Default)]
-pub(super) struct Settlement {
-    /// For each segment: the records written, and those rejected.
-    pub(super) segments: Vec<(SegmentId, u64, u64)>,
-}
-
-/// Why a batch is not settled.
-#[derive(Debug)]
-pub(super) enum NotLoaded {
-    /// The sync was halted before the batch took effect.
-    Halted,
-    /// The batch failed.
-    Failed(Error),
-}
-
-impl From<Error> for NotLoaded {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 /// When a batch may take effect: at once, or when the one before it has come to its end.
 pub(super) type Turn = Option<oneshot::Receiver<()>>;
 
 impl Loader {
-    /// Loads a batch and stores what of it is rejected.
+    /// Loads a batch and stores what of it is rejected. What is settled is told as soon as it is.
     pub(super) async fn load(
         &self,
         plan: &StreamPlan,
         mut batch: Batch,
         mut turn: Turn,
-    ) -> Result<Settlement, NotLoaded> {
-        let records = batch.records_by_segment();
-        let mut refused = std::mem::take(&mut batch.refused);
-        let mut rejected: HashMap<SegmentId, u64> = HashMap::new();
-        for record in &refused {
-            *rejected.entry(record.record.segment).or_default() += 1;
-        }
+        teller: &Teller,
+    ) -> Result<(), NotLoaded> {
         if batch.rows() == 0 {
             // The end of this batch is the turn of the next one, which must not pass the one before.
             if !self.comes(turn).await {
                 return Err(NotLoaded::Halted);
             }
-            self.store_only(plan, &refused).await?;
-            return Ok(settlement(&records, &rejected));
+            let reasons = self.store_only(plan, &batch).await?;
+            teller.tell(Event::Settled(batch.settlement(HashMap::new(), None, reasons)));
+            return Ok(());
         }
         let mut waits = self.waits.iter();
         loop {
-            let running = self.start(plan, &batch, turn.take()).await?;
+            let uploaded = self.upload(plan, &batch).await?;
             batch.drop_csv();
-            let finished = self.finish(plan, &batch, running).await?;
+            let running = self.close(plan, uploaded, turn.take()).await?;
+            let finished = self.finish(plan, &batch, running, teller).await?;
             let wait = waits.next();
-            let verdict = self.judge(plan, &finished, &batch, &refused, wait.is_some()).await?;
-            refused.clear();
-            for (segment, count) in verdict.rejected {
-                *rejected.entry(segment).or_default() += count;
-            }
-            let (Some(again), Some(wait)) = (verdict.again, wait) else {
-                return Ok(settlement(&records, &rejected));
+            let mut verdict = self.judge(plan, &finished, &batch, wait.is_some()).await?;
+            let settlement = batch.settlement(verdict.rejected, verdict.again.as_mut(), verdict.reasons);
+            teller.tell(Event::Settled(settlement));
+            let Some(again) = verdict.again else { return Ok(()) };
+            let Some(wait) = wait else {
+                return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
             };
             tracing::info!(
                 object = plan.job.object,
@@ -117,20 +93,21 @@ impl Loader {
         }
     }
 
-    async fn store_only(&self, plan: &StreamPlan, refused: &[RefusedRecord]) -> Result<()> {
+    async fn store_only(&self, plan: &StreamPlan, batch: &Batch) -> Result<Reasons> {
+        let mut reasons = Reasons::default();
         let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
-        store_refused(writer.as_mut(), refused).await?;
+        store_refused(writer.as_mut(), &batch.refused, &mut reasons).await?;
         if let Some(writer) = writer {
             writer.finish().await?;
         }
-        Ok(())
+        Ok(reasons)
     }
 
-    /// Creates a job, fills it, and closes it when its turn has come. Until then nothing has taken effect.
-    async fn start(&self, plan: &StreamPlan, batch: &Batch, turn: Turn) -> Result<RunningJob, NotLoaded> {
+    /// Creates a job and fills it. Nothing has taken effect by that.
+    async fn upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, NotLoaded> {
         let object = &plan.job.object;
         let mut tries = TRIES;
-        let uploaded = loop {
+        loop {
             if self.halt.is_cancelled() {
                 return Err(NotLoaded::Halted);
             }
@@ -139,20 +116,31 @@ impl Loader {
                 .create_job(&plan.job)
                 .await
                 .map_err(|fault| fault.into_error(&format!("creating a job for {object}")))?;
-            match open.upload(batch.csv()).await {
-                Ok(uploaded) => break uploaded,
-                Err(fault) if fault.is_passing() && tries > 1 => {
+            match open.upload(batch.csv(), self.halt.cancelled()).await {
+                Ok(uploaded) => return Ok(uploaded),
+                Err(NotUploaded::Stopped) => return Err(NotLoaded::Halted),
+                Err(NotUploaded::Fault(fault)) if fault.is_passing() && tries > 1 => {
                     tries -= 1;
                     tracing::warn!(object, "an upload failed and begins anew with another job");
                 }
-                Err(fault) => return Err(fault.into_error(&format!("uploading records of {object}")).into()),
+                Err(NotUploaded::Fault(fault)) => {
+                    return Err(fault.into_error(&format!("uploading records of {object}")).into());
+                }
             }
-        };
+        }
+    }
+
+    /// Closes a job when its turn has come: the commit point.
+    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob, turn: Turn) -> Result<RunningJob, NotLoaded> {
         if !self.comes(turn).await {
             uploaded.abort().await;
             return Err(NotLoaded::Halted);
         }
-        Ok(uploaded.close().await.map_err(|fault| fault.into_error(&format!("closing a job for {object}")))?)
+        let doing = format!("closing a job for {}", plan.job.object);
+        uploaded.close().await.map_err(|why| match why {
+            NotClosed::Inert(fault) => fault.into_error(&doing).into(),
+            NotClosed::InDoubt(fault) => in_doubt(fault, &doing).into(),
+        })
     }
 
     /// Waits for the turn of a batch, which does not come after a failure or a halt.
@@ -166,12 +154,21 @@ impl Loader {
         }
     }
 
-    async fn finish(&self, plan: &StreamPlan, batch: &Batch, running: RunningJob) -> Result<FinishedJob> {
+    async fn finish(
+        &self,
+        plan: &StreamPlan,
+        batch: &Batch,
+        running: RunningJob,
+        teller: &Teller,
+    ) -> Result<FinishedJob> {
         let (object, id) = (&plan.job.object, running.id().to_owned());
+        teller.tell(Event::JobRuns { job: id.clone(), rows: batch.rows() });
         let finished = running
-            .wait(batch.rows())
+            .wait(batch.rows(), |rows| teller.tell(Event::JobProcessed { job: id.clone(), rows }))
             .await
-            .map_err(|fault| in_doubt(fault, &format!("waiting for job {id} of {object}")))?;
+            .map_err(|fault| in_doubt(fault, &format!("waiting for job {id} of {object}")));
+        teller.tell(Event::JobEnded { job: id.clone() });
+        let finished = finished?;
         tracing::info!(
             job = id,
             object,
@@ -188,30 +185,29 @@ impl Loader {
         plan: &StreamPlan,
         job: &FinishedJob,
         batch: &Batch,
-        refused: &[RefusedRecord],
         may_send_again: bool,
     ) -> Result<Verdict> {
-        let mut tries = TRIES;
+        let mut waits = self.waits.iter().take(TRIES - 1);
         loop {
             let writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
-            let judge = Judge::new(plan, job, batch, writer, may_send_again, self.budget.lease());
-            match judge.judge(refused).await {
+            let judge = Judge::new(plan, job, batch, writer, may_send_again, &self.budget);
+            let (error, may_pass) = match judge.judge().await {
                 Ok(verdict) => return Ok(verdict),
-                Err(NoVerdict::Fault(fault)) if fault.is_passing() && tries > 1 => tries -= 1,
                 Err(NoVerdict::Fault(fault)) => {
-                    return Err(in_doubt(fault, &format!("reading the results of job {}", job.id())));
+                    let may_pass = fault.is_passing();
+                    (in_doubt(fault, &format!("reading the results of job {}", job.id())), may_pass)
                 }
-                Err(NoVerdict::Unproven(_)) if tries > 1 => {
-                    tries -= 1;
-                    tracing::warn!(job = job.id(), "the results of a job prove nothing and are read again");
-                }
-                Err(NoVerdict::Unproven(error) | NoVerdict::Error(error)) => return Err(error),
-            }
+                Err(NoVerdict::Unproven(error)) => (error, true),
+                Err(NoVerdict::Error(error)) => (error, false),
+            };
+            let Some(wait) = waits.next().filter(|_| may_pass) else { return Err(error) };
+            tracing::warn!(job = job.id(), "the results of a job prove nothing yet and are read again");
+            tokio::time::sleep(*wait).await;
         }
     }
 }
 
-/// The error of a fault that was met after the commit point: what the job did is done.
+/// The error of a fault that was met at or after the commit point: what the job does is done.
 fn in_doubt(fault: Fault, doing: &str) -> Error {
     let tells_already = fault.kind() == FaultKind::Lost;
     let error = fault.into_error(doing);
@@ -224,15 +220,18 @@ fn in_doubt(fault: Fault, doing: &str) -> Error {
     )
 }
 
-fn settlement(records: &HashMap<SegmentId, u64>, rejected: &HashMap<SegmentId, u64>) -> Settlement {
-    let segments = records
-        .iter()
-        .map(|(segment, count)| {
-            let rejected = rejected.get(segment).copied().unwrap_or_default();
-            (*segment, count - rejected, rejected)
-        })
-        .collect();
-    Settlement { segments }
+fn left_unprocessed(plan: &StreamPlan, job: &FinishedJob, unprocessed: u64, sent: u64) -> Error {
+    let end = match job.end() {
+        JobEnd::Failed { message } => format!(" (\"{message}\")"),
+        JobEnd::Aborted => " (the job was aborted)".to_owned(),
+        JobEnd::Complete => String::new(),
+    };
+    Error::transient(format!(
+        "Salesforce left {unprocessed} of the {sent} rows of job {} for {} unprocessed, and sending them again did not \
+         help{end}. They are not acknowledged; the next sync sends them again.",
+        job.id(),
+        plan.job.object,
+    ))
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use salesforce_sim::{Credentials, JobFault, RowRule, Settings, SimulatedOrg};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::super::batch::OpenBatch;
-use super::super::mark::Found;
+use super::super::mark::{Found, SegmentId};
 use super::super::plan::Wish;
 use super::super::preflight;
 use super::*;
@@ -54,11 +55,24 @@ impl Bench {
         batch.seal()
     }
 
-    async fn load(&self, names: &[&str]) -> Result<Vec<(SegmentId, u64, u64)>, NotLoaded> {
-        let mut segments = self.loader.load(&self.plan, self.batch(names), None).await?.segments;
-        segments.sort_unstable();
-        Ok(segments)
+    /// Loads a batch; what was settled, each time in the order of the segments, and how it ended.
+    async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), NotLoaded>) {
+        let (sender, mut news) = mpsc::unbounded_channel();
+        let outcome = self.loader.load(&self.plan, self.batch(names), None, &Teller::new(0, sender)).await;
+        let mut settled = Vec::new();
+        while let Some(news) = news.recv().await {
+            if let Event::Settled(mut settlement) = news.event {
+                settlement.segments.sort_unstable();
+                settled.push(settlement.segments);
+            }
+        }
+        (settled, outcome)
     }
+}
+
+/// Tells nobody.
+fn teller() -> Teller {
+    Teller::new(0, mpsc::unbounded_channel().0)
 }
 
 fn contacts() -> Vec<ConfiguredStream> {
@@ -75,8 +89,10 @@ async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
     bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
-    let segments = bench.load(&["Free", "Locked", "Late", "Locked"]).await.unwrap();
-    assert_eq!(segments, [(0, 1, 0), (1, 0, 1), (2, 1, 0), (3, 0, 1)]);
+    let (settled, outcome) = bench.load(&["Free", "Locked", "Late", "Locked"]).await;
+    outcome.unwrap();
+    let first = vec![(0, 1, 0)];
+    assert_eq!(settled, [first, vec![], vec![], vec![(1, 0, 1), (2, 1, 0), (3, 0, 1)]]);
     assert_eq!(bench.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [4, 3, 3, 3]);
     assert_eq!(bench.org.count("Contact"), 2);
     assert_eq!(bench.loader.budget.used(), 0);
@@ -88,7 +104,8 @@ async fn what_stays_unprocessed_is_not_settled() {
     for _ in 0..4 {
         bench.org.inject(JobFault::aborted("Contact", 0));
     }
-    let Err(NotLoaded::Failed(error)) = bench.load(&["A", "B"]).await else { panic!("loaded") };
+    let (settled, Err(NotLoaded::Failed(error))) = bench.load(&["A", "B"]).await else { panic!("loaded") };
+    assert!(settled.iter().all(Vec::is_empty), "{settled:?}");
     assert_eq!(error.failure_type(), FailureType::Transient);
     assert!(error.message().starts_with("Salesforce left 2 of the 2 rows of job 750"), "{error}");
     assert!(error.message().contains("(the job was aborted)"), "{error}");
@@ -99,7 +116,7 @@ async fn what_stays_unprocessed_is_not_settled() {
 async fn a_batch_that_was_halted_takes_no_effect() {
     let bench = Bench::new().await;
     bench.loader.halt.cancel();
-    assert!(matches!(bench.load(&["A"]).await, Err(NotLoaded::Halted)));
+    assert!(matches!(bench.load(&["A"]).await.1, Err(NotLoaded::Halted)));
     assert_eq!(bench.org.jobs().len(), 0);
 }
 
@@ -108,7 +125,7 @@ async fn a_job_whose_turn_does_not_come_is_given_up() {
     let bench = Bench::new().await;
     let (before, turn) = oneshot::channel();
     drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn), &teller()).await;
     assert!(matches!(outcome, Err(NotLoaded::Halted)));
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
@@ -118,12 +135,13 @@ async fn a_job_whose_turn_does_not_come_is_given_up() {
 async fn a_batch_without_rows_does_not_let_the_next_one_pass_the_one_before() {
     let bench = Bench::new().await;
     let (before, turn) = oneshot::channel();
-    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn)));
+    let nobody = teller();
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &nobody));
     assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
     before.send(()).unwrap();
     assert!(load.await.is_ok());
     let (before, turn) = oneshot::channel();
     drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &teller()).await;
     assert!(matches!(outcome, Err(NotLoaded::Halted)), "after a failure nothing of the lane takes effect");
 }

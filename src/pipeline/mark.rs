@@ -1,6 +1,6 @@
 //! Which row is which: the marks that rows leave behind, and how a row that Salesforce gives back is found again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The run of a stream's records between two of its states.
 pub(super) type SegmentId = u64;
@@ -55,13 +55,13 @@ impl Marks {
         }
     }
 
-    /// Takes the marks of `rows` out, and counts them by their segments.
-    pub(super) fn remove(&mut self, rows: &HashSet<usize>) -> HashMap<SegmentId, u64> {
+    /// Takes the marks of those rows out, and counts them by their segments.
+    pub(super) fn remove(&mut self, rows: &[bool]) -> HashMap<SegmentId, u64> {
         let before = std::mem::take(self);
         let mut removed = HashMap::new();
         for (index, mark) in before.marks.iter().enumerate() {
             let row = before.row(index);
-            if rows.contains(&index) {
+            if rows[index] {
                 *removed.entry(row.segment).or_default() += 1;
             } else {
                 self.push(mark.hash, row);
@@ -117,6 +117,11 @@ impl<'m> RowIndex<'m> {
         let mut by_hash: Vec<u32> = (0..count).collect();
         by_hash.sort_by_key(|row| marks.marks[*row as usize].hash);
         Self { marks, by_hash, next_free: (0..=count).collect() }
+    }
+
+    /// The bytes that the index holds.
+    pub(super) fn size(&self) -> usize {
+        (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>()
     }
 
     /// The row with this hash; where Salesforce changed a cell so that there is none, any row that has not been found

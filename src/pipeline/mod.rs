@@ -5,14 +5,20 @@ mod budget;
 mod field;
 mod intake;
 mod judge;
+mod keyed;
 mod lane;
 mod ledger;
 mod load;
 mod mark;
+mod news;
+mod packed;
 mod plan;
 mod preflight;
 mod quota;
 mod reader;
+mod reason;
+mod report;
+mod stop;
 mod stream;
 
 use std::io::Read;
@@ -22,19 +28,23 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::display::Display;
 use crate::error::{Error, Result};
 use crate::protocol::catalog::ConfiguredStream;
 use crate::protocol::output::Output;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use crate::salesforce::Org;
 
-use budget::{Budget, CAPACITY};
+use budget::{Budget, capacity};
 use intake::{Intake, Rules};
 use lane::Lanes;
 use load::Loader;
 use plan::Wish;
 use quota::Quota;
+use report::Report;
 use stream::Stream;
+
+pub use stop::Stop;
 
 /// Writes the records of `input` to Salesforce and gives its states back on `output`.
 ///
@@ -48,21 +58,29 @@ pub async fn write(
     sign_in: impl AsyncFnOnce() -> Result<Org>,
     input: impl Read + Send + 'static,
     output: Output,
-    stop: CancellationToken,
+    display: &Display,
+    stop: Stop,
 ) -> Result<()> {
     let wishes: Vec<Wish<'_>> = catalog.iter().map(|stream| Wish::of(stream, config)).collect();
-    let budget = Budget::new(CAPACITY);
+    let budget = Budget::new(capacity(wishes.len()));
     let halt = CancellationToken::new();
     let mut plans = Vec::new();
     let mut quota = None;
-    let (lanes, outcomes) = if wishes.iter().any(|wish| wish.operation.is_some()) {
-        let org = sign_in().await?;
-        plans = preflight::plans(&org, &wishes, config).await?;
-        quota = Quota::open(&org, config.max_api_usage_percent()).await?;
-        let store = open_store(config, catalog).await?;
-        let loader = Loader::new(org, store, Arc::clone(&budget), halt.clone());
-        let (lanes, outcomes) = Lanes::new(loader, config.max_parallel_jobs());
-        (Some(lanes), outcomes)
+    let (lanes, news) = if wishes.iter().any(|wish| wish.operation.is_some()) {
+        let prepare = async {
+            let org = sign_in().await?;
+            let plans = preflight::plans(&org, &wishes, config).await?;
+            let quota = Quota::open(&org, config.max_api_usage_percent()).await?;
+            let store = open_store(config, catalog).await?;
+            Ok((plans, quota, Loader::new(org, store, Arc::clone(&budget), halt.clone())))
+        };
+        let loader;
+        (plans, quota, loader) = tokio::select! {
+            prepared = prepare => prepared?,
+            () = stop.asked() => return Err(intake::stopped()),
+        };
+        let (lanes, news) = Lanes::new(loader, config.max_parallel_jobs());
+        (Some(lanes), news)
     } else {
         (None, mpsc::unbounded_channel().1)
     };
@@ -82,18 +100,10 @@ pub async fn write(
     };
     let input = reader::read(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
-    let mut intake = Intake::new(streams, lanes, budget, halt, output, rules);
-    let outcome = intake.run(input, outcomes, quota, stop).await;
-    for stream in &intake.streams {
-        tracing::info!(
-            stream = %stream.name,
-            read = stream.read,
-            written = stream.written,
-            rejected = stream.rejected,
-            truncated = stream.truncated(),
-            "stream ended"
-        );
-    }
+    let report = Report::new(wishes.len(), display);
+    let mut intake = Intake::new(streams, lanes, budget, halt, output, report, rules);
+    let outcome = intake.run(input, news, quota, stop).await;
+    intake.report.conclude(&intake.streams);
     outcome
 }
 

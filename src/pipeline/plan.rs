@@ -189,7 +189,7 @@ impl<'c> Wish<'c> {
         let mut seen = HashSet::new();
         for column in columns {
             if !seen.insert(column.header().to_ascii_lowercase()) {
-                problems.push(format!("two of its fields are to become {} of {}", column.header(), fields.object()));
+                problems.push(twice(column.header(), fields.object()));
             }
         }
         // Without a schema the columns are those that the records bring.
@@ -211,15 +211,25 @@ impl<'c> Wish<'c> {
                 )
             }));
         }
-        let header_length: usize = columns.iter().map(|column| column.header().len() + 1).sum();
-        if header_length > LONGEST_HEADER || columns.len() > MOST_FIELDS {
-            problems.push(format!(
-                "it has {} fields; Salesforce takes at most {MOST_FIELDS} fields and {LONGEST_HEADER} characters of \
-                 field names",
-                columns.len()
-            ));
-        }
+        problems.extend(too_wide(columns.iter()));
     }
+}
+
+/// What to say of more columns than Salesforce takes.
+fn too_wide<'c>(columns: impl ExactSizeIterator<Item = &'c Column>) -> Option<String> {
+    let count = columns.len();
+    let header_length: usize = columns.map(|column| column.header().len() + 1).sum();
+    (header_length > LONGEST_HEADER || count > MOST_FIELDS).then(|| {
+        format!(
+            "it has {count} fields; Salesforce takes at most {MOST_FIELDS} fields and {LONGEST_HEADER} characters of \
+             field names"
+        )
+    })
+}
+
+/// What to say of a second field of the same name.
+fn twice(header: &str, object: &str) -> String {
+    format!("two of its fields are to become {header} of {object}")
 }
 
 impl StreamPlan {
@@ -235,10 +245,13 @@ impl StreamPlan {
         let key = self.columns.key().map(|key| key.field.as_str());
         let types = crate::protocol::catalog::JsonTypes { text: true, ..Default::default() };
         let met = self.fields.meet(source, &target, types, key)?;
-        if let FieldMet::Column(column) = &met
-            && columns.iter().any(|other| other.is(column.header()))
-        {
-            return Err(format!("two of its fields are to become {} of {}", column.header(), self.job.object));
+        if let FieldMet::Column(column) = &met {
+            if columns.iter().any(|other| other.is(column.header())) {
+                return Err(twice(column.header(), &self.job.object));
+            }
+            if let Some(problem) = too_wide(columns.with(column.clone()).iter()) {
+                return Err(problem);
+            }
         }
         Ok(met)
     }
@@ -266,4 +279,25 @@ fn forbidden(operation: Operation, describe: &Describe) -> Option<&'static str> 
         Operation::Delete | Operation::HardDelete => [(describe.deletable, "delete"), (true, "")],
     };
     needs.into_iter().find(|(allowed, _)| !allowed).map(|(_, verb)| verb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::Kind;
+    use crate::protocol::catalog::JsonTypes;
+
+    #[test]
+    fn more_columns_than_salesforce_takes_are_refused() {
+        let columns = |count: usize, name: &str| -> Vec<Column> {
+            let column = |number| {
+                Column::new(FieldPath::top(""), format!("{name}{number:04}"), Kind::Number, JsonTypes::default())
+            };
+            (0..count).map(column).collect()
+        };
+        assert_eq!(too_wide(columns(MOST_FIELDS, "F").iter()), None);
+        assert!(too_wide(columns(MOST_FIELDS + 1, "F").iter()).is_some());
+        assert_eq!(too_wide(columns(800, &"F".repeat(35)).iter()), None);
+        assert!(too_wide(columns(800, &"F".repeat(36)).iter()).is_some(), "names of 32,800 characters");
+    }
 }

@@ -84,9 +84,9 @@ async fn missing(org: &Org, object: &str, all: &mut Option<Vec<String>>) -> Resu
         }
     };
     let near = nearest(object, all.iter().map(String::as_str))
-        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        .map_or_else(String::new, |near| format!("; the nearest name is {near}"));
     Ok(format!(
-        "there is no object {object} that the signed-in user may see{near} Choose the object as the stream's name, as its \
+        "there is no object {object} that the signed-in user may see{near}. Choose the object as the stream's name, as its \
          destination object, or with `object` in its entry under `streams`"
     ))
 }

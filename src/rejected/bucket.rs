@@ -1,15 +1,31 @@
 //! The calls to the object store, each with its failure told as a sentence.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
+use bytes::Bytes;
+
 use super::fault::{Action, Fault, Place, classify, explain, sentence};
 use crate::error::Result;
+use crate::retry::{self, Policy, Retry, random_jitter};
+
+/// How an outage is waited out when the SDK has given a call up. A store that is away for longer than ten minutes may be
+/// away for hours, and until then nothing is lost by ending the sync.
+pub(super) const OUTAGE: Policy = Policy {
+    attempts: u32::MAX,
+    first_wait: Duration::from_secs(2),
+    longest_wait: Duration::from_secs(30),
+    total: Duration::from_secs(10 * 60),
+    jitter: random_jitter,
+};
 
 /// How long the clean-up after a failure may hold the failure back.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,6 +38,7 @@ const GENERATION_METADATA: &str = "ab-generation-id";
 pub(super) struct Bucket {
     client: Client,
     place: Place,
+    outage: Policy,
 }
 
 /// An object whose parts are in the store, but which is not an object before it is completed.
@@ -40,21 +57,46 @@ pub(super) struct Label {
 }
 
 impl Bucket {
-    pub(super) fn new(client: Client, place: Place) -> Self {
-        Self { client, place }
+    /// A bucket whose outages are waited out by that policy. Every call may be made twice: it stores the same again.
+    pub(super) fn new(client: Client, place: Place, outage: Policy) -> Self {
+        Self { client, place, outage }
+    }
+
+    /// The same bucket for calls that tell of an outage at once.
+    pub(super) fn without_patience(&self) -> Self {
+        Self { outage: Policy { attempts: 1, ..self.outage }, ..self.clone() }
+    }
+
+    /// Makes a call, and makes it again while the store is away.
+    async fn wait_out<T, E, F>(&self, call: impl FnMut() -> F) -> std::result::Result<T, SdkError<E, HttpResponse>>
+    where
+        F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+        E: StdError + ProvideErrorMetadata + 'static,
+    {
+        let classify = |error: &SdkError<E, HttpResponse>| {
+            let fault = classify(error);
+            if !fault.is_passing() {
+                return Retry::No;
+            }
+            tracing::warn!(bucket = self.place.bucket, ?fault, "the bucket for rejected records is out of reach");
+            Retry::After(None)
+        };
+        retry::run(&self.outage, classify, call).await
     }
 
     /// Stores a whole object.
     pub(super) async fn put(&self, key: &str, label: &Label, bytes: Vec<u8>) -> Result<()> {
-        let call = self
-            .client
-            .put_object()
-            .bucket(&self.place.bucket)
-            .key(key)
-            .content_type(label.content_type)
-            .set_metadata(label.metadata())
-            .body(ByteStream::from(bytes));
-        call.send().await.map_err(|error| explain(&error, Action::Write, &self.place))?;
+        let bytes = Bytes::from(bytes);
+        let call = || {
+            self.client
+                .put_object()
+                .bucket(&self.place.bucket)
+                .key(key)
+                .content_type(label.content_type)
+                .set_metadata(label.metadata())
+                .body(ByteStream::from(bytes.clone()))
+        };
+        self.wait_out(|| call().send()).await.map_err(|error| explain(&error, Action::Write, &self.place))?;
         Ok(())
     }
 
@@ -67,7 +109,8 @@ impl Bucket {
             .key(key)
             .content_type(label.content_type)
             .set_metadata(label.metadata());
-        let answer = call.send().await.map_err(|error| explain(&error, Action::Write, &self.place))?;
+        let answer =
+            self.wait_out(|| call.clone().send()).await.map_err(|error| explain(&error, Action::Write, &self.place))?;
         let Some(id) = answer.upload_id else {
             return Err(sentence(&Fault::Unreadable, Action::Write, &self.place).internal("no upload id"));
         };
@@ -77,15 +120,18 @@ impl Bucket {
     /// Adds a part.
     pub(super) async fn add_part(&self, upload: &mut Upload, bytes: Vec<u8>) -> Result<()> {
         let number = i32::try_from(upload.parts.len() + 1).unwrap_or(i32::MAX);
-        let call = self
-            .client
-            .upload_part()
-            .bucket(&self.place.bucket)
-            .key(&upload.key)
-            .upload_id(&upload.id)
-            .part_number(number)
-            .body(ByteStream::from(bytes));
-        let answer = call.send().await.map_err(|error| explain(&error, Action::Write, &self.place))?;
+        let bytes = Bytes::from(bytes);
+        let call = || {
+            self.client
+                .upload_part()
+                .bucket(&self.place.bucket)
+                .key(&upload.key)
+                .upload_id(&upload.id)
+                .part_number(number)
+                .body(ByteStream::from(bytes.clone()))
+        };
+        let answer =
+            self.wait_out(|| call().send()).await.map_err(|error| explain(&error, Action::Write, &self.place))?;
         let part = CompletedPart::builder()
             .part_number(number)
             .set_e_tag(answer.e_tag)
@@ -107,8 +153,8 @@ impl Bucket {
             .key(&upload.key)
             .upload_id(&upload.id)
             .multipart_upload(parts);
-        let Err(error) = call.send().await else { return Ok(()) };
-        // A completion whose answer was lost is repeated by the SDK, and then the upload is gone because it has
+        let Err(error) = self.wait_out(|| call.clone().send()).await else { return Ok(()) };
+        // A completion whose answer was lost is repeated, and then the upload is gone because it has
         // become the object. Nobody else writes this key.
         if classify(&error) == Fault::UploadGone && self.exists(&upload.key).await? {
             return Ok(());
@@ -131,14 +177,15 @@ impl Bucket {
     pub(super) async fn exists(&self, key: &str) -> Result<bool> {
         // The key itself comes first of all keys that begin with it.
         let call = self.client.list_objects_v2().bucket(&self.place.bucket).prefix(key).max_keys(1);
-        let answer = call.send().await.map_err(|error| explain(&error, Action::List, &self.place))?;
+        let answer =
+            self.wait_out(|| call.clone().send()).await.map_err(|error| explain(&error, Action::List, &self.place))?;
         Ok(answer.contents().iter().any(|object| object.key() == Some(key)))
     }
 
     /// Deletes an object.
     pub(super) async fn delete(&self, key: &str) -> Result<()> {
         let call = self.client.delete_object().bucket(&self.place.bucket).key(key);
-        call.send().await.map_err(|error| explain(&error, Action::Delete, &self.place))?;
+        self.wait_out(|| call.clone().send()).await.map_err(|error| explain(&error, Action::Delete, &self.place))?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumValidation};
 use secrecy::ExposeSecret;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, OUTAGE};
 use super::fault::{Place, invalid_bucket_name};
 use super::settings::S3Settings;
 use crate::error::{Error, Result};
@@ -107,7 +107,7 @@ pub(super) async fn connect(settings: &S3Settings) -> Result<Bucket> {
         endpoint,
         role_arn: settings.role_arn.clone(),
     };
-    Ok(Bucket::new(Client::from_conf(s3.build()), place))
+    Ok(Bucket::new(Client::from_conf(s3.build()), place, OUTAGE))
 }
 
 /// Refuses what cannot be the name of a bucket at any store, before it distorts the path of a request and with it the

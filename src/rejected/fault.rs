@@ -47,6 +47,13 @@ pub(super) enum Fault {
     Refused,
 }
 
+impl Fault {
+    /// Whether the store is away for a time, and the same call may succeed when it is back.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unreachable | Self::CredentialsUnreachable | Self::Unreadable)
+    }
+}
+
 /// Classifies a failed call.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Fault
 where

@@ -47,7 +47,8 @@ impl RejectedStore {
         // A name of its own, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.shared.keys.folder(&stream), Uuid::now_v7());
         let label = Label { content_type: "application/json", generation_id: None };
-        let bucket = &self.shared.bucket;
+        // Whoever checks waits for the answer.
+        let bucket = self.shared.bucket.without_patience();
 
         Box::pin(bucket.put(&key, &label, br#"{"data":1}"#.to_vec())).await?;
         let listed = match Box::pin(bucket.exists(&key)).await {

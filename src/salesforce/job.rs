@@ -76,6 +76,24 @@ pub struct UploadedJob {
     job: Job,
 }
 
+/// Why a job has no data. It is inert, and aborted as far as Salesforce could be reached.
+#[derive(Debug)]
+pub enum NotUploaded {
+    /// The caller wanted the upload no more.
+    Stopped,
+    /// The upload failed.
+    Fault(Fault),
+}
+
+/// Why a job is not known to run.
+#[derive(Debug)]
+pub enum NotClosed {
+    /// It has no effect, and is aborted as far as Salesforce could be reached.
+    Inert(Fault),
+    /// It may run, and nobody knows: the close was not answered, and then the state of the job could not be learnt.
+    InDoubt(Fault),
+}
+
 /// A closed job: it takes effect whatever happens here.
 pub struct RunningJob {
     job: Job,
@@ -157,15 +175,23 @@ impl OpenJob {
         &self.job.id
     }
 
-    /// Uploads the CSV. When that fails the job is aborted as far as possible, and a new job takes its place: a job
-    /// takes one upload only (Bulk API 2.0 guide, "Upload Job Data").
-    pub async fn upload(self, body: Arc<dyn CsvBody>) -> Result<UploadedJob, Fault> {
+    /// Uploads the CSV, unless `stop` ends first. Without its data the job is aborted as far as possible; a new job
+    /// takes its place, because a job takes one upload only (Bulk API 2.0 guide, "Upload Job Data").
+    pub async fn upload(
+        self,
+        body: Arc<dyn CsvBody>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<UploadedJob, NotUploaded> {
         let call = Call::upload(&["jobs", "ingest", &self.job.id, "batches"], body);
-        if let Err(fault) = self.job.org.http.done(&call).await {
-            self.job.abort().await;
-            return Err(fault);
-        }
-        Ok(UploadedJob { job: self.job })
+        let why = tokio::select! {
+            uploaded = self.job.org.http.done(&call) => match uploaded {
+                Ok(()) => return Ok(UploadedJob { job: self.job }),
+                Err(fault) => NotUploaded::Fault(fault),
+            },
+            () = stop => NotUploaded::Stopped,
+        };
+        self.job.abort().await;
+        Err(why)
     }
 
     /// Gives the job up, as far as Salesforce can be reached.
@@ -181,10 +207,7 @@ impl UploadedJob {
     }
 
     /// Sets the job to `UploadComplete`: the commit point. A doubtful answer is settled by asking for the job's state.
-    ///
-    /// [`FaultKind::Lost`] means that not even that could be learnt: the job may run. After any other fault it is
-    /// not closed, and aborted as far as possible.
-    pub async fn close(self) -> Result<RunningJob, Fault> {
+    pub async fn close(self) -> Result<RunningJob, NotClosed> {
         let mut attempt = 1;
         let fault = loop {
             let fault = match self.job.set_state(State::UploadComplete, Repeat::Once).await {
@@ -195,7 +218,7 @@ impl UploadedJob {
             if !matches!(fault.kind(), FaultKind::Lost | FaultKind::InvalidJobState) {
                 break fault;
             }
-            let info = self.job.info_at_last().await.map_err(|fault| fault.with_kind(FaultKind::Lost))?;
+            let info = self.job.info_at_last().await.map_err(NotClosed::InDoubt)?;
             if info.state != State::Open {
                 return Ok(RunningJob { job: self.job });
             }
@@ -206,7 +229,11 @@ impl UploadedJob {
         };
         self.job.abort().await;
         // The state was seen after the doubtful answer, so nothing is lost.
-        Err(if fault.kind() == FaultKind::Lost { fault.with_kind(FaultKind::Transient) } else { fault })
+        Err(NotClosed::Inert(if fault.kind() == FaultKind::Lost {
+            fault.with_kind(FaultKind::Transient)
+        } else {
+            fault
+        }))
     }
 
     /// Gives the job up, as far as Salesforce can be reached.
@@ -221,8 +248,9 @@ impl RunningJob {
         &self.job.id
     }
 
-    /// Waits for the end of the job. `rows` is how many were uploaded; it tells how far the job is.
-    pub async fn wait(self, rows: u64) -> Result<FinishedJob, Fault> {
+    /// Waits for the end of the job. `rows` is how many were uploaded; `progress` is told how many of them Salesforce
+    /// has processed, whenever it says so.
+    pub async fn wait(self, rows: u64, progress: impl Fn(u64)) -> Result<FinishedJob, Fault> {
         let closed = Instant::now();
         let mut pace = Pace::new(rows);
         let mut processed = None;
@@ -238,6 +266,7 @@ impl RunningJob {
                 return Err(Fault::new(FaultKind::Lost, text));
             }
             processed = processed_now;
+            processed.into_iter().for_each(&progress);
         }
     }
 }

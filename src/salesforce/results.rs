@@ -97,7 +97,11 @@ impl Page {
     async fn open(org: &Org, job: &str, which: &'static str, locator: Option<&str>) -> Result<Self, Fault> {
         let query = locator.map(|locator| ("locator", locator.to_owned()));
         let call = Call::get(&["jobs", "ingest", job, which]).accept_csv(query);
-        let response = org.http.stream(&call).await?;
+        let response = org.http.stream(&call).await.map_err(|fault| match fault.kind() {
+            // The name of the result is right, so it is the job that is missing.
+            FaultKind::NotFound => fault.with_kind(FaultKind::Lost),
+            _ => fault,
+        })?;
         let next = response.headers().get("sforce-locator").and_then(|value| value.to_str().ok());
         // At the end the header is missing or says "null".
         let next = next.filter(|locator| !locator.is_empty() && *locator != "null").map(str::to_owned);

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -61,7 +62,7 @@ async fn stub() -> StubOrg {
 }
 
 async fn uploaded(org: &Org) -> UploadedJob {
-    org.create_job(&spec()).await.unwrap().upload(csv()).await.unwrap()
+    org.create_job(&spec()).await.unwrap().upload(csv(), pending()).await.unwrap()
 }
 
 /// The states that were set, in order.
@@ -76,9 +77,9 @@ async fn set_states(stub: &StubOrg) -> Vec<String> {
 fn tasks_can_do_it(org: &Org, open: OpenJob, uploaded: UploadedJob, running: RunningJob, finished: &FinishedJob) {
     fn is_send(_: impl Send) {}
     is_send(org.create_job(&spec()));
-    is_send(open.upload(csv()));
+    is_send(open.upload(csv(), pending()));
     is_send(uploaded.close());
-    is_send(running.wait(1));
+    is_send(running.wait(1, |_| {}));
     is_send(async { finished.failed_rows().await?.next().await.map(|row| row.is_some()) });
     is_send(org.describe_many(&[]));
     is_send(org.limits());
@@ -91,7 +92,7 @@ async fn a_job_is_created_filled_closed_and_watched() {
     stub.answer_once("GET", JOB, info("InProgress")).await;
     let end = json!({ "state": "JobComplete", "numberRecordsProcessed": 2, "numberRecordsFailed": 1 });
     stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(end)).await;
-    let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2).await.unwrap();
+    let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
     assert_eq!((job.id(), job.end()), (ID, &JobEnd::Complete));
     assert_eq!((job.processed(), job.failed()), (Some(2), Some(1)));
 
@@ -155,7 +156,7 @@ async fn an_upload_that_was_not_taken_is_made_again_from_the_beginning() {
     let stub = stub().await;
     stub.answer_once("PUT", BATCHES, ResponseTemplate::new(429)).await;
     let body = csv();
-    stub.org().await.create_job(&spec()).await.unwrap().upload(Arc::<Pieces>::clone(&body)).await.unwrap();
+    stub.org().await.create_job(&spec()).await.unwrap().upload(Arc::<Pieces>::clone(&body), pending()).await.unwrap();
     assert_eq!(body.0.load(Ordering::Relaxed), 2);
     assert!(stub.asked("PUT", BATCHES).await.iter().all(|request| request.body.len() == 14));
 
@@ -174,11 +175,22 @@ async fn a_doubtful_upload_gives_the_job_up() {
     ] {
         let stub = stub().await;
         stub.answer_once("PUT", BATCHES, answer).await;
-        let fault = stub.org().await.create_job(&spec()).await.unwrap().upload(csv()).await.err().unwrap();
+        let open = stub.org().await.create_job(&spec()).await.unwrap();
+        let Err(NotUploaded::Fault(fault)) = open.upload(csv(), pending()).await else { panic!("uploaded") };
         assert_eq!(fault.kind(), kind);
         assert_eq!(stub.asked("PUT", BATCHES).await.len(), 1, "a job takes one upload only");
         assert_eq!(set_states(&stub).await, ["Aborted"]);
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_wanted_no_more_gives_the_job_up() {
+    let stub = stub().await;
+    stub.answer_once("PUT", BATCHES, ResponseTemplate::new(201).set_delay(Duration::from_secs(60))).await;
+    let open = stub.org().await.create_job(&spec()).await.unwrap();
+    let outcome = open.upload(csv(), std::future::ready(())).await;
+    assert!(matches!(outcome, Err(NotUploaded::Stopped)));
+    assert_eq!(set_states(&stub).await, ["Aborted"]);
 }
 
 #[tokio::test]
@@ -231,7 +243,7 @@ async fn a_job_that_will_not_close_is_given_up() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
     stub.answer("GET", JOB, info("Open")).await;
-    let fault = uploaded(&stub.org().await).await.close().await.err().unwrap();
+    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
     assert_eq!(fault.kind(), FaultKind::Transient, "it is known to be open");
     let states = set_states(&stub).await;
     assert_eq!(states.len(), CLOSE_ATTEMPTS as usize + 1);
@@ -239,13 +251,18 @@ async fn a_job_that_will_not_close_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_close_that_nobody_can_tell_of_is_lost() {
-    for answer in [ResponseTemplate::new(503), refusal(404, "NOT_FOUND"), refusal(403, "REQUEST_LIMIT_EXCEEDED")] {
+async fn a_close_that_nobody_can_tell_of_is_in_doubt_for_the_reason_that_hides_it() {
+    let used_up = FaultKind::LimitReached(Limit::DailyRequests);
+    for (answer, kind) in [
+        (ResponseTemplate::new(503), FaultKind::Lost),
+        (refusal(404, "NOT_FOUND"), FaultKind::Lost),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), used_up),
+    ] {
         let stub = stub().await;
         stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
         stub.answer("GET", JOB, answer).await;
-        let fault = uploaded(&stub.org().await).await.close().await.err().unwrap();
-        assert_eq!(fault.kind(), FaultKind::Lost);
+        let Err(NotClosed::InDoubt(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("known") };
+        assert_eq!(fault.kind(), kind);
         assert_eq!(set_states(&stub).await, ["UploadComplete"], "it may run, so it is not aborted");
     }
 }
@@ -254,7 +271,7 @@ async fn a_close_that_nobody_can_tell_of_is_lost() {
 async fn a_refused_close_gives_the_job_up() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, refusal(403, "API_DISABLED_FOR_ORG")).await;
-    let fault = uploaded(&stub.org().await).await.close().await.err().unwrap();
+    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
     assert_eq!(fault.kind(), FaultKind::Permission);
     assert_eq!(set_states(&stub).await, ["UploadComplete", "Aborted"]);
 }
@@ -269,7 +286,7 @@ async fn trouble_while_a_job_runs_is_ridden_out() {
     }
     stub.answer_once("GET", JOB, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
     stub.answer("GET", JOB, info("JobComplete")).await;
-    let job = uploaded(&stub.patient_org().await).await.close().await.unwrap().wait(2).await.unwrap();
+    let job = uploaded(&stub.patient_org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
     assert_eq!(job.end(), &JobEnd::Complete);
 }
 
@@ -285,7 +302,7 @@ async fn every_end_of_a_job_is_told() {
         let stub = stub().await;
         stub.answer("PATCH", JOB, info("UploadComplete")).await;
         stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(body)).await;
-        let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2).await.unwrap();
+        let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
         assert_eq!(job.end(), &end);
     }
 }
@@ -296,7 +313,7 @@ async fn a_running_job_that_is_out_of_reach_is_lost() {
         let stub = stub().await;
         stub.answer("PATCH", JOB, info("UploadComplete")).await;
         stub.answer("GET", JOB, answer).await;
-        let fault = uploaded(&stub.org().await).await.close().await.unwrap().wait(2).await.err().unwrap();
+        let fault = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.err().unwrap();
         assert_eq!(fault.kind(), FaultKind::Lost);
         assert!(fault.message().contains(word), "{}", fault.message());
     }

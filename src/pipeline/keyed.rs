@@ -1,0 +1,63 @@
+//! Which rows of a batch mean the same record, so that only the last of them is sent.
+
+/// The keys of the rows of a batch, in the order of the rows. They are compared when the batch is complete: to sort
+/// them then takes a fourth of the memory, and less time, than to look each one up as it comes.
+#[derive(Debug, Default)]
+pub(super) struct Keyed {
+    keys: Vec<u128>,
+    /// The length of each row in bytes; a row is shorter than 400,000 characters.
+    lengths: Vec<u32>,
+}
+
+impl Keyed {
+    /// Adds the next row.
+    pub(super) fn push(&mut self, key: u128, length: usize) {
+        self.keys.push(key);
+        self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    /// The bytes held.
+    pub(super) fn size(&self) -> usize {
+        self.keys.capacity() * size_of::<u128>() + self.lengths.capacity() * size_of::<u32>()
+    }
+
+    /// The lengths of the rows.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.lengths.iter().map(|length| *length as usize)
+    }
+
+    /// For each row, whether a later one means the same record; `None` where no row does.
+    pub(super) fn superseded(&self) -> Option<Vec<bool>> {
+        // A batch of 100 MB has at most 50 million rows of two bytes.
+        #[expect(clippy::cast_possible_truncation)]
+        let mut by_key: Vec<u32> = (0..self.keys.len() as u32).collect();
+        by_key.sort_unstable_by_key(|row| (self.keys[*row as usize], *row));
+        let mut superseded = None;
+        for pair in by_key.windows(2) {
+            let (row, next) = (pair[0] as usize, pair[1] as usize);
+            if self.keys[row] == self.keys[next] {
+                superseded.get_or_insert_with(|| vec![false; self.keys.len()])[row] = true;
+            }
+        }
+        superseded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_the_last_row_of_a_record_are_superseded() {
+        for (keys, expected) in [
+            (&[][..], None),
+            (&[1, 2, 3], None),
+            (&[1, 1], Some(vec![true, false])),
+            (&[7, 3, 7, 3, 7, 5], Some(vec![true, true, true, false, false, false])),
+        ] {
+            let mut keyed = Keyed::default();
+            keys.iter().for_each(|key| keyed.push(*key, 3));
+            assert_eq!(keyed.superseded(), expected, "{keys:?}");
+        }
+    }
+}
