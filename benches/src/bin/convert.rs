@@ -9,8 +9,9 @@ use clap::Parser;
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Column, Converted, Converter, write_row};
 use destination_salesforce::pipeline::packed::{PIECE, Packed};
-use destination_salesforce::protocol::input::{Message, parse};
+use destination_salesforce::protocol::input::text;
 use destination_salesforce::protocol::line::{BlockReader, LONGEST_LINE};
+use destination_salesforce::protocol::record::RecordReader;
 
 /// Converts the RECORD lines of a file to the CSV of a batch.
 #[derive(Debug, Parser)]
@@ -56,14 +57,18 @@ fn convert(shape: Shape, input: impl Read, mut sink: Sink) -> io::Result<()> {
     let mut csv = Vec::with_capacity(2 * PIECE);
     write_row(&mut csv, columns.iter().map(Column::header));
     let mut converter = Converter::new(columns, NullHandling::Ignore);
+    let mut records = RecordReader::default();
     let mut blocks = BlockReader::new(input, LONGEST_LINE);
     while let Some(block) = blocks.next_block().map_err(io::Error::other)? {
         for (number, line) in block.lines() {
-            let Message::Record(record) = parse(line).map_err(io::Error::other)? else { continue };
-            match converter.convert(record.data).map_err(io::Error::other)? {
-                Converted::Row(row) => csv.extend_from_slice(row.csv),
-                _ => return Err(io::Error::other(format!("line {number} does not become a row"))),
-            }
+            let text = text(line).map_err(io::Error::other)?;
+            // As the pipeline does; other messages take the way around.
+            let Some(mut record) = records.open(text) else { continue };
+            let Ok(Converted::Row) = converter.convert(record.data()) else {
+                return Err(io::Error::other(format!("line {number} does not become a row")));
+            };
+            record.close().ok_or_else(|| io::Error::other(format!("line {number} is no message")))?;
+            csv.extend_from_slice(converter.row().csv);
             if csv.len() >= PIECE {
                 sink.take(&mut csv)?;
             }
