@@ -72,23 +72,32 @@ async fn a_job_whose_counts_prove_nothing_takes_each_result_once() {
     assert_eq!(calls(&world), expected(&[jobs, results].concat()));
 }
 
+/// Lets an answer go when the test is over, however it ends: the connector waits for it.
+struct LetGo(Hold);
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_batch_is_uploaded_while_the_last_one_is_processed() {
     let world = World::new().await;
     // To the connector the first job runs for as long as the answer about it does not come.
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobInfo, Mishap::Held(hold.clone())));
+    let answer = LetGo(Hold::default());
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Mishap::Held(answer.0.clone())));
     let mut upserts = contact_stream();
     upserts["destination_sync_mode"] = json!("append_dedup");
     upserts["primary_key"] = json!([["External_Id__c"]]);
     let config = world.config(json!({"batch_size_mb": 0.01}));
     let lines = contacts(40);
     let sync = tokio::spawn(blocking(move || connector::write(&config, &catalog(&[upserts]), lines)));
-    hold.reached().await;
+    answer.0.reached().await;
     let uploads = || world.org.jobs().iter().filter(|job| job.uploaded_bytes.is_some()).count();
     until(|| uploads() == 2).await;
     let jobs = world.org.jobs();
-    hold.release();
+    drop(answer);
     let run = sync.await.unwrap();
     // The two are created side by side, so either can be the first of the list.
     let waiting = jobs.iter().filter(|job| job.state == JobState::Open).count();
