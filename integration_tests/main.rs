@@ -2,6 +2,7 @@
 //! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod calls;
 mod check;
 mod configuration_page;
 mod connector;
