@@ -5,14 +5,13 @@ mod row;
 use bytes::{Buf, Bytes};
 use reqwest::Response;
 
-pub use row::ResultRow;
+pub use row::{ResultRow, RowReader};
 
 use super::Org;
 use super::fault::{Fault, FaultKind};
 use super::http::Call;
 use super::job::FinishedJob;
 use super::wire;
-use row::RowReader;
 
 impl FinishedJob {
     /// The rows that Salesforce refused: `sf__Id`, `sf__Error`, then the columns of the upload (Bulk API 2.0 guide,

@@ -62,7 +62,7 @@ impl fmt::Debug for ResultRow {
 }
 
 /// Reads rows from a CSV that arrives in pieces.
-pub(super) struct RowReader {
+pub struct RowReader {
     csv: Reader,
     /// The cells of the unfinished row.
     bytes: Vec<u8>,
@@ -73,13 +73,15 @@ pub(super) struct RowReader {
 }
 
 impl RowReader {
-    pub(super) fn new() -> Self {
+    /// A reader at the beginning of a CSV.
+    #[expect(clippy::new_without_default, reason = "it is begun in one place")]
+    pub fn new() -> Self {
         let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
         Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None }
     }
 
     /// Reads on in `input`, which is not the end; tells how much of it was read, and whether `row` is complete.
-    pub(super) fn read(&mut self, input: &[u8], row: &mut ResultRow) -> Result<(usize, bool), Fault> {
+    pub fn read(&mut self, input: &[u8], row: &mut ResultRow) -> Result<(usize, bool), Fault> {
         let mut read = 0;
         while read < input.len() {
             let (result, consumed, written, ended) =
@@ -105,7 +107,7 @@ impl RowReader {
     }
 
     /// Ends the CSV; tells whether `row` is one more row. A row that was cut off is a fault.
-    pub(super) fn finish(&mut self, row: &mut ResultRow) -> Result<bool, Fault> {
+    pub fn finish(&mut self, row: &mut ResultRow) -> Result<bool, Fault> {
         // A line end ends the row, if there is one. Inside of quotes it is text, and so is whatever follows.
         let (_, complete) = self.read(b"\n", row)?;
         if !complete {
