@@ -12,6 +12,7 @@ mod faithful;
 mod faults;
 mod input;
 mod links;
+mod memory;
 mod object_store;
 mod operations;
 mod peers;
