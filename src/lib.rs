@@ -7,6 +7,7 @@ pub mod config;
 pub mod convert;
 pub mod discover;
 pub mod error;
+pub mod json;
 pub mod pipeline;
 pub mod protocol;
 pub mod rejected;

@@ -3,9 +3,11 @@
 pub mod columns;
 pub mod model;
 
-use destination_salesforce::convert::{Converted, Converter, FieldPath};
+use destination_salesforce::convert::{Converted, Converter};
+use destination_salesforce::json::Cursor;
 use destination_salesforce::protocol::StreamName;
-use destination_salesforce::protocol::input::Record;
+use destination_salesforce::protocol::input::{Message, parse};
+use destination_salesforce::protocol::record::OpenRecord;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -117,8 +119,8 @@ pub fn read_plainly(line: &[u8]) -> Read<'_> {
     }
 }
 
-/// What becomes of a record.
-#[derive(Debug, PartialEq)]
+/// What becomes of a line that is to be a record.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The line is a message of another kind.
     NotAsked,
@@ -126,30 +128,51 @@ pub enum Outcome {
     NoRecord,
     /// It is kept as a rejected record.
     Refused,
-    /// It has a field that no column takes.
-    NewField(FieldPath),
     /// It becomes a row.
     Row {
         /// The CSV.
         csv: Vec<u8>,
-        /// By which the row is found again.
-        hash: u32,
         /// By which its record is known.
         key: Option<u128>,
+        /// When the record was extracted.
+        extracted_at_ms: i64,
     },
 }
 
-/// Converts a record. Only here and in [`data_of`] the targets call what turns records into rows.
-pub fn convert(converter: &mut Converter, record: &Record<'_>) -> Outcome {
-    match converter.convert(record.data) {
-        Ok(Converted::Row(row)) => Outcome::Row { csv: row.csv.to_vec(), hash: row.hash, key: row.key },
-        Ok(Converted::Refused(_)) => Outcome::Refused,
-        Ok(Converted::NewField(path)) => Outcome::NewField(path),
-        Err(_) => Outcome::NoRecord,
-    }
+/// Takes a line as the pipeline does: in one pass where that goes well, else as any message.
+pub fn take(converter: &mut Converter, line: &str) -> Outcome {
+    take_plain(converter, line).unwrap_or_else(|| take_any(converter, line))
 }
 
-/// The JSON text of a record's data.
-pub fn data_of<'a>(record: &Record<'a>) -> &'a str {
-    record.data.get()
+/// Takes a plain record that becomes a row.
+pub fn take_plain(converter: &mut Converter, line: &str) -> Option<Outcome> {
+    let mut record = OpenRecord::open(line)?;
+    record.names().decode().ok()?;
+    let Ok(Converted::Row) = converter.convert(record.data()) else { return None };
+    let extracted_at_ms = record.close()?;
+    Some(row(converter, extracted_at_ms))
+}
+
+/// Takes any line, and decides about the fields that no column takes.
+pub fn take_any(converter: &mut Converter, line: &str) -> Outcome {
+    let record = match parse(line) {
+        Ok(Message::Record(record)) if record.names().decode().is_ok() => record,
+        Ok(Message::Record(_)) | Err(_) => return Outcome::NoRecord,
+        Ok(_) => return Outcome::NotAsked,
+    };
+    // Each question is about another field, so it cannot be asked more often than there are bytes.
+    for _ in 0..=line.len() {
+        match converter.convert(&mut Cursor::new(record.data.get())) {
+            Ok(Converted::Row) => return row(converter, record.extracted_at_ms()),
+            Ok(Converted::Refused(_)) => return Outcome::Refused,
+            Ok(Converted::NewField(path)) => columns::decide(converter, path),
+            Err(_) => return Outcome::NoRecord,
+        }
+    }
+    panic!("a field is asked about again and again");
+}
+
+fn row(converter: &Converter, extracted_at_ms: i64) -> Outcome {
+    let row = converter.row();
+    Outcome::Row { csv: row.csv.to_vec(), key: row.key, extracted_at_ms }
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::column::{Column, Kind};
+use super::csv::needs_quotes;
 use super::{NULL_MARKER, moment};
 use crate::config::NullHandling;
+use crate::json::{Cursor, Text, Value};
 
 /// The longest field Salesforce takes, in characters (Developer Limits Quick Reference, "Bulk API limits").
 const LONGEST_FIELD: usize = 131_072;
@@ -111,37 +111,48 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
-/// The text of a cell before it is quoted.
+/// A cell.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CellText<'a> {
+pub(super) struct Cell<'a> {
+    /// The text before it is quoted.
     pub(super) text: Cow<'a, str>,
+    pub(super) needs_quotes: bool,
     pub(super) is_truncated: bool,
 }
 
-impl<'a> From<Cow<'a, str>> for CellText<'a> {
-    fn from(text: Cow<'a, str>) -> Self {
-        Self { text, is_truncated: false }
+impl<'a> Cell<'a> {
+    /// A cell of whatever text.
+    fn new(text: Cow<'a, str>) -> Self {
+        let needs_quotes = needs_quotes(&text);
+        Self { text, needs_quotes, is_truncated: false }
+    }
+
+    /// A cell of a text of which it is known that it needs no quotes.
+    fn plain(text: &'a str) -> Self {
+        Self { text: Cow::Borrowed(text), needs_quotes: false, is_truncated: false }
     }
 }
 
-impl<'a> From<&'a str> for CellText<'a> {
-    fn from(text: &'a str) -> Self {
-        Cow::Borrowed(text).into()
-    }
-}
-
-/// The text of `json`, one whole JSON value, in the cell of `column`.
-pub(super) fn text<'a>(column: &Column, json: &'a str, nulls: NullHandling) -> Result<CellText<'a>, RefusalCode> {
-    match json.as_bytes().first() {
-        Some(b'"') => {
-            let text = string(json)?;
-            if text.is_empty() { Ok(null(nulls).into()) } else { from_text(column.kind(), text) }
+/// The cell of a value in a column of `kind`. `decoded` is where texts with escapes are decoded.
+pub(super) fn of<'a>(
+    kind: Kind,
+    value: Value<'a>,
+    nulls: NullHandling,
+    decoded: &'a mut String,
+) -> Result<Cell<'a>, RefusalCode> {
+    match value {
+        Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(nulls))),
+        Value::Text(text) if text.has_escape => {
+            decoded.clear();
+            text.decode(decoded).map_err(|_| RefusalCode::NotUnicode)?;
+            from_text(kind, decoded, None)
         }
-        Some(b'n') => Ok(null(nulls).into()),
-        Some(b't' | b'f') => from_boolean(column.kind(), json),
-        Some(b'[') => from_array(column.kind(), json),
-        Some(b'{') => from_composite(column.kind(), json),
-        _ => from_number(column.kind(), json),
+        // Of what calls for quotes only a comma can be written without an escape.
+        Value::Text(text) => from_text(kind, text.raw, Some(text.has_comma)),
+        Value::Number(json) => from_number(kind, json),
+        Value::Boolean(value) => from_boolean(kind, value),
+        Value::Array(json) => from_array(kind, json),
+        Value::Object(json) => from_composite(kind, json),
     }
 }
 
@@ -153,28 +164,25 @@ fn null(nulls: NullHandling) -> &'static str {
     }
 }
 
-/// Decodes a JSON string; borrowed where it holds no escape.
-fn string(json: &str) -> Result<Cow<'_, str>, RefusalCode> {
-    if memchr::memchr(b'\\', json.as_bytes()).is_none() {
-        return Ok(Cow::Borrowed(&json[1..json.len() - 1]));
-    }
-    // The text has been read as JSON once; only half a surrogate pair fails now.
-    serde_json::from_str::<String>(json).map(Cow::Owned).map_err(|_| RefusalCode::NotUnicode)
-}
-
-fn from_text(kind: Kind, text: Cow<'_, str>) -> Result<CellText<'_>, RefusalCode> {
+/// `needs_quotes` is told of texts without escapes, which have one kind of line end, being none.
+fn from_text(kind: Kind, text: &str, needs_quotes: Option<bool>) -> Result<Cell<'_>, RefusalCode> {
     if text == NULL_MARKER {
         return Err(RefusalCode::NullMarker);
     }
-    match kind {
-        Kind::Text { longest } => in_length(text, longest),
+    let longest = match kind {
+        Kind::Text { longest } => longest,
         // Whether a text is a number or one of the list is for Salesforce to say.
-        Kind::Number | Kind::MultiPicklist => in_length(text, None),
-        Kind::Boolean => boolean(&text).map(Into::into).ok_or(RefusalCode::WrongType),
-        Kind::Date => moment::date(text).map(Into::into).ok_or(RefusalCode::WrongType),
-        Kind::DateTime => moment::date_time(text).map(Into::into).ok_or(RefusalCode::WrongType),
-        Kind::Time => moment::time(text).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::Number | Kind::MultiPicklist => None,
+        Kind::Boolean => return boolean(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
+        Kind::Date => return moment::date(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
+        Kind::DateTime => return moment::date_time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
+        Kind::Time => return moment::time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
+    };
+    let Some(needs_quotes) = needs_quotes else { return in_length(one_line_end(text), longest) };
+    if text.len() > longest.map_or(LONGEST_FIELD, |longest| longest.min(LONGEST_FIELD)) {
+        return in_length(Cow::Borrowed(text), longest);
     }
+    Ok(Cell { text: Cow::Borrowed(text), needs_quotes, is_truncated: false })
 }
 
 fn boolean(text: &str) -> Option<&'static str> {
@@ -187,67 +195,70 @@ fn boolean(text: &str) -> Option<&'static str> {
     }
 }
 
-fn from_boolean(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+fn from_boolean(kind: Kind, value: bool) -> Result<Cell<'static>, RefusalCode> {
     match kind {
-        Kind::Boolean | Kind::Text { .. } => Ok(json.into()),
+        Kind::Boolean | Kind::Text { .. } => Ok(Cell::plain(if value { "true" } else { "false" })),
         _ => Err(RefusalCode::WrongType),
     }
 }
 
 /// The digits of a number stay as they are: no float could carry all that Salesforce takes.
-fn from_number(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+fn from_number(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
     match kind {
-        Kind::Number | Kind::Text { .. } | Kind::MultiPicklist => Ok(json.into()),
-        Kind::Boolean => boolean(json).map(Into::into).ok_or(RefusalCode::WrongType),
+        Kind::Number | Kind::Text { .. } | Kind::MultiPicklist => Ok(Cell::plain(json)),
+        Kind::Boolean => boolean(json).map(Cell::plain).ok_or(RefusalCode::WrongType),
         Kind::Date | Kind::DateTime | Kind::Time => Err(RefusalCode::WrongType),
     }
 }
 
-fn from_array(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
     if kind != Kind::MultiPicklist {
         return from_composite(kind, json);
     }
-    let elements: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| RefusalCode::WrongType)?;
+    let mut elements = Cursor::new(json);
+    elements.enter_array().ok_or(RefusalCode::WrongType)?;
     let mut joined = String::new();
-    for element in elements {
-        let value = match element.get().as_bytes().first() {
-            Some(b'"') => string(element.get())?,
-            Some(b'{' | b'[' | b'n') => return Err(RefusalCode::WrongType),
-            _ => Cow::Borrowed(element.get()),
-        };
+    let mut is_first = true;
+    while elements.next_element(is_first).ok_or(RefusalCode::WrongType)? {
+        if !std::mem::take(&mut is_first) {
+            joined.push(';');
+        }
+        let start = joined.len();
+        match elements.value().ok_or(RefusalCode::WrongType)? {
+            Value::Text(text) => text.decode(&mut joined).map_err(|_| RefusalCode::NotUnicode)?,
+            Value::Number(number) => joined.push_str(number),
+            Value::Boolean(value) => joined.push_str(if value { "true" } else { "false" }),
+            Value::Null | Value::Array(_) | Value::Object(_) => return Err(RefusalCode::WrongType),
+        }
         // The separator cannot be written within a value.
+        let value = &joined[start..];
         if value.is_empty() || value.contains(';') {
             return Err(RefusalCode::WrongType);
         }
-        if !joined.is_empty() {
-            joined.push(';');
-        }
-        joined.push_str(&value);
     }
     if joined == NULL_MARKER {
         return Err(RefusalCode::NullMarker);
     }
-    in_length(Cow::Owned(joined), None)
+    in_length(Cow::Owned(one_line_end(&joined).into_owned()), None)
 }
 
-fn from_composite(kind: Kind, json: &str) -> Result<CellText<'_>, RefusalCode> {
+fn from_composite(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
     match kind {
-        Kind::Text { longest } => in_length(Cow::Borrowed(json), longest),
+        Kind::Text { longest } => in_length(one_line_end(json), longest),
         _ => Err(RefusalCode::WrongType),
     }
 }
 
 /// CR LF and CR become LF: the job's line end is LF, and Salesforce refuses a file whose line ends differ
 /// (Bulk API 2.0 guide, "Prepare CSV Files").
-fn one_line_end(text: Cow<'_, str>) -> Cow<'_, str> {
+fn one_line_end(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\r', text.as_bytes()).is_none() {
-        return text;
+        return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<CellText<'_>, RefusalCode> {
-    let text = one_line_end(text);
+fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>, RefusalCode> {
     if let Some(longest) = longest
         && text.len() > longest
         && let Some(end) = cut_at(&text, longest)
@@ -259,12 +270,12 @@ fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<CellText<'_>,
                 Cow::Owned(text)
             }
         };
-        return Ok(CellText { text, is_truncated: true });
+        return Ok(Cell { is_truncated: true, ..Cell::new(text) });
     }
     if text.len() > LONGEST_FIELD && text.chars().count() > LONGEST_FIELD {
         return Err(RefusalCode::FieldTooLong);
     }
-    Ok(text.into())
+    Ok(Cell::new(text))
 }
 
 /// Where to cut `text` so that it has at most `longest` UTF-16 units, the unit that can only count more than
@@ -289,8 +300,15 @@ mod tests {
     const TEXT: Kind = Kind::Text { longest: None };
 
     fn cell(kind: Kind, json: &str) -> Result<String, RefusalCode> {
-        let column = Column::new(FieldPath::top("f"), "F__c", kind, JsonTypes::default());
-        text(&column, json, NullHandling::Ignore).map(|cell| cell.text.into_owned())
+        cell_of(kind, json, NullHandling::Ignore).map(|(text, _)| text)
+    }
+
+    /// The text of a cell, and whether it is cut.
+    fn cell_of(kind: Kind, json: &str, nulls: NullHandling) -> Result<(String, bool), RefusalCode> {
+        let mut decoded = String::new();
+        let cell = of(kind, Cursor::new(json).value().unwrap(), nulls, &mut decoded)?;
+        assert_eq!(cell.needs_quotes, needs_quotes(&cell.text), "{json}");
+        Ok((cell.text.into_owned(), cell.is_truncated))
     }
 
     #[test]
@@ -345,10 +363,10 @@ mod tests {
 
     #[test]
     fn null_and_empty_text_follow_the_setting() {
-        let column = Column::new(FieldPath::top("f"), "F__c", Kind::Number, JsonTypes::default());
         for json in ["null", "\"\""] {
-            assert_eq!(text(&column, json, NullHandling::Ignore).unwrap().text, "");
-            assert_eq!(text(&column, json, NullHandling::Clear).unwrap().text, NULL_MARKER);
+            for (nulls, expected) in [(NullHandling::Ignore, ""), (NullHandling::Clear, NULL_MARKER)] {
+                assert_eq!(cell_of(Kind::Number, json, nulls).unwrap().0, expected);
+            }
         }
     }
 
@@ -362,11 +380,13 @@ mod tests {
             (r#""ab😀c""#, 3, "ab", true),
             (r#""ab😀c""#, 4, "ab😀", true),
             (r#""a\r\nb""#, 3, "a\nb", false),
+            (r#""ab,c""#, 2, "ab", true),
+            (r#""a,bc""#, 2, "a,", true),
+            (r#""a\"bc""#, 2, "a\"", true),
         ] {
             let kind = Kind::Text { longest: Some(longest) };
-            let column = Column::new(FieldPath::top("f"), "F__c", kind, JsonTypes::default());
-            let cell = text(&column, json, NullHandling::Ignore).unwrap();
-            assert_eq!((&*cell.text, cell.is_truncated), (expected, is_truncated), "{json}");
+            let (text, cut) = cell_of(kind, json, NullHandling::Ignore).unwrap();
+            assert_eq!((&*text, cut), (expected, is_truncated), "{json}");
         }
     }
 

@@ -1,15 +1,24 @@
 //! Cells and rows in the CSV that Salesforce reads: comma, line feed, double quote (Bulk API 2.0 guide, "Prepare CSV
 //! Files").
 
-/// Appends a cell, quoted where it must be.
-pub(super) fn write_cell(out: &mut Vec<u8>, text: &str) {
+/// Whether a cell of this text must be quoted.
+pub(super) fn needs_quotes(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if !needs_quotes(bytes) {
-        out.extend_from_slice(bytes);
-        return;
+    memchr::memchr3(b',', b'"', b'\n', bytes).is_some() || memchr::memchr(b'\r', bytes).is_some()
+}
+
+/// Appends a cell.
+#[inline]
+pub(super) fn write_cell(out: &mut Vec<u8>, text: &str, needs_quotes: bool) {
+    if needs_quotes {
+        write_quoted(out, text.as_bytes());
+    } else {
+        out.extend_from_slice(text.as_bytes());
     }
+}
+
+fn write_quoted(out: &mut Vec<u8>, mut rest: &[u8]) {
     out.push(b'"');
-    let mut rest = bytes;
     while let Some(quote) = memchr::memchr(b'"', rest) {
         out.extend_from_slice(&rest[..=quote]);
         out.push(b'"');
@@ -19,8 +28,13 @@ pub(super) fn write_cell(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-fn needs_quotes(bytes: &[u8]) -> bool {
-    memchr::memchr3(b',', b'"', b'\n', bytes).is_some() || memchr::memchr(b'\r', bytes).is_some()
+/// Ends the row that began at `start`.
+pub(super) fn end_row(out: &mut Vec<u8>, start: usize) {
+    if out.len() == start {
+        // A lone empty cell would be a blank line, which readers of CSV pass over.
+        out.extend_from_slice(b"\"\"");
+    }
+    out.push(b'\n');
 }
 
 /// Appends a row of `cells` with its line end.
@@ -30,13 +44,9 @@ pub fn write_row<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>
         if index > 0 {
             out.push(b',');
         }
-        write_cell(out, cell);
+        write_cell(out, cell, needs_quotes(cell));
     }
-    if out.len() == start {
-        // A lone empty cell would be a blank line, which readers of CSV pass over.
-        out.extend_from_slice(b"\"\"");
-    }
-    out.push(b'\n');
+    end_row(out, start);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A record's JSON becomes the cells of one CSV row. Synchronous, and without knowledge of Salesforce's API.
 //!
-//! The fields of a record come in any order; the cells of a row stand in the order of the columns. So each value is
-//! written, quoted where it must be, into one scratch buffer, and the row is put together from its pieces.
+//! The data of a record are read once, and each value is written, quoted where it must be, as it is met. Where the fields
+//! come in the order of the columns, what has been written is the row; else it is put together from its pieces.
 
 mod cell;
 mod column;
@@ -10,17 +10,16 @@ mod fields;
 mod key;
 mod moment;
 mod restore;
+mod row;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::config::NullHandling;
+use crate::json::{Cursor, NotUnicode, Text, Value};
+
+use row::RowWriter;
 
 pub use cell::{Refusal, RefusalCode};
 pub use column::{Column, Columns, FieldPath, Kind};
@@ -28,6 +27,7 @@ pub use csv::write_row;
 pub use fields::fields;
 pub use key::{Key, KeyComparison, key_hash};
 pub use restore::restore;
+pub use row::row_hash;
 
 /// Salesforce's marker for null in a CSV cell (Bulk API 2.0 guide, "Prepare CSV Files"). There is no way to
 /// write it as text.
@@ -44,42 +44,47 @@ const PLATFORM_PREFIX: &str = "_airbyte_";
 pub struct Converter {
     columns: Arc<Columns>,
     nulls: NullHandling,
-    /// The keys of the last record with what became of each: records of a stream nearly always have the same keys in
-    /// the same order, so the one expected is compared before any is looked up.
-    expected: Vec<(Box<str>, Target)>,
-    targets: HashMap<Box<str>, Target>,
-    /// The fields of nested objects.
-    nested: HashMap<Box<str>, HashMap<Box<str>, Target>>,
-    scratch: Vec<u8>,
-    cells: Vec<Slot>,
-    row: Vec<u8>,
+    targets: Targets,
+    row: RowWriter,
+    /// What the escapes of the text at hand stand for.
+    decoded: String,
     key: Option<u128>,
     /// How many values of the record at hand were cut; they count once it has become a row.
     cut: u64,
     truncated: u64,
 }
 
+/// Where the fields of a record go.
+#[derive(Debug, Default)]
+struct Targets {
+    /// The keys of the last record as they are written, quotes included, with what became of each: records of a stream
+    /// nearly always have the same keys in the same order, so the one expected is compared before any is looked up.
+    expected: Vec<(Box<str>, Target)>,
+    by_name: HashMap<Box<str>, Target>,
+    nested: Vec<Nested>,
+}
+
+/// An object within the records whose fields are columns of their own.
+#[derive(Debug)]
+struct Nested {
+    name: Box<str>,
+    fields: HashMap<Box<str>, Target>,
+}
+
 /// Where a field of a record goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Column(usize),
-    /// A nested object whose fields are columns of their own.
-    Nested,
+    /// One of the nested objects.
+    Nested(usize),
     Ignored,
-}
-
-/// The written cell of one column.
-#[derive(Debug, Clone, Default)]
-struct Slot {
-    text: Range<usize>,
-    hash: u64,
 }
 
 /// What became of a record.
 #[derive(Debug)]
-pub enum Converted<'c> {
-    /// A row to be sent.
-    Row(Row<'c>),
+pub enum Converted {
+    /// A row to be sent, [`Converter::row`].
+    Row,
     /// The record cannot be carried faithfully.
     Refused(Refusal),
     /// The record has a field that no column takes; nothing has been decided about the record yet.
@@ -91,8 +96,6 @@ pub enum Converted<'c> {
 pub struct Row<'c> {
     /// The bytes of the row.
     pub csv: &'c [u8],
-    /// Finds the row again among those that Salesforce gives back; see [`row_hash`].
-    pub hash: u32,
     /// The record that the row means, where the operation needs one; see [`key_hash`].
     pub key: Option<u128>,
 }
@@ -102,18 +105,28 @@ pub struct Row<'c> {
 #[error("the data of the record is not a JSON object")]
 pub struct NotAnObject;
 
+/// Why the fields of a record are not read on.
+enum Stop {
+    Refused(Refusal),
+    NewField(FieldPath),
+    Malformed,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl Converter {
     /// A converter into `columns`.
     pub fn new(columns: Arc<Columns>, nulls: NullHandling) -> Self {
         let mut converter = Self {
             columns: Arc::new(Columns::default()),
             nulls,
-            expected: Vec::new(),
-            targets: HashMap::new(),
-            nested: HashMap::new(),
-            scratch: Vec::new(),
-            cells: Vec::new(),
-            row: Vec::new(),
+            targets: Targets::default(),
+            row: RowWriter::default(),
+            decoded: String::new(),
             key: None,
             cut: 0,
             truncated: 0,
@@ -134,250 +147,187 @@ impl Converter {
 
     /// Converts into `columns` from now on.
     pub fn set_columns(&mut self, columns: Arc<Columns>) {
-        self.expected.clear();
-        self.cells = vec![Slot::default(); columns.len()];
+        self.row.set_width(columns.len());
         for (index, column) in columns.iter().enumerate() {
-            match column.source().object() {
-                Some(object) => {
-                    self.targets.insert(object.into(), Target::Nested);
-                    let fields = self.nested.entry(object.into()).or_default();
-                    fields.insert(column.source().field().into(), Target::Column(index));
-                }
-                None => {
-                    self.targets.insert(column.source().field().into(), Target::Column(index));
-                }
-            }
+            self.targets.set(column.source(), Target::Column(index));
         }
         self.columns = columns;
     }
 
     /// Takes the field `name` for a nested object from now on, whose fields are columns of their own.
     pub fn nest(&mut self, name: &str) {
-        self.targets.insert(name.into(), Target::Nested);
+        self.targets.nested(name);
     }
 
     /// Drops the field from now on.
     pub fn ignore(&mut self, path: &FieldPath) {
-        let fields = match path.object() {
-            Some(object) => self.nested.entry(object.into()).or_default(),
-            None => &mut self.targets,
-        };
-        fields.insert(path.field().into(), Target::Ignored);
-        self.expected.clear();
+        self.targets.set(path, Target::Ignored);
     }
 
-    /// Converts the data of one record.
+    /// Converts the data of one record, which stand at `data`. After a row the cursor stands behind them.
     ///
     /// # Errors
-    /// The data is not a JSON object.
-    pub fn convert(&mut self, data: &RawValue) -> Result<Converted<'_>, NotAnObject> {
-        self.scratch.clear();
-        self.cells.fill(Slot::default());
+    /// There is no JSON object; this is certain where a row is made, and else only of what had to be read.
+    pub fn convert(&mut self, data: &mut Cursor<'_>) -> Result<Converted, NotAnObject> {
+        self.row.begin();
         (self.key, self.cut) = (None, 0);
-        let mut stop = None;
-        let mut fields = serde_json::Deserializer::from_str(data.get());
-        let read = fields.deserialize_map(Fields { converter: self, stop: &mut stop });
-        match (stop, read) {
-            (Some(Stop::Refused(refusal)), _) => return Ok(Converted::Refused(refusal)),
-            (Some(Stop::NewField(path)), _) => return Ok(Converted::NewField(path)),
-            (None, Ok(())) => {}
-            (None, Err(_)) if data.get().starts_with('{') => {
-                // The text has been read as JSON once; only a field name with half a surrogate pair fails now.
-                return Ok(Converted::Refused(Refusal::record(RefusalCode::NotUnicode)));
-            }
-            (None, Err(_)) => return Err(NotAnObject),
-        }
-        Ok(self.assemble())
-    }
-
-    /// Puts the cells together in the order of the columns.
-    fn assemble(&mut self) -> Converted<'_> {
-        if let Some(key) = self.columns.key()
-            && self.key.is_none()
-        {
-            return Converted::Refused(Refusal::named(RefusalCode::MissingKey, &key.field));
-        }
-        if self.columns.is_empty() {
-            return Converted::Refused(Refusal::record(RefusalCode::NoField));
-        }
-        self.row.clear();
-        for (index, slot) in self.cells.iter().enumerate() {
-            if index > 0 {
-                self.row.push(b',');
-            }
-            self.row.extend_from_slice(&self.scratch[slot.text.clone()]);
-        }
-        if self.row.is_empty() {
-            // A lone empty cell would be a blank line, which readers of CSV pass over.
-            self.row.extend_from_slice(b"\"\"");
-        }
-        if self.row.len() > LONGEST_RECORD && characters(&self.row) > LONGEST_RECORD {
-            return Converted::Refused(Refusal::record(RefusalCode::RecordTooLong));
-        }
-        self.row.push(b'\n');
-        self.truncated += self.cut;
-        let hash = row_hash(self.cells.iter().map(|slot| slot.hash));
-        Converted::Row(Row { csv: &self.row, hash, key: self.key })
-    }
-
-    /// The target of the field `name`, the `position`th of its record.
-    fn target(&mut self, position: usize, name: &str) -> Option<Target> {
-        if let Some((expected, target)) = self.expected.get(position)
-            && **expected == *name
-        {
-            return Some(*target);
-        }
-        let target = match self.targets.get(name) {
-            Some(target) => *target,
-            None if name.starts_with(PLATFORM_PREFIX) => Target::Ignored,
-            None => return None,
-        };
-        let entry = (name.into(), target);
-        if let Some(expected) = self.expected.get_mut(position) {
-            *expected = entry;
-        } else if position == self.expected.len() && position < 2 * self.columns.len() + 64 {
-            // The bound keeps records without end of new keys from making this grow.
-            self.expected.push(entry);
-        }
-        Some(target)
-    }
-
-    fn take(&mut self, position: usize, name: &str, value: &RawValue) -> Option<Stop> {
-        match self.target(position, name) {
-            Some(Target::Column(column)) => self.write_cell(column, value),
-            Some(Target::Nested) => self.take_nested(name, value),
-            Some(Target::Ignored) => None,
-            None => Some(Stop::NewField(FieldPath::top(name))),
+        match self.read(data).and_then(|()| self.finish().map_err(Stop::Refused)) {
+            Ok(()) => Ok(Converted::Row),
+            Err(Stop::Refused(refusal)) => Ok(Converted::Refused(refusal)),
+            Err(Stop::NewField(path)) => Ok(Converted::NewField(path)),
+            Err(Stop::Malformed) => Err(NotAnObject),
         }
     }
 
-    /// Takes the fields of a nested object.
-    fn take_nested(&mut self, object: &str, value: &RawValue) -> Option<Stop> {
-        let fields: HashMap<Cow<'_, str>, &RawValue> = match serde_json::from_str(value.get()) {
-            Ok(fields) => fields,
-            Err(_) if value.get() == "null" => {
-                let columns = Arc::clone(&self.columns);
-                let mut of_object = (0..columns.len()).filter(|it| columns[*it].source().object() == Some(object));
-                return of_object.find_map(|column| self.write_cell(column, value));
-            }
-            Err(_) => return Some(Stop::Refused(Refusal::named(RefusalCode::NotAnObject, object))),
-        };
-        for (field, value) in fields {
-            let target = self.nested.get(object).and_then(|fields| fields.get(&*field)).copied();
-            let stop = match target {
-                Some(Target::Column(column)) => self.write_cell(column, value),
-                Some(Target::Nested | Target::Ignored) => None,
-                None => Some(Stop::NewField(FieldPath::nested(object, field))),
-            };
-            if stop.is_some() {
-                return stop;
-            }
-        }
-        None
+    /// The row that the last record became, if it became one.
+    pub fn row(&self) -> Row<'_> {
+        Row { csv: self.row.row(), key: self.key }
     }
 
-    fn write_cell(&mut self, column: usize, value: &RawValue) -> Option<Stop> {
-        let text = match cell::text(&self.columns[column], value.get(), self.nulls) {
-            Ok(text) => text,
-            Err(code) => return Some(Stop::Refused(Refusal::new(code, &self.columns[column]))),
-        };
-        self.cut += u64::from(text.is_truncated);
-        if let Some(comparison) = self.columns.comparison(column) {
-            let is_blank = text.text.trim().is_empty() || text.text == NULL_MARKER;
-            self.key = (!is_blank).then(|| key_hash(&text.text, comparison));
-        }
-        let start = self.scratch.len();
-        csv::write_cell(&mut self.scratch, &text.text);
-        self.cells[column] = Slot { text: start..self.scratch.len(), hash: cell_hash(&text.text) };
-        None
-    }
-}
-
-/// Why the fields of a record are not read on.
-enum Stop {
-    Refused(Refusal),
-    NewField(FieldPath),
-}
-
-struct Fields<'c> {
-    converter: &'c mut Converter,
-    /// Set when the rest of the fields does not matter. The reader then finds its object unfinished, which is no error
-    /// of the record.
-    stop: &'c mut Option<Stop>,
-}
-
-impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+    fn read(&mut self, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        data.enter_object().ok_or(Stop::Malformed)?;
         let mut position = 0;
-        while let Some(name) = fields.next_key_seed(FieldName)? {
-            let value: &RawValue = fields.next_value()?;
-            *self.stop = self.converter.take(position, &name, value);
-            if self.stop.is_some() {
-                return Ok(());
+        while data.next_member(position == 0).ok_or(Stop::Malformed)? {
+            match self.targets.next(position, data)? {
+                Target::Column(column) => {
+                    let value = data.value().ok_or(Stop::Malformed)?;
+                    self.write_cell(column, value)?;
+                }
+                Target::Nested(nested) => self.read_nested(nested, data)?,
+                Target::Ignored => drop(data.value().ok_or(Stop::Malformed)?),
             }
             position += 1;
         }
         Ok(())
     }
-}
 
-/// A field name, borrowed where it holds no escape.
-struct FieldName;
+    /// Takes the fields of a nested object.
+    fn read_nested(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        if data.enter_object().is_none() {
+            let name = &self.targets.nested[nested].name;
+            return match data.value().ok_or(Stop::Malformed)? {
+                Value::Null => {
+                    let is_of_object = |column: &usize| self.columns[*column].source().object() == Some(&**name);
+                    let of_object: Vec<usize> = (0..self.columns.len()).filter(is_of_object).collect();
+                    of_object
+                        .into_iter()
+                        .try_for_each(|column| self.write_cell(column, Value::Null))
+                        .map_err(Stop::from)
+                }
+                _ => Err(Refusal::named(RefusalCode::NotAnObject, name).into()),
+            };
+        }
+        let mut is_first = true;
+        while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
+            let Nested { name, fields } = &self.targets.nested[nested];
+            let key = data.key().ok_or(Stop::Malformed)?;
+            let field = decoded(key).map_err(|_| Refusal::named(RefusalCode::NotUnicode, name))?;
+            match fields.get(&*field) {
+                Some(Target::Column(column)) => {
+                    let column = *column;
+                    let value = data.value().ok_or(Stop::Malformed)?;
+                    self.write_cell(column, value)?;
+                }
+                Some(Target::Nested(_) | Target::Ignored) => drop(data.value().ok_or(Stop::Malformed)?),
+                None => return Err(Stop::NewField(FieldPath::nested(&**name, field))),
+            }
+        }
+        Ok(())
+    }
 
-impl<'de> DeserializeSeed<'de> for FieldName {
-    type Value = Cow<'de, str>;
+    fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Refusal> {
+        let column = &self.columns[index];
+        let cell =
+            cell::of(column.kind(), value, self.nulls, &mut self.decoded).map_err(|code| Refusal::new(code, column))?;
+        self.cut += u64::from(cell.is_truncated);
+        if let Some(comparison) = self.columns.comparison(index) {
+            let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
+            self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
+        }
+        self.row.put(index, &cell);
+        Ok(())
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+    /// Completes the row, if there is nothing against it.
+    fn finish(&mut self) -> Result<(), Refusal> {
+        if let Some(key) = self.columns.key()
+            && self.key.is_none()
+        {
+            return Err(Refusal::named(RefusalCode::MissingKey, &key.field));
+        }
+        if self.columns.is_empty() {
+            return Err(Refusal::record(RefusalCode::NoField));
+        }
+        // The line end is none of them.
+        let row = self.row.end();
+        if row.len() > LONGEST_RECORD && characters(row) - 1 > LONGEST_RECORD {
+            return Err(Refusal::record(RefusalCode::RecordTooLong));
+        }
+        self.truncated += self.cut;
+        Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for FieldName {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
+impl Targets {
+    fn set(&mut self, path: &FieldPath, target: Target) {
+        self.expected.clear();
+        let fields = match path.object() {
+            Some(object) => &mut self.nested(object).fields,
+            None => &mut self.by_name,
+        };
+        fields.insert(path.field().into(), target);
     }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
+    /// The nested object of that name, made where there is none yet.
+    fn nested(&mut self, name: &str) -> &mut Nested {
+        let known = self.nested.iter().position(|nested| *nested.name == *name);
+        let place = known.unwrap_or_else(|| {
+            self.nested.push(Nested { name: name.into(), fields: HashMap::new() });
+            self.nested.len() - 1
+        });
+        self.expected.clear();
+        self.by_name.insert(name.into(), Target::Nested(place));
+        &mut self.nested[place]
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
+    /// Steps over the key of the field at `position` of its record, and tells where the field goes.
+    fn next(&mut self, position: usize, data: &mut Cursor<'_>) -> Result<Target, Stop> {
+        if let Some((quoted, target)) = self.expected.get(position)
+            && data.skip_key(quoted)
+        {
+            return Ok(*target);
+        }
+        self.look_up(position, data.key().ok_or(Stop::Malformed)?)
     }
+
+    fn look_up(&mut self, position: usize, key: Text<'_>) -> Result<Target, Stop> {
+        let name = decoded(key).map_err(|_| Refusal::record(RefusalCode::NotUnicode))?;
+        let target = match self.by_name.get(&*name) {
+            Some(target) => *target,
+            None if name.starts_with(PLATFORM_PREFIX) => Target::Ignored,
+            None => return Err(Stop::NewField(FieldPath::top(name))),
+        };
+        let entry = (format!("\"{}\"", key.raw).into_boxed_str(), target);
+        if let Some(expected) = self.expected.get_mut(position) {
+            *expected = entry;
+        } else if position == self.expected.len() && position < 2 * self.by_name.len() + 64 {
+            // The bound keeps a record that repeats its keys without end from making this grow.
+            self.expected.push(entry);
+        }
+        Ok(target)
+    }
+}
+
+fn decoded(text: Text<'_>) -> Result<Cow<'_, str>, NotUnicode> {
+    if !text.has_escape {
+        return Ok(Cow::Borrowed(text.raw));
+    }
+    let mut decoded = String::new();
+    text.decode(&mut decoded).map(|()| Cow::Owned(decoded))
 }
 
 fn characters(utf8: &[u8]) -> usize {
     utf8.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
-}
-
-/// The hash of one cell's text.
-pub fn cell_hash(text: &str) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    if text.is_empty() {
-        return 0;
-    }
-    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-    hasher.write(text.as_bytes());
-    hasher.finish()
-}
-
-/// The hash of a row, from those of its cells in the order of the columns.
-pub fn row_hash(cells: impl Iterator<Item = u64>) -> u32 {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-    cells.for_each(|cell| hasher.write_u64(cell));
-    #[expect(clippy::cast_possible_truncation, reason = "half of the bits tell rows apart well enough")]
-    {
-        hasher.finish() as u32
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The table of `docs/values.md` against the code.
 
-use super::cell::text;
-use super::{Column, FieldPath, Kind};
+use super::{Kind, cell};
 use crate::config::NullHandling;
-use crate::protocol::catalog::JsonTypes;
+use crate::json::Cursor;
 
 const KINDS: [(&str, Kind); 7] = [
     ("text", Kind::Text { longest: None }),
@@ -17,8 +16,7 @@ const KINDS: [(&str, Kind); 7] = [
 
 /// A cell as the page shows it.
 fn shown(kind: Kind, json: &str) -> String {
-    let column = Column::new(FieldPath::top("f"), "F__c", kind, JsonTypes::default());
-    match text(&column, json, NullHandling::Ignore) {
+    match cell::of(kind, Cursor::new(json).value().unwrap(), NullHandling::Ignore, &mut String::new()) {
         Err(_) => "rejected".to_owned(),
         Ok(cell) if cell.text.is_empty() => "empty".to_owned(),
         Ok(cell) => format!("`{}`", cell.text.replace('\n', "↵").replace('\r', "␍")),

@@ -12,7 +12,7 @@ use super::mark::{Found, Marks, SegmentId};
 use super::news::Settlement;
 use super::packed::{PIECE, Packed};
 use super::reason::Reasons;
-use crate::convert::{Columns, Refusal, Row, write_row};
+use crate::convert::{Columns, Refusal, Row, row_hash, write_row};
 use crate::salesforce::upload::CsvBody;
 
 /// A batch that still takes rows.
@@ -75,7 +75,7 @@ impl OpenBatch {
             self.keyed.push(key, row.csv.len());
         }
         self.append(row.csv);
-        self.marks.push(row.hash, record);
+        self.marks.push(row_hash(row.csv), record);
         self.account();
     }
 
@@ -260,7 +260,7 @@ mod tests {
         let mut expected = String::from("A__c\n");
         for number in 0..40_000_i64 {
             let row = format!("row {number} of a batch that repeats itself\n");
-            batch.push(Row { csv: row.as_bytes(), hash: 0, key: None }, Found { segment: 1, extracted_at_ms: number });
+            batch.push(Row { csv: row.as_bytes(), key: None }, Found { segment: 1, extracted_at_ms: number });
             expected.push_str(&row);
         }
         assert!(batch.held() < expected.len(), "it is held compressed");
@@ -284,7 +284,7 @@ mod tests {
         for number in 0..30_000_u64 {
             let row = format!("row {number} of a batch with keys\n");
             let record = Found { segment: number / 20_000, extracted_at_ms: 0 };
-            batch.push(Row { csv: row.as_bytes(), hash: 0, key: Some(u128::from(number * 7 % 1_000)) }, record);
+            batch.push(Row { csv: row.as_bytes(), key: Some(u128::from(number * 7 % 1_000)) }, record);
             expected[(number * 7 % 1_000) as usize] = row;
         }
         let mut batch = batch.seal();
@@ -308,7 +308,7 @@ mod tests {
             let mut batch = OpenBatch::new(columns(), budget.lease());
             for (key, segment) in keys {
                 let record = Found { segment: *segment, extracted_at_ms: 0 };
-                batch.push(Row { csv: b"row\n", hash: 0, key: Some(*key) }, record);
+                batch.push(Row { csv: b"row\n", key: Some(*key) }, record);
             }
             batch.seal()
         };
@@ -333,10 +333,10 @@ mod tests {
         let limit = "A__c\n12345\n12345\n".len();
         assert!(batch.has_room(1_000, limit), "a row over the limit travels alone");
         let record = Found { segment: 1, extracted_at_ms: 0 };
-        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
+        batch.push(Row { csv: b"12345\n", key: None }, record);
         assert!(batch.has_room(6, limit));
         assert!(!batch.has_room(7, limit));
-        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
+        batch.push(Row { csv: b"12345\n", key: None }, record);
         assert_eq!(batch.seal().csv().len(), limit as u64);
     }
 
@@ -345,7 +345,7 @@ mod tests {
         let budget = Budget::new(usize::MAX);
         let mut batch = OpenBatch::new(columns(), budget.lease());
         let record = Found { segment: 1, extracted_at_ms: 0 };
-        batch.push(Row { csv: b"12345\n", hash: 0, key: None }, record);
+        batch.push(Row { csv: b"12345\n", key: None }, record);
         let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
         let refusal = Refusal { code: crate::convert::RefusalCode::NoField, field: None, message: String::new() };
         batch.refuse(RefusedRecord { record, data, refusal });

@@ -103,7 +103,7 @@ impl Sync {
                 // Of one stream all rows have keys, of the others none.
                 let key = (stream == 0).then(|| u128::from(key.unwrap_or(99)));
                 let (batch, record) = self.batch(stream);
-                batch.push(Row { csv: &csv, hash: length as u32, key }, record);
+                batch.push(Row { csv: &csv, key }, record);
             }
             Step::Refused { stream, length } => {
                 let data = serde_json::value::to_raw_value(&"x".repeat(length)).unwrap();
@@ -135,7 +135,7 @@ impl Sync {
             if refused > 0 && row % (refused + 1) == refused {
                 *rejected.entry(found.segment).or_default() += 1;
             } else if again > 0 && row % (again + 1) == again {
-                rest.push(Row { csv: b"again\n", hash: row as u32, key: None }, found);
+                rest.push(Row { csv: b"again\n", key: None }, found);
             }
         }
         let rest = rest.seal();

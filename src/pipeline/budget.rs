@@ -69,7 +69,11 @@ pub(super) struct Lease {
 impl Lease {
     /// Holds `bytes` from now on, more or fewer than before.
     pub(super) fn set(&mut self, bytes: usize) {
-        if bytes >= self.bytes {
+        if bytes == self.bytes {
+            // As for nearly every row: what grows, grows by leaps.
+            return;
+        }
+        if bytes > self.bytes {
             self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
             self.budget.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);

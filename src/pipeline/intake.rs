@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::{Budget, Lease};
-use super::lane::Lanes;
+use super::lane::{Lanes, Work};
 use super::ledger::Ledger;
 use super::mark::Found;
 use super::news::{Event, News, NotLoaded, Settlement};
@@ -21,12 +21,13 @@ use super::quota::Quota;
 use super::reader::Input;
 use super::report::Report;
 use super::stop::Stop;
-use super::stream::{NotTaken, Stream};
+use super::stream::{NotTaken, Room, Stream};
 use crate::error::{Error, Result};
 use crate::protocol::StreamName;
-use crate::protocol::input::{Message, Record, parse};
+use crate::protocol::input::{Message, Names, Record, parse, text};
 use crate::protocol::line::{Block, LineError};
 use crate::protocol::output::Output;
+use crate::protocol::record::OpenRecord;
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +51,7 @@ pub(super) struct Intake {
     ledger: Ledger,
     /// What the waiting states hold.
     states: Lease,
-    budget: Arc<Budget>,
+    room: Room,
     lanes: Option<Lanes>,
     halt: CancellationToken,
     output: Output,
@@ -67,8 +68,8 @@ struct LastStream {
 }
 
 impl LastStream {
-    fn is_that_of(&self, record: &Record<'_>) -> bool {
-        *self.name == *record.stream.get() && self.namespace.as_deref() == record.namespace.map(|text| text.get())
+    fn is_named(&self, names: Names<'_>) -> bool {
+        *self.name == *names.stream && self.namespace.as_deref() == names.namespace
     }
 }
 
@@ -97,7 +98,7 @@ impl Intake {
             last: None,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states: budget.lease(),
-            budget,
+            room: Room { batch_size: rules.batch_size, budget },
             lanes,
             halt,
             output,
@@ -120,7 +121,7 @@ impl Intake {
         mut quota: Option<Quota>,
         stop: Stop,
     ) -> Result<()> {
-        let budget = Arc::clone(&self.budget);
+        let budget = Arc::clone(&self.room.budget);
         while self.ending.is_none() {
             self.relieve_budget();
             let due = self.next_due();
@@ -222,7 +223,11 @@ impl Intake {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), Refused> {
-        match parse(line).map_err(|error| Refused::Line(error.to_string()))? {
+        let text = text(line).map_err(|error| Refused::Line(error.to_string()))?;
+        if self.take_plain_record(text).is_some() {
+            return Ok(());
+        }
+        match parse(text).map_err(|error| Refused::Line(error.to_string()))? {
             Message::Record(record) => self.take_record(&record),
             Message::State(state) => {
                 if self.ledger.state(state) {
@@ -242,13 +247,23 @@ impl Intake {
         }
     }
 
+    /// Takes the line in one pass, if it is a record that becomes a row. If not, nothing has happened.
+    fn take_plain_record(&mut self, line: &str) -> Option<()> {
+        let record = OpenRecord::open(line)?;
+        let index = self.stream_named(record.names()).ok()?;
+        let ledger = &mut self.ledger;
+        let found = |extracted_at_ms| Found { segment: ledger.record(index), extracted_at_ms };
+        let full = self.streams[index].take_plain(index, record, found, &self.room)?;
+        self.put(full);
+        Some(())
+    }
+
     fn take_record(&mut self, record: &Record<'_>) -> Result<(), Refused> {
-        let index = self.stream_of(record)?;
+        let index = self.stream_named(record.names())?;
         let segment = self.ledger.record(index);
         let found = Found { segment, extracted_at_ms: record.extracted_at_ms() };
-        let taken = self.streams[index].take(index, record.data, found, self.rules.batch_size, &self.budget);
-        let full = match taken {
-            Ok(full) => full,
+        match self.streams[index].take(index, record.data, found, &self.room) {
+            Ok(full) => self.put(full),
             Err(not_taken) => {
                 self.ledger.withdraw(index);
                 return Err(match not_taken {
@@ -256,29 +271,27 @@ impl Intake {
                     NotTaken::Config(error) => Refused::Error(error),
                 });
             }
-        };
-        if let (Some(work), Some(lanes)) = (full, &mut self.lanes) {
-            lanes.put(work);
         }
         Ok(())
     }
 
-    fn stream_of(&mut self, record: &Record<'_>) -> Result<usize, Refused> {
+    fn put(&mut self, full: Option<Work>) {
+        if let (Some(work), Some(lanes)) = (full, &mut self.lanes) {
+            lanes.put(work);
+        }
+    }
+
+    fn stream_named(&mut self, names: Names<'_>) -> Result<usize, Refused> {
         if let Some(last) = &self.last
-            && last.is_that_of(record)
+            && last.is_named(names)
         {
             return Ok(last.index);
         }
-        let name =
-            record.stream_name().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
+        let name = names.decode().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
         let Some(index) = self.by_name.get(&name).copied() else {
             return Err(Refused::Line(format!("the catalog has no stream {name}")));
         };
-        self.last = Some(LastStream {
-            namespace: record.namespace.map(|text| text.get().into()),
-            name: record.stream.get().into(),
-            index,
-        });
+        self.last = Some(LastStream { namespace: names.namespace.map(Into::into), name: names.stream.into(), index });
         Ok(index)
     }
 
@@ -326,7 +339,7 @@ impl Intake {
     fn relieve_budget(&mut self) {
         loop {
             let open: usize = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::held).sum();
-            if self.budget.comes_back(open + self.states.bytes()) {
+            if self.room.budget.comes_back(open + self.states.bytes()) {
                 return;
             }
             let largest = (0..self.streams.len())
@@ -338,9 +351,8 @@ impl Intake {
     }
 
     fn flush(&mut self, index: usize) {
-        if let (Some(work), Some(lanes)) = (self.streams[index].seal(index), &mut self.lanes) {
-            lanes.put(work);
-        }
+        let work = self.streams[index].seal(index);
+        self.put(work);
     }
 
     fn next_due(&self) -> Option<Instant> {

@@ -8,7 +8,7 @@ use super::budget::{Budget, Lease};
 use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
-use crate::convert::{Row, cell_hash, fields, restore, row_hash, write_row};
+use crate::convert::{Row, fields, restore, row_hash, write_row};
 use crate::error::{Error, Result};
 use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
 use crate::salesforce::fault::{Fault, FaultKind};
@@ -158,12 +158,13 @@ impl<'j> Judge<'j> {
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
-            let Some(found) = self.find(layout.hash(row)) else { continue };
+            let csv = layout.csv(row);
+            let Some(found) = self.find(&csv) else { continue };
             let text = layout.error.map_or("", |place| row.get(place));
             let errors = RowError::parse(text);
             let is_passing = errors.iter().all(|error| error.is_passing(self.plan.job.operation));
             if is_passing && self.may_send_again {
-                self.send_again(&layout, row, found);
+                self.again.push(Row { csv: &csv, key: None }, found);
             } else {
                 self.reject(&layout, row, found, text, &errors).await?;
             }
@@ -177,26 +178,21 @@ impl<'j> Judge<'j> {
         let mut count = 0;
         while let Some(row) = rows.next().await? {
             count += 1;
-            let Some(found) = self.find(layout.hash(row)) else { continue };
-            self.send_again(&layout, row, found);
+            let csv = layout.csv(row);
+            let Some(found) = self.find(&csv) else { continue };
+            self.again.push(Row { csv: &csv, key: None }, found);
         }
         Ok(count)
     }
 
     /// The row of the batch that Salesforce gives back.
-    fn find(&mut self, hash: u32) -> Option<Found> {
+    fn find(&mut self, csv: &[u8]) -> Option<Found> {
         let index = self.index.get_or_insert_with(|| {
             let index = RowIndex::new(&self.batch.marks);
             self.index_lease.set(index.size());
             index
         });
-        index.take(hash)
-    }
-
-    fn send_again(&mut self, layout: &Layout, row: &ResultRow, found: Found) {
-        let mut csv = Vec::new();
-        write_row(&mut csv, layout.cells(row));
-        self.again.push(Row { csv: &csv, hash: layout.hash(row), key: None }, found);
+        index.take(row_hash(csv))
     }
 
     async fn reject(
@@ -302,7 +298,10 @@ impl Layout {
         self.columns.iter().map(|place| place.map_or("", |place| row.get(place)))
     }
 
-    fn hash(&self, row: &ResultRow) -> u32 {
-        row_hash(self.cells(row).map(cell_hash))
+    /// The row as it was sent.
+    fn csv(&self, row: &ResultRow) -> Vec<u8> {
+        let mut csv = Vec::new();
+        write_row(&mut csv, self.cells(row));
+        csv
     }
 }

@@ -204,7 +204,7 @@ mod tests {
             }
             None => json!({"type": "GLOBAL", "global": {}, "id": id}),
         };
-        match parse(json!({"type": "STATE", "state": body}).to_string().as_bytes()) {
+        match parse(&json!({"type": "STATE", "state": body}).to_string()) {
             Ok(Message::State(state)) => state,
             other => panic!("{other:?}"),
         }

@@ -12,6 +12,7 @@ use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
 use crate::error::FailureType;
+use crate::json::Cursor;
 use crate::protocol::catalog::{self, ConfiguredStream};
 
 const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
@@ -48,9 +49,9 @@ impl Bench {
         let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
         let mut batch = OpenBatch::new(Arc::clone(&self.plan.columns), self.loader.budget.lease());
         for (segment, name) in names.iter().enumerate() {
-            let data = serde_json::value::to_raw_value(&json!({ "LastName": name })).unwrap();
-            let Ok(Converted::Row(row)) = converter.convert(&data) else { panic!("no row: {name}") };
-            batch.push(row, Found { segment: segment as u64, extracted_at_ms: 0 });
+            let data = json!({ "LastName": name }).to_string();
+            let Ok(Converted::Row) = converter.convert(&mut Cursor::new(&data)) else { panic!("no row: {name}") };
+            batch.push(converter.row(), Found { segment: segment as u64, extracted_at_ms: 0 });
         }
         batch.seal()
     }

@@ -11,7 +11,7 @@ mod ledger;
 mod load;
 mod mark;
 mod news;
-mod packed;
+pub mod packed;
 mod plan;
 mod preflight;
 mod quota;

@@ -10,7 +10,7 @@ use crate::salesforce::upload::CsvBody;
 
 /// How much CSV is compressed at once. It is the window within which repetitions are found, and an open batch holds
 /// this much uncompressed; twice as much makes the result 2 % smaller.
-pub(super) const PIECE: usize = 64 * 1024;
+pub const PIECE: usize = 64 * 1024;
 
 /// The level of zstd. Records of contacts become three times smaller at two thirds of the speed of LZ4, which makes
 /// them two times smaller (`docs/performance.md`): batches of 100 MB then fit where memory is small.
@@ -25,7 +25,7 @@ thread_local! {
 
 /// Compressed CSV.
 #[derive(Debug, Default)]
-pub(super) struct Packed {
+pub struct Packed {
     pieces: Vec<Piece>,
     size: usize,
     length: u64,
@@ -41,7 +41,7 @@ struct Piece {
 
 impl Packed {
     /// Adds CSV as a piece.
-    pub(super) fn push(&mut self, csv: &[u8]) {
+    pub fn push(&mut self, csv: &[u8]) {
         let piece = Piece::new(csv);
         self.size += piece.bytes.len() + size_of::<Piece>();
         self.length += csv.len() as u64;
@@ -49,7 +49,7 @@ impl Packed {
     }
 
     /// The bytes held.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.size
     }
 }

@@ -13,7 +13,9 @@ use super::plan::StreamPlan;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, FieldPath};
 use crate::error::{Error, Result};
+use crate::json::Cursor;
 use crate::protocol::StreamName;
+use crate::protocol::record::OpenRecord;
 
 /// A stream of the configured catalog.
 pub(super) struct Stream {
@@ -54,6 +56,23 @@ impl Stream {
         Self { name, writing, is_complete: false, read: 0, written: 0, rejected: 0 }
     }
 
+    /// Takes the record of a line into the open batch, if all goes well with both: the line is a message, and the record
+    /// becomes a row. If not, `None`, and nothing has happened. `found` is asked once it is certain.
+    pub(super) fn take_plain(
+        &mut self,
+        index: usize,
+        mut record: OpenRecord<'_>,
+        found: impl FnOnce(i64) -> Found,
+        room: &Room,
+    ) -> Option<Option<Work>> {
+        let writing = self.writing.as_mut()?;
+        let Ok(Converted::Row) = writing.converter.convert(record.data()) else { return None };
+        let extracted_at_ms = record.close()?;
+        let full = writing.push_row(found(extracted_at_ms), room);
+        self.read += 1;
+        Some(full.map(|batch| writing.work(index, batch)))
+    }
+
     /// Takes a record into the open batch. Where there is no room for it, the batch that was open is returned, and
     /// another is open with the record in it.
     pub(super) fn take(
@@ -61,8 +80,7 @@ impl Stream {
         index: usize,
         data: &RawValue,
         record: Found,
-        batch_size: usize,
-        budget: &Arc<Budget>,
+        room: &Room,
     ) -> Result<Option<Work>, NotTaken> {
         let Some(writing) = &mut self.writing else {
             return Err(NotTaken::Config(Error::config(format!(
@@ -73,25 +91,15 @@ impl Stream {
         };
         let mut full = None;
         loop {
-            let Writing { converter, open, .. } = writing;
-            let columns = Arc::clone(converter.columns());
-            match converter.convert(data).map_err(|_| NotTaken::NotAnObject)? {
-                Converted::Row(row) => {
-                    if open.as_ref().is_some_and(|batch| !batch.has_room(row.csv.len(), batch_size)) {
-                        full = open.take();
-                    }
-                    open.get_or_insert_with(|| OpenBatch::new(columns, budget.lease())).push(row, record);
+            let converted = writing.converter.convert(&mut Cursor::new(data.get()));
+            match converted.map_err(|_| NotTaken::NotAnObject)? {
+                Converted::Row => {
+                    full = writing.push_row(record, room).or(full);
                     break;
                 }
                 Converted::Refused(refusal) => {
-                    if open.as_ref().is_some_and(|batch| batch.length() >= batch_size as u64) {
-                        full = open.take();
-                    }
-                    open.get_or_insert_with(|| OpenBatch::new(columns, budget.lease())).refuse(RefusedRecord {
-                        record,
-                        data: data.to_owned(),
-                        refusal,
-                    });
+                    let refused = RefusedRecord { record, data: data.to_owned(), refusal };
+                    full = writing.refuse(refused, room).or(full);
                     break;
                 }
                 Converted::NewField(path) => match writing.meet(path) {
@@ -105,15 +113,14 @@ impl Stream {
             }
         }
         self.read += 1;
-        let plan = &writing.plan;
-        Ok(full.map(|batch| Work { stream: index, plan: Arc::clone(plan), batch: batch.seal() }))
+        Ok(full.map(|batch| writing.work(index, batch)))
     }
 
     /// The open batch, sealed, where there is one.
     pub(super) fn seal(&mut self, index: usize) -> Option<Work> {
         let writing = self.writing.as_mut()?;
-        let batch = writing.open.take()?.seal();
-        Some(Work { stream: index, plan: Arc::clone(&writing.plan), batch })
+        let batch = writing.open.take()?;
+        Some(writing.work(index, batch))
     }
 
     /// The open batch.
@@ -127,7 +134,35 @@ impl Stream {
     }
 }
 
+/// The room that a batch has.
+pub(super) struct Room {
+    /// The largest upload in bytes.
+    pub(super) batch_size: usize,
+    pub(super) budget: Arc<Budget>,
+}
+
 impl Writing {
+    fn work(&self, stream: usize, batch: OpenBatch) -> Work {
+        Work { stream, plan: Arc::clone(&self.plan), batch: batch.seal() }
+    }
+
+    /// Adds the row that the converter has made; the batch that was open where it has no room for it.
+    fn push_row(&mut self, record: Found, room: &Room) -> Option<OpenBatch> {
+        let row = self.converter.row();
+        let full = self.open.take_if(|batch| !batch.has_room(row.csv.len(), room.batch_size));
+        let columns = self.converter.columns();
+        self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), room.budget.lease())).push(row, record);
+        full
+    }
+
+    /// Adds a record that is not sent; the batch that was open where that is full.
+    fn refuse(&mut self, record: RefusedRecord, room: &Room) -> Option<OpenBatch> {
+        let full = self.open.take_if(|batch| batch.length() >= room.batch_size as u64);
+        let columns = self.converter.columns();
+        self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), room.budget.lease())).refuse(record);
+        full
+    }
+
     /// Decides about a field that no column takes. A new column ends the open batch, whose rows do not have it.
     fn meet(&mut self, path: FieldPath) -> Result<Option<OpenBatch>, String> {
         match self.plan.meet(path.clone(), self.converter.columns())? {

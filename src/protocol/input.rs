@@ -1,7 +1,8 @@
 //! One line of the input as a message.
 //!
 //! The envelope is read without building a tree: the data of a record and the body of a state stay the text they
-//! are, borrowed from the line.
+//! are, borrowed from the line. What nearly all lines are, a plain record, is read by `protocol::record` in one pass with
+//! its data; this is the reader for all others, and the one that says what is wrong with a line.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,12 +26,10 @@ pub enum Message<'a> {
 /// A record as it came.
 #[derive(Debug, Deserialize)]
 pub struct Record<'a> {
-    /// The JSON text of the stream's namespace. Kept as text because it is compared once per record.
     #[serde(borrow, default)]
-    pub namespace: Option<&'a RawValue>,
-    /// The JSON text of the stream's name.
+    namespace: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub stream: &'a RawValue,
+    stream: &'a RawValue,
     /// The JSON text of the record's fields.
     #[serde(borrow)]
     pub data: &'a RawValue,
@@ -38,30 +37,51 @@ pub struct Record<'a> {
     emitted_at: Option<f64>,
 }
 
-impl Record<'_> {
-    /// When the record was extracted, in milliseconds since 1970; 0 where the source does not say.
-    pub fn extracted_at_ms(&self) -> i64 {
-        let Some(at) = self.emitted_at else { return 0 };
-        // The protocol asks for milliseconds; PyAirbyte replays its cache in seconds. A number this small would be
-        // a millisecond of the year 1973 or earlier.
-        const SMALLEST_MILLISECONDS: f64 = 1e11;
-        let milliseconds = if at.abs() < SMALLEST_MILLISECONDS { at * 1000.0 } else { at };
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, which no real time reaches")]
-        {
-            milliseconds as i64
-        }
+impl<'a> Record<'a> {
+    /// The names of the record's stream.
+    pub fn names(&self) -> Names<'a> {
+        Names { namespace: self.namespace.map(RawValue::get), stream: self.stream.get() }
     }
 
-    /// The stream's name, decoded.
+    /// When the record was extracted, in milliseconds since 1970; 0 where the source does not say.
+    pub fn extracted_at_ms(&self) -> i64 {
+        milliseconds(self.emitted_at)
+    }
+}
+
+/// The names of a stream as a record writes them: JSON texts, because they are compared once per record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// The namespace; `null` is none.
+    pub namespace: Option<&'a str>,
+    /// The stream's own name.
+    pub stream: &'a str,
+}
+
+impl Names<'_> {
+    /// The names decoded.
     ///
     /// # Errors
     /// The name or the namespace is not a JSON string.
-    pub fn stream_name(&self) -> serde_json::Result<StreamName> {
-        let namespace: Option<String> = self.namespace.map(|text| serde_json::from_str(text.get())).transpose()?;
+    pub fn decode(self) -> serde_json::Result<StreamName> {
+        let namespace: Option<String> = self.namespace.map(serde_json::from_str).transpose()?;
         Ok(StreamName {
             namespace: namespace.filter(|text| !text.is_empty()),
-            name: serde_json::from_str(self.stream.get())?,
+            name: serde_json::from_str(self.stream)?,
         })
+    }
+}
+
+/// The `emitted_at` of a record in milliseconds since 1970; 0 where there is none.
+pub(super) fn milliseconds(emitted_at: Option<f64>) -> i64 {
+    let Some(at) = emitted_at else { return 0 };
+    // The protocol asks for milliseconds; PyAirbyte replays its cache in seconds. A number this small would be
+    // a millisecond of the year 1973 or earlier.
+    const SMALLEST_MILLISECONDS: f64 = 1e11;
+    let milliseconds = if at.abs() < SMALLEST_MILLISECONDS { at * 1000.0 } else { at };
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, which no real time reaches")]
+    {
+        milliseconds as i64
     }
 }
 
@@ -104,12 +124,19 @@ struct StreamStatus {
     status: String,
 }
 
-/// Reads one line.
+/// A line as the text that it must be.
+///
+/// # Errors
+/// The line is not UTF-8.
+pub fn text(line: &[u8]) -> Result<&str, NotAMessage> {
+    std::str::from_utf8(line).map_err(|error| NotAMessage::NotUnicode(error.valid_up_to() + 1))
+}
+
+/// Reads the text of one line.
 ///
 /// # Errors
 /// The line is not a message of the Airbyte protocol. The error tells the place within the line, never its content.
-pub fn parse(line: &[u8]) -> Result<Message<'_>, NotAMessage> {
-    let text = std::str::from_utf8(line).map_err(|error| NotAMessage::NotUnicode(error.valid_up_to() + 1))?;
+pub fn parse(text: &str) -> Result<Message<'_>, NotAMessage> {
     if !text.trim_ascii_start().starts_with('{') {
         // A derived reader takes an array for a struct; the protocol does not.
         return Err(NotAMessage::NotJson(1));
@@ -168,9 +195,9 @@ mod tests {
 
     #[test]
     fn a_record_keeps_its_data_as_text() {
-        let line = br#"{"type":"RECORD","log":null,"record":{"namespace":null,"stream":"a\u0062","data":{"n":1.10e2},"emitted_at":1700000000001,"meta":null}}"#;
+        let line = r#"{"type":"RECORD","log":null,"record":{"namespace":null,"stream":"a\u0062","data":{"n":1.10e2},"emitted_at":1700000000001,"meta":null}}"#;
         let Ok(Message::Record(record)) = parse(line) else { panic!("not a record") };
-        assert_eq!(record.stream_name().unwrap(), StreamName { namespace: None, name: "ab".into() });
+        assert_eq!(record.names().decode().unwrap(), StreamName { namespace: None, name: "ab".into() });
         assert_eq!(record.data.get(), r#"{"n":1.10e2}"#);
         assert_eq!(record.extracted_at_ms(), 1_700_000_000_001);
     }
@@ -185,16 +212,16 @@ mod tests {
             ("", 0),
         ] {
             let line = format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{{}}{written}}}}}"#);
-            let Ok(Message::Record(record)) = parse(line.as_bytes()) else { panic!("not a record") };
+            let Ok(Message::Record(record)) = parse(&line) else { panic!("not a record") };
             assert_eq!(record.extracted_at_ms(), expected, "{written}");
         }
     }
 
     #[test]
     fn an_empty_namespace_is_none() {
-        let line = br#"{"type":"RECORD","record":{"namespace":"","stream":"s","data":{}}}"#;
+        let line = r#"{"type":"RECORD","record":{"namespace":"","stream":"s","data":{}}}"#;
         let Ok(Message::Record(record)) = parse(line) else { panic!("not a record") };
-        assert_eq!(record.stream_name().unwrap().namespace, None);
+        assert_eq!(record.names().decode().unwrap().namespace, None);
     }
 
     #[test]
@@ -204,7 +231,7 @@ mod tests {
                 r#"{{"type":"TRACE","trace":{{"type":"STREAM_STATUS","emitted_at":1.5,"stream_status":{{"stream_descriptor":{{"name":"s","namespace":null}},"status":"{text}"}}}}}}"#
             )
         };
-        assert!(matches!(parse(status("COMPLETE").as_bytes()), Ok(Message::Complete(name)) if name.name == "s"));
+        assert!(matches!(parse(&status("COMPLETE")), Ok(Message::Complete(name)) if name.name == "s"));
         for other in [
             status("STARTED"),
             status("INCOMPLETE"),
@@ -213,7 +240,7 @@ mod tests {
             r#"{"type":"LOG","log":{"level":"INFO","message":"m"}}"#.into(),
             r#"{"type":"CONTROL"}"#.into(),
         ] {
-            assert!(matches!(parse(other.as_bytes()), Ok(Message::Other)), "{other}");
+            assert!(matches!(parse(&other), Ok(Message::Other)), "{other}");
         }
     }
 
@@ -232,7 +259,7 @@ mod tests {
             (b"{\"type\":\"LOG\",\"x\":\"\xff\"}", NotAMessage::NotUnicode(20)),
         ];
         for (line, expected) in table {
-            assert_eq!(parse(line).unwrap_err(), *expected, "{}", String::from_utf8_lossy(line));
+            assert_eq!(text(line).and_then(parse).unwrap_err(), *expected, "{}", String::from_utf8_lossy(line));
         }
     }
 
@@ -243,6 +270,6 @@ mod tests {
             "[".repeat(100_000),
             "]".repeat(100_000)
         );
-        assert!(matches!(parse(deep.as_bytes()), Err(NotAMessage::NotJson(_)) | Ok(Message::Record(_))));
+        assert!(matches!(parse(&deep), Err(NotAMessage::NotJson(_)) | Ok(Message::Record(_))));
     }
 }

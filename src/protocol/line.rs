@@ -25,10 +25,16 @@ impl Block {
     /// The lines with their numbers, counted from 1; blank lines are left out.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
-        text.split(|byte| *byte == b'\n')
-            .zip(self.first_line..)
-            .map(|(line, number)| (number, line))
-            .filter(|(_, line)| !line.trim_ascii().is_empty())
+        let mut rest = Some(text);
+        let lines = std::iter::from_fn(move || {
+            let (line, after) = match (rest?, memchr::memchr(b'\n', rest?)) {
+                (rest, Some(end)) => (&rest[..end], Some(&rest[end + 1..])),
+                (rest, None) => (rest, None),
+            };
+            rest = after;
+            Some(line)
+        });
+        (self.first_line..).zip(lines).filter(|(_, line)| !line.trim_ascii().is_empty())
     }
 }
 

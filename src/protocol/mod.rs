@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod input;
 pub mod line;
 pub mod output;
+pub mod record;
 pub mod state;
 
 use serde::Deserialize;

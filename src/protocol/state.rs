@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn state(line: &str) -> State {
-        match parse(line.as_bytes()) {
+        match parse(line) {
             Ok(Message::State(state)) => state,
             other => panic!("{other:?}"),
         }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_stream_state_without_a_stream_is_refused() {
-        assert!(parse(br#"{"type":"STATE","state":{"type":"STREAM"}}"#).is_err());
-        assert!(parse(br#"{"type":"STATE","state":[]}"#).is_err());
+        assert!(parse(r#"{"type":"STATE","state":{"type":"STREAM"}}"#).is_err());
+        assert!(parse(r#"{"type":"STATE","state":[]}"#).is_err());
     }
 }

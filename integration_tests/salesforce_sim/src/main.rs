@@ -36,6 +36,9 @@ struct Arguments {
     /// Take the "Bulk API Hard Delete" permission away.
     #[arg(long)]
     no_hard_delete: bool,
+    /// Forget the records and the upload of a job that completed without a failed row.
+    #[arg(long)]
+    forgetful: bool,
     /// The RSA public key in PEM for the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
@@ -75,6 +78,7 @@ impl Arguments {
             time_per_chunk: seconds(self.seconds_per_chunk)?,
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
+            forgetful: self.forgetful,
             seed: self.seed,
             ..Settings::default()
         })

@@ -42,6 +42,10 @@ pub struct Settings {
     pub max_upload_bytes: usize,
     /// Jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
     pub jobs_per_page: usize,
+    /// Once a job has completed without a failed row, its upload and the records that it created are forgotten, so that
+    /// a loader can be watched for as long as it takes without the org growing: the counts of the job stay, its result
+    /// sets are empty, and its records are gone.
+    pub forgetful: bool,
     /// Changes the order of result rows, which Salesforce leaves open.
     pub seed: u64,
 }
@@ -63,6 +67,7 @@ impl Default for Settings {
             daily_batches: 15_000,
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
+            forgetful: false,
             seed: 0,
         }
     }

@@ -72,9 +72,14 @@ pub struct RowReader {
     columns: Option<usize>,
 }
 
+impl Default for RowReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RowReader {
     /// A reader at the beginning of a CSV.
-    #[expect(clippy::new_without_default, reason = "it is begun in one place")]
     pub fn new() -> Self {
         let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
         Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None }

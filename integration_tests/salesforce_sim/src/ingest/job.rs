@@ -157,6 +157,17 @@ impl Job {
         }
     }
 
+    /// Lets go of the upload, and gives the records that the job created. The counts stay.
+    pub(crate) fn forget(&mut self) -> impl Iterator<Item = usize> {
+        self.upload = Some(Bytes::new());
+        self.header = Span::default();
+        self.rows = Vec::new();
+        self.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Saved { record, created: true } => Some(*record as usize),
+            _ => None,
+        })
+    }
+
     /// Whether the org has cleaned the job away.
     pub(crate) fn is_expired(&self) -> bool {
         let lifetime = if self.state == JobState::Open { OPEN_LIFETIME } else { LIFETIME };
@@ -206,7 +217,8 @@ impl Job {
     /// The rows that were not processed, as far as the results tell of them.
     pub(crate) fn unprocessed(&self) -> &[Span] {
         let is_lost = self.fault.as_ref().is_some_and(|fault| fault.loses_rest);
-        if is_lost { &[] } else { &self.rows[self.outcomes.len()..] }
+        let rest = self.rows.get(self.outcomes.len()..).unwrap_or_default();
+        if is_lost { &[] } else { rest }
     }
 
     fn with_format(&self, shown: &mut Map<String, Value>) {

@@ -37,7 +37,11 @@ pub(crate) async fn run(org: Shared, id: String) {
             return;
         }
     }
-    finish(&mut org.lock(), &id, chunks);
+    let mut org = org.lock();
+    finish(&mut org, &id, chunks);
+    if org.settings.forgetful {
+        forget(&mut org, &id);
+    }
 }
 
 #[derive(Clone)]
@@ -126,6 +130,15 @@ fn process_chunk(org: &Shared, id: &str, prepared: &Prepared, chunk: usize) -> b
         job.outcomes.extend(outcomes);
     }
     true
+}
+
+/// Lets go of what a job has brought, where nobody will have to look at it.
+fn forget(org: &mut Org, id: &str) {
+    let completed = |job: &&mut Job| job.state == JobState::JobComplete && job.failed == 0;
+    let Some(job) = org.jobs.get_mut(id).filter(completed) else { return };
+    let Some(table) = org.tables.position(&job.request.object) else { return };
+    let table = org.tables.at_mut(table);
+    job.forget().for_each(|record| table.forget(record));
 }
 
 /// Ends a job whose rows are all processed. A fault that waits for more chunks than there were comes now.

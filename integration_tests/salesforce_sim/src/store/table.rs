@@ -110,6 +110,14 @@ impl Table {
         self.records[record].life = life;
     }
 
+    /// Lets go of all that is known of a live record but its number.
+    pub(crate) fn forget(&mut self, record: usize) {
+        if self.records[record].life == Life::Live {
+            self.delete(record, Life::Gone);
+            self.records[record].cells = Cells::default();
+        }
+    }
+
     fn enter(&mut self, record: usize) {
         let Self { object, records, indexes, .. } = self;
         // A table holds far fewer than 2^32 records.

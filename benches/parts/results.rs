@@ -1,0 +1,58 @@
+//! The rows that Salesforce gives back, read as they arrive.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark has no documentation, and may fail")]
+
+use std::hint::black_box;
+
+use benchmarks::{Shape, Source};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use destination_salesforce::config::NullHandling;
+use destination_salesforce::convert::{Converted, Converter};
+use destination_salesforce::protocol::input::{Message, parse};
+use destination_salesforce::salesforce::results::{ResultRow, RowReader};
+
+/// How much of a result there is, and in which pieces it arrives.
+const BYTES: usize = 4 << 20;
+const PIECE: usize = 16 << 10;
+
+/// A result set of failed rows as Salesforce writes it.
+fn failed(shape: Shape) -> Vec<u8> {
+    let mut source = Source::new(shape, 13, 1);
+    let mut converter = Converter::new(shape.columns(), NullHandling::Ignore);
+    let (mut csv, mut line) = (Vec::new(), Vec::new());
+    while csv.len() < BYTES {
+        line.clear();
+        source.record(&mut line);
+        let Ok(Message::Record(record)) = parse(line.trim_ascii()) else { panic!("no record") };
+        let Ok(Converted::Row(row)) = converter.convert(record.data) else { panic!("no row") };
+        csv.extend_from_slice(b"\"\",\"REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --\",");
+        csv.extend_from_slice(row.csv);
+    }
+    csv
+}
+
+fn results(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("results");
+    group.sample_size(20);
+    for shape in Shape::ALL {
+        let csv = failed(shape);
+        group.throughput(Throughput::Bytes(csv.len() as u64));
+        group.bench_function(BenchmarkId::new("read", shape.name()), |bencher| {
+            bencher.iter(|| {
+                let (mut reader, mut row, mut rows) = (RowReader::new(), ResultRow::default(), 0);
+                for mut piece in csv.chunks(PIECE) {
+                    while !piece.is_empty() {
+                        let (read, complete) = reader.read(piece, &mut row).unwrap();
+                        piece = &piece[read..];
+                        rows += usize::from(complete);
+                    }
+                }
+                black_box(rows)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, results);
+criterion_main!(benches);

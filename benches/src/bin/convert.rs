@@ -1,0 +1,73 @@
+//! The connector's pass from lines to CSV as a process of its own: the same reader, parser and converter.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use benchmarks::Shape;
+use clap::Parser;
+use destination_salesforce::config::NullHandling;
+use destination_salesforce::convert::{Column, Converted, Converter, write_row};
+use destination_salesforce::pipeline::packed::{PIECE, Packed};
+use destination_salesforce::protocol::input::{Message, parse};
+use destination_salesforce::protocol::line::{BlockReader, LONGEST_LINE};
+
+/// Converts the RECORD lines of a file to the CSV of a batch.
+#[derive(Debug, Parser)]
+#[command(name = "convert")]
+struct Arguments {
+    /// What the records look like.
+    #[arg(long, value_enum, default_value = "contact")]
+    shape: Shape,
+    /// The messages.
+    input: PathBuf,
+    /// Where the CSV goes; without it, it is held compressed as in a batch, and nothing is written.
+    output: Option<PathBuf>,
+}
+
+/// Where the rows go.
+enum Sink {
+    File(File),
+    Batch(Packed),
+}
+
+impl Sink {
+    fn take(&mut self, csv: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.write_all(csv)?,
+            Self::Batch(packed) => packed.push(csv),
+        }
+        csv.clear();
+        Ok(())
+    }
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let sink = match &arguments.output {
+        Some(path) => Sink::File(File::create(path)?),
+        None => Sink::Batch(Packed::default()),
+    };
+    convert(arguments.shape, File::open(&arguments.input)?, sink)
+}
+
+fn convert(shape: Shape, input: impl Read, mut sink: Sink) -> io::Result<()> {
+    let columns = shape.columns();
+    let mut csv = Vec::with_capacity(2 * PIECE);
+    write_row(&mut csv, columns.iter().map(Column::header));
+    let mut converter = Converter::new(columns, NullHandling::Ignore);
+    let mut blocks = BlockReader::new(input, LONGEST_LINE);
+    while let Some(block) = blocks.next_block().map_err(io::Error::other)? {
+        for (number, line) in block.lines() {
+            let Message::Record(record) = parse(line).map_err(io::Error::other)? else { continue };
+            match converter.convert(record.data).map_err(io::Error::other)? {
+                Converted::Row(row) => csv.extend_from_slice(row.csv),
+                _ => return Err(io::Error::other(format!("line {number} does not become a row"))),
+            }
+            if csv.len() >= PIECE {
+                sink.take(&mut csv)?;
+            }
+        }
+    }
+    sink.take(&mut csv)
+}

@@ -1,0 +1,10 @@
+//! Records to measure with: made up from a seed, in several shapes, so that nothing can be tuned to one file.
+
+mod contact;
+mod random;
+mod shape;
+mod source;
+mod text;
+
+pub use shape::{Field, Shape};
+pub use source::Source;

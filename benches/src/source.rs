@@ -1,0 +1,114 @@
+//! The messages of a source.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::random::Random;
+use crate::shape::{Field, Shape};
+
+/// When the made-up records were extracted.
+const EXTRACTED_AT: u64 = 1_780_000_000_000;
+
+/// Writes the messages of a source, one record of each stream in turn.
+#[derive(Debug)]
+pub struct Source {
+    shape: Shape,
+    fields: Vec<Field>,
+    streams: Vec<String>,
+    seed: u64,
+    random: Random,
+    next: u64,
+}
+
+impl Source {
+    /// A source of records of `shape`, the same ones for the same seed.
+    pub fn new(shape: Shape, seed: u64, streams: usize) -> Self {
+        let name = |number| if streams == 1 { "records".to_owned() } else { format!("records_{number:02}") };
+        let streams = (1..=streams).map(name).collect();
+        Self { shape, fields: shape.fields(), streams, seed, random: Random::new(seed), next: 0 }
+    }
+
+    /// Appends the data of the next record without anything around it.
+    pub fn data(&mut self, out: &mut Vec<u8>) {
+        self.shape.write(out, &self.fields, self.seed, self.next, &mut self.random);
+        self.next += 1;
+    }
+
+    /// Appends the line of the next record.
+    pub fn record(&mut self, out: &mut Vec<u8>) {
+        let number = self.next;
+        let stream = &self.streams[(number % self.streams.len() as u64) as usize];
+        let _ = write!(out, "{{\"type\":\"RECORD\",\"record\":{{\"stream\":\"{stream}\",\"data\":");
+        self.data(out);
+        let _ = writeln!(out, ",\"emitted_at\":{}}}}}", EXTRACTED_AT + number / 8);
+    }
+
+    /// Appends a state of every stream.
+    pub fn states(&self, out: &mut Vec<u8>) {
+        for stream in &self.streams {
+            let state = json!({"type": "STATE", "state": {"type": "STREAM", "stream": {
+                "stream_descriptor": {"name": stream}, "stream_state": {"cursor": self.next},
+            }}});
+            let _ = writeln!(out, "{state}");
+        }
+    }
+
+    /// The configured catalog, every stream with the same object and mode.
+    pub fn catalog(&self, object: &str, mode: &str) -> Value {
+        let properties: serde_json::Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|field| (field.name.clone(), json!({"type": ["null", field.json_type()]})))
+            .collect();
+        let stream = |name: &String| {
+            json!({
+                "stream": {
+                    "name": name,
+                    "json_schema": {"type": "object", "properties": properties},
+                    "supported_sync_modes": ["full_refresh"],
+                },
+                "sync_mode": "full_refresh",
+                "destination_sync_mode": mode,
+                "destination_object_name": object,
+                "primary_key": [["External_Id__c"]],
+            })
+        };
+        json!({"streams": self.streams.iter().map(stream).collect::<Vec<_>>()})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_messages_and_the_same_for_the_same_seed() {
+        for shape in Shape::ALL {
+            let lines = |seed| {
+                let mut source = Source::new(shape, seed, 2);
+                let mut lines = Vec::new();
+                (0..500).for_each(|_| source.record(&mut lines));
+                source.states(&mut lines);
+                String::from_utf8(lines).unwrap()
+            };
+            assert_eq!(lines(1), lines(1));
+            assert_ne!(lines(1), lines(2));
+            assert_eq!(lines(1).lines().count(), 502);
+            for line in lines(3).lines().take(500) {
+                let message: Value = serde_json::from_str(line).unwrap();
+                assert_eq!(message["record"]["data"].as_object().unwrap().len(), shape.fields().len());
+            }
+            assert_eq!(lines(1).is_ascii(), matches!(shape, Shape::Escaped | Shape::Narrow));
+        }
+    }
+
+    #[test]
+    fn a_contact_is_as_long_as_it_should_be() {
+        let mut source = Source::new(Shape::Contact, 1, 1);
+        let mut lines = Vec::new();
+        (0..10_000).for_each(|_| source.record(&mut lines));
+        let mean = lines.len() / 10_000;
+        assert!((550..600).contains(&mean), "{mean}");
+    }
+}

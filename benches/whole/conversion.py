@@ -1,0 +1,78 @@
+"""The pass from RECORD lines to CSV, as whole processes on one file: the connector's own code, DuckDB, and what
+serde_json takes to read the same lines into a tree."""
+
+import csv
+import json
+import sys
+from itertools import zip_longest
+from pathlib import Path
+
+import install
+from process import RELEASE, WORK, build, generate, in_turn, markdown, middle, ratio
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(arguments) -> None:
+    build("benchmarks")
+    duckdb = install.python(HERE / "requirements" / "duckdb.txt") / "python"
+    rows = []
+    for shape in arguments.shapes:
+        rows.append(one(shape, arguments, duckdb))
+    print()
+    markdown(
+        ["shape", "bytes a line", "convert", "into a batch", "DuckDB, typed", "DuckDB, as text", "serde_json `Value`",
+         "of DuckDB", "of `Value`"],
+        rows,
+    )
+
+
+def one(shape: str, arguments, duckdb: Path) -> list:
+    records = arguments.records if shape != "wide" else arguments.records // 10
+    folder = WORK / "conversion"
+    flags = ["--shape", shape, "--seed", arguments.seed, "--records", records, "--state-every", 0]
+    messages = generate(folder / f"{shape}-{arguments.seed}.jsonl", *flags)
+    fields = generate(folder / f"{shape}.fields", "--shape", shape, "--fields")
+    out = {name: folder / f"{name}.csv" for name in ["convert", "typed", "text"]}
+    program = [duckdb, HERE / "loaders" / "duckdb_copy.py"]
+    commands = {
+        "convert": [RELEASE / "convert", "--shape", shape, messages, out["convert"]],
+        "batch": [RELEASE / "convert", "--shape", shape, messages],
+        "typed": [*program, "typed", fields, messages, out["typed"]],
+        "text": [*program, "text", fields, messages, out["text"]],
+        "value": [RELEASE / "parse_value", messages],
+    }
+    costs = in_turn(commands, arguments.runs)
+    if not arguments.unchecked:
+        numbers = {line.split()[0] for line in fields.read_text().splitlines() if line.endswith(" number")}
+        compare(out["convert"], out["text"], numbers, records)
+    cpu = {name: middle(cost, "cpu") for name, cost in costs.items()}
+    cheaper = min("typed", "text", key=cpu.get)
+    size = messages.stat().st_size
+    return [
+        shape, round(size / records), *(f"{cpu[name]:.2f} s" for name in commands),
+        f"{ratio(costs['convert'], costs[cheaper]):.2f}", f"{ratio(costs['convert'], costs['value']):.2f}",
+    ]
+
+
+def compare(ours: Path, theirs: Path, numbers: set[str], records: int) -> None:
+    """Every cell must have the same text, apart from CR LF, which the connector makes LF, and from the digits of
+    numbers, which DuckDB writes anew: 1.10 becomes 1.1."""
+    csv.field_size_limit(sys.maxsize)
+    count = 0
+    with ours.open(newline="") as one, theirs.open(newline="") as other:
+        rows, expected_rows = csv.reader(one), csv.reader(other)
+        head, expected_head = next(rows), next(expected_rows)
+        is_number = [name in numbers for name in head]
+        for row, expected in zip_longest(rows, expected_rows):
+            expected = [cell.replace("\r\n", "\n") for cell in expected or []]
+            if row != expected and canonical(row or [], is_number) != canonical(expected, is_number):
+                raise SystemExit(f"row {count} differs: {json.dumps(row)} is {json.dumps(expected)} in {theirs}")
+            count += 1
+    if head != expected_head or count != records:
+        raise SystemExit(f"{count} rows in place of {records}, or other columns")
+    print(f"{records:,} rows have the same cells in {ours.name} and {theirs.name}", flush=True)
+
+
+def canonical(row: list[str], is_number: list[bool]) -> list:
+    return [float(cell) if cell and number else cell for cell, number in zip_longest(row, is_number)]

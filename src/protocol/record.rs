@@ -1,0 +1,244 @@
+//! A plain record, which nearly all lines are, read in one pass with its data.
+//!
+//! Between the head of a record and its end its data are taken where they stand, by whoever knows what they become. What
+//! is not plain is left alone: then nothing has been decided, and [`super::input::parse`] reads the line. Whatever is
+//! taken here is what that reader takes, which the tests below hold against it.
+
+use super::input::{Names, milliseconds};
+use crate::json::{Cursor, Value};
+
+/// A line up to the data of its record. Plain are records that tell their stream before their data and repeat no key.
+#[derive(Debug)]
+pub struct OpenRecord<'a> {
+    cursor: Cursor<'a>,
+    namespace: Option<&'a str>,
+    stream: &'a str,
+    emitted_at: Option<f64>,
+    seen: Seen,
+}
+
+/// The keys that have been met.
+#[derive(Debug, Default)]
+struct Seen {
+    kind: bool,
+    record: bool,
+    state: bool,
+    trace: bool,
+    namespace: bool,
+    stream: bool,
+    data: bool,
+    emitted_at: bool,
+}
+
+/// Notes that a key has been met; it may be so once.
+fn once(seen: &mut bool) -> Option<()> {
+    (!std::mem::replace(seen, true)).then_some(())
+}
+
+impl<'a> OpenRecord<'a> {
+    /// The record of a line, up to its data.
+    pub fn open(line: &'a str) -> Option<Self> {
+        let mut open =
+            Self { cursor: Cursor::new(line), namespace: None, stream: "", emitted_at: None, seen: Seen::default() };
+        open.cursor.enter_object()?;
+        let is_found = open.find_record(true)? && open.find_data(true)? && open.seen.stream;
+        is_found.then_some(open)
+    }
+
+    /// The names of its stream.
+    pub fn names(&self) -> Names<'a> {
+        Names { namespace: self.namespace, stream: self.stream }
+    }
+
+    /// The place of its data. They must be stepped over before the record is closed.
+    pub fn data(&mut self) -> &mut Cursor<'a> {
+        &mut self.cursor
+    }
+
+    /// When the record was extracted, in milliseconds since 1970, from the rest of the line.
+    pub fn close(mut self) -> Option<i64> {
+        if self.find_data(false)? || self.find_record(false)? || !self.cursor.is_at_end() {
+            return None;
+        }
+        self.seen.kind.then(|| milliseconds(self.emitted_at))
+    }
+
+    /// Steps through the members of the message, into the record where there is one.
+    fn find_record(&mut self, mut is_first: bool) -> Option<bool> {
+        while self.cursor.next_member(std::mem::take(&mut is_first))? {
+            let key = self.cursor.key()?;
+            match key.raw {
+                _ if key.has_escape => return None,
+                "type" => {
+                    once(&mut self.seen.kind)?;
+                    let Value::Text(kind) = self.cursor.value()? else { return None };
+                    (kind.raw == "RECORD").then_some(())?;
+                }
+                "record" => {
+                    once(&mut self.seen.record)?;
+                    self.cursor.enter_object()?;
+                    return Some(true);
+                }
+                "state" => self.null(|seen| &mut seen.state)?,
+                "trace" => self.null(|seen| &mut seen.trace)?,
+                _ => drop(self.cursor.value()?),
+            }
+        }
+        Some(false)
+    }
+
+    /// Steps through the members of the record, up to its data where they are to come.
+    fn find_data(&mut self, mut is_first: bool) -> Option<bool> {
+        while self.cursor.next_member(std::mem::take(&mut is_first))? {
+            let key = self.cursor.key()?;
+            match key.raw {
+                _ if key.has_escape => return None,
+                // Behind the data it would come too late.
+                "namespace" if !self.seen.data => {
+                    once(&mut self.seen.namespace)?;
+                    self.namespace = Some(self.cursor.written()?).filter(|text| *text != "null");
+                }
+                "stream" if !self.seen.data => {
+                    once(&mut self.seen.stream)?;
+                    self.stream = self.cursor.written()?;
+                }
+                "data" => {
+                    once(&mut self.seen.data)?;
+                    return Some(true);
+                }
+                "emitted_at" => {
+                    once(&mut self.seen.emitted_at)?;
+                    self.emitted_at = match self.cursor.value()? {
+                        Value::Null => None,
+                        Value::Number(number) => Some(float(number)?),
+                        _ => return None,
+                    };
+                }
+                "namespace" | "stream" => return None,
+                _ => drop(self.cursor.value()?),
+            }
+        }
+        Some(false)
+    }
+
+    /// Steps over a value that is null in a record.
+    fn null(&mut self, key: fn(&mut Seen) -> &mut bool) -> Option<()> {
+        once(key(&mut self.seen))?;
+        (self.cursor.value()? == Value::Null).then_some(())
+    }
+}
+
+/// The number as serde_json reads it.
+fn float(number: &str) -> Option<f64> {
+    // As many digits as a float holds exactly. Times are numbers of 13 digits.
+    const EXACT_DIGITS: usize = 15;
+    if number.len() <= EXACT_DIGITS
+        && let Ok(integer) = number.parse::<u64>()
+    {
+        #[expect(clippy::cast_precision_loss, reason = "it has few enough digits")]
+        return Some(integer as f64);
+    }
+    serde_json::from_str(number).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::input::{Message, parse};
+    use super::*;
+
+    /// What is read here: the names, the data, the time.
+    fn plain(line: &str) -> Option<(Names<'_>, &str, i64)> {
+        let mut open = OpenRecord::open(line)?;
+        let data = open.data().written()?;
+        Some((open.names(), data, open.close()?))
+    }
+
+    /// What is taken here is what the reader of all messages takes.
+    fn agrees(line: &str) -> Result<bool, String> {
+        let Some(plain) = plain(line) else { return Ok(false) };
+        match parse(line) {
+            Ok(Message::Record(record)) if plain == (record.names(), record.data.get(), record.extracted_at_ms()) => {
+                Ok(true)
+            }
+            other => Err(format!("{line}: {plain:?} and not {other:?}")),
+        }
+    }
+
+    #[test]
+    fn records_as_platforms_write_them_are_plain() {
+        for line in [
+            r#"{"type":"RECORD","record":{"stream":"s","data":{"a":1},"emitted_at":1700000000000}}"#,
+            r#"{"type": "RECORD", "record": {"namespace": "n", "stream": "s", "data": {}, "emitted_at": 1.7e12, "meta": {"changes": []}}}"#,
+            r#"{"type":"RECORD","log":null,"spec":null,"state":null,"trace":null,"record":{"namespace":null,"stream":"s","data":{"a":{"b":[1,2]}},"emitted_at":null,"meta":null},"control":null}"#,
+            r#" {"record":{"emitted_at":1700000000,"stream":"s\u0020","data":[]},"type":"RECORD","new key":[{}]} "#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}}}"#,
+        ] {
+            assert_eq!(agrees(line), Ok(true), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines_are_left_alone() {
+        for line in [
+            "",
+            "[]",
+            r#"{"type":"STATE","state":{}}"#,
+            r#"{"type":"RECORD","record":null}"#,
+            r#"{"type":"RECORD","record":{"data":{},"stream":"s"}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{},"namespace":"n"}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{},"data":{}}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","stream":"t","data":{}}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":"1"}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1e999}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{},"emitted_at":1,"emitted_at":1}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}},"record":{"stream":"s","data":{}}}"#,
+            r#"{"type":"RECORD","type":"RECORD","record":{"stream":"s","data":{}}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}},"trace":{}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}},"state":null,"state":null}"#,
+            r#"{"type":"LOG","record":{"stream":"s","data":{}}}"#,
+            r#"{"record":{"stream":"s","data":{}}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}}}}"#,
+            r#"{"type":"RECORD","record":{"stream":"s","data":{}}},"#,
+        ] {
+            assert_eq!(agrees(line), Ok(false), "{line}");
+        }
+    }
+
+    /// The keys and values of messages in any order, with what does not belong there.
+    fn any_line() -> impl Strategy<Value = String> {
+        fn members(of: Vec<(&'static str, Vec<&'static str>)>) -> impl Strategy<Value = String> {
+            let member = prop::sample::select(of).prop_flat_map(|(key, values)| {
+                prop::sample::select(values).prop_map(move |value| format!("\"{key}\":{value}"))
+            });
+            prop::collection::vec(member, 0..6).prop_map(|members| members.join(","))
+        }
+        let record = members(vec![
+            ("stream", vec!["\"s\"", "null", "1"]),
+            ("namespace", vec!["\"n\"", "null", "\"\""]),
+            ("data", vec!["{}", "{\"a\":[1]}", "null"]),
+            ("emitted_at", vec!["1700000000000", "1.5", "-1", "null", "true", "123456789012345678901"]),
+            ("meta", vec!["null", "{\"changes\":[]}"]),
+            ("d\\u0061ta", vec!["{}"]),
+        ]);
+        let message = members(vec![
+            ("type", vec!["\"RECORD\"", "\"RECORD\"", "\"LOG\"", "null"]),
+            ("record", vec!["@", "@", "@", "null", "[]"]),
+            ("state", vec!["null", "{}"]),
+            ("trace", vec!["null", "{}", "1"]),
+            ("log", vec!["null", "{}"]),
+        ]);
+        (message, record, ".{0,1}")
+            .prop_map(|(message, record, rest)| format!("{{{}}}{rest}", message.replace('@', &format!("{{{record}}}"))))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn what_is_taken_is_what_the_reader_of_all_messages_takes(line in any_line()) {
+            agrees(&line).map_err(TestCaseError::fail)?;
+        }
+    }
+}
