@@ -122,3 +122,18 @@ async fn a_wrong_command_line_and_missing_files_are_told() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+/// Such a record is found to be no plain one after its row has been made; it is made again, and counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_names_its_namespace_last_is_a_record_like_any_other() {
+    let world = World::new().await;
+    let name = "x".repeat(100);
+    let line = format!(
+        r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"{name}"}},"namespace":null,"emitted_at":1}}}}"#
+    );
+    let run = world.write(json!({"truncate_text": true}), contacts(), vec![line, state("c", 1), complete("c")]).await;
+    run.assert_success();
+    assert_eq!(world.values("Contact", "LastName"), [Some(name[..80].to_owned())]);
+    assert_eq!(run.states()[0].counts(), (1, 0));
+    assert!(run.stdout.contains("truncated=1"), "{}", run.stdout);
+}

@@ -33,7 +33,8 @@ fn lines() -> impl Iterator<Item = String> + Send {
     let rounds = (0..ROUNDS).flat_map(|round| (0..STREAMS).map(move |stream| (round, stream)));
     let rounds = rounds.flat_map(|(round, stream)| {
         let name = name(stream);
-        let row = json!({"LastName": format!("{name}-{round}"), "Description": noise(round * STREAMS + stream, 30_000)});
+        let row =
+            json!({"LastName": format!("{name}-{round}"), "Description": noise(round * STREAMS + stream, 30_000)});
         let refused = json!({"LastName": "#N/A", "Description": "x".repeat(110_000)});
         [record(&name, row), record(&name, refused), state(&name, round as u64 + 1)]
     });

@@ -57,9 +57,9 @@ fn is_in_a_key(value: &Value) -> bool {
 /// Whether the secret stands nowhere but under the keys that are for secrets.
 fn is_only_secret(value: &Value) -> bool {
     match value {
-        Value::Object(keys) => keys
-            .iter()
-            .all(|(key, value)| !key.contains(SECRET) && (SECRET_KEYS.contains(&key.as_str()) || is_only_secret(value))),
+        Value::Object(keys) => keys.iter().all(|(key, value)| {
+            !key.contains(SECRET) && (SECRET_KEYS.contains(&key.as_str()) || is_only_secret(value))
+        }),
         Value::Array(items) => items.iter().all(is_only_secret),
         Value::String(text) => !text.contains(SECRET),
         _ => true,

@@ -72,10 +72,9 @@ fn look_at(line: &[u8]) {
         (Ok(Message::Record(record)), Found::Record { namespace, stream, data }) => {
             let name = serde_json::from_str::<String>(stream).ok();
             let namespace = namespace.map_or(Some(None), |text| serde_json::from_str::<Option<String>>(text).ok());
-            let expected = name.zip(namespace).map(|(name, namespace)| StreamName {
-                namespace: namespace.filter(|text| !text.is_empty()),
-                name,
-            });
+            let expected = name
+                .zip(namespace)
+                .map(|(name, namespace)| StreamName { namespace: namespace.filter(|text| !text.is_empty()), name });
             assert_eq!(record.names().decode().ok(), expected);
             assert_eq!(record.data.get(), *data);
         }

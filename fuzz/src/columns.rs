@@ -16,7 +16,8 @@ const ALL_BUT_TEXT: JsonTypes = JsonTypes { text: false, number: true, boolean: 
 pub fn chosen(bits: u8) -> Vec<Column> {
     let plain = Kind::Text { longest: None };
     let top = |bit: u8, name: &str, kind, types| {
-        (bits >> bit & 1 == 1).then(|| Column::new(FieldPath::top(name), format!("{}__c", name.to_uppercase()), kind, types))
+        (bits >> bit & 1 == 1)
+            .then(|| Column::new(FieldPath::top(name), format!("{}__c", name.to_uppercase()), kind, types))
     };
     let nested = |field: &str, kind, types| {
         (bits >> 7 & 1 == 1).then(|| Column::new(FieldPath::nested("r", field), format!("R.{field}__c"), kind, types))

@@ -49,7 +49,13 @@ enum Type {
     Record,
     State,
     Trace,
-    #[serde(alias = "SPEC", alias = "CONNECTION_STATUS", alias = "CATALOG", alias = "CONTROL", alias = "DESTINATION_CATALOG")]
+    #[serde(
+        alias = "SPEC",
+        alias = "CONNECTION_STATUS",
+        alias = "CATALOG",
+        alias = "CONTROL",
+        alias = "DESTINATION_CATALOG"
+    )]
     Log,
 }
 

@@ -58,14 +58,17 @@ impl Cell {
         let field = |name: &str| &*restored.iter().find(|(restored, _)| restored == name).unwrap().1;
         let value = match path.object() {
             None => field(path.field()),
-            Some(object) => members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.field()).unwrap().1,
+            Some(object) => {
+                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.field()).unwrap().1
+            }
         };
         if text.is_empty() || text == NULL_MARKER {
             assert_eq!(value.get(), "null");
             return;
         }
         let types = column.types();
-        let text_of = |json: &RawValue| serde_json::from_str::<String>(json.get()).map_err(|error| format!("{json}: {error}"));
+        let text_of =
+            |json: &RawValue| serde_json::from_str::<String>(json.get()).map_err(|error| format!("{json}: {error}"));
         match json.as_bytes()[0] {
             b'"' if types.text => assert_eq!(text_of(value).as_ref(), Ok(text)),
             b'[' if column.kind() == Kind::MultiPicklist => {
@@ -74,7 +77,9 @@ impl Cell {
                 assert_eq!(values.join(";"), *text);
             }
             b'-' | b'0'..=b'9' if types.number && !types.text => assert_eq!(value.get(), text),
-            b't' | b'f' if types.boolean && !types.text && column.kind() != Kind::Number => assert_eq!(value.get(), text),
+            b't' | b'f' if types.boolean && !types.text && column.kind() != Kind::Number => {
+                assert_eq!(value.get(), text)
+            }
             b'[' if types.array && !types.text => assert_eq!(value.get(), text),
             b'{' if types.object && !types.text => assert_eq!(value.get(), text),
             _ => {}
@@ -92,7 +97,8 @@ pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expect
     let absent = Cell::Text { text: String::new(), json: "null".to_owned() };
     let mut row = ExpectedRow { cells: vec![absent; columns.len()], may_be_refused: false };
     let mut is_refused = false;
-    let of_object = |object: &str| columns.iter().any(|it| it.source().object() == Some(object)) || object.starts_with('N');
+    let of_object =
+        |object: &str| columns.iter().any(|it| it.source().object() == Some(object)) || object.starts_with('N');
     let mut seen = HashSet::new();
     for (name, value) in fields {
         // What a field that comes twice holds first may be refused or not.

@@ -147,10 +147,23 @@ impl Sync {
         self.on_their_way.extend(rest.map(|batch| (stream, batch)));
     }
 
+    /// What is leased for the batches that are open, and for those on their way. Each leases what it really holds.
     fn held(&self) -> (usize, usize) {
-        let open = self.open.iter().flatten().map(OpenBatch::held).sum();
-        (open, self.on_their_way.iter().map(|(_, batch)| batch.lease.bytes()).sum())
+        let open = self.open.iter().flatten().map(|it| {
+            let rows = it.marks.size() + it.keyed.size();
+            assert_eq!(it.held(), it.packed.size() + it.tail.capacity() + rows + refused_size(&it.refused));
+            it.held()
+        });
+        let on_their_way = self.on_their_way.iter().map(|(_, it)| {
+            assert_eq!(it.lease.bytes(), it.csv.size() + it.marks.size() + refused_size(&it.refused));
+            it.lease.bytes()
+        });
+        (open.sum(), on_their_way.sum())
     }
+}
+
+fn refused_size(refused: &[RefusedRecord]) -> usize {
+    refused.iter().map(|it| it.data.get().len() + it.refusal.message.len() + size_of::<RefusedRecord>()).sum()
 }
 
 proptest! {

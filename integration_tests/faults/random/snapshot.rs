@@ -34,7 +34,8 @@ impl Snapshot {
         for row in world.rejected() {
             let data = &row["_airbyte_data"];
             let text = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
-            let any = |field: fn(&super::scenario::Target) -> &'static str| TARGETS.iter().find_map(|it| text(field(it)));
+            let any =
+                |field: fn(&super::scenario::Target) -> &'static str| TARGETS.iter().find_map(|it| text(field(it)));
             let key = any(|it| it.key).or_else(|| ids.get(&text("Id")?).cloned()).expect("a key");
             bucket.entry(key).or_default().push(trace(any(|it| it.version), any(|it| it.sync)));
         }

@@ -30,8 +30,7 @@ struct Syncs {
 
 /// Runs a scenario; tells how many syncs it took.
 pub(super) async fn run(scenario: Scenario) -> usize {
-    let settings =
-        Settings { time_per_chunk: scenario.time_per_chunk, seed: scenario.seed, ..Settings::default() };
+    let settings = Settings { time_per_chunk: scenario.time_per_chunk, seed: scenario.seed, ..Settings::default() };
     let world = World::with(settings).await;
     let (ids, keys) = (HashMap::new(), HashMap::new());
     let mut syncs = Syncs { scenario, world, ids, keys };
