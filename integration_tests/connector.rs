@@ -288,10 +288,15 @@ impl Connection {
         }
     }
 
-    /// Asks the process to end, as the platform and a terminal do.
+    /// Asks the process to end, as the platform does.
     pub(crate) fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Asks the process to end, and once more when it has heard.
