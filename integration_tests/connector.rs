@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -138,6 +139,43 @@ pub(crate) fn run(arguments: &[&str], files: &[(&str, String)], input: Vec<u8>) 
     run
 }
 
+/// `write` in a process that may have so many bytes of memory of its own. Gives the most that it had resident, too.
+pub(crate) fn write_within(
+    bytes: u64,
+    config: &Value,
+    catalog: &Value,
+    lines: impl Iterator<Item = String> + Send + 'static,
+) -> (Run, u64) {
+    // What the shell limits is all private memory that can be written to, used or not.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -d \"$1\" && shift && exec \"$@\"", "sh", &(bytes / 1024).to_string(), PROGRAM]);
+    let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
+    let mut connection = Connection::start_by(command, &["write"], &files);
+    let mut stdin = std::io::BufWriter::new(connection.stdin.take().unwrap());
+    let status = format!("/proc/{}/status", connection.process_id());
+    let resident = move || {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        line.map_or(0, |kilobytes| kilobytes.trim().parse::<u64>().unwrap() * 1024)
+    };
+    let writer = std::thread::spawn(move || {
+        let mut most = 0;
+        for line in lines {
+            // A connector that ends early closes the pipe.
+            if writeln!(stdin, "{line}").is_err() {
+                break;
+            }
+            most = most.max(resident());
+        }
+        most
+    });
+    let run = connection.wait();
+    (run, writer.join().unwrap())
+}
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_destination-salesforce");
+
 /// A running connector, which is given its input bit by bit.
 pub(crate) struct Connection {
     child: Child,
@@ -163,8 +201,11 @@ impl Connection {
     }
 
     fn start(arguments: &[&str], files: &[(&str, String)]) -> Self {
+        Self::start_by(Command::new(PROGRAM), arguments, files)
+    }
+
+    fn start_by(mut command: Command, arguments: &[&str], files: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_destination-salesforce"));
         command.args(arguments);
         for (option, content) in files {
             let path = folder.path().join(option.trim_start_matches('-'));
@@ -196,6 +237,28 @@ impl Connection {
         self.next(|message| if let Message::State { state } = message { Some(state) } else { None })
     }
 
+    /// Sends lines and ends the input, beside whoever reads. A process that ends early takes no more of them.
+    pub(crate) fn feed(&mut self, lines: Vec<String>) -> JoinHandle<()> {
+        let mut stdin = self.stdin.take().unwrap();
+        std::thread::spawn(move || drop(stdin.write_all((lines.join("\n") + "\n").as_bytes())))
+    }
+
+    /// Waits for the next state; none when the process has ended. What it could not write to the end of its line is left
+    /// out.
+    pub(crate) fn next_state_if_any(&mut self) -> Option<State> {
+        loop {
+            let start = self.read.len();
+            self.stdout.as_mut().unwrap().read_line(&mut self.read).unwrap();
+            if !self.read.ends_with('\n') || self.read.len() == start {
+                self.read.truncate(start);
+                return None;
+            }
+            if let Some(Message::State { state }) = read(&self.read[start..]).pop() {
+                return Some(state);
+            }
+        }
+    }
+
     /// Waits for the next configuration that is handed to the platform.
     pub(crate) fn next_config(&mut self) -> Value {
         let config = |message| match message {
@@ -225,10 +288,15 @@ impl Connection {
         }
     }
 
-    /// Asks the process to end, as the platform and a terminal do.
+    /// Asks the process to end, as the platform does.
     pub(crate) fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Asks the process to end, and once more when it has heard.

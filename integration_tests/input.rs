@@ -53,6 +53,50 @@ async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
     }
 }
 
+/// The longest line is one of 64 MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_over_the_limit_is_named_and_not_read_to_its_end() {
+    let world = World::new().await;
+    let endless = vec![b'x'; 64 * 1024 * 1024 + 1];
+    for end in [&b""[..], b"\n"] {
+        let run = write_after_a_good_beginning(&world, &[&endless[..], end].concat()).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "system_error");
+        assert!(message.starts_with("Line 3 of the input is longer than 67108864 bytes"), "{message}");
+        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    }
+    assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned()), Some("Good".to_owned())]);
+}
+
+/// What is nested deeply is data like any other, wherever it stands, and is not followed to its bottom.
+#[tokio::test(flavor = "multi_thread")]
+async fn deep_nesting_does_no_harm() {
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let deep = nested(50_000);
+    // Readers of states follow them to their bottom, that of this test too.
+    let less_deep = nested(100);
+    let world = World::new().await;
+    let lines = vec![
+        format!(r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"One","Description":{deep}}}}}}}"#),
+        format!(r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":{deep}}}}}}}"#),
+        format!(r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"Two"}},"meta":{deep}}}}}"#),
+        format!(r#"{{"type":"LOG","log":{deep}}}"#),
+        format!(
+            r#"{{"type":"STATE","state":{{"type":"STREAM","id":1,"stream":{{"stream_descriptor":{{"name":"c"}},"stream_state":{less_deep}}}}}}}"#
+        ),
+        complete("c"),
+    ];
+    let fields = [("LastName", "string"), ("Description", "array")];
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    run.assert_success();
+    // Texts that are too long for their fields are refused.
+    assert_eq!(world.values("Contact", "LastName"), [Some("Two".to_owned())]);
+    let objects = world.store.objects(crate::world::BUCKET).unwrap();
+    let rejected = objects.iter().flat_map(|(_, bytes)| bytes.split_inclusive(|byte| *byte == b'\n'));
+    assert_eq!(rejected.count(), 2);
+    assert!(run.stdout.contains(&less_deep), "the state comes back as it was");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_with_a_new_field_and_an_unknown_one_does_not_take_the_rows_before_it_along() {
     let world = World::new().await;
@@ -121,4 +165,19 @@ async fn a_wrong_command_line_and_missing_files_are_told() {
         assert_eq!(failure_type, "config_error");
         assert!(message.contains(part), "{message}");
     }
+}
+
+/// Such a record is found to be no plain one after its row has been made; it is made again, and counted once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_names_its_namespace_last_is_a_record_like_any_other() {
+    let world = World::new().await;
+    let name = "x".repeat(100);
+    let line = format!(
+        r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"{name}"}},"namespace":null,"emitted_at":1}}}}"#
+    );
+    let run = world.write(json!({"truncate_text": true}), contacts(), vec![line, state("c", 1), complete("c")]).await;
+    run.assert_success();
+    assert_eq!(world.values("Contact", "LastName"), [Some(name[..80].to_owned())]);
+    assert_eq!(run.states()[0].counts(), (1, 0));
+    assert!(run.stdout.contains("truncated=1"), "{}", run.stdout);
 }

@@ -13,6 +13,7 @@ mod faithful;
 mod faults;
 mod input;
 mod links;
+mod memory;
 mod object_store;
 mod operations;
 mod peers;

@@ -27,6 +27,7 @@ async fn a_job_that_could_not_be_created_is_created_later() {
         Answer::empty(429).retry_after(1).into(),
         // A page where JSON should be, as a proxy gives it.
         Answer::html(200).into(),
+        Answer::empty(200).into(),
         Mishap::Cut,
     ] {
         let world = World::new().await;

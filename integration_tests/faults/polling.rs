@@ -5,7 +5,10 @@ use std::time::Duration;
 use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault, Settings};
 use serde_json::json;
 
-use super::{asked, assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs, keys};
+use super::{
+    asked, assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_org, input, inserted,
+    inserts, jobs, keys, refuse_some,
+};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,6 +21,7 @@ async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
         Answer::html(420).into(),
         Answer::html(200).into(),
         Answer::empty(500).into(),
+        Answer::empty(200).into(),
         Answer::empty(429).retry_after(0).into(),
         Mishap::Cut,
         Mishap::LostAnswer,
@@ -35,14 +39,29 @@ async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
     assert!(asked(&world, Endpoint::JobInfo) > 2 * faults, "all of them came");
 }
 
+/// Neither a missing nor a wrong one, nor a charset that is missing or wrong, changes what an answer says.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_its_content_type_is_read_all_the_same() {
-    let world = World::new().await;
-    for endpoint in [Endpoint::Token, Endpoint::Describe, Endpoint::JobCreate, Endpoint::JobInfo] {
-        world.org.inject(RequestFault::new(endpoint, Mishap::ContentType(None)));
+    let types = [None, Some("text/plain"), Some("application/json"), Some("text/html; charset=iso-8859-1")];
+    for content_type in types {
+        let world = World::new().await;
+        refuse_some(&world);
+        for endpoint in [
+            Endpoint::Token,
+            Endpoint::Describe,
+            Endpoint::JobCreate,
+            Endpoint::JobUpload,
+            Endpoint::JobPatch,
+            Endpoint::JobInfo,
+            Endpoint::FailedResults,
+        ] {
+            let mishap = Mishap::ContentType(content_type.map(str::to_owned));
+            world.org.inject(RequestFault::new(endpoint, mishap).always());
+        }
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        assert_refused_ones_in_bucket(&world, &run, 20);
+        assert_eq!(jobs(&world), [JobState::JobComplete], "{content_type:?}");
     }
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
-    assert_all_in_org(&world, &run, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

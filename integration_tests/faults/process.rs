@@ -106,16 +106,19 @@ async fn without_a_reader_of_the_states_the_sync_ends_and_closes_no_further_job(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_is_stopped_gives_up_the_upload_that_is_under_way() {
-    let world = World::new().await;
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
-    let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
-    hold.reached().await;
-    connection.terminate();
-    let run = blocking(move || connection.wait()).await;
-    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
-    assert_eq!((states(&run), jobs(&world)), (vec![], vec![JobState::Aborted]));
-    hold.release();
+    // As the platform does, and as a terminal does.
+    for signal in ["-TERM", "-INT"] {
+        let world = World::new().await;
+        let hold = Hold::default();
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+        let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
+        hold.reached().await;
+        connection.signal(signal);
+        let run = blocking(move || connection.wait()).await;
+        assert!(run.failure().1.contains("stopped from outside"), "{signal}: {:?}", run.failure());
+        assert_eq!((states(&run), jobs(&world)), (vec![], vec![JobState::Aborted]), "{signal}");
+        hold.release();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

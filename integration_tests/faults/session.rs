@@ -31,6 +31,23 @@ async fn a_session_that_ends_at_any_step_is_renewed_and_nothing_is_sent_twice() 
     }
 }
 
+/// The org grants tokens and refuses all of them, as with an app whose sessions are blocked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_refused_again_after_its_renewal_ends_the_sync() {
+    for step in STEPS {
+        let world = World::new().await;
+        refuse_some(&world);
+        world.org.inject(RequestFault::new(step, Answer::status(401)).always());
+        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error", "{step:?}: {message}");
+        assert!(message.contains("session"), "{step:?}: {message}");
+        assert_eq!(states(&run), [], "{step:?}");
+        assert!(world.org.sign_ins() <= 3, "{step:?}: {} sign-ins", world.org.sign_ins());
+        assert_eq!(super::in_bucket(&world), Vec::<String>::new(), "{step:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_endpoint_in_trouble_is_asked_again() {
     let world = World::new().await;

@@ -49,8 +49,7 @@ pub struct Converter {
     /// What the escapes of the text at hand stand for.
     decoded: String,
     key: Option<u128>,
-    /// How many values of the record at hand were cut; they count once it has become a row.
-    cut: u64,
+    /// How many values of the record at hand were cut.
     truncated: u64,
 }
 
@@ -128,7 +127,6 @@ impl Converter {
             row: RowWriter::default(),
             decoded: String::new(),
             key: None,
-            cut: 0,
             truncated: 0,
         };
         converter.set_columns(columns);
@@ -140,7 +138,7 @@ impl Converter {
         &self.columns
     }
 
-    /// How many values were cut to the length of their field so far.
+    /// How many values of the last row were cut to the length of their field.
     pub fn truncated(&self) -> u64 {
         self.truncated
     }
@@ -170,7 +168,7 @@ impl Converter {
     /// There is no JSON object; this is certain where a row is made, and else only of what had to be read.
     pub fn convert(&mut self, data: &mut Cursor<'_>) -> Result<Converted, NotAnObject> {
         self.row.begin();
-        (self.key, self.cut) = (None, 0);
+        (self.key, self.truncated) = (None, 0);
         match self.read(data).and_then(|()| self.finish().map_err(Stop::Refused)) {
             Ok(()) => Ok(Converted::Row),
             Err(Stop::Refused(refusal)) => Ok(Converted::Refused(refusal)),
@@ -251,7 +249,7 @@ impl Converter {
         let column = &self.columns[index];
         let cell =
             cell::of(column.kind(), value, self.nulls, &mut self.decoded).map_err(|code| Refusal::new(code, column))?;
-        self.cut += u64::from(cell.is_truncated);
+        self.truncated += u64::from(cell.is_truncated);
         if let Some(comparison) = self.columns.comparison(index) {
             let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
             self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
@@ -275,7 +273,6 @@ impl Converter {
         if row.len() > LONGEST_RECORD && characters(row) - 1 > LONGEST_RECORD {
             return Err(Refusal::record(RefusalCode::RecordTooLong));
         }
-        self.truncated += self.cut;
         Ok(())
     }
 }

@@ -231,6 +231,10 @@ impl Batch {
 }
 
 #[cfg(test)]
+#[path = "batch_tests.rs"]
+mod under_pressure;
+
+#[cfg(test)]
 mod tests {
     use bytes::Bytes;
 

@@ -43,6 +43,11 @@ impl Budget {
         self.used.load(Ordering::Relaxed).saturating_sub(self.capacity)
     }
 
+    /// Whether the budget comes back by itself, when all that is held ends but for `staying` bytes.
+    pub(super) fn comes_back(&self, staying: usize) -> bool {
+        self.overdrawn() <= self.used().saturating_sub(staying)
+    }
+
     /// How many bytes are held.
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)

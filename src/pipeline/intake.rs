@@ -341,8 +341,7 @@ impl Intake {
     fn relieve_budget(&mut self) {
         loop {
             let open: usize = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::held).sum();
-            let on_its_way = self.room.budget.used().saturating_sub(open + self.states.bytes());
-            if self.room.budget.overdrawn() <= on_its_way {
+            if self.room.budget.comes_back(open + self.states.bytes()) {
                 return;
             }
             let largest = (0..self.streams.len())

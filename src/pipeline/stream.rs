@@ -35,6 +35,8 @@ struct Writing {
     plan: Arc<StreamPlan>,
     converter: Converter,
     open: Option<OpenBatch>,
+    /// How many values of its rows were cut. A record may be converted more than once before it is taken.
+    truncated: u64,
 }
 
 /// Why a record cannot be taken.
@@ -52,6 +54,7 @@ impl Stream {
             converter: Converter::new(Arc::clone(&plan.columns), nulls),
             plan: Arc::new(plan),
             open: None,
+            truncated: 0,
         });
         Self { name, writing, is_complete: false, read: 0, written: 0, rejected: 0 }
     }
@@ -130,7 +133,7 @@ impl Stream {
 
     /// How many values were cut to the length of their field.
     pub(super) fn truncated(&self) -> u64 {
-        self.writing.as_ref().map_or(0, |writing| writing.converter.truncated())
+        self.writing.as_ref().map_or(0, |writing| writing.truncated)
     }
 }
 
@@ -149,6 +152,7 @@ impl Writing {
     /// Adds the row that the converter has made; the batch that was open where it has no room for it.
     fn push_row(&mut self, record: Found, room: &Room) -> Option<OpenBatch> {
         let row = self.converter.row();
+        self.truncated += self.converter.truncated();
         let full = self.open.take_if(|batch| !batch.has_room(row.csv.len(), room.batch_size));
         let columns = self.converter.columns();
         self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), room.budget.lease())).push(row, record);

@@ -71,7 +71,8 @@ pub struct BlockReader<R> {
 }
 
 impl<R: Read> BlockReader<R> {
-    /// Reads `input` with lines of at most `longest_line` bytes.
+    /// Reads `input` with lines of at most `longest_line` bytes, which are more than one read brings: shorter lines are not
+    /// measured one by one.
     pub fn new(input: R, longest_line: usize) -> Self {
         Self { input, rest: Vec::new(), lines_read: 0, longest_line, ended: false }
     }

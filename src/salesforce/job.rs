@@ -20,9 +20,6 @@ use state::{Created, Info, State};
 const ABORT_PATIENCE: Duration = Duration::from_secs(15);
 /// How often a job that is still open after a doubtful answer is closed again.
 const CLOSE_ATTEMPTS: u32 = 5;
-/// After so long a job is not waited for any more. Salesforce retries a batch 20 times for at most five minutes each
-/// (Bulk API 2.0 guide, "How Requests Are Processed"); a day is what a queue may take on top.
-const LONGEST_JOB: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a job is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,8 +258,10 @@ impl RunningJob {
             if let Some(end) = info.end() {
                 return Ok(FinishedJob { job: self.job, end, processed: processed_now, failed });
             }
-            if closed.elapsed() > LONGEST_JOB {
-                let text = format!("the job {} has not ended within 24 hours", self.job.id);
+            let longest = self.job.org.http.timing().longest_job;
+            if closed.elapsed() > longest {
+                let hours = longest.as_secs() / (60 * 60);
+                let text = format!("the job {} has not ended within {hours} hours", self.job.id);
                 return Err(Fault::new(FaultKind::Lost, text));
             }
             processed = processed_now;

@@ -73,6 +73,12 @@ impl StubOrg {
         Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
     }
 
+    /// An org whose jobs must end within half a second.
+    pub(super) async fn hasty_org(&self) -> Org {
+        let timing = Timing { longest_job: Duration::from_millis(500), ..quick() };
+        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
+    }
+
     /// What was asked at an address, in order.
     pub(super) async fn asked(&self, verb: &str, at: &str) -> Vec<Request> {
         let requests = self.server.received_requests().await.unwrap();

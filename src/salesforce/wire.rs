@@ -32,6 +32,9 @@ pub(super) struct Timing {
     pub(super) stall: Duration,
     /// How long the state of a closed job may be out of reach: longer than a release takes an instance away.
     pub(super) ride_out: Duration,
+    /// After so long a job is not waited for any more. Salesforce retries a batch 20 times for at most five minutes each
+    /// (Bulk API 2.0 guide, "How Requests Are Processed"); a day is what a queue may take on top.
+    pub(super) longest_job: Duration,
 }
 
 impl Default for Timing {
@@ -49,6 +52,7 @@ impl Default for Timing {
             upload_rate: 100_000,
             stall: Duration::from_secs(5 * 60),
             ride_out: Duration::from_secs(30 * 60),
+            longest_job: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

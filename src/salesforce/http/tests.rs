@@ -34,6 +34,30 @@ fn names_from_outside_stay_one_segment() {
     }
 }
 
+/// A CSV of which only the length counts.
+struct Csv(u64);
+
+impl CsvBody for Csv {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        Box::new(std::iter::empty())
+    }
+}
+
+#[test]
+fn an_upload_may_take_as_long_as_a_slow_line_needs() {
+    let timing = Timing::default();
+    let seconds = |call: Call| call.limit(&timing).as_secs();
+    assert_eq!(seconds(Call::get(&["x"])), 120);
+    assert_eq!(seconds(Call::get(&["x"]).accept_csv(None)), 300);
+    assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(1_000)))), 120);
+    // 100 MB at 100 kB a second, 0.8 Mbit/s.
+    assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(100_000_000)))), 120 + 1_000);
+}
+
 #[tokio::test]
 async fn every_call_names_product_and_token() {
     let stub = StubOrg::start().await;

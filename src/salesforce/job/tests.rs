@@ -320,6 +320,20 @@ async fn a_running_job_that_is_out_of_reach_is_lost() {
 }
 
 #[tokio::test]
+async fn a_job_that_never_ends_is_lost_in_the_end() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, info("UploadComplete")).await;
+    stub.answer("GET", JOB, info("InProgress")).await;
+    let running = uploaded(&stub.hasty_org().await).await.close().await.unwrap();
+    let fault = running.wait(2, |_| {}).await.err().unwrap();
+    assert_eq!(fault.kind(), FaultKind::Lost);
+    assert!(fault.message().contains("has not ended within"), "{}", fault.message());
+    assert!(stub.asked("GET", JOB).await.len() > 1, "it was watched");
+    assert_eq!(set_states(&stub).await, ["UploadComplete"], "what it does it may do: it is not given up");
+    assert_eq!(crate::salesforce::wire::Timing::default().longest_job.as_secs(), 24 * 60 * 60);
+}
+
+#[tokio::test]
 async fn a_job_is_given_up_on_request_and_without_a_fuss() {
     let stub = stub().await;
     let org = stub.org().await;

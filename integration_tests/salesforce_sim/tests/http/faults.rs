@@ -1,5 +1,7 @@
 //! What goes wrong on purpose: what the client sees of it, and what the org did all the same.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Method, header};
@@ -189,6 +191,36 @@ async fn faults_are_forgotten() {
     client.org.inject(RandomFaults::new(1.0, 0));
     client.org.clear_faults();
     assert_eq!(client.load(insert(), CSV).await.1["numberRecordsFailed"], 0);
+}
+
+/// The program takes the same faults as the library, in words. What becomes of so many requests to it.
+async fn outcomes_with(arguments: &[&str], requests: usize) -> Vec<Option<u16>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_salesforce_sim"));
+    let mut program = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    // It has more to print, so the reader stays.
+    let mut stdout = BufReader::new(program.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    let versions = format!("{}/services/data", line.trim().strip_prefix("url=").unwrap());
+    let http = reqwest::Client::builder().build().unwrap();
+    let mut outcomes = Vec::new();
+    for _ in 0..requests {
+        let answer = http.get(&versions).header(header::CONNECTION, "close").send().await;
+        outcomes.push(answer.map(|answer| answer.status().as_u16()).ok());
+    }
+    program.kill().unwrap();
+    program.wait().unwrap();
+    outcomes
+}
+
+#[tokio::test]
+async fn faults_can_be_given_on_the_command_line() {
+    let faults = ["--fault", "versions@2 503 html", "--fault", "versions@3 cut"];
+    assert_eq!(outcomes_with(&faults, 4).await, [Some(200), Some(503), None, Some(200)]);
+    let of_seed = async |seed: &str| outcomes_with(&["--fault-rate", "0.5", "--seed", seed], 12).await;
+    let first = of_seed("3").await;
+    assert_eq!(first, of_seed("3").await);
+    assert_ne!(first, of_seed("4").await);
 }
 
 #[tokio::test]

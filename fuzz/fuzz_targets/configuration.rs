@@ -1,0 +1,67 @@
+//! The configuration: whatever is typed is taken or refused, and no value that is secret comes to light.
+#![no_main]
+
+use destination_salesforce::config::Config;
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+/// The secret of every seed; a new token that the platform is to be handed is another.
+const SECRET: &str = "s3cr3t";
+const NEW_TOKEN: &str = "new \"token\"\n";
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let config = match Config::parse(text) {
+        Ok(config) => config,
+        Err(error) => {
+            // Keys are named, so the secret must not be one.
+            let told = format!("{} {:?}", error.message(), error.internal_message());
+            assert!(!told.contains(SECRET) || value(text).is_ok_and(|it| is_in_a_key(&it)), "{told}");
+            return;
+        }
+    };
+    let shown = format!("{config:?}");
+    assert!(!shown.contains(SECRET) || !value(text).is_ok_and(|it| is_only_secret(&it)), "{shown}");
+    assert!((10_000..=100_000_000).contains(&config.batch_size()));
+    assert!((1..=25).contains(&config.max_parallel_jobs()));
+    assert!(!config.flush_interval().is_zero());
+    assert!(config.max_api_usage_percent().is_none_or(|percent| (1.0..=100.0).contains(&percent)));
+
+    let handed_over = config.with_refresh_token(&NEW_TOKEN.into()).unwrap();
+    assert!(!handed_over.get().contains('\n'));
+    // Of a number that no float holds nothing can be told in this way.
+    if let (Ok(mut before), Ok(mut after)) = (value(text), value(handed_over.get())) {
+        assert_eq!(after.as_object_mut().unwrap().remove("refresh_token"), Some(Value::from(NEW_TOKEN)));
+        before.as_object_mut().unwrap().remove("refresh_token");
+        assert_eq!(before, after);
+    }
+    Config::parse(handed_over.get()).unwrap();
+});
+
+fn value(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text)
+}
+
+/// The keys whose values are secret.
+const SECRET_KEYS: [&str; 6] =
+    ["client_secret", "refresh_token", "private_key", "password", "security_token", "secret_access_key"];
+
+fn is_in_a_key(value: &Value) -> bool {
+    match value {
+        Value::Object(keys) => keys.iter().any(|(key, value)| key.contains(SECRET) || is_in_a_key(value)),
+        Value::Array(items) => items.iter().any(is_in_a_key),
+        _ => false,
+    }
+}
+
+/// Whether the secret stands nowhere but under the keys that are for secrets.
+fn is_only_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(keys) => keys.iter().all(|(key, value)| {
+            !key.contains(SECRET) && (SECRET_KEYS.contains(&key.as_str()) || is_only_secret(value))
+        }),
+        Value::Array(items) => items.iter().all(is_only_secret),
+        Value::String(text) => !text.contains(SECRET),
+        _ => true,
+    }
+}

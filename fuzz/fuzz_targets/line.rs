@@ -1,0 +1,115 @@
+//! The input: lines out of the bytes of a pipe, and messages out of lines.
+//!
+//! The first byte says how much each read of the pipe brings, the second how long a line may be. Lines are the same
+//! however they arrive; a message is what a plain reader of the protocol takes for one.
+#![no_main]
+
+use std::io::{self, Read};
+
+use destination_salesforce::protocol::StreamName;
+use destination_salesforce::protocol::input::{Message, NotAMessage, parse, text};
+use destination_salesforce::protocol::line::{BlockReader, LineError};
+use destination_salesforce::protocol::record::OpenRecord;
+use destination_salesforce::protocol::state::Scope;
+use destination_salesforce_fuzz::{Read as Found, read_plainly};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fuzz_target!(|data: &[u8]| {
+    let [read_size, longest, input @ ..] = data else { return };
+    let longest = 16 * usize::from(*longest);
+    // Each read has a price of its own, so there are few.
+    let read_size = usize::from(*read_size).max(input.len() / 4).max(1);
+    let (lines, too_long) = lines(input, read_size, longest);
+    let all = || (1..).zip(input.split(|byte| *byte == b'\n'));
+    // Within a block a line may be longer, as the real limit is longer than a block.
+    let is_too_long = |number: u64| all().any(|(it, line)| it == number && line.len() > longest);
+    assert!(too_long.map_or(!is_too_long(1), is_too_long), "{too_long:?}");
+    let taken = all().take_while(|(number, _)| too_long.is_none_or(|it| *number < it));
+    let expected: Lines = taken.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
+    assert_eq!(lines.iter().map(|(number, line)| (*number, &line[..])).collect::<Lines>(), expected);
+    for line in input.split(|byte| *byte == b'\n') {
+        look_at(line);
+    }
+});
+
+/// Hands out so many bytes a read.
+struct Pipe<'a>(&'a [u8], usize);
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (piece, rest) = self.0.split_at(self.1.min(self.0.len()));
+        buffer[..piece.len()].copy_from_slice(piece);
+        self.0 = rest;
+        Ok(piece.len())
+    }
+}
+
+type Lines<'a> = Vec<(u64, &'a [u8])>;
+
+/// The lines with their numbers, and the number of the one that is too long.
+fn lines(input: &[u8], read_size: usize, longest: usize) -> (Vec<(u64, Vec<u8>)>, Option<u64>) {
+    let (mut reader, mut lines) = (BlockReader::new(Pipe(input, read_size), longest), Vec::new());
+    loop {
+        match reader.next_block() {
+            Ok(Some(block)) => lines.extend(block.lines().map(|(number, line)| (number, line.to_vec()))),
+            Ok(None) => return (lines, None),
+            Err(LineError::TooLong { line, limit }) => {
+                assert_eq!(limit, longest);
+                return (lines, Some(line));
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn look_at(line: &[u8]) {
+    let message = text(line).and_then(parse);
+    let plainly = read_plainly(line);
+    look_at_plain_record(line, &message);
+    match (&message, &plainly) {
+        (Ok(Message::Other), Found::Other) | (Err(_), Found::Nothing) => {}
+        (Ok(Message::Record(record)), Found::Record { namespace, stream, data }) => {
+            let name = serde_json::from_str::<String>(stream).ok();
+            let namespace = namespace.map_or(Some(None), |text| serde_json::from_str::<Option<String>>(text).ok());
+            let expected = name
+                .zip(namespace)
+                .map(|(name, namespace)| StreamName { namespace: namespace.filter(|text| !text.is_empty()), name });
+            assert_eq!(record.names().decode().ok(), expected);
+            assert_eq!(record.data.get(), *data);
+        }
+        (Ok(Message::Complete(name)), Found::Complete(expected)) => assert_eq!(name, expected),
+        (Ok(Message::State(state)), Found::State(scope)) => {
+            assert_eq!(*state.scope(), scope.clone().map_or(Scope::All, Scope::Stream));
+            let acknowledged = state.acknowledged(3, 1);
+            // Of a value that no float holds nothing can be told in this way.
+            if let (Ok(mut before), Ok(mut after)) = (value(line), value(acknowledged.as_bytes())) {
+                let stats = take_stats(&mut after).expect("the counts");
+                assert_eq!(stats.to_string(), r#"{"recordCount":3.0,"rejectedRecordCount":1.0}"#);
+                take_stats(&mut before);
+                assert_eq!(before, after);
+            }
+        }
+        _ => panic!("{message:?} and {plainly:?}: {}", String::from_utf8_lossy(line)),
+    }
+}
+
+/// What is read in one pass is what is read as any message.
+fn look_at_plain_record(line: &[u8], message: &Result<Message<'_>, NotAMessage>) {
+    let plain = || {
+        let mut record = OpenRecord::open(str::from_utf8(line).ok()?)?;
+        let (names, data) = (record.names(), record.data().written()?);
+        Some((names, data, record.close()?))
+    };
+    let Some(plain) = plain() else { return };
+    let Ok(Message::Record(record)) = message else { panic!("{plain:?} and {message:?}") };
+    assert_eq!(plain, (record.names(), record.data.get(), record.extracted_at_ms()));
+}
+
+fn value(line: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(line)
+}
+
+fn take_stats(message: &mut Value) -> Option<Value> {
+    message.get_mut("state")?.as_object_mut()?.remove("destinationStats")
+}

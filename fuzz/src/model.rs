@@ -1,0 +1,224 @@
+//! What should become of a record, by the rules of `docs/values.md` and with the readers of serde_json alone.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use destination_salesforce::config::NullHandling;
+use destination_salesforce::convert::{Column, Columns, Kind, NULL_MARKER};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What should become of the data of a record.
+#[derive(Debug)]
+pub enum Expected {
+    /// It is no object.
+    NoObject,
+    /// It is refused.
+    Refused,
+    /// It becomes a row, or is refused.
+    Row(ExpectedRow),
+}
+
+/// The row that should come.
+#[derive(Debug)]
+pub struct ExpectedRow {
+    /// The cells in the order of the columns.
+    pub cells: Vec<Cell>,
+    /// Whether the record may be refused as well, for a value that the model does not judge or that another replaces.
+    pub may_be_refused: bool,
+}
+
+/// The cell that should come.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// This text, of a value that is this JSON.
+    Text {
+        /// The text.
+        text: String,
+        /// The value.
+        json: String,
+    },
+    /// A text of which the model knows nothing.
+    Any,
+    /// None, because the value is refused.
+    Refused,
+}
+
+impl Cell {
+    /// Whether no record can be found by it.
+    pub fn is_blank(&self) -> bool {
+        matches!(self, Self::Text { text, .. } if text.trim().is_empty() || text == NULL_MARKER)
+    }
+
+    /// Holds a cell, and the record that was made of its row, against this.
+    pub fn hold_against(&self, cell: &str, column: &Column, restored: &[(String, Box<RawValue>)]) {
+        let Self::Text { text, json } = self else { return };
+        assert_eq!(cell, text, "{column:?}");
+        let path = column.source();
+        let field = |name: &str| &*restored.iter().find(|(restored, _)| restored == name).unwrap().1;
+        let value = match path.object() {
+            None => field(path.field()),
+            Some(object) => {
+                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.field()).unwrap().1
+            }
+        };
+        if text.is_empty() || text == NULL_MARKER {
+            assert_eq!(value.get(), "null");
+            return;
+        }
+        let types = column.types();
+        let text_of =
+            |json: &RawValue| serde_json::from_str::<String>(json.get()).map_err(|error| format!("{json}: {error}"));
+        match json.as_bytes()[0] {
+            b'"' if types.text => assert_eq!(text_of(value).as_ref(), Ok(text)),
+            b'[' if column.kind() == Kind::MultiPicklist => {
+                let values: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap();
+                let values: Vec<String> = values.into_iter().map(|it| text_of(it).unwrap()).collect();
+                assert_eq!(values.join(";"), *text);
+            }
+            b'-' | b'0'..=b'9' if types.number && !types.text => assert_eq!(value.get(), text),
+            b't' | b'f' if types.boolean && !types.text && column.kind() != Kind::Number => {
+                assert_eq!(value.get(), text)
+            }
+            b'[' if types.array && !types.text => assert_eq!(value.get(), text),
+            b'{' if types.object && !types.text => assert_eq!(value.get(), text),
+            _ => {}
+        }
+    }
+}
+
+/// What should become of `data`.
+pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expected {
+    if !data.starts_with('{') {
+        return Expected::NoObject;
+    }
+    // A name that is not Unicode.
+    let Some(fields) = members(data) else { return Expected::Refused };
+    let absent = Cell::Text { text: String::new(), json: "null".to_owned() };
+    let mut row = ExpectedRow { cells: vec![absent; columns.len()], may_be_refused: false };
+    let mut is_refused = false;
+    let of_object =
+        |object: &str| columns.iter().any(|it| it.source().object() == Some(object)) || object.starts_with('N');
+    let mut seen = HashSet::new();
+    for (name, value) in fields {
+        // What a field that comes twice holds first may be refused or not.
+        row.may_be_refused |= seen.contains(&name);
+        if !of_object(&name) {
+            let column = columns.iter().position(|it| it.source().object().is_none() && it.source().field() == name);
+            column.into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
+            seen.insert(name);
+            continue;
+        }
+        match members(value.get()) {
+            Some(fields) => {
+                for (field, value) in fields {
+                    let is = |it: &Column| it.source().object() == Some(&*name) && it.source().field() == field;
+                    columns.iter().position(is).into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
+                }
+            }
+            None if value.get() == "null" => {
+                let all = (0..columns.len()).filter(|it| columns[*it].source().object() == Some(&name));
+                all.for_each(|it| row.put(it, &columns[it], value, nulls));
+            }
+            None => is_refused = true,
+        }
+        seen.insert(name);
+    }
+    is_refused |= !row.may_be_refused && row.cells.iter().any(|cell| matches!(cell, Cell::Refused));
+    if is_refused { Expected::Refused } else { Expected::Row(row) }
+}
+
+impl ExpectedRow {
+    fn put(&mut self, index: usize, column: &Column, value: &RawValue, nulls: NullHandling) {
+        let cell = cell(column.kind(), value.get(), nulls);
+        self.may_be_refused |= matches!(cell, Cell::Any);
+        self.cells[index] = cell;
+    }
+}
+
+fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
+    let some = |text: String| Cell::Text { text, json: json.to_owned() };
+    let nothing = || some(if nulls == NullHandling::Clear { NULL_MARKER.to_owned() } else { String::new() });
+    let is_moment = matches!(kind, Kind::Date | Kind::DateTime | Kind::Time);
+    match json.as_bytes()[0] {
+        b'n' => nothing(),
+        b'"' => match serde_json::from_str::<String>(json) {
+            Err(_) => Cell::Refused,
+            Ok(text) if text.is_empty() => nothing(),
+            Ok(text) if text == NULL_MARKER => Cell::Refused,
+            Ok(text) => match kind {
+                Kind::Text { longest } => {
+                    let text = one_line_end(&text);
+                    some(cut(&text, longest))
+                }
+                Kind::Number | Kind::MultiPicklist => some(one_line_end(&text)),
+                Kind::Boolean => match text.to_ascii_lowercase().as_str() {
+                    "true" | "1" => some("true".to_owned()),
+                    "false" | "0" => some("false".to_owned()),
+                    _ => Cell::Refused,
+                },
+                Kind::Date | Kind::DateTime | Kind::Time => Cell::Any,
+            },
+        },
+        b't' | b'f' => match kind {
+            Kind::Boolean | Kind::Text { .. } => some(json.to_owned()),
+            _ => Cell::Refused,
+        },
+        b'[' if kind == Kind::MultiPicklist => Cell::Any,
+        b'[' | b'{' => match kind {
+            Kind::Text { longest } => some(cut(&one_line_end(json), longest)),
+            _ => Cell::Refused,
+        },
+        _ if is_moment => Cell::Refused,
+        _ if kind == Kind::Boolean => match json {
+            "1" => some("true".to_owned()),
+            "0" => some("false".to_owned()),
+            _ => Cell::Refused,
+        },
+        _ => some(json.to_owned()),
+    }
+}
+
+fn one_line_end(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+fn cut(text: &str, longest: Option<usize>) -> String {
+    let Some(longest) = longest else { return text.to_owned() };
+    let mut units = 0;
+    text.chars()
+        .take_while(|character| {
+            units += character.len_utf16();
+            units <= longest
+        })
+        .collect()
+}
+
+/// The members of an object in their order; none where it is no object or has a name that is not Unicode.
+fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
+    serde_json::from_str::<Members<'_>>(json).ok().map(|members| members.0)
+}
+
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry::<String, &RawValue>()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
