@@ -2,6 +2,7 @@
 //! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod acceptance;
 mod check;
 mod configuration_page;
 mod connector;
@@ -12,6 +13,7 @@ mod faithful;
 mod faults;
 mod input;
 mod links;
+mod metadata;
 mod object_store;
 mod operations;
 mod peers;
@@ -26,3 +28,4 @@ mod terminal;
 mod url_rules;
 mod world;
 mod write;
+mod yaml;
