@@ -28,6 +28,65 @@ fn schema() -> Value {
         "required": ["enabled"],
         "properties": {"enabled": {"type": "boolean"}},
     });
+    let job_specific = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["jobType", "resourceRequirements"],
+        "properties": {
+            "jobType": {"enum": [
+                "get_spec", "check_connection", "discover_schema", "sync", "reset_connection", "connection_updater",
+                "replicate",
+            ]},
+            "resourceRequirements": requirements,
+        },
+    });
+    let suite = json!({
+        "type": "object",
+        "required": ["suite"],
+        "additionalProperties": false,
+        "properties": {
+            "suite": {"enum": ["unitTests", "integrationTests", "acceptanceTests", "liveTests", "smokeTests"]},
+        },
+    });
+    let texts = [
+        "name",
+        "icon",
+        "definitionId",
+        "dockerRepository",
+        "dockerImageTag",
+        "documentationUrl",
+        "githubIssueLabel",
+        "license",
+        "protocolVersion",
+    ];
+    let flags =
+        ["supportsRefreshes", "supportsDataActivation", "supportsFileTransfer", "supportsDbt", "supportsNormalization"];
+    let mut properties = json!({
+        "connectorType": {"enum": ["destination", "source"]},
+        "connectorSubtype": {
+            "enum": ["api", "database", "datalake", "file", "custom", "message_queue", "unknown", "vectorstore"],
+        },
+        "releaseStage": {"enum": ["alpha", "beta", "generally_available", "custom"]},
+        "supportLevel": {"enum": ["community", "certified", "archived"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "allowedHosts": {"type": "object", "properties": {"hosts": {"type": "array", "items": {"type": "string"}}}},
+        "resourceRequirements": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"default": requirements, "jobSpecific": {"type": "array", "items": job_specific}},
+        },
+        "registryOverrides": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"oss": registry, "cloud": registry},
+        },
+        "connectorTestSuitesOptions": {"type": "array", "items": suite},
+    });
+    for (names, kind) in [(&texts[..], "string"), (&flags[..], "boolean")] {
+        for name in names {
+            properties[*name] = json!({"type": kind});
+        }
+    }
     json!({
         "type": "object",
         "required": ["metadataSpecVersion", "data"],
@@ -41,67 +100,7 @@ fn schema() -> Value {
                     "documentationUrl", "githubIssueLabel", "connectorSubtype", "releaseStage",
                 ],
                 "additionalProperties": false,
-                "properties": {
-                    "name": {"type": "string"},
-                    "icon": {"type": "string"},
-                    "definitionId": {"type": "string"},
-                    "connectorType": {"enum": ["destination", "source"]},
-                    "connectorSubtype": {
-                        "enum": ["api", "database", "datalake", "file", "custom", "message_queue", "unknown", "vectorstore"],
-                    },
-                    "dockerRepository": {"type": "string"},
-                    "dockerImageTag": {"type": "string"},
-                    "documentationUrl": {"type": "string"},
-                    "githubIssueLabel": {"type": "string"},
-                    "license": {"type": "string"},
-                    "releaseStage": {"enum": ["alpha", "beta", "generally_available", "custom"]},
-                    "supportLevel": {"enum": ["community", "certified", "archived"]},
-                    "protocolVersion": {"type": "string"},
-                    "tags": {"type": "array", "items": {"type": "string"}},
-                    "supportsRefreshes": {"type": "boolean"},
-                    "supportsDataActivation": {"type": "boolean"},
-                    "supportsFileTransfer": {"type": "boolean"},
-                    "supportsDbt": {"type": "boolean"},
-                    "supportsNormalization": {"type": "boolean"},
-                    "allowedHosts": {
-                        "type": "object",
-                        "properties": {"hosts": {"type": "array", "items": {"type": "string"}}},
-                    },
-                    "resourceRequirements": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {
-                            "default": requirements,
-                            "jobSpecific": {"type": "array", "items": {
-                                "type": "object",
-                                "additionalProperties": false,
-                                "required": ["jobType", "resourceRequirements"],
-                                "properties": {
-                                    "jobType": {"enum": [
-                                        "get_spec", "check_connection", "discover_schema", "sync", "reset_connection",
-                                        "connection_updater", "replicate",
-                                    ]},
-                                    "resourceRequirements": requirements,
-                                },
-                            }},
-                        },
-                    },
-                    "registryOverrides": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": {"oss": registry, "cloud": registry},
-                    },
-                    "connectorTestSuitesOptions": {"type": "array", "items": {
-                        "type": "object",
-                        "required": ["suite"],
-                        "additionalProperties": false,
-                        "properties": {
-                            "suite": {
-                                "enum": ["unitTests", "integrationTests", "acceptanceTests", "liveTests", "smokeTests"],
-                            },
-                        },
-                    }},
-                },
+                "properties": properties,
             },
         },
     })
@@ -120,11 +119,12 @@ fn data() -> Value {
 fn the_file_is_valid() {
     let metadata = yaml::read("metadata.yaml");
     let validator = jsonschema::validator_for(&schema()).unwrap();
-    let problems: Vec<_> = validator.iter_errors(&metadata).map(|it| format!("{it} at {}", it.instance_path())).collect();
+    let problems: Vec<_> =
+        validator.iter_errors(&metadata).map(|it| format!("{it} at {}", it.instance_path())).collect();
     assert!(problems.is_empty(), "{problems:#?}");
     assert_eq!(metadata["metadataSpecVersion"], "1.0");
     let id = metadata["data"]["definitionId"].as_str().unwrap();
-    assert!(uuid::Uuid::try_parse(id).is_ok_and(|id| id.hyphenated().to_string() == metadata["data"]["definitionId"]));
+    assert_eq!(uuid::Uuid::try_parse(id).unwrap().to_string(), id);
 
     // The schema can say no.
     for (key, wrong) in [
@@ -158,7 +158,8 @@ fn it_says_what_the_connector_does() {
 #[test]
 fn the_hosts_of_sign_in_are_allowed() {
     let data = data();
-    let hosts: BTreeSet<_> = data["allowedHosts"]["hosts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let hosts: BTreeSet<_> =
+        data["allowedHosts"]["hosts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     // The page of the configuration, which a test holds against the code, names the same.
     let page = text("docs/configuration.md");
     for domain in ["salesforce.com", "salesforce.mil", "sfcrmproducts.cn", "cloudforce.com"] {
@@ -226,4 +227,18 @@ fn the_pages_name_the_version() {
         }
     }
     assert!(count > 5, "{count}");
+}
+
+/// Whoever builds the image compiles with the release that the checks ran with, and that the code asks for at least.
+#[test]
+fn the_image_is_compiled_by_the_release_that_was_checked() {
+    let release = |name: &str, before: &str| {
+        let text = text(name);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(before)).unwrap_or_else(|| panic!("{name}"));
+        line.split('-').next().unwrap().to_owned()
+    };
+    let of_image = release("Dockerfile", "ARG RUST_IMAGE=rust:");
+    assert_eq!(of_image, release(".github/workflows/ci.yml", "RUST: "));
+    let numbers = |version: &str| version.split('.').map(|it| it.parse::<u32>().unwrap()).collect::<Vec<_>>();
+    assert!(numbers(&of_image) >= numbers(env!("CARGO_PKG_RUST_VERSION")));
 }
