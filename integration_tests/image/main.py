@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--program", metavar="FILE", type=Path, help="a static program to build the image around")
     options = parser.parse_args()
 
-    subprocess.run(["cargo", "build", "--locked", "-p", "salesforce_sim"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--locked", "--workspace", "--bins"], cwd=ROOT, check=True)
     passed = failed = 0
     with ExitStack() as stack:
         environment = {"IMAGE": options.image or NAME, "REPOSITORY": str(ROOT), "PYTHONPATH": search_path()}

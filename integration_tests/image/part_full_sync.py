@@ -1,5 +1,5 @@
 """A full sync from the container: 100,000 records, of which some are refused, within the memory that metadata.yaml
-gives a sync."""
+asks for a sync."""
 
 import re
 import subprocess
@@ -51,8 +51,8 @@ def lines():
 
 
 def memory() -> str:
-    """What a sync may use, from the metadata."""
-    [job] = re.findall(r"jobType: sync\n(?:.*\n)*?\s+memory_limit: (\d+)Mi", (ROOT / "metadata.yaml").read_text())
+    """What a sync is certain to get, from the metadata."""
+    [job] = re.findall(r"jobType: sync\n(?:.*\n)*?\s+memory_request: (\d+)Mi", (ROOT / "metadata.yaml").read_text())
     return f"{job}m"
 
 
