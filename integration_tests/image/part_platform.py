@@ -51,7 +51,8 @@ mv TEMP_EXIT_CODE.txt exitCode.txt
 exit $EXIT_CODE
 """
 
-WRITE = 'eval "$AIRBYTE_ENTRYPOINT write --config /dest/connectorConfig.json --catalog /dest/catalog.json" 2> stderr > stdout < stdin'
+ARGUMENTS = "write --config /dest/connectorConfig.json --catalog /dest/catalog.json"
+WRITE = f'eval "$AIRBYTE_ENTRYPOINT {ARGUMENTS}" 2> stderr > stdout < stdin'
 
 
 @contextlib.contextmanager
@@ -171,7 +172,7 @@ def a_termination() -> None:
         found, _, code = sync.end()
     check("termination: the container ends, and not well", found.exit_code != 0)
     check("termination: the file has the same code", code, str(found.exit_code))
-    check("termination: nothing is acknowledged that was not written", len(found.messages("STATE")), contacts() - before)
+    check("termination: what is acknowledged is written", len(found.messages("STATE")), contacts() - before)
 
 
 def a_command(verb: str, configuration: dict | None) -> tuple[Run, str]:

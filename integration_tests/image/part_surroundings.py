@@ -66,7 +66,8 @@ def the_login_host(folder: Path) -> None:
     file, key = folder / "certificate.pem", folder / "key.pem"
     trust = {"SSL_CERT_FILE": "/certificate.pem"}
     flags = [f"--add-host={ORG_NAME}:{NAMESERVER}", f"--volume={file}:/certificate.pem:ro"]
-    files = {"config.json": config("login", domain_url=f"https://{ORG_NAME}", object_storage_config={"storage_type": "None"})}
+    no_bucket = {"storage_type": "None"}
+    files = {"config.json": config("login", domain_url=f"https://{ORG_NAME}", object_storage_config=no_bucket)}
     with Tls(file, key, (NAMESERVER, 443), at(os.environ["ORG_URL"])):
         status, message = run(CHECK, files, flags=flags).status()
         check("login: a certificate that nobody signed is not trusted", status, "FAILED")
