@@ -49,7 +49,6 @@ async fn two_hundred_streams_fit_into_256_megabytes() {
     // Without a bucket rejected records are counted.
     let config = world.config(json!({"object_storage_config": null, "max_parallel_jobs": 25}));
     let (run, resident) = blocking(move || write_within(LIMIT, &config, &catalog(&streams), lines())).await;
-    println!("resident {resident}");
     run.assert_success();
     assert!((1..LIMIT).contains(&resident), "{resident} bytes were resident");
 
