@@ -2,6 +2,8 @@
 //! S3 server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod acceptance;
+mod calls;
 mod check;
 mod configuration_page;
 mod connector;
@@ -13,6 +15,7 @@ mod faults;
 mod input;
 mod links;
 mod memory;
+mod metadata;
 mod object_store;
 mod operations;
 mod peers;
@@ -27,3 +30,4 @@ mod terminal;
 mod url_rules;
 mod world;
 mod write;
+mod yaml;

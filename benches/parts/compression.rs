@@ -5,12 +5,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use benchmarks::{Shape, Source};
+use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::config::NullHandling;
-use destination_salesforce::convert::{Converted, Converter};
 use destination_salesforce::pipeline::packed::{PIECE, Packed};
-use destination_salesforce::protocol::input::{Message, parse};
 use destination_salesforce::salesforce::upload::CsvBody;
 
 /// How much CSV a batch of this benchmark has.
@@ -18,14 +15,12 @@ const BYTES: usize = 8 << 20;
 
 fn csv(shape: Shape) -> Vec<u8> {
     let mut source = Source::new(shape, 11, 1);
-    let mut converter = Converter::new(shape.columns(), NullHandling::Ignore);
+    let mut pass = Pass::new(shape);
     let (mut csv, mut line) = (Vec::new(), Vec::new());
     while csv.len() < BYTES {
         line.clear();
         source.record(&mut line);
-        let Ok(Message::Record(record)) = parse(line.trim_ascii()) else { panic!("no record") };
-        let Ok(Converted::Row(row)) = converter.convert(record.data) else { panic!("no row") };
-        csv.extend_from_slice(row.csv);
+        csv.extend_from_slice(pass.row(line.trim_ascii()).unwrap().unwrap());
     }
     csv
 }
@@ -42,14 +37,23 @@ fn compression(criterion: &mut Criterion) {
     for shape in Shape::ALL {
         let csv = csv(shape);
         group.throughput(Throughput::Bytes(csv.len() as u64));
+        let name = |what: &str, bytes: usize| {
+            let percent = 100.0 * bytes as f64 / csv.len() as f64;
+            BenchmarkId::new(format!("{what}_to_{percent:.0}_percent"), shape.name())
+        };
         let packed = Arc::new(pack(&csv));
-        let share = 100.0 * packed.size() as f64 / csv.len() as f64;
-        group.bench_function(BenchmarkId::new(format!("pack_to_{share:.0}_percent"), shape.name()), |bencher| {
-            bencher.iter(|| black_box(pack(&csv)));
-        });
+        group.bench_function(name("pack", packed.size()), |bencher| bencher.iter(|| black_box(pack(&csv))));
         group.bench_function(BenchmarkId::new("unpack", shape.name()), |bencher| {
             bencher.iter(|| Arc::clone(&packed).pieces().map(|piece| piece.len()).sum::<usize>());
         });
+        // What else could have been chosen, on the same pieces.
+        let lz4 = || csv.chunks(PIECE).map(|piece| lz4_flex::compress(piece).len()).sum::<usize>();
+        group.bench_function(name("lz4", lz4()), |bencher| bencher.iter(|| black_box(lz4())));
+        for level in [-3, 1, 3] {
+            let mut compressor = zstd::bulk::Compressor::new(level).unwrap();
+            let mut zstd = || csv.chunks(PIECE).map(|piece| compressor.compress(piece).unwrap().len()).sum::<usize>();
+            group.bench_function(name(&format!("zstd_{level}"), zstd()), |bencher| bencher.iter(|| black_box(zstd())));
+        }
     }
     group.finish();
 }

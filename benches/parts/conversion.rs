@@ -4,11 +4,9 @@
 
 use std::hint::black_box;
 
-use benchmarks::{Shape, Source};
+use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::config::NullHandling;
-use destination_salesforce::convert::{Converted, Converter};
-use destination_salesforce::protocol::input::{Message, parse};
+use destination_salesforce::protocol::input::{parse, text};
 use serde_json::Value;
 
 /// Enough lines that none of them stays in the caches, and other ones for each shape.
@@ -34,17 +32,15 @@ fn conversion(criterion: &mut Criterion) {
         let lines = lines(shape);
         group.throughput(Throughput::Bytes(lines.iter().map(|line| line.len() as u64).sum()));
         group.bench_function(BenchmarkId::new("row", shape.name()), |bencher| {
-            let mut converter = Converter::new(shape.columns(), NullHandling::Ignore);
+            let mut pass = Pass::new(shape);
             bencher.iter(|| {
                 for line in &lines {
-                    let Ok(Message::Record(record)) = parse(line) else { panic!("no record") };
-                    let Ok(Converted::Row(row)) = converter.convert(record.data) else { panic!("no row") };
-                    black_box(row.csv);
+                    black_box(pass.row(line).unwrap().unwrap());
                 }
             });
         });
-        group.bench_function(BenchmarkId::new("message", shape.name()), |bencher| {
-            bencher.iter(|| lines.iter().for_each(|line| drop(black_box(parse(line)))));
+        group.bench_function(BenchmarkId::new("the_way_around", shape.name()), |bencher| {
+            bencher.iter(|| lines.iter().for_each(|line| drop(black_box(parse(text(line).unwrap())))));
         });
         group.bench_function(BenchmarkId::new("serde_json_value", shape.name()), |bencher| {
             bencher.iter(|| {

@@ -4,11 +4,8 @@
 
 use std::hint::black_box;
 
-use benchmarks::{Shape, Source};
+use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::config::NullHandling;
-use destination_salesforce::convert::{Converted, Converter};
-use destination_salesforce::protocol::input::{Message, parse};
 use destination_salesforce::salesforce::results::{ResultRow, RowReader};
 
 /// How much of a result there is, and in which pieces it arrives.
@@ -18,15 +15,13 @@ const PIECE: usize = 16 << 10;
 /// A result set of failed rows as Salesforce writes it.
 fn failed(shape: Shape) -> Vec<u8> {
     let mut source = Source::new(shape, 13, 1);
-    let mut converter = Converter::new(shape.columns(), NullHandling::Ignore);
+    let mut pass = Pass::new(shape);
     let (mut csv, mut line) = (Vec::new(), Vec::new());
     while csv.len() < BYTES {
         line.clear();
         source.record(&mut line);
-        let Ok(Message::Record(record)) = parse(line.trim_ascii()) else { panic!("no record") };
-        let Ok(Converted::Row(row)) = converter.convert(record.data) else { panic!("no row") };
         csv.extend_from_slice(b"\"\",\"REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --\",");
-        csv.extend_from_slice(row.csv);
+        csv.extend_from_slice(pass.row(line.trim_ascii()).unwrap().unwrap());
     }
     csv
 }

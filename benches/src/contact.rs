@@ -40,7 +40,8 @@ pub(crate) fn write(out: &mut Vec<u8>, fields: &[Field], seed: u64, number: u64,
         // A name of a field is written as it is.
         let _ = write!(out, "\"{}\":", field.name);
         scratch.clear();
-        let is_missing = index > 2 && random.chance(if index == 14 { 20 } else { 12 });
+        // Salesforce's booleans are never null.
+        let is_missing = index > 2 && index != 8 && random.chance(if index == 14 { 20 } else { 12 });
         if is_missing {
             out.extend_from_slice(b"null");
             continue;

@@ -47,7 +47,10 @@ class Setting:
         """What the client took."""
         if name == "connector":
             catalog = [RELEASE / "generate", *self.flags, "--catalog", "Contact", "append"]
-            return sync(org, self.folder, ["cat", self.folder / "messages.jsonl"], catalog).cost
+            done = sync(org, self.folder / "connector", ["cat", self.folder / "messages.jsonl"], catalog)
+            if done.written != self.records:
+                raise SystemExit(f"the connector wrote {done.written} of {self.records} records")
+            return done.cost
         environment = os.environ | CLI | {
             "ORG_URL": org.url, "ORG_ACCESS_TOKEN": org.facts["access_token"], "HOME": str(self.folder / "home"),
             "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": f"{self.node}:{os.environ['PATH']}",

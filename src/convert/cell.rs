@@ -133,6 +133,27 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// The text of a value that becomes the cell as it is, and whether it needs quotes. Nearly all values do; of the others
+/// [`of`] tells more.
+#[inline]
+pub(super) fn as_it_is<'a>(kind: Kind, value: &Value<'a>, nulls: NullHandling) -> Option<(&'a str, bool)> {
+    match (kind, value) {
+        // Of what calls for quotes only a comma can be written without an escape.
+        (Kind::Text { .. } | Kind::Number | Kind::MultiPicklist, Value::Text(text)) => {
+            let longest = match kind {
+                Kind::Text { longest: Some(longest) } => longest.min(LONGEST_FIELD),
+                _ => LONGEST_FIELD,
+            };
+            let is_plain = !text.has_escape && text.raw.len() <= longest && !matches!(text.raw, "" | NULL_MARKER);
+            is_plain.then_some((text.raw, text.has_comma))
+        }
+        (Kind::Text { .. } | Kind::Number | Kind::MultiPicklist, Value::Number(json)) => Some((json, false)),
+        (Kind::Text { .. } | Kind::Boolean, Value::Boolean(value)) => Some((literal(*value), false)),
+        (_, Value::Null) if nulls == NullHandling::Ignore => Some(("", false)),
+        _ => None,
+    }
+}
+
 /// The cell of a value in a column of `kind`. `decoded` is where texts with escapes are decoded.
 pub(super) fn of<'a>(
     kind: Kind,
@@ -145,10 +166,9 @@ pub(super) fn of<'a>(
         Value::Text(text) if text.has_escape => {
             decoded.clear();
             text.decode(decoded).map_err(|_| RefusalCode::NotUnicode)?;
-            from_text(kind, decoded, None)
+            from_text(kind, decoded)
         }
-        // Of what calls for quotes only a comma can be written without an escape.
-        Value::Text(text) => from_text(kind, text.raw, Some(text.has_comma)),
+        Value::Text(text) => from_text(kind, text.raw),
         Value::Number(json) => from_number(kind, json),
         Value::Boolean(value) => from_boolean(kind, value),
         Value::Array(json) => from_array(kind, json),
@@ -164,25 +184,19 @@ fn null(nulls: NullHandling) -> &'static str {
     }
 }
 
-/// `needs_quotes` is told of texts without escapes, which have one kind of line end, being none.
-fn from_text(kind: Kind, text: &str, needs_quotes: Option<bool>) -> Result<Cell<'_>, RefusalCode> {
+fn from_text(kind: Kind, text: &str) -> Result<Cell<'_>, RefusalCode> {
     if text == NULL_MARKER {
         return Err(RefusalCode::NullMarker);
     }
-    let longest = match kind {
-        Kind::Text { longest } => longest,
+    match kind {
+        Kind::Text { longest } => in_length(one_line_end(text), longest),
         // Whether a text is a number or one of the list is for Salesforce to say.
-        Kind::Number | Kind::MultiPicklist => None,
-        Kind::Boolean => return boolean(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
-        Kind::Date => return moment::date(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
-        Kind::DateTime => return moment::date_time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
-        Kind::Time => return moment::time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
-    };
-    let Some(needs_quotes) = needs_quotes else { return in_length(one_line_end(text), longest) };
-    if text.len() > longest.map_or(LONGEST_FIELD, |longest| longest.min(LONGEST_FIELD)) {
-        return in_length(Cow::Borrowed(text), longest);
+        Kind::Number | Kind::MultiPicklist => in_length(one_line_end(text), None),
+        Kind::Boolean => boolean(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
+        Kind::Date => moment::date(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
+        Kind::DateTime => moment::date_time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
+        Kind::Time => moment::time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
     }
-    Ok(Cell { text: Cow::Borrowed(text), needs_quotes, is_truncated: false })
 }
 
 fn boolean(text: &str) -> Option<&'static str> {
@@ -195,9 +209,13 @@ fn boolean(text: &str) -> Option<&'static str> {
     }
 }
 
+fn literal(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
 fn from_boolean(kind: Kind, value: bool) -> Result<Cell<'static>, RefusalCode> {
     match kind {
-        Kind::Boolean | Kind::Text { .. } => Ok(Cell::plain(if value { "true" } else { "false" })),
+        Kind::Boolean | Kind::Text { .. } => Ok(Cell::plain(literal(value))),
         _ => Err(RefusalCode::WrongType),
     }
 }
@@ -227,7 +245,7 @@ fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
         match elements.value().ok_or(RefusalCode::WrongType)? {
             Value::Text(text) => text.decode(&mut joined).map_err(|_| RefusalCode::NotUnicode)?,
             Value::Number(number) => joined.push_str(number),
-            Value::Boolean(value) => joined.push_str(if value { "true" } else { "false" }),
+            Value::Boolean(value) => joined.push_str(literal(value)),
             Value::Null | Value::Array(_) | Value::Object(_) => return Err(RefusalCode::WrongType),
         }
         // The separator cannot be written within a value.
@@ -306,7 +324,13 @@ mod tests {
     /// The text of a cell, and whether it is cut.
     fn cell_of(kind: Kind, json: &str, nulls: NullHandling) -> Result<(String, bool), RefusalCode> {
         let mut decoded = String::new();
-        let cell = of(kind, Cursor::new(json).value().unwrap(), nulls, &mut decoded)?;
+        let value = Cursor::new(json).value().unwrap();
+        let as_it_is = as_it_is(kind, &value, nulls);
+        let cell = of(kind, value, nulls, &mut decoded);
+        if let Some((text, needs_quotes)) = as_it_is {
+            assert_eq!(cell, Ok(Cell { text: text.into(), needs_quotes, is_truncated: false }), "{json}");
+        }
+        let cell = cell?;
         assert_eq!(cell.needs_quotes, needs_quotes(&cell.text), "{json}");
         Ok((cell.text.into_owned(), cell.is_truncated))
     }

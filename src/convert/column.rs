@@ -151,9 +151,15 @@ impl Columns {
         self.key.as_ref()
     }
 
+    /// Whether `column` is that of the key.
+    #[inline]
+    pub(super) fn is_key(&self, column: usize) -> bool {
+        self.key_column == Some(column)
+    }
+
     /// How the values of `column` are compared, where it is that of the key.
     pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
-        self.key.as_ref().filter(|_| self.key_column == Some(column)).map(|key| key.comparison)
+        self.key.as_ref().filter(|_| self.is_key(column)).map(|key| key.comparison)
     }
 }
 

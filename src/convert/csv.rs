@@ -8,7 +8,7 @@ pub(super) fn needs_quotes(text: &str) -> bool {
 }
 
 /// Appends a cell.
-#[inline]
+#[inline(always)]
 pub(super) fn write_cell(out: &mut Vec<u8>, text: &str, needs_quotes: bool) {
     if needs_quotes {
         write_quoted(out, text.as_bytes());

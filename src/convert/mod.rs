@@ -224,7 +224,7 @@ impl Converter {
                 Some(Target::Column(column)) => {
                     let column = *column;
                     let value = data.value().ok_or(Stop::Malformed)?;
-                    self.write_cell(column, value)?;
+                    self.write_other(column, value)?;
                 }
                 Some(Target::Nested(_) | Target::Ignored) => drop(data.value().ok_or(Stop::Malformed)?),
                 None => return Err(Stop::NewField(FieldPath::nested(&**name, field))),
@@ -233,7 +233,19 @@ impl Converter {
         Ok(())
     }
 
+    #[inline(always)]
     fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Refusal> {
+        match cell::as_it_is(self.columns[index].kind(), &value, self.nulls) {
+            Some((text, needs_quotes)) if !self.columns.is_key(index) => {
+                self.row.put(index, text, needs_quotes);
+                Ok(())
+            }
+            _ => self.write_other(index, value),
+        }
+    }
+
+    /// Writes the cell of any value: also of one that does not go as it is, and of the key.
+    fn write_other(&mut self, index: usize, value: Value<'_>) -> Result<(), Refusal> {
         let column = &self.columns[index];
         let cell =
             cell::of(column.kind(), value, self.nulls, &mut self.decoded).map_err(|code| Refusal::new(code, column))?;
@@ -242,7 +254,7 @@ impl Converter {
             let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
             self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
         }
-        self.row.put(index, &cell);
+        self.row.put(index, &cell.text, cell.needs_quotes);
         Ok(())
     }
 

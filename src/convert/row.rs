@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
-use super::cell::Cell;
 use super::csv;
 
 /// Writes the cells of one row after the other, in whatever order they come.
@@ -37,7 +36,8 @@ impl RowWriter {
     }
 
     /// Writes the cell of a column; of several, the last one counts.
-    pub(super) fn put(&mut self, column: usize, cell: &Cell<'_>) {
+    #[inline(always)]
+    pub(super) fn put(&mut self, column: usize, text: &str, needs_quotes: bool) {
         if self.is_in_order && column >= self.next {
             self.commas_up_to(column);
             self.next = column + 1;
@@ -45,7 +45,7 @@ impl RowWriter {
             self.is_in_order = false;
         }
         let start = self.bytes.len();
-        csv::write_cell(&mut self.bytes, &cell.text, cell.needs_quotes);
+        csv::write_cell(&mut self.bytes, text, needs_quotes);
         self.cells[column] = start..self.bytes.len();
     }
 

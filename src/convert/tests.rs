@@ -51,7 +51,7 @@ fn a_lone_empty_cell_is_not_a_blank_line() {
 fn a_field_that_no_column_takes_is_asked_about_once() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     let json = r#"{"new":"2","a":"1"}"#;
-    assert!(matches!(convert(&mut converter, &json), Ok(Converted::NewField(path)) if path == FieldPath::top("new")));
+    assert!(matches!(convert(&mut converter, json), Ok(Converted::NewField(path)) if path == FieldPath::top("new")));
     converter.ignore(&FieldPath::top("new"));
     assert_eq!(csv_of(&mut converter, json), "1\n");
     let types = JsonTypes { text: true, ..JsonTypes::default() };
@@ -68,7 +68,7 @@ fn the_cuts_of_a_row_are_counted_and_not_those_of_the_records_before() {
     let mut converter = Converter::new(Arc::new(Columns::new(vec![short, number], None)), NullHandling::Ignore);
     assert!(matches!(convert(&mut converter, r#"{"a":"long","n":true}"#), Ok(Converted::Refused(_))));
     let json = r#"{"a":"long","new":1}"#;
-    assert!(matches!(convert(&mut converter, &json), Ok(Converted::NewField(_))));
+    assert!(matches!(convert(&mut converter, json), Ok(Converted::NewField(_))));
     converter.ignore(&FieldPath::top("new"));
     for _ in 0..2 {
         csv_of(&mut converter, json);
@@ -109,7 +109,7 @@ fn a_row_without_its_key_is_refused() {
     );
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {
-        let Ok(Converted::Refused(refusal)) = convert(&mut converter, &json) else { panic!("{json}") };
+        let Ok(Converted::Refused(refusal)) = convert(&mut converter, json) else { panic!("{json}") };
         assert_eq!((refusal.code, refusal.field.as_deref()), (RefusalCode::MissingKey, Some("Id")));
     }
     let json = r#"{"id":"003000000000001AAA"}"#;

@@ -5,6 +5,7 @@
 //! the tests beside it.
 
 mod cursor;
+mod scan;
 mod text;
 
 pub use cursor::{Cursor, Value};

@@ -1,5 +1,7 @@
 //! Strings: where they end, and what they say.
 
+use super::scan::find_stop;
+
 /// A JSON string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
@@ -17,6 +19,7 @@ pub struct NotUnicode;
 
 impl<'a> Text<'a> {
     /// The string whose opening quote is at `quote`, and the place behind its closing quote.
+    #[inline(always)]
     pub(super) fn read(json: &'a str, quote: usize) -> Option<(Self, usize)> {
         let start = quote + 1;
         let mut at = start;
@@ -86,41 +89,4 @@ fn unicode(from: &str) -> Option<(char, usize)> {
     let units = [first, from.get(6..).and_then(unit).unwrap_or_default()];
     let character = char::decode_utf16(units).next()?.ok()?;
     Some((character, 6 * character.len_utf16()))
-}
-
-/// The next byte at or after `at` that ends a run of plain text (a quote, a backslash, a control character), and whether
-/// there is a comma before it.
-///
-/// Eight bytes are looked at at once. In each of the tests below the lowest byte that is marked is one that is meant; bytes
-/// above it can be marked by mistake, through the borrow of a subtraction, which is why only the lowest one counts.
-fn find_stop(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
-    let mut commas = 0;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*word);
-        let stops = equal(word, b'"') | equal(word, b'\\') | less(word, b' ');
-        let comma = equal(word, b',');
-        if stops != 0 {
-            // Those above the lowest mark lie behind the end.
-            commas |= comma & (stops ^ (stops - 1));
-            return Some((at + stops.trailing_zeros() as usize / 8, commas != 0));
-        }
-        commas |= comma;
-        at += 8;
-    }
-    let rest = &bytes[at..];
-    let stop = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
-    Some((at + stop, commas != 0 || rest[..stop].contains(&b',')))
-}
-
-const LOW_BITS: u64 = u64::from_ne_bytes([0x01; 8]);
-const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
-
-/// Marks the high bit of the bytes of `word` that are `byte`.
-fn equal(word: u64, byte: u8) -> u64 {
-    less(word ^ (LOW_BITS * u64::from(byte)), 1)
-}
-
-/// Marks the high bit of the bytes of `word` that are less than `byte`, which is 128 at most.
-fn less(word: u64, byte: u8) -> u64 {
-    word.wrapping_sub(LOW_BITS * u64::from(byte)) & !word & HIGH_BITS
 }

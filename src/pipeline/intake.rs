@@ -27,7 +27,7 @@ use crate::protocol::StreamName;
 use crate::protocol::input::{Message, Names, Record, parse, text};
 use crate::protocol::line::{Block, LineError};
 use crate::protocol::output::Output;
-use crate::protocol::record::OpenRecord;
+use crate::protocol::record::RecordReader;
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +45,7 @@ pub(super) struct Rules {
 /// Reads messages and gives states back.
 pub(super) struct Intake {
     pub(super) streams: Vec<Stream>,
+    records: RecordReader,
     by_name: HashMap<StreamName, usize>,
     /// The names of the last record as they were written, and its stream.
     last: Option<LastStream>,
@@ -95,6 +96,7 @@ impl Intake {
     ) -> Self {
         Self {
             by_name: streams.iter().enumerate().map(|(index, stream)| (stream.name.clone(), index)).collect(),
+            records: RecordReader::default(),
             last: None,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states: budget.lease(),
@@ -249,7 +251,7 @@ impl Intake {
 
     /// Takes the line in one pass, if it is a record that becomes a row. If not, nothing has happened.
     fn take_plain_record(&mut self, line: &str) -> Option<()> {
-        let record = OpenRecord::open(line)?;
+        let record = self.records.open(line)?;
         let index = self.stream_named(record.names()).ok()?;
         let ledger = &mut self.ledger;
         let found = |extracted_at_ms| Found { segment: ledger.record(index), extracted_at_ms };

@@ -5,9 +5,9 @@
 
 use std::io::{self, Read};
 
-/// How much is read at once. Large enough that the hand-over costs nothing, small enough that
-/// converting one block (a few milliseconds) does not keep the network waiting on a single core.
-const READ_SIZE: usize = 256 * 1024;
+/// How much is read at once: what a pipe of Linux holds (pipe(7)). Large enough that the hand-over costs little, small
+/// enough that converting one block (a fraction of a millisecond) does not keep the network waiting on a single core.
+const READ_SIZE: usize = 64 * 1024;
 
 /// The longest line that is accepted, in bytes. Salesforce takes records of 400,000 characters at the most
 /// (Developer Limits Quick Reference, "Bulk API limits"), so a line of this length cannot become one;

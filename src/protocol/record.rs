@@ -4,21 +4,31 @@
 //! is not plain is left alone: then nothing has been decided, and [`super::input::parse`] reads the line. Whatever is
 //! taken here is what that reader takes, which the tests below hold against it.
 
+use std::ops::Range;
+
 use super::input::{Names, milliseconds};
 use crate::json::{Cursor, Value};
 
-/// A line up to the data of its record. Plain are records that tell their stream before their data and repeat no key.
-#[derive(Debug)]
-pub struct OpenRecord<'a> {
-    cursor: Cursor<'a>,
-    namespace: Option<&'a str>,
-    stream: &'a str,
+/// Opens the records of lines.
+#[derive(Debug, Default)]
+pub struct RecordReader {
+    /// The line of the last record up to its data, and what it says: lines of one stream begin alike as a rule.
+    last: String,
+    head: Head,
+}
+
+/// What the part of a line before the data of its record says. Plain are records that tell their stream before their data
+/// and repeat no key.
+#[derive(Debug, Clone, Default)]
+struct Head {
+    namespace: Option<Range<usize>>,
+    stream: Range<usize>,
     emitted_at: Option<f64>,
     seen: Seen,
 }
 
 /// The keys that have been met.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     kind: bool,
     record: bool,
@@ -35,19 +45,39 @@ fn once(seen: &mut bool) -> Option<()> {
     (!std::mem::replace(seen, true)).then_some(())
 }
 
-impl<'a> OpenRecord<'a> {
-    /// The record of a line, up to its data.
-    pub fn open(line: &'a str) -> Option<Self> {
-        let mut open =
-            Self { cursor: Cursor::new(line), namespace: None, stream: "", emitted_at: None, seen: Seen::default() };
-        open.cursor.enter_object()?;
-        let is_found = open.find_record(true)? && open.find_data(true)? && open.seen.stream;
-        is_found.then_some(open)
-    }
+/// A line up to the data of its record.
+#[derive(Debug)]
+pub struct OpenRecord<'a> {
+    line: &'a str,
+    cursor: Cursor<'a>,
+    head: Head,
+}
 
+impl RecordReader {
+    /// The record of a line, up to its data.
+    pub fn open<'a>(&mut self, line: &'a str) -> Option<OpenRecord<'a>> {
+        if !self.last.is_empty() && line.starts_with(&self.last) {
+            let cursor = Cursor::at(line, self.last.len());
+            return Some(OpenRecord { line, cursor, head: self.head.clone() });
+        }
+        let mut open = OpenRecord { line, cursor: Cursor::new(line), head: Head::default() };
+        open.cursor.enter_object()?;
+        let is_found = open.find_record(true)? && open.find_data(true)? && open.head.seen.stream;
+        if !is_found {
+            return None;
+        }
+        self.last.clear();
+        self.last.push_str(open.cursor.passed());
+        self.head = open.head.clone();
+        Some(open)
+    }
+}
+
+impl<'a> OpenRecord<'a> {
     /// The names of its stream.
     pub fn names(&self) -> Names<'a> {
-        Names { namespace: self.namespace, stream: self.stream }
+        let Head { namespace, stream, .. } = &self.head;
+        Names { namespace: namespace.clone().map(|place| &self.line[place]), stream: &self.line[stream.clone()] }
     }
 
     /// The place of its data. They must be stepped over before the record is closed.
@@ -60,7 +90,7 @@ impl<'a> OpenRecord<'a> {
         if self.find_data(false)? || self.find_record(false)? || !self.cursor.is_at_end() {
             return None;
         }
-        self.seen.kind.then(|| milliseconds(self.emitted_at))
+        self.head.seen.kind.then(|| milliseconds(self.head.emitted_at))
     }
 
     /// Steps through the members of the message, into the record where there is one.
@@ -70,12 +100,12 @@ impl<'a> OpenRecord<'a> {
             match key.raw {
                 _ if key.has_escape => return None,
                 "type" => {
-                    once(&mut self.seen.kind)?;
+                    once(&mut self.head.seen.kind)?;
                     let Value::Text(kind) = self.cursor.value()? else { return None };
                     (kind.raw == "RECORD").then_some(())?;
                 }
                 "record" => {
-                    once(&mut self.seen.record)?;
+                    once(&mut self.head.seen.record)?;
                     self.cursor.enter_object()?;
                     return Some(true);
                 }
@@ -90,29 +120,26 @@ impl<'a> OpenRecord<'a> {
     /// Steps through the members of the record, up to its data where they are to come.
     fn find_data(&mut self, mut is_first: bool) -> Option<bool> {
         while self.cursor.next_member(std::mem::take(&mut is_first))? {
+            if self.cursor.skip_key("\"emitted_at\"") {
+                // What comes behind the data as a rule.
+                self.find_time()?;
+                continue;
+            }
             let key = self.cursor.key()?;
             match key.raw {
                 _ if key.has_escape => return None,
                 // Behind the data it would come too late.
-                "namespace" if !self.seen.data => {
-                    once(&mut self.seen.namespace)?;
-                    self.namespace = Some(self.cursor.written()?).filter(|text| *text != "null");
+                "namespace" if !self.head.seen.data => {
+                    once(&mut self.head.seen.namespace)?;
+                    self.head.namespace = Some(self.written()?).filter(|place| self.line[place.clone()] != *"null");
                 }
-                "stream" if !self.seen.data => {
-                    once(&mut self.seen.stream)?;
-                    self.stream = self.cursor.written()?;
+                "stream" if !self.head.seen.data => {
+                    once(&mut self.head.seen.stream)?;
+                    self.head.stream = self.written()?;
                 }
                 "data" => {
-                    once(&mut self.seen.data)?;
+                    once(&mut self.head.seen.data)?;
                     return Some(true);
-                }
-                "emitted_at" => {
-                    once(&mut self.seen.emitted_at)?;
-                    self.emitted_at = match self.cursor.value()? {
-                        Value::Null => None,
-                        Value::Number(number) => Some(float(number)?),
-                        _ => return None,
-                    };
                 }
                 "namespace" | "stream" => return None,
                 _ => drop(self.cursor.value()?),
@@ -121,9 +148,26 @@ impl<'a> OpenRecord<'a> {
         Some(false)
     }
 
+    fn find_time(&mut self) -> Option<()> {
+        once(&mut self.head.seen.emitted_at)?;
+        self.head.emitted_at = match self.cursor.value()? {
+            Value::Null => None,
+            Value::Number(number) => Some(float(number)?),
+            _ => return None,
+        };
+        Some(())
+    }
+
+    /// Steps over a value and tells where it stands.
+    fn written(&mut self) -> Option<Range<usize>> {
+        let length = self.cursor.written()?.len();
+        let end = self.cursor.passed().len();
+        Some(end - length..end)
+    }
+
     /// Steps over a value that is null in a record.
     fn null(&mut self, key: fn(&mut Seen) -> &mut bool) -> Option<()> {
-        once(key(&mut self.seen))?;
+        once(key(&mut self.head.seen))?;
         (self.cursor.value()? == Value::Null).then_some(())
     }
 }
@@ -150,7 +194,10 @@ mod tests {
 
     /// What is read here: the names, the data, the time.
     fn plain(line: &str) -> Option<(Names<'_>, &str, i64)> {
-        let mut open = OpenRecord::open(line)?;
+        let mut reader = RecordReader::default();
+        reader.open(line)?;
+        // The second time from what the first has left behind.
+        let mut open = reader.open(line)?;
         let data = open.data().written()?;
         Some((open.names(), data, open.close()?))
     }
@@ -176,6 +223,18 @@ mod tests {
             r#"{"type":"RECORD","record":{"stream":"s","data":{}}}"#,
         ] {
             assert_eq!(agrees(line), Ok(true), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_begin_alike_are_told_from_others() {
+        let mut reader = RecordReader::default();
+        for (stream, data) in [("a", "1"), ("a", "2"), ("ab", "3"), ("a", "4")] {
+            let line = format!(r#"{{"type":"RECORD","record":{{"stream":"{stream}","data":{data},"emitted_at":7}}}}"#);
+            let mut open = reader.open(&line).unwrap();
+            assert_eq!(open.names(), Names { namespace: None, stream: &format!("\"{stream}\"") });
+            assert_eq!(open.data().written(), Some(data));
+            assert_eq!(open.close(), Some(7_000));
         }
     }
 

@@ -4,12 +4,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use benchmarks::Shape;
+use benchmarks::{Pass, Shape};
 use clap::Parser;
-use destination_salesforce::config::NullHandling;
-use destination_salesforce::convert::{Column, Converted, Converter, write_row};
+use destination_salesforce::convert::{Column, write_row};
 use destination_salesforce::pipeline::packed::{PIECE, Packed};
-use destination_salesforce::protocol::input::{Message, parse};
 use destination_salesforce::protocol::line::{BlockReader, LONGEST_LINE};
 
 /// Converts the RECORD lines of a file to the CSV of a batch.
@@ -52,18 +50,13 @@ fn main() -> io::Result<()> {
 }
 
 fn convert(shape: Shape, input: impl Read, mut sink: Sink) -> io::Result<()> {
-    let columns = shape.columns();
     let mut csv = Vec::with_capacity(2 * PIECE);
-    write_row(&mut csv, columns.iter().map(Column::header));
-    let mut converter = Converter::new(columns, NullHandling::Ignore);
+    write_row(&mut csv, shape.columns().iter().map(Column::header));
+    let mut pass = Pass::new(shape);
     let mut blocks = BlockReader::new(input, LONGEST_LINE);
     while let Some(block) = blocks.next_block().map_err(io::Error::other)? {
-        for (number, line) in block.lines() {
-            let Message::Record(record) = parse(line).map_err(io::Error::other)? else { continue };
-            match converter.convert(record.data).map_err(io::Error::other)? {
-                Converted::Row(row) => csv.extend_from_slice(row.csv),
-                _ => return Err(io::Error::other(format!("line {number} does not become a row"))),
-            }
+        for (_, line) in block.lines() {
+            csv.extend_from_slice(pass.row(line)?.unwrap_or_default());
             if csv.len() >= PIECE {
                 sink.take(&mut csv)?;
             }

@@ -17,6 +17,6 @@ const results = await org.bulk2.loadAndWaitForResults({
 });
 const written = results.successfulResults.length;
 if (written !== Number(expected)) {
-    console.error(`${written} of ${expected} records were written`);
+    console.error(`${written} of ${expected} records were written`, results.failedResults[0]);
     process.exit(1);
 }

@@ -102,7 +102,7 @@ impl SimulatedOrg {
             state: job.state,
             error_message: job.error_message.clone(),
             uploaded_bytes: job.upload.as_ref().map(bytes::Bytes::len),
-            rows: job.rows.len(),
+            rows: job.rows.len().max(job.outcomes.len()),
             processed: job.outcomes.len(),
             failed: job.failed,
         };

@@ -42,6 +42,21 @@ async fn counters_grow_while_a_job_is_in_progress() {
     assert!(seen.iter().all(|count| count % 200 == 0), "{seen:?}");
 }
 
+#[tokio::test]
+async fn a_forgetful_org_keeps_counts_and_what_failed() {
+    let client = Client::start(Settings { forgetful: true, ..Settings::default() }).await;
+    let (id, job) = client.load(insert(), accounts(0..500)).await;
+    assert_eq!((job["state"].as_str(), counts(&job)), (Some("JobComplete"), (500, 0)));
+    let summary = &client.org.jobs()[0];
+    assert_eq!((summary.uploaded_bytes, summary.rows, client.org.count("Account")), (Some(0), 500, 0));
+    assert_eq!(client.results(&id, "successfulResults").await.status, 200);
+
+    client.org.inject(RowRule::new("Account", "SOME_CODE:no:--").when(|row| row.get("Name") == Some("Example 7")));
+    let (id, job) = client.load(insert(), accounts(0..500)).await;
+    assert_eq!((counts(&job), client.org.count("Account")), ((500, 1), 499));
+    assert_eq!(client.results(&id, "failedResults").await.lines().len(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn time_passes_on_tokios_clock() {
     let settings = Settings { time_per_batch: Duration::from_secs(2), ..Settings::default() };

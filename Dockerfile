@@ -1,0 +1,62 @@
+# The image that Airbyte runs, for amd64 and arm64: one program, a shell for the platform's wrapper, and certificates.
+#
+#     docker build -t destination-salesforce:0.1.0 .
+#
+# Each architecture is built on itself, or by emulation; nothing is compiled for another one.
+
+# Where the program comes from: `build` compiles it here, `prebuilt` takes it from the folder target/image.
+ARG BINARY=build
+
+# Named once, so that a release can give them with their digests.
+ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+# The shell and the certificates are Debian's. `packages` names them and their versions for the bill of materials.
+FROM ${DEBIAN_IMAGE} AS system
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends busybox-static ca-certificates \
+    && mkdir -p /image/bin /image/etc/ssl/certs \
+    && cp /bin/busybox /image/bin/busybox \
+    && for name in sh sleep mv; do ln -s busybox /image/bin/$name; done \
+    && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
+    && dpkg-query -W -f '${Package} ${Version} ${Architecture}\n' busybox-static ca-certificates > /packages
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /source
+# The program brings its C library, so that it runs without one. Without a named target cargo would build the macros of
+# the dependencies in the same way, and the compiler could not load them.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+# The dependencies, in a layer that stands until the lock file changes: the sources are empty ones.
+COPY Cargo.toml Cargo.lock ./
+COPY integration_tests/salesforce_sim/Cargo.toml integration_tests/salesforce_sim/
+RUN mkdir -p src integration_tests/salesforce_sim/src \
+    && touch src/lib.rs integration_tests/salesforce_sim/src/lib.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
+# The program. The files keep the time at which they were written, which may be before that of the empty ones.
+COPY spec.json ./
+COPY src src
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu" \
+    && mkdir /out \
+    && cp "target/$(uname -m)-unknown-linux-gnu/release/destination-salesforce" /out/
+# The bill of materials.
+COPY image/sbom image/
+COPY --from=system /packages /packages
+RUN image/sbom /out/destination-salesforce /packages > /out/sbom.cdx.json
+
+FROM scratch AS prebuilt
+COPY target/image/ /out/
+
+FROM ${BINARY} AS binary
+
+FROM scratch
+LABEL io.airbyte.name=destination-salesforce \
+      io.airbyte.version=0.1.0
+COPY --from=system /image/ /
+COPY --from=binary /out/destination-salesforce /bin/
+COPY --from=binary /out/sbom.cdx.json /
+ENV PATH=/bin \
+    AIRBYTE_ENTRYPOINT=/bin/destination-salesforce
+USER 1000
+ENTRYPOINT ["/bin/destination-salesforce"]

@@ -1,0 +1,246 @@
+//! `metadata.yaml` is what a registry of Airbyte's takes, and all places that name the version name the same one.
+//!
+//! The schema is the part of `ConnectorMetadataDefinitionV0` that the file uses, written anew from the published one of
+//! January 2026: what is not in it, the published one may know, and the file may not use.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::yaml;
+
+fn schema() -> Value {
+    let requirements = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cpu_request": {"type": "string"},
+            "cpu_limit": {"type": "string"},
+            "memory_request": {"type": "string"},
+            "memory_limit": {"type": "string"},
+        },
+    });
+    let registry = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["enabled"],
+        "properties": {"enabled": {"type": "boolean"}},
+    });
+    let job_specific = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["jobType", "resourceRequirements"],
+        "properties": {
+            "jobType": {"enum": [
+                "get_spec", "check_connection", "discover_schema", "sync", "reset_connection", "connection_updater",
+                "replicate",
+            ]},
+            "resourceRequirements": requirements,
+        },
+    });
+    let suite = json!({
+        "type": "object",
+        "required": ["suite"],
+        "additionalProperties": false,
+        "properties": {
+            "suite": {"enum": ["unitTests", "integrationTests", "acceptanceTests", "liveTests", "smokeTests"]},
+        },
+    });
+    let texts = [
+        "name",
+        "icon",
+        "definitionId",
+        "dockerRepository",
+        "dockerImageTag",
+        "documentationUrl",
+        "githubIssueLabel",
+        "license",
+        "protocolVersion",
+    ];
+    let flags =
+        ["supportsRefreshes", "supportsDataActivation", "supportsFileTransfer", "supportsDbt", "supportsNormalization"];
+    let mut properties = json!({
+        "connectorType": {"enum": ["destination", "source"]},
+        "connectorSubtype": {
+            "enum": ["api", "database", "datalake", "file", "custom", "message_queue", "unknown", "vectorstore"],
+        },
+        "releaseStage": {"enum": ["alpha", "beta", "generally_available", "custom"]},
+        "supportLevel": {"enum": ["community", "certified", "archived"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "allowedHosts": {"type": "object", "properties": {"hosts": {"type": "array", "items": {"type": "string"}}}},
+        "resourceRequirements": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"default": requirements, "jobSpecific": {"type": "array", "items": job_specific}},
+        },
+        "registryOverrides": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"oss": registry, "cloud": registry},
+        },
+        "connectorTestSuitesOptions": {"type": "array", "items": suite},
+    });
+    for (names, kind) in [(&texts[..], "string"), (&flags[..], "boolean")] {
+        for name in names {
+            properties[*name] = json!({"type": kind});
+        }
+    }
+    json!({
+        "type": "object",
+        "required": ["metadataSpecVersion", "data"],
+        "additionalProperties": false,
+        "properties": {
+            "metadataSpecVersion": {"type": "string"},
+            "data": {
+                "type": "object",
+                "required": [
+                    "name", "definitionId", "connectorType", "dockerRepository", "dockerImageTag", "license",
+                    "documentationUrl", "githubIssueLabel", "connectorSubtype", "releaseStage",
+                ],
+                "additionalProperties": false,
+                "properties": properties,
+            },
+        },
+    })
+}
+
+fn text(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn data() -> Value {
+    yaml::read("metadata.yaml")["data"].take()
+}
+
+#[test]
+fn the_file_is_valid() {
+    let metadata = yaml::read("metadata.yaml");
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let problems: Vec<_> =
+        validator.iter_errors(&metadata).map(|it| format!("{it} at {}", it.instance_path())).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    assert_eq!(metadata["metadataSpecVersion"], "1.0");
+    let id = metadata["data"]["definitionId"].as_str().unwrap();
+    assert_eq!(uuid::Uuid::try_parse(id).unwrap().to_string(), id);
+
+    // The schema can say no.
+    for (key, wrong) in [
+        ("license", json!(null)),
+        ("connectorSubtype", json!("crm")),
+        ("tags", json!("language:rust")),
+        ("unknown", json!(1)),
+        ("registryOverrides", json!({"oss": {}})),
+    ] {
+        let mut broken = metadata.clone();
+        broken["data"][key] = wrong;
+        assert!(!validator.is_valid(&broken), "{key}");
+    }
+}
+
+#[test]
+fn it_says_what_the_connector_does() {
+    let data = data();
+    assert_eq!(data["connectorType"], "destination");
+    assert_eq!(data["tags"], json!(["language:rust", "cdk:none"]));
+    assert_eq!(data["supportsRefreshes"], true);
+    assert_eq!(data["supportsDataActivation"], true);
+    assert_eq!(data["license"], env!("CARGO_PKG_LICENSE"));
+    let spec = crate::spec::spec();
+    assert_eq!(data["documentationUrl"], spec["documentationUrl"]);
+    assert_eq!(data["protocolVersion"], spec["protocol_version"]);
+    let icon = text(data["icon"].as_str().unwrap());
+    assert!(icon.starts_with("<svg ") && icon.len() < 4096, "an icon that a form can show");
+}
+
+#[test]
+fn the_hosts_of_sign_in_are_allowed() {
+    let data = data();
+    let hosts: BTreeSet<_> =
+        data["allowedHosts"]["hosts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    // The page of the configuration, which a test holds against the code, names the same.
+    let page = text("docs/configuration.md");
+    for domain in ["salesforce.com", "salesforce.mil", "sfcrmproducts.cn", "cloudforce.com"] {
+        assert!(page.contains(&format!("`{domain}`")), "{domain}");
+        assert!(hosts.contains(format!("*.{domain}").as_str()), "{domain}");
+    }
+    let variables = hosts.iter().filter_map(|host| host.strip_prefix("${")?.strip_suffix('}'));
+    for variable in variables {
+        let s3 = "/connectionSpecification/properties/object_storage_config/oneOf/1/properties";
+        let key = variable.strip_prefix("object_storage_config.").unwrap();
+        assert!(crate::spec::spec().pointer(s3).unwrap().get(key).is_some(), "{variable}");
+    }
+}
+
+/// The memory that batches may take, from `docs/limits.md`, fits into what a sync asks for.
+#[test]
+fn a_sync_gets_more_memory_than_its_batches_take() {
+    let page = text("docs/limits.md");
+    let row = page.lines().find(|line| line.starts_with("| memory of all batches together |")).unwrap();
+    assert!(row.contains("96 MiB at most"), "{row}");
+    let data = data();
+    let jobs = data["resourceRequirements"]["jobSpecific"].as_array().unwrap();
+    let sync = jobs.iter().find(|job| job["jobType"] == "sync").unwrap();
+    let mebibytes = |key: &str| -> u64 {
+        let text = sync["resourceRequirements"][key].as_str().unwrap();
+        text.strip_suffix("Mi").unwrap().parse().unwrap()
+    };
+    assert!(mebibytes("memory_request") >= 2 * 96);
+    assert!(mebibytes("memory_limit") >= mebibytes("memory_request"));
+}
+
+#[test]
+fn there_is_one_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let data = data();
+    assert_eq!(data["dockerImageTag"], version);
+
+    let dockerfile = text("Dockerfile");
+    let label = |name: &str| {
+        let mut found = dockerfile.split_whitespace().filter_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let value = found.next().unwrap_or_else(|| panic!("no label {name}")).to_owned();
+        assert_eq!(found.next(), None, "two labels {name}");
+        value
+    };
+    assert_eq!(label("io.airbyte.version"), version);
+    assert_eq!(label("io.airbyte.name"), data["dockerRepository"].as_str().unwrap());
+
+    let changelog = text("CHANGELOG.md");
+    let newest = changelog.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
+    assert_eq!(newest.split(' ').next(), Some(version), "the top of the CHANGELOG");
+}
+
+/// Commands that are copied from the pages name the image that was built.
+#[test]
+fn the_pages_name_the_version() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(repository.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let files = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let mut count = 0;
+    for path in files.chain(["README.md", "Dockerfile", ".github/workflows/ci.yml"].map(|name| repository.join(name))) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (index, _) in text.match_indices("destination-salesforce:") {
+            let tag = &text[index + "destination-salesforce:".len()..];
+            let tag: String = tag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+            assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
+}
+
+/// Whoever builds the image compiles with the release that the checks ran with, and that the code asks for at least.
+#[test]
+fn the_image_is_compiled_by_the_release_that_was_checked() {
+    let release = |name: &str, before: &str| {
+        let text = text(name);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(before)).unwrap_or_else(|| panic!("{name}"));
+        line.split('-').next().unwrap().to_owned()
+    };
+    let of_image = release("Dockerfile", "ARG RUST_IMAGE=rust:");
+    assert_eq!(of_image, release(".github/workflows/ci.yml", "RUST: "));
+    let numbers = |version: &str| version.split('.').map(|it| it.parse::<u32>().unwrap()).collect::<Vec<_>>();
+    assert!(numbers(&of_image) >= numbers(env!("CARGO_PKG_RUST_VERSION")));
+}
