@@ -28,9 +28,10 @@ WORKDIR /source
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies, in a layer that stands until the lock file changes: the sources are empty ones.
 COPY Cargo.toml Cargo.lock ./
+COPY benches/Cargo.toml benches/
 COPY integration_tests/salesforce_sim/Cargo.toml integration_tests/salesforce_sim/
-RUN mkdir -p src integration_tests/salesforce_sim/src \
-    && touch src/lib.rs integration_tests/salesforce_sim/src/lib.rs \
+RUN mkdir -p src benches/src integration_tests/salesforce_sim/src \
+    && touch src/lib.rs benches/src/lib.rs integration_tests/salesforce_sim/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
 # The program. The files keep the time at which they were written, which may be before that of the empty ones.
