@@ -83,6 +83,8 @@ pub(super) struct Scenario {
     pub(super) max_parallel_jobs: usize,
     pub(super) flush_interval_minutes: f64,
     pub(super) time_per_chunk: Duration,
+    /// How long the bucket is away when the first sync begins.
+    pub(super) bucket_away: Duration,
     fault_rate: f64,
     ends_sessions_at: Option<usize>,
     job_faults: Vec<JobFault>,
@@ -108,6 +110,7 @@ impl Scenario {
             max_parallel_jobs: dice.within(1, 7),
             flush_interval_minutes: dice.one_of(&[0.001, 15.0]),
             time_per_chunk: Duration::from_millis(dice.one_of(&[0, 20, 200])),
+            bucket_away: Duration::from_millis(dice.one_of(&[0, 0, 0, 2_000])),
             fault_rate: dice.one_of(&[0.0, 0.05, 0.1, 0.15]),
             ends_sessions_at: dice.one_in(2).then(|| dice.within(1, 20)),
             job_faults,
