@@ -20,6 +20,10 @@ doc:
 org port="8080":
     cargo run -p salesforce_sim -- --port {{port}}
 
+# The image, built and run as Airbyte's platform runs it.
+image:
+    .ci/run image
+
 # Everything.
 ci:
     .ci/run

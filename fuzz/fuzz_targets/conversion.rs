@@ -1,12 +1,13 @@
 //! The data of records on their way into CSV and back.
 //!
-//! The first byte chooses what nulls do and the key, the second the columns; then comes the data of one record a line,
+//! The first byte chooses what nulls do, the key and the line around the data, the second the columns; then comes the data of one record a line,
 //! all of which one converter takes. What becomes of a record does not depend on those before it, and is what the model
 //! says; the row is one of CSV to another reader, and gives the values back.
 #![no_main]
 
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Columns, Converter, Key, KeyComparison, restore, write_row};
+use destination_salesforce::protocol::record::RecordReader;
 use destination_salesforce_fuzz::columns::chosen;
 use destination_salesforce_fuzz::model::{Expected, expected_of};
 use destination_salesforce_fuzz::{Outcome, Read, read_plainly, take, take_any};
@@ -25,10 +26,16 @@ fuzz_target!(|data: &[u8]| {
     };
     let key = key.map(|(field, comparison)| Key { field: field.to_owned(), comparison });
     let mut converter = Converter::new(Arc::new(Columns::new(chosen(*columns), key)), nulls);
+    let mut read = RecordReader::default();
     for data in records.split(|byte| *byte == b'\n') {
         let Ok(data) = str::from_utf8(data) else { continue };
-        let message = format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{data}}}}}"#);
-        let outcome = take(&mut converter, &message);
+        let message = match choices >> 4 {
+            0 => format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{data}}}}}"#),
+            1 => format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{data},"emitted_at":1790000000000}}}}"#),
+            2 => format!(r#"{{"record":{{"emitted_at":{},"stream":"s","data":{data}}},"type":"RECORD"}}"#, data.len()),
+            _ => format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{data},"namespace":"n"}}}}"#),
+        };
+        let outcome = take(&mut read, &mut converter, &message);
         let mut fresh = Converter::new(Arc::clone(converter.columns()), nulls);
         assert_eq!(outcome, take_any(&mut fresh, &message), "neither the records before matter nor the way");
         if let Outcome::Row { .. } = outcome {

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use destination_salesforce::protocol::StreamName;
 use destination_salesforce::protocol::input::{Message, NotAMessage, parse, text};
 use destination_salesforce::protocol::line::{BlockReader, LineError};
-use destination_salesforce::protocol::record::OpenRecord;
+use destination_salesforce::protocol::record::RecordReader;
 use destination_salesforce::protocol::state::Scope;
 use destination_salesforce_fuzz::{Read as Found, read_plainly};
 use libfuzzer_sys::fuzz_target;
@@ -28,8 +28,9 @@ fuzz_target!(|data: &[u8]| {
     let taken = all().take_while(|(number, _)| too_long.is_none_or(|it| *number < it));
     let expected: Lines = taken.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
     assert_eq!(lines.iter().map(|(number, line)| (*number, &line[..])).collect::<Lines>(), expected);
+    let mut records = RecordReader::default();
     for line in input.split(|byte| *byte == b'\n') {
-        look_at(line);
+        look_at(line, &mut records);
     }
 });
 
@@ -63,10 +64,10 @@ fn lines(input: &[u8], read_size: usize, longest: usize) -> (Vec<(u64, Vec<u8>)>
     }
 }
 
-fn look_at(line: &[u8]) {
+fn look_at(line: &[u8], records: &mut RecordReader) {
     let message = text(line).and_then(parse);
     let plainly = read_plainly(line);
-    look_at_plain_record(line, &message);
+    look_at_plain_record(line, records, &message);
     match (&message, &plainly) {
         (Ok(Message::Other), Found::Other) | (Err(_), Found::Nothing) => {}
         (Ok(Message::Record(record)), Found::Record { namespace, stream, data }) => {
@@ -95,9 +96,9 @@ fn look_at(line: &[u8]) {
 }
 
 /// What is read in one pass is what is read as any message.
-fn look_at_plain_record(line: &[u8], message: &Result<Message<'_>, NotAMessage>) {
-    let plain = || {
-        let mut record = OpenRecord::open(str::from_utf8(line).ok()?)?;
+fn look_at_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, NotAMessage>) {
+    let mut plain = || {
+        let mut record = records.open(str::from_utf8(line).ok()?)?;
         let (names, data) = (record.names(), record.data().written()?);
         Some((names, data, record.close()?))
     };

@@ -7,7 +7,7 @@ use destination_salesforce::convert::{Converted, Converter};
 use destination_salesforce::json::Cursor;
 use destination_salesforce::protocol::StreamName;
 use destination_salesforce::protocol::input::{Message, parse};
-use destination_salesforce::protocol::record::OpenRecord;
+use destination_salesforce::protocol::record::RecordReader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -146,13 +146,13 @@ pub enum Outcome {
 }
 
 /// Takes a line as the pipeline does: in one pass where that goes well, else as any message.
-pub fn take(converter: &mut Converter, line: &str) -> Outcome {
-    take_plain(converter, line).unwrap_or_else(|| take_any(converter, line))
+pub fn take(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Outcome {
+    take_plain(records, converter, line).unwrap_or_else(|| take_any(converter, line))
 }
 
 /// Takes a plain record that becomes a row.
-pub fn take_plain(converter: &mut Converter, line: &str) -> Option<Outcome> {
-    let mut record = OpenRecord::open(line)?;
+fn take_plain(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Option<Outcome> {
+    let mut record = records.open(line)?;
     record.names().decode().ok()?;
     let Ok(Converted::Row) = converter.convert(record.data()) else { return None };
     let extracted_at_ms = record.close()?;

@@ -17,7 +17,7 @@ CONFINED = [
 ]
 
 # A container that hangs is a failure.
-TIME_LIMIT = 600
+TIME_LIMIT = 120
 
 # The connector asks the cloud's metadata service for credentials where it has none; here is no cloud.
 ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}

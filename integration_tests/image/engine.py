@@ -66,7 +66,12 @@ class Engine:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        return {"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "1", "DOCKER": self.client, "PATH": "/usr/sbin:/usr/bin:/bin"}
+        return {
+            "DOCKER": self.client,
+            "DOCKER_HOST": self.host,
+            "DOCKER_BUILDKIT": "1",
+            "PATH": "/usr/sbin:/usr/bin:/bin",
+        }
 
     def docker(self, *arguments: object, check: bool = True, quiet: bool = False, stdin: object = None) -> int:
         output = subprocess.DEVNULL if quiet else None

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--image", metavar="NAME", help="an image that the engine at hand has")
     parser.add_argument("--program", metavar="FILE", type=Path, help="a static program to build the image around")
     options = parser.parse_args()
+    # Whoever ends the tests early is left with no server either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
     subprocess.run(["cargo", "build", "--locked", "--workspace", "--bins"], cwd=ROOT, check=True)
     passed = failed = 0

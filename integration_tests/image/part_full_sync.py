@@ -1,6 +1,7 @@
 """A full sync from the container: 100,000 records, of which some are refused, within the memory that metadata.yaml
 asks for a sync."""
 
+import json
 import re
 import subprocess
 import tempfile
@@ -9,17 +10,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import json
-
 from checks import check
 from connection import catalog, complete, config, contacts, record, rejected, state
-from container import CONFINED, DOCKER, ENVIRONMENT, IMAGE, ROOT, TIME_LIMIT, Run
+from container import CONFINED, DOCKER, ENVIRONMENT, IMAGE, ROOT, Run
 
 RECORDS = 100_000
 RECORDS_PER_STATE = 1_000
 
-# By the rest that the number leaves: what is wrong with the record, and the reason for which it is refused. The last one
-# does not get as far as Salesforce.
+# By the rest that the number leaves: what is wrong with the record, and the reason for which it is refused. The last
+# one does not get as far as Salesforce.
 FLAWS = {
     7: ({"LastName": None}, "REQUIRED_FIELD_MISSING"),
     31: ({"Email": "ask at the counter"}, "INVALID_EMAIL_ADDRESS"),
@@ -82,7 +81,7 @@ def sync() -> Run:
         writer = threading.Thread(target=feed)
         writer.start()
         stdout = process.stdout.read()
-        code = process.wait(TIME_LIMIT)
+        code = process.wait()
         writer.join()
     return Run(code, stdout, "")
 
@@ -103,7 +102,8 @@ def main() -> None:
     check("as it was sent", numbers, list(range(1, RECORDS // RECORDS_PER_STATE + 1)))
     check("the org has the rest", contacts(), RECORDS - len(flawed))
     kept = rejected("full")
-    check("every refused record is kept once", sorted(it["_airbyte_data"]["External_Id__c"] for it in kept), [key(it) for it in flawed])
+    keys = sorted(it["_airbyte_data"]["External_Id__c"] for it in kept)
+    check("every refused record is kept once", keys, [key(number) for number in flawed])
     reasons = Counter(it["_airbyte_data"]["rejected_reason"] for it in kept)
     check("with its reason", reasons, Counter(flawed.values()))
     logged = "".join(message["log"]["message"] for message in found.messages("LOG"))

@@ -66,16 +66,15 @@ def the_login_host(folder: Path) -> None:
     file, key = folder / "certificate.pem", folder / "key.pem"
     trust = {"SSL_CERT_FILE": "/certificate.pem"}
     flags = [f"--add-host={ORG_NAME}:{NAMESERVER}", f"--volume={file}:/certificate.pem:ro"]
-    files = {"config.json": config("login", domain_url=f"https://{ORG_NAME}", object_storage_config={"storage_type": "None"})}
+    no_bucket = {"storage_type": "None"}
+    files = {"config.json": config("login", domain_url=f"https://{ORG_NAME}", object_storage_config=no_bucket)}
     with Tls(file, key, (NAMESERVER, 443), at(os.environ["ORG_URL"])):
         status, message = run(CHECK, files, flags=flags).status()
         check("login: a certificate that nobody signed is not trusted", status, "FAILED")
         check_holds("the message tells it", message, "Salesforce gave no usable answer while signing in")
         status, message = run(CHECK, files, flags=flags, environment=trust).status()
-        check_holds("login: one that was added is", message, EXPECTED)
-
-
-EXPECTED = "Signed in to "
+        # The sign-in was answered. The org calls itself by its own address, which a host of Salesforce's may not.
+        check_holds("login: one that was added is", message, "The sign-in answer names an instance that must not be")
 
 
 def main() -> None:

@@ -192,8 +192,7 @@ proptest! {
         }
         (0..STREAMS).for_each(|stream| sync.send(stream));
         for job in order {
-            let is_first_time = sync.on_their_way.len().is_multiple_of(2);
-            let again = if is_first_time { 2 } else { 0 };
+            let again = if sync.on_their_way.len().is_multiple_of(2) { 2 } else { 0 };
             sync.take(&Step::Ended { job, refused: 3, again });
         }
         while let Some((stream, batch)) = sync.on_their_way.pop() {

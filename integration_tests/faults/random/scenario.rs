@@ -2,23 +2,15 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Endpoint, Fault, JobFault, Mishap, RandomFaults, RequestFault};
+use salesforce_sim::{Endpoint, Fault, JobFault, Mishap, Random, RandomFaults, RequestFault};
 
-/// A number after another from a seed (SplitMix64).
-struct Dice(u64);
+/// Decides by the numbers of a seed.
+struct Dice(Random);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
     /// One of the numbers from `first` to before `end`.
     fn within(&mut self, first: usize, end: usize) -> usize {
-        first + usize::try_from(self.next() % (end - first) as u64).unwrap()
+        first + usize::try_from(self.0.below((end - first) as u64)).unwrap()
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -91,6 +83,8 @@ pub(super) struct Scenario {
     pub(super) max_parallel_jobs: usize,
     pub(super) flush_interval_minutes: f64,
     pub(super) time_per_chunk: Duration,
+    /// How long the bucket is away when the first sync begins.
+    pub(super) bucket_away: Duration,
     fault_rate: f64,
     ends_sessions_at: Option<usize>,
     job_faults: Vec<JobFault>,
@@ -100,7 +94,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     pub(super) fn of(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice(Random::new(seed));
         let is_global = dice.one_in(4);
         let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| StreamOf::decided(index, &mut dice)).collect();
         let items = interleaved(&streams, is_global, &mut dice);
@@ -116,6 +110,7 @@ impl Scenario {
             max_parallel_jobs: dice.within(1, 7),
             flush_interval_minutes: dice.one_of(&[0.001, 15.0]),
             time_per_chunk: Duration::from_millis(dice.one_of(&[0, 20, 200])),
+            bucket_away: Duration::from_millis(dice.one_of(&[0, 0, 0, 2_000])),
             fault_rate: dice.one_of(&[0.0, 0.05, 0.1, 0.15]),
             ends_sessions_at: dice.one_in(2).then(|| dice.within(1, 20)),
             job_faults,

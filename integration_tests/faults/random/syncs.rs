@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use salesforce_sim::{JobState, RowRule, Settings};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::scenario::{End, Item, Operation, Scenario, StreamOf, TARGETS};
 use super::snapshot::Snapshot;
@@ -122,6 +123,8 @@ impl Syncs {
         let streams: Vec<Value> = scenario.streams.iter().map(configured).collect();
         let lines = self.lines(sync, &begin);
         let before = self.world.org.requests().len();
+        let begun = Instant::now();
+        self.world.store.set_away(sync == 1 && !scenario.bucket_away.is_zero());
 
         let mut connection = Connection::open(&config, &catalog(&streams));
         let process = connection.process_id();
@@ -134,10 +137,15 @@ impl Syncs {
             }
             (connection, writer, acknowledged, at)
         }));
-        if let Some(End { signal, requests }) = end {
-            while !reader.is_finished() && self.world.org.requests().len() < before + requests {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+        let is_due = |end: End| self.world.org.requests().len() >= before + end.requests;
+        while !reader.is_finished() && !end.is_some_and(is_due) {
+            if begun.elapsed() >= scenario.bucket_away {
+                self.world.store.set_away(false);
             }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        self.world.store.set_away(false);
+        if let Some(End { signal, .. }) = end {
             // Nobody has asked for its end yet, so it has its number still.
             let killed = std::process::Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
             assert!(killed.success());
