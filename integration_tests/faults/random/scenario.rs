@@ -106,12 +106,14 @@ impl Scenario {
         let is_global = dice.one_in(4);
         let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| StreamOf::decided(index, &mut dice)).collect();
         let items = interleaved(&streams, is_global, &mut dice);
-        let ends = (0..dice.within(0, 4)).map(|_| End {
-            signal: dice.one_of(&["-KILL", "-KILL", "-KILL", "-TERM", "-INT"]),
-            requests: dice.within(2, 80),
+        let ends = (0..dice.one_of(&[0, 1, 1, 2, 3])).map(|_| {
+            let signal = dice.one_of(&["-KILL", "-KILL", "-KILL", "-TERM", "-INT"]);
+            let before = dice.one_of(&[15, 40, 80]);
+            End { signal, requests: dice.within(2, before) }
         });
         let ends = ends.collect();
-        let job_faults = (0..dice.within(0, 4)).map(|_| job_fault(&mut dice)).collect();
+        // With more than one an object, rows wait for minutes before they are sent again.
+        let job_faults = TARGETS.iter().filter_map(|target| job_fault(target.object, &mut dice)).collect();
         Self {
             seed,
             batch_size: dice.one_of(&[1, 1, 2, 5, 100]),
@@ -176,13 +178,13 @@ fn interleaved(streams: &[StreamOf], is_global: bool, dice: &mut Dice) -> Vec<It
     items
 }
 
-fn job_fault(dice: &mut Dice) -> JobFault {
-    let object = dice.one_of(&[TARGETS[0].object, TARGETS[1].object]);
-    match dice.within(0, 5) {
+fn job_fault(object: &str, dice: &mut Dice) -> Option<JobFault> {
+    Some(match dice.within(0, 8) {
         0 => JobFault::failed(object, dice.within(0, 2), "TooManyLockFailure : Too many lock failures"),
         1 => JobFault::aborted(object, dice.within(0, 2)),
         2 => JobFault::completed(object, 0),
         3 => JobFault::miscounted(object, 1, 0),
-        _ => JobFault::failed(object, 0, "Timeout : took too long").losing_the_rest(),
-    }
+        4 => JobFault::failed(object, 0, "Timeout : took too long").losing_the_rest(),
+        _ => return None,
+    })
 }
