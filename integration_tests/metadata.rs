@@ -244,3 +244,16 @@ fn the_image_is_compiled_by_the_release_that_was_checked() {
     let numbers = |version: &str| version.split('.').map(|it| it.parse::<u32>().unwrap()).collect::<Vec<_>>();
     assert!(numbers(&of_image) >= numbers(env!("CARGO_PKG_RUST_VERSION")));
 }
+
+/// The layer of the dependencies is built from the manifests of all members of the workspace.
+#[test]
+fn the_image_is_given_the_manifest_of_every_member() {
+    let members =
+        text("Cargo.toml").lines().find_map(|line| line.strip_prefix("members = ").map(str::to_owned)).unwrap();
+    let members: Vec<String> = serde_json::from_str(&members).unwrap();
+    for member in members {
+        let (copied, sent) = (format!("COPY {member}/Cargo.toml {member}/"), format!("!{member}/Cargo.toml"));
+        assert!(text("Dockerfile").lines().any(|line| line == copied), "{copied}");
+        assert!(text(".dockerignore").lines().any(|line| line == sent), "{sent}");
+    }
+}

@@ -139,19 +139,23 @@ impl<'a> Cell<'a> {
 pub(super) fn as_it_is<'a>(kind: Kind, value: &Value<'a>, nulls: NullHandling) -> Option<(&'a str, bool)> {
     match (kind, value) {
         // Of what calls for quotes only a comma can be written without an escape.
-        (Kind::Text { .. } | Kind::Number | Kind::MultiPicklist, Value::Text(text)) => {
-            let longest = match kind {
-                Kind::Text { longest: Some(longest) } => longest.min(LONGEST_FIELD),
-                _ => LONGEST_FIELD,
-            };
-            let is_plain = !text.has_escape && text.raw.len() <= longest && !matches!(text.raw, "" | NULL_MARKER);
-            is_plain.then_some((text.raw, text.has_comma))
-        }
+        (_, Value::Text(text)) => (!text.has_escape && fits(kind, text.raw)).then_some((text.raw, text.has_comma)),
         (Kind::Text { .. } | Kind::Number | Kind::MultiPicklist, Value::Number(json)) => Some((json, false)),
         (Kind::Text { .. } | Kind::Boolean, Value::Boolean(value)) => Some((literal(*value), false)),
         (_, Value::Null) if nulls == NullHandling::Ignore => Some(("", false)),
         _ => None,
     }
+}
+
+/// Whether a text goes into a field of `kind` whatever it says, as long as its line ends are LF.
+#[inline]
+fn fits(kind: Kind, text: &str) -> bool {
+    let longest = match kind {
+        Kind::Text { longest: Some(longest) } => longest.min(LONGEST_FIELD),
+        Kind::Text { longest: None } | Kind::Number | Kind::MultiPicklist => LONGEST_FIELD,
+        Kind::Boolean | Kind::Date | Kind::DateTime | Kind::Time => return false,
+    };
+    text.len() <= longest && !matches!(text, "" | NULL_MARKER)
 }
 
 /// The cell of a value in a column of `kind`. `decoded` is where texts with escapes are decoded.
@@ -165,7 +169,11 @@ pub(super) fn of<'a>(
         Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(nulls))),
         Value::Text(text) if text.has_escape => {
             decoded.clear();
-            text.decode(decoded).map_err(|_| RefusalCode::NotUnicode)?;
+            let escapes = text.decode(decoded).map_err(|_| RefusalCode::NotUnicode)?;
+            if !escapes.has_return && fits(kind, decoded) {
+                let needs_quotes = text.has_comma || escapes.needs_quotes;
+                return Ok(Cell { text: Cow::Borrowed(decoded), needs_quotes, is_truncated: false });
+            }
             from_text(kind, decoded)
         }
         Value::Text(text) => from_text(kind, text.raw),
@@ -243,7 +251,9 @@ fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
         }
         let start = joined.len();
         match elements.value().ok_or(RefusalCode::WrongType)? {
-            Value::Text(text) => text.decode(&mut joined).map_err(|_| RefusalCode::NotUnicode)?,
+            Value::Text(text) => {
+                text.decode(&mut joined).map_err(|_| RefusalCode::NotUnicode)?;
+            }
             Value::Number(number) => joined.push_str(number),
             Value::Boolean(value) => joined.push_str(literal(value)),
             Value::Null | Value::Array(_) | Value::Object(_) => return Err(RefusalCode::WrongType),

@@ -332,7 +332,7 @@ fn decoded(text: Text<'_>) -> Result<Cow<'_, str>, NotUnicode> {
         return Ok(Cow::Borrowed(text.raw));
     }
     let mut decoded = String::new();
-    text.decode(&mut decoded).map(|()| Cow::Owned(decoded))
+    text.decode(&mut decoded).map(|_| Cow::Owned(decoded))
 }
 
 fn characters(utf8: &[u8]) -> usize {

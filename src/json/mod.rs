@@ -9,7 +9,7 @@ mod scan;
 mod text;
 
 pub use cursor::{Cursor, Value};
-pub use text::{NotUnicode, Text};
+pub use text::{Escapes, NotUnicode, Text};
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,15 @@ pub struct Text<'a> {
     pub has_comma: bool,
 }
 
+/// What was found among the letters that were escaped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Escapes {
+    /// Whether there is a comma, a quote or a line end among them.
+    pub needs_quotes: bool,
+    /// Whether there is a carriage return among them.
+    pub has_return: bool,
+}
+
 /// The text holds half of a surrogate pair, which no Unicode text can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotUnicode;
@@ -34,7 +43,11 @@ impl<'a> Text<'a> {
                 }
                 b'\\' => {
                     has_escape = true;
-                    at = stop + escape_length(&json.as_bytes()[stop..])?;
+                    at = stop;
+                    // Where letters beyond ASCII are escaped, one escape follows the other.
+                    while json.as_bytes().get(at) == Some(&b'\\') {
+                        at += escape_length(&json.as_bytes()[at..])?;
+                    }
                 }
                 // A character that must be escaped.
                 _ => return None,
@@ -46,25 +59,32 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// It is no Unicode text. Part of it may have been appended.
-    pub fn decode(&self, out: &mut String) -> Result<(), NotUnicode> {
-        let mut rest = self.raw;
-        while let Some(escape) = memchr::memchr(b'\\', rest.as_bytes()) {
+    pub fn decode(&self, out: &mut String) -> Result<Escapes, NotUnicode> {
+        let (mut rest, mut escapes) = (self.raw, Escapes::default());
+        loop {
+            while rest.starts_with('\\') {
+                let (character, length) = escaped(rest).ok_or(NotUnicode)?;
+                escapes.needs_quotes |= matches!(character, ',' | '"' | '\n' | '\r');
+                escapes.has_return |= character == '\r';
+                out.push(character);
+                rest = &rest[length..];
+            }
+            let Some(escape) = memchr::memchr(b'\\', rest.as_bytes()) else { break };
             let (before, from) = rest.split_at(escape);
             out.push_str(before);
-            let (character, length) = escaped(from).ok_or(NotUnicode)?;
-            out.push(character);
-            rest = &from[length..];
+            rest = from;
         }
         out.push_str(rest);
-        Ok(())
+        Ok(escapes)
     }
 }
 
 /// How long the escape at the beginning is.
+#[inline]
 fn escape_length(from: &[u8]) -> Option<usize> {
     match from.get(1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => from.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        b'u' => unit(from).map(|_| 6),
         _ => None,
     }
 }
@@ -84,9 +104,31 @@ fn escaped(from: &str) -> Option<(char, usize)> {
 }
 
 fn unicode(from: &str) -> Option<(char, usize)> {
-    let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
-    let first = unit(from)?;
-    let units = [first, from.get(6..).and_then(unit).unwrap_or_default()];
+    let first = unit(from.as_bytes())?;
+    if let Some(character) = char::from_u32(first.into()) {
+        return Some((character, 6));
+    }
+    let units = [first, from.as_bytes().get(6..).and_then(unit)?];
     let character = char::decode_utf16(units).next()?.ok()?;
-    Some((character, 6 * character.len_utf16()))
+    Some((character, 12))
 }
+
+/// The unit of UTF-16 that the escape at the beginning stands for.
+#[inline]
+fn unit(from: &[u8]) -> Option<u16> {
+    let digits = from.strip_prefix(b"\\u")?.first_chunk::<4>()?.map(|digit| DIGITS[usize::from(digit)]);
+    let is_number = digits.iter().all(|digit| *digit < 16);
+    is_number.then(|| digits.iter().fold(0, |unit, digit| unit << 4 | u16::from(*digit)))
+}
+
+/// The values of the hexadecimal digits; of what is none, more than any has.
+const DIGITS: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};

@@ -143,17 +143,8 @@ impl Report {
             if figures == report.last.1 {
                 continue;
             }
-            tracing::info!(
-                stream = %stream.name,
-                read = figures.read,
-                sent = figures.sent,
-                committed = figures.committed,
-                rejected = figures.rejected,
-                jobs = figures.jobs,
-                running = %figures.running,
-                rows_a_second = (settled - report.last.0) / INTERVAL.as_secs(),
-                "progress"
-            );
+            let rows_a_second = (settled - report.last.0) / INTERVAL.as_secs();
+            log_figures("progress", stream, &figures, rows_a_second);
             report.last = (settled, figures);
         }
     }
@@ -166,18 +157,7 @@ impl Report {
             let figures = report.figures(stream);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let rows_a_second = ((stream.written + stream.rejected) as f64 / seconds.max(0.001)) as u64;
-            tracing::info!(
-                stream = %stream.name,
-                read = figures.read,
-                sent = figures.sent,
-                committed = figures.committed,
-                rejected = figures.rejected,
-                truncated = stream.truncated(),
-                jobs = figures.jobs,
-                running = %figures.running,
-                rows_a_second,
-                "stream ended"
-            );
+            log_figures("stream ended", stream, &figures, rows_a_second);
         }
         for (report, stream) in self.streams.iter().zip(streams) {
             for (reason, counted) in report.reasons.by_count() {
@@ -191,6 +171,14 @@ impl Report {
             }
         }
     }
+}
+
+fn log_figures(what: &str, stream: &Stream, figures: &Figures, rows_a_second: u64) {
+    let Figures { read, sent, committed, rejected, jobs, running } = figures;
+    let truncated = stream.truncated();
+    tracing::info!(
+        stream = %stream.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
+    );
 }
 
 impl StreamReport {

@@ -2,23 +2,15 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Endpoint, Fault, JobFault, Mishap, RandomFaults, RequestFault};
+use salesforce_sim::{Endpoint, Fault, JobFault, Mishap, Random, RandomFaults, RequestFault};
 
-/// A number after another from a seed (SplitMix64).
-struct Dice(u64);
+/// Decides by the numbers of a seed.
+struct Dice(Random);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
     /// One of the numbers from `first` to before `end`.
     fn within(&mut self, first: usize, end: usize) -> usize {
-        first + usize::try_from(self.next() % (end - first) as u64).unwrap()
+        first + usize::try_from(self.0.below((end - first) as u64)).unwrap()
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -102,7 +94,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     pub(super) fn of(seed: u64) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice(Random::new(seed));
         let is_global = dice.one_in(4);
         let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| StreamOf::decided(index, &mut dice)).collect();
         let items = interleaved(&streams, is_global, &mut dice);

@@ -31,7 +31,7 @@ mod simulated;
 mod store;
 
 pub use fault::{
-    Answer, BadFault, Ending, Fault, Hold, JobFault, Mishap, RandomFaults, RequestFault, RowRule, RowView,
+    Answer, BadFault, Ending, Fault, Hold, JobFault, Mishap, Random, RandomFaults, RequestFault, RowRule, RowView,
 };
 pub use http::{Endpoint, Request};
 pub use ingest::{JobState, Operation};

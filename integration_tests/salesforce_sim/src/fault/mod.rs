@@ -16,7 +16,7 @@ pub use job::JobFault;
 pub(crate) use mishap::cut;
 pub use mishap::{Ending, Hold, Mishap};
 pub use parse::BadFault;
-pub use random::RandomFaults;
+pub use random::{Random, RandomFaults};
 pub use request::RequestFault;
 pub use row::{RowRule, RowView};
 

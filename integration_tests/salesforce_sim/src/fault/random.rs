@@ -24,9 +24,9 @@ impl RandomFaults {
     pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Mishap> {
         let number = self.seen.entry(endpoint).or_default();
         *number += 1;
-        let mut random = Random(self.seed ^ (endpoint as u64) << 32 ^ *number << 40);
+        let mut random = Random::new(self.seed ^ (endpoint as u64) << 32 ^ *number << 40);
         // The upper 53 bits are a number below 1 that a float holds exactly.
-        let share = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        let share = (random.draw() >> 11) as f64 / (1_u64 << 53) as f64;
         (share < self.rate).then(|| mishap(&mut random))
     }
 }
@@ -47,11 +47,18 @@ fn mishap(random: &mut Random) -> Mishap {
     }
 }
 
-/// SplitMix64.
-struct Random(u64);
+/// One number after the other from a seed (SplitMix64).
+#[derive(Debug, Clone)]
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -59,8 +66,9 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.draw() % end
     }
 }
 
