@@ -87,6 +87,8 @@ pub(super) struct Scenario {
     pub(super) bucket_away: Duration,
     fault_rate: f64,
     ends_sessions_at: Option<usize>,
+    /// Which answers are lost for certain: those to the calls on which it depends that nothing is done twice.
+    lost: Vec<(Endpoint, usize)>,
     job_faults: Vec<JobFault>,
     /// How the first syncs are ended.
     pub(super) ends: Vec<End>,
@@ -98,20 +100,23 @@ impl Scenario {
         let is_global = dice.one_in(4);
         let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| StreamOf::decided(index, &mut dice)).collect();
         let items = interleaved(&streams, is_global, &mut dice);
-        let ends = (0..dice.within(0, 4)).map(|_| End {
-            signal: dice.one_of(&["-KILL", "-KILL", "-KILL", "-TERM", "-INT"]),
-            requests: dice.within(2, 80),
+        let ends = (0..dice.one_of(&[0, 1, 1, 2, 3])).map(|_| {
+            let signal = dice.one_of(&["-KILL", "-KILL", "-KILL", "-TERM", "-INT"]);
+            let before = dice.one_of(&[15, 40, 80]);
+            End { signal, requests: dice.within(2, before) }
         });
         let ends = ends.collect();
-        let job_faults = (0..dice.within(0, 4)).map(|_| job_fault(&mut dice)).collect();
+        // With more than one an object, rows wait for minutes before they are sent again.
+        let job_faults = TARGETS.iter().filter_map(|target| job_fault(target.object, &mut dice)).collect();
         Self {
             seed,
-            batch_size: dice.one_of(&[1, 1, 2, 5, 100]),
+            batch_size: dice.one_of(&[1, 1, 1, 2, 100]),
             max_parallel_jobs: dice.within(1, 7),
             flush_interval_minutes: dice.one_of(&[0.001, 15.0]),
             time_per_chunk: Duration::from_millis(dice.one_of(&[0, 20, 200])),
             bucket_away: Duration::from_millis(dice.one_of(&[0, 0, 0, 2_000])),
-            fault_rate: dice.one_of(&[0.0, 0.05, 0.1, 0.15]),
+            fault_rate: dice.one_of(&[0.0, 0.05, 0.1, 0.2]),
+            lost: (0..dice.within(0, 4)).map(|_| lost(&mut dice)).collect(),
             ends_sessions_at: dice.one_in(2).then(|| dice.within(1, 20)),
             job_faults,
             ends,
@@ -126,6 +131,9 @@ impl Scenario {
         if let Some(nth) = self.ends_sessions_at {
             faults.push(RequestFault::new(Endpoint::JobInfo, Mishap::SessionsEnd).from(nth).into());
         }
+        let lost =
+            |(endpoint, nth): &(Endpoint, usize)| RequestFault::new(*endpoint, Mishap::LostAnswer).from(*nth).into();
+        faults.extend(self.lost.iter().map(lost));
         faults.push(RandomFaults::new(self.fault_rate, self.seed).into());
         faults
     }
@@ -134,7 +142,7 @@ impl Scenario {
 impl StreamOf {
     fn decided(index: usize, dice: &mut Dice) -> Self {
         use Operation::{Delete, Insert, Update, Upsert};
-        let operation = dice.one_of(&[Insert, Upsert, Update, Delete]);
+        let operation = dice.one_of(&[Insert, Insert, Upsert, Update, Delete]);
         let entries = dice.within(40, 240);
         // An entry of an upsert or an update means a record that others mean as well.
         let records = if matches!(operation, Upsert | Update) { entries.div_ceil(3) } else { entries };
@@ -168,13 +176,17 @@ fn interleaved(streams: &[StreamOf], is_global: bool, dice: &mut Dice) -> Vec<It
     items
 }
 
-fn job_fault(dice: &mut Dice) -> JobFault {
-    let object = dice.one_of(&[TARGETS[0].object, TARGETS[1].object]);
-    match dice.within(0, 5) {
+fn lost(dice: &mut Dice) -> (Endpoint, usize) {
+    (dice.one_of(&[Endpoint::JobCreate, Endpoint::JobUpload, Endpoint::JobPatch]), dice.within(1, 8))
+}
+
+fn job_fault(object: &str, dice: &mut Dice) -> Option<JobFault> {
+    Some(match dice.within(0, 8) {
         0 => JobFault::failed(object, dice.within(0, 2), "TooManyLockFailure : Too many lock failures"),
         1 => JobFault::aborted(object, dice.within(0, 2)),
         2 => JobFault::completed(object, 0),
         3 => JobFault::miscounted(object, 1, 0),
-        _ => JobFault::failed(object, 0, "Timeout : took too long").losing_the_rest(),
-    }
+        4 => JobFault::failed(object, 0, "Timeout : took too long").losing_the_rest(),
+        _ => return None,
+    })
 }

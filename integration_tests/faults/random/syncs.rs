@@ -229,9 +229,9 @@ impl Syncs {
             Operation::Delete => return json!({"Id": id}),
             // Salesforce cannot take this text, so the record is refused before it is sent.
             Operation::Insert if key.ends_with('3') => json!({target.key: key, "Description": "#N/A"}),
-            Operation::Insert => json!({target.key: key, "Description": "x".repeat(90)}),
-            Operation::Upsert => json!({target.key: key, "External_Id__c": key, "Description": "x".repeat(90)}),
-            Operation::Update => json!({"Id": id, "Description": "x".repeat(90)}),
+            Operation::Insert => json!({target.key: key, "Description": "x".repeat(400)}),
+            Operation::Upsert => json!({target.key: key, "External_Id__c": key, "Description": "x".repeat(400)}),
+            Operation::Update => json!({"Id": id, "Description": "x".repeat(400)}),
         };
         merged(own, json!({target.version: version.to_string(), target.sync: sync.to_string()}))
     }
