@@ -58,7 +58,7 @@ def one(shape: str, arguments, duckdb: Path) -> list:
     size = messages.stat().st_size
     return [
         shape, round(size / records), *(f"{cpu[name]:.2f} s" for name in commands),
-        f"{ratio(costs['convert'], costs[cheaper]):.2f}", f"{ratio(costs['bytes'], costs['value']):.2f}",
+        f"{ratio(costs['convert'], costs[cheaper]):.1%}", f"{ratio(costs['bytes'], costs['value']):.1%}",
     ]
 
 
