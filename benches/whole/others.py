@@ -51,9 +51,11 @@ class Setting:
             if done.written != self.records:
                 raise SystemExit(f"the connector wrote {done.written} of {self.records} records")
             return done.cost
+        # The CLI starts itself again for what it does behind one's back.
+        programs = [self.node, self.cli / "node_modules/.bin", os.environ["PATH"]]
         environment = os.environ | CLI | {
             "ORG_URL": org.url, "ORG_ACCESS_TOKEN": org.facts["access_token"], "HOME": str(self.folder / "home"),
-            "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": f"{self.node}:{os.environ['PATH']}",
+            "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": ":".join(map(str, programs)),
         }
         options = {"cwd": self.folder, "env": environment, "stdout": subprocess.DEVNULL}
         if name == "simple-salesforce":
