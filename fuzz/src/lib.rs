@@ -83,9 +83,12 @@ struct StatusPart {
 }
 
 #[derive(Deserialize)]
-struct StatePart {
+struct StatePart<'a> {
     r#type: Option<String>,
     stream: Option<StreamPart>,
+    #[serde(rename = "destinationStats", borrow)]
+    #[allow(dead_code, reason = "it may come once")]
+    destination_stats: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -107,8 +110,8 @@ pub fn read_plainly(line: &[u8]) -> Read<'_> {
             Read::Record { namespace: it.namespace.map(RawValue::get), stream: it.stream.get(), data: it.data.get() }
         }
         Envelope { r#type: Type::State, state: Some(body), .. } if is_object(body.get()) => {
-            match serde_json::from_str::<StatePart>(body.get()) {
-                Ok(StatePart { r#type: Some(kind), stream }) if kind == "STREAM" => {
+            match serde_json::from_str::<StatePart<'_>>(body.get()) {
+                Ok(StatePart { r#type: Some(kind), stream, .. }) if kind == "STREAM" => {
                     stream.map_or(Read::Nothing, |it| Read::State(Some(it.stream_descriptor)))
                 }
                 Ok(_) => Read::State(None),

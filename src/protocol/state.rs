@@ -162,8 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_state_without_a_stream_is_refused() {
-        assert!(parse(r#"{"type":"STATE","state":{"type":"STREAM"}}"#).is_err());
-        assert!(parse(r#"{"type":"STATE","state":[]}"#).is_err());
+    fn a_state_without_a_stream_and_one_with_two_places_for_the_counts_are_refused() {
+        for body in [r#"{"type":"STREAM"}"#, "[]", r#"{"destinationStats":null,"destinationStats":null}"#] {
+            assert!(parse(&format!(r#"{{"type":"STATE","state":{body}}}"#)).is_err(), "{body}");
+        }
     }
 }
