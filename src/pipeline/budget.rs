@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// How much may be held for one stream: a batch of 100 MB, which as contacts becomes 30 MB, and 3 MB for the marks of its
-/// rows. With it a sync of one stream stays below 64 MB (`docs/performance.md`).
-const FIRST_STREAM: usize = 34 * 1024 * 1024;
+/// How much may be held for one stream: a batch of 100 MB, which as contacts becomes 30 MB, with up to 10 MB for the marks
+/// and keys of its rows. With it a sync of one stream stays below 64 MB (`docs/performance.md`).
+const FIRST_STREAM: usize = 40 * 1024 * 1024;
 /// How much every other stream adds.
 const OTHER_STREAM: usize = 3 * 1024 * 1024;
 /// How much may be held at most. The smallest container that must carry any catalog has 256 MB; the program itself with

@@ -1,12 +1,14 @@
 //! Which rows of a batch mean the same record, so that only the last of them is sent.
 
+use super::per_row::PerRow;
+
 /// The keys of the rows of a batch, in the order of the rows. They are compared when the batch is complete: to sort
 /// them then takes a fourth of the memory, and less time, than to look each one up as it comes.
 #[derive(Debug, Default)]
 pub(super) struct Keyed {
-    keys: Vec<u128>,
+    keys: PerRow<u128>,
     /// The length of each row in bytes; a row is shorter than 400,000 characters.
-    lengths: Vec<u32>,
+    lengths: PerRow<u32>,
 }
 
 impl Keyed {
@@ -18,12 +20,12 @@ impl Keyed {
 
     /// The bytes held.
     pub(super) fn size(&self) -> usize {
-        self.keys.capacity() * size_of::<u128>() + self.lengths.capacity() * size_of::<u32>()
+        self.keys.size() + self.lengths.size()
     }
 
     /// The lengths of the rows.
     pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
-        self.lengths.iter().map(|length| *length as usize)
+        self.lengths.iter().map(|length| length as usize)
     }
 
     /// For each row, whether a later one means the same record; `None` where no row does.
@@ -31,11 +33,11 @@ impl Keyed {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let mut by_key: Vec<u32> = (0..self.keys.len() as u32).collect();
-        by_key.sort_unstable_by_key(|row| (self.keys[*row as usize], *row));
+        by_key.sort_unstable_by_key(|row| (self.keys.of(*row as usize), *row));
         let mut superseded = None;
         for pair in by_key.windows(2) {
             let (row, next) = (pair[0] as usize, pair[1] as usize);
-            if self.keys[row] == self.keys[next] {
+            if self.keys.of(row) == self.keys.of(next) {
                 superseded.get_or_insert_with(|| vec![false; self.keys.len()])[row] = true;
             }
         }

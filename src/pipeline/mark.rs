@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::per_row::PerRow;
+
 /// The run of a stream's records between two of its states.
 pub(super) type SegmentId = u64;
 
@@ -16,7 +18,7 @@ struct Mark {
 /// The marks of a batch, in the order of its rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
-    marks: Vec<Mark>,
+    marks: PerRow<Mark>,
     first_extracted_at_ms: i64,
     /// Where each run of rows of one segment ends.
     runs: Vec<Run>,
@@ -88,14 +90,14 @@ impl Marks {
 
     /// The bytes that the marks hold.
     pub(super) fn size(&self) -> usize {
-        self.marks.capacity() * size_of::<Mark>() + self.runs.capacity() * size_of::<Run>()
+        self.marks.size() + self.runs.capacity() * size_of::<Run>()
     }
 
     fn row(&self, index: usize) -> Found {
         let run = self.runs.partition_point(|run| run.end <= index);
         Found {
             segment: self.runs[run].segment,
-            extracted_at_ms: self.first_extracted_at_ms + i64::from(self.marks[index].after_first_ms),
+            extracted_at_ms: self.first_extracted_at_ms + i64::from(self.marks.of(index).after_first_ms),
         }
     }
 }
@@ -115,7 +117,7 @@ impl<'m> RowIndex<'m> {
         #[expect(clippy::cast_possible_truncation)]
         let count = marks.len() as u32;
         let mut by_hash: Vec<u32> = (0..count).collect();
-        by_hash.sort_by_key(|row| marks.marks[*row as usize].hash);
+        by_hash.sort_by_key(|row| marks.marks.of(*row as usize).hash);
         Self { marks, by_hash, next_free: (0..=count).collect() }
     }
 
@@ -127,9 +129,9 @@ impl<'m> RowIndex<'m> {
     /// The row with this hash; where Salesforce changed a cell so that there is none, any row that has not been found
     /// yet, so that the number of rows stays right. `None` when every row has been found.
     pub(super) fn take(&mut self, hash: u32) -> Option<Found> {
-        let start = self.by_hash.partition_point(|row| self.marks.marks[*row as usize].hash < hash);
+        let start = self.by_hash.partition_point(|row| self.marks.marks.of(*row as usize).hash < hash);
         let place = self.free_at_or_after(start);
-        let is_match = self.by_hash.get(place).is_some_and(|row| self.marks.marks[*row as usize].hash == hash);
+        let is_match = self.by_hash.get(place).is_some_and(|row| self.marks.marks.of(*row as usize).hash == hash);
         let place = if is_match { place } else { self.free_at_or_after(0) };
         let row = *self.by_hash.get(place)?;
         #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]

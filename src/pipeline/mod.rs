@@ -12,6 +12,7 @@ mod load;
 mod mark;
 mod news;
 pub mod packed;
+mod per_row;
 mod plan;
 mod preflight;
 mod quota;
