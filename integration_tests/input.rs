@@ -82,7 +82,7 @@ async fn deep_nesting_does_no_harm() {
         format!(r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"Two"}},"meta":{deep}}}}}"#),
         format!(r#"{{"type":"LOG","log":{deep}}}"#),
         format!(
-            r#"{{"type":"STATE","state":{{"type":"STREAM","id":1,"stream":{{"stream_descriptor":{{"name":"c"}},"stream_state":{less_deep}}}}}}}"#
+            r#"{{"type":"STATE","state":{{"type":"STREAM","id":1,"stream":{{"stream_descriptor":{{"name":"c"}},"stream_state":{{"deep":{less_deep}}}}}}}}}"#
         ),
         complete("c"),
     ];
