@@ -5,6 +5,7 @@ use std::time::Duration;
 use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault, Settings};
 use serde_json::json;
 
+use super::session::STEPS;
 use super::{
     asked, assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_org, input, inserted,
     inserts, jobs, keys, refuse_some,
@@ -46,15 +47,7 @@ async fn an_answer_without_its_content_type_is_read_all_the_same() {
     for content_type in types {
         let world = World::new().await;
         refuse_some(&world);
-        for endpoint in [
-            Endpoint::Token,
-            Endpoint::Describe,
-            Endpoint::JobCreate,
-            Endpoint::JobUpload,
-            Endpoint::JobPatch,
-            Endpoint::JobInfo,
-            Endpoint::FailedResults,
-        ] {
+        for endpoint in [Endpoint::Token].into_iter().chain(STEPS) {
             let mishap = Mishap::ContentType(content_type.map(str::to_owned));
             world.org.inject(RequestFault::new(endpoint, mishap).always());
         }

@@ -10,7 +10,7 @@ use super::{
 use crate::world::World;
 
 /// The calls of a sync, in their order.
-const STEPS: [Endpoint; 6] = [
+pub(super) const STEPS: [Endpoint; 6] = [
     Endpoint::Describe,
     Endpoint::JobCreate,
     Endpoint::JobUpload,

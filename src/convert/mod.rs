@@ -209,7 +209,7 @@ impl Converter {
                     let of_object: Vec<usize> = (0..self.columns.len()).filter(is_of_object).collect();
                     of_object
                         .into_iter()
-                        .try_for_each(|column| self.write_cell(column, Value::Null))
+                        .try_for_each(|column| self.write_other(column, Value::Null))
                         .map_err(Stop::from)
                 }
                 _ => Err(Refusal::named(RefusalCode::NotAnObject, name).into()),
