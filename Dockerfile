@@ -29,15 +29,19 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies, in a layer that stands until the lock file changes: the sources are empty ones.
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
-COPY integration_tests/salesforce_sim/Cargo.toml integration_tests/salesforce_sim/
-RUN mkdir -p src benches/src integration_tests/salesforce_sim/src \
-    && touch src/lib.rs benches/src/lib.rs integration_tests/salesforce_sim/src/lib.rs \
+COPY crates/airbyte/Cargo.toml crates/airbyte/
+COPY crates/retry/Cargo.toml crates/retry/
+COPY crates/salesforce/Cargo.toml crates/salesforce/
+COPY crates/salesforce_sim/Cargo.toml crates/salesforce_sim/
+COPY integration_tests/object_store/Cargo.toml integration_tests/object_store/
+RUN for member in . benches crates/* integration_tests/object_store; do mkdir -p $member/src && touch $member/src/lib.rs; done \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
 # The program. The files keep the time at which they were written, which may be before that of the empty ones.
 COPY spec.json ./
+COPY crates crates
 COPY src src
-RUN touch src/lib.rs src/main.rs \
+RUN touch crates/*/src/lib.rs src/lib.rs src/main.rs \
     && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu" \
     && mkdir /out \
     && cp "target/$(uname -m)-unknown-linux-gnu/release/destination-salesforce" /out/

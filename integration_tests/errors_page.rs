@@ -5,6 +5,13 @@ use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../docs/errors.md");
 
+/// Where the errors of the connector are made.
+const SOURCES: [&str; 3] = ["src", "crates/airbyte/src", "crates/salesforce/src"];
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// The texts of the code, without the line ends and the marks of string literals.
 fn code(folder: &Path) -> String {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -29,7 +36,7 @@ fn headings() -> Vec<&'static str> {
 
 #[test]
 fn every_heading_is_what_the_code_says() {
-    let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let code: String = SOURCES.iter().map(|folder| code(&repository().join(folder))).collect();
     for heading in headings() {
         // What was being done is put in by the place that does it.
         let heading = heading.replace("while signing in", "while …");
@@ -76,8 +83,8 @@ fn sources(folder: &Path) -> Vec<String> {
 #[test]
 fn every_error_of_the_code_has_a_heading() {
     let headings: Vec<String> = headings().into_iter().map(bare).filter(|text| !text.is_empty()).collect();
-    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    let errors: Vec<String> = sources.iter().flat_map(|source| errors(source)).collect();
+    let sources = SOURCES.iter().flat_map(|folder| sources(&repository().join(folder)));
+    let errors: Vec<String> = sources.flat_map(|source| errors(&source)).collect();
     for error in &errors {
         let text = bare(error);
         let is_told = headings.iter().any(|heading| text.starts_with(heading) || heading.starts_with(&text));
@@ -88,7 +95,7 @@ fn every_error_of_the_code_has_a_heading() {
 
 #[test]
 fn every_refusal_of_a_sign_in_has_a_heading() {
-    let code = joined(include_str!("../src/salesforce/token/refusal.rs"));
+    let code = joined(include_str!("../crates/salesforce/src/token/refusal.rs"));
     let code = code.split("#[cfg(test)]").next().unwrap().replace("\\\"", "'");
     let sentences = code.split('"').filter(|text| text.starts_with(char::is_uppercase) && text.ends_with('.'));
     let mut count = 0;

@@ -16,7 +16,6 @@ mod input;
 mod links;
 mod memory;
 mod metadata;
-mod object_store;
 mod operations;
 mod peers;
 mod preflight;

@@ -11,7 +11,7 @@ use salesforce_sim::{Credentials, JobState, JobSummary, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
 
 use crate::connector::{self, Run};
-use crate::object_store::ObjectStore;
+use object_store::ObjectStore;
 
 /// The bucket of every test.
 pub(crate) const BUCKET: &str = "rejected-records";

@@ -6,18 +6,13 @@ pub mod command;
 pub mod config;
 pub mod convert;
 pub mod discover;
-pub mod error;
-pub mod json;
 pub mod pipeline;
-pub mod protocol;
 pub mod rejected;
-pub mod retry;
-pub mod salesforce;
 
 mod cli;
 mod display;
+mod org_error;
 mod run;
-mod telemetry;
 
 pub use display::Display;
 pub use run::{run, tell_of_panics};

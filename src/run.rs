@@ -10,9 +10,12 @@ use clap::error::ErrorKind;
 use crate::cli::{self, Command};
 use crate::command;
 use crate::display::Display;
-use crate::error::Error;
-use crate::protocol::output::Output;
-use crate::telemetry;
+use airbyte::error::Error;
+use airbyte::log;
+use airbyte::output::Output;
+
+/// The crates whose events are for the user.
+const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
 
 /// Runs the connector: `arguments` with the program's name first, messages from `input`, messages to `output`, and
 /// what a person may watch on `display`.
@@ -38,7 +41,7 @@ pub fn run(
         }
     };
     let output = Output::new(display.beside(output));
-    telemetry::start(output.clone());
+    log::start(output.clone(), LOGGED);
     // A panic of the task that reads is told as every failure is; its own words are left to nobody.
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(command, input, &output, display)));
     match outcome.unwrap_or_else(|_| Err(Error::defect())) {

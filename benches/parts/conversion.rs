@@ -4,9 +4,9 @@
 
 use std::hint::black_box;
 
+use airbyte::input::{parse, text};
 use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::protocol::input::{parse, text};
 use serde_json::Value;
 
 /// Enough lines that none of them stays in the caches, and other ones for each shape.

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::salesforce::results::{ResultRow, RowReader};
+use salesforce::results::{ResultRow, RowReader};
 
 /// How much of a result there is, and in which pieces it arrives.
 const BYTES: usize = 4 << 20;

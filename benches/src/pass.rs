@@ -2,10 +2,10 @@
 
 use std::io;
 
+use airbyte::input::text;
+use airbyte::record::RecordReader;
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Converted, Converter};
-use destination_salesforce::protocol::input::text;
-use destination_salesforce::protocol::record::RecordReader;
 
 use crate::Shape;
 

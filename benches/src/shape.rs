@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use airbyte::catalog::JsonTypes;
 use clap::ValueEnum;
 use destination_salesforce::convert::{Column, Columns, FieldPath, Kind};
-use destination_salesforce::protocol::catalog::JsonTypes;
 
 use crate::contact;
 use crate::random::Random;

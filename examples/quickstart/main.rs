@@ -14,9 +14,6 @@ mod platform;
 mod report;
 mod warehouse;
 
-#[path = "../../integration_tests/object_store.rs"]
-mod object_store;
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

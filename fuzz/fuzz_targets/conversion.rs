@@ -7,7 +7,7 @@
 
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Columns, Converter, Key, KeyComparison, restore, write_row};
-use destination_salesforce::protocol::record::RecordReader;
+use airbyte::record::RecordReader;
 use destination_salesforce_fuzz::columns::chosen;
 use destination_salesforce_fuzz::model::{Expected, expected_of};
 use destination_salesforce_fuzz::{Outcome, Read, read_plainly, take, take_any};

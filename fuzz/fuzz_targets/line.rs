@@ -6,11 +6,11 @@
 
 use std::io::{self, Read};
 
-use destination_salesforce::protocol::StreamName;
-use destination_salesforce::protocol::input::{Message, NotAMessage, parse, text};
-use destination_salesforce::protocol::line::{BlockReader, LineError};
-use destination_salesforce::protocol::record::RecordReader;
-use destination_salesforce::protocol::state::Scope;
+use airbyte::StreamName;
+use airbyte::input::{Message, NotAMessage, parse, text};
+use airbyte::line::{BlockReader, LineError};
+use airbyte::record::RecordReader;
+use airbyte::state::Scope;
 use destination_salesforce_fuzz::{Read as Found, read_plainly};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

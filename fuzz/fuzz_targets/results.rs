@@ -4,8 +4,8 @@
 //! another reader finds; what is written by another writer is read back.
 #![no_main]
 
-use destination_salesforce::salesforce::fault::FaultKind;
-use destination_salesforce::salesforce::results::{ResultRow, RowReader};
+use salesforce::fault::FaultKind;
+use salesforce::results::{ResultRow, RowReader};
 use libfuzzer_sys::fuzz_target;
 
 type Rows = Vec<Vec<String>>;

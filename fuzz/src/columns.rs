@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use destination_salesforce::convert::{Column, Converter, FieldPath, Kind};
-use destination_salesforce::protocol::catalog::JsonTypes;
+use airbyte::catalog::JsonTypes;
 
 const NONE: JsonTypes = JsonTypes { text: false, number: false, boolean: false, array: false, object: false };
 const TEXT: JsonTypes = JsonTypes { text: true, ..NONE };

@@ -4,10 +4,10 @@ pub mod columns;
 pub mod model;
 
 use destination_salesforce::convert::{Converted, Converter};
-use destination_salesforce::json::Cursor;
-use destination_salesforce::protocol::StreamName;
-use destination_salesforce::protocol::input::{Message, parse};
-use destination_salesforce::protocol::record::RecordReader;
+use airbyte::json::Cursor;
+use airbyte::StreamName;
+use airbyte::input::{Message, parse};
+use airbyte::record::RecordReader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -1,15 +1,16 @@
 //! `check`: whether a sync could begin, in one message that tells everything that was found.
 
+use crate::org_error::IntoError;
 use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
 use crate::config::Config;
 use crate::discover::nothing_writable;
-use crate::error::{Error, Result};
-use crate::protocol::output::Output;
 use crate::rejected::{RejectedStore, SyncIdentity};
-use crate::salesforce::limits::Allowance;
-use crate::salesforce::{API_VERSION, Org};
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
+use salesforce::limits::Allowance;
+use salesforce::{API_VERSION, Org};
 
 /// Answers with one CONNECTION_STATUS.
 ///

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
 use crate::discover;
-use crate::error::{Error, Result};
-use crate::protocol::output::Output;
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
 
 /// Answers with one DESTINATION_CATALOG.
 ///

@@ -5,14 +5,15 @@ pub mod discover;
 pub mod spec;
 pub mod write;
 
+use crate::org_error::IntoError;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::protocol::output::Output;
-use crate::salesforce::Org;
-use crate::salesforce::fault::FaultKind;
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
+use salesforce::Org;
+use salesforce::fault::FaultKind;
 
 /// Whether a refresh token that Salesforce replaced may be handed to the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ fn read_config(path: &Path) -> Result<Config> {
 /// Signs in to the org of the configuration.
 async fn sign_in(config: &Config, output: &Output, rotation: Rotation) -> Result<Org> {
     let (typed, output) = (config.clone(), output.clone());
-    let on_rotation: crate::salesforce::token::OnRotation = Arc::new(move |token| match rotation {
+    let on_rotation: salesforce::token::OnRotation = Arc::new(move |token| match rotation {
         Rotation::HandOver => match typed.with_refresh_token(token) {
             // A reader that is gone is noticed at the next state.
             Ok(config) => drop(output.connector_config(&config)),

@@ -1,8 +1,8 @@
 //! `spec`: what can be configured.
 
 use crate::config;
-use crate::error::{Error, Result};
-use crate::protocol::output::Output;
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
 
 /// Answers with one SPEC message. It needs nothing, so that it works where nothing else does.
 ///

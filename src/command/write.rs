@@ -7,10 +7,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Rotation, read, read_config, sign_in};
 use crate::display::Display;
-use crate::error::{Error, Result};
 use crate::pipeline::{self, Stop};
-use crate::protocol::catalog;
-use crate::protocol::output::Output;
+use airbyte::catalog;
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
 
 /// Writes the records of `input` and gives its states back.
 ///

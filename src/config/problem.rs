@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::Error;
+use airbyte::error::Error;
 
 /// Broken rules, each under the key that breaks it.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::problem::Problems;
-use crate::error::{Error, Result};
+use airbyte::error::{Error, Result};
 
 const SPEC: &str = include_str!("../../spec.json");
 

@@ -6,11 +6,14 @@ use url::Url;
 
 use super::problem::Problems;
 use super::raw::{self, AuthType, filled};
-use crate::salesforce::host::{Reach, UrlRule, check_url};
-use crate::salesforce::token::{Flow, SignIn};
+use salesforce::host::{Reach, UrlRule, check_url};
+use salesforce::token::{Flow, SignIn};
 
 const PRODUCTION: &str = "https://login.salesforce.com";
 const SANDBOX: &str = "https://test.salesforce.com";
+
+/// How the connector names itself to the org.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Builds the sign-in, or notes what keeps it from being built.
 pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<SignIn> {
@@ -70,7 +73,7 @@ pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<Sign
             Flow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
         }
     };
-    Some(SignIn { login_url: login_url?, flow })
+    Some(SignIn { login_url: login_url?, user_agent: USER_AGENT.to_owned(), flow })
 }
 
 /// The keys that the chosen flow cannot do without.

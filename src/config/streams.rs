@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::problem::Problems;
 use super::raw::{self, filled};
-use crate::salesforce::Operation;
+use salesforce::Operation;
 
 /// The choices for one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use super::problem::Problems;
 use super::streams::{self, StreamSettings};
 use super::typed::Typed;
 use super::{raw, schema, sign_in, storage};
-use crate::error::{Error, Result};
 use crate::rejected::S3Settings;
-use crate::salesforce::token::{Flow, SignIn};
+use airbyte::error::{Error, Result};
+use salesforce::token::{Flow, SignIn};
 
 /// What the user configured. It exists only when no rule is broken.
 #[derive(Clone)]

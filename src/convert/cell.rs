@@ -6,7 +6,7 @@ use super::column::{Column, Kind};
 use super::csv::needs_quotes;
 use super::{NULL_MARKER, moment};
 use crate::config::NullHandling;
-use crate::json::{Cursor, Text, Value};
+use airbyte::json::{Cursor, Text, Value};
 
 /// The longest field Salesforce takes, in characters (Developer Limits Quick Reference, "Bulk API limits").
 const LONGEST_FIELD: usize = 131_072;
@@ -323,7 +323,7 @@ fn cut_at(text: &str, longest: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::convert::FieldPath;
-    use crate::protocol::catalog::JsonTypes;
+    use airbyte::catalog::JsonTypes;
 
     const TEXT: Kind = Kind::Text { longest: None };
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Index;
 
 use super::key::{Key, KeyComparison};
-use crate::protocol::catalog::JsonTypes;
+use airbyte::catalog::JsonTypes;
 
 /// What a field of Salesforce takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

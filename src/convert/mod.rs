@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::NullHandling;
-use crate::json::{Cursor, NotUnicode, Text, Value};
+use airbyte::json::{Cursor, NotUnicode, Text, Value};
 
 use row::RowWriter;
 

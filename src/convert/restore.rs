@@ -68,7 +68,7 @@ fn raw(json: String) -> Box<RawValue> {
 mod tests {
     use super::*;
     use crate::convert::FieldPath;
-    use crate::protocol::catalog::JsonTypes;
+    use airbyte::catalog::JsonTypes;
 
     #[test]
     fn json_types_come_back() {

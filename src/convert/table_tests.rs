@@ -2,7 +2,7 @@
 
 use super::{Kind, cell};
 use crate::config::NullHandling;
-use crate::json::Cursor;
+use airbyte::json::Cursor;
 
 const KINDS: [(&str, Kind); 7] = [
     ("text", Kind::Text { longest: None }),

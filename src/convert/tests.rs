@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::protocol::catalog::JsonTypes;
+use airbyte::catalog::JsonTypes;
 
 const PLAIN: Kind = Kind::Text { longest: None };
 

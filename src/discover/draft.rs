@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::property;
 use super::relationship::{Columns, Lookups, Relationship};
-use crate::salesforce::Operation;
-use crate::salesforce::describe::{Describe, Field, FieldType};
+use salesforce::Operation;
+use salesforce::describe::{Describe, Field, FieldType};
 
 /// The operations that the protocol has a sync mode for.
 const OPERATIONS: [(Operation, &str); 4] = [

@@ -1,6 +1,6 @@
 //! Which objects are worth a describe.
 
-use crate::salesforce::describe::ObjectSummary;
+use salesforce::describe::ObjectSummary;
 
 /// Objects that a user may write, but not through the Bulk API. Salesforce publishes no list: these are the ones for
 /// which orgs answer "is not supported by the Bulk API" when a job is created.

@@ -8,16 +8,17 @@ mod loadable;
 mod property;
 mod relationship;
 
+use crate::org_error::IntoError;
 use std::collections::{HashMap, HashSet};
 
 use draft::Draft;
 use loadable::is_loadable;
 use relationship::{Lookups, lookups};
 
-use crate::error::{Error, Result};
-use crate::salesforce::Org;
-use crate::salesforce::describe::{Describe, ObjectSummary};
-use crate::salesforce::fault::{Fault, FaultKind};
+use airbyte::error::{Error, Result};
+use salesforce::Org;
+use salesforce::describe::{Describe, ObjectSummary};
+use salesforce::fault::{Fault, FaultKind};
 
 /// The most objects that are described for their lookup fields alone. They are what the user may refer to but not
 /// write, such as `User` and `Group`; four more calls describe as many as one object seldom refers to.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::salesforce::describe::{Field, FieldType};
+use salesforce::describe::{Field, FieldType};
 
 /// The longest list of picklist values in a description, in bytes. A list of states or currencies has hundreds of
 /// values, a large org has thousands of picklists, and the platform warns of messages of more than 20 million
@@ -74,7 +74,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::salesforce::Operation;
+    use salesforce::Operation;
 
     const PAGE: &str = include_str!("../../docs/discover.md");
 

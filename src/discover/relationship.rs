@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::property;
-use crate::salesforce::describe::{Describe, Field, FieldType};
+use salesforce::describe::{Describe, Field, FieldType};
 
 /// The most columns of one relationship. A task can be about any object of the org, each with lookup fields of its
 /// own; beyond what can be looked over in a list, the user types the name.

@@ -13,7 +13,7 @@ use super::news::Settlement;
 use super::packed::{PIECE, Packed};
 use super::reason::Reasons;
 use crate::convert::{Columns, Refusal, Row, row_hash, write_row};
-use crate::salesforce::upload::CsvBody;
+use salesforce::upload::CsvBody;
 
 /// A batch that still takes rows.
 #[derive(Debug)]
@@ -241,7 +241,7 @@ mod tests {
     use super::super::budget::Budget;
     use super::*;
     use crate::convert::{Column, FieldPath, Kind};
-    use crate::protocol::catalog::JsonTypes;
+    use airbyte::catalog::JsonTypes;
 
     fn columns() -> Arc<Columns> {
         let kind = Kind::Text { longest: None };

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::budget::Budget;
 use super::*;
 use crate::convert::{Column, FieldPath, Kind, RefusalCode};
-use crate::protocol::catalog::JsonTypes;
+use airbyte::catalog::JsonTypes;
 
 const STREAMS: usize = 3;
 /// Room for the uncompressed ends of two open batches, so that three bring the budget to its limit.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::config::{Config, UnknownFields};
 use crate::convert::{Column, FieldPath, KeyComparison, Kind};
-use crate::protocol::catalog::JsonTypes;
-use crate::salesforce::Operation;
-use crate::salesforce::describe::{Describe, Field, FieldType};
+use airbyte::catalog::JsonTypes;
+use salesforce::Operation;
+use salesforce::describe::{Describe, Field, FieldType};
 
 /// The fields of one object, for one operation.
 #[derive(Debug)]

@@ -22,12 +22,12 @@ use super::reader::Input;
 use super::report::Report;
 use super::stop::Stop;
 use super::stream::{NotTaken, Room, Stream};
-use crate::error::{Error, Result};
-use crate::protocol::StreamName;
-use crate::protocol::input::{Message, Names, Record, parse, text};
-use crate::protocol::line::{Block, LineError};
-use crate::protocol::output::Output;
-use crate::protocol::record::RecordReader;
+use airbyte::StreamName;
+use airbyte::error::{Error, Result};
+use airbyte::input::{Message, Names, Record, parse, text};
+use airbyte::line::{Block, LineError};
+use airbyte::output::Output;
+use airbyte::record::RecordReader;
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]

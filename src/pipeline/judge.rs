@@ -1,5 +1,6 @@
 //! What became of the rows of a finished job: the count proof, the rejected records, the rows that are sent again.
 
+use crate::org_error::IntoError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
 use crate::convert::{Row, fields, restore, row_hash, write_row};
-use crate::error::{Error, Result};
 use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
-use crate::salesforce::fault::{Fault, FaultKind};
-use crate::salesforce::job::{FinishedJob, JobEnd};
-use crate::salesforce::results::{ResultRow, ResultRows};
-use crate::salesforce::row_error::RowError;
+use airbyte::error::{Error, Result};
+use salesforce::fault::{Fault, FaultKind};
+use salesforce::job::{FinishedJob, JobEnd};
+use salesforce::results::{ResultRow, ResultRows};
+use salesforce::row_error::RowError;
 
 /// The columns that Salesforce puts before those of the upload.
 const ID: &str = "sf__Id";

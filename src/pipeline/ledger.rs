@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::mark::SegmentId;
-use crate::protocol::StreamName;
-use crate::protocol::state::{Scope, State};
+use airbyte::StreamName;
+use airbyte::state::{Scope, State};
 
 /// Keeps count of the records and states of all streams. A stream is named by its place in the catalog.
 #[derive(Debug, Default)]
@@ -191,7 +191,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::input::{Message, parse};
+    use airbyte::input::{Message, parse};
 
     fn stream(number: usize) -> StreamName {
         StreamName { namespace: None, name: format!("s{number}") }

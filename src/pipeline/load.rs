@@ -1,5 +1,6 @@
 //! One batch on its way through Salesforce: a job created, filled, closed in its turn, watched to its end, and judged.
 
+use crate::org_error::IntoError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,11 @@ use super::judge::{Judge, NoVerdict, Verdict, store_refused};
 use super::news::{Event, NotLoaded, Teller};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
-use crate::error::{Error, Result};
 use crate::rejected::RejectedStore;
-use crate::salesforce::Org;
-use crate::salesforce::fault::{Fault, FaultKind};
-use crate::salesforce::job::{FinishedJob, JobEnd, NotClosed, NotUploaded, RunningJob, UploadedJob};
+use airbyte::error::{Error, Result};
+use salesforce::Org;
+use salesforce::fault::{Fault, FaultKind};
+use salesforce::job::{FinishedJob, JobEnd, NotClosed, NotUploaded, RunningJob, UploadedJob};
 
 /// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again, and before results
 /// that proved nothing are read again. A lock is held as long as another transaction runs, ten minutes at the most and

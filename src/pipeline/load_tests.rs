@@ -11,9 +11,9 @@ use super::super::preflight;
 use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
-use crate::error::FailureType;
-use crate::json::Cursor;
-use crate::protocol::catalog::{self, ConfiguredStream};
+use airbyte::catalog::{self, ConfiguredStream};
+use airbyte::error::FailureType;
+use airbyte::json::Cursor;
 
 const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
 

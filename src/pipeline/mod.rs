@@ -30,11 +30,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::display::Display;
-use crate::error::{Error, Result};
-use crate::protocol::catalog::ConfiguredStream;
-use crate::protocol::output::Output;
 use crate::rejected::{RejectedStore, SyncIdentity};
-use crate::salesforce::Org;
+use airbyte::catalog::ConfiguredStream;
+use airbyte::error::{Error, Result};
+use airbyte::output::Output;
+use salesforce::Org;
 
 use budget::{Budget, capacity};
 use intake::{Intake, Rules};

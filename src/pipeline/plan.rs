@@ -9,12 +9,12 @@ use std::sync::Arc;
 use super::field::{FieldMet, Fields};
 use crate::config::{Config, StreamSettings};
 use crate::convert::{Column, Columns, FieldPath, Key};
-use crate::protocol::StreamName;
-use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::rejected::StreamIdentity;
-use crate::salesforce::Operation;
-use crate::salesforce::describe::Describe;
-use crate::salesforce::job::JobSpec;
+use airbyte::StreamName;
+use airbyte::catalog::{ConfiguredStream, SyncMode};
+use salesforce::Operation;
+use salesforce::describe::Describe;
+use salesforce::job::JobSpec;
 
 /// The longest header row, in characters (Bulk API 2.0 guide, "Prepare CSV Files").
 const LONGEST_HEADER: usize = 32_000;
@@ -243,7 +243,7 @@ impl StreamPlan {
             return Ok(FieldMet::Ignored);
         }
         let key = self.columns.key().map(|key| key.field.as_str());
-        let types = crate::protocol::catalog::JsonTypes { text: true, ..Default::default() };
+        let types = airbyte::catalog::JsonTypes { text: true, ..Default::default() };
         let met = self.fields.meet(source, &target, types, key)?;
         if let FieldMet::Column(column) = &met {
             if columns.iter().any(|other| other.is(column.header())) {
@@ -285,7 +285,7 @@ fn forbidden(operation: Operation, describe: &Describe) -> Option<&'static str> 
 mod tests {
     use super::*;
     use crate::convert::Kind;
-    use crate::protocol::catalog::JsonTypes;
+    use airbyte::catalog::JsonTypes;
 
     #[test]
     fn more_columns_than_salesforce_takes_are_refused() {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::field::nearest;
 use super::plan::{StreamPlan, Wish};
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::salesforce::Org;
-use crate::salesforce::describe::Describe;
-use crate::salesforce::fault::{Fault, FaultKind};
+use crate::org_error::IntoError;
+use airbyte::error::{Error, Result};
+use salesforce::Org;
+use salesforce::describe::Describe;
+use salesforce::fault::{Fault, FaultKind};
 
 /// The plans of all streams that bring records, in their order.
 ///

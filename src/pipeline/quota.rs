@@ -1,10 +1,11 @@
 //! What the sync may use up of the org's allowances, which it shares with every other program of the org.
 
+use crate::org_error::IntoError;
 use tokio::sync::watch;
 
-use crate::error::{Error, Result};
-use crate::salesforce::Org;
-use crate::salesforce::usage::ApiUsage;
+use airbyte::error::{Error, Result};
+use salesforce::Org;
+use salesforce::usage::ApiUsage;
 
 /// Requests that are kept back when the sync stops at its share: jobs that run are watched to their end, and their
 /// results are read. Twenty-five jobs at once, each looked at twice and with its results read once, make 75.
@@ -26,7 +27,7 @@ impl Quota {
     pub(super) async fn open(org: &Org, most_percent: Option<f64>) -> Result<Option<Self>> {
         match org.limits().await {
             Ok(limits) => {
-                let left = |allowance: Option<crate::salesforce::limits::Allowance>| allowance.map(|it| it.remaining);
+                let left = |allowance: Option<salesforce::limits::Allowance>| allowance.map(|it| it.remaining);
                 tracing::info!(
                     api_requests = left(limits.daily_api_requests),
                     bulk_batches = left(limits.daily_bulk_batches),

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use tokio::sync::mpsc;
 
-use crate::protocol::line::{Block, BlockReader, LONGEST_LINE, LineError};
+use airbyte::line::{Block, BlockReader, LONGEST_LINE, LineError};
 
 /// How many blocks may wait to be converted: enough that reading and converting overlap.
 const BLOCKS_AHEAD: usize = 2;

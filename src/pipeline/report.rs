@@ -209,7 +209,7 @@ mod tests {
     use super::super::news::Settlement;
     use super::*;
     use crate::config::NullHandling;
-    use crate::protocol::StreamName;
+    use airbyte::StreamName;
 
     #[test]
     fn the_job_that_runs_is_told_with_how_far_it_is() {

@@ -12,10 +12,10 @@ use super::mark::Found;
 use super::plan::StreamPlan;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, FieldPath};
-use crate::error::{Error, Result};
-use crate::json::Cursor;
-use crate::protocol::StreamName;
-use crate::protocol::record::OpenRecord;
+use airbyte::StreamName;
+use airbyte::error::{Error, Result};
+use airbyte::json::Cursor;
+use airbyte::record::OpenRecord;
 
 /// A stream of the configured catalog.
 pub(super) struct Stream {

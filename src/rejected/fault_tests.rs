@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::FailureType;
+use airbyte::error::FailureType;
 
 fn place() -> Place {
     Place {

@@ -11,10 +11,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::store::RejectedStore;
 use super::writer::Sizes;
 use super::*;
-use crate::error::FailureType;
-
-#[path = "../../integration_tests/object_store.rs"]
-mod object_store;
+use airbyte::error::FailureType;
 
 use object_store::ObjectStore;
 

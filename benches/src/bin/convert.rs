@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use airbyte::line::{BlockReader, LONGEST_LINE};
 use benchmarks::{Pass, Shape};
 use clap::Parser;
 use destination_salesforce::convert::{Column, write_row};
 use destination_salesforce::pipeline::packed::{PIECE, Packed};
-use destination_salesforce::protocol::line::{BlockReader, LONGEST_LINE};
 
 /// Converts the RECORD lines of a file to the CSV of a batch.
 #[derive(Debug, Parser)]

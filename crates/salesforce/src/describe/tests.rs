@@ -1,0 +1,154 @@
+use serde_json::{Value, json};
+use wiremock::{Request, ResponseTemplate};
+
+use super::*;
+use crate::fault::FaultKind;
+use crate::stub_org::StubOrg;
+
+const BATCH: &str = "/v62.0/composite/batch";
+
+fn json_answer(body: Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+/// Answers a batch as an org does that knows every object but those named `Missing` and `Busy`.
+fn answer_batch(request: &Request) -> ResponseTemplate {
+    let body: Value = request.body_json().unwrap();
+    let answers = body["batchRequests"].as_array().unwrap().iter().map(|request| {
+        let name = request["url"].as_str().unwrap().split('/').nth(2).unwrap();
+        match name {
+            "Missing" => json!({ "statusCode": 404, "result": [{ "errorCode": "NOT_FOUND", "message": "m" }] }),
+            "Busy" => json!({ "statusCode": 503, "result": [{ "errorCode": "SERVER_UNAVAILABLE", "message": "m" }] }),
+            "Odd" => json!({ "statusCode": 200, "result": { "fields": 1 } }),
+            name => json!({ "statusCode": 200, "result": { "name": name, "createable": true } }),
+        }
+    });
+    json_answer(json!({ "hasErrors": true, "results": answers.collect::<Vec<_>>() }))
+}
+
+async fn stub_with_batches() -> StubOrg {
+    let stub = StubOrg::start().await;
+    let batches = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{BATCH}")));
+    batches.respond_with(answer_batch).mount(&stub.server).await;
+    stub
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_object_is_described_with_its_fields() {
+    let stub = StubOrg::start().await;
+    let body = json!({
+        "name": "Contact", "label": "Kontakt", "createable": true, "updateable": true, "deletable": false,
+        "fields": [{ "name": "LastName", "type": "string" }, { "name": "Ext__c", "type": "string" }],
+        "childRelationships": [], "recordTypeInfos": []
+    });
+    stub.answer("GET", "/v62.0/sobjects/Contact/describe", json_answer(body)).await;
+    let contact = stub.org().await.describe("Contact").await.unwrap();
+    assert_eq!((contact.name.as_str(), contact.label.as_str()), ("Contact", "Kontakt"));
+    assert_eq!((contact.createable, contact.updateable, contact.deletable), (true, true, false));
+    for name in ["Ext__c", "EXT__C", "ext__c"] {
+        assert_eq!(contact.field(name).unwrap().name, "Ext__c");
+    }
+    assert!(contact.field("Ext").is_none());
+}
+
+#[tokio::test]
+async fn an_unknown_object_is_not_found() {
+    let stub = StubOrg::start().await;
+    let missing = json!([{ "errorCode": "NOT_FOUND", "message": "The requested resource does not exist" }]);
+    let answer = ResponseTemplate::new(404).set_body_json(missing);
+    stub.answer("GET", "/v62.0/sobjects/Contcat/describe", answer).await;
+    let fault = stub.org().await.describe("Contcat").await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::NotFound);
+}
+
+#[tokio::test]
+async fn every_object_is_listed() {
+    let stub = StubOrg::start().await;
+    let body = json!({ "encoding": "UTF-8", "sobjects": [
+        { "name": "Account", "label": "Account", "createable": true, "updateable": true, "deletable": true,
+          "queryable": true, "keyPrefix": "001" },
+        { "name": "Odd__Share" }
+    ]});
+    stub.answer("GET", "/v62.0/sobjects", json_answer(body)).await;
+    let objects = stub.org().await.describe_global().await.unwrap();
+    assert_eq!(objects[0].name, "Account");
+    assert!(objects[0].createable && objects[0].updateable && objects[0].deletable && objects[0].queryable);
+    assert_eq!(objects[1], ObjectSummary { name: "Odd__Share".into(), ..ObjectSummary::default() });
+}
+
+#[tokio::test]
+async fn many_objects_are_described_in_batches_and_in_order() {
+    let stub = stub_with_batches().await;
+    let objects: Vec<String> = (0..60).map(|index| format!("Object{index}__c")).collect();
+    let described = stub.org().await.describe_many(&objects).await;
+    let got: Vec<String> = described.into_iter().map(|describe| describe.unwrap().name).collect();
+    assert_eq!(got, objects);
+    let mut sizes = Vec::new();
+    for request in stub.asked("POST", BATCH).await {
+        let body: Value = request.body_json().unwrap();
+        assert_eq!(body["haltOnError"], false);
+        assert!(body["batchRequests"][0]["url"].as_str().unwrap().starts_with("v62.0/sobjects/Object"));
+        sizes.push(body["batchRequests"].as_array().unwrap().len());
+    }
+    sizes.sort_unstable();
+    assert_eq!(sizes, [10, 25, 25]);
+    assert!(stub.org().await.describe_many(&[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_failure_fails_one_object() {
+    let stub = stub_with_batches().await;
+    stub.answer("GET", "/v62.0/sobjects/Busy/describe", json_answer(json!({ "name": "Busy" }))).await;
+    let described = stub.org().await.describe_many(&names(&["Account", "Missing", "Busy", "Odd", "Lead"])).await;
+    let kinds: Vec<_> = described.iter().map(|described| described.as_ref().map_err(Fault::kind)).collect();
+    assert_eq!(kinds[0].unwrap().name, "Account");
+    assert_eq!(kinds[1], Err(FaultKind::NotFound));
+    assert_eq!(kinds[2].unwrap().name, "Busy", "what passes is asked for again");
+    assert_eq!(kinds[3], Err(FaultKind::Unexpected));
+    assert_eq!(kinds[4].unwrap().name, "Lead");
+}
+
+#[tokio::test]
+async fn a_failed_batch_fails_its_objects() {
+    let stub = StubOrg::start().await;
+    let refusal = json!([{ "errorCode": "API_DISABLED_FOR_ORG", "message": "m" }]);
+    stub.answer("POST", BATCH, ResponseTemplate::new(403).set_body_json(refusal)).await;
+    let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
+    assert!(described.iter().all(|described| described.as_ref().unwrap_err().kind() == FaultKind::Permission));
+    assert_eq!(described.len(), 2);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_answered_in_part_is_no_success() {
+    let stub = StubOrg::start().await;
+    let one = json!({ "results": [{ "statusCode": 200, "result": { "name": "Account" } }] });
+    stub.answer("POST", BATCH, json_answer(one)).await;
+    let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
+    assert!(described[0].is_ok());
+    assert_eq!(described[1].as_ref().unwrap_err().kind(), FaultKind::Unexpected);
+}
+
+#[tokio::test]
+async fn a_batch_that_breaks_off_is_asked_for_again() {
+    let stub = stub_with_batches().await;
+    let half = r#"{"results":[{"statusCode":200,"result":{"name":"Wrong"}},{"statusCo"#;
+    let half = ResponseTemplate::new(200).set_body_raw(half, "application/json");
+    let first = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{BATCH}"))).respond_with(half);
+    first.up_to_n_times(1).with_priority(1).mount(&stub.server).await;
+    let described = stub.org().await.describe_each(&names(&["Account", "Lead"]), |describe| describe.name).await;
+    let described: Vec<String> = described.into_iter().map(Result::unwrap).collect();
+    assert_eq!(described, ["Account", "Lead"]);
+    assert_eq!(stub.asked("POST", BATCH).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_name_cannot_lead_a_batch_elsewhere() {
+    let stub = stub_with_batches().await;
+    stub.org().await.describe_many(&names(&["../limits?x="])).await;
+    let body: Value = stub.asked("POST", BATCH).await[0].body_json().unwrap();
+    assert_eq!(body["batchRequests"][0]["url"], "v62.0/sobjects/---limits-x-/describe");
+}

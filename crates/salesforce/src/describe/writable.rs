@@ -1,0 +1,72 @@
+//! What a writer may do with a field.
+
+use super::{Field, FieldType};
+use crate::Operation;
+
+impl Field {
+    /// Whether an operation may give it a value. Fields that are made of others are written through those, and the
+    /// CSV of the Bulk API 2.0 carries no files (Bulk API 2.0 guide, "Prepare CSV Files").
+    pub fn is_writable_by(&self, operation: Operation) -> bool {
+        use FieldType::{Address, Base64, Complexvalue, Location};
+        if matches!(self.field_type, Address | Location | Base64 | Complexvalue) {
+            return false;
+        }
+        match operation {
+            Operation::Insert => self.createable,
+            Operation::Update => self.updateable,
+            Operation::Upsert => self.createable || self.updateable,
+            Operation::Delete | Operation::HardDelete => self.field_type == FieldType::Id,
+        }
+    }
+
+    /// Whether no record can be created without it. A checkbox that is not given is unchecked.
+    pub fn is_required(&self) -> bool {
+        let is_given = self.defaulted_on_create || self.field_type == FieldType::Boolean;
+        self.createable && !self.nillable && !is_given
+    }
+
+    /// Whether an upsert or a relationship column may name records by it: the `Id` and fields with `idLookup` match
+    /// records as external ids do (REST API guide, "Upsert a Record").
+    pub fn is_lookup(&self) -> bool {
+        self.external_id || self.id_lookup || self.field_type == FieldType::Id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_written_by_the_operations_that_it_allows() {
+        use FieldType::{Address, Base64, Id, String};
+        use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+        let all = [Insert, Update, Upsert, Delete, HardDelete];
+        for (field_type, createable, updateable, expected) in [
+            (String, true, true, &[Insert, Update, Upsert][..]),
+            (String, true, false, &[Insert, Upsert]),
+            (String, false, true, &[Update, Upsert]),
+            (String, false, false, &[]),
+            (Id, false, false, &[Delete, HardDelete]),
+            (Address, true, true, &[]),
+            (Base64, true, true, &[]),
+        ] {
+            let field = Field { field_type, createable, updateable, ..Field::default() };
+            let found: Vec<_> = all.into_iter().filter(|operation| field.is_writable_by(*operation)).collect();
+            assert_eq!(found, expected, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_required_where_nothing_else_fills_it() {
+        let field = Field { createable: true, field_type: FieldType::String, ..Field::default() };
+        for (field, required) in [
+            (field.clone(), true),
+            (Field { createable: false, ..field.clone() }, false),
+            (Field { nillable: true, ..field.clone() }, false),
+            (Field { defaulted_on_create: true, ..field.clone() }, false),
+            (Field { field_type: FieldType::Boolean, ..field }, false),
+        ] {
+            assert_eq!(field.is_required(), required, "{field:?}");
+        }
+    }
+}

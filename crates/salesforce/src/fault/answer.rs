@@ -1,0 +1,246 @@
+//! From an answer, or from the end of a job, to a fault.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Fault, FaultKind, code, tidy};
+
+/// The shapes in which Salesforce tells an error: REST in an array, some REST pages in a bare object, OAuth in its own
+/// object (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Many(Vec<One>),
+    One(One),
+    OAuth(OAuth),
+}
+
+#[derive(Deserialize)]
+struct One {
+    #[serde(rename = "errorCode")]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The body of a refused token request.
+#[derive(Deserialize)]
+pub(crate) struct OAuth {
+    pub(crate) error: String,
+    #[serde(default, rename = "error_description")]
+    pub(crate) description: String,
+}
+
+impl Fault {
+    /// Classifies an answer whose status is not a success.
+    pub(crate) fn of_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+        let told = match serde_json::from_slice(body) {
+            Ok(Body::Many(errors)) => errors.into_iter().next().map(|one| (one.code, one.message)),
+            Ok(Body::One(one)) => Some((one.code, one.message)),
+            Ok(Body::OAuth(oauth)) => Some((oauth.error, oauth.description)),
+            Err(_) => None,
+        };
+        let Some((code, message)) = told else {
+            let (kind, message) = without_code(status, body);
+            return Self { kind, status: Some(status), code: None, message: message.to_owned(), retry_after };
+        };
+        // The refusal of a second upload is known by its text only.
+        let kind = if message.starts_with("Found multiple contents for job") {
+            FaultKind::InvalidJobState
+        } else {
+            code::kind_of(&code, &message).unwrap_or_else(|| kind_of_status(status))
+        };
+        // No answer with such a status says that the call was judged, whatever code stands in it.
+        let kind = if status >= 500 && kind == FaultKind::Unexpected { FaultKind::Transient } else { kind };
+        Self { kind, status: Some(status), code: Some(code), message: tidy(&message), retry_after }
+    }
+
+    /// Classifies the `errorMessage` of a job that ended as `Failed`: `<class> : <text>` (Bulk API 2.0 guide,
+    /// "Errors").
+    pub fn of_failed_job(error_message: &str) -> Self {
+        let (class, text) = match error_message.split_once(':') {
+            Some((class, text)) if is_class(class.trim()) => (Some(class.trim()), text),
+            _ => (None, error_message),
+        };
+        let kind = match class {
+            // A class that is not in the table judges the job as it is; a bare text tells of Salesforce's own trouble.
+            Some(class) => code::kind_of(class, text).unwrap_or(FaultKind::Configuration),
+            None => FaultKind::Transient,
+        };
+        Self { code: class.map(str::to_owned), ..Self::new(kind, tidy(text)) }
+    }
+}
+
+fn is_class(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+/// Judges by the status alone an answer that is not one of Salesforce's own error bodies.
+fn without_code(status: u16, body: &[u8]) -> (FaultKind, &'static str) {
+    let body = body.trim_ascii();
+    if body.starts_with(b"<") {
+        // The edge in front of the orgs answers in HTML, with any status, while an org cannot be reached.
+        return (FaultKind::Transient, "an HTML page in place of an answer");
+    }
+    let kind = kind_of_status(status);
+    if body.is_empty() { (kind, "an empty answer") } else { (kind, "an answer without an error code") }
+}
+
+/// REST API guide, "Status Codes and Error Responses". A redirect is not followed: the instance has moved, and the next
+/// sign-in names the new one. 406 and 408 with an empty body come from the edge and pass.
+fn kind_of_status(status: u16) -> FaultKind {
+    match status {
+        300..=399 | 406 | 408 | 420 | 425 | 429 | 500.. => FaultKind::Transient,
+        401 => FaultKind::SignIn,
+        403 => FaultKind::Permission,
+        404 => FaultKind::NotFound,
+        410 => FaultKind::Configuration,
+        _ => FaultKind::Unexpected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limit;
+    use super::*;
+
+    #[test]
+    fn every_known_answer_has_its_kind() {
+        use FaultKind as K;
+        let cases: &[(u16, &str, FaultKind)] = &[
+            // Bodies of Salesforce's own.
+            (401, r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#, K::SignIn),
+            (401, r#"[{"message":"INVALID_HEADER_TYPE","errorCode":"INVALID_AUTH_HEADER"}]"#, K::SignIn),
+            (404, r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#, K::NotFound),
+            (
+                400,
+                r#"[{"errorCode":"INVALIDJOBSTATE","message":"Aborting already Completed Job not allowed"}]"#,
+                K::InvalidJobState,
+            ),
+            (
+                400,
+                r#"[{"errorCode":"INVALIDBATCH","message":"Found multiple contents for job: <750x>"}]"#,
+                K::InvalidJobState,
+            ),
+            (400, r#"[{"errorCode":"WHATEVER","message":"Found multiple contents for job"}]"#, K::InvalidJobState),
+            (
+                403,
+                r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
+                K::LimitReached(Limit::DailyRequests),
+            ),
+            (
+                403,
+                r#"[{"message":"ConcurrentPerOrgLongTxn Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
+                K::LimitReached(Limit::ConcurrentRequests),
+            ),
+            (
+                400,
+                r#"[{"message":"ApiBatchItems Limit exceeded.","errorCode":"EXCEEDEDQUOTA"}]"#,
+                K::LimitReached(Limit::DailyBatches),
+            ),
+            (
+                400,
+                r#"[{"message":"storage limit exceeded","errorCode":"STORAGE_LIMIT_EXCEEDED"}]"#,
+                K::LimitReached(Limit::Storage),
+            ),
+            (403, r#"[{"message":"m","errorCode":"LIMIT_EXCEEDED"}]"#, K::LimitReached(Limit::Other)),
+            (400, r#"[{"message":"m","errorCode":"TOO_MANY_JOBS"}]"#, K::LimitReached(Limit::Other)),
+            (400, r#"[{"message":"hardDelete","errorCode":"FEATURENOTENABLED"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"API_DISABLED_FOR_ORG"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"API_CURRENTLY_DISABLED"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"FUNCTIONALITY_NOT_ENABLED"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"INSUFFICIENT_ACCESS"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"INSUFFICIENT_ACCESS_OR_READONLY"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"TXN_SECURITY_METERING_ERROR"}]"#, K::Permission),
+            (403, r#"[{"message":"m","errorCode":"A_NEW_REASON"}]"#, K::Permission),
+            (
+                400,
+                r#"[{"message":"x is not supported by the Bulk API","errorCode":"INVALIDENTITY"}]"#,
+                K::Configuration,
+            ),
+            (400, r#"[{"message":"External ID was blank for Contact.","errorCode":"INVALIDJOB"}]"#, K::Configuration),
+            (400, r#"[{"message":"m","errorCode":"INVALID_FIELD","fields":["A__c"]}]"#, K::Configuration),
+            (410, r#"[{"message":"m","errorCode":"UNSUPPORTED_API_VERSION"}]"#, K::Configuration),
+            (400, r#"[{"message":"m","errorCode":"JSON_PARSER_ERROR"}]"#, K::Unexpected),
+            (400, r#"[{"message":"m","errorCode":"UNABLE_TO_LOCK_ROW"}]"#, K::Transient),
+            (500, r#"[{"message":"m","errorCode":"UNKNOWN_EXCEPTION"}]"#, K::Transient),
+            (503, r#"[{"message":"m","errorCode":"SERVER_UNAVAILABLE"}]"#, K::Transient),
+            (500, r#"[{"message":"m","errorCode":"API_ERROR"}]"#, K::Transient),
+            (500, r#"[{"message":"m","errorCode":"CLIENTINPUTERROR"}]"#, K::Transient),
+            (400, r#"[{"message":"m","errorCode":"CLIENTINPUTERROR"}]"#, K::Unexpected),
+            (429, r#"[{"message":"m","errorCode":"RATE"}]"#, K::Transient),
+            // The other shapes.
+            (400, r#"{"message":"m","errorCode":"INVALIDJOBSTATE"}"#, K::InvalidJobState),
+            (403, r#"{"error":"Bad_OAuth_Token","error_description":"d"}"#, K::Permission),
+            (300, r#"["/services/data/v62.0/sobjects/Account/001"]"#, K::Transient),
+            (400, "[]", K::Unexpected),
+            (400, "{}", K::Unexpected),
+            (404, r#"[{"message":"cut off"#, K::NotFound),
+            // Nothing that Salesforce's own code wrote.
+            (503, "<html><body>Down for maintenance</body></html>", K::Transient),
+            (404, "\n <!DOCTYPE html><title>Setting things up</title>", K::Transient),
+            (403, "<html>", K::Transient),
+            (420, "", K::Transient),
+            (406, "", K::Transient),
+            (408, "", K::Transient),
+            (429, "", K::Transient),
+            (500, "", K::Transient),
+            (502, "", K::Transient),
+            (504, "upstream", K::Transient),
+            (302, "", K::Transient),
+            (401, "", K::SignIn),
+            (403, "", K::Permission),
+            (404, "", K::NotFound),
+            (400, "", K::Unexpected),
+            (413, "", K::Unexpected),
+            (431, "", K::Unexpected),
+        ];
+        for (status, body, kind) in cases {
+            assert_eq!(Fault::of_answer(*status, None, body.as_bytes()).kind(), *kind, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_the_answer_are_kept() {
+        let body = br#"[{"errorCode":"INVALIDBATCH","message":"The \u0027delete\u0027 batch must contain only ids."}]"#;
+        let fault = Fault::of_answer(400, Some(Duration::from_secs(3)), body);
+        assert_eq!(fault.code(), Some("INVALIDBATCH"));
+        assert_eq!(fault.status(), Some(400));
+        assert_eq!(fault.message(), "The 'delete' batch must contain only ids");
+        assert_eq!(fault.retry_after(), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_failed_job_is_classified_by_its_class() {
+        use FaultKind as K;
+        for (text, kind, code) in [
+            ("InvalidBatch : Field name not found : Nmae", K::Configuration, Some("InvalidBatch")),
+            ("InvalidBatch : The 'delete' batch must contain only ids", K::Configuration, Some("InvalidBatch")),
+            ("InvalidBatch : Unable to find relationship: Account", K::Configuration, Some("InvalidBatch")),
+            (
+                "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
+                K::Unexpected,
+                Some("ClientInputError"),
+            ),
+            (
+                "ExceededQuota : ApiBatchItems Limit exceeded",
+                K::LimitReached(Limit::DailyBatches),
+                Some("ExceededQuota"),
+            ),
+            ("TooManyLockFailure : Too many lock failure 200", K::Transient, Some("TooManyLockFailure")),
+            ("Timeout: took too long", K::Transient, Some("Timeout")),
+            ("FeatureNotEnabled : hardDelete", K::Permission, Some("FeatureNotEnabled")),
+            ("NewClass : something", K::Configuration, Some("NewClass")),
+            ("InternalServerError : try again", K::Transient, Some("InternalServerError")),
+            ("Batch failed: retried 20 times", K::Transient, None),
+            ("no class at all", K::Transient, None),
+            ("", K::Transient, None),
+        ] {
+            let fault = Fault::of_failed_job(text);
+            assert_eq!((fault.kind(), fault.code()), (kind, code), "{text}");
+        }
+        let fault = Fault::of_failed_job("InvalidBatch : Field name not found : Nmae");
+        assert_eq!(fault.message(), "Field name not found : Nmae");
+    }
+}

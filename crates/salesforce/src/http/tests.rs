@@ -1,0 +1,238 @@
+use serde_json::{Value, json};
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, ResponseTemplate};
+
+use super::*;
+use crate::fault::Limit;
+use crate::stub_org::{StubOrg, org_at, quick};
+
+const AT: &str = "/v62.0/x";
+
+/// Without an upload every call is made by these: what it is, and the call.
+fn calls() -> [(&'static str, &'static str, Call); 2] {
+    let once = Call::json(Method::PATCH, &["x"], json!({}), Repeat::Once);
+    [("GET", "safe", Call::get(&["x"])), ("PATCH", "once", once)]
+}
+
+fn refusal(status: u16, code: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!([{ "errorCode": code, "message": "Words of the org." }]))
+}
+
+fn done() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({ "done": true }))
+}
+
+#[test]
+fn names_from_outside_stay_one_segment() {
+    let instance: Url = "https://example.my.salesforce.com".parse().unwrap();
+    for (path, url) in [
+        (&[][..], "/services/data"),
+        (&["limits"], "/services/data/v62.0/limits"),
+        (&["sobjects", "../../x?y#z", "describe"], "/services/data/v62.0/sobjects/..%2F..%2Fx%3Fy%23z/describe"),
+    ] {
+        assert_eq!(Call::get(path).url(&instance).as_str(), format!("https://example.my.salesforce.com{url}"));
+    }
+}
+
+/// A CSV of which only the length counts.
+struct Csv(u64);
+
+impl CsvBody for Csv {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        Box::new(std::iter::empty())
+    }
+}
+
+#[test]
+fn an_upload_may_take_as_long_as_a_slow_line_needs() {
+    let timing = Timing::default();
+    let seconds = |call: Call| call.limit(&timing).as_secs();
+    assert_eq!(seconds(Call::get(&["x"])), 120);
+    assert_eq!(seconds(Call::get(&["x"]).accept_csv(None)), 300);
+    assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(1_000)))), 120);
+    // 100 MB at 100 kB a second, 0.8 Mbit/s.
+    assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(100_000_000)))), 120 + 1_000);
+}
+
+#[tokio::test]
+async fn every_call_names_product_and_token() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", AT, done()).await;
+    stub.org().await.http.done(&Call::get(&["x"])).await.unwrap();
+    let asked = stub.asked("GET", AT).await;
+    let headers = &asked[0].headers;
+    assert_eq!(headers["authorization"], "Bearer 00Dx!first");
+    assert_eq!(headers["user-agent"], "loader/1.0");
+    assert!(headers["accept-encoding"].to_str().unwrap().contains("gzip"));
+}
+
+#[tokio::test]
+async fn what_may_be_repeated_is_repeated() {
+    // How an attempt fails, whether a safe call is made again, and whether a call that may happen once is.
+    let cases = [
+        (ResponseTemplate::new(503), true, false),
+        (ResponseTemplate::new(500).set_body_raw("<html>", "text/html"), true, false),
+        (refusal(500, "UNKNOWN_EXCEPTION"), true, false),
+        (refusal(400, "UNABLE_TO_LOCK_ROW"), true, false),
+        (ResponseTemplate::new(420), true, false),
+        (ResponseTemplate::new(406), true, false),
+        (ResponseTemplate::new(429), true, true),
+        (done().set_delay(2 * quick().control), true, false),
+        (refusal(400, "INVALIDJOBSTATE"), false, false),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), false, false),
+        (refusal(404, "NOT_FOUND"), false, false),
+    ];
+    for (answer, safe, once) in cases {
+        for ((verb, name, call), repeated) in calls().into_iter().zip([safe, once]) {
+            let stub = StubOrg::start().await;
+            stub.answer_once(verb, AT, answer.clone()).await;
+            stub.answer(verb, AT, done()).await;
+            let result = stub.org().await.http.done(&call).await;
+            assert_eq!(result.is_ok(), repeated, "{name} {answer:?}: {result:?}");
+            assert_eq!(stub.asked(verb, AT).await.len(), 1 + usize::from(repeated), "{name} {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_concurrency_limit_turns_a_call_away_unread() {
+    let stub = StubOrg::start().await;
+    let busy = json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentPerOrgLongTxn Limit exceeded." }]);
+    stub.answer_once("PATCH", AT, ResponseTemplate::new(403).set_body_json(busy)).await;
+    stub.answer("PATCH", AT, done()).await;
+    let [_, (.., once)] = calls();
+    stub.org().await.http.done(&once).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_a_call_that_happens_once_can_lose_its_answer() {
+    for (answer, after_once) in
+        [(ResponseTemplate::new(503), FaultKind::Lost), (ResponseTemplate::new(429), FaultKind::Transient)]
+    {
+        for ((verb, name, call), kind) in calls().into_iter().zip([FaultKind::Transient, after_once]) {
+            let stub = StubOrg::start().await;
+            stub.answer(verb, AT, answer.clone()).await;
+            let fault = stub.org().await.http.done(&call).await.unwrap_err();
+            assert_eq!(fault.kind(), kind, "{name} {answer:?}");
+        }
+    }
+    let stub = StubOrg::start().await;
+    stub.answer("PATCH", AT, done().set_delay(2 * quick().control)).await;
+    let [_, (.., once)] = calls();
+    assert_eq!(stub.org().await.http.done(&once).await.unwrap_err().kind(), FaultKind::Lost);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_reached_has_done_nothing() {
+    let stub = StubOrg::start().await;
+    let nowhere = json!({ "access_token": "t", "instance_url": "http://127.0.0.1:1" });
+    Mock::given(path("/services/oauth2/token"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(nowhere))
+        .mount(&stub.server)
+        .await;
+    let org = org_at(&stub.server.uri()).await;
+    for (_, name, call) in calls() {
+        let fault = org.http.done(&call).await.unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Transient, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_org_says_when_to_come_back() {
+    let stub = StubOrg::start().await;
+    stub.answer_once("GET", AT, ResponseTemplate::new(503).insert_header("retry-after", "1")).await;
+    stub.answer("GET", AT, done()).await;
+    let org = stub.org().await;
+    let started = tokio::time::Instant::now();
+    org.http.done(&Call::get(&["x"])).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_once_for_all_calls() {
+    let stub = StubOrg::start().await;
+    let org = stub.org().await;
+    // From now on only the second token is good.
+    stub.answer("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    stub.answer("PATCH", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    let good = Mock::given(header("authorization", "Bearer 00Dx!second")).and(path("/services/data/v62.0/x"));
+    good.respond_with(done()).with_priority(1).mount(&stub.server).await;
+    let renewal = Mock::given(path("/services/oauth2/token")).respond_with(stub.token("00Dx!second"));
+    renewal.with_priority(1).mount(&stub.server).await;
+
+    let [(.., safe), (.., once)] = calls();
+    let both = (0..10).map(|index| org.http.done(if index % 2 == 0 { &safe } else { &once }));
+    for result in futures_util::future::join_all(both).await {
+        result.unwrap();
+    }
+    assert_eq!(stub.asked("POST", "/services/oauth2/token").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_from_the_start_ends_the_call() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::SignIn);
+    assert!(fault.message().contains("Words of the org") && fault.message().contains("API Enabled"));
+    assert_eq!(stub.asked("GET", AT).await.len(), 2);
+    assert_eq!(stub.asked("POST", "/services/oauth2/token").await.len(), 2);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed_with_the_token() {
+    let (stub, elsewhere) = (StubOrg::start().await, StubOrg::start().await);
+    let target = format!("{}/services/data{AT}", elsewhere.server.uri());
+    stub.answer("GET", AT, ResponseTemplate::new(307).insert_header("location", target)).await;
+    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    assert_eq!((fault.kind(), fault.status()), (FaultKind::Transient, Some(307)));
+    assert!(elsewhere.asked("GET", AT).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_json_is_asked_for_again() {
+    let stub = StubOrg::start().await;
+    stub.answer_once("GET", AT, ResponseTemplate::new(200).set_body_raw("<html>", "text/html")).await;
+    stub.answer("GET", AT, done()).await;
+    let answer: Value = stub.org().await.http.json(&Call::get(&["x"])).await.unwrap();
+    assert_eq!(answer, json!({ "done": true }));
+}
+
+#[tokio::test]
+async fn the_usage_of_the_api_is_kept_and_told() {
+    let stub = StubOrg::start().await;
+    stub.answer_once("GET", AT, done().insert_header("Sforce-Limit-Info", "api-usage=18/5000")).await;
+    stub.answer_once("GET", AT, done()).await;
+    let late = "per-app-api-usage=1/2(appName=loader); api-usage=20/5000";
+    stub.answer("GET", AT, refusal(404, "NOT_FOUND").insert_header("Sforce-Limit-Info", late)).await;
+    let org = stub.org().await;
+    let mut told = org.watch_api_usage();
+    assert_eq!(org.api_usage(), None);
+    for used in [18, 18, 20] {
+        let _ = org.http.done(&Call::get(&["x"])).await;
+        assert_eq!(org.api_usage(), Some(ApiUsage { used, max: 5000 }));
+    }
+    assert_eq!(told.borrow_and_update().map(|usage| usage.used), Some(20));
+}
+
+#[tokio::test]
+async fn an_endless_error_is_not_read_to_its_end() {
+    let stub = StubOrg::start().await;
+    let long = format!(r#"[{{"errorCode":"NOT_FOUND","message":"{}"}}]"#, "x".repeat(1_000_000));
+    stub.answer("GET", AT, ResponseTemplate::new(404).set_body_string(long)).await;
+    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    assert_eq!((fault.kind(), fault.code()), (FaultKind::NotFound, None));
+}
+
+#[tokio::test]
+async fn a_limit_is_told_at_once() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", AT, refusal(403, "REQUEST_LIMIT_EXCEEDED")).await;
+    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::LimitReached(Limit::DailyRequests));
+    assert_eq!(stub.asked("GET", AT).await.len(), 1);
+}

@@ -1,0 +1,347 @@
+use bytes::Bytes;
+use std::future::pending;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use wiremock::matchers::{body_partial_json, method, path};
+use wiremock::{Mock, ResponseTemplate};
+
+use super::*;
+use crate::fault::Limit;
+use crate::stub_org::{StubOrg, Then, ok, org_at, quick, raw_server};
+
+const ID: &str = "7503h00000CV7GpAAL";
+const JOBS: &str = "/v62.0/jobs/ingest";
+const JOB: &str = "/v62.0/jobs/ingest/7503h00000CV7GpAAL";
+const BATCHES: &str = "/v62.0/jobs/ingest/7503h00000CV7GpAAL/batches";
+
+/// A CSV in three pieces that counts how often it was begun.
+struct Pieces(AtomicU32);
+
+impl CsvBody for Pieces {
+    fn len(&self) -> u64 {
+        14
+    }
+
+    fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::new(["Name\n", "\"Zo\u{eb}\"\n", "X\n"].into_iter().map(Bytes::from))
+    }
+}
+
+fn csv() -> Arc<Pieces> {
+    Arc::new(Pieces(AtomicU32::new(0)))
+}
+
+fn spec() -> JobSpec {
+    JobSpec {
+        object: "Contact".into(),
+        operation: Operation::Upsert,
+        external_id_field: Some("Ext__c".into()),
+        assignment_rule_id: None,
+    }
+}
+
+fn info(state: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({ "id": ID, "state": state }))
+}
+
+fn refusal(status: u16, code: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!([{ "errorCode": code, "message": "Words of the org." }]))
+}
+
+/// An org with one job, which takes its data and its end. Closing and asking are left to the test.
+async fn stub() -> StubOrg {
+    let stub = StubOrg::start().await;
+    stub.answer("POST", JOBS, info("Open")).await;
+    stub.answer("PUT", BATCHES, ResponseTemplate::new(201)).await;
+    let abort = Mock::given(method("PATCH")).and(path(format!("/services/data{JOB}")));
+    let abort = abort.and(body_partial_json(json!({ "state": "Aborted" }))).respond_with(info("Aborted"));
+    abort.with_priority(1).mount(&stub.server).await;
+    stub
+}
+
+async fn uploaded(org: &Org) -> UploadedJob {
+    org.create_job(&spec()).await.unwrap().upload(csv(), pending()).await.unwrap()
+}
+
+/// The states that were set, in order.
+async fn set_states(stub: &StubOrg) -> Vec<String> {
+    let asked = stub.asked("PATCH", JOB).await;
+    let state = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["state"].as_str().unwrap().to_owned();
+    asked.iter().map(|request| state(&request.body)).collect()
+}
+
+/// Compiles only if a task of its own can do everything that there is to do with a job.
+#[allow(dead_code, reason = "it is for the compiler alone")]
+fn tasks_can_do_it(org: &Org, open: OpenJob, uploaded: UploadedJob, running: RunningJob, finished: &FinishedJob) {
+    fn is_send(_: impl Send) {}
+    is_send(org.create_job(&spec()));
+    is_send(open.upload(csv(), pending()));
+    is_send(uploaded.close());
+    is_send(running.wait(1, |_| {}));
+    is_send(async { finished.failed_rows().await?.next().await.map(|row| row.is_some()) });
+    is_send(org.describe_many(&[]));
+    is_send(org.limits());
+}
+
+#[tokio::test]
+async fn a_job_is_created_filled_closed_and_watched() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, info("UploadComplete")).await;
+    stub.answer_once("GET", JOB, info("InProgress")).await;
+    let end = json!({ "state": "JobComplete", "numberRecordsProcessed": 2, "numberRecordsFailed": 1 });
+    stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(end)).await;
+    let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
+    assert_eq!((job.id(), job.end()), (ID, &JobEnd::Complete));
+    assert_eq!((job.processed(), job.failed()), (Some(2), Some(1)));
+
+    let create: Value = stub.asked("POST", JOBS).await[0].body_json().unwrap();
+    let expected = json!({
+        "object": "Contact", "operation": "upsert", "contentType": "CSV", "columnDelimiter": "COMMA",
+        "lineEnding": "LF", "externalIdFieldName": "Ext__c"
+    });
+    assert_eq!(create, expected);
+    let upload = &stub.asked("PUT", BATCHES).await[0];
+    assert_eq!(upload.headers["content-type"], "text/csv; charset=UTF-8");
+    assert_eq!(upload.headers["content-length"], "14");
+    assert!(!upload.headers.contains_key("transfer-encoding"));
+    assert_eq!(upload.body, "Name\n\"Zo\u{eb}\"\nX\n".as_bytes());
+    assert_eq!(set_states(&stub).await, ["UploadComplete"]);
+    assert!(stub.asked("DELETE", JOB).await.is_empty(), "a job is never deleted");
+}
+
+#[tokio::test]
+async fn only_what_is_set_is_said_of_a_job() {
+    let stub = stub().await;
+    let plain = JobSpec {
+        operation: Operation::HardDelete,
+        external_id_field: None,
+        assignment_rule_id: Some("01Q000000000001".into()),
+        ..spec()
+    };
+    let job = stub.org().await.create_job(&plain).await.unwrap();
+    assert_eq!(job.id(), ID);
+    let body: Value = stub.asked("POST", JOBS).await[0].body_json().unwrap();
+    assert_eq!(body["operation"], "hardDelete");
+    assert_eq!(body["assignmentRuleId"], "01Q000000000001");
+    assert!(body.get("externalIdFieldName").is_none());
+}
+
+#[tokio::test]
+async fn a_creation_without_an_answer_is_tried_again() {
+    let stub = stub().await;
+    stub.answer_once("POST", JOBS, ResponseTemplate::new(503)).await;
+    stub.answer_once("POST", JOBS, ResponseTemplate::new(200).set_body_json(json!({ "id": "../../x" }))).await;
+    stub.org().await.create_job(&spec()).await.unwrap();
+    assert_eq!(stub.asked("POST", JOBS).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_creation_is_told_at_once() {
+    for (answer, kind) in [
+        (refusal(400, "INVALIDENTITY"), FaultKind::Configuration),
+        (refusal(400, "FEATURENOTENABLED"), FaultKind::Permission),
+        (refusal(400, "EXCEEDEDQUOTA"), FaultKind::LimitReached(Limit::DailyBatches)),
+    ] {
+        let stub = stub().await;
+        stub.answer_once("POST", JOBS, answer).await;
+        let fault = stub.org().await.create_job(&spec()).await.err().unwrap();
+        assert_eq!((fault.kind(), stub.asked("POST", JOBS).await.len()), (kind, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_was_not_taken_is_made_again_from_the_beginning() {
+    let stub = stub().await;
+    stub.answer_once("PUT", BATCHES, ResponseTemplate::new(429)).await;
+    let body = csv();
+    stub.org().await.create_job(&spec()).await.unwrap().upload(Arc::<Pieces>::clone(&body), pending()).await.unwrap();
+    assert_eq!(body.0.load(Ordering::Relaxed), 2);
+    assert!(stub.asked("PUT", BATCHES).await.iter().all(|request| request.body.len() == 14));
+
+    let stub = self::stub().await;
+    stub.answer_once("PUT", BATCHES, refusal(401, "INVALID_SESSION_ID")).await;
+    uploaded(&stub.org().await).await;
+    assert_eq!(stub.asked("PUT", BATCHES).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_doubtful_upload_gives_the_job_up() {
+    for (answer, kind) in [
+        (ResponseTemplate::new(503), FaultKind::Lost),
+        (ResponseTemplate::new(201).set_delay(2 * quick().control), FaultKind::Lost),
+        (refusal(400, "INVALIDJOBSTATE"), FaultKind::InvalidJobState),
+    ] {
+        let stub = stub().await;
+        stub.answer_once("PUT", BATCHES, answer).await;
+        let open = stub.org().await.create_job(&spec()).await.unwrap();
+        let Err(NotUploaded::Fault(fault)) = open.upload(csv(), pending()).await else { panic!("uploaded") };
+        assert_eq!(fault.kind(), kind);
+        assert_eq!(stub.asked("PUT", BATCHES).await.len(), 1, "a job takes one upload only");
+        assert_eq!(set_states(&stub).await, ["Aborted"]);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_wanted_no_more_gives_the_job_up() {
+    let stub = stub().await;
+    stub.answer_once("PUT", BATCHES, ResponseTemplate::new(201).set_delay(Duration::from_secs(60))).await;
+    let open = stub.org().await.create_job(&spec()).await.unwrap();
+    let outcome = open.upload(csv(), std::future::ready(())).await;
+    assert!(matches!(outcome, Err(NotUploaded::Stopped)));
+    assert_eq!(set_states(&stub).await, ["Aborted"]);
+}
+
+#[tokio::test]
+async fn a_doubtful_close_is_settled_by_the_state() {
+    let closed = ["UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted"];
+    let doubtful = [
+        (ResponseTemplate::new(503), &closed[..]),
+        (ResponseTemplate::new(500).set_body_raw("<html>", "text/html"), &closed),
+        (refusal(400, "INVALIDJOBSTATE"), &closed),
+        // Each of these takes its time.
+        (info("UploadComplete").set_delay(2 * quick().control), &closed[..1]),
+    ];
+    for (answer, closed) in doubtful {
+        for state in closed {
+            let stub = stub().await;
+            stub.answer("PATCH", JOB, answer.clone()).await;
+            stub.answer("GET", JOB, info(state)).await;
+            uploaded(&stub.org().await).await.close().await.unwrap();
+            assert_eq!(set_states(&stub).await, ["UploadComplete"], "{state}");
+        }
+        let stub = stub().await;
+        stub.answer_once("PATCH", JOB, answer).await;
+        stub.answer("PATCH", JOB, info("UploadComplete")).await;
+        stub.answer("GET", JOB, info("Open")).await;
+        uploaded(&stub.org().await).await.close().await.unwrap();
+        assert_eq!(set_states(&stub).await, ["UploadComplete"; 2]);
+    }
+}
+
+#[tokio::test]
+async fn a_close_whose_answer_is_cut_off_is_settled_too() {
+    for (state, closes) in [("InProgress", 1), ("Open", 2)] {
+        let closed = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&closed);
+        let uri = raw_server(Then::Close, move |head| match head.split(' ').next() {
+            Some("POST") => ok(&format!(r#"{{"id":"{ID}","state":"Open"}}"#)),
+            Some("PUT") => b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec(),
+            Some("PATCH") if count.fetch_add(1, Ordering::Relaxed) == 0 => b"HTTP/1.1 2".to_vec(),
+            Some("PATCH") => ok("{}"),
+            _ => ok(&format!(r#"{{"id":"{ID}","state":"{state}"}}"#)),
+        })
+        .await;
+        uploaded(&org_at(&uri).await).await.close().await.unwrap();
+        assert_eq!(closed.load(Ordering::Relaxed), closes, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_will_not_close_is_given_up() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
+    stub.answer("GET", JOB, info("Open")).await;
+    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
+    assert_eq!(fault.kind(), FaultKind::Transient, "it is known to be open");
+    let states = set_states(&stub).await;
+    assert_eq!(states.len(), CLOSE_ATTEMPTS as usize + 1);
+    assert_eq!(states.last().unwrap(), "Aborted");
+}
+
+#[tokio::test]
+async fn a_close_that_nobody_can_tell_of_is_in_doubt_for_the_reason_that_hides_it() {
+    let used_up = FaultKind::LimitReached(Limit::DailyRequests);
+    for (answer, kind) in [
+        (ResponseTemplate::new(503), FaultKind::Lost),
+        (refusal(404, "NOT_FOUND"), FaultKind::Lost),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), used_up),
+    ] {
+        let stub = stub().await;
+        stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
+        stub.answer("GET", JOB, answer).await;
+        let Err(NotClosed::InDoubt(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("known") };
+        assert_eq!(fault.kind(), kind);
+        assert_eq!(set_states(&stub).await, ["UploadComplete"], "it may run, so it is not aborted");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_close_gives_the_job_up() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, refusal(403, "API_DISABLED_FOR_ORG")).await;
+    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
+    assert_eq!(fault.kind(), FaultKind::Permission);
+    assert_eq!(set_states(&stub).await, ["UploadComplete", "Aborted"]);
+}
+
+#[tokio::test]
+async fn trouble_while_a_job_runs_is_ridden_out() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, info("UploadComplete")).await;
+    // More than one round of repeated calls.
+    for _ in 0..quick().retry.attempts + 2 {
+        stub.answer_once("GET", JOB, ResponseTemplate::new(503)).await;
+    }
+    stub.answer_once("GET", JOB, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
+    stub.answer("GET", JOB, info("JobComplete")).await;
+    let job = uploaded(&stub.patient_org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
+    assert_eq!(job.end(), &JobEnd::Complete);
+}
+
+#[tokio::test]
+async fn every_end_of_a_job_is_told() {
+    for (body, end) in [
+        (json!({ "state": "Aborted", "numberRecordsProcessed": 1 }), JobEnd::Aborted),
+        (
+            json!({ "state": "Failed", "errorMessage": "InvalidBatch : Field name not found : Nmae" }),
+            JobEnd::Failed { message: "InvalidBatch : Field name not found : Nmae".into() },
+        ),
+    ] {
+        let stub = stub().await;
+        stub.answer("PATCH", JOB, info("UploadComplete")).await;
+        stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(body)).await;
+        let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
+        assert_eq!(job.end(), &end);
+    }
+}
+
+#[tokio::test]
+async fn a_running_job_that_is_out_of_reach_is_lost() {
+    for (answer, word) in [(refusal(404, "NOT_FOUND"), "is gone"), (ResponseTemplate::new(503), "empty answer")] {
+        let stub = stub().await;
+        stub.answer("PATCH", JOB, info("UploadComplete")).await;
+        stub.answer("GET", JOB, answer).await;
+        let fault = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.err().unwrap();
+        assert_eq!(fault.kind(), FaultKind::Lost);
+        assert!(fault.message().contains(word), "{}", fault.message());
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_never_ends_is_lost_in_the_end() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, info("UploadComplete")).await;
+    stub.answer("GET", JOB, info("InProgress")).await;
+    let running = uploaded(&stub.hasty_org().await).await.close().await.unwrap();
+    let fault = running.wait(2, |_| {}).await.err().unwrap();
+    assert_eq!(fault.kind(), FaultKind::Lost);
+    assert!(fault.message().contains("has not ended within"), "{}", fault.message());
+    assert!(stub.asked("GET", JOB).await.len() > 1, "it was watched");
+    assert_eq!(set_states(&stub).await, ["UploadComplete"], "what it does it may do: it is not given up");
+    assert_eq!(crate::wire::Timing::default().longest_job.as_secs(), 24 * 60 * 60);
+}
+
+#[tokio::test]
+async fn a_job_is_given_up_on_request_and_without_a_fuss() {
+    let stub = stub().await;
+    let org = stub.org().await;
+    org.create_job(&spec()).await.unwrap().abort().await;
+    uploaded(&org).await.abort().await;
+    assert_eq!(set_states(&stub).await, ["Aborted"; 2]);
+    let closed = StubOrg::start().await;
+    closed.answer("POST", JOBS, info("Open")).await;
+    closed.answer("PATCH", JOB, refusal(400, "INVALIDJOBSTATE")).await;
+    closed.org().await.create_job(&spec()).await.unwrap().abort().await;
+}

@@ -1,0 +1,102 @@
+//! What is left of the org's allowances.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Org;
+use super::fault::Fault;
+use super::http::Call;
+
+/// How much of an allowance there is, and how much is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Allowance {
+    /// All of it.
+    pub max: u64,
+    /// What is left.
+    pub remaining: u64,
+}
+
+/// The allowances that a load uses up; one is missing where the user may not see it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// API requests of 24 hours.
+    pub daily_api_requests: Option<Allowance>,
+    /// Bulk batches of 24 hours.
+    pub daily_bulk_batches: Option<Allowance>,
+    /// Data storage in MB.
+    pub data_storage_mb: Option<Allowance>,
+}
+
+impl Org {
+    /// The org's allowances (REST API guide, "Limits").
+    pub async fn limits(&self) -> Result<Limits, Fault> {
+        Ok(Limits::from(self.http.json(&Call::get(&["limits"])).await?))
+    }
+
+    /// The API versions that the instance serves, such as `62.0` (REST API guide, "Versions").
+    pub async fn versions(&self) -> Result<Vec<String>, Fault> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let versions: Vec<Version> = self.http.json(&Call::get(&[])).await?;
+        Ok(versions.into_iter().map(|version| version.version).collect())
+    }
+}
+
+impl Limits {
+    fn from(told: HashMap<String, Value>) -> Self {
+        // A value may hold maps of single apps beside the two numbers, and in old samples the batches have the name
+        // of requests.
+        let allowance = |name: &str| Allowance::deserialize(told.get(name)?).ok();
+        Self {
+            daily_api_requests: allowance("DailyApiRequests"),
+            daily_bulk_batches: allowance("DailyBulkApiBatches").or_else(|| allowance("DailyBulkApiRequests")),
+            data_storage_mb: allowance("DataStorageMB"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::ResponseTemplate;
+
+    use super::*;
+    use crate::stub_org::StubOrg;
+
+    fn limits(body: Value) -> Limits {
+        Limits::from(serde_json::from_value(body).unwrap())
+    }
+
+    #[test]
+    fn allowances_are_read_under_every_name() {
+        let allowance = |max, remaining| Some(Allowance { max, remaining });
+        let all = limits(json!({
+            "DailyApiRequests": {"Max": 15000, "Remaining": 14998, "Loader": {"Max": 0, "Remaining": 0}},
+            "DailyBulkApiBatches": {"Max": 15000, "Remaining": 14999},
+            "DailyBulkApiRequests": {"Max": 1, "Remaining": 1},
+            "DataStorageMB": {"Max": 5, "Remaining": 0},
+        }));
+        assert_eq!(all.daily_api_requests, allowance(15000, 14998));
+        assert_eq!(all.daily_bulk_batches, allowance(15000, 14999));
+        assert_eq!(all.data_storage_mb, allowance(5, 0));
+        let old = limits(json!({"DailyBulkApiRequests": {"Max": 5000, "Remaining": 7}}));
+        assert_eq!(old, Limits { daily_bulk_batches: allowance(5000, 7), ..Limits::default() });
+        assert_eq!(limits(json!({"DailyApiRequests": {"Max": -1}, "DataStorageMB": null})), Limits::default());
+    }
+
+    #[tokio::test]
+    async fn versions_and_limits_are_asked_at_their_address() {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", "", ResponseTemplate::new(200).set_body_json(json!([{"version": "62.0", "label": "x"}])))
+            .await;
+        stub.answer("GET", "/v62.0/limits", ResponseTemplate::new(200).set_body_json(json!({}))).await;
+        let org = stub.org().await;
+        assert_eq!(org.versions().await.unwrap(), ["62.0"]);
+        assert_eq!(org.limits().await.unwrap(), Limits::default());
+    }
+}

@@ -1,0 +1,152 @@
+//! A signed-in org whose answers a test chooses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use super::Org;
+use super::token::{Flow, SignIn};
+use super::wire::Timing;
+use retry::Policy;
+
+/// Waits that a test can sit out. A call that may not be repeated still has two seconds, so that a busy machine does
+/// not look like a lost answer.
+pub(super) fn quick() -> Timing {
+    Timing {
+        retry: Policy {
+            attempts: 3,
+            first_wait: Duration::from_millis(1),
+            longest_wait: Duration::from_millis(4),
+            total: Duration::from_secs(20),
+            jitter: || 1.0,
+        },
+        control: Duration::from_secs(2),
+        stall: Duration::from_secs(1),
+        ride_out: Duration::from_millis(60),
+        ..Timing::default()
+    }
+}
+
+/// A server that grants a token to everyone.
+pub(super) struct StubOrg {
+    pub(super) server: MockServer,
+}
+
+impl StubOrg {
+    pub(super) async fn start() -> Self {
+        let stub = Self { server: MockServer::start().await };
+        let token = stub.token("00Dx!first");
+        Mock::given(path("/services/oauth2/token")).respond_with(token).with_priority(200).mount(&stub.server).await;
+        stub
+    }
+
+    pub(super) fn token(&self, access_token: &str) -> ResponseTemplate {
+        ResponseTemplate::new(200).set_body_json(serde_json::json!({
+            "access_token": access_token, "instance_url": self.server.uri(), "token_type": "Bearer"
+        }))
+    }
+
+    /// Answers a call always the same. `at` follows `/services/data`.
+    pub(super) async fn answer(&self, verb: &str, at: &str, answer: ResponseTemplate) {
+        let at = format!("/services/data{at}");
+        Mock::given(method(verb)).and(path(at)).respond_with(answer).with_priority(100).mount(&self.server).await;
+    }
+
+    /// Answers the next call so, before any later one.
+    pub(super) async fn answer_once(&self, verb: &str, at: &str, answer: ResponseTemplate) {
+        let at = format!("/services/data{at}");
+        let mock = Mock::given(method(verb)).and(path(at)).respond_with(answer);
+        mock.up_to_n_times(1).with_priority(10).mount(&self.server).await;
+    }
+
+    pub(super) async fn org(&self) -> Org {
+        org_at(&self.server.uri()).await
+    }
+
+    /// An org whose running jobs may be out of reach for longer than any test lasts.
+    pub(super) async fn patient_org(&self) -> Org {
+        let timing = Timing { ride_out: Duration::from_secs(600), ..quick() };
+        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
+    }
+
+    /// An org whose jobs must end within half a second.
+    pub(super) async fn hasty_org(&self) -> Org {
+        let timing = Timing { longest_job: Duration::from_millis(500), ..quick() };
+        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
+    }
+
+    /// What was asked at an address, in order.
+    pub(super) async fn asked(&self, verb: &str, at: &str) -> Vec<Request> {
+        let requests = self.server.received_requests().await.unwrap();
+        let asked = |request: &Request| request.method.as_str() == verb && request.url.path().ends_with(at);
+        requests.into_iter().filter(asked).collect()
+    }
+}
+
+pub(super) fn sign_in_at(uri: &str) -> SignIn {
+    SignIn {
+        login_url: uri.parse().unwrap(),
+        user_agent: "loader/1.0".into(),
+        flow: Flow::ClientCredentials { client_id: "key".into(), client_secret: "s&e=c+r t".into() },
+    }
+}
+
+pub(super) async fn org_at(uri: &str) -> Org {
+    Org::sign_in_timed(sign_in_at(uri), Arc::new(|_| {}), quick()).await.unwrap()
+}
+
+/// What a raw server does with a connection behind its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Close,
+    Hold,
+}
+
+/// A server that answers with bytes as they are, so that an answer can be cut off or stand still. Each connection gets
+/// the bytes that `answer` makes of the head of its request.
+pub(super) async fn raw_server(then: Then, answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let token = format!(r#"{{"access_token":"00Dx!raw","instance_url":"{uri}"}}"#);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let head = read_request(&mut connection).await;
+            let bytes = if head.starts_with("POST /services/oauth2/token") { ok(&token) } else { answer(&head) };
+            connection.write_all(&bytes).await.unwrap();
+            if then == Then::Hold {
+                held.push(connection);
+            }
+        }
+    });
+    uri
+}
+
+/// A whole answer.
+pub(super) fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn read_request(connection: &mut TcpStream) -> String {
+    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = connection.read(&mut piece).await.unwrap();
+        bytes.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let length = text
+            .to_lowercase()
+            .split_once("content-length: ")
+            .map_or(0, |(_, rest)| rest.split_once("\r\n").and_then(|(length, _)| length.parse().ok()).unwrap_or(0));
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && (body.len() >= length || read == 0)
+        {
+            return head.to_owned();
+        }
+        assert!(read > 0, "the request broke off");
+    }
+}

@@ -1,0 +1,207 @@
+//! Why a token request was refused, in words that say what to do.
+
+use crate::fault::{Fault, FaultKind, Limit, OAuth};
+
+/// A refusal is known by its `error`, and by a part of its `error_description` in small letters where one error has
+/// several causes. The first row that fits counts; an empty text fits all.
+struct Refusal {
+    error: &'static str,
+    description: &'static str,
+    kind: FaultKind,
+    sentence: &'static str,
+}
+
+const fn row(error: &'static str, description: &'static str, sentence: &'static str) -> Refusal {
+    Refusal { error, description, kind: FaultKind::SignIn, sentence }
+}
+
+/// A refusal that passes. What it means and what to do is said where its kind is.
+const fn passing(error: &'static str, description: &'static str, kind: FaultKind) -> Refusal {
+    Refusal { error, description, kind, sentence: "" }
+}
+
+/// Sources: Help, "OAuth 2.0 Authorization Errors", "OAuth 2.0 JWT Bearer Flow" and "OAuth 2.0 Client Credentials
+/// Flow"; the literal texts are those that orgs answer with.
+const REFUSALS: &[Refusal] = &[
+    passing("", "retry your request", FaultKind::Transient),
+    passing("invalid_grant", "already being processed", FaultKind::Transient),
+    passing("", "rate exceeded", FaultKind::LimitReached(Limit::Logins)),
+    passing("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
+    row(
+        "invalid_grant",
+        "expired access/refresh token",
+        "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again to \
+         get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest.",
+    ),
+    row(
+        "invalid_grant",
+        "not supported on this domain",
+        "The org takes this sign-in at its own address only, as every org does in the flow ClientCredentials. Set \
+         domain_url to the My Domain URL of the org, such as https://example.my.salesforce.com.",
+    ),
+    row(
+        "invalid_grant",
+        "no client credentials user enabled",
+        "The app has no user to act for. Choose a \"Run As\" user in the client credentials settings of the app.",
+    ),
+    row(
+        "invalid_grant",
+        "hasn't approved this consumer",
+        "The user has not approved the app. Set its permitted users to \"Admin approved users are pre-authorized\" and \
+         assign it to the user's profile or to a permission set.",
+    ),
+    row(
+        "invalid_grant",
+        "not admin approved",
+        "An administrator has not given the user the app. Assign it to the user's profile or to a permission set.",
+    ),
+    row(
+        "invalid_grant",
+        "audience",
+        "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox and clear it for \
+         production.",
+    ),
+    row(
+        "invalid_grant",
+        "assertion",
+        "Salesforce does not accept the signature. The certificate in the app must be the public half of private_key, \
+         and the clock of this machine must be right.",
+    ),
+    row(
+        "invalid_grant",
+        "ip restricted",
+        "The user may not sign in from this address. Add it to the login IP ranges of the user's profile, or relax the \
+         IP restrictions of the app.",
+    ),
+    row(
+        "invalid_grant",
+        "authentication failure",
+        "The username, the password or the security_token is wrong, or the org blocks the username-password flow, as \
+         orgs since Summer '23 do (Setup, OAuth and OpenID Connect Settings). The flow JwtBearer or ClientCredentials \
+         is the better choice.",
+    ),
+    row(
+        "invalid_grant",
+        "",
+        "Salesforce does not accept the credentials of this flow. Check them, and that the user is active.",
+    ),
+    row(
+        "invalid_client_id",
+        "",
+        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
+         give a new app ten minutes.",
+    ),
+    row(
+        "invalid_client",
+        "client identifier",
+        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
+         give a new app ten minutes.",
+    ),
+    row("invalid_client", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
+    row("invalid_client_credentials", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
+    row("inactive_user", "", "The Salesforce user is inactive or locked. Have an administrator activate it."),
+    row("inactive_org", "", "The Salesforce org is locked, closed or suspended. Ask its administrator."),
+    row("invalid_app_access", "", "The user may not use the app. Assign it to the user's profile or a permission set."),
+    row(
+        "unsupported_grant_type",
+        "",
+        "The org or the app does not allow this flow. Enable it in the OAuth settings of the app, or choose another \
+         auth_type.",
+    ),
+    row(
+        "unauthorized_client",
+        "",
+        "The app may not use this flow. Enable it in the OAuth settings of the app, or choose another auth_type.",
+    ),
+    row(
+        "invalid_request",
+        "",
+        "Salesforce does not accept the sign-in request. Check that the credentials are those of the chosen auth_type, \
+         and that is_sandbox and domain_url name the right org.",
+    ),
+    row("", "", "Salesforce refused the sign-in. Check the credentials and the OAuth settings of the app."),
+];
+
+/// The fault that a refusal stands for. Salesforce's own words follow the sentence.
+pub(super) fn fault_of(refusal: &OAuth) -> Fault {
+    let description = refusal.description.to_lowercase();
+    let fits =
+        |row: &&Refusal| (row.error.is_empty() || row.error == refusal.error) && description.contains(row.description);
+    let (kind, sentence) = match REFUSALS.iter().find(fits) {
+        Some(row) => (row.kind, row.sentence),
+        None => (FaultKind::SignIn, "Salesforce refused the sign-in."),
+    };
+    let words = match refusal.description.trim() {
+        "" => refusal.error.clone(),
+        words => format!("{}, {words}", refusal.error),
+    };
+    match kind {
+        FaultKind::SignIn => Fault::new(kind, format!("{sentence} Salesforce said: {words}.")),
+        _ => Fault::new(kind, words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        let cases = [
+            ("invalid_grant", "expired access/refresh token", "Connect the Salesforce account again"),
+            ("invalid_grant", "authentication failure", "username-password flow"),
+            ("invalid_grant", "authentication failure - Invalid Password", "security_token"),
+            ("invalid_grant", "request not supported on this domain", "domain_url"),
+            ("invalid_grant", "no client credentials user enabled", "Run As"),
+            ("invalid_grant", "user hasn't approved this consumer", "pre-authorized"),
+            ("invalid_grant", "user is not admin approved to access this app", "permission set"),
+            ("invalid_grant", "Audience validation failed", "is_sandbox"),
+            ("invalid_grant", "audience is invalid", "is_sandbox"),
+            ("invalid_grant", "invalid assertion", "private_key"),
+            ("invalid_grant", "ip restricted", "login IP ranges"),
+            ("invalid_grant", "something new", "credentials of this flow"),
+            ("invalid_client_id", "client identifier invalid", "ten minutes"),
+            ("invalid_client", "client identifier invalid", "client_id"),
+            ("invalid_client", "invalid client credentials", "client_secret"),
+            ("invalid_client_credentials", "", "client_secret"),
+            ("inactive_user", "user is inactive", "activate"),
+            ("inactive_org", "", "administrator"),
+            ("invalid_app_access", "", "permission set"),
+            ("unsupported_grant_type", "grant type not supported", "auth_type"),
+            ("unauthorized_client", "", "auth_type"),
+            ("invalid_request", "", "auth_type"),
+            ("something_new", "with words", "OAuth settings"),
+        ];
+        for (error, description, remedy) in cases {
+            let fault = fault_of(&OAuth { error: error.into(), description: description.into() });
+            assert_eq!(fault.kind(), FaultKind::SignIn, "{error} {description}");
+            assert!(fault.message().contains(remedy), "{error} {description}: {}", fault.message());
+            assert!(fault.message().contains(error) && fault.message().contains(description));
+            assert!(fault.message().ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn some_refusals_pass() {
+        for (error, description, kind) in [
+            ("unknown_error", "retry your request", FaultKind::Transient),
+            ("invalid_grant", "token request is already being processed", FaultKind::Transient),
+            ("invalid_grant", "login rate exceeded", FaultKind::LimitReached(Limit::Logins)),
+            ("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
+        ] {
+            let fault = fault_of(&OAuth { error: error.into(), description: description.into() });
+            assert_eq!(fault.kind(), kind, "{error} {description}");
+        }
+    }
+
+    #[test]
+    fn every_row_can_be_reached() {
+        for (index, row) in REFUSALS.iter().enumerate() {
+            let error = if row.error.is_empty() { "some_error" } else { row.error };
+            let first = REFUSALS.iter().position(|earlier| {
+                (earlier.error.is_empty() || earlier.error == error) && row.description.contains(earlier.description)
+            });
+            assert_eq!(first, Some(index), "{} {}", row.error, row.description);
+        }
+    }
+}
