@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_sim::{Endpoint, Hold, JobFault, JobState, Mishap, RequestFault, RowRule};
+use salesforce_sim::{Effect, Endpoint, Hold, JobFault, JobState, RequestFault, RowFault};
 use serde_json::{Value, json};
 
 use crate::connector;
@@ -49,7 +49,7 @@ async fn a_job_that_completed_takes_no_download() {
 async fn a_job_with_failed_rows_takes_one_download() {
     let world = World::new().await;
     world.org.inject(
-        RowRule::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:--")
+        RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:--")
             .when(|row| row.get("LastName").is_some_and(|name| name.ends_with('7'))),
     );
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(30)).await;
@@ -86,7 +86,7 @@ async fn the_next_batch_is_uploaded_while_the_last_one_is_processed() {
     let world = World::new().await;
     // To the connector the first job runs for as long as the answer about it does not come.
     let answer = LetGo(Hold::default());
-    world.org.inject(RequestFault::new(Endpoint::JobInfo, Mishap::Held(answer.0.clone())));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(answer.0.clone())));
     let mut upserts = contact_stream();
     upserts["destination_sync_mode"] = json!("append_dedup");
     upserts["primary_key"] = json!([["External_Id__c"]]);

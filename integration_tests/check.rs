@@ -27,8 +27,8 @@ fn assert_failed(run: &Run, message: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_works_is_told() {
     let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
-    world.org.leave_requests(500);
-    world.org.leave_batches(0);
+    world.org.set_remaining_requests(500);
+    world.org.set_remaining_batches(0);
     let url = world.org.url();
     let run = world.check(json!({})).await;
     let (status, message) = run.connection_status();
@@ -53,7 +53,7 @@ async fn everything_that_works_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_org_without_requests_left_is_told() {
     let world = World::new().await;
-    world.org.leave_requests(0);
+    world.org.set_remaining_requests(0);
     let limit = "Salesforce refused to go on while asking which objects the org has: the API requests that the org may \
                  make in 24 hours are used up (REQUEST_LIMIT_EXCEEDED, HTTP 403: TotalRequests Limit exceeded). The 24 \
                  hours are a moving window, so requests come back hour by hour. Run the sync again later, or have the \

@@ -262,7 +262,7 @@ async fn an_object_that_cannot_be_described_is_left_out() {
 async fn a_limit_ends_discover_rather_than_the_catalog() {
     let world = World::new().await;
     // For the list of all objects, the batch, and some describes of it.
-    world.org.leave_requests(6);
+    world.org.set_remaining_requests(6);
     let run = discover(&world, json!({})).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");

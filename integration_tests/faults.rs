@@ -14,7 +14,7 @@ mod upload;
 
 use std::ops::RangeInclusive;
 
-use salesforce_sim::{Endpoint, JobState, RowRule};
+use salesforce_sim::{Endpoint, JobState, RowFault};
 use serde_json::{Value, json};
 
 use crate::connector::Run;
@@ -92,7 +92,7 @@ fn is_refused(number: u64) -> bool {
 
 /// Refuses the records for which [`is_refused`] is true.
 fn refuse_some(world: &World) {
-    let rule = RowRule::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:The \"seventh\", too:LastName --");
+    let rule = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:The \"seventh\", too:LastName --");
     world.org.inject(rule.when(|row| row.get("LastName").is_some_and(|name| name.ends_with('7'))));
 }
 

@@ -1,6 +1,6 @@
 //! Habits of other loaders that must not be ours: each test is named after what must not happen.
 
-use salesforce_sim::RowRule;
+use salesforce_sim::RowFault;
 use serde_json::{Value, json};
 
 use crate::world::{World, catalog, complete, record, state, stream};
@@ -63,7 +63,7 @@ async fn fields_named_type_and_attributes_are_not_taken_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_beyond_latin_are_not_damaged_on_the_way_back() {
     let world = World::new().await;
-    world.org.inject(RowRule::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Grüße, 東京:--"));
+    world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Grüße, 東京:--"));
     // Long enough that letters of several bytes lie across every border of a buffer.
     let description = "Zoë 東京 😀, \"quoted\"; ".repeat(700);
     let lines: Vec<String> = (0..40)

@@ -34,7 +34,7 @@ async fn a_sync_stops_before_it_passes_its_share_of_the_requests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_salesforce_reports_is_named() {
     let world = World::new().await;
-    world.org.leave_requests(30);
+    world.org.set_remaining_requests(30);
     let run = write(&world, json!({"batch_size_mb": 0.01, "max_parallel_jobs": 1})).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
@@ -44,7 +44,7 @@ async fn a_limit_that_salesforce_reports_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_without_a_batch_left_for_the_day() {
     let world = World::new().await;
-    world.org.leave_batches(0);
+    world.org.set_remaining_batches(0);
     let run = write(&world, json!({})).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");

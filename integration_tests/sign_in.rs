@@ -1,6 +1,6 @@
 //! Signing in: each of the four flows loads records, and each refusal is told in words that say what to do.
 
-use salesforce_sim::{Credentials, Endpoint, Refusal, Settings};
+use salesforce_sim::{Credentials, Endpoint, Settings, SignInRefusal};
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -179,7 +179,7 @@ async fn every_wrong_credential_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_state_of_org_app_and_user_that_refuses_a_sign_in_is_told() {
-    use Refusal as R;
+    use SignInRefusal as R;
     let (config, transient) = ("config_error", "transient_error");
     let cases = [
         (json!({}), R::InactiveUser, config, INACTIVE_USER),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{JobFault, JobState, RowRule, Settings};
+use salesforce_sim::{JobFault, JobState, RowFault, Settings};
 use serde_json::json;
 
 use crate::protocol_model::Message;
@@ -82,7 +82,7 @@ async fn batches_are_cut_before_the_row_that_would_pass_the_size() {
 async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-    world.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
+    world.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
     let lines = vec![
         record("c", json!({"LastName": "Free"})),
         state("c", 1),
@@ -204,7 +204,7 @@ async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_ends_with_the_counts_of_every_stream_and_the_reasons_of_its_rejected_records() {
     let world = World::new().await;
-    let no_email = RowRule::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address:Email --");
+    let no_email = RowFault::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address:Email --");
     world.org.inject(no_email.when(|row| row.get("LastName").is_some_and(|name| name.starts_with("Wrong"))));
     let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
     let names = ["Right", "Wrong 1", "#N/A", "Wrong 2"];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Answer, Endpoint, JobState, Mishap, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault};
 use serde_json::json;
 
 use super::{asked, assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs, keys};
@@ -11,7 +11,7 @@ use crate::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_that_was_not_answered_is_settled_by_asking_and_nothing_is_sent_twice() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(jobs(&world), [JobState::JobComplete]);
@@ -20,9 +20,9 @@ async fn a_close_that_was_not_answered_is_settled_by_asking_and_nothing_is_sent_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_that_did_nothing_is_made_again_and_nothing_is_sent_twice() {
-    for mishap in [Mishap::Cut, Answer::status(503).into(), Answer::html(502).into(), Answer::empty(500).into()] {
+    for effect in [Effect::Cut, Answer::status(503).into(), Answer::html(502).into(), Answer::empty(500).into()] {
         let world = World::new().await;
-        world.org.inject(RequestFault::new(Endpoint::JobPatch, mishap).times(2));
+        world.org.inject(RequestFault::new(Endpoint::JobPatch, effect).times(2));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_all_in_org(&world, &run, 20);
         assert_eq!(jobs(&world), [JobState::JobComplete]);
@@ -33,9 +33,9 @@ async fn a_close_that_did_nothing_is_made_again_and_nothing_is_sent_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doubtful_close_is_settled_through_an_outage() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
-    world.org.inject(RequestFault::new(Endpoint::JobInfo, Mishap::Cut).times(2));
-    world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::html(503)).from(3));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Cut).times(2));
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::html(503)).starting_at(3));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(jobs(&world), [JobState::JobComplete]);
@@ -44,7 +44,7 @@ async fn a_doubtful_close_is_settled_through_an_outage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_close_of_which_nothing_can_be_learnt_is_not_acknowledged_and_the_error_says_so() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)).always());
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_nothing_acknowledged(&run, "it may have happened or not");
@@ -66,7 +66,7 @@ async fn a_close_that_is_refused_again_and_again_leaves_the_org_untouched() {
 async fn answers_that_come_late_are_waited_for_and_nothing_is_sent_twice() {
     let world = World::new().await;
     for endpoint in [Endpoint::JobCreate, Endpoint::JobUpload, Endpoint::JobPatch, Endpoint::JobInfo] {
-        world.org.inject(RequestFault::new(endpoint, Mishap::Delayed(Duration::from_millis(1_500))));
+        world.org.inject(RequestFault::new(endpoint, Effect::Delayed(Duration::from_millis(1_500))));
     }
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);

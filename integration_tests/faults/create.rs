@@ -1,6 +1,6 @@
 //! Faults while a job is created.
 
-use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault, Truncation};
 use serde_json::json;
 
 use super::{assert_all_in_org, input, inserted, inserts, jobs};
@@ -8,19 +8,21 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_creation_was_not_answered_stays_inert_and_another_one_is_loaded() {
-    for mishap in [Mishap::LostAnswer, Mishap::Truncated(30, Ending::Chunked), Mishap::Truncated(30, Ending::Length)] {
+    for effect in
+        [Effect::LostAnswer, Effect::Truncated(30, Truncation::Chunked), Effect::Truncated(30, Truncation::Length)]
+    {
         let world = World::new().await;
-        world.org.inject(RequestFault::new(Endpoint::JobCreate, mishap.clone()));
+        world.org.inject(RequestFault::new(Endpoint::JobCreate, effect.clone()));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_all_in_org(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::Open, JobState::JobComplete], "{mishap:?}");
+        assert_eq!(jobs(&world), [JobState::Open, JobState::JobComplete], "{effect:?}");
         assert_eq!(world.org.jobs()[0].uploaded_bytes, None);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_could_not_be_created_is_created_later() {
-    for mishap in [
+    for effect in [
         Answer::status(503).into(),
         Answer::html(503).into(),
         Answer::empty(406).into(),
@@ -28,10 +30,10 @@ async fn a_job_that_could_not_be_created_is_created_later() {
         // A page where JSON should be, as a proxy gives it.
         Answer::html(200).into(),
         Answer::empty(200).into(),
-        Mishap::Cut,
+        Effect::Cut,
     ] {
         let world = World::new().await;
-        world.org.inject(RequestFault::new(Endpoint::JobCreate, mishap));
+        world.org.inject(RequestFault::new(Endpoint::JobCreate, effect));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_all_in_org(&world, &run, 20);
         assert_eq!(jobs(&world), [JobState::JobComplete]);

@@ -1,6 +1,6 @@
 //! Jobs that end otherwise than they should.
 
-use salesforce_sim::{JobFault, JobState, RowRule};
+use salesforce_sim::{JobFault, JobState, RowFault};
 use serde_json::json;
 
 use super::{
@@ -43,10 +43,10 @@ async fn a_job_that_is_complete_with_nothing_processed_is_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_which_no_result_tells_are_not_acknowledged() {
     for (fault, written) in [
-        (JobFault::completed("Contact", 0).losing_the_rest(), 0),
-        (JobFault::completed("Contact", 1).losing_the_rest(), 200),
-        (JobFault::aborted("Contact", 1).losing_the_rest(), 200),
-        (JobFault::failed("Contact", 1, "Timeout : took too long").losing_the_rest(), 200),
+        (JobFault::completed("Contact", 0).omit_unprocessed_rows(), 0),
+        (JobFault::completed("Contact", 1).omit_unprocessed_rows(), 200),
+        (JobFault::aborted("Contact", 1).omit_unprocessed_rows(), 200),
+        (JobFault::failed("Contact", 1, "Timeout : took too long").omit_unprocessed_rows(), 200),
     ] {
         let world = World::new().await;
         world.org.inject(fault);
@@ -95,7 +95,7 @@ async fn batches_that_run_out_midway_end_the_sync_and_an_upsert_converges_later(
 async fn a_locked_row_is_written_once_and_does_not_hold_the_others_back() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-    world.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("L0003")).times(1));
+    world.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("L0003")).times(1));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [20, 1]);

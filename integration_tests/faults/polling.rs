@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Answer, Ending, Endpoint, JobState, Mishap, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault, Settings, Truncation};
 use serde_json::json;
 
 use super::session::STEPS;
@@ -15,7 +15,7 @@ use crate::world::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
     let world = World::with(Settings { time_per_batch: Duration::from_secs(8), ..Settings::default() }).await;
-    let mishaps = [
+    let effects = [
         Answer::status(503).into(),
         Answer::html(503).into(),
         Answer::html(502).into(),
@@ -24,15 +24,15 @@ async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
         Answer::empty(500).into(),
         Answer::empty(200).into(),
         Answer::empty(429).retry_after(0).into(),
-        Mishap::Cut,
-        Mishap::LostAnswer,
-        Mishap::Truncated(40, Ending::Chunked),
-        Mishap::Truncated(40, Ending::Length),
-        Mishap::Truncated(40, Ending::Unnoticed),
+        Effect::Cut,
+        Effect::LostAnswer,
+        Effect::Truncated(40, Truncation::Chunked),
+        Effect::Truncated(40, Truncation::Length),
+        Effect::Truncated(40, Truncation::Unnoticed),
     ];
-    let faults = mishaps.len();
-    for (mishap, nth) in mishaps.into_iter().zip((1..).step_by(2)) {
-        world.org.inject(RequestFault::new(Endpoint::JobInfo, mishap).from(nth));
+    let faults = effects.len();
+    for (effect, nth) in effects.into_iter().zip((1..).step_by(2)) {
+        world.org.inject(RequestFault::new(Endpoint::JobInfo, effect).starting_at(nth));
     }
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);
@@ -48,8 +48,8 @@ async fn an_answer_without_its_content_type_is_read_all_the_same() {
         let world = World::new().await;
         refuse_some(&world);
         for endpoint in [Endpoint::Token].into_iter().chain(STEPS) {
-            let mishap = Mishap::ContentType(content_type.map(str::to_owned));
-            world.org.inject(RequestFault::new(endpoint, mishap).always());
+            let effect = Effect::ContentType(content_type.map(str::to_owned));
+            world.org.inject(RequestFault::new(endpoint, effect).always());
         }
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_refused_ones_in_bucket(&world, &run, 20);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Endpoint, Hold, JobState, Mishap, RequestFault, Settings};
+use salesforce_sim::{Effect, Endpoint, Hold, JobState, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use super::{assert_all_in_org, in_org, input, inserted, inserts, jobs, key, keys, states, upserted, upserts};
@@ -79,7 +79,7 @@ async fn after_a_kill_an_insert_can_double_unacknowledged_records_and_no_others(
 async fn after_a_kill_before_the_close_an_insert_doubles_nothing() {
     let world = World::new().await;
     let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
     let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
     hold.reached().await;
     let run = blocking(move || connection.kill()).await;
@@ -110,7 +110,7 @@ async fn a_sync_that_is_stopped_gives_up_the_upload_that_is_under_way() {
     for signal in ["-TERM", "-INT"] {
         let world = World::new().await;
         let hold = Hold::default();
-        world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
         let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
         hold.reached().await;
         connection.signal(signal);
@@ -140,7 +140,7 @@ async fn a_sync_that_is_stopped_twice_does_not_wait_for_a_job_that_does_not_end(
 async fn a_sync_can_be_stopped_before_it_has_begun() {
     let world = World::new().await;
     let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::Held(hold.clone())));
+    world.org.inject(RequestFault::new(Endpoint::Token, Effect::Held(hold.clone())));
     let connection = open(&world, &inserts());
     hold.reached().await;
     connection.terminate();

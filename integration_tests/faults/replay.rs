@@ -71,7 +71,7 @@ async fn of_a_job_that_ends_midway_for_good_the_proven_part_is_acknowledged_and_
     let world = World::new().await;
     refuse_some(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
-    world.org.inject(RequestFault::new(Endpoint::JobCreate, Answer::status(403)).from(2));
+    world.org.inject(RequestFault::new(Endpoint::JobCreate, Answer::status(403)).starting_at(2));
     let run = world.write(json!({}), upserts(), input(300, upserted)).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");

@@ -1,6 +1,6 @@
 //! Faults while the results of a job are read.
 
-use salesforce_sim::{Answer, Ending, Endpoint, JobFault, JobState, Mishap, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, JobFault, JobState, RequestFault, Truncation};
 use serde_json::json;
 
 use super::{
@@ -10,29 +10,29 @@ use super::{
 use crate::world::World;
 
 /// A result in which something is wrong once. The cuts lie in the header, in a quoted cell, and between two rows.
-fn wrong_once() -> Vec<Mishap> {
-    let mut mishaps = vec![
-        Mishap::Cut,
-        Mishap::LostAnswer,
+fn wrong_once() -> Vec<Effect> {
+    let mut effects = vec![
+        Effect::Cut,
+        Effect::LostAnswer,
         Answer::status(503).into(),
         Answer::html(503).into(),
         Answer::html(200).into(),
         Answer::empty(200).into(),
     ];
     for bytes in [0, 10, 60, 128] {
-        for ending in [Ending::Chunked, Ending::Length, Ending::Unnoticed] {
-            mishaps.push(Mishap::Truncated(bytes, ending));
+        for ending in [Truncation::Chunked, Truncation::Length, Truncation::Unnoticed] {
+            effects.push(Effect::Truncated(bytes, ending));
         }
     }
-    mishaps
+    effects
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_records_are_kept_once_although_the_results_broke_off() {
-    for mishap in wrong_once() {
+    for effect in wrong_once() {
         let world = World::new().await;
         refuse_some(&world);
-        world.org.inject(RequestFault::new(Endpoint::FailedResults, mishap.clone()));
+        world.org.inject(RequestFault::new(Endpoint::FailedResults, effect.clone()));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_refused_ones_in_bucket(&world, &run, 20);
         assert_eq!(jobs(&world), [JobState::JobComplete]);
@@ -41,15 +41,15 @@ async fn rejected_records_are_kept_once_although_the_results_broke_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_left_unprocessed_are_sent_again_once_although_the_results_broke_off() {
-    for (endpoint, mishap) in [
-        (Endpoint::SuccessfulResults, Mishap::Truncated(60, Ending::Chunked)),
-        (Endpoint::SuccessfulResults, Mishap::Truncated(60, Ending::Unnoticed)),
-        (Endpoint::UnprocessedRecords, Mishap::Truncated(30, Ending::Length)),
+    for (endpoint, effect) in [
+        (Endpoint::SuccessfulResults, Effect::Truncated(60, Truncation::Chunked)),
+        (Endpoint::SuccessfulResults, Effect::Truncated(60, Truncation::Unnoticed)),
+        (Endpoint::UnprocessedRecords, Effect::Truncated(30, Truncation::Length)),
         (Endpoint::UnprocessedRecords, Answer::html(200).into()),
     ] {
         let world = World::new().await;
         world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
-        world.org.inject(RequestFault::new(endpoint, mishap.clone()));
+        world.org.inject(RequestFault::new(endpoint, effect.clone()));
         let run = world.write(json!({}), inserts(), input(300, inserted)).await;
         assert_all_in_org(&world, &run, 300);
         assert_eq!(jobs(&world), [JobState::Failed, JobState::JobComplete]);
@@ -68,10 +68,10 @@ async fn a_page_is_not_taken_for_a_rejected_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_never_come_whole_acknowledge_nothing_and_leave_nothing_in_the_bucket() {
-    for ending in [Ending::Chunked, Ending::Length, Ending::Unnoticed] {
+    for ending in [Truncation::Chunked, Truncation::Length, Truncation::Unnoticed] {
         let world = World::new().await;
         refuse_some(&world);
-        world.org.inject(RequestFault::new(Endpoint::FailedResults, Mishap::Truncated(128, ending)).always());
+        world.org.inject(RequestFault::new(Endpoint::FailedResults, Effect::Truncated(128, ending)).always());
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_nothing_acknowledged(&run, "results of job");
         assert_eq!(in_bucket(&world), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! Faults of the session, of the token endpoint, and of the daily requests.
 
-use salesforce_sim::{Answer, Endpoint, Mishap, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, RequestFault, Settings};
 use serde_json::json;
 
 use super::{
@@ -24,7 +24,7 @@ async fn a_session_that_ends_at_any_step_is_renewed_and_nothing_is_sent_twice() 
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
-        world.org.inject(RequestFault::new(step, Mishap::SessionsEnd));
+        world.org.inject(RequestFault::new(step, Effect::SessionsEnded));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_refused_ones_in_bucket(&world, &run, 20);
         assert_eq!((world.org.sign_ins(), world.org.jobs().len()), (2, 1), "{step:?}");
@@ -52,13 +52,13 @@ async fn a_session_that_is_refused_again_after_its_renewal_ends_the_sync() {
 async fn a_token_endpoint_in_trouble_is_asked_again() {
     let world = World::new().await;
     refuse_some(&world);
-    let mishaps = [Answer::html(503).into(), Answer::empty(500).into(), Mishap::LostAnswer];
-    for (mishap, nth) in mishaps.into_iter().zip(1..) {
-        world.org.inject(RequestFault::new(Endpoint::Token, mishap).from(nth));
+    let effects = [Answer::html(503).into(), Answer::empty(500).into(), Effect::LostAnswer];
+    for (effect, nth) in effects.into_iter().zip(1..) {
+        world.org.inject(RequestFault::new(Endpoint::Token, effect).starting_at(nth));
     }
     // In the middle of the run, too.
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::SessionsEnd));
-    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::Cut).from(5));
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::SessionsEnded));
+    world.org.inject(RequestFault::new(Endpoint::Token, Effect::Cut).starting_at(5));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_refused_ones_in_bucket(&world, &run, 20);
     assert_eq!(super::asked(&world, Endpoint::Token), 6);
@@ -67,7 +67,7 @@ async fn a_token_endpoint_in_trouble_is_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_refresh_token_that_never_arrived_is_a_matter_for_the_user_and_nothing_is_sent() {
     let world = World::with(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
-    world.org.inject(RequestFault::new(Endpoint::Token, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::Token, Effect::LostAnswer));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
@@ -80,7 +80,7 @@ async fn a_connection_that_is_revoked_at_any_step_acknowledges_nothing_that_is_n
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
-        world.org.inject(RequestFault::new(step, Mishap::ConnectionRevoked));
+        world.org.inject(RequestFault::new(step, Effect::ConnectionRevoked));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "config_error", "{step:?}: {message}");
@@ -112,7 +112,7 @@ async fn used_up_requests_end_the_sync_at_any_step_and_an_upsert_converges_later
 async fn an_allowance_that_runs_out_in_the_middle_of_a_sync_is_named() {
     let world = World::new().await;
     // Enough to describe the object and to create the job.
-    world.org.leave_requests(2);
+    world.org.set_remaining_requests(2);
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_nothing_acknowledged(&run, "the API requests that the org may make in 24 hours are used up");
     assert_eq!(in_org(&world), Vec::<String>::new());

@@ -1,6 +1,6 @@
 //! Faults while the records are uploaded.
 
-use salesforce_sim::{Answer, Endpoint, JobState, Mishap, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault};
 use serde_json::json;
 
 use super::{assert_all_in_org, assert_nothing_acknowledged, in_org, input, inserted, inserts, jobs};
@@ -8,19 +8,19 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_was_not_answered_is_given_up_and_never_processed() {
-    for mishap in [Mishap::LostAnswer, Mishap::Cut, Answer::status(503).into(), Answer::html(502).into()] {
+    for effect in [Effect::LostAnswer, Effect::Cut, Answer::status(503).into(), Answer::html(502).into()] {
         let world = World::new().await;
-        world.org.inject(RequestFault::new(Endpoint::JobUpload, mishap.clone()));
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, effect.clone()));
         let run = world.write(json!({}), inserts(), input(20, inserted)).await;
         assert_all_in_org(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::Aborted, JobState::JobComplete], "{mishap:?}");
+        assert_eq!(jobs(&world), [JobState::Aborted, JobState::JobComplete], "{effect:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_cannot_be_given_up_is_never_closed() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer));
     // The first PATCH is the abort.
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(404)));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
@@ -32,8 +32,8 @@ async fn an_upload_that_cannot_be_given_up_is_never_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_to_the_abort_does_not_bring_the_upload_back() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer));
-    world.org.inject(RequestFault::new(Endpoint::JobPatch, Mishap::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(jobs(&world), [JobState::Aborted, JobState::JobComplete]);
@@ -42,7 +42,7 @@ async fn a_lost_answer_to_the_abort_does_not_bring_the_upload_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_fail_again_and_again_leave_the_org_untouched() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::LostAnswer).always());
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer).always());
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
     assert_nothing_acknowledged(&run, "uploading records of Contact");
     assert_eq!(in_org(&world), Vec::<String>::new());

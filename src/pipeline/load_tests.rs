@@ -1,6 +1,6 @@
 //! A batch against a simulated org, with waits that a test can bear.
 
-use salesforce_sim::{Credentials, JobFault, RowRule, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -88,8 +88,8 @@ fn contacts() -> Vec<ConfiguredStream> {
 async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
     let bench = Bench::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-    bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
-    bench.org.inject(RowRule::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
+    bench.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
+    bench.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("Late")).times(3));
     let (settled, outcome) = bench.load(&["Free", "Locked", "Late", "Locked"]).await;
     outcome.unwrap();
     let first = vec![(0, 1, 0)];

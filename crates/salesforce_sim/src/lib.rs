@@ -27,14 +27,15 @@ mod rest;
 mod schema;
 mod settings;
 mod sign_in;
-mod simulated;
+mod simulated_org;
 mod store;
 
 pub use fault::{
-    Answer, BadFault, Ending, Fault, Hold, JobFault, Mishap, Random, RandomFaults, RequestFault, RowRule, RowView,
+    Answer, Effect, Fault, Hold, JobFault, ParseFaultError, Random, RandomFaults, RequestFault, RowFault, Truncation,
+    UploadedRow,
 };
 pub use http::{Endpoint, Request};
 pub use ingest::{JobState, Operation};
 pub use schema::{Field, FieldType, Object};
-pub use settings::{Credentials, Refusal, Settings};
-pub use simulated::{JobSummary, SimulatedOrg};
+pub use settings::{Credentials, Settings, SignInRefusal};
+pub use simulated_org::{JobSummary, SimulatedOrg};

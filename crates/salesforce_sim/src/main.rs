@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use salesforce_sim::{BadFault, Credentials, Fault, RandomFaults, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, Fault, ParseFaultError, RandomFaults, Settings, SimulatedOrg};
 
 /// A simulated Salesforce org on the loopback.
 #[derive(Debug, Parser)]
@@ -54,12 +54,12 @@ struct Arguments {
 }
 
 /// Refuses words that are no fault; a fault itself cannot be cloned, as arguments must be.
-fn words(text: &str) -> Result<String, BadFault> {
+fn words(text: &str) -> Result<String, ParseFaultError> {
     text.parse::<Fault>().map(|_| text.to_owned())
 }
 
 impl Arguments {
-    fn faults(&self) -> Result<Vec<Fault>, BadFault> {
+    fn faults(&self) -> Result<Vec<Fault>, ParseFaultError> {
         let random = (self.fault_rate > 0.0).then(|| Ok(RandomFaults::new(self.fault_rate, self.seed).into()));
         self.fault.iter().map(|words| words.parse()).chain(random).collect()
     }

@@ -23,7 +23,7 @@ pub struct Settings {
     /// The login host refuses every sign-in, as orgs may choose; only My Domain is left.
     pub my_domain_only: bool,
     /// A state of the org or the app in which sign-ins are refused.
-    pub refuse_sign_in: Option<Refusal>,
+    pub refuse_sign_in: Option<SignInRefusal>,
     /// The user has the "Bulk API Hard Delete" permission.
     pub hard_delete: bool,
     /// Objects beside the standard ones; one of the same name replaces it.
@@ -104,7 +104,7 @@ impl Default for Credentials {
 
 /// Why the org refuses a sign-in whose credentials are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum SignInRefusal {
     /// The user was deactivated.
     InactiveUser,
     /// The org is locked or closed.

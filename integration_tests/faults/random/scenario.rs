@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Endpoint, Fault, JobFault, Mishap, Random, RandomFaults, RequestFault};
+use salesforce_sim::{Effect, Endpoint, Fault, JobFault, Random, RandomFaults, RequestFault};
 
 /// Decides by the numbers of a seed.
 struct Dice(Random);
@@ -129,10 +129,11 @@ impl Scenario {
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<Fault> = self.job_faults.iter().cloned().map(Fault::from).collect();
         if let Some(nth) = self.ends_sessions_at {
-            faults.push(RequestFault::new(Endpoint::JobInfo, Mishap::SessionsEnd).from(nth).into());
+            faults.push(RequestFault::new(Endpoint::JobInfo, Effect::SessionsEnded).starting_at(nth).into());
         }
-        let lost =
-            |(endpoint, nth): &(Endpoint, usize)| RequestFault::new(*endpoint, Mishap::LostAnswer).from(*nth).into();
+        let lost = |(endpoint, nth): &(Endpoint, usize)| {
+            RequestFault::new(*endpoint, Effect::LostAnswer).starting_at(*nth).into()
+        };
         faults.extend(self.lost.iter().map(lost));
         faults.push(RandomFaults::new(self.fault_rate, self.seed).into());
         faults
@@ -186,7 +187,7 @@ fn job_fault(object: &str, dice: &mut Dice) -> Option<JobFault> {
         1 => JobFault::aborted(object, dice.within(0, 2)),
         2 => JobFault::completed(object, 0),
         3 => JobFault::miscounted(object, 1, 0),
-        4 => JobFault::failed(object, 0, "Timeout : took too long").losing_the_rest(),
+        4 => JobFault::failed(object, 0, "Timeout : took too long").omit_unprocessed_rows(),
         _ => return None,
     })
 }

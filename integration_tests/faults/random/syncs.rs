@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use salesforce_sim::{JobState, RowRule, Settings};
+use salesforce_sim::{JobState, RowFault, Settings};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -100,15 +100,16 @@ impl Syncs {
     fn refuse_rows(&self) {
         for target in &TARGETS {
             let keys = self.keys.clone();
-            let key_of = move |row: &salesforce_sim::RowView<'_>| {
+            let key_of = move |row: &salesforce_sim::UploadedRow<'_>| {
                 row.get(target.key).map(str::to_owned).or_else(|| keys.get(row.get("Id")?).cloned())
             };
             let of = key_of.clone();
-            let rule = RowRule::new(target.object, "FIELD_CUSTOM_VALIDATION_EXCEPTION:The \"seventh\", too:Name --");
+            let rule = RowFault::new(target.object, "FIELD_CUSTOM_VALIDATION_EXCEPTION:The \"seventh\", too:Name --");
             self.world.org.inject(rule.when(move |row| of(row).is_some_and(|key| is_refused(&key))));
             let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
-            let is_locked = move |row: &salesforce_sim::RowView<'_>| key_of(row).is_some_and(|key| key.ends_with("04"));
-            self.world.org.inject(RowRule::new(target.object, lock).when(is_locked).times(1));
+            let is_locked =
+                move |row: &salesforce_sim::UploadedRow<'_>| key_of(row).is_some_and(|key| key.ends_with("04"));
+            self.world.org.inject(RowFault::new(target.object, lock).when(is_locked).times(1));
         }
     }
 

@@ -38,7 +38,7 @@ impl Answer {
     }
 
     /// A refusal in the form of the token endpoint.
-    pub fn oauth(status: u16, error: &str, description: &str) -> Self {
+    pub fn oauth_error(status: u16, error: &str, description: &str) -> Self {
         Self::new(status, Some(JSON), json!({"error": error, "error_description": description}).to_string())
     }
 

@@ -4,21 +4,21 @@
 //! they are saved.
 
 mod answer;
-mod job;
-mod mishap;
+mod effect;
+mod job_fault;
 mod parse;
-mod random;
-mod request;
-mod row;
+mod random_faults;
+mod request_fault;
+mod row_fault;
 
 pub use answer::Answer;
-pub use job::JobFault;
-pub(crate) use mishap::cut;
-pub use mishap::{Ending, Hold, Mishap};
-pub use parse::BadFault;
-pub use random::{Random, RandomFaults};
-pub use request::RequestFault;
-pub use row::{RowRule, RowView};
+pub(crate) use effect::cut;
+pub use effect::{Effect, Hold, Truncation};
+pub use job_fault::JobFault;
+pub use parse::ParseFaultError;
+pub use random_faults::{Random, RandomFaults};
+pub use request_fault::RequestFault;
+pub use row_fault::{RowFault, UploadedRow};
 
 use crate::http::Endpoint;
 
@@ -30,7 +30,7 @@ pub enum Fault {
     /// A job.
     Job(JobFault),
     /// Rows.
-    Rows(RowRule),
+    Rows(RowFault),
     /// Requests at random.
     Random(RandomFaults),
 }
@@ -47,8 +47,8 @@ impl From<JobFault> for Fault {
     }
 }
 
-impl From<RowRule> for Fault {
-    fn from(rule: RowRule) -> Self {
+impl From<RowFault> for Fault {
+    fn from(rule: RowFault) -> Self {
         Self::Rows(rule)
     }
 }
@@ -64,7 +64,7 @@ impl From<RandomFaults> for Fault {
 pub(crate) struct Faults {
     requests: Vec<RequestFault>,
     jobs: Vec<JobFault>,
-    pub(crate) rows: Vec<RowRule>,
+    pub(crate) rows: Vec<RowFault>,
     random: Option<RandomFaults>,
 }
 
@@ -80,8 +80,8 @@ impl Faults {
 
     /// What happens to a request that has just arrived. The first fault that fits counts; all of them count the
     /// request.
-    pub(crate) fn meet_request(&mut self, endpoint: Endpoint) -> Option<Mishap> {
-        let chosen: Vec<Mishap> = self.requests.iter_mut().filter_map(|fault| fault.meet(endpoint)).collect();
+    pub(crate) fn meet_request(&mut self, endpoint: Endpoint) -> Option<Effect> {
+        let chosen: Vec<Effect> = self.requests.iter_mut().filter_map(|fault| fault.meet(endpoint)).collect();
         let random = self.random.as_mut().and_then(|faults| faults.meet(endpoint));
         chosen.into_iter().next().or(random)
     }

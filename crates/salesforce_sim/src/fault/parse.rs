@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Answer, Ending, Fault, JobFault, Mishap, RequestFault, RowRule};
+use super::{Answer, Effect, Fault, JobFault, RequestFault, RowFault, Truncation};
 use crate::http::Endpoint;
 
 /// The calls by the names that they have here.
@@ -31,24 +31,24 @@ const ENDPOINTS: [(&str, Endpoint); 20] = [
 
 /// Why words are no fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadFault(String);
+pub struct ParseFaultError(String);
 
-impl fmt::Display for BadFault {
+impl fmt::Display for ParseFaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for BadFault {}
+impl std::error::Error for ParseFaultError {}
 
-fn bad<T>(message: impl Into<String>) -> Result<T, BadFault> {
-    Err(BadFault(message.into()))
+fn bad<T>(message: impl Into<String>) -> Result<T, ParseFaultError> {
+    Err(ParseFaultError(message.into()))
 }
 
 impl FromStr for Fault {
-    type Err = BadFault;
+    type Err = ParseFaultError;
 
-    fn from_str(text: &str) -> Result<Self, BadFault> {
+    fn from_str(text: &str) -> Result<Self, ParseFaultError> {
         let mut words = Words(text);
         match words.next("an endpoint, `job` or `rows`")? {
             "job" => job(&mut words).map(Fault::Job),
@@ -69,40 +69,40 @@ impl<'a> Words<'a> {
         (!word.is_empty()).then_some(word)
     }
 
-    fn next(&mut self, what: &str) -> Result<&'a str, BadFault> {
+    fn next(&mut self, what: &str) -> Result<&'a str, ParseFaultError> {
         self.optional().map_or_else(|| bad(format!("{what} is missing")), Ok)
     }
 
-    fn number<T: FromStr>(&mut self, what: &str) -> Result<T, BadFault> {
+    fn number<T: FromStr>(&mut self, what: &str) -> Result<T, ParseFaultError> {
         let word = self.next(what)?;
         word.parse().or_else(|_| bad(format!("'{word}' is not {what}")))
     }
 
-    fn rest(&mut self, what: &str) -> Result<&'a str, BadFault> {
+    fn rest(&mut self, what: &str) -> Result<&'a str, ParseFaultError> {
         let rest = std::mem::take(&mut self.0).trim();
         if rest.is_empty() { bad(format!("{what} is missing")) } else { Ok(rest) }
     }
 
-    fn end(&mut self) -> Result<(), BadFault> {
+    fn end(&mut self) -> Result<(), ParseFaultError> {
         self.optional().map_or(Ok(()), |word| bad(format!("'{word}' is too much")))
     }
 }
 
 /// `ENDPOINT[@FIRST][xTIMES|+] MISHAP`
-fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, BadFault> {
+fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, ParseFaultError> {
     let (name, numbers) = at.split_at(at.find(|c: char| !c.is_ascii_lowercase() || c == 'x').unwrap_or(at.len()));
     let Some((_, endpoint)) = ENDPOINTS.iter().find(|(known, _)| *known == name) else {
         let names: Vec<&str> = ENDPOINTS.iter().map(|(name, _)| *name).collect();
         return bad(format!("'{name}' is no endpoint; there are {}", names.join(", ")));
     };
-    let mishap = mishap(words)?;
+    let effect = effect(words)?;
     words.end()?;
-    let mut fault = RequestFault::new(*endpoint, mishap);
+    let mut fault = RequestFault::new(*endpoint, effect);
     let number = |digits: &str| digits.parse::<usize>().or_else(|_| bad(format!("'{at}' has a number that is none")));
     let times = match numbers.strip_prefix('@') {
         Some(rest) => {
             let (first, times) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
-            fault = fault.from(number(first)?);
+            fault = fault.starting_at(number(first)?);
             times
         }
         None => numbers,
@@ -114,36 +114,36 @@ fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, BadFault> {
     }
 }
 
-fn mishap(words: &mut Words<'_>) -> Result<Mishap, BadFault> {
+fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
     Ok(match words.next("what happens")? {
-        "cut" => Mishap::Cut,
-        "lost" => Mishap::LostAnswer,
+        "cut" => Effect::Cut,
+        "lost" => Effect::LostAnswer,
         "truncated" => {
             let bytes = words.number("a number of bytes")?;
             let ending = match words.optional() {
-                None | Some("chunked") => Ending::Chunked,
-                Some("length") => Ending::Length,
-                Some("unnoticed") => Ending::Unnoticed,
+                None | Some("chunked") => Truncation::Chunked,
+                Some("length") => Truncation::Length,
+                Some("unnoticed") => Truncation::Unnoticed,
                 Some(other) => return bad(format!("'{other}' is none of chunked, length, unnoticed")),
             };
-            Mishap::Truncated(bytes, ending)
+            Effect::Truncated(bytes, ending)
         }
         "type" => {
             let text = words.rest("a content type or `none`")?;
-            Mishap::ContentType((text != "none").then(|| text.to_owned()))
+            Effect::ContentType((text != "none").then(|| text.to_owned()))
         }
         "delayed" => {
             let seconds = words.number("a number of seconds")?;
-            Mishap::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| bad("the delay is no time"))?)
+            Effect::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| bad("the delay is no time"))?)
         }
-        "sessions-end" => Mishap::SessionsEnd,
-        "revoked" => Mishap::ConnectionRevoked,
-        status => Mishap::Answer(answer(status, words)?),
+        "sessions-end" => Effect::SessionsEnded,
+        "revoked" => Effect::ConnectionRevoked,
+        status => Effect::Answer(answer(status, words)?),
     })
 }
 
 /// `STATUS [html|empty] [retry-after SECONDS]`
-fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, BadFault> {
+fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError> {
     let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
         return bad(format!(
             "'{status}' is none of cut, lost, truncated, type, delayed, sessions-end, revoked, and no status"
@@ -166,7 +166,7 @@ fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, BadFault> {
 }
 
 /// `job OBJECT WHAT`
-fn job(words: &mut Words<'_>) -> Result<JobFault, BadFault> {
+fn job(words: &mut Words<'_>) -> Result<JobFault, ParseFaultError> {
     const CHUNKS: &str = "a number of chunks";
     let object = words.next("an object")?;
     let fault = match words.next("what happens to the job")? {
@@ -190,7 +190,7 @@ fn job(words: &mut Words<'_>) -> Result<JobFault, BadFault> {
 }
 
 /// `rows OBJECT [xTIMES] ERROR`
-fn rows(words: &mut Words<'_>) -> Result<RowRule, BadFault> {
+fn rows(words: &mut Words<'_>) -> Result<RowFault, ParseFaultError> {
     let object = words.next("an object")?;
     let error = words.rest("the text of sf__Error")?;
     let times = error.strip_prefix('x').and_then(|rest| {
@@ -198,8 +198,8 @@ fn rows(words: &mut Words<'_>) -> Result<RowRule, BadFault> {
         Some((times.parse().ok()?, error.trim_start()))
     });
     Ok(match times {
-        Some((times, error)) => RowRule::new(object, error).times(times),
-        None => RowRule::new(object, error),
+        Some((times, error)) => RowFault::new(object, error).times(times),
+        None => RowFault::new(object, error),
     })
 }
 
@@ -209,23 +209,23 @@ mod tests {
 
     #[test]
     fn faults_are_read() {
-        let request = |endpoint, mishap: Mishap| RequestFault::new(endpoint, mishap);
+        let request = |endpoint, effect: Effect| RequestFault::new(endpoint, effect);
         let at = Endpoint::JobInfo;
         for (text, fault) in [
             ("create 503", request(Endpoint::JobCreate, Answer::status(503).into())),
-            ("info@2 503 html", request(at, Answer::html(503).into()).from(2)),
+            ("info@2 503 html", request(at, Answer::html(503).into()).starting_at(2)),
             ("infox3 420 html", request(at, Answer::html(420).into()).times(3)),
-            ("info@2x3 406 empty", request(at, Answer::empty(406).into()).from(2).times(3)),
+            ("info@2x3 406 empty", request(at, Answer::empty(406).into()).starting_at(2).times(3)),
             ("info+ 429 empty retry-after 2", request(at, Answer::empty(429).retry_after(2).into()).always()),
-            ("info@4+ cut", request(at, Mishap::Cut).from(4).always()),
-            ("upload lost", request(Endpoint::JobUpload, Mishap::LostAnswer)),
-            ("failed truncated 100", request(Endpoint::FailedResults, Mishap::Truncated(100, Ending::Chunked))),
-            ("failed truncated 0 length", request(Endpoint::FailedResults, Mishap::Truncated(0, Ending::Length))),
-            ("info type text/html; charset=x", request(at, Mishap::ContentType(Some("text/html; charset=x".into())))),
-            ("info type none", request(at, Mishap::ContentType(None))),
-            ("info delayed 0.5", request(at, Mishap::Delayed(Duration::from_millis(500)))),
-            ("patch sessions-end", request(Endpoint::JobPatch, Mishap::SessionsEnd)),
-            ("token revoked", request(Endpoint::Token, Mishap::ConnectionRevoked)),
+            ("info@4+ cut", request(at, Effect::Cut).starting_at(4).always()),
+            ("upload lost", request(Endpoint::JobUpload, Effect::LostAnswer)),
+            ("failed truncated 100", request(Endpoint::FailedResults, Effect::Truncated(100, Truncation::Chunked))),
+            ("failed truncated 0 length", request(Endpoint::FailedResults, Effect::Truncated(0, Truncation::Length))),
+            ("info type text/html; charset=x", request(at, Effect::ContentType(Some("text/html; charset=x".into())))),
+            ("info type none", request(at, Effect::ContentType(None))),
+            ("info delayed 0.5", request(at, Effect::Delayed(Duration::from_millis(500)))),
+            ("patch sessions-end", request(Endpoint::JobPatch, Effect::SessionsEnded)),
+            ("token revoked", request(Endpoint::Token, Effect::ConnectionRevoked)),
         ] {
             assert_eq!(
                 format!("{:?}", text.parse::<Fault>().unwrap()),
@@ -244,9 +244,9 @@ mod tests {
             assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Job(fault)), "{text}");
         }
         for (text, rule) in [
-            ("rows Contact E:e:--", RowRule::new("Contact", "E:e:--")),
-            ("rows Contact x2 E:e f:--", RowRule::new("Contact", "E:e f:--").times(2)),
-            ("rows Contact x-ray", RowRule::new("Contact", "x-ray")),
+            ("rows Contact E:e:--", RowFault::new("Contact", "E:e:--")),
+            ("rows Contact x2 E:e f:--", RowFault::new("Contact", "E:e f:--").times(2)),
+            ("rows Contact x-ray", RowFault::new("Contact", "x-ray")),
         ] {
             assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Rows(rule)), "{text}");
         }

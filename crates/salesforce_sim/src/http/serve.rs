@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{ApiError, Endpoint, Reply, Route, empty, json};
 use crate::{
-    fault::{Mishap, cut},
+    fault::{Effect, cut},
     ingest,
     org::{Org, Shared},
     rest, sign_in,
@@ -55,27 +55,27 @@ pub(crate) fn listen(listener: TcpListener, org: Shared, mut stop: watch::Receiv
 async fn pass(State(org): State<Shared>, request: axum::extract::Request) -> Reply {
     let (parts, body) = request.into_parts();
     let route = Route::of(parts.method.as_str(), parts.uri.path());
-    let (number, mishap) = {
+    let (number, effect) = {
         let mut org = org.lock();
         (arrive(&mut org, &parts, route.endpoint), org.faults.meet_request(route.endpoint))
     };
-    if matches!(mishap, Some(Mishap::Cut)) {
+    if matches!(effect, Some(Effect::Cut)) {
         return cut();
     }
     let Some(body) = read(&parts.headers, body).await else {
         // The client went away in the middle of the body; nobody reads this answer.
         return empty(400);
     };
-    if let Some(mishap) = &mishap {
-        mishap.begin(&mut org.lock());
+    if let Some(effect) = &effect {
+        effect.begin(&mut org.lock());
     }
-    let reply = match &mishap {
-        Some(Mishap::Answer(answer)) => answer.reply(),
+    let reply = match &effect {
+        Some(Effect::Answer(answer)) => answer.reply(),
         _ => answer(&org, &parts, &route, body).await,
     };
     org.lock().requests[number].status = Some(reply.status().as_u16());
-    match mishap {
-        Some(mishap) => mishap.end(reply).await,
+    match effect {
+        Some(effect) => effect.end(reply).await,
         None => reply,
     }
 }

@@ -10,7 +10,7 @@ use super::{
     value,
 };
 use crate::{
-    fault::{RowRule, RowView},
+    fault::{RowFault, UploadedRow},
     schema::{Field, FieldType, Object},
     store::{Cells, Life, Table, Tables, id},
 };
@@ -75,7 +75,7 @@ impl Plan {
     pub(crate) fn save<'a>(
         &self,
         tables: &mut Tables,
-        rules: &mut [RowRule],
+        rules: &mut [RowFault],
         chunk: impl Iterator<Item = &'a [u8]>,
     ) -> Vec<Outcome> {
         let rows: Vec<Row<'a>> = chunk.map(|row| self.read(row)).collect();
@@ -148,7 +148,7 @@ impl Plan {
     fn save_row(
         &self,
         tables: &mut Tables,
-        rules: &mut [RowRule],
+        rules: &mut [RowFault],
         row: &[Cow<'_, str>],
     ) -> Result<(usize, bool), String> {
         let target = self.target(tables.at(self.table), row).map_err(|error| error.to_string())?;
@@ -156,7 +156,7 @@ impl Plan {
             _ if self.operation.is_delete() => Vec::new(),
             _ => self.values(tables, target, row).map_err(|error| error.to_string())?,
         };
-        let view = RowView { names: &self.columns.names, cells: row };
+        let view = UploadedRow { names: &self.columns.names, cells: row };
         if let Some(error) = rules.iter_mut().find_map(|rule| rule.refuse(&self.object.name, &view)) {
             return Err(error.to_owned());
         }

@@ -7,7 +7,7 @@ use std::{
 
 use axum::http::{HeaderMap, header};
 
-use crate::settings::{Refusal, Settings};
+use crate::settings::{Settings, SignInRefusal};
 
 /// The id of the org, with which access tokens begin.
 pub(crate) const ORGANIZATION_ID: &str = "00DSim000000001MAA";
@@ -21,7 +21,7 @@ pub(crate) struct SignIn {
     /// Refresh tokens that were replaced by newer ones.
     retired: HashSet<String>,
     pub(crate) rotates: bool,
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<SignInRefusal>,
     /// How often a token was asked for, and how often one was given.
     pub(crate) attempts: usize,
     pub(crate) granted: usize,

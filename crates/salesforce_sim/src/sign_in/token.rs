@@ -12,7 +12,7 @@ use super::{assertion, session::ORGANIZATION_ID};
 use crate::{
     http::{ApiError, Reply, empty, json as reply},
     org::Org,
-    settings::Refusal,
+    settings::SignInRefusal,
 };
 
 /// A refusal of the token endpoint: status 400 and one object (Salesforce Help, "OAuth 2.0 Error Codes").
@@ -150,18 +150,18 @@ fn check_client(org: &Org, headers: &HeaderMap, form: &Form<'_>) -> Result<(), T
 }
 
 /// The words of a refusal, where it concerns the flow.
-fn refused(refusal: Refusal, grant: Grant) -> Option<TokenError> {
+fn refused(refusal: SignInRefusal, grant: Grant) -> Option<TokenError> {
     match (refusal, grant) {
-        (Refusal::InactiveUser, _) => Some(TokenError::new("inactive_user", "user is inactive")),
-        (Refusal::InactiveOrg, _) => Some(TokenError::new("inactive_org", "organization is inactive")),
-        (Refusal::TooManySignIns, _) => Some(TokenError::grant("login rate exceeded")),
-        (Refusal::NotApproved, Grant::JwtBearer) => Some(TokenError::grant("user hasn't approved this consumer")),
-        (Refusal::NoRunAsUser, Grant::ClientCredentials) => {
+        (SignInRefusal::InactiveUser, _) => Some(TokenError::new("inactive_user", "user is inactive")),
+        (SignInRefusal::InactiveOrg, _) => Some(TokenError::new("inactive_org", "organization is inactive")),
+        (SignInRefusal::TooManySignIns, _) => Some(TokenError::grant("login rate exceeded")),
+        (SignInRefusal::NotApproved, Grant::JwtBearer) => Some(TokenError::grant("user hasn't approved this consumer")),
+        (SignInRefusal::NoRunAsUser, Grant::ClientCredentials) => {
             Some(TokenError::grant("no client credentials user enabled"))
         }
-        (Refusal::FlowDisabled, Grant::Password) => Some(TokenError::grant("authentication failure")),
-        (Refusal::FlowDisabled, _) => Some(TokenError::new("unsupported_grant_type", "grant type not supported")),
-        (Refusal::NotApproved | Refusal::NoRunAsUser, _) => None,
+        (SignInRefusal::FlowDisabled, Grant::Password) => Some(TokenError::grant("authentication failure")),
+        (SignInRefusal::FlowDisabled, _) => Some(TokenError::new("unsupported_grant_type", "grant type not supported")),
+        (SignInRefusal::NotApproved | SignInRefusal::NoRunAsUser, _) => None,
     }
 }
 

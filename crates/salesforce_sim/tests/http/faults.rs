@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use reqwest::{Method, header};
 use salesforce_sim::{
-    Answer, Ending, Endpoint, Fault, Hold, JobFault, JobState, Mishap, RandomFaults, RequestFault, RowRule, Settings,
-    SimulatedOrg,
+    Answer, Effect, Endpoint, Fault, Hold, JobFault, JobState, RandomFaults, RequestFault, RowFault, Settings,
+    SimulatedOrg, Truncation,
 };
 use serde_json::{Value, json};
 
@@ -51,7 +51,13 @@ async fn an_answer_takes_the_place_of_the_call() {
         (Answer::status(401), 401, Some("application/json;charset=UTF-8"), None, "INVALID_SESSION_ID"),
         (Answer::html(420), 420, Some("text/html; charset=utf-8"), None, "<html>"),
         (Answer::empty(406).retry_after(7), 406, None, Some("7"), ""),
-        (Answer::oauth(400, "invalid_grant", "ip restricted"), 400, Some("application/json;charset=UTF-8"), None, "ip"),
+        (
+            Answer::oauth_error(400, "invalid_grant", "ip restricted"),
+            400,
+            Some("application/json;charset=UTF-8"),
+            None,
+            "ip",
+        ),
     ] {
         client.org.inject(RequestFault::new(Endpoint::JobCreate, answer));
         let answer = client.post("jobs/ingest", insert()).await;
@@ -68,14 +74,14 @@ async fn an_answer_takes_the_place_of_the_call() {
 async fn a_connection_is_cut_before_or_after_the_call() {
     let client = client().await;
     let create = || client.request(Method::POST, "jobs/ingest").header("content-type", "application/json");
-    for (mishap, jobs) in [(Mishap::Cut, 0), (Mishap::LostAnswer, 1)] {
-        client.org.inject(RequestFault::new(Endpoint::JobCreate, mishap));
+    for (effect, jobs) in [(Effect::Cut, 0), (Effect::LostAnswer, 1)] {
+        client.org.inject(RequestFault::new(Endpoint::JobCreate, effect));
         assert_eq!(broken(create().body(insert().to_string())).await, (None, Vec::new()));
         assert_eq!(client.org.jobs().len(), jobs);
     }
     // A large upload is cut before it has been read.
     let id = client.org.jobs()[0].id.clone();
-    client.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Cut));
+    client.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Cut));
     let upload = client.request(Method::PUT, &format!("jobs/ingest/{id}/batches")).header("content-type", "text/csv");
     assert_eq!(broken(upload.body(vec![b'x'; 20_000_000])).await.0, None);
     assert_eq!(client.org.jobs()[0].uploaded_bytes, None);
@@ -87,14 +93,14 @@ async fn a_body_is_cut_in_the_middle() {
     let (id, _) = client.load(insert(), CSV).await;
     let whole = client.results(&id, "successfulResults").await.text;
     let path = format!("jobs/ingest/{id}/successfulResults");
-    for ending in [Ending::Chunked, Ending::Length] {
+    for ending in [Truncation::Chunked, Truncation::Length] {
         for bytes in [0, 5, whole.len() - 3, whole.len()] {
-            client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Mishap::Truncated(bytes, ending)));
+            client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Effect::Truncated(bytes, ending)));
             let (status, body) = broken(client.request(Method::GET, &path)).await;
             assert_eq!((status, body.as_slice()), (Some(200), &whole.as_bytes()[..bytes]), "{ending:?}");
         }
     }
-    client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Mishap::Truncated(9, Ending::Unnoticed)));
+    client.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Effect::Truncated(9, Truncation::Unnoticed)));
     assert_eq!(client.results(&id, "successfulResults").await.text, whole[..9]);
     assert_eq!(client.results(&id, "successfulResults").await.text, whole);
 }
@@ -103,13 +109,13 @@ async fn a_body_is_cut_in_the_middle() {
 async fn an_answer_is_late_or_waits_or_has_another_content_type() {
     let client = client().await;
     let late = Duration::from_millis(300);
-    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::Delayed(late)));
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Delayed(late)));
     let asked = tokio::time::Instant::now();
     let id = client.create(insert()).await;
     assert!(asked.elapsed() >= late);
 
     let hold = Hold::default();
-    client.org.inject(RequestFault::new(Endpoint::JobUpload, Mishap::Held(hold.clone())));
+    client.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
     let held = async {
         hold.reached().await;
         assert_eq!(client.org.jobs()[0].uploaded_bytes, Some(CSV.len()), "the call is done");
@@ -119,8 +125,8 @@ async fn an_answer_is_late_or_waits_or_has_another_content_type() {
     assert_eq!(answer.status, 201);
 
     for content_type in [Some("text/plain"), None] {
-        let mishap = Mishap::ContentType(content_type.map(str::to_owned));
-        client.org.inject(RequestFault::new(Endpoint::JobInfo, mishap));
+        let effect = Effect::ContentType(content_type.map(str::to_owned));
+        client.org.inject(RequestFault::new(Endpoint::JobInfo, effect));
         let answer = client.get(&format!("jobs/ingest/{id}")).await;
         assert_eq!((answer.header("content-type"), answer.json()["state"].as_str()), (content_type, Some("Open")));
     }
@@ -129,13 +135,13 @@ async fn an_answer_is_late_or_waits_or_has_another_content_type() {
 #[tokio::test]
 async fn sessions_end_before_the_call() {
     let client = client().await;
-    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::SessionsEnd).from(2));
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::SessionsEnded).starting_at(2));
     client.create(insert()).await;
     let refused = client.post("jobs/ingest", insert()).await.refusal();
     assert_eq!((refused.0, refused.1.as_str()), (401, "INVALID_SESSION_ID"));
     assert!(client.org.refresh_token().is_some());
 
-    client.org.inject(RequestFault::new(Endpoint::Limits, Mishap::ConnectionRevoked));
+    client.org.inject(RequestFault::new(Endpoint::Limits, Effect::ConnectionRevoked));
     assert_eq!(client.get("limits").await.status, 401);
     assert!(client.org.refresh_token().is_none());
 }
@@ -146,7 +152,7 @@ async fn a_job_ends_otherwise_than_it_should() {
     let csv = format!("Name\n{rows}");
     for (fault, state, counts, left, saved) in [
         (JobFault::completed("Account", 0), JobState::JobComplete, (0, 0), 500, 0),
-        (JobFault::completed("Account", 0).losing_the_rest(), JobState::JobComplete, (0, 0), 0, 0),
+        (JobFault::completed("Account", 0).omit_unprocessed_rows(), JobState::JobComplete, (0, 0), 0, 0),
         (JobFault::out_of_batches("Account", 2), JobState::Failed, (400, 0), 0, 400),
         (JobFault::aborted("Account", 1), JobState::Aborted, (200, 0), 300, 200),
         (JobFault::failed("Account", 9, "Timeout : too long"), JobState::Failed, (500, 0), 0, 500),
@@ -183,9 +189,9 @@ async fn a_job_never_ends() {
 #[tokio::test]
 async fn faults_are_forgotten() {
     let client = client().await;
-    client.org.inject(RequestFault::new(Endpoint::JobCreate, Mishap::Cut).always());
+    client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Cut).always());
     client.org.inject(JobFault::never_ends("Account", 0));
-    client.org.inject(RowRule::new("Account", "E:e:--"));
+    client.org.inject(RowFault::new("Account", "E:e:--"));
     client.org.inject("limits 503".parse::<Fault>().unwrap());
     assert_eq!(client.get("limits").await.status, 503);
     client.org.inject(RandomFaults::new(1.0, 0));

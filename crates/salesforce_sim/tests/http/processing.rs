@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{JobFault, JobState, RowRule, Settings};
+use salesforce_sim::{JobFault, JobState, RowFault, Settings};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -51,7 +51,7 @@ async fn a_forgetful_org_keeps_counts_and_what_failed() {
     assert_eq!((summary.uploaded_bytes, summary.rows, client.org.count("Account")), (Some(0), 500, 0));
     assert_eq!(client.results(&id, "successfulResults").await.status, 200);
 
-    client.org.inject(RowRule::new("Account", "SOME_CODE:no:--").when(|row| row.get("Name") == Some("Example 7")));
+    client.org.inject(RowFault::new("Account", "SOME_CODE:no:--").when(|row| row.get("Name") == Some("Example 7")));
     let (id, job) = client.load(insert(), accounts(0..500)).await;
     assert_eq!((counts(&job), client.org.count("Account")), ((500, 1), 499));
     assert_eq!(client.results(&id, "failedResults").await.lines().len(), 2);
@@ -82,7 +82,7 @@ async fn an_interrupted_job_leaves_rows_unprocessed() {
         let client = Client::start(Settings::default()).await;
         client.org.inject(fault);
         client.org.inject(
-            RowRule::new("Account", "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:--")
+            RowFault::new("Account", "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:--")
                 .when(|row| row.get("Name") == Some("Example 7")),
         );
         let (id, job) = client.load(insert(), accounts(0..1_000)).await;
@@ -121,7 +121,7 @@ async fn a_running_job_can_be_aborted_but_not_deleted() {
 #[tokio::test]
 async fn each_10_000_rows_use_a_batch_of_the_day() {
     let client = Client::start(Settings::default()).await;
-    client.org.leave_batches(3);
+    client.org.set_remaining_batches(3);
     let (_, job) = client.load(insert(), accounts(0..10_001)).await;
     assert_eq!(counts(&job), (10_001, 0));
     assert_eq!(client.get("limits").await.json()["DailyBulkApiBatches"]["Remaining"], 1);

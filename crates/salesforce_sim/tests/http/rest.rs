@@ -60,7 +60,7 @@ async fn every_call_is_counted_and_the_last_one_refused() {
     assert_eq!(body["results"][1]["result"][0]["errorCode"], "NOT_FOUND");
     assert_eq!(body["results"][2]["result"]["totalSize"], 1);
 
-    client.org.leave_requests(1);
+    client.org.set_remaining_requests(1);
     let limits = client.get("limits").await.json();
     assert_eq!(limits["DailyApiRequests"], json!({"Max": 10, "Remaining": 0}));
     assert_eq!(limits["DailyBulkApiBatches"], json!({"Max": 15_000, "Remaining": 15_000}));

@@ -8,7 +8,7 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header;
-use salesforce_sim::{Credentials, Endpoint, Refusal, Settings};
+use salesforce_sim::{Credentials, Endpoint, Settings, SignInRefusal};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, send};
@@ -97,17 +97,17 @@ async fn wrong_credentials_are_refused_in_their_words() {
 async fn refusals_depend_on_the_flow() {
     let client = Client::start(Settings::default()).await;
     for (refusal, form, error, description) in [
-        (Refusal::InactiveUser, &REFRESH[..], "inactive_user", "user is inactive"),
-        (Refusal::InactiveOrg, &CLIENT, "inactive_org", "organization is inactive"),
-        (Refusal::TooManySignIns, &REFRESH, "invalid_grant", "login rate exceeded"),
-        (Refusal::NoRunAsUser, &CLIENT, "invalid_grant", "no client credentials user enabled"),
-        (Refusal::FlowDisabled, &PASSWORD, "invalid_grant", "authentication failure"),
-        (Refusal::FlowDisabled, &CLIENT, "unsupported_grant_type", "grant type not supported"),
+        (SignInRefusal::InactiveUser, &REFRESH[..], "inactive_user", "user is inactive"),
+        (SignInRefusal::InactiveOrg, &CLIENT, "inactive_org", "organization is inactive"),
+        (SignInRefusal::TooManySignIns, &REFRESH, "invalid_grant", "login rate exceeded"),
+        (SignInRefusal::NoRunAsUser, &CLIENT, "invalid_grant", "no client credentials user enabled"),
+        (SignInRefusal::FlowDisabled, &PASSWORD, "invalid_grant", "authentication failure"),
+        (SignInRefusal::FlowDisabled, &CLIENT, "unsupported_grant_type", "grant type not supported"),
     ] {
         client.org.refuse_sign_in(Some(refusal));
         assert_refused(&ask(&client, form).await, error, description);
     }
-    client.org.refuse_sign_in(Some(Refusal::NoRunAsUser));
+    client.org.refuse_sign_in(Some(SignInRefusal::NoRunAsUser));
     assert_eq!(ask(&client, &REFRESH).await.status, 200);
     client.org.refuse_sign_in(None);
     assert_eq!(ask(&client, &CLIENT).await.status, 200);
@@ -201,7 +201,7 @@ async fn assertions_are_checked() {
         assert_refused(&ask_with(&private, &claims).await, error, description);
     }
     assert_refused(&ask_with(&stranger, &claims).await, grant, "invalid assertion");
-    client.org.refuse_sign_in(Some(Refusal::NotApproved));
+    client.org.refuse_sign_in(Some(SignInRefusal::NotApproved));
     assert_refused(&ask_with(&private, &claims).await, grant, "user hasn't approved this consumer");
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    fault::RowRule,
+    fault::RowFault,
     ingest::csv::{LineEnding, scan},
     org::{Hosts, Org},
     settings::Settings,
@@ -344,7 +344,7 @@ fn keys_must_differ_within_a_chunk() {
 #[test]
 fn rules_come_after_the_values_and_before_saving() {
     let mut world = World::new();
-    let rule = RowRule::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
+    let rule = RowFault::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
     world.org.faults.rows.push(rule.when(|row| row.get("Name") == Some("x")).times(1));
     let csv = "Name,External_Id__c\nx,R-1\ny,R-2\n";
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::{
     ingest::{JobState, Operation},
     org::{Hosts, Org, Shared},
     schema::Object,
-    settings::{Refusal, Settings},
+    settings::{Settings, SignInRefusal},
     store::Tables,
 };
 
@@ -176,7 +176,7 @@ impl SimulatedOrg {
     }
 
     /// Refuses sign-ins from now on, or takes them again.
-    pub fn refuse_sign_in(&self, refusal: Option<Refusal>) {
+    pub fn refuse_sign_in(&self, refusal: Option<SignInRefusal>) {
         self.org.lock().sign_in.refusal = refusal;
     }
 
@@ -196,13 +196,13 @@ impl SimulatedOrg {
     }
 
     /// Leaves so many API requests for the day.
-    pub fn leave_requests(&self, remaining: u64) {
+    pub fn set_remaining_requests(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.requests_used = allowance.requests_max.saturating_sub(remaining);
     }
 
     /// Leaves so many bulk batches for the day.
-    pub fn leave_batches(&self, remaining: u64) {
+    pub fn set_remaining_batches(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.batches_used = allowance.batches_max.saturating_sub(remaining);
     }

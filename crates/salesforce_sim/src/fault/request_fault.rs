@@ -1,21 +1,21 @@
 //! Which requests a fault meets.
 
-use super::Mishap;
+use super::Effect;
 use crate::http::Endpoint;
 
 /// A fault of requests to one endpoint. Requests are counted from the moment at which the org is given it.
 ///
 /// ```
-/// use salesforce_sim::{Answer, Endpoint, Mishap, RequestFault};
+/// use salesforce_sim::{Answer, Endpoint, Effect, RequestFault};
 ///
-/// let next = RequestFault::new(Endpoint::JobCreate, Mishap::LostAnswer);
-/// let second_and_third = RequestFault::new(Endpoint::JobInfo, Answer::status(503)).from(2).times(2);
-/// let every = RequestFault::new(Endpoint::Token, Mishap::Cut).always();
+/// let next = RequestFault::new(Endpoint::JobCreate, Effect::LostAnswer);
+/// let second_and_third = RequestFault::new(Endpoint::JobInfo, Answer::status(503)).starting_at(2).times(2);
+/// let every = RequestFault::new(Endpoint::Token, Effect::Cut).always();
 /// ```
 #[derive(Debug, Clone)]
 pub struct RequestFault {
     endpoint: Endpoint,
-    mishap: Mishap,
+    effect: Effect,
     first: usize,
     times: usize,
     seen: usize,
@@ -23,13 +23,13 @@ pub struct RequestFault {
 
 impl RequestFault {
     /// What happens to the next request to an endpoint.
-    pub fn new(endpoint: Endpoint, mishap: impl Into<Mishap>) -> Self {
-        Self { endpoint, mishap: mishap.into(), first: 1, times: 1, seen: 0 }
+    pub fn new(endpoint: Endpoint, effect: impl Into<Effect>) -> Self {
+        Self { endpoint, effect: effect.into(), first: 1, times: 1, seen: 0 }
     }
 
     /// Begins with the n-th request; the first one is 1.
     #[must_use]
-    pub fn from(self, first: usize) -> Self {
+    pub fn starting_at(self, first: usize) -> Self {
         Self { first: first.max(1), ..self }
     }
 
@@ -46,13 +46,13 @@ impl RequestFault {
     }
 
     /// Counts a request; what happens to it, if it is one of those.
-    pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Mishap> {
+    pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Effect> {
         if endpoint != self.endpoint {
             return None;
         }
         self.seen += 1;
         let since_first = self.seen.checked_sub(self.first)?;
-        (since_first < self.times).then(|| self.mishap.clone())
+        (since_first < self.times).then(|| self.effect.clone())
     }
 }
 
@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn requests_are_met_by_endpoint_and_number() {
-        let next = || RequestFault::new(Endpoint::JobInfo, Mishap::Cut);
+        let next = || RequestFault::new(Endpoint::JobInfo, Effect::Cut);
         for (mut fault, met) in [
             (next(), [true, false, false, false, false]),
-            (next().from(3), [false, false, true, false, false]),
-            (next().from(2).times(2), [false, true, true, false, false]),
+            (next().starting_at(3), [false, false, true, false, false]),
+            (next().starting_at(2).times(2), [false, true, true, false, false]),
             (next().times(0), [false; 5]),
             (next().always(), [true; 5]),
-            (next().always().from(4), [false, false, false, true, true]),
+            (next().always().starting_at(4), [false, false, false, true, true]),
         ] {
             let seen = met.map(|_| {
                 assert!(fault.meet(Endpoint::JobList).is_none());

@@ -21,7 +21,7 @@ use crate::{http::Reply, org::Org};
 
 /// What happens to a request.
 #[derive(Debug, Clone)]
-pub enum Mishap {
+pub enum Effect {
     /// Nothing is done, and this is answered.
     Answer(Answer),
     /// Nothing is done, and the connection ends before the request is read.
@@ -29,7 +29,7 @@ pub enum Mishap {
     /// The request is done, and the connection ends without an answer.
     LostAnswer,
     /// The request is done, and the body of its answer ends after so many bytes.
-    Truncated(usize, Ending),
+    Truncated(usize, Truncation),
     /// The request is done, and its answer has another `Content-Type`, or none.
     ContentType(Option<String>),
     /// The request is done, and its answer comes later.
@@ -37,14 +37,14 @@ pub enum Mishap {
     /// The request is done, and its answer comes when the test says so.
     Held(Hold),
     /// All sessions end just before the request.
-    SessionsEnd,
+    SessionsEnded,
     /// All sessions end just before the request, and the refresh token is taken back.
     ConnectionRevoked,
 }
 
 /// How a body that is not whole ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum Truncation {
     /// Chunked, and the connection ends without the last chunk.
     Chunked,
     /// The connection ends before as many bytes have come as `Content-Length` says.
@@ -53,7 +53,7 @@ pub enum Ending {
     Unnoticed,
 }
 
-impl From<Answer> for Mishap {
+impl From<Answer> for Effect {
     fn from(answer: Answer) -> Self {
         Self::Answer(answer)
     }
@@ -90,11 +90,11 @@ impl Hold {
     }
 }
 
-impl Mishap {
+impl Effect {
     /// What happens before the request is looked at.
     pub(crate) fn begin(&self, org: &mut Org) {
         match self {
-            Self::SessionsEnd => org.sign_in.end_sessions(),
+            Self::SessionsEnded => org.sign_in.end_sessions(),
             Self::ConnectionRevoked => org.sign_in.revoke_connection(),
             _ => {}
         }
@@ -112,7 +112,7 @@ impl Mishap {
             }
             Self::Delayed(time) => tokio::time::sleep(time).await,
             Self::Held(hold) => hold.wait().await,
-            Self::Answer(_) | Self::Cut | Self::SessionsEnd | Self::ConnectionRevoked => {}
+            Self::Answer(_) | Self::Cut | Self::SessionsEnded | Self::ConnectionRevoked => {}
         }
         reply
     }
@@ -123,14 +123,14 @@ pub(crate) fn cut() -> Reply {
     Response::new(Body::new(Broken { begin: None, is_sent: true }))
 }
 
-async fn truncated(reply: Reply, bytes: usize, ending: Ending) -> Reply {
+async fn truncated(reply: Reply, bytes: usize, ending: Truncation) -> Reply {
     let (mut parts, body) = reply.into_parts();
     let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let begin = whole.slice(..bytes.min(whole.len()));
-    if ending == Ending::Unnoticed {
+    if ending == Truncation::Unnoticed {
         return Response::from_parts(parts, Body::from(begin));
     }
-    if ending == Ending::Length {
+    if ending == Truncation::Length {
         parts.headers.insert(header::CONTENT_LENGTH, (whole.len() + 1).into());
     }
     Response::from_parts(parts, Body::new(Broken { begin: Some(begin), is_sent: false }))

@@ -45,7 +45,7 @@ impl JobFault {
     /// The batches of the day end in the middle: after so many chunks of 200 rows it fails, and the rows that are left
     /// are in no result set (Bulk API 2.0, "Get Job Unprocessed Record Results").
     pub fn out_of_batches(object: &str, chunks: usize) -> Self {
-        Self::failed(object, chunks, "ExceededQuota : ApiBatchItems Limit exceeded").losing_the_rest()
+        Self::failed(object, chunks, "ExceededQuota : ApiBatchItems Limit exceeded").omit_unprocessed_rows()
     }
 
     /// It ends as it should, and tells so many more processed and failed rows than there are.
@@ -55,7 +55,7 @@ impl JobFault {
 
     /// The rows that are left when it ends are in no result set.
     #[must_use]
-    pub fn losing_the_rest(self) -> Self {
+    pub fn omit_unprocessed_rows(self) -> Self {
         Self { loses_rest: true, ..self }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Answer, Ending, Mishap};
+use super::{Answer, Effect, Truncation};
 use crate::http::Endpoint;
 
 /// A mix of everything that a client should get over by itself, for a share of all requests.
@@ -21,17 +21,17 @@ impl RandomFaults {
         Self { rate, seed, seen: HashMap::new() }
     }
 
-    pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Mishap> {
+    pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Effect> {
         let number = self.seen.entry(endpoint).or_default();
         *number += 1;
         let mut random = Random::new(self.seed ^ (endpoint as u64) << 32 ^ *number << 40);
         // The upper 53 bits are a number below 1 that a float holds exactly.
         let share = (random.draw() >> 11) as f64 / (1_u64 << 53) as f64;
-        (share < self.rate).then(|| mishap(&mut random))
+        (share < self.rate).then(|| effect(&mut random))
     }
 }
 
-fn mishap(random: &mut Random) -> Mishap {
+fn effect(random: &mut Random) -> Effect {
     match random.below(12) {
         0 => Answer::status(503).into(),
         1 => Answer::status(500).into(),
@@ -39,11 +39,11 @@ fn mishap(random: &mut Random) -> Mishap {
         3 => Answer::html(502).into(),
         4 => Answer::empty(406).into(),
         5 => Answer::empty(429).retry_after(1).into(),
-        6 => Mishap::Cut,
-        7 | 8 => Mishap::LostAnswer,
-        9 => Mishap::Truncated(usize::try_from(random.below(4_000)).unwrap_or(0), Ending::Chunked),
-        10 => Mishap::Truncated(usize::try_from(random.below(4_000)).unwrap_or(0), Ending::Length),
-        _ => Mishap::Delayed(Duration::from_millis(random.below(500))),
+        6 => Effect::Cut,
+        7 | 8 => Effect::LostAnswer,
+        9 => Effect::Truncated(usize::try_from(random.below(4_000)).unwrap_or(0), Truncation::Chunked),
+        10 => Effect::Truncated(usize::try_from(random.below(4_000)).unwrap_or(0), Truncation::Length),
+        _ => Effect::Delayed(Duration::from_millis(random.below(500))),
     }
 }
 
@@ -94,14 +94,14 @@ mod tests {
 
     #[test]
     fn the_rate_is_kept_and_every_kind_comes() {
-        let share = |rate| met(rate, 1, &[Endpoint::JobInfo]).iter().filter(|mishap| *mishap != "None").count();
+        let share = |rate| met(rate, 1, &[Endpoint::JobInfo]).iter().filter(|effect| *effect != "None").count();
         assert_eq!((share(0.0), share(1.0)), (0, 1_000));
         assert!((150..250).contains(&share(0.2)), "{}", share(0.2));
         let met = met(1.0, 1, &[Endpoint::JobInfo]);
         for kind in
             ["status: 503", "status: 406", "retry_after: Some(1)", "Cut", "LostAnswer", "Chunked", "Length", "Delayed"]
         {
-            assert!(met.iter().any(|mishap| mishap.contains(kind)), "{kind}");
+            assert!(met.iter().any(|effect| effect.contains(kind)), "{kind}");
         }
     }
 }

@@ -9,12 +9,12 @@ use std::{
 
 /// A row as the client sent it.
 #[derive(Debug)]
-pub struct RowView<'a> {
+pub struct UploadedRow<'a> {
     pub(crate) names: &'a [String],
     pub(crate) cells: &'a [Cow<'a, str>],
 }
 
-impl RowView<'_> {
+impl UploadedRow<'_> {
     /// The text of a column by its name in the header; an empty cell is an empty text.
     pub fn get(&self, column: &str) -> Option<&str> {
         let at = self.names.iter().position(|name| name.eq_ignore_ascii_case(column))?;
@@ -28,20 +28,20 @@ impl RowView<'_> {
     }
 }
 
-type Matcher = Box<dyn Fn(&RowView<'_>) -> bool + Send + Sync>;
+type Matcher = Box<dyn Fn(&UploadedRow<'_>) -> bool + Send + Sync>;
 
 /// Rows that the org refuses although their values are right.
 ///
 /// ```
-/// use salesforce_sim::RowRule;
+/// use salesforce_sim::RowFault;
 ///
-/// let locked = RowRule::new("Account", "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--")
+/// let locked = RowFault::new("Account", "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--")
 ///     .when(|row| row.get("Name") == Some("Example Ltd"))
 ///     .times(2);
-/// let too_young = RowRule::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Contacts need a phone:--")
+/// let too_young = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Contacts need a phone:--")
 ///     .when(|row| row.get("Phone").is_none_or(str::is_empty));
 /// ```
-pub struct RowRule {
+pub struct RowFault {
     object: String,
     error: String,
     matches: Matcher,
@@ -49,10 +49,10 @@ pub struct RowRule {
     refused: HashMap<u64, u32>,
 }
 
-impl fmt::Debug for RowRule {
+impl fmt::Debug for RowFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { object, error, times, .. } = self;
-        f.debug_struct("RowRule")
+        f.debug_struct("RowFault")
             .field("object", object)
             .field("error", error)
             .field("times", times)
@@ -60,7 +60,7 @@ impl fmt::Debug for RowRule {
     }
 }
 
-impl RowRule {
+impl RowFault {
     /// Refuses every row of an object; `error` is the whole `sf__Error`.
     pub fn new(object: &str, error: &str) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl RowRule {
 
     /// Refuses only the rows that the predicate picks.
     #[must_use]
-    pub fn when(self, matches: impl Fn(&RowView<'_>) -> bool + Send + Sync + 'static) -> Self {
+    pub fn when(self, matches: impl Fn(&UploadedRow<'_>) -> bool + Send + Sync + 'static) -> Self {
         Self { matches: Box::new(matches), ..self }
     }
 
@@ -85,7 +85,7 @@ impl RowRule {
     }
 
     /// The error of a row, if the rule refuses it now.
-    pub(crate) fn refuse(&mut self, object: &str, row: &RowView<'_>) -> Option<&str> {
+    pub(crate) fn refuse(&mut self, object: &str, row: &UploadedRow<'_>) -> Option<&str> {
         if !self.object.eq_ignore_ascii_case(object) || !(self.matches)(row) {
             return None;
         }
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn a_rule_refuses_each_row_its_number_of_times() {
         let names = ["Name".to_owned(), "Phone".to_owned()];
-        let mut rule = RowRule::new("Account", "E:e:--").when(|row| row.get("name") != Some("fine")).times(2);
+        let mut rule = RowFault::new("Account", "E:e:--").when(|row| row.get("name") != Some("fine")).times(2);
         let mut refuse = |object: &str, name: &'static str| {
             let cells = [Cow::Borrowed(name), Cow::Borrowed("1")];
-            rule.refuse(object, &RowView { names: &names, cells: &cells }).is_some()
+            rule.refuse(object, &UploadedRow { names: &names, cells: &cells }).is_some()
         };
         assert_eq!([refuse("account", "a"), refuse("Account", "b"), refuse("Contact", "a")], [true, true, false]);
         assert!(!refuse("Account", "fine"));
