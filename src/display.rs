@@ -20,7 +20,7 @@ pub struct Display {
 
 /// One line.
 #[derive(Debug)]
-pub(crate) struct Line(ProgressBar);
+pub(crate) struct ProgressLine(ProgressBar);
 
 impl Display {
     /// A display on standard error where that is a terminal, and else none.
@@ -40,10 +40,10 @@ impl Display {
     }
 
     /// A line for each of so many things; none for those that do not fit.
-    pub(crate) fn lines(&self, count: usize) -> Vec<Line> {
+    pub(crate) fn lines(&self, count: usize) -> Vec<ProgressLine> {
         let style =
             ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let line = || Line(self.lines.add(ProgressBar::new_spinner().with_style(style.clone())));
+        let line = || ProgressLine(self.lines.add(ProgressBar::new_spinner().with_style(style.clone())));
         std::iter::repeat_with(line).take(count.min(MOST_LINES)).collect()
     }
 
@@ -53,7 +53,7 @@ impl Display {
     }
 }
 
-impl Line {
+impl ProgressLine {
     /// Shows `text`.
     pub(crate) fn show(&self, text: String) {
         self.0.set_message(text);
@@ -61,7 +61,7 @@ impl Line {
     }
 
     /// Leaves `text` standing.
-    pub(crate) fn leave(&self, text: String) {
+    pub(crate) fn finish(&self, text: String) {
         self.0.finish_with_message(text);
     }
 }

@@ -15,4 +15,4 @@ mod org_error;
 mod run;
 
 pub use display::Display;
-pub use run::{run, tell_of_panics};
+pub use run::{log_panics, run};

@@ -56,7 +56,7 @@ pub fn run(
 
 /// Tells of panics where they happened, in the log. The words of a panic can quote a record, and standard error is not
 /// to be written.
-pub fn tell_of_panics() {
+pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "the connector came upon a defect of its own");

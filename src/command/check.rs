@@ -94,7 +94,7 @@ fn left(what: &str, allowance: Option<Allowance>) -> Option<String> {
 
 async fn look_at_bucket(config: &Config) -> Findings {
     let mut found = Findings::default();
-    let Some(settings) = config.rejected() else {
+    let Some(settings) = config.rejected_storage() else {
         found.facts.push("No bucket is configured: rejected records are counted, and not kept.".to_owned());
         return found;
     };

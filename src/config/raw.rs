@@ -116,7 +116,7 @@ pub(super) struct Stream {
     pub(super) operation: Option<Operation>,
     pub(super) external_id_field: Option<String>,
     pub(super) assignment_rule_id: Option<String>,
-    pub(super) fields: Option<Vec<Option<Field>>>,
+    pub(super) fields: Option<Vec<Option<Rename>>>,
 }
 
 /// `streams[].operation`.
@@ -133,13 +133,13 @@ pub(super) enum Operation {
 /// One entry of `streams[].fields`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Field {
+pub(super) struct Rename {
     pub(super) source: Option<String>,
     pub(super) target: Option<String>,
 }
 
 /// The text of an identifier, a URL or a token, without the white space that pasting leaves around it. A blank one
 /// counts as missing.
-pub(super) fn filled(text: Option<String>) -> Option<String> {
+pub(super) fn non_blank(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }

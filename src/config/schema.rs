@@ -7,7 +7,7 @@ use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::problem::Problems;
+use super::violations::Violations;
 use airbyte::error::{Error, Result};
 
 const SPEC: &str = include_str!("../../spec.json");
@@ -22,14 +22,14 @@ fn unreadable(detail: impl std::fmt::Display) -> Error {
 }
 
 /// Notes every rule of the schema that `config` breaks, and takes the values that break one out of it.
-pub(super) fn check(config: &mut Value, problems: &mut Problems) -> Result<()> {
+pub(super) fn check(config: &mut Value, violations: &mut Violations) -> Result<()> {
     let spec = spec()?;
     let schema = &spec["connectionSpecification"];
     let validator = jsonschema::validator_for(schema).map_err(unreadable)?;
 
     let mut broken = Vec::new();
     for error in validator.iter_errors(config) {
-        explain(&error, schema, problems, &mut broken);
+        explain(&error, schema, violations, &mut broken);
     }
     for path in broken {
         if let Some(value) = config.pointer_mut(&path) {
@@ -40,24 +40,24 @@ pub(super) fn check(config: &mut Value, problems: &mut Problems) -> Result<()> {
 }
 
 /// Puts one finding of the validator into our own words: its own messages repeat the value, which may be a secret.
-fn explain(error: &ValidationError<'_>, schema: &Value, problems: &mut Problems, broken: &mut Vec<String>) {
+fn explain(error: &ValidationError<'_>, schema: &Value, violations: &mut Violations, broken: &mut Vec<String>) {
     let path = error.instance_path();
     let key = key_of(path);
     let rule = match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            problems.add(join(&key, property), "is missing");
+            violations.add(join(&key, property), "is missing");
             return;
         }
         ValidationErrorKind::OneOfNotValid { context } => match chosen_variant(error, schema) {
             Some(Choice::Variant(index)) => {
                 for error in context.get(index).into_iter().flatten() {
-                    explain(error, schema, problems, broken);
+                    explain(error, schema, violations, broken);
                 }
                 return;
             }
             Some(Choice::Unknown { discriminator, allowed }) => {
-                problems.add(join(&key, &discriminator), format!("must be {allowed}"));
+                violations.add(join(&key, &discriminator), format!("must be {allowed}"));
                 broken.push(path.as_str().to_owned());
                 return;
             }
@@ -71,7 +71,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value, problems: &mut Problems,
         ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
         other => format!("breaks the rule `{}` of the specification", other.keyword()),
     };
-    problems.add(key, rule);
+    violations.add(key, rule);
     broken.push(path.as_str().to_owned());
 }
 
@@ -137,7 +137,7 @@ fn join(parent: &str, name: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::config::sample::{assert_broken, client, s3};
+    use crate::config::test_configs::{assert_invalid, client, s3};
 
     #[test]
     fn each_rule_of_the_schema_has_its_sentence() {
@@ -164,7 +164,7 @@ mod tests {
                 "`auth_type` must be one of `Client`, `ClientCredentials`, `JwtBearer`, `Password`",
             ),
         ] {
-            assert_broken(&config, &[problem]);
+            assert_invalid(&config, &[problem]);
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
                 "`object_storage_config.compression.compression_type` must be one of `No Compression`, `GZIP`",
             ),
         ] {
-            assert_broken(&config, &[problem]);
+            assert_invalid(&config, &[problem]);
         }
     }
 }

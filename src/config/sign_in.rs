@@ -4,8 +4,8 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::SecretString;
 use url::Url;
 
-use super::problem::Problems;
-use super::raw::{self, AuthType, filled};
+use super::raw::{self, AuthType, non_blank};
+use super::violations::Violations;
 use salesforce::host::{Reach, UrlRule, check_url};
 use salesforce::token::{Flow, SignIn};
 
@@ -16,33 +16,33 @@ const SANDBOX: &str = "https://test.salesforce.com";
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Builds the sign-in, or notes what keeps it from being built.
-pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<SignIn> {
+pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<SignIn> {
     let is_sandbox = raw.is_sandbox.unwrap_or_default();
-    let domain_url = filled(raw.domain_url);
+    let domain_url = non_blank(raw.domain_url);
     let has_domain_url = domain_url.is_some();
-    let login_url = login_url(domain_url.as_deref(), is_sandbox, problems);
-    let client_id = filled(raw.client_id);
+    let login_url = login_url(domain_url.as_deref(), is_sandbox, violations);
+    let client_id = non_blank(raw.client_id);
     if client_id.is_none() {
-        problems.add("client_id", "is missing");
+        violations.add("client_id", "is missing");
     }
-    if problems.has("auth_type") {
+    if violations.has("auth_type") {
         return None;
     }
 
     let auth_type = raw.auth_type.unwrap_or_default();
-    let mut needed = Needed { auth_type, problems };
+    let mut needed = Needed { auth_type, violations };
     let flow = match auth_type {
         AuthType::Client => {
-            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
-            let refresh_token = needed.secret("refresh_token", filled(raw.refresh_token));
+            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
+            let refresh_token = needed.secret("refresh_token", non_blank(raw.refresh_token));
             Flow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
         }
         AuthType::ClientCredentials => {
-            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
+            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
             if !has_domain_url {
                 needed.text("domain_url", None);
             } else if login_url.as_ref().is_some_and(is_shared) {
-                problems.add(
+                violations.add(
                     "domain_url",
                     "must be the My Domain URL of the org: login.salesforce.com and test.salesforce.com do not offer \
                      the sign-in flow ClientCredentials",
@@ -51,10 +51,10 @@ pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<Sign
             Flow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
         }
         AuthType::JwtBearer => {
-            let username = needed.text("username", filled(raw.username));
-            let private_key = needed.text("private_key", filled(raw.private_key)).map(|text| normalised_pem(&text));
+            let username = needed.text("username", non_blank(raw.username));
+            let private_key = needed.text("private_key", non_blank(raw.private_key)).map(|text| normalised_pem(&text));
             if private_key.as_deref().is_some_and(|pem| !can_sign(pem)) {
-                problems.add(
+                violations.add(
                     "private_key",
                     "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
                 );
@@ -64,11 +64,11 @@ pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<Sign
             Flow::JwtBearer { client_id: client_id?, username: username?, audience, private_key }
         }
         AuthType::Password => {
-            let client_secret = needed.secret("client_secret", filled(raw.client_secret));
-            let username = needed.text("username", filled(raw.username));
+            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
+            let username = needed.text("username", non_blank(raw.username));
             // White space may belong to a password.
             let password = needed.text("password", raw.password.filter(|text| !text.is_empty()));
-            let security_token = filled(raw.security_token).unwrap_or_default();
+            let security_token = non_blank(raw.security_token).unwrap_or_default();
             let password = SecretString::from(password? + &security_token);
             Flow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
         }
@@ -79,13 +79,13 @@ pub(super) fn validate(raw: raw::SignIn, problems: &mut Problems) -> Option<Sign
 /// The keys that the chosen flow cannot do without.
 struct Needed<'a> {
     auth_type: AuthType,
-    problems: &'a mut Problems,
+    violations: &'a mut Violations,
 }
 
 impl Needed<'_> {
     fn text(&mut self, key: &str, value: Option<String>) -> Option<String> {
         if value.is_none() {
-            self.problems.add(key, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
+            self.violations.add(key, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
         }
         value
     }
@@ -95,18 +95,18 @@ impl Needed<'_> {
     }
 }
 
-fn login_url(domain_url: Option<&str>, is_sandbox: bool, problems: &mut Problems) -> Option<Url> {
+fn login_url(domain_url: Option<&str>, is_sandbox: bool, violations: &mut Violations) -> Option<Url> {
     let Some(domain_url) = domain_url else {
         return Url::parse(if is_sandbox { SANDBOX } else { PRODUCTION }).ok();
     };
     let refused = |rule: &UrlRule| {
         if *rule == UrlRule::Host && is_page_host(domain_url) {
-            problems.add(
+            violations.add(
                 "domain_url",
                 "is refused: it leads to pages; the login is at the host that ends in my.salesforce.com",
             );
         } else {
-            problems.add("domain_url", format!("is refused: {rule}"));
+            violations.add("domain_url", format!("is refused: {rule}"));
         }
     };
     check_url(domain_url, Reach::SalesforceOrLoopback).inspect_err(refused).ok()
@@ -154,14 +154,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::sample::{
-        assert_broken, client, client_credentials, jwt, parsed, password, pem, private_key, public_key,
+    use crate::config::test_configs::{
+        assert_invalid, client, client_credentials, jwt, password, pem, private_key, public_key, valid,
     };
 
     #[test]
     fn refresh_token_is_the_flow_without_an_auth_type() {
         for auth_type in [Value::Null, json!("Client")] {
-            let config = parsed(&client(json!({"auth_type": auth_type, "client_id": " key-of-app\n"})));
+            let config = valid(&client(json!({"auth_type": auth_type, "client_id": " key-of-app\n"})));
             let Flow::RefreshToken { client_id, client_secret, refresh_token } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn client_credentials_go_to_the_my_domain() {
-        let config = parsed(&client_credentials(json!({})));
+        let config = valid(&client_credentials(json!({})));
         let Flow::ClientCredentials { client_id, client_secret } = &config.sign_in().flow else {
             panic!("{:?}", config.sign_in());
         };
@@ -189,7 +189,7 @@ mod tests {
             (json!({"security_token": null}), "s3cr3t-password"),
             (json!({"password": " s3cr3t ", "security_token": " token\n"}), " s3cr3t token"),
         ] {
-            let config = parsed(&password(changes));
+            let config = valid(&password(changes));
             let Flow::Password { username, password, .. } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
@@ -203,7 +203,7 @@ mod tests {
         let key = private_key();
         let line_ends = ["\n", "\r\n", "\r", "\\n", "\\r\\n", " "];
         for typed in line_ends.map(|line_end| key.replace('\n', line_end)).into_iter().chain([format!("\n {key} ")]) {
-            let config = parsed(&jwt(json!({"private_key": typed, "client_secret": null})));
+            let config = valid(&jwt(json!({"private_key": typed, "client_secret": null})));
             let Flow::JwtBearer { username, private_key, .. } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
@@ -225,7 +225,7 @@ mod tests {
             key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
             key[..key.len() / 2].to_owned(),
         ] {
-            assert_broken(&jwt(json!({ "private_key": typed })), &[rule]);
+            assert_invalid(&jwt(json!({ "private_key": typed })), &[rule]);
         }
     }
 
@@ -256,7 +256,7 @@ mod tests {
             (json!({"domain_url": "http://127.0.0.1:8080"}), "http://127.0.0.1:8080", LOGIN),
             (json!({"domain_url": "http://127.0.0.1:8080", "is_sandbox": true}), "http://127.0.0.1:8080", TEST),
         ] {
-            let config = parsed(&jwt(changes.clone()));
+            let config = valid(&jwt(changes.clone()));
             assert_eq!(config.sign_in().login_url, Url::parse(login_url).unwrap(), "{changes}");
             let Flow::JwtBearer { audience, .. } = &config.sign_in().flow else { panic!("{changes}") };
             assert_eq!(audience, expected, "{changes}");
@@ -276,11 +276,11 @@ mod tests {
             (password, "Password", &["client_secret", "username", "password"]),
         ];
         for (sample, flow, keys) in cases {
-            let problems: Vec<_> =
+            let violations: Vec<_> =
                 keys.iter().map(|key| format!("`{key}` is missing; the sign-in flow {flow} needs it")).collect();
-            let problems: Vec<_> = problems.iter().map(String::as_str).collect();
-            assert_broken(&sample(blank(keys, Value::Null)), &problems);
-            assert_broken(&sample(blank(keys, json!(""))), &problems);
+            let violations: Vec<_> = violations.iter().map(String::as_str).collect();
+            assert_invalid(&sample(blank(keys, Value::Null)), &violations);
+            assert_invalid(&sample(blank(keys, json!(""))), &violations);
         }
     }
 
@@ -289,7 +289,7 @@ mod tests {
         for url in ["https://login.salesforce.com", "https://test.salesforce.com/"] {
             let problem = "`domain_url` must be the My Domain URL of the org: login.salesforce.com and \
                            test.salesforce.com do not offer the sign-in flow ClientCredentials";
-            assert_broken(&client_credentials(json!({ "domain_url": url })), &[problem]);
+            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[problem]);
         }
     }
 
@@ -305,8 +305,8 @@ mod tests {
             ("https://u:s3cr3t@example.my.salesforce.com", &UrlRule::UserInfo.to_string()),
         ] {
             let problem = format!("`domain_url` is refused: {rule}");
-            assert_broken(&client(json!({ "domain_url": url })), &[&problem]);
-            assert_broken(&client_credentials(json!({ "domain_url": url })), &[&problem]);
+            assert_invalid(&client(json!({ "domain_url": url })), &[&problem]);
+            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[&problem]);
         }
     }
 }

@@ -2,65 +2,65 @@
 
 use url::Url;
 
-use super::problem::Problems;
-use super::raw::{self, Flattening, filled};
+use super::raw::{self, Flattening, non_blank};
+use super::violations::Violations;
 use crate::rejected::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
 
 /// Builds the settings of the bucket, or notes what keeps them from being built. `None` is also no storage at all.
-pub(super) fn validate(raw: Option<raw::Storage>, problems: &mut Problems) -> Option<S3Settings> {
+pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -> Option<S3Settings> {
     let Some(raw::Storage::S3(raw)) = raw else { return None };
-    let access_key_id = filled(raw.access_key_id);
-    let secret_access_key = filled(raw.secret_access_key);
+    let access_key_id = non_blank(raw.access_key_id);
+    let secret_access_key = non_blank(raw.secret_access_key);
     match (&access_key_id, &secret_access_key) {
-        (Some(_), None) => problems.add(key("secret_access_key"), "is missing; it goes with the access key id"),
-        (None, Some(_)) => problems.add(key("access_key_id"), "is missing; it goes with the secret access key"),
+        (Some(_), None) => violations.add(key("secret_access_key"), "is missing; it goes with the access key id"),
+        (None, Some(_)) => violations.add(key("access_key_id"), "is missing; it goes with the secret access key"),
         _ => {}
     }
 
-    let role_arn = filled(raw.role_arn);
+    let role_arn = non_blank(raw.role_arn);
     if role_arn.as_deref().is_some_and(|arn| !(arn.starts_with("arn:") && arn.contains(":role/"))) {
-        problems.add(key("role_arn"), "must be the ARN of a role, such as `arn:aws:iam::123456789012:role/name`");
+        violations.add(key("role_arn"), "must be the ARN of a role, such as `arn:aws:iam::123456789012:role/name`");
     }
 
-    let bucket = filled(raw.s3_bucket_name);
+    let bucket = non_blank(raw.s3_bucket_name);
     match bucket.as_deref() {
-        None => problems.add(key("s3_bucket_name"), "is missing"),
-        Some(name) if !is_bucket_name(name) => problems.add(
+        None => violations.add(key("s3_bucket_name"), "is missing"),
+        Some(name) if !is_bucket_name(name) => violations.add(
             key("s3_bucket_name"),
             "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores",
         ),
         Some(_) => {}
     }
 
-    let endpoint_text = filled(raw.s3_endpoint);
+    let endpoint_text = non_blank(raw.s3_endpoint);
     let endpoint = endpoint_text.as_deref().and_then(endpoint_url);
     if endpoint_text.is_some() && endpoint.is_none() {
-        problems.add(
+        violations.add(
             key("s3_endpoint"),
             "must be an http or https URL of a server, without user name, query and fragment, such as \
              `https://s3.example.com:9000`",
         );
     }
-    let region = filled(raw.s3_bucket_region);
+    let region = non_blank(raw.s3_bucket_region);
     if region.is_none() && endpoint_text.is_none() {
-        problems.add(key("s3_bucket_region"), "is missing; it may be empty only beside an `s3_endpoint`");
+        violations.add(key("s3_bucket_region"), "is missing; it may be empty only beside an `s3_endpoint`");
     }
 
-    let bucket_path = filled(raw.bucket_path);
-    let path_format = filled(raw.path_format).unwrap_or_else(|| DEFAULT_PATH_FORMAT.to_owned());
-    let file_name_format = filled(raw.file_name_format).unwrap_or_else(|| DEFAULT_FILE_NAME_FORMAT.to_owned());
+    let bucket_path = non_blank(raw.bucket_path);
+    let path_format = non_blank(raw.path_format).unwrap_or_else(|| DEFAULT_PATH_FORMAT.to_owned());
+    let file_name_format = non_blank(raw.file_name_format).unwrap_or_else(|| DEFAULT_FILE_NAME_FORMAT.to_owned());
     for (name, path) in [
         ("bucket_path", bucket_path.as_deref().unwrap_or_default()),
         ("path_format", &path_format),
         ("file_name_format", &file_name_format),
     ] {
         if !is_key_part(path) {
-            problems.add(key(name), "must be free of control characters and of the segments `.` and `..`");
+            violations.add(key(name), "must be free of control characters and of the segments `.` and `..`");
         }
     }
 
     if file_name_format.ends_with('/') {
-        problems.add(key("file_name_format"), "must end in the name of a file, not in a folder");
+        violations.add(key("file_name_format"), "must end in the name of a file, not in a folder");
     }
 
     Some(S3Settings {
@@ -130,12 +130,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::sample::{assert_broken, client, parsed, s3};
+    use crate::config::test_configs::{assert_invalid, client, s3, valid};
 
     #[test]
     fn bucket_and_region_are_enough() {
-        let config = parsed(&s3(json!({})));
-        let settings = config.rejected().unwrap();
+        let config = valid(&s3(json!({})));
+        let settings = config.rejected_storage().unwrap();
         assert_eq!(settings.bucket, "example-rejected");
         assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
         assert!(settings.access_key_id.is_none() && settings.secret_access_key.is_none());
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_key_arrives() {
-        let config = parsed(&s3(json!({
+        let config = valid(&s3(json!({
             "access_key_id": " key-id\n", "secret_access_key": "s3cr3t-access-key ",
             "role_arn": "arn:aws-us-gov:iam::123456789012:role/writer",
             "s3_bucket_name": "airbyte_sync", "s3_bucket_region": "", "s3_endpoint": "http://localhost:9000",
@@ -156,7 +156,7 @@ mod tests {
             "format": {"format_type": "JSONL", "flattening": "Root level flattening"},
             "compression": {"compression_type": "GZIP"},
         })));
-        let settings = config.rejected().unwrap();
+        let settings = config.rejected_storage().unwrap();
         assert_eq!(settings.access_key_id.as_deref(), Some("key-id"));
         assert_eq!(settings.secret_access_key.as_ref().unwrap().expose_secret(), "s3cr3t-access-key");
         assert_eq!(settings.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn storage_may_be_left_out() {
         for config in [client(json!({})), client(json!({"object_storage_config": {"storage_type": "None"}}))] {
-            assert!(parsed(&config).rejected().is_none());
+            assert!(valid(&config).rejected_storage().is_none());
         }
     }
 
@@ -222,7 +222,7 @@ mod tests {
                 "`object_storage_config.file_name_format` must end in the name of a file, not in a folder",
             ),
         ] {
-            assert_broken(&s3(changes), &[problem]);
+            assert_invalid(&s3(changes), &[problem]);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::problem::Problems;
-use super::raw::{self, filled};
+use super::raw::{self, non_blank};
+use super::renames::{self, Renames};
+use super::violations::Violations;
 use salesforce::Operation;
 
 /// The choices for one stream.
@@ -15,7 +16,7 @@ pub struct StreamSettings {
     operation: Option<Operation>,
     external_id_field: Option<String>,
     assignment_rule_id: Option<String>,
-    fields: Vec<(String, String)>,
+    renames: Renames,
 }
 
 impl StreamSettings {
@@ -49,9 +50,9 @@ impl StreamSettings {
         self.assignment_rule_id.as_deref()
     }
 
-    /// The renamed columns: the name in the stream, and the name in Salesforce.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(source, target)| (source.as_str(), target.as_str()))
+    /// The renamed source columns.
+    pub(crate) fn renames(&self) -> &Renames {
+        &self.renames
     }
 
     /// The entry for a stream: the one for its namespace, else the one without a namespace.
@@ -63,76 +64,48 @@ impl StreamSettings {
 }
 
 /// Holds the entries against the rules. Entries that break one are left out.
-pub(super) fn validate(entries: Vec<Option<raw::Stream>>, problems: &mut Problems) -> Vec<StreamSettings> {
+pub(super) fn validate(entries: Vec<Option<raw::Stream>>, violations: &mut Violations) -> Vec<StreamSettings> {
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let Some(entry) = entry else { continue };
         let key = format!("streams[{index}]");
-        let Some(settings) = validate_entry(entry, &key, problems) else { continue };
+        let Some(settings) = validate_entry(entry, &key, violations) else { continue };
         if !seen.insert((settings.stream.clone(), settings.namespace.clone())) {
-            problems.add(key, "names a stream and namespace that an earlier entry names already");
+            violations.add(key, "names a stream and namespace that an earlier entry names already");
         }
         streams.push(settings);
     }
     streams
 }
 
-fn validate_entry(entry: raw::Stream, key: &str, problems: &mut Problems) -> Option<StreamSettings> {
+fn validate_entry(entry: raw::Stream, key: &str, violations: &mut Violations) -> Option<StreamSettings> {
     let operation = entry.operation.map(Operation::from);
-    let external_id_field = filled(entry.external_id_field);
+    let external_id_field = non_blank(entry.external_id_field);
     if external_id_field.is_some() && operation.is_some_and(|it| it != Operation::Upsert) {
-        problems.add(
+        violations.add(
             format!("{key}.external_id_field"),
             "may stand beside the operation `upsert` only, or where no operation is given",
         );
     }
-    let assignment_rule_id = filled(entry.assignment_rule_id);
+    let assignment_rule_id = non_blank(entry.assignment_rule_id);
     if assignment_rule_id.as_deref().is_some_and(|id| !is_record_id(id)) {
-        problems.add(format!("{key}.assignment_rule_id"), "must be a Salesforce id of 15 or 18 letters and digits");
+        violations.add(format!("{key}.assignment_rule_id"), "must be a Salesforce id of 15 or 18 letters and digits");
     }
-    let fields = validate_fields(entry.fields.unwrap_or_default(), key, problems);
+    let renames = renames::validate(entry.fields.unwrap_or_default(), key, violations);
     let Some(stream) = entry.stream.filter(|name| !name.is_empty()) else {
-        problems.add(format!("{key}.stream"), "is missing");
+        violations.add(format!("{key}.stream"), "is missing");
         return None;
     };
     Some(StreamSettings {
         stream,
         namespace: entry.namespace.filter(|name| !name.is_empty()),
-        object: filled(entry.object),
+        object: non_blank(entry.object),
         operation,
         external_id_field,
         assignment_rule_id,
-        fields,
+        renames,
     })
-}
-
-fn validate_fields(entries: Vec<Option<raw::Field>>, key: &str, problems: &mut Problems) -> Vec<(String, String)> {
-    let mut sources = HashSet::new();
-    let mut targets = HashSet::new();
-    let mut fields = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let Some(entry) = entry else { continue };
-        let source = entry.source.filter(|name| !name.is_empty());
-        let target = filled(entry.target);
-        let (source_key, target_key) =
-            (format!("{key}.fields[{index}].source"), format!("{key}.fields[{index}].target"));
-        match &source {
-            None => problems.add(source_key, "is missing"),
-            Some(name) if !sources.insert(name.clone()) => problems.add(source_key, "is renamed twice"),
-            Some(_) => {}
-        }
-        match &target {
-            None => problems.add(target_key, "is missing"),
-            // Salesforce does not tell `Name` from `name`.
-            Some(name) if !targets.insert(name.to_lowercase()) => {
-                problems.add(target_key, "is the target of an earlier entry already");
-            }
-            Some(_) => {}
-        }
-        fields.extend(source.zip(target));
-    }
-    fields
 }
 
 /// Whether a text has the form of a record id (Salesforce object reference, "ID Field Type").
@@ -157,11 +130,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::sample::{assert_broken, client, parsed};
+    use crate::config::test_configs::{assert_invalid, client, valid};
 
     #[test]
     fn an_entry_arrives_whole() {
-        let config = parsed(&client(json!({"streams": [{
+        let config = valid(&client(json!({"streams": [{
             "stream": "customers", "namespace": "public", "object": " Account ", "operation": "upsert",
             "external_id_field": "External_Id__c", "assignment_rule_id": "01Q000000000001",
             "fields": [{"source": "name", "target": "Name"}, {"source": "Name", "target": "Owner.Email"}],
@@ -172,7 +145,7 @@ mod tests {
         assert_eq!(stream.operation(), Some(Operation::Upsert));
         assert_eq!(stream.external_id_field(), Some("External_Id__c"));
         assert_eq!(stream.assignment_rule_id(), Some("01Q000000000001"));
-        assert_eq!(stream.fields().collect::<Vec<_>>(), [("name", "Name"), ("Name", "Owner.Email")]);
+        assert_eq!(["name", "Name", "id"].map(|it| stream.renames().column(it)), ["Name", "Owner.Email", "id"]);
         assert_eq!(config.streams().len(), 1);
     }
 
@@ -185,7 +158,7 @@ mod tests {
             ("delete", Operation::Delete),
             ("hard_delete", Operation::HardDelete),
         ] {
-            let config = parsed(&client(json!({"streams": [{"stream": "a", "operation": name}]})));
+            let config = valid(&client(json!({"streams": [{"stream": "a", "operation": name}]})));
             assert_eq!(config.streams()[0].operation(), Some(operation));
             assert_eq!(operation.to_string(), name);
         }
@@ -193,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_entry_of_the_namespace_wins_over_the_one_without() {
-        let config = parsed(&client(json!({"streams": [
+        let config = valid(&client(json!({"streams": [
             {"stream": "a", "object": "Any"},
             {"stream": "a", "namespace": "x", "object": "OfX"},
             {"stream": "b", "namespace": "y", "object": "OfY"},
@@ -246,34 +219,14 @@ mod tests {
                 json!([{"stream": "a", "assignment_rule_id": "01Q00000000000-"}]),
                 format!("`streams[0].assignment_rule_id` {id_rule}"),
             ),
-            (
-                json!([{"stream": "a", "fields": [{"source": "x"}]}]),
-                "`streams[0].fields[0].target` is missing".to_owned(),
-            ),
-            (
-                json!([{"stream": "a", "fields": [{"source": "", "target": "X"}]}]),
-                "`streams[0].fields[0].source` is missing".to_owned(),
-            ),
-            (
-                json!([{"stream": "a", "fields": [{"source": "x", "target": " "}]}]),
-                "`streams[0].fields[0].target` is missing".to_owned(),
-            ),
-            (
-                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "x", "target": "B"}]}]),
-                "`streams[0].fields[1].source` is renamed twice".to_owned(),
-            ),
-            (
-                json!([{"stream": "a", "fields": [{"source": "x", "target": "A"}, {"source": "y", "target": "a"}]}]),
-                "`streams[0].fields[1].target` is the target of an earlier entry already".to_owned(),
-            ),
         ] {
-            assert_broken(&client(json!({ "streams": streams })), &[&problem]);
+            assert_invalid(&client(json!({ "streams": streams })), &[&problem]);
         }
     }
 
     #[test]
     fn an_external_id_field_may_stand_without_an_operation() {
-        let config = parsed(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
+        let config = valid(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
         assert_eq!(config.streams()[0].external_id_field(), Some("X__c"));
     }
 }

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::problem::Problems;
+use super::raw_text::RawText;
 use super::streams::{self, StreamSettings};
-use super::typed::Typed;
+use super::violations::Violations;
 use super::{raw, schema, sign_in, storage};
 use crate::rejected::S3Settings;
 use airbyte::error::{Error, Result};
@@ -20,7 +20,7 @@ use salesforce::token::{Flow, SignIn};
 #[derive(Clone)]
 pub struct Config {
     sign_in: SignIn,
-    rejected: Option<S3Settings>,
+    rejected_storage: Option<S3Settings>,
     streams: Vec<StreamSettings>,
     null_handling: NullHandling,
     unknown_fields: UnknownFields,
@@ -30,7 +30,7 @@ pub struct Config {
     flush_interval: Duration,
     max_parallel_jobs: usize,
     max_api_usage_percent: Option<f64>,
-    typed: Typed,
+    text: RawText,
 }
 
 /// What an explicit null of a record does to its field.
@@ -64,24 +64,24 @@ impl Config {
     /// Reads a configuration, or tells every rule that it breaks in one error. No value of the configuration is part
     /// of that error.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut typed: Value = serde_json::from_str(text).map_err(|error| {
+        let mut json: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
         })?;
-        if !typed.is_object() {
+        if !json.is_object() {
             return Err(Error::config("The configuration must be a JSON object."));
         }
 
-        let mut problems = Problems::default();
-        drop_nulls(&mut typed);
-        schema::check(&mut typed, &mut problems)?;
-        let raw: raw::Config = serde_json::from_value(typed)
+        let mut violations = Violations::default();
+        remove_nulls(&mut json);
+        schema::check(&mut json, &mut violations)?;
+        let raw: raw::Config = serde_json::from_value(json)
             .map_err(|_| Error::system("The configuration fits its specification, but cannot be read."))?;
 
-        let sign_in = sign_in::validate(raw.sign_in, &mut problems);
-        let rejected = storage::validate(raw.object_storage_config, &mut problems);
-        let streams = streams::validate(raw.streams.unwrap_or_default(), &mut problems);
-        problems.into_result()?;
+        let sign_in = sign_in::validate(raw.sign_in, &mut violations);
+        let rejected_storage = storage::validate(raw.object_storage_config, &mut violations);
+        let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
+        violations.into_result()?;
         // Whoever builds no sign-in has noted why.
         let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, and no rule tells why."))?;
 
@@ -90,7 +90,7 @@ impl Config {
         let max_parallel_jobs = raw.max_parallel_jobs.unwrap_or(DEFAULT_MAX_PARALLEL_JOBS);
         Ok(Self {
             sign_in,
-            rejected,
+            rejected_storage,
             streams,
             null_handling: raw.null_handling.unwrap_or_default(),
             unknown_fields: raw.unknown_fields.unwrap_or_default(),
@@ -101,7 +101,7 @@ impl Config {
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
             max_parallel_jobs: max_parallel_jobs as usize,
             max_api_usage_percent: raw.max_api_usage_percent,
-            typed: Typed::new(text),
+            text: RawText::new(text),
         })
     }
 
@@ -116,8 +116,8 @@ impl Config {
     }
 
     /// The bucket for rejected records, where there is one.
-    pub fn rejected(&self) -> Option<&S3Settings> {
-        self.rejected.as_ref()
+    pub fn rejected_storage(&self) -> Option<&S3Settings> {
+        self.rejected_storage.as_ref()
     }
 
     /// The choices for a stream: the entry for its namespace, else the one that names no namespace.
@@ -173,7 +173,7 @@ impl Config {
     /// The whole configuration as it was typed, with only the refresh token replaced, on one line: the `config` of a
     /// `CONTROL` message. It holds every secret.
     pub fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
-        self.typed.with_refresh_token(token)
+        self.text.with_refresh_token(token)
     }
 }
 
@@ -182,7 +182,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("sign_in", &self.sign_in)
             // The bucket alone: the specification calls the access key id a secret too.
-            .field("rejected", &self.rejected.as_ref().map(|settings| &settings.bucket))
+            .field("rejected_storage", &self.rejected_storage.as_ref().map(|settings| &settings.bucket))
             .field("streams", &self.streams)
             .field("null_handling", &self.null_handling)
             .field("unknown_fields", &self.unknown_fields)
@@ -197,13 +197,13 @@ impl fmt::Debug for Config {
 }
 
 /// Takes out the keys whose value is null: a key that is left open by a tool that writes every key is not given.
-fn drop_nulls(value: &mut Value) {
+fn remove_nulls(value: &mut Value) {
     match value {
         Value::Object(keys) => {
             keys.retain(|_, value| !value.is_null());
-            keys.values_mut().for_each(drop_nulls);
+            keys.values_mut().for_each(remove_nulls);
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
         _ => {}
     }
 }
@@ -213,7 +213,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::sample::{assert_broken, client, client_credentials, jwt, parsed, password, s3, secrets};
+    use crate::config::test_configs::{assert_invalid, client, client_credentials, jwt, password, s3, secrets, valid};
 
     #[test]
     fn defaults_are_those_of_the_specification() {
@@ -224,17 +224,17 @@ mod tests {
             with_default.map(|(key, rules)| (key.clone(), rules["default"].clone())).collect()
         };
         let spelled_out = client(Value::Object(defaults(keys)));
-        assert_eq!(format!("{:?}", parsed(&spelled_out)), format!("{:?}", parsed(&client(json!({})))));
+        assert_eq!(format!("{:?}", valid(&spelled_out)), format!("{:?}", valid(&client(json!({})))));
 
         let mut of_s3 = defaults(&keys["object_storage_config"]["oneOf"][1]["properties"]);
         of_s3.remove("s3_bucket_region");
-        let settings = |changes| format!("{:?}", parsed(&s3(changes)).rejected().unwrap());
+        let settings = |changes| format!("{:?}", valid(&s3(changes)).rejected_storage().unwrap());
         assert_eq!(settings(Value::Object(of_s3)), settings(json!({})));
     }
 
     #[test]
     fn every_choice_arrives() {
-        let config = parsed(&client(json!({
+        let config = valid(&client(json!({
             "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
             "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
         })));
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(config.flush_interval(), Duration::from_secs(30));
         assert_eq!(config.max_parallel_jobs(), 25);
 
-        let config = parsed(&client(json!({})));
+        let config = valid(&client(json!({})));
         assert_eq!(config.max_rejected_records(), None);
         assert_eq!(config.batch_size(), 100_000_000);
         assert_eq!(config.flush_interval(), Duration::from_mins(15));
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_timer_gets_an_interval_that_it_takes() {
-        let config = parsed(&client(json!({"flush_interval_minutes": 1e-30})));
+        let config = valid(&client(json!({"flush_interval_minutes": 1e-30})));
         assert!(config.flush_interval() > Duration::ZERO);
     }
 
@@ -278,7 +278,7 @@ mod tests {
                 "format": null, "access_key_id": null}}"#;
         let config = Config::parse(text).unwrap();
         assert_eq!(config.max_parallel_jobs(), 5);
-        assert!(config.rejected().unwrap().access_key_id.is_none());
+        assert!(config.rejected_storage().unwrap().access_key_id.is_none());
         assert!(!config.uses_password_flow());
     }
 
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once() {
-        assert_broken(
+        assert_invalid(
             &client(json!({
                 "client_id": " ", "refresh_token": null, "is_sandbox": "yes", "null_handling": "drop",
                 "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "a/b", "s3_bucket_region": "moon"},
@@ -370,7 +370,7 @@ mod tests {
         ] {
             let secrets = secrets(&config);
             assert_eq!(secrets.len(), count);
-            let debug = format!("{:?}", parsed(&config));
+            let debug = format!("{:?}", valid(&config));
             for secret in secrets {
                 assert!(!debug.contains(&secret), "{debug} shows {secret}");
             }

@@ -109,7 +109,7 @@ pub async fn write(
 }
 
 async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<RejectedStore>> {
-    let Some(settings) = config.rejected() else {
+    let Some(settings) = config.rejected_storage() else {
         tracing::warn!("no bucket is configured: rejected records are counted, and not kept");
         return Ok(None);
     };

@@ -3,11 +3,11 @@
 //! The plan is made before the first record is sent and holds the stream against what the org says of the object, so
 //! that a misspelt name costs nothing. All that is wrong with all streams is told at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::field::{FieldMet, Fields};
-use crate::config::{Config, StreamSettings};
+use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, FieldPath, Key};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
@@ -43,8 +43,7 @@ pub(super) struct StreamPlan {
     pub(super) columns: Arc<Columns>,
     pub(super) identity: StreamIdentity,
     fields: Fields,
-    /// The fields that the user renames: the name in the stream, and the name in Salesforce.
-    renames: HashMap<String, String>,
+    renames: Renames,
 }
 
 impl<'c> Wish<'c> {
@@ -112,21 +111,14 @@ impl<'c> Wish<'c> {
                 generation_id: self.stream.generation_id,
                 columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
-            renames: self
-                .settings
-                .iter()
-                .flat_map(|it| it.fields())
-                .map(|(from, to)| (from.into(), to.into()))
-                .collect(),
+            renames: self.settings.map(|settings| settings.renames().clone()).unwrap_or_default(),
             fields,
         })
     }
 
     /// The name under which a field of the stream is known to Salesforce.
     fn target<'n>(&'n self, source: &'n str) -> &'n str {
-        self.settings
-            .and_then(|settings| settings.fields().find(|(renamed, _)| *renamed == source))
-            .map_or(source, |(_, target)| target)
+        self.settings.map_or(source, |settings| settings.renames().column(source))
     }
 
     /// The field that names a record, in the object's spelling; insert has none.
@@ -258,14 +250,9 @@ impl StreamPlan {
 
     /// The name under which a field is known to Salesforce.
     fn target(&self, source: &FieldPath) -> String {
-        let name = source.to_string();
-        match (self.renames.get(&name), source.object()) {
-            (Some(target), _) => target.clone(),
-            (None, Some(object)) => {
-                let object = self.renames.get(object).map_or(object, String::as_str);
-                format!("{object}.{}", source.field())
-            }
-            (None, None) => name,
+        match source.object() {
+            Some(object) => self.renames.nested_column(object, source.field()),
+            None => self.renames.column(source.field()).to_owned(),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::news::{Event, News};
 use super::reason::Reasons;
 use super::stream::Stream;
-use crate::display::{Display, Line};
+use crate::display::{Display, ProgressLine};
 
 /// How often streams that have moved are reported.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ pub(super) struct Report {
     /// When the terminal is due, where there is one.
     screen: Option<Instant>,
     display: Display,
-    lines: Vec<Line>,
+    lines: Vec<ProgressLine>,
 }
 
 /// What is known of one stream beside its records.
@@ -124,12 +124,12 @@ impl Report {
             self.log = now + INTERVAL;
         }
         if self.screen.is_some_and(|screen| screen <= now) {
-            self.show(streams, Line::show);
+            self.show(streams, ProgressLine::show);
             self.screen = self.display.interval().map(|interval| now + interval);
         }
     }
 
-    fn show(&self, streams: &[Stream], how: impl Fn(&Line, String)) {
+    fn show(&self, streams: &[Stream], how: impl Fn(&ProgressLine, String)) {
         for ((line, report), stream) in self.lines.iter().zip(&self.streams).zip(streams) {
             how(line, format!("{}: {}", stream.name, report.figures(stream)));
         }
@@ -151,7 +151,7 @@ impl Report {
 
     /// Logs the whole of every stream, and why records were rejected.
     pub(super) fn conclude(&self, streams: &[Stream]) {
-        self.show(streams, Line::leave);
+        self.show(streams, ProgressLine::finish);
         let seconds = self.started.elapsed().as_secs_f64();
         for (report, stream) in self.streams.iter().zip(streams) {
             let figures = report.figures(stream);

@@ -15,7 +15,7 @@ use airbyte::error::FailureType;
 /// A complete configuration of the flow Client, with the keys of `changes` put over it (RFC 7396: null takes away).
 pub(super) fn client(changes: Value) -> Value {
     let base = json!({"client_id": "key-of-app", "client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"});
-    patched(base, changes)
+    with_changes(base, changes)
 }
 
 /// A configuration with rejected records in S3.
@@ -23,7 +23,7 @@ pub(super) fn s3(changes: Value) -> Value {
     let base = json!({"object_storage_config": {
         "storage_type": "S3", "s3_bucket_name": "example-rejected", "s3_bucket_region": "eu-west-1",
     }});
-    patched(client(base), json!({ "object_storage_config": changes }))
+    with_changes(client(base), json!({ "object_storage_config": changes }))
 }
 
 /// A configuration of the flow JwtBearer.
@@ -32,7 +32,7 @@ pub(super) fn jwt(changes: Value) -> Value {
         "auth_type": "JwtBearer", "client_id": "key-of-app", "username": "loader@example.com",
         "private_key": private_key(),
     });
-    patched(base, changes)
+    with_changes(base, changes)
 }
 
 /// A configuration of the flow Password.
@@ -41,7 +41,7 @@ pub(super) fn password(changes: Value) -> Value {
         "auth_type": "Password", "client_id": "key-of-app", "client_secret": "s3cr3t-of-app",
         "username": "loader@example.com", "password": "s3cr3t-password", "security_token": "s3cr3t-token",
     });
-    patched(base, changes)
+    with_changes(base, changes)
 }
 
 /// A configuration of the flow ClientCredentials.
@@ -50,10 +50,10 @@ pub(super) fn client_credentials(changes: Value) -> Value {
         "auth_type": "ClientCredentials", "client_id": "key-of-app", "client_secret": "s3cr3t-of-app",
         "domain_url": "https://example.my.salesforce.com",
     });
-    patched(base, changes)
+    with_changes(base, changes)
 }
 
-fn patched(mut base: Value, changes: Value) -> Value {
+fn with_changes(mut base: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else { return changes };
     if !base.is_object() {
         base = json!({});
@@ -63,7 +63,7 @@ fn patched(mut base: Value, changes: Value) -> Value {
             base.as_object_mut().unwrap().remove(&key);
         } else {
             let before = base[&key].take();
-            base[&key] = patched(before, change);
+            base[&key] = with_changes(before, change);
         }
     }
     base
@@ -92,12 +92,12 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// The validated form of a configuration that breaks no rule.
-pub(super) fn parsed(config: &Value) -> Config {
+pub(super) fn valid(config: &Value) -> Config {
     Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
 }
 
 /// Holds the error of a configuration against all the problems that it must tell, and against its own secrets.
-pub(super) fn assert_broken(config: &Value, problems: &[&str]) {
+pub(super) fn assert_invalid(config: &Value, problems: &[&str]) {
     let error = match Config::parse(&config.to_string()) {
         Err(error) => error,
         Ok(_) => panic!("{config} was accepted, in spite of {problems:?}"),

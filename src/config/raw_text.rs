@@ -10,9 +10,9 @@ use airbyte::error::{Error, Result};
 /// The text of the configuration on one line: keys that this version does not know are in it, and numbers as they
 /// were written.
 #[derive(Debug, Clone)]
-pub(super) struct Typed(SecretString);
+pub(super) struct RawText(SecretString);
 
-impl Typed {
+impl RawText {
     /// Keeps `text`, which is a JSON object.
     pub(super) fn new(text: &str) -> Self {
         Self(compact(text).into())
@@ -66,7 +66,7 @@ mod tests {
                  \"u\u{e9}\":null}",
             ),
         ] {
-            let config = Typed::new(text).with_refresh_token(&"new \"one\"".into()).unwrap();
+            let config = RawText::new(text).with_refresh_token(&"new \"one\"".into()).unwrap();
             assert_eq!(config.get(), expected);
         }
     }

@@ -6,11 +6,11 @@ use airbyte::error::Error;
 
 /// Broken rules, each under the key that breaks it.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(super) struct Violations {
     found: Vec<(String, String)>,
 }
 
-impl Problems {
+impl Violations {
     /// Notes that `key` breaks a rule. `rule` goes on from the name of the key and ends without a full stop.
     ///
     /// Only the first problem of a key is kept: a value of the wrong type is not missing as well.
