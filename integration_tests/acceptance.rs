@@ -56,7 +56,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_file_is_one_that_the_suite_reads() {
+fn the_acceptance_file_has_only_keys_the_suite_knows() {
     let file = yaml::read("acceptance-test-config.yml");
     assert_eq!(keys(&file), BTreeSet::from(["acceptance_tests", "connector_image", "test_strictness_level"]));
     let repository = yaml::read("metadata.yaml")["data"]["dockerRepository"].as_str().unwrap().to_owned();
@@ -79,7 +79,7 @@ fn the_file_is_one_that_the_suite_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_specification_is_the_file_and_takes_the_configuration() {
+async fn the_specification_is_spec_json_and_accepts_each_configuration() {
     let world = World::new().await;
     let file = yaml::read("acceptance-test-config.yml");
     let run = blocking(connector::spec).await;
@@ -93,7 +93,7 @@ async fn the_specification_is_the_file_and_takes_the_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_connection_has_the_status_that_the_file_says() {
+async fn check_returns_the_status_in_the_acceptance_file() {
     let world = World::new().await;
     let file = yaml::read("acceptance-test-config.yml");
     let mut configurations = configurations(&world);
@@ -119,7 +119,7 @@ async fn every_connection_has_the_status_that_the_file_says() {
 
 /// Whoever runs the suite has real secrets in that folder.
 #[test]
-fn the_folder_of_the_configurations_is_never_committed() {
+fn the_secrets_folder_is_never_committed() {
     let file = yaml::read("acceptance-test-config.yml");
     assert!(include_str!("../.gitignore").lines().any(|line| line == "/secrets"));
     for entry in entries(&file, "spec").iter().chain(&entries(&file, "connection")) {

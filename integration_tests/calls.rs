@@ -36,7 +36,7 @@ fn expected(calls: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_completed_takes_no_download() {
+async fn a_complete_job_downloads_no_results() {
     let world = World::new().await;
     let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&[contact_stream()]), contacts(40)).await;
     run.assert_success();
@@ -46,7 +46,7 @@ async fn a_job_that_completed_takes_no_download() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_with_failed_rows_takes_one_download() {
+async fn a_job_with_failed_rows_downloads_only_the_failed_results() {
     let world = World::new().await;
     world.org.inject(
         RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:--")
@@ -60,7 +60,7 @@ async fn a_job_with_failed_rows_takes_one_download() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_counts_prove_nothing_takes_each_result_once() {
+async fn a_failed_job_downloads_each_result_once() {
     let world = World::new().await;
     world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(300)).await;
@@ -82,7 +82,7 @@ impl Drop for LetGo {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_batch_is_uploaded_while_the_last_one_is_processed() {
+async fn the_next_batch_is_uploaded_while_the_previous_job_runs() {
     let world = World::new().await;
     // To the connector the first job runs for as long as the answer about it does not come.
     let answer = LetGo(Hold::default());

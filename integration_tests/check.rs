@@ -25,7 +25,7 @@ fn assert_failed(run: &Run, message: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_works_is_told() {
+async fn check_reports_everything_that_works() {
     let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
     world.org.set_remaining_requests(500);
     world.org.set_remaining_batches(0);
@@ -51,7 +51,7 @@ async fn everything_that_works_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_org_without_requests_left_is_told() {
+async fn an_org_without_api_requests_left_is_reported() {
     let world = World::new().await;
     world.org.set_remaining_requests(0);
     let limit = "Salesforce refused to go on while asking which objects the org has: the API requests that the org may \
@@ -97,7 +97,7 @@ fn objects(may_write: bool) -> ResponseTemplate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_org_that_cannot_be_loaded_says_why() {
+async fn check_says_why_an_org_cannot_be_loaded() {
     let session = || refused(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
     let disabled = || refused(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
     let cases: [(Answers, &str, &str, &str); 5] = [
@@ -156,7 +156,7 @@ async fn an_org_that_cannot_be_loaded_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_cannot_be_used_says_why() {
+async fn check_says_why_the_bucket_cannot_be_used() {
     let world = World::new().await;
     let endpoint = world.store.endpoint.clone();
     let (failed, nobody) = ("Writing an object in the rejected-records bucket \"rejected-records\" failed", nobody());
@@ -198,7 +198,7 @@ async fn a_bucket_that_cannot_be_used_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_the_store_is_told_in_words() {
+async fn an_error_of_the_store_is_explained() {
     let failed = "Writing an object in the rejected-records bucket \"rejected-records\" failed";
     for (status, code, sentence) in [
         (
@@ -245,7 +245,7 @@ async fn an_answer_of_the_store_is_told_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_of_the_org_and_of_the_bucket_are_told_together() {
+async fn failures_of_org_and_bucket_are_reported_together() {
     let world = World::new().await;
     let run = world
         .check(
@@ -266,7 +266,7 @@ async fn failures_of_the_org_and_of_the_bucket_are_told_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_org_that_cannot_be_reached_is_told_with_the_address() {
+async fn an_unreachable_org_is_reported_with_its_address() {
     let world = World::new().await;
     let run = world.check(json!({"domain_url": nobody(), "object_storage_config": null})).await;
     assert_failed(
@@ -280,7 +280,7 @@ async fn an_org_that_cannot_be_reached_is_told_with_the_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_configuration_tells_every_problem() {
+async fn every_problem_of_an_invalid_configuration_is_reported() {
     let world = World::new().await;
     let run = world
         .check(json!({
@@ -314,7 +314,7 @@ async fn a_broken_configuration_tells_every_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_that_cannot_be_read_is_an_answer_too() {
+async fn an_unreadable_configuration_fails_the_check() {
     let check = |content: &str| {
         let files = [("--config", content.to_owned())];
         blocking(move || connector::run(&["check"], &files, Vec::new()))
@@ -340,7 +340,7 @@ async fn a_configuration_that_cannot_be_read_is_an_answer_too() {
 
 /// `check` without a configuration has nothing to answer for.
 #[test]
-fn a_command_line_without_a_configuration_is_refused() {
+fn a_command_line_without_a_configuration_is_an_error() {
     let run = connector::run(&["check"], &[], Vec::new());
     let sentence = "The command line is wrong: the following required arguments were not provided: --config <FILE>.";
     assert_eq!(run.failure(), ("config_error", sentence));

@@ -61,7 +61,7 @@ fn the_page_and_the_specification_have_the_same_keys() {
 }
 
 #[test]
-fn every_key_is_told_with_its_default() {
+fn every_key_is_documented_with_its_default() {
     let sections = sections();
     for (key, variants) in keys_of_specification() {
         // A discriminator has a default in each variant; the first variant is the default.
@@ -76,7 +76,7 @@ fn every_key_is_told_with_its_default() {
 }
 
 #[test]
-fn every_key_is_told_with_its_type() {
+fn every_key_is_documented_with_its_type() {
     let sections = sections();
     for (key, variants) in keys_of_specification() {
         let (first, required) = &variants[0];
@@ -112,7 +112,7 @@ fn every_key_is_told_with_its_type() {
 }
 
 #[test]
-fn every_example_is_a_configuration_of_known_keys() {
+fn every_example_is_valid_and_has_only_known_keys() {
     let keys = keys_of_specification();
     let mut flows = Vec::new();
     for block in PAGE.split("```json\n").skip(1) {

@@ -31,7 +31,7 @@ fn named() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_test_that_the_page_names_exists() {
+fn every_test_the_page_names_exists() {
     let named = named();
     assert!(named.len() > 30, "{named:?}");
     for name in named {
@@ -41,7 +41,7 @@ fn every_test_that_the_page_names_exists() {
 }
 
 #[test]
-fn every_test_of_faults_is_on_the_page() {
+fn every_fault_test_is_on_the_page() {
     let modules = fs::read_dir(folder().join("faults")).unwrap();
     let modules = modules.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
     let tests: BTreeSet<String> = modules.flat_map(|module| tests_of(&format!("faults::{module}"))).collect();

@@ -48,7 +48,7 @@ fn format(format: &str, airbyte_type: Option<&str>) -> PropertySchema {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_custom_object_is_offered_field_by_field() {
+async fn a_custom_object_is_offered_with_every_writable_field() {
     let operations = operations_of(Settings::default()).await;
     let invoice = |mode| operation(&operations, "Invoice__c", mode);
     let relationship = |text: PropertySchema, field: &str, to: &str, by: &str| {
@@ -93,7 +93,7 @@ async fn a_custom_object_is_offered_field_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn standard_objects_are_offered_as_the_user_may_write_them() {
+async fn only_fields_the_user_may_write_are_offered() {
     let operations = operations_of(Settings::default()).await;
     let contact = operation(&operations, "Contact", SyncMode::AppendDedup);
     assert_eq!(contact.matching_keys, [["External_Id__c"], ["Email"]]);
@@ -157,7 +157,7 @@ async fn standard_objects_are_offered_as_the_user_may_write_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_is_sound() {
+async fn every_operation_is_consistent_and_unique() {
     let operations = operations_of(Settings::default()).await;
     let mut pairs = HashSet::new();
     for DestinationOperation { object_name, sync_mode, json_schema, matching_keys } in &operations {
@@ -176,7 +176,7 @@ async fn every_operation_is_sound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_schema_is_a_json_schema() {
+async fn every_schema_is_a_valid_json_schema() {
     let world = World::new().await;
     let run = discover(&world, json!({})).await;
     let line = run.stdout.lines().find(|line| line.contains("DESTINATION_CATALOG")).unwrap();
@@ -193,7 +193,7 @@ async fn every_schema_is_a_json_schema() {
 
 /// What discover offers, write accepts: every property of every operation, under every key.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_offer_passes_the_preflight_of_write() {
+async fn write_accepts_everything_discover_offers() {
     let world = World::new().await;
     let run = discover(&world, json!({})).await;
     let mut streams = Vec::new();
@@ -228,7 +228,7 @@ async fn every_offer_passes_the_preflight_of_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lookup_fields_of_objects_that_nobody_may_write_are_found() {
+async fn external_ids_of_read_only_objects_are_offered() {
     let region = Object::custom("Region__c").field(Field::text("Code__c", 8).external_id()).read_only();
     let store = Object::custom("Store__c").field(Field::reference("Region__c", &["Region__c"]));
     let operations = operations_of(Settings { objects: vec![region, store], ..Settings::default() }).await;
@@ -259,7 +259,7 @@ async fn an_object_that_cannot_be_described_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_ends_discover_rather_than_the_catalog() {
+async fn a_used_up_limit_fails_discover_instead_of_cutting_the_catalog() {
     let world = World::new().await;
     // For the list of all objects, the batch, and some describes of it.
     world.org.set_remaining_requests(6);
@@ -271,7 +271,7 @@ async fn a_limit_ends_discover_rather_than_the_catalog() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_are_told() {
+async fn failures_are_reported() {
     let world = World::new().await;
     for (changes, part) in
         [(json!({"client_id": null}), "client_id"), (json!({"client_secret": "of-another-app"}), "client_secret")]
@@ -284,7 +284,7 @@ async fn failures_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_refresh_token_is_not_handed_over() {
+async fn discover_does_not_send_a_new_refresh_token_to_the_platform() {
     let world = World::with(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
     let run = discover(&world, json!({})).await;
     assert!(!run.operations().is_empty());
@@ -329,7 +329,7 @@ async fn a_large_org_takes_few_requests_and_little_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_describes_are_not_kept() {
+async fn large_describes_are_not_kept_in_memory() {
     let values: Vec<String> = (0..3_000).map(|number| format!("Value {number}")).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let object = |number| Object::custom(&format!("Large_{number}__c")).field(Field::picklist("Value__c", &values));

@@ -35,7 +35,7 @@ fn headings() -> Vec<&'static str> {
 }
 
 #[test]
-fn every_heading_is_what_the_code_says() {
+fn every_heading_is_an_error_of_the_code() {
     let code: String = SOURCES.iter().map(|folder| code(&repository().join(folder))).collect();
     for heading in headings() {
         // What was being done is put in by the place that does it.
@@ -94,7 +94,7 @@ fn every_error_of_the_code_has_a_heading() {
 }
 
 #[test]
-fn every_refusal_of_a_sign_in_has_a_heading() {
+fn every_sign_in_refusal_has_a_heading() {
     let code = joined(include_str!("../crates/salesforce/src/token/refusal.rs"));
     let code = code.split("#[cfg(test)]").next().unwrap().replace("\\\"", "'");
     let sentences = code.split('"').filter(|text| text.starts_with(char::is_uppercase) && text.ends_with('.'));

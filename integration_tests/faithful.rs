@@ -145,7 +145,7 @@ fn moment(text: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_arrives_as_it_is_or_is_rejected_with_a_reason() {
+async fn every_record_arrives_unchanged_or_is_rejected_with_a_reason() {
     let world = World::with(Settings { objects: vec![object()], ..Settings::default() }).await;
     let mut runner = TestRunner::deterministic();
     let records: Vec<Map<String, Value>> = (0..RECORDS)

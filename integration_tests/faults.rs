@@ -3,7 +3,7 @@
 mod bucket;
 mod close;
 mod create;
-mod ends;
+mod job_end;
 mod polling;
 mod process;
 mod random;

@@ -18,7 +18,7 @@ async fn write_after_a_good_beginning(world: &World, rest: &[u8]) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
+async fn a_broken_line_is_named_and_everything_before_it_is_loaded() {
     let good = record("c", json!({"LastName": "After"}));
     let table: Vec<(&[u8], &str, &str)> = vec![
         (b"hello\n", "system_error", "Line 3 of the input is no message that can be understood: it is not JSON"),
@@ -55,7 +55,7 @@ async fn a_broken_line_is_named_after_everything_before_it_is_finished() {
 
 /// The longest line is one of 64 MiB.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_over_the_limit_is_named_and_not_read_to_its_end() {
+async fn a_line_over_the_limit_is_named_and_not_read_to_the_end() {
     let world = World::new().await;
     let endless = vec![b'x'; 64 * 1024 * 1024 + 1];
     for end in [&b""[..], b"\n"] {
@@ -98,7 +98,7 @@ async fn deep_nesting_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_with_a_new_field_and_an_unknown_one_does_not_take_the_rows_before_it_along() {
+async fn an_unknown_field_does_not_lose_the_rows_before_it() {
     let world = World::new().await;
     let rest = format!("{}\n", record("c", json!({"LastName": "Bad", "Title": "Dr", "Nope": 1})));
     let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
@@ -108,7 +108,7 @@ async fn a_record_with_a_new_field_and_an_unknown_one_does_not_take_the_rows_bef
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_last_line_without_its_newline_is_a_line() {
+async fn a_last_line_without_a_newline_is_read() {
     let world = World::new().await;
     let rest = format!("{}\n{}", complete("c"), record("c", json!({"LastName": "Last"})));
     let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
@@ -117,7 +117,7 @@ async fn a_last_line_without_its_newline_is_a_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_without_use_are_passed_over() {
+async fn unused_messages_are_ignored() {
     let world = World::new().await;
     let lines = vec![
         json!({"type": "LOG", "log": {"level": "INFO", "message": "hello"}}).to_string(),
@@ -138,7 +138,7 @@ async fn messages_without_use_are_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_a_stream_with_an_empty_namespace_are_those_without_one() {
+async fn an_empty_namespace_is_the_same_as_none() {
     let world = World::new().await;
     let line = |namespace: Value, name: &str| {
         json!({"type": "RECORD", "record": {"namespace": namespace, "stream": "c", "data": {"LastName": name}, "emitted_at": 1}})
@@ -152,7 +152,7 @@ async fn records_of_a_stream_with_an_empty_namespace_are_those_without_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_command_line_and_missing_files_are_told() {
+async fn a_wrong_command_line_and_missing_files_are_reported() {
     for (arguments, part) in [
         (&["write", "--config", "/does/not/exist"][..], "--catalog"),
         (&["write", "--config", "/does/not/exist", "--catalog", "/neither"], "/does/not/exist"),
@@ -169,7 +169,7 @@ async fn a_wrong_command_line_and_missing_files_are_told() {
 
 /// Such a record is found to be no plain one after its row has been made; it is made again, and counted once.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_names_its_namespace_last_is_a_record_like_any_other() {
+async fn a_record_with_its_namespace_last_is_counted_once() {
     let world = World::new().await;
     let name = "x".repeat(100);
     let line = format!(

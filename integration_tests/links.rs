@@ -93,7 +93,7 @@ fn broken(page: &Path, link: &str) -> Option<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut count = 0;
     let mut problems = Vec::new();
     for (page, text) in pages() {
@@ -107,7 +107,7 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn every_page_is_in_the_table_of_the_readme() {
+fn the_readme_lists_every_page() {
     let pages = pages();
     let table = links(&pages[&repository().join("README.md")]);
     let folder = repository().join("docs");
@@ -118,7 +118,7 @@ fn every_page_is_in_the_table_of_the_readme() {
 }
 
 #[test]
-fn links_and_anchors_are_found_where_they_are() {
+fn links_and_anchors_are_recognized() {
     let page = "# A `b_c`: d, e?\n[x](#one) and `[not](#a-link)` ![y](z.svg)\n\
                 ```sh\n# no heading [no](#link)\n```\n## One\n## One\n";
     assert_eq!(links(page), ["#one", "z.svg"]);

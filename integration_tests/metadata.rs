@@ -116,7 +116,7 @@ fn data() -> Value {
 }
 
 #[test]
-fn the_file_is_valid() {
+fn metadata_is_valid() {
     let metadata = yaml::read("metadata.yaml");
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let problems: Vec<_> =
@@ -141,7 +141,7 @@ fn the_file_is_valid() {
 }
 
 #[test]
-fn it_says_what_the_connector_does() {
+fn metadata_describes_the_connector() {
     let data = data();
     assert_eq!(data["connectorType"], "destination");
     assert_eq!(data["tags"], json!(["language:rust", "cdk:none"]));
@@ -156,7 +156,7 @@ fn it_says_what_the_connector_does() {
 }
 
 #[test]
-fn the_hosts_of_sign_in_are_allowed() {
+fn sign_in_hosts_are_allowed() {
     let data = data();
     let hosts: BTreeSet<_> =
         data["allowedHosts"]["hosts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
@@ -192,7 +192,7 @@ fn a_sync_gets_more_memory_than_its_batches_take() {
 }
 
 #[test]
-fn there_is_one_version() {
+fn the_version_is_the_same_everywhere() {
     let version = env!("CARGO_PKG_VERSION");
     let data = data();
     assert_eq!(data["dockerImageTag"], version);
@@ -214,7 +214,7 @@ fn there_is_one_version() {
 
 /// Commands that are copied from the pages name the image that was built.
 #[test]
-fn the_pages_name_the_version() {
+fn the_pages_name_the_current_version() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(repository.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let files = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
@@ -233,7 +233,7 @@ fn the_pages_name_the_version() {
 
 /// Whoever builds the image compiles with the release that the checks ran with, and that the code asks for at least.
 #[test]
-fn the_image_is_compiled_by_the_release_that_was_checked() {
+fn the_image_uses_the_rust_release_of_the_checks() {
     let release = |name: &str, before: &str| {
         let text = text(name);
         let line = text.lines().find_map(|line| line.trim().strip_prefix(before)).unwrap_or_else(|| panic!("{name}"));
@@ -247,7 +247,7 @@ fn the_image_is_compiled_by_the_release_that_was_checked() {
 
 /// The layer of the dependencies is built from the manifests of all members of the workspace.
 #[test]
-fn the_image_is_given_the_manifest_of_every_member() {
+fn the_image_build_copies_every_manifest() {
     let manifest = text("Cargo.toml");
     let (_, members) = manifest.split_once("members = [").unwrap();
     let members: Vec<&str> = members.split(']').next().unwrap().split('"').skip(1).step_by(2).collect();

@@ -27,7 +27,7 @@ fn values(world: &World, object: &str, fields: &[&str]) -> Vec<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_operation_ends_with_exactly_the_expected_records() {
+async fn each_operation_leaves_exactly_the_expected_records() {
     let world = World::new().await;
     let insert = |object, values: &[(&str, &str)]| world.org.insert(object, values).unwrap();
     insert("Account", &[("Name", "Old"), ("External_Id__c", "A-1")]);
@@ -91,7 +91,7 @@ async fn each_operation_ends_with_exactly_the_expected_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_rows_with_one_key_only_the_last_is_sent_and_the_others_count_as_written() {
+async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
     let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
@@ -132,7 +132,7 @@ async fn a_case_sensitive_key_keeps_rows_that_differ_in_case() {
 /// Forty versions of three records, a batch for every few of them, while each batch takes its time: the last version
 /// wins, because no job takes effect before the one ahead of it has ended.
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_of_one_object_take_effect_in_the_order_of_the_records() {
+async fn upserts_of_one_object_take_effect_in_record_order() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(50), ..Settings::default() }).await;
     let fields = [("External_Id__c", "string"), ("Name", "string"), ("Description", "string")];
     // Two streams that write one object share its order.
@@ -166,7 +166,7 @@ async fn jobs_of_one_object_take_effect_in_the_order_of_the_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn null_leaves_or_clears_a_field_and_a_missing_field_leaves_it() {
+async fn null_keeps_or_clears_a_field_and_a_missing_field_keeps_it() {
     for (setting, expected) in [("ignore", ["old", "old", "old"]), ("clear", ["null", "old", "null"])] {
         let world = World::new().await;
         let fields = [("External_Id__c", "string"), ("Phone", "string"), ("Name", "string")];
@@ -189,7 +189,7 @@ async fn null_leaves_or_clears_a_field_and_a_missing_field_leaves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn related_records_are_named_by_their_external_id_flat_or_nested() {
+async fn related_records_are_found_by_external_id_flat_or_nested() {
     let world = World::new().await;
     let account = world.org.insert("Account", &[("Name", "Example Ltd"), ("External_Id__c", "A-1")]).unwrap();
     let flat = stream("flat", "Contact", &[("LastName", "string"), ("Account.External_Id__c", "string")]);
@@ -215,7 +215,7 @@ async fn related_records_are_named_by_their_external_id_flat_or_nested() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_cannot_be_one_is_told_before_anything_is_sent() {
+async fn an_invalid_key_is_reported_before_anything_is_sent() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
     let mut without = keyed("without", "Account", "append_dedup", "Name", &fields);
@@ -247,7 +247,7 @@ async fn a_key_that_cannot_be_one_is_told_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_without_a_schema_has_its_key_from_the_records() {
+async fn a_stream_without_a_schema_takes_its_key_from_the_records() {
     let world = World::new().await;
     let updated = world.org.insert("Lead", &[("LastName", "Before"), ("Company", "Example Ltd")]).unwrap();
     let deleted = world.org.insert("Campaign", &[("Name", "Gone")]).unwrap();
@@ -277,7 +277,7 @@ async fn a_stream_without_a_schema_has_its_key_from_the_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_field_that_cannot_be_taken_ends_the_sync_after_what_came_before() {
+async fn an_invalid_new_field_ends_the_sync_after_the_rows_before_it() {
     for (new, problem) in [
         (json!({"LastName": "B", "FirstName": "new", "shoe_size": 42}), "shoe_size is no field of Contact"),
         (json!({"LastName": "B", "lastname": "b"}), "two of its fields are to become LastName of Contact"),
@@ -295,7 +295,7 @@ async fn a_new_field_that_cannot_be_taken_ends_the_sync_after_what_came_before()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_never_cut() {
+async fn keys_are_never_truncated() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
     let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];

@@ -16,7 +16,7 @@ async fn refused(world: &World, config: Value, streams: &[Value]) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_problems_of_all_streams_are_told_at_once_with_the_nearest_name() {
+async fn all_problems_are_reported_at_once_with_the_nearest_name() {
     let world = World::new().await;
     let streams = [
         stream("people", "Contcat", &[("LastName", "string")]),
@@ -44,7 +44,7 @@ async fn all_problems_of_all_streams_are_told_at_once_with_the_nearest_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_fields_are_left_out_where_the_user_wants_it() {
+async fn unknown_fields_are_left_out_when_configured() {
     let world = World::new().await;
     let streams = [stream("c", "Contact", &[("LastName", "string"), ("shoe_size", "integer")])];
     let lines = vec![record("c", json!({"LastName": "A", "shoe_size": 42, "hat_size": 7})), complete("c")];
@@ -55,7 +55,7 @@ async fn unknown_fields_are_left_out_where_the_user_wants_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_of_the_object_that_only_records_bring_becomes_a_column() {
+async fn a_field_missing_from_the_schema_becomes_a_column() {
     let world = World::new().await;
     let streams = [stream("c", "Contact", &[("LastName", "string")])];
     let lines = vec![
@@ -71,7 +71,7 @@ async fn a_field_of_the_object_that_only_records_bring_becomes_a_column() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn object_and_names_come_from_the_settings_where_the_platform_gives_none() {
+async fn the_streams_setting_names_the_object_and_the_fields() {
     let world = World::new().await;
     let mut plain = stream("crm_people", "ignored", &[("surname", "string"), ("mail", "string")]);
     plain.as_object_mut().unwrap().remove("destination_object_name");
@@ -92,7 +92,7 @@ async fn object_and_names_come_from_the_settings_where_the_platform_gives_none()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_are_carried_by_the_type_of_the_field() {
+async fn values_are_converted_to_the_field_type() {
     let object = Object::custom("Typed__c")
         .field(Field::double("Number__c", 18, 2))
         .field(Field::date("Date__c"))

@@ -18,7 +18,7 @@ async fn write(world: &World, config: serde_json::Value) -> Run {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_stops_before_it_passes_its_share_of_the_requests() {
+async fn a_sync_stops_before_it_exceeds_max_api_usage_percent() {
     let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
     let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 1, "max_api_usage_percent": 20});
     let run = write(&world, config).await;
@@ -32,7 +32,7 @@ async fn a_sync_stops_before_it_passes_its_share_of_the_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_that_salesforce_reports_is_named() {
+async fn a_request_limit_reported_by_salesforce_is_named() {
     let world = World::new().await;
     world.org.set_remaining_requests(30);
     let run = write(&world, json!({"batch_size_mb": 0.01, "max_parallel_jobs": 1})).await;
@@ -42,7 +42,7 @@ async fn a_limit_that_salesforce_reports_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_sent_without_a_batch_left_for_the_day() {
+async fn nothing_is_sent_when_no_bulk_batch_is_left() {
     let world = World::new().await;
     world.org.set_remaining_batches(0);
     let run = write(&world, json!({})).await;
@@ -53,7 +53,7 @@ async fn nothing_is_sent_without_a_batch_left_for_the_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_of_one_batch_takes_at_most_eight_requests() {
+async fn a_sync_of_one_batch_makes_at_most_eight_requests() {
     let world = World::new().await;
     let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
     let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
@@ -63,7 +63,7 @@ async fn a_sync_of_one_batch_takes_at_most_eight_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_met_after_the_close_says_that_the_records_may_be_written() {
+async fn a_request_limit_after_the_close_says_the_records_may_be_written() {
     let world = World::new().await;
     let limit = Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
     world.org.inject(RequestFault::new(Endpoint::JobInfo, limit).always());

@@ -58,7 +58,7 @@ fn warnings(run: &Run) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_flow_checks_and_loads() {
+async fn every_sign_in_flow_works_in_check_and_write() {
     let pem = &key_pair().0;
     for (name, changes) in [
         // As Airbyte documents the destination: without auth_type, and without a format of the rejected records.
@@ -89,7 +89,7 @@ async fn every_flow_checks_and_loads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_login_host_serves_every_flow_but_client_credentials() {
+async fn the_login_host_accepts_every_flow_but_client_credentials() {
     for (changes, works) in [(json!({}), true), (jwt_bearer(), true), (password(), true), (client_credentials(), false)]
     {
         let world = World::new().await;
@@ -178,7 +178,7 @@ async fn every_wrong_credential_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_state_of_org_app_and_user_that_refuses_a_sign_in_is_told() {
+async fn every_refused_sign_in_is_explained() {
     use SignInRefusal as R;
     let (config, transient) = ("config_error", "transient_error");
     let cases = [
@@ -206,7 +206,7 @@ async fn every_state_of_org_app_and_user_that_refuses_a_sign_in_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_org_that_takes_sign_ins_at_my_domain_only_says_so() {
+async fn an_org_with_my_domain_sign_in_only_says_so() {
     let settings = || Settings { my_domain_only: true, ..Settings::default() };
     for flow in [json!({}), client_credentials(), jwt_bearer(), password()] {
         let world = World::with(settings()).await;
@@ -231,7 +231,7 @@ async fn a_revoked_or_replaced_refresh_token_asks_for_a_new_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_that_answers_otherwise_is_told() {
+async fn an_unexpected_token_answer_is_explained() {
     let refused = |error: &str, description: &str| {
         ResponseTemplate::new(400).set_body_json(json!({"error": error, "error_description": description}))
     };
@@ -275,7 +275,7 @@ async fn a_token_endpoint_that_answers_otherwise_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_the_token_endpoint_is_called_before_a_sign_in() {
+async fn only_the_token_endpoint_is_called_before_sign_in() {
     let world = World::new().await;
     let config = world.config(json!({"refresh_token": "wrong-token"}));
     blocking(move || connector::check(&config)).await;

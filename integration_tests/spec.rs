@@ -49,14 +49,14 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_schema_is_one_of_draft_7() {
+fn the_schema_is_valid_draft_7() {
     let schema = &spec()["connectionSpecification"];
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     jsonschema::meta::validate(schema).unwrap();
 }
 
 #[test]
-fn keywords_are_those_that_the_form_knows() {
+fn only_keywords_the_form_knows_are_used() {
     let known = BTreeSet::from([
         "$schema",
         "additionalProperties",
@@ -88,7 +88,7 @@ fn keywords_are_those_that_the_form_knows() {
 }
 
 #[test]
-fn forbidden_keywords_and_references_are_absent() {
+fn forbidden_keywords_and_references_are_not_used() {
     let forbidden = [
         "not",
         "anyOf",
@@ -145,7 +145,7 @@ fn one_of_has_exactly_one_discriminator() {
 }
 
 #[test]
-fn secrets_are_marked_and_nothing_else() {
+fn exactly_the_secrets_are_marked() {
     let by_name = [
         "client_token",
         "access_token",
@@ -184,7 +184,7 @@ fn secrets_are_marked_and_nothing_else() {
 }
 
 #[test]
-fn types_are_single() {
+fn every_schema_has_one_type() {
     each_schema(|node| {
         let kind = node.rules["type"].as_str().unwrap_or_else(|| panic!("{}", node.path));
         assert!(["string", "boolean", "integer", "number", "object", "array"].contains(&kind), "{}", node.path);
@@ -201,7 +201,7 @@ fn no_object_is_empty() {
 }
 
 #[test]
-fn items_of_an_array_have_one_simple_type() {
+fn array_items_have_one_type() {
     each_schema(|node| {
         if node.rules["type"] == "array" {
             let kind = node.rules["items"]["type"].as_str();
@@ -211,7 +211,7 @@ fn items_of_an_array_have_one_simple_type() {
 }
 
 #[test]
-fn dates_are_not_described_by_halves() {
+fn format_and_pattern_are_not_used() {
     each_schema(|node| {
         assert_eq!(node.rules.get("format"), None, "{}", node.path);
         assert_eq!(node.rules.get("pattern"), None, "{}", node.path);
@@ -229,7 +229,7 @@ fn order_is_complete_and_unique() {
 }
 
 #[test]
-fn groups_and_display_types_are_not_used_where_they_may_not_be() {
+fn groups_and_display_types_are_only_where_allowed() {
     each_schema(|node| {
         let depth = node.path.matches('/').count();
         assert!(depth == 1 || !node.rules.contains_key("group"), "{}", node.path);
@@ -255,7 +255,7 @@ fn every_property_is_described() {
 }
 
 #[test]
-fn objects_are_open() {
+fn objects_allow_additional_properties() {
     each_schema(|node| {
         // A `oneOf` leaves the word to its variants.
         let expected = (node.rules["type"] == "object" && !node.rules.contains_key("oneOf")).then_some(&json!(true));
@@ -285,7 +285,7 @@ fn required_properties_exist() {
 }
 
 #[test]
-fn paths_of_advanced_auth_exist() {
+fn advanced_auth_paths_exist() {
     let spec = spec();
     let keys = &spec["connectionSpecification"]["properties"];
     let auth = &spec["advanced_auth"];
@@ -313,7 +313,7 @@ fn paths_of_advanced_auth_exist() {
 }
 
 #[test]
-fn oauth_is_the_flow_that_is_offered_first() {
+fn oauth_is_the_default_flow() {
     let spec = spec();
     let auth_type = &spec["connectionSpecification"]["properties"]["auth_type"];
     assert_eq!(spec["advanced_auth"]["predicate_value"], auth_type["default"]);
@@ -321,7 +321,7 @@ fn oauth_is_the_flow_that_is_offered_first() {
 }
 
 #[test]
-fn the_specification_says_what_the_connector_does() {
+fn the_specification_declares_the_supported_features() {
     let spec = spec();
     let rest: BTreeMap<_, _> = spec
         .as_object()
@@ -404,12 +404,12 @@ fn the_published_example_is_accepted() {
 }
 
 #[test]
-fn what_the_connector_gives_out_is_the_file() {
+fn the_built_in_specification_is_spec_json() {
     assert_eq!(destination_salesforce::config::spec().unwrap(), spec());
 }
 
 #[test]
-fn the_command_prints_the_file_and_nothing_else() {
+fn the_spec_command_prints_spec_json_and_nothing_else() {
     let run = crate::connector::spec();
     run.assert_success();
     let [crate::protocol_model::Message::Spec { spec: printed }] = &*run.messages else { panic!("{}", run.stdout) };

@@ -57,7 +57,7 @@ async fn a_legacy_state_counts_the_records_of_all_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_streams_of_a_sync_have_states_of_their_own() {
+async fn each_stream_has_its_own_states() {
     let world = World::new().await;
     let lines = vec![
         record("a", json!({"LastName": "A1"})),
@@ -82,7 +82,7 @@ async fn the_streams_of_a_sync_have_states_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_comes_back_as_it_was_sent() {
+async fn a_state_comes_back_unchanged_but_for_the_counts() {
     let world = World::new().await;
     let sent = r#"{"type":"STATE","log":null,"state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"a","namespace":""},"stream_state":{"big":12345678901234567890.10}},"global_":null,"data":null,"sourceStats":{"recordCount":2.0,"rejectedRecordCount":null},"destinationStats":null,"global_":null,"id":7},"trace":null}"#;
     let lines = vec![record("a", json!({"LastName": "A1"})), sent.to_owned(), complete("a")];
@@ -94,7 +94,7 @@ async fn a_state_comes_back_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_ends_early_is_acknowledged_and_fails_as_transient() {
+async fn an_input_that_ends_early_is_acknowledged_and_fails_as_transient() {
     let world = World::new().await;
     let lines = vec![
         record("a", json!({"LastName": "A1"})),
@@ -111,7 +111,7 @@ async fn a_source_that_ends_early_is_acknowledged_and_fails_as_transient() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reset_succeeds_untouched_and_without_an_org() {
+async fn a_reset_makes_no_request_and_a_record_in_it_is_an_error() {
     let world = World::new().await;
     let mut reset = contacts("a");
     reset["destination_sync_mode"] = json!("overwrite");
@@ -129,7 +129,7 @@ async fn a_reset_succeeds_untouched_and_without_an_org() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_rejected_records_than_allowed_end_the_sync_after_they_are_stored_and_acknowledged() {
+async fn too_many_rejected_records_end_the_sync_after_they_are_stored_and_acknowledged() {
     let world = World::new().await;
     let lines = vec![
         record("a", json!({"LastName": "A1"})),
@@ -152,7 +152,7 @@ async fn more_rejected_records_than_allowed_end_the_sync_after_they_are_stored_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_records_are_counted_where_no_bucket_is_configured() {
+async fn rejected_records_are_only_counted_without_a_bucket() {
     let world = World::new().await;
     let lines = vec![
         record("a", json!({"LastName": "A1"})),

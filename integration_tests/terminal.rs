@@ -9,7 +9,7 @@ use crate::world::{World, blocking, catalog, complete, record, stream};
 
 /// `script` gives the connector a terminal for its standard error, and writes down what appears on it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminal_shows_how_far_each_stream_is_and_the_messages_stay_whole() {
+async fn a_terminal_shows_the_progress_of_each_stream_and_messages_stay_valid() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let catalog = catalog(&[stream("people", "Contact", &[("LastName", "string")])]);

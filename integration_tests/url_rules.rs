@@ -33,7 +33,7 @@ fn token_answer(instance_url: &str) -> ResponseTemplate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_domain_url_that_must_not_see_credentials_is_refused_before_any_request() {
+async fn a_forbidden_domain_url_is_an_error_before_any_request() {
     let world = World::new().await;
     let port = world.org.url().rsplit(':').next().unwrap().to_owned();
     let host = "its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or cloudforce.com";
@@ -63,7 +63,7 @@ async fn a_domain_url_that_must_not_see_credentials_is_refused_before_any_reques
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_url_elsewhere_is_refused_before_it_is_called() {
+async fn an_instance_url_on_another_host_is_never_called() {
     let world = World::new().await;
     let bystander = bystander().await;
     let address = bystander.address();
@@ -93,7 +93,7 @@ async fn an_instance_url_elsewhere_is_refused_before_it_is_called() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_do_not_follow_a_redirect_of_the_login() {
+async fn credentials_do_not_follow_a_redirect_of_the_login_host() {
     for status in [301, 302, 303, 307, 308] {
         let (login, bystander) = (MockServer::start().await, bystander().await);
         let redirect = ResponseTemplate::new(status).insert_header("Location", bystander.uri());

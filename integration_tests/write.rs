@@ -12,7 +12,7 @@ const CONTACT: &[(&str, &str)] =
     &[("FirstName", "string"), ("LastName", "string"), ("Email", "string"), ("HasOptedOutOfEmail", "boolean")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_created_and_refused_ones_are_kept_with_the_reason() {
+async fn records_are_created_and_rejected_ones_are_kept_with_the_reason() {
     let world = World::new().await;
     let lines = vec![
         record("contacts", json!({"FirstName": "Ada", "LastName": "Example", "HasOptedOutOfEmail": true})),
@@ -59,7 +59,7 @@ async fn records_are_created_and_refused_ones_are_kept_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_are_cut_before_the_row_that_would_pass_the_size() {
+async fn a_batch_ends_before_the_row_that_would_exceed_its_size() {
     let world = World::new().await;
     let fields = [("LastName", "string"), ("Description", "string")];
     let lines: Vec<String> = (0..40)
@@ -79,7 +79,7 @@ async fn batches_are_cut_before_the_row_that_would_pass_the_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
+async fn a_lock_is_retried() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     world.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")).times(1));
@@ -99,7 +99,7 @@ async fn rows_that_fail_for_a_passing_reason_are_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_left_unprocessed_are_sent_again_and_committed_ones_are_not() {
+async fn unprocessed_rows_are_sent_again_and_committed_ones_are_not() {
     let world = World::new().await;
     world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let mut lines: Vec<String> =
@@ -118,7 +118,7 @@ async fn rows_left_unprocessed_are_sent_again_and_committed_ones_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_old_enough_is_sent_while_the_source_still_thinks() {
+async fn an_old_batch_is_sent_while_the_source_is_silent() {
     let world = World::new().await;
     let config = world.config(json!({"flush_interval_minutes": 0.001}));
     let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
@@ -138,7 +138,7 @@ async fn a_batch_that_is_old_enough_is_sent_while_the_source_still_thinks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn inserts_overlap_up_to_the_number_of_parallel_jobs() {
+async fn inserts_run_in_parallel_up_to_max_parallel_jobs() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(600), ..Settings::default() }).await;
     let lines: Vec<String> = (0..40)
         .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})))
@@ -165,7 +165,7 @@ fn most_jobs_under_way(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_refused_as_a_whole_is_neither_acknowledged_nor_rejected() {
+async fn a_job_that_fails_as_a_whole_is_neither_acknowledged_nor_rejected() {
     for (message, failure_type, part) in [
         ("InvalidBatch : Field name not found : Nickname", "config_error", "Field name not found : Nickname"),
         ("ClientInputError : LineEnding is invalid on user data", "system_error", "LineEnding is invalid"),
@@ -184,7 +184,7 @@ async fn a_job_refused_as_a_whole_is_neither_acknowledged_nor_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothing_more() {
+async fn a_stopped_sync_acknowledges_its_running_jobs_and_sends_nothing_more() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(1_500), ..Settings::default() }).await;
     let config = world.config(json!({"flush_interval_minutes": 0.0001}));
     let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
@@ -202,7 +202,7 @@ async fn a_sync_that_is_stopped_gives_back_what_becomes_provable_and_sends_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_ends_with_the_counts_of_every_stream_and_the_reasons_of_its_rejected_records() {
+async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
     let world = World::new().await;
     let no_email = RowFault::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address:Email --");
     world.org.inject(no_email.when(|row| row.get("LastName").is_some_and(|name| name.starts_with("Wrong"))));

@@ -25,7 +25,7 @@ async fn away(catalog: &Value, lines: Vec<String>) -> (World, Connection) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_the_bucket_is_waited_out() {
+async fn a_bucket_outage_is_waited_out() {
     let (world, connection) = away(&inserts(), input(20, inserted)).await;
     world.store.set_away(false);
     let run = blocking(move || connection.wait()).await;
@@ -33,7 +33,7 @@ async fn an_outage_of_the_bucket_is_waited_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_records_that_cannot_be_stored_are_not_acknowledged_and_are_stored_by_the_next_sync() {
+async fn unstored_rejected_records_are_not_acknowledged_and_the_next_sync_stores_them() {
     let (world, mut connection) = away(&upserts(), input(20, upserted)).await;
     let run = blocking(move || {
         connection.terminate_at_once();

@@ -9,7 +9,7 @@ use super::{asked, assert_all_in_org, assert_nothing_acknowledged, in_org, input
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_that_was_not_answered_is_settled_by_asking_and_nothing_is_sent_twice() {
+async fn an_insert_is_not_doubled_after_a_lost_close() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
@@ -19,7 +19,7 @@ async fn a_close_that_was_not_answered_is_settled_by_asking_and_nothing_is_sent_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_that_did_nothing_is_made_again_and_nothing_is_sent_twice() {
+async fn a_failed_close_is_retried_and_nothing_is_sent_twice() {
     for effect in [Effect::Cut, Answer::status(503).into(), Answer::html(502).into(), Answer::empty(500).into()] {
         let world = World::new().await;
         world.org.inject(RequestFault::new(Endpoint::JobPatch, effect).times(2));
@@ -31,7 +31,7 @@ async fn a_close_that_did_nothing_is_made_again_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_doubtful_close_is_settled_through_an_outage() {
+async fn a_lost_close_is_settled_after_an_outage() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Cut).times(2));
@@ -42,7 +42,7 @@ async fn a_doubtful_close_is_settled_through_an_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_of_which_nothing_can_be_learnt_is_not_acknowledged_and_the_error_says_so() {
+async fn a_close_with_unknown_outcome_is_not_acknowledged_and_the_error_says_so() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)).always());
@@ -53,7 +53,7 @@ async fn a_close_of_which_nothing_can_be_learnt_is_not_acknowledged_and_the_erro
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_that_is_refused_again_and_again_leaves_the_org_untouched() {
+async fn a_close_that_keeps_failing_leaves_the_org_unchanged() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(503)).times(5));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
@@ -63,7 +63,7 @@ async fn a_close_that_is_refused_again_and_again_leaves_the_org_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_come_late_are_waited_for_and_nothing_is_sent_twice() {
+async fn slow_answers_are_waited_for_and_nothing_is_sent_twice() {
     let world = World::new().await;
     for endpoint in [Endpoint::JobCreate, Endpoint::JobUpload, Endpoint::JobPatch, Endpoint::JobInfo] {
         world.org.inject(RequestFault::new(endpoint, Effect::Delayed(Duration::from_millis(1_500))));

@@ -7,7 +7,7 @@ use super::{assert_all_in_org, input, inserted, inserts, jobs};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_creation_was_not_answered_stays_inert_and_another_one_is_loaded() {
+async fn a_job_stays_empty_and_another_is_loaded_after_a_lost_create() {
     for effect in
         [Effect::LostAnswer, Effect::Truncated(30, Truncation::Chunked), Effect::Truncated(30, Truncation::Length)]
     {
@@ -21,7 +21,7 @@ async fn a_job_whose_creation_was_not_answered_stays_inert_and_another_one_is_lo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_could_not_be_created_is_created_later() {
+async fn a_failed_create_is_retried() {
     for effect in [
         Answer::status(503).into(),
         Answer::html(503).into(),

@@ -13,7 +13,7 @@ use super::{
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
+async fn polling_continues_through_every_kind_of_failed_answer() {
     let world = World::with(Settings { time_per_batch: Duration::from_secs(8), ..Settings::default() }).await;
     let effects = [
         Answer::status(503).into(),
@@ -42,7 +42,7 @@ async fn a_job_is_watched_to_its_end_whatever_the_answers_are() {
 
 /// Neither a missing nor a wrong one, nor a charset that is missing or wrong, changes what an answer says.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_without_its_content_type_is_read_all_the_same() {
+async fn an_answer_with_a_missing_or_wrong_content_type_is_read() {
     let types = [None, Some("text/plain"), Some("application/json"), Some("text/html; charset=iso-8859-1")];
     for content_type in types {
         let world = World::new().await;
@@ -58,7 +58,7 @@ async fn an_answer_without_its_content_type_is_read_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_is_gone_is_not_acknowledged() {
+async fn a_deleted_job_is_not_acknowledged() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;

@@ -57,7 +57,7 @@ fn replay(numbers: std::ops::RangeInclusive<u64>, record: fn(u64) -> String) -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_kill_an_upsert_converges_from_the_last_acknowledged_state() {
+async fn after_a_kill_the_next_upsert_completes_the_sync() {
     let world = killed_while_a_job_runs(&upserts(), upserted).await;
     let run = world.write(json!({}), upserts(), replay(101..=500, upserted)).await;
     run.assert_success();
@@ -66,7 +66,7 @@ async fn after_a_kill_an_upsert_converges_from_the_last_acknowledged_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_kill_an_insert_can_double_unacknowledged_records_and_no_others() {
+async fn after_a_kill_an_insert_doubles_only_unacknowledged_records() {
     let world = killed_while_a_job_runs(&inserts(), inserted).await;
     let run = world.write(json!({}), inserts(), replay(101..=500, inserted)).await;
     run.assert_success();
@@ -91,7 +91,7 @@ async fn after_a_kill_before_the_close_an_insert_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_reader_of_the_states_the_sync_ends_and_closes_no_further_job() {
+async fn when_nobody_reads_the_states_the_sync_ends_and_closes_no_more_jobs() {
     let world = World::new().await;
     let connection = send(open(&world, &inserts()), 1..=20, inserted).await;
     let (mut connection, _) = acknowledged(connection).await;
@@ -105,7 +105,7 @@ async fn without_a_reader_of_the_states_the_sync_ends_and_closes_no_further_job(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_is_stopped_gives_up_the_upload_that_is_under_way() {
+async fn a_stopped_sync_aborts_the_running_upload() {
     // As the platform does, and as a terminal does.
     for signal in ["-TERM", "-INT"] {
         let world = World::new().await;
@@ -122,7 +122,7 @@ async fn a_sync_that_is_stopped_gives_up_the_upload_that_is_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_is_stopped_twice_does_not_wait_for_a_job_that_does_not_end() {
+async fn a_sync_stopped_twice_does_not_wait_for_a_running_job() {
     let hour = Duration::from_secs(60 * 60);
     let world = World::with(Settings { time_per_batch: hour, ..Settings::default() }).await;
     let mut connection = send(open(&world, &inserts()), 1..=20, inserted).await;
@@ -137,7 +137,7 @@ async fn a_sync_that_is_stopped_twice_does_not_wait_for_a_job_that_does_not_end(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_can_be_stopped_before_it_has_begun() {
+async fn a_sync_can_be_stopped_while_it_signs_in() {
     let world = World::new().await;
     let hold = Hold::default();
     world.org.inject(RequestFault::new(Endpoint::Token, Effect::Held(hold.clone())));

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 12;
 ///
 /// `FAULT_SEEDS=1000..1100` takes other seeds, `FAULT_SEEDS=7` a single one.
 #[tokio::test(flavor = "multi_thread")]
-async fn syncs_through_random_faults_and_kills_lose_nothing_and_double_nothing() {
+async fn random_faults_and_kills_lose_nothing_and_double_nothing() {
     let seeds: Vec<u64> = match std::env::var("FAULT_SEEDS") {
         Ok(text) => range(&text).collect(),
         Err(_) => SEEDS.chain(ONCE_FAILED.iter().copied()).collect(),

@@ -17,7 +17,7 @@ fn lose_the_outcome(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upsert_that_is_sent_again_changes_nothing() {
+async fn a_repeated_upsert_changes_nothing() {
     let world = World::new().await;
     lose_the_outcome(&world);
     assert_nothing_acknowledged(&world.write(json!({}), upserts(), input(20, upserted)).await, "is gone");
@@ -28,7 +28,7 @@ async fn an_upsert_that_is_sent_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_insert_of_which_the_outcome_was_lost_is_doubled_by_the_next_sync() {
+async fn an_insert_with_a_lost_outcome_is_doubled_by_the_next_sync() {
     let world = World::new().await;
     lose_the_outcome(&world);
     assert_nothing_acknowledged(
@@ -43,7 +43,7 @@ async fn an_insert_of_which_the_outcome_was_lost_is_doubled_by_the_next_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletes_that_are_sent_again_are_rejected_because_the_records_are_gone() {
+async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
     let world = World::new().await;
     let ids: Vec<String> =
         (1..=3).map(|number| world.org.insert("Contact", &[("LastName", &key(number))]).unwrap()).collect();
@@ -67,7 +67,7 @@ async fn deletes_that_are_sent_again_are_rejected_because_the_records_are_gone()
 /// What is proven of a job is acknowledged before what is left of it is sent again. Where that fails, the next sync begins
 /// after the last state before the first record that is left, and meets the rejected records behind it again.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_job_that_ends_midway_for_good_the_proven_part_is_acknowledged_and_the_rest_comes_again() {
+async fn the_proven_part_of_a_failed_job_is_acknowledged_and_the_next_sync_sends_the_rest() {
     let world = World::new().await;
     refuse_some(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));

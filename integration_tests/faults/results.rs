@@ -28,7 +28,7 @@ fn wrong_once() -> Vec<Effect> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_records_are_kept_once_although_the_results_broke_off() {
+async fn rejected_records_are_kept_once_after_the_results_break_off() {
     for effect in wrong_once() {
         let world = World::new().await;
         refuse_some(&world);
@@ -40,7 +40,7 @@ async fn rejected_records_are_kept_once_although_the_results_broke_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_left_unprocessed_are_sent_again_once_although_the_results_broke_off() {
+async fn unprocessed_rows_are_sent_again_once_after_the_results_break_off() {
     for (endpoint, effect) in [
         (Endpoint::SuccessfulResults, Effect::Truncated(60, Truncation::Chunked)),
         (Endpoint::SuccessfulResults, Effect::Truncated(60, Truncation::Unnoticed)),
@@ -58,7 +58,7 @@ async fn rows_left_unprocessed_are_sent_again_once_although_the_results_broke_of
 
 /// One row is refused, and the page that comes in place of the results has one line below its first.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_not_taken_for_a_rejected_record() {
+async fn an_html_page_is_not_read_as_a_rejected_record() {
     let world = World::new().await;
     refuse_some(&world);
     world.org.inject(RequestFault::new(Endpoint::FailedResults, Answer::html(200)));
@@ -67,7 +67,7 @@ async fn a_page_is_not_taken_for_a_rejected_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_that_never_come_whole_acknowledge_nothing_and_leave_nothing_in_the_bucket() {
+async fn results_that_always_break_off_acknowledge_nothing_and_store_nothing() {
     for ending in [Truncation::Chunked, Truncation::Length, Truncation::Unnoticed] {
         let world = World::new().await;
         refuse_some(&world);

@@ -20,7 +20,7 @@ pub(super) const STEPS: [Endpoint; 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_ends_at_any_step_is_renewed_and_nothing_is_sent_twice() {
+async fn an_expired_session_is_renewed_at_any_step_and_nothing_is_sent_twice() {
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
@@ -33,7 +33,7 @@ async fn a_session_that_ends_at_any_step_is_renewed_and_nothing_is_sent_twice() 
 
 /// The org grants tokens and refuses all of them, as with an app whose sessions are blocked.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_refused_again_after_its_renewal_ends_the_sync() {
+async fn a_session_refused_again_after_renewal_ends_the_sync() {
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
@@ -49,7 +49,7 @@ async fn a_session_that_is_refused_again_after_its_renewal_ends_the_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_in_trouble_is_asked_again() {
+async fn a_failed_token_request_is_retried() {
     let world = World::new().await;
     refuse_some(&world);
     let effects = [Answer::html(503).into(), Answer::empty(500).into(), Effect::LostAnswer];
@@ -65,7 +65,7 @@ async fn a_token_endpoint_in_trouble_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_refresh_token_that_never_arrived_is_a_matter_for_the_user_and_nothing_is_sent() {
+async fn a_lost_new_refresh_token_is_a_config_error_and_nothing_is_sent() {
     let world = World::with(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
     world.org.inject(RequestFault::new(Endpoint::Token, Effect::LostAnswer));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
@@ -76,7 +76,7 @@ async fn a_new_refresh_token_that_never_arrived_is_a_matter_for_the_user_and_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_revoked_at_any_step_acknowledges_nothing_that_is_not_proven() {
+async fn a_connection_revoked_at_any_step_acknowledges_nothing_unproven() {
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
@@ -91,7 +91,7 @@ async fn a_connection_that_is_revoked_at_any_step_acknowledges_nothing_that_is_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn used_up_requests_end_the_sync_at_any_step_and_an_upsert_converges_later() {
+async fn running_out_of_requests_ends_the_sync_and_the_next_upsert_completes_it() {
     for step in STEPS {
         let world = World::new().await;
         refuse_some(&world);
@@ -109,7 +109,7 @@ async fn used_up_requests_end_the_sync_at_any_step_and_an_upsert_converges_later
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_allowance_that_runs_out_in_the_middle_of_a_sync_is_named() {
+async fn running_out_of_requests_midway_is_named_in_the_error() {
     let world = World::new().await;
     // Enough to describe the object and to create the job.
     world.org.set_remaining_requests(2);

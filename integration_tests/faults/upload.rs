@@ -7,7 +7,7 @@ use super::{assert_all_in_org, assert_nothing_acknowledged, in_org, input, inser
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_was_not_answered_is_given_up_and_never_processed() {
+async fn a_failed_upload_is_aborted_and_another_job_is_loaded() {
     for effect in [Effect::LostAnswer, Effect::Cut, Answer::status(503).into(), Answer::html(502).into()] {
         let world = World::new().await;
         world.org.inject(RequestFault::new(Endpoint::JobUpload, effect.clone()));
@@ -18,7 +18,7 @@ async fn an_upload_that_was_not_answered_is_given_up_and_never_processed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_cannot_be_given_up_is_never_closed() {
+async fn an_upload_that_cannot_be_aborted_is_never_closed() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer));
     // The first PATCH is the abort.
@@ -30,7 +30,7 @@ async fn an_upload_that_cannot_be_given_up_is_never_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_the_abort_does_not_bring_the_upload_back() {
+async fn a_lost_answer_to_an_abort_does_not_close_the_upload() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer));
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::LostAnswer));
@@ -40,7 +40,7 @@ async fn a_lost_answer_to_the_abort_does_not_bring_the_upload_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn uploads_that_fail_again_and_again_leave_the_org_untouched() {
+async fn uploads_that_keep_failing_leave_the_org_unchanged() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer).always());
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;

@@ -64,7 +64,7 @@ fn handed_over(run: &Run) -> BTreeMap<String, Box<RawValue>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_whole_configuration_is_handed_over_as_it_was_typed() {
+async fn a_new_refresh_token_is_sent_with_the_rest_of_the_configuration_unchanged() {
     for verb in ["check", "write"] {
         let world = World::with(rotating()).await;
         let unknown = r#"{"batch_size_mb":5.00,"numbers":[1e2,12345678901234567890123,-0.0],"none":null,
@@ -95,7 +95,7 @@ async fn the_whole_configuration_is_handed_over_as_it_was_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_handed_over_when_nothing_changed() {
+async fn an_unchanged_refresh_token_is_not_sent() {
     let world = World::new().await;
     assert!(world.check(json!({})).await.configs().is_empty());
     let (connection, _) = commit(open(&world), 1).await;
@@ -107,7 +107,7 @@ async fn nothing_is_handed_over_when_nothing_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_renewal_uses_the_newest_refresh_token_and_hands_the_next_one_over() {
+async fn each_renewal_uses_the_newest_refresh_token_and_sends_the_next_one() {
     let world = World::with(rotating()).await;
     let mut connection = open(&world);
     // The source has sent nothing yet: the token is handed over before anything needs it.
@@ -140,7 +140,7 @@ async fn each_renewal_uses_the_newest_refresh_token_and_hands_the_next_one_over(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_calls_that_are_refused_at_once_cause_one_renewal() {
+async fn many_calls_refused_at_once_renew_the_session_once() {
     const JOBS: usize = 12;
     let world = Arc::new(World::with(Settings { time_per_batch: Duration::from_secs(3), ..Settings::default() }).await);
     // A token endpoint that takes its time, so that other calls are refused before the new token is there.
@@ -188,7 +188,7 @@ async fn many_calls_that_are_refused_at_once_cause_one_renewal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_revoked_ends_the_run_and_takes_no_acknowledgement_back() {
+async fn a_revoked_connection_ends_the_run_and_acknowledged_states_stay_true() {
     let world = World::new().await;
     let (connection, first) = commit(open(&world), 1).await;
     assert_eq!(first.counts(), (1, 0));
@@ -203,7 +203,7 @@ async fn a_connection_that_is_revoked_ends_the_run_and_takes_no_acknowledgement_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_org_that_moved_is_followed() {
+async fn an_org_that_moves_to_another_instance_is_followed() {
     let world = World::new().await;
     let (connection, _) = commit(open(&world), 1).await;
     let new = world.org.move_instance().await.unwrap();

@@ -13,7 +13,7 @@ fn upsert(name: &str, object: &str, key: &str, fields: &[(&str, &str)]) -> Value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_lacks_a_column_of_its_batch_does_not_clear_it() {
+async fn a_missing_column_does_not_clear_the_field() {
     let world = World::new().await;
     world.org.insert("Account", &[("Name", "n"), ("External_Id__c", "A"), ("Phone", "kept")]).unwrap();
     let fields = [("External_Id__c", "string"), ("Name", "string"), ("Phone", "string")];
@@ -28,7 +28,7 @@ async fn a_record_that_lacks_a_column_of_its_batch_does_not_clear_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn columns_that_come_after_the_first_record_are_not_dropped_and_do_not_shift() {
+async fn columns_first_seen_in_later_records_are_not_dropped_or_shifted() {
     let world = World::new().await;
     let lines = vec![
         record("c", json!({"LastName": "A"})),
@@ -49,7 +49,7 @@ async fn columns_that_come_after_the_first_record_are_not_dropped_and_do_not_shi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fields_named_type_and_attributes_are_not_taken_out() {
+async fn fields_named_type_and_attributes_are_not_removed() {
     let world = World::new().await;
     let fields = [("Name", "string"), ("Type", "string")];
     let lines = vec![record("a", json!({"Name": "n", "Type": "Partner"})), complete("a")];
@@ -61,7 +61,7 @@ async fn fields_named_type_and_attributes_are_not_taken_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_beyond_latin_are_not_damaged_on_the_way_back() {
+async fn non_latin_text_is_not_damaged_in_rejected_records() {
     let world = World::new().await;
     world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Grüße, 東京:--"));
     // Long enough that letters of several bytes lie across every border of a buffer.
@@ -110,7 +110,7 @@ async fn a_key_with_quotes_and_commas_is_not_written_unescaped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delete_does_not_send_or_refuse_the_other_fields_of_its_records() {
+async fn a_delete_ignores_every_field_but_the_id() {
     let world = World::new().await;
     let [one, other] = ["1", "2"].map(|name| world.org.insert("Account", &[("Name", name)]).unwrap());
     let mut accounts = stream("a", "Account", &[("Id", "string"), ("Name", "string"), ("shoe_size", "integer")]);
@@ -125,7 +125,7 @@ async fn a_delete_does_not_send_or_refuse_the_other_fields_of_its_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upsert_does_not_refuse_a_field_that_can_only_be_created() {
+async fn an_upsert_accepts_a_create_only_field() {
     let world = World::new().await;
     let invoice = world.org.insert("Invoice__c", &[("Amount__c", "1")]).unwrap();
     let fields = [("External_Id__c", "string"), ("Invoice__c", "string"), ("Quantity__c", "integer")];
@@ -139,7 +139,7 @@ async fn an_upsert_does_not_refuse_a_field_that_can_only_be_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn quotes_are_not_forgotten_when_the_size_of_a_batch_is_measured() {
+async fn quotes_count_towards_the_batch_size() {
     let world = World::new().await;
     let fields = [("LastName", "string"), ("Description", "string")];
     let mut lines: Vec<String> = (0..30)
@@ -153,7 +153,7 @@ async fn quotes_are_not_forgotten_when_the_size_of_a_batch_is_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_record_without_its_key_does_not_fail_the_others() {
+async fn one_record_without_a_key_does_not_fail_the_others() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
     let lines = vec![
@@ -170,7 +170,7 @@ async fn one_record_without_its_key_does_not_fail_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_are_not_passed_through_a_float() {
+async fn large_numbers_keep_every_digit() {
     let world = World::new().await;
     let fields = [("Subscription_Number__c", "number"), ("Starts_On__c", "string")];
     let line = r#"{"type":"RECORD","record":{"stream":"s","data":{"Subscription_Number__c":900719925474099317,"Starts_On__c":"2026-01-31"},"emitted_at":1}}"#;

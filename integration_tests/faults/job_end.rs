@@ -21,7 +21,7 @@ async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_an_admin_aborts_midway_neither_loses_nor_doubles_a_row() {
+async fn a_job_aborted_midway_neither_loses_nor_doubles_a_row() {
     let world = World::new().await;
     refuse_some(&world);
     world.org.inject(JobFault::aborted("Contact", 1));
@@ -32,7 +32,7 @@ async fn a_job_that_an_admin_aborts_midway_neither_loses_nor_doubles_a_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_is_complete_with_nothing_processed_is_sent_again() {
+async fn a_complete_job_that_processed_nothing_is_sent_again() {
     let world = World::new().await;
     world.org.inject(JobFault::completed("Contact", 0));
     let run = world.write(json!({}), inserts(), input(20, inserted)).await;
@@ -41,7 +41,7 @@ async fn a_job_that_is_complete_with_nothing_processed_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_which_no_result_tells_are_not_acknowledged() {
+async fn rows_missing_from_the_results_are_not_acknowledged() {
     for (fault, written) in [
         (JobFault::completed("Contact", 0).omit_unprocessed_rows(), 0),
         (JobFault::completed("Contact", 1).omit_unprocessed_rows(), 200),
@@ -58,7 +58,7 @@ async fn rows_of_which_no_result_tells_are_not_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_prove_what_the_counts_of_a_job_do_not() {
+async fn results_settle_a_job_whose_processed_count_is_wrong() {
     for processed in [-1, 1] {
         let world = World::new().await;
         refuse_some(&world);
@@ -69,7 +69,7 @@ async fn results_prove_what_the_counts_of_a_job_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_rows_that_are_not_as_many_as_the_job_says_are_not_acknowledged() {
+async fn a_job_whose_failed_count_is_wrong_is_not_acknowledged() {
     for failed in [-1, 1] {
         let world = World::new().await;
         refuse_some(&world);
@@ -81,7 +81,7 @@ async fn failed_rows_that_are_not_as_many_as_the_job_says_are_not_acknowledged()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_that_run_out_midway_end_the_sync_and_an_upsert_converges_later() {
+async fn running_out_of_batches_ends_the_sync_and_the_next_upsert_completes_it() {
     let world = World::new().await;
     world.org.inject(JobFault::out_of_batches("Contact", 1));
     let run = world.write(json!({}), upserts(), input(300, upserted)).await;
@@ -92,7 +92,7 @@ async fn batches_that_run_out_midway_end_the_sync_and_an_upsert_converges_later(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_row_is_written_once_and_does_not_hold_the_others_back() {
+async fn a_locked_row_is_retried_alone_and_written_once() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     world.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("L0003")).times(1));
