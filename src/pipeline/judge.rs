@@ -10,7 +10,7 @@ use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
 use crate::convert::{Row, fields, restore, row_hash, write_row};
-use crate::rejected::{ObjectWriter, Refusal, RejectedRecord};
+use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::error::{Error, Result};
 use salesforce::fault::{Fault, FaultKind};
 use salesforce::job::{FinishedJob, JobEnd};
@@ -64,7 +64,7 @@ pub(super) struct Judge<'j> {
     plan: &'j StreamPlan,
     job: &'j FinishedJob,
     batch: &'j Batch,
-    writer: Option<ObjectWriter>,
+    writer: Option<RejectedWriter>,
     /// Whether rows that failed may be sent again.
     may_send_again: bool,
     /// Made when the first row is to be found again; most jobs have none.
@@ -81,7 +81,7 @@ impl<'j> Judge<'j> {
         plan: &'j StreamPlan,
         job: &'j FinishedJob,
         batch: &'j Batch,
-        writer: Option<ObjectWriter>,
+        writer: Option<RejectedWriter>,
         may_send_again: bool,
         budget: &Arc<Budget>,
     ) -> Self {
@@ -211,7 +211,7 @@ impl<'j> Judge<'j> {
             self.reasons.add(code, || Some(self.job.id().to_owned()));
             return Ok(());
         };
-        let refusal = Refusal {
+        let details = RejectionDetails {
             salesforce_id: layout.id.map_or("", |place| row.get(place)).to_owned(),
             error: text.to_owned(),
             reason: code.to_owned(),
@@ -219,9 +219,9 @@ impl<'j> Judge<'j> {
             message: first.map_or_else(String::new, |error| error.message.clone()),
         };
         let data = restore(&self.batch.columns, layout.cells(row));
-        let record = RejectedRecord::new(found.extracted_at_ms, data, refusal);
+        let record = RejectedRecord::new(found.extracted_at_ms, data, details);
         self.reasons.add(code, || Some(record.raw_id.to_string()));
-        writer.push(&record).await
+        writer.write(&record).await
     }
 
     /// Where the cells stand. Without all columns of Salesforce and of the upload it is no result of this job, and to go
@@ -252,7 +252,7 @@ impl<'j> Judge<'j> {
 
 /// Stores records that were refused before they were sent, and counts why.
 pub(super) async fn store_refused(
-    mut writer: Option<&mut ObjectWriter>,
+    mut writer: Option<&mut RejectedWriter>,
     refused: &[RefusedRecord],
     reasons: &mut Reasons,
 ) -> Result<()> {
@@ -263,10 +263,10 @@ pub(super) async fn store_refused(
             continue;
         };
         let field = refusal.field.as_deref().unwrap_or_default();
-        let refusal = Refusal::local(code, &refusal.message, field);
-        let record = RejectedRecord::new(record.extracted_at_ms, fields(data), refusal);
+        let details = RejectionDetails::local(code, &refusal.message, field);
+        let record = RejectedRecord::new(record.extracted_at_ms, fields(data), details);
         reasons.add(code, || Some(record.raw_id.to_string()));
-        writer.push(&record).await?;
+        writer.write(&record).await?;
     }
     Ok(())
 }

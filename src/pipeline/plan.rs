@@ -109,7 +109,7 @@ impl<'c> Wish<'c> {
                 namespace: self.stream.name.namespace.clone(),
                 name: self.stream.name.name.clone(),
                 generation_id: self.stream.generation_id,
-                columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
+                source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
             renames: self.settings.map(|settings| settings.renames().clone()).unwrap_or_default(),
             fields,

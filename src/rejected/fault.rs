@@ -250,5 +250,4 @@ where
 }
 
 #[cfg(test)]
-#[path = "fault_tests.rs"]
 mod tests;

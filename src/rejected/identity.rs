@@ -21,5 +21,5 @@ pub struct StreamIdentity {
     /// The generation, where the platform counts them.
     pub generation_id: Option<i64>,
     /// The top-level properties of the stream's schema, in their order: the columns of flattened rows.
-    pub columns: Vec<String>,
+    pub source_columns: Vec<String>,
 }

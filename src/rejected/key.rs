@@ -268,5 +268,4 @@ fn joined_segments(path: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "key_tests.rs"]
 mod tests;

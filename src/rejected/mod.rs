@@ -15,11 +15,8 @@ mod settings;
 mod store;
 mod writer;
 
-#[cfg(test)]
-mod s3_tests;
-
 pub use identity::{StreamIdentity, SyncIdentity};
-pub use record::{REFUSAL_COLUMNS, Refusal, RejectedRecord};
+pub use record::{REJECTION_COLUMNS, RejectedRecord, RejectionDetails};
 pub use settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
 pub use store::RejectedStore;
-pub use writer::ObjectWriter;
+pub use writer::RejectedWriter;

@@ -4,7 +4,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// The columns that a refusal adds to a record, in their order.
-pub const REFUSAL_COLUMNS: [&str; 5] = ["sf__Id", "sf__Error", "rejected_reason", "rejected_field", "rejected_message"];
+pub const REJECTION_COLUMNS: [&str; 5] =
+    ["sf__Id", "sf__Error", "rejected_reason", "rejected_field", "rejected_message"];
 
 /// One rejected record with the reason for its rejection.
 #[derive(Debug, Clone)]
@@ -21,17 +22,17 @@ pub struct RejectedRecord {
 impl RejectedRecord {
     /// Joins a record with its refusal. A column of the record that bears the name of a refusal's column gives way,
     /// so that no name occurs twice.
-    pub fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, refusal: Refusal) -> Self {
-        data.retain(|(name, _)| !REFUSAL_COLUMNS.contains(&name.as_str()));
+    pub fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, refusal: RejectionDetails) -> Self {
+        data.retain(|(name, _)| !REJECTION_COLUMNS.contains(&name.as_str()));
         let values = [refusal.salesforce_id, refusal.error, refusal.reason, refusal.field, refusal.message];
-        data.extend(REFUSAL_COLUMNS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json_text(&value))));
+        data.extend(REJECTION_COLUMNS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json_text(&value))));
         Self { raw_id: Uuid::now_v7(), extracted_at_ms, data }
     }
 }
 
 /// Why a record was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RejectionDetails {
     /// `sf__Id` of the failed row; empty on most of them.
     pub salesforce_id: String,
     /// `sf__Error`, word for word.
@@ -44,7 +45,7 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl Refusal {
+impl RejectionDetails {
     /// A rejection by the connector itself, told in Salesforce's grammar: `CODE:message:Field --`, or `CODE:message:--`
     /// without a field.
     pub fn local(code: impl Into<String>, message: impl Into<String>, field: impl Into<String>) -> Self {
@@ -70,8 +71,8 @@ mod tests {
             (("MISSING_ARGUMENT", "Id not specified", ""), "MISSING_ARGUMENT:Id not specified:--"),
         ];
         for ((code, message, field), error) in cases {
-            let refusal = Refusal::local(code, message, field);
-            let expected = Refusal {
+            let refusal = RejectionDetails::local(code, message, field);
+            let expected = RejectionDetails {
                 salesforce_id: String::new(),
                 error: error.to_owned(),
                 reason: code.to_owned(),
@@ -90,7 +91,7 @@ mod tests {
             ("Amount".to_owned(), value("1.50")),
             ("rejected_field".to_owned(), value("null")),
         ];
-        let record = RejectedRecord::new(5, data, Refusal::local("CODE", "quote \" here", "F"));
+        let record = RejectedRecord::new(5, data, RejectionDetails::local("CODE", "quote \" here", "F"));
         let pairs: Vec<(&str, &str)> = record.data.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         let expected = [
             ("Amount", "1.50"),

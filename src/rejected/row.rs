@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::identity::{StreamIdentity, SyncIdentity};
-use super::record::{REFUSAL_COLUMNS, RejectedRecord};
+use super::record::{REJECTION_COLUMNS, RejectedRecord};
 use super::settings::Format;
 use super::{csv, jsonl};
 
@@ -42,7 +42,7 @@ impl Rows {
         let meta = serde_json::json!({"sync_id": sync.sync_id.unwrap_or(NO_NUMBER), "changes": []});
         Self {
             format,
-            columns: if format.flatten() { flattened(&stream.columns) } else { vec![DATA_COLUMN.to_owned()] },
+            columns: if format.flatten() { flattened(&stream.source_columns) } else { vec![DATA_COLUMN.to_owned()] },
             meta: serde_json::value::to_raw_value(&meta).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             generation_id: stream.generation_id.unwrap_or(NO_NUMBER),
         }
@@ -87,12 +87,11 @@ impl Rows {
 
 /// The columns of the schema and of the refusal, no name twice: the columns of Airbyte and of the refusal win.
 fn flattened(schema: &[String]) -> Vec<String> {
-    let mut taken: HashSet<&str> = AIRBYTE_COLUMNS.into_iter().chain(REFUSAL_COLUMNS).collect();
+    let mut taken: HashSet<&str> = AIRBYTE_COLUMNS.into_iter().chain(REJECTION_COLUMNS).collect();
     let fields = schema.iter().map(String::as_str).filter(|name| taken.insert(name));
     let fields: Vec<&str> = fields.collect();
-    fields.into_iter().chain(REFUSAL_COLUMNS).map(str::to_owned).collect()
+    fields.into_iter().chain(REJECTION_COLUMNS).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
-#[path = "row_tests.rs"]
 mod tests;

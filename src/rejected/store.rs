@@ -9,7 +9,7 @@ use super::connect::connect;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::settings::S3Settings;
-use super::writer::{ObjectWriter, Shared, Sizes};
+use super::writer::{RejectedWriter, Shared, Sizes};
 use airbyte::error::{Error, FailureType, Result};
 
 /// Keeps rejected records in a bucket. Clones share the keys they give out.
@@ -32,8 +32,8 @@ impl RejectedStore {
     }
 
     /// A writer for rejected records of `stream`.
-    pub fn writer(&self, stream: &StreamIdentity) -> ObjectWriter {
-        ObjectWriter::new(Arc::clone(&self.shared), stream)
+    pub fn writer(&self, stream: &StreamIdentity) -> RejectedWriter {
+        RejectedWriter::new(Arc::clone(&self.shared), stream)
     }
 
     /// Writes, lists and deletes a test object under the prefix, as `check` does, and tells all that failed.
@@ -42,7 +42,7 @@ impl RejectedStore {
             namespace: Some("testing".to_owned()),
             name: "test".to_owned(),
             generation_id: None,
-            columns: Vec::new(),
+            source_columns: Vec::new(),
         };
         // A name of its own, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.shared.keys.folder(&stream), Uuid::now_v7());
@@ -73,3 +73,6 @@ fn both(first: &Error, second: &Error) -> Error {
     let config = [first, second].iter().any(|error| error.failure_type() == FailureType::Config);
     if config { Error::config(message) } else { Error::transient(message) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ pub(super) struct Shared {
 /// Nothing is an object before [`finish`](Self::finish): a writer that is dropped, or that failed, gives back the parts
 /// it has uploaded, as far as it can.
 #[derive(Debug)]
-pub struct ObjectWriter {
+pub struct RejectedWriter {
     shared: Arc<Shared>,
     stream: StreamIdentity,
     rows: Rows,
@@ -70,7 +70,7 @@ struct Filling {
     uploaded: usize,
 }
 
-impl ObjectWriter {
+impl RejectedWriter {
     pub(super) fn new(shared: Arc<Shared>, stream: &StreamIdentity) -> Self {
         let rows = Rows::new(shared.format, shared.sync, stream);
         let label = Label {
@@ -90,7 +90,7 @@ impl ObjectWriter {
     }
 
     /// Adds a record; a part is uploaded when enough of them have come together.
-    pub async fn push(&mut self, record: &RejectedRecord) -> Result<()> {
+    pub async fn write(&mut self, record: &RejectedRecord) -> Result<()> {
         self.begin_request()?;
         let outcome = Box::pin(self.push_row(record)).await;
         self.end_request(outcome).await
@@ -204,7 +204,7 @@ impl Shared {
     }
 }
 
-impl Drop for ObjectWriter {
+impl Drop for RejectedWriter {
     fn drop(&mut self) {
         let uploads = self.unfinished();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rejected::Refusal;
+use crate::rejected::RejectionDetails;
 
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
@@ -10,7 +10,7 @@ fn raw(json: &str) -> Box<RawValue> {
 
 fn record(data: &[(&str, &str)]) -> RejectedRecord {
     let data = data.iter().map(|(name, json)| ((*name).to_owned(), raw(json))).collect();
-    let refusal = Refusal {
+    let refusal = RejectionDetails {
         salesforce_id: "001000000000001AAA".to_owned(),
         error: "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --".to_owned(),
         reason: "REQUIRED_FIELD_MISSING".to_owned(),
@@ -25,7 +25,7 @@ fn text(format: Format, columns: &[&str], records: &[RejectedRecord]) -> String 
         namespace: None,
         name: "accounts".to_owned(),
         generation_id: Some(7),
-        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        source_columns: columns.iter().map(|name| (*name).to_owned()).collect(),
     };
     let sync = SyncIdentity { sync_id: Some(42), started: jiff::Timestamp::UNIX_EPOCH };
     let rows = Rows::new(format, sync, &stream);
@@ -155,12 +155,13 @@ fn flattened_jsonl_has_the_same_keys_on_every_line() {
     assert_eq!(lines[0]["Name"], Value::Null);
     let keys = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&lines[0]), keys(&lines[1]));
-    assert_eq!(keys(&lines[0]).len(), AIRBYTE_COLUMNS.len() + 2 + REFUSAL_COLUMNS.len());
+    assert_eq!(keys(&lines[0]).len(), AIRBYTE_COLUMNS.len() + 2 + REJECTION_COLUMNS.len());
 }
 
 #[test]
 fn numbers_the_platform_did_not_give_are_zero() {
-    let stream = StreamIdentity { namespace: None, name: "a".to_owned(), generation_id: None, columns: Vec::new() };
+    let stream =
+        StreamIdentity { namespace: None, name: "a".to_owned(), generation_id: None, source_columns: Vec::new() };
     let rows = Rows::new(JSONL, SyncIdentity { sync_id: None, started: jiff::Timestamp::UNIX_EPOCH }, &stream);
     let mut line = Vec::new();
     rows.row(&record(&[]), &mut line);
@@ -173,7 +174,7 @@ proptest! {
     #[test]
     fn every_text_survives_csv_and_jsonl(name in "(?s).{1,20}", value in "(?s).{0,60}") {
         let record = record(&[(&name, &serde_json::to_string(&value).unwrap())]);
-        prop_assume!(!REFUSAL_COLUMNS.contains(&name.as_str()) && !AIRBYTE_COLUMNS.contains(&name.as_str()));
+        prop_assume!(!REJECTION_COLUMNS.contains(&name.as_str()) && !AIRBYTE_COLUMNS.contains(&name.as_str()));
         let records = [record];
 
         let rows = read_csv(&text(FLAT_CSV, &[&name], &records));

@@ -30,7 +30,7 @@ fn stream(namespace: Option<&str>, name: &str) -> StreamIdentity {
         namespace: namespace.map(str::to_owned),
         name: name.to_owned(),
         generation_id: None,
-        columns: Vec::new(),
+        source_columns: Vec::new(),
     }
 }
 

@@ -8,10 +8,9 @@ use serde_json::value::RawValue;
 use wiremock::matchers::{method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::store::RejectedStore;
-use super::writer::Sizes;
 use super::*;
-use airbyte::error::FailureType;
+use crate::rejected::settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format};
+use crate::rejected::{RejectedRecord, RejectionDetails};
 
 use object_store::ObjectStore;
 
@@ -55,13 +54,17 @@ fn accounts() -> StreamIdentity {
         namespace: Some("crm".to_owned()),
         name: "accounts".to_owned(),
         generation_id: Some(3),
-        columns: vec!["Name".to_owned()],
+        source_columns: vec!["Name".to_owned()],
     }
 }
 
 fn record(name: &str) -> RejectedRecord {
     let name = RawValue::from_string(serde_json::to_string(name).unwrap()).unwrap();
-    RejectedRecord::new(1, vec![("Name".to_owned(), name)], Refusal::local("INVALID_FIELD", "not known", "Name"))
+    RejectedRecord::new(
+        1,
+        vec![("Name".to_owned(), name)],
+        RejectionDetails::local("INVALID_FIELD", "not known", "Name"),
+    )
 }
 
 async fn store_with(settings: &S3Settings, sizes: Sizes) -> RejectedStore {
@@ -75,7 +78,7 @@ async fn a_small_object_is_stored_at_the_end() {
     let mut writer = store.writer(&accounts());
     let records = [record("Acme, Inc."), record("Example Ltd")];
     for record in &records {
-        writer.push(record).await.unwrap();
+        writer.write(record).await.unwrap();
     }
     assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
 
@@ -103,8 +106,8 @@ async fn writers_of_one_stream_get_their_own_parts() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
     let (mut one, mut other) = (store.writer(&accounts()), store.clone().writer(&accounts()));
-    one.push(&record("one")).await.unwrap();
-    other.push(&record("other")).await.unwrap();
+    one.write(&record("one")).await.unwrap();
+    other.write(&record("other")).await.unwrap();
     let keys = [other.finish().await.unwrap(), one.finish().await.unwrap()].concat();
     assert!(keys[0].ends_with("_1.csv") && keys[1].ends_with("_0.csv"), "{keys:?}");
     assert_eq!(server.objects(BUCKET).unwrap().len(), 2);
@@ -118,7 +121,7 @@ async fn large_ones_go_up_in_parts_and_roll_over() {
     let mut writer = store.writer(&accounts());
     let text = "x".repeat(1_000_000);
     for row in 0..14 {
-        writer.push(&record(&format!("{row}{text}"))).await.unwrap();
+        writer.write(&record(&format!("{row}{text}"))).await.unwrap();
     }
     assert_eq!(server.unfinished_parts().unwrap(), 2, "the first object is whole, the second one small");
     assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
@@ -147,7 +150,7 @@ async fn gzip_objects_say_so_in_their_name() {
     let format = Format::Jsonl { flatten: true };
     let settings = S3Settings { compression: Compression::Gzip, format, ..settings_of(&server) };
     let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
-    writer.push(&record("Acme")).await.unwrap();
+    writer.write(&record("Acme")).await.unwrap();
     let keys = writer.finish().await.unwrap();
     assert!(keys[0].ends_with("_0.jsonl.gz"), "{keys:?}");
     let mut line = String::new();
@@ -162,7 +165,7 @@ async fn a_dropped_writer_gives_its_parts_back() {
     let store = store_with(&settings_of(&server), SMALL).await;
     let mut writer = store.writer(&accounts());
     let text = "x".repeat(6_000_000);
-    writer.push(&record(&text)).await.unwrap();
+    writer.write(&record(&text)).await.unwrap();
     assert_eq!(server.unfinished_parts().unwrap(), 1);
     drop(writer);
     // The task that gives back is not ours to await: asked until it is done.
@@ -183,7 +186,7 @@ async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
     let mut keys = Vec::new();
     for attempt in ["first", "second"] {
         let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
-        writer.push(&record(attempt)).await.unwrap();
+        writer.write(&record(attempt)).await.unwrap();
         keys.extend(writer.finish().await.unwrap());
     }
     assert_eq!(keys, ["rejected/42/crm/accounts/0.csv", "rejected/42/crm/accounts/0-1.csv"]);
@@ -306,7 +309,7 @@ async fn a_store_that_recovers_is_tried_again() {
     Mock::given(method("PUT")).respond_with(busy).up_to_n_times(2).with_priority(1).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
     let mut writer = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap().writer(&accounts());
-    writer.push(&record("Acme")).await.unwrap();
+    writer.write(&record("Acme")).await.unwrap();
     assert_eq!(writer.finish().await.unwrap().len(), 1);
 }
 
@@ -336,9 +339,9 @@ async fn a_failed_part_aborts_the_upload_and_ends_the_writer() {
         .await;
     let sizes = Sizes { part: 1, object: 1000 };
     let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
-    let error = writer.push(&record("Acme")).await.unwrap_err();
+    let error = writer.write(&record("Acme")).await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Config);
-    let again = writer.push(&record("Acme")).await.unwrap_err();
+    let again = writer.write(&record("Acme")).await.unwrap_err();
     assert_eq!(again.failure_type(), FailureType::System, "rows may be missing, so nothing may look stored");
     assert_eq!(writer.finish().await.unwrap_err().failure_type(), FailureType::System);
 }
@@ -364,7 +367,7 @@ async fn a_completion_whose_answer_was_lost_is_settled_by_looking() {
         }
         let sizes = Sizes { part: 1, object: 10_000_000 };
         let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
-        writer.push(&record("Acme")).await.unwrap();
+        writer.write(&record("Acme")).await.unwrap();
         let outcome = writer.finish().await;
         assert_eq!(outcome.is_ok(), stored, "{outcome:?}");
     }
