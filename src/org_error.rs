@@ -1,6 +1,6 @@
 //! What went wrong at the org, as the error that a user reads.
 
-use airbyte::error::Error;
+use airbyte::Error;
 use salesforce::fault::{Fault, FaultKind, Limit};
 
 /// The way from a fault of the org to the error of the connector.
@@ -90,7 +90,7 @@ fn sentences(limit: Limit) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use airbyte::error::FailureType;
+    use airbyte::FailureType;
 
     use super::*;
 

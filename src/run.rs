@@ -10,9 +10,7 @@ use clap::error::ErrorKind;
 use crate::cli::{self, Command};
 use crate::command;
 use crate::display::Display;
-use airbyte::error::Error;
-use airbyte::log;
-use airbyte::output::Output;
+use airbyte::{Error, Output, log};
 
 /// The crates whose events are for the user.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use airbyte::input::{parse, text};
+use airbyte::{Message, decode_line};
 use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn conversion(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("the_way_around", shape.name()), |bencher| {
-            bencher.iter(|| lines.iter().for_each(|line| drop(black_box(parse(text(line).unwrap())))));
+            bencher.iter(|| lines.iter().for_each(|line| drop(black_box(Message::parse(decode_line(line).unwrap())))));
         });
         group.bench_function(BenchmarkId::new("serde_json_value", shape.name()), |bencher| {
             bencher.iter(|| {

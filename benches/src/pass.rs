@@ -2,8 +2,7 @@
 
 use std::io;
 
-use airbyte::input::text;
-use airbyte::record::RecordReader;
+use airbyte::{RecordReader, decode_line};
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Converted, Converter};
 
@@ -27,7 +26,7 @@ impl Pass {
     /// # Errors
     /// The record does not become a row in one pass.
     pub fn row(&mut self, line: &[u8]) -> io::Result<Option<&[u8]>> {
-        let text = text(line).map_err(io::Error::other)?;
+        let text = decode_line(line).map_err(io::Error::other)?;
         // Messages other than records take the way around, which is not measured here.
         let Some(mut record) = self.records.open(text) else { return Ok(None) };
         let Ok(Converted::Row) = self.converter.convert(record.data()) else {

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use airbyte::catalog::JsonTypes;
+use airbyte::JsonTypes;
 use clap::ValueEnum;
-use destination_salesforce::convert::{Column, Columns, FieldPath, Kind};
+use destination_salesforce::convert::{Column, Columns, Kind, SourceColumn};
 
 use crate::contact;
 use crate::random::Random;
@@ -89,7 +89,8 @@ impl Shape {
 
     /// Its columns as the connector has them.
     pub fn columns(self) -> Arc<Columns> {
-        let column = |field: &Field| Column::new(FieldPath::top(&*field.name), &*field.name, field.kind, field.types());
+        let column =
+            |field: &Field| Column::new(SourceColumn::top(&*field.name), &*field.name, field.kind, field.types());
         Arc::new(Columns::new(self.fields().iter().map(column).collect(), None))
     }
 

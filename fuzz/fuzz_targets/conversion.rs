@@ -5,9 +5,9 @@
 //! says; the row is one of CSV to another reader, and gives the values back.
 #![no_main]
 
+use airbyte::RecordReader;
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Columns, Converter, Key, KeyComparison, restore, write_row};
-use airbyte::record::RecordReader;
 use destination_salesforce_fuzz::columns::chosen;
 use destination_salesforce_fuzz::model::{Expected, expected_of};
 use destination_salesforce_fuzz::{Outcome, Read, read_plainly, take, take_any};

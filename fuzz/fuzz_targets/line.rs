@@ -6,11 +6,7 @@
 
 use std::io::{self, Read};
 
-use airbyte::StreamName;
-use airbyte::input::{Message, NotAMessage, parse, text};
-use airbyte::line::{BlockReader, LineError};
-use airbyte::record::RecordReader;
-use airbyte::state::Scope;
+use airbyte::{BlockReader, InputError, Message, MessageError, RecordReader, StateScope, StreamName, decode_line};
 use destination_salesforce_fuzz::{Read as Found, read_plainly};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -55,7 +51,7 @@ fn lines(input: &[u8], read_size: usize, longest: usize) -> (Vec<(u64, Vec<u8>)>
         match reader.next_block() {
             Ok(Some(block)) => lines.extend(block.lines().map(|(number, line)| (number, line.to_vec()))),
             Ok(None) => return (lines, None),
-            Err(LineError::TooLong { line, limit }) => {
+            Err(InputError::LineTooLong { line, limit }) => {
                 assert_eq!(limit, longest);
                 return (lines, Some(line));
             }
@@ -65,7 +61,7 @@ fn lines(input: &[u8], read_size: usize, longest: usize) -> (Vec<(u64, Vec<u8>)>
 }
 
 fn look_at(line: &[u8], records: &mut RecordReader) {
-    let message = text(line).and_then(parse);
+    let message = decode_line(line).and_then(Message::parse);
     let plainly = read_plainly(line);
     look_at_plain_record(line, records, &message);
     match (&message, &plainly) {
@@ -76,12 +72,12 @@ fn look_at(line: &[u8], records: &mut RecordReader) {
             let expected = name
                 .zip(namespace)
                 .map(|(name, namespace)| StreamName { namespace: namespace.filter(|text| !text.is_empty()), name });
-            assert_eq!(record.names().decode().ok(), expected);
+            assert_eq!(record.stream().decode().ok(), expected);
             assert_eq!(record.data.get(), *data);
         }
-        (Ok(Message::Complete(name)), Found::Complete(expected)) => assert_eq!(name, expected),
+        (Ok(Message::StreamComplete(name)), Found::Complete(expected)) => assert_eq!(name, expected),
         (Ok(Message::State(state)), Found::State(scope)) => {
-            assert_eq!(*state.scope(), scope.clone().map_or(Scope::All, Scope::Stream));
+            assert_eq!(*state.scope(), scope.clone().map_or(StateScope::AllStreams, StateScope::Stream));
             let acknowledged = state.acknowledged(3, 1);
             // Of a value that no float holds nothing can be told in this way.
             if let (Ok(mut before), Ok(mut after)) = (value(line), value(acknowledged.as_bytes())) {
@@ -96,15 +92,15 @@ fn look_at(line: &[u8], records: &mut RecordReader) {
 }
 
 /// What is read in one pass is what is read as any message.
-fn look_at_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, NotAMessage>) {
+fn look_at_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, MessageError>) {
     let mut plain = || {
         let mut record = records.open(str::from_utf8(line).ok()?)?;
-        let (names, data) = (record.names(), record.data().written()?);
+        let (names, data) = (record.stream(), record.data().written()?);
         Some((names, data, record.close()?))
     };
     let Some(plain) = plain() else { return };
     let Ok(Message::Record(record)) = message else { panic!("{plain:?} and {message:?}") };
-    assert_eq!(plain, (record.names(), record.data.get(), record.extracted_at_ms()));
+    assert_eq!(plain, (record.stream(), record.data.get(), record.extracted_at_ms()));
 }
 
 fn value(line: &[u8]) -> serde_json::Result<Value> {

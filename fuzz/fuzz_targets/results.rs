@@ -4,9 +4,9 @@
 //! another reader finds; what is written by another writer is read back.
 #![no_main]
 
+use libfuzzer_sys::fuzz_target;
 use salesforce::fault::FaultKind;
 use salesforce::results::{ResultRow, RowReader};
-use libfuzzer_sys::fuzz_target;
 
 type Rows = Vec<Vec<String>>;
 

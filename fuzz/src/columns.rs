@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use destination_salesforce::convert::{Column, Converter, FieldPath, Kind};
-use airbyte::catalog::JsonTypes;
+use airbyte::JsonTypes;
+use destination_salesforce::convert::{Column, Converter, Kind, SourceColumn};
 
 const NONE: JsonTypes = JsonTypes { text: false, number: false, boolean: false, array: false, object: false };
 const TEXT: JsonTypes = JsonTypes { text: true, ..NONE };
@@ -17,10 +17,11 @@ pub fn chosen(bits: u8) -> Vec<Column> {
     let plain = Kind::Text { longest: None };
     let top = |bit: u8, name: &str, kind, types| {
         (bits >> bit & 1 == 1)
-            .then(|| Column::new(FieldPath::top(name), format!("{}__c", name.to_uppercase()), kind, types))
+            .then(|| Column::new(SourceColumn::top(name), format!("{}__c", name.to_uppercase()), kind, types))
     };
     let nested = |field: &str, kind, types| {
-        (bits >> 7 & 1 == 1).then(|| Column::new(FieldPath::nested("r", field), format!("R.{field}__c"), kind, types))
+        (bits >> 7 & 1 == 1)
+            .then(|| Column::new(SourceColumn::nested("r", field), format!("R.{field}__c"), kind, types))
     };
     let columns = [
         top(0, "t", plain, TEXT),
@@ -42,10 +43,10 @@ pub fn chosen(bits: u8) -> Vec<Column> {
 const MOST_COLUMNS: usize = 20;
 
 /// Makes a field a column, a nested object, or nothing, as its name and the number of columns want it.
-pub fn decide(converter: &mut Converter, path: FieldPath) {
-    if path.object().is_none() && path.field().starts_with('N') {
-        converter.nest(path.field());
-    } else if path.field().starts_with('c') && converter.columns().len() < MOST_COLUMNS {
+pub fn decide(converter: &mut Converter, path: SourceColumn) {
+    if path.parent().is_none() && path.name().starts_with('N') {
+        converter.nest(path.name());
+    } else if path.name().starts_with('c') && converter.columns().len() < MOST_COLUMNS {
         let column = Column::new(path.clone(), path.to_string(), Kind::Text { longest: None }, TEXT);
         converter.set_columns(Arc::new(converter.columns().with(column)));
     } else {

@@ -3,11 +3,8 @@
 pub mod columns;
 pub mod model;
 
+use airbyte::{Message, RecordReader, StreamName, json::Cursor};
 use destination_salesforce::convert::{Converted, Converter};
-use airbyte::json::Cursor;
-use airbyte::StreamName;
-use airbyte::input::{Message, parse};
-use airbyte::record::RecordReader;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -156,7 +153,7 @@ pub fn take(records: &mut RecordReader, converter: &mut Converter, line: &str) -
 /// Takes a plain record that becomes a row.
 fn take_plain(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Option<Outcome> {
     let mut record = records.open(line)?;
-    record.names().decode().ok()?;
+    record.stream().decode().ok()?;
     let Ok(Converted::Row) = converter.convert(record.data()) else { return None };
     let extracted_at_ms = record.close()?;
     Some(row(converter, extracted_at_ms))
@@ -164,8 +161,8 @@ fn take_plain(records: &mut RecordReader, converter: &mut Converter, line: &str)
 
 /// Takes any line, and decides about the fields that no column takes.
 pub fn take_any(converter: &mut Converter, line: &str) -> Outcome {
-    let record = match parse(line) {
-        Ok(Message::Record(record)) if record.names().decode().is_ok() => record,
+    let record = match Message::parse(line) {
+        Ok(Message::Record(record)) if record.stream().decode().is_ok() => record,
         Ok(Message::Record(_)) | Err(_) => return Outcome::NoRecord,
         Ok(_) => return Outcome::NotAsked,
     };
@@ -173,8 +170,8 @@ pub fn take_any(converter: &mut Converter, line: &str) -> Outcome {
     for _ in 0..=line.len() {
         match converter.convert(&mut Cursor::new(record.data.get())) {
             Ok(Converted::Row) => return row(converter, record.extracted_at_ms()),
-            Ok(Converted::Refused(_)) => return Outcome::Refused,
-            Ok(Converted::NewField(path)) => columns::decide(converter, path),
+            Ok(Converted::Rejected(_)) => return Outcome::Refused,
+            Ok(Converted::NewColumn(path)) => columns::decide(converter, path),
             Err(_) => return Outcome::NoRecord,
         }
     }

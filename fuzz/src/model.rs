@@ -56,10 +56,10 @@ impl Cell {
         assert_eq!(cell, text, "{column:?}");
         let path = column.source();
         let field = |name: &str| &*restored.iter().find(|(restored, _)| restored == name).unwrap().1;
-        let value = match path.object() {
-            None => field(path.field()),
+        let value = match path.parent() {
+            None => field(path.name()),
             Some(object) => {
-                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.field()).unwrap().1
+                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.name()).unwrap().1
             }
         };
         if text.is_empty() || text == NULL_MARKER {
@@ -98,13 +98,13 @@ pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expect
     let mut row = ExpectedRow { cells: vec![absent; columns.len()], may_be_refused: false };
     let mut is_refused = false;
     let of_object =
-        |object: &str| columns.iter().any(|it| it.source().object() == Some(object)) || object.starts_with('N');
+        |object: &str| columns.iter().any(|it| it.source().parent() == Some(object)) || object.starts_with('N');
     let mut seen = HashSet::new();
     for (name, value) in fields {
         // What a field that comes twice holds first may be refused or not.
         row.may_be_refused |= seen.contains(&name);
         if !of_object(&name) {
-            let column = columns.iter().position(|it| it.source().object().is_none() && it.source().field() == name);
+            let column = columns.iter().position(|it| it.source().parent().is_none() && it.source().name() == name);
             column.into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
             seen.insert(name);
             continue;
@@ -112,12 +112,12 @@ pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expect
         match members(value.get()) {
             Some(fields) => {
                 for (field, value) in fields {
-                    let is = |it: &Column| it.source().object() == Some(&*name) && it.source().field() == field;
+                    let is = |it: &Column| it.source().parent() == Some(&*name) && it.source().name() == field;
                     columns.iter().position(is).into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
                 }
             }
             None if value.get() == "null" => {
-                let all = (0..columns.len()).filter(|it| columns[*it].source().object() == Some(&name));
+                let all = (0..columns.len()).filter(|it| columns[*it].source().parent() == Some(&name));
                 all.for_each(|it| row.put(it, &columns[it], value, nulls));
             }
             None => is_refused = true,

@@ -7,8 +7,7 @@ use super::{Rotation, read_config, sign_in};
 use crate::config::Config;
 use crate::discover::nothing_writable;
 use crate::rejected::{RejectedStore, SyncIdentity};
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{Error, Output, Result};
 use salesforce::limits::Allowance;
 use salesforce::{API_VERSION, Org};
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
 use crate::discover;
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{Error, Output, Result};
 
 /// Answers with one DESTINATION_CATALOG.
 ///

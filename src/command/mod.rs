@@ -10,8 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Config;
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{Error, Output, Result};
 use salesforce::Org;
 use salesforce::fault::FaultKind;
 

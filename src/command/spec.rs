@@ -1,8 +1,7 @@
 //! `spec`: what can be configured.
 
 use crate::config;
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{Error, Output, Result};
 
 /// Answers with one SPEC message. It needs nothing, so that it works where nothing else does.
 ///

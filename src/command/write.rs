@@ -8,9 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Rotation, read, read_config, sign_in};
 use crate::display::Display;
 use crate::pipeline::{self, Stop};
-use airbyte::catalog;
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{Error, Output, Result, parse_catalog};
 
 /// Writes the records of `input` and gives its states back.
 ///
@@ -24,7 +22,7 @@ pub async fn run(
     display: &Display,
 ) -> Result<()> {
     let config = read_config(config)?;
-    let catalog = catalog::parse(&read(catalog, "--catalog")?)?;
+    let catalog = parse_catalog(&read(catalog, "--catalog")?)?;
     let stop = stop_on_signal()?;
     let org = async || sign_in(&config, output, Rotation::HandOver).await;
     Box::pin(pipeline::write(&config, &catalog, org, input, output.clone(), display, stop)).await

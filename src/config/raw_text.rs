@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::{RawValue, to_raw_value};
 
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 
 /// The text of the configuration on one line: keys that this version does not know are in it, and numbers as they
 /// were written.

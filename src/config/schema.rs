@@ -8,7 +8,7 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::violations::Violations;
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 
 const SPEC: &str = include_str!("../../spec.json");
 

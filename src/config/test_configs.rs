@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Config, schema};
-use airbyte::error::FailureType;
+use airbyte::FailureType;
 
 /// A complete configuration of the flow Client, with the keys of `changes` put over it (RFC 7396: null takes away).
 pub(super) fn client(changes: Value) -> Value {

@@ -13,7 +13,7 @@ use super::streams::{self, StreamSettings};
 use super::violations::Violations;
 use super::{raw, schema, sign_in, storage};
 use crate::rejected::S3Settings;
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::token::{Flow, SignIn};
 
 /// What the user configured. It exists only when no rule is broken.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use airbyte::error::Error;
+use airbyte::Error;
 
 /// Broken rules, each under the key that breaks it.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ const LONGEST_FIELD: usize = 131_072;
 
 /// Why a record cannot be carried faithfully.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
+pub enum RejectionCode {
     /// A text that is exactly the marker for null.
     NullMarker,
     /// Text with half a surrogate pair.
@@ -32,7 +32,7 @@ pub enum RefusalCode {
     NoField,
 }
 
-impl RefusalCode {
+impl RejectionCode {
     /// The status code: Salesforce's own where it has one for the case.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,52 +48,52 @@ impl RefusalCode {
 
 /// A record that is not sent, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// The kind of reason.
-    pub code: RefusalCode,
+    pub code: RejectionCode,
     /// The field in Salesforce, where one is to blame.
     pub field: Option<String>,
     /// The reason as a sentence, without the value.
     pub message: String,
 }
 
-impl Refusal {
-    pub(super) fn new(code: RefusalCode, column: &Column) -> Self {
+impl Rejection {
+    pub(super) fn new(code: RejectionCode, column: &Column) -> Self {
         Self::with_kind(code, column.header(), Some(column.kind()))
     }
 
-    pub(super) fn named(code: RefusalCode, field: &str) -> Self {
+    pub(super) fn named(code: RejectionCode, field: &str) -> Self {
         Self::with_kind(code, field, None)
     }
 
-    pub(super) fn record(code: RefusalCode) -> Self {
+    pub(super) fn record(code: RejectionCode) -> Self {
         let message = match code {
-            RefusalCode::RecordTooLong => {
+            RejectionCode::RecordTooLong => {
                 "The record is longer than 400,000 characters, the most that Salesforce takes."
             }
-            RefusalCode::NoField => "The record has no field that could be sent.",
+            RejectionCode::NoField => "The record has no field that could be sent.",
             _ => "The record has a field name that is not Unicode.",
         };
         Self { code, field: None, message: message.to_owned() }
     }
 
-    fn with_kind(code: RefusalCode, field: &str, kind: Option<Kind>) -> Self {
+    fn with_kind(code: RejectionCode, field: &str, kind: Option<Kind>) -> Self {
         let message = match code {
-            RefusalCode::NullMarker => {
+            RejectionCode::NullMarker => {
                 format!(
                     "{field} is the text {NULL_MARKER}, which Salesforce would read as an order to clear the field."
                 )
             }
-            RefusalCode::NotUnicode => format!("{field} holds text that is not Unicode."),
-            RefusalCode::FieldTooLong => {
+            RejectionCode::NotUnicode => format!("{field} holds text that is not Unicode."),
+            RejectionCode::FieldTooLong => {
                 format!("{field} is longer than 131,072 characters, the most that Salesforce takes in a field.")
             }
-            RefusalCode::RecordTooLong | RefusalCode::NoField => return Self::record(code),
-            RefusalCode::WrongType => {
+            RejectionCode::RecordTooLong | RejectionCode::NoField => return Self::record(code),
+            RejectionCode::WrongType => {
                 format!("{field} takes {}, and the value is not one.", kind.map_or("another type", name_of))
             }
-            RefusalCode::NotAnObject => format!("{field} names a related record and must be an object."),
-            RefusalCode::MissingKey => format!("{field} is empty, and it is what tells which record is meant."),
+            RejectionCode::NotAnObject => format!("{field} names a related record and must be an object."),
+            RejectionCode::MissingKey => format!("{field} is empty, and it is what tells which record is meant."),
         };
         Self { code, field: Some(field.to_owned()), message }
     }
@@ -164,12 +164,12 @@ pub(super) fn of<'a>(
     value: Value<'a>,
     nulls: NullHandling,
     decoded: &'a mut String,
-) -> Result<Cell<'a>, RefusalCode> {
+) -> Result<Cell<'a>, RejectionCode> {
     match value {
         Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(nulls))),
         Value::Text(text) if text.has_escape => {
             decoded.clear();
-            let escapes = text.decode(decoded).map_err(|_| RefusalCode::NotUnicode)?;
+            let escapes = text.decode(decoded).map_err(|_| RejectionCode::NotUnicode)?;
             if !escapes.has_return && fits(kind, decoded) {
                 let needs_quotes = text.has_comma || escapes.needs_quotes;
                 return Ok(Cell { text: Cow::Borrowed(decoded), needs_quotes, is_truncated: false });
@@ -192,18 +192,18 @@ fn null(nulls: NullHandling) -> &'static str {
     }
 }
 
-fn from_text(kind: Kind, text: &str) -> Result<Cell<'_>, RefusalCode> {
+fn from_text(kind: Kind, text: &str) -> Result<Cell<'_>, RejectionCode> {
     if text == NULL_MARKER {
-        return Err(RefusalCode::NullMarker);
+        return Err(RejectionCode::NullMarker);
     }
     match kind {
         Kind::Text { longest } => in_length(one_line_end(text), longest),
         // Whether a text is a number or one of the list is for Salesforce to say.
         Kind::Number | Kind::MultiPicklist => in_length(one_line_end(text), None),
-        Kind::Boolean => boolean(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
-        Kind::Date => moment::date(text).map(Cell::plain).ok_or(RefusalCode::WrongType),
-        Kind::DateTime => moment::date_time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
-        Kind::Time => moment::time(text).map(Cell::new).ok_or(RefusalCode::WrongType),
+        Kind::Boolean => boolean(text).map(Cell::plain).ok_or(RejectionCode::WrongType),
+        Kind::Date => moment::date(text).map(Cell::plain).ok_or(RejectionCode::WrongType),
+        Kind::DateTime => moment::date_time(text).map(Cell::new).ok_or(RejectionCode::WrongType),
+        Kind::Time => moment::time(text).map(Cell::new).ok_or(RejectionCode::WrongType),
     }
 }
 
@@ -221,59 +221,59 @@ fn literal(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-fn from_boolean(kind: Kind, value: bool) -> Result<Cell<'static>, RefusalCode> {
+fn from_boolean(kind: Kind, value: bool) -> Result<Cell<'static>, RejectionCode> {
     match kind {
         Kind::Boolean | Kind::Text { .. } => Ok(Cell::plain(literal(value))),
-        _ => Err(RefusalCode::WrongType),
+        _ => Err(RejectionCode::WrongType),
     }
 }
 
 /// The digits of a number stay as they are: no float could carry all that Salesforce takes.
-fn from_number(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
+fn from_number(kind: Kind, json: &str) -> Result<Cell<'_>, RejectionCode> {
     match kind {
         Kind::Number | Kind::Text { .. } | Kind::MultiPicklist => Ok(Cell::plain(json)),
-        Kind::Boolean => boolean(json).map(Cell::plain).ok_or(RefusalCode::WrongType),
-        Kind::Date | Kind::DateTime | Kind::Time => Err(RefusalCode::WrongType),
+        Kind::Boolean => boolean(json).map(Cell::plain).ok_or(RejectionCode::WrongType),
+        Kind::Date | Kind::DateTime | Kind::Time => Err(RejectionCode::WrongType),
     }
 }
 
-fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
+fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, RejectionCode> {
     if kind != Kind::MultiPicklist {
         return from_composite(kind, json);
     }
     let mut elements = Cursor::new(json);
-    elements.enter_array().ok_or(RefusalCode::WrongType)?;
+    elements.enter_array().ok_or(RejectionCode::WrongType)?;
     let mut joined = String::new();
     let mut is_first = true;
-    while elements.next_element(is_first).ok_or(RefusalCode::WrongType)? {
+    while elements.next_element(is_first).ok_or(RejectionCode::WrongType)? {
         if !std::mem::take(&mut is_first) {
             joined.push(';');
         }
         let start = joined.len();
-        match elements.value().ok_or(RefusalCode::WrongType)? {
+        match elements.value().ok_or(RejectionCode::WrongType)? {
             Value::Text(text) => {
-                text.decode(&mut joined).map_err(|_| RefusalCode::NotUnicode)?;
+                text.decode(&mut joined).map_err(|_| RejectionCode::NotUnicode)?;
             }
             Value::Number(number) => joined.push_str(number),
             Value::Boolean(value) => joined.push_str(literal(value)),
-            Value::Null | Value::Array(_) | Value::Object(_) => return Err(RefusalCode::WrongType),
+            Value::Null | Value::Array(_) | Value::Object(_) => return Err(RejectionCode::WrongType),
         }
         // The separator cannot be written within a value.
         let value = &joined[start..];
         if value.is_empty() || value.contains(';') {
-            return Err(RefusalCode::WrongType);
+            return Err(RejectionCode::WrongType);
         }
     }
     if joined == NULL_MARKER {
-        return Err(RefusalCode::NullMarker);
+        return Err(RejectionCode::NullMarker);
     }
     in_length(Cow::Owned(one_line_end(&joined).into_owned()), None)
 }
 
-fn from_composite(kind: Kind, json: &str) -> Result<Cell<'_>, RefusalCode> {
+fn from_composite(kind: Kind, json: &str) -> Result<Cell<'_>, RejectionCode> {
     match kind {
         Kind::Text { longest } => in_length(one_line_end(json), longest),
-        _ => Err(RefusalCode::WrongType),
+        _ => Err(RejectionCode::WrongType),
     }
 }
 
@@ -286,7 +286,7 @@ fn one_line_end(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>, RefusalCode> {
+fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>, RejectionCode> {
     if let Some(longest) = longest
         && text.len() > longest
         && let Some(end) = cut_at(&text, longest)
@@ -301,7 +301,7 @@ fn in_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>, Ref
         return Ok(Cell { is_truncated: true, ..Cell::new(text) });
     }
     if text.len() > LONGEST_FIELD && text.chars().count() > LONGEST_FIELD {
-        return Err(RefusalCode::FieldTooLong);
+        return Err(RejectionCode::FieldTooLong);
     }
     Ok(Cell::new(text))
 }
@@ -322,17 +322,17 @@ fn cut_at(text: &str, longest: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::FieldPath;
-    use airbyte::catalog::JsonTypes;
+    use crate::convert::SourceColumn;
+    use airbyte::JsonTypes;
 
     const TEXT: Kind = Kind::Text { longest: None };
 
-    fn cell(kind: Kind, json: &str) -> Result<String, RefusalCode> {
+    fn cell(kind: Kind, json: &str) -> Result<String, RejectionCode> {
         cell_of(kind, json, NullHandling::Ignore).map(|(text, _)| text)
     }
 
     /// The text of a cell, and whether it is cut.
-    fn cell_of(kind: Kind, json: &str, nulls: NullHandling) -> Result<(String, bool), RefusalCode> {
+    fn cell_of(kind: Kind, json: &str, nulls: NullHandling) -> Result<(String, bool), RejectionCode> {
         let mut decoded = String::new();
         let value = Cursor::new(json).value().unwrap();
         let as_it_is = as_it_is(kind, &value, nulls);
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn each_json_type_meets_each_kind_of_field() {
         use Kind::{Boolean, Date, DateTime, MultiPicklist, Number, Time};
-        const WRONG: Result<&str, RefusalCode> = Err(RefusalCode::WrongType);
+        const WRONG: Result<&str, RejectionCode> = Err(RejectionCode::WrongType);
         let table = [
             (TEXT, r#""plain""#, Ok("plain")),
             (TEXT, r#""tab\tquote\"é\u6771""#, Ok("tab\tquote\"é東")),
@@ -360,9 +360,9 @@ mod tests {
             (TEXT, "[1,\r2]", Ok("[1,\n2]")),
             (Number, r#""1\r\n""#, Ok("1\n")),
             (MultiPicklist, r#"["A\r","B"]"#, Ok("A\n;B")),
-            (TEXT, r##""#N/A""##, Err(RefusalCode::NullMarker)),
+            (TEXT, r##""#N/A""##, Err(RejectionCode::NullMarker)),
             (TEXT, r##""#N/A ""##, Ok("#N/A ")),
-            (TEXT, r#""\ud800""#, Err(RefusalCode::NotUnicode)),
+            (TEXT, r#""\ud800""#, Err(RejectionCode::NotUnicode)),
             (TEXT, r#""\ud83d\ude00""#, Ok("😀")),
             (Number, "12345678901234567890123456789012345678", Ok("12345678901234567890123456789012345678")),
             (Number, "1.10", Ok("1.10")),
@@ -388,7 +388,7 @@ mod tests {
             (MultiPicklist, r#"["A;B"]"#, WRONG),
             (MultiPicklist, r#"[["A"]]"#, WRONG),
             (MultiPicklist, "[]", Ok("")),
-            (MultiPicklist, r##"["#N/A"]"##, Err(RefusalCode::NullMarker)),
+            (MultiPicklist, r##"["#N/A"]"##, Err(RejectionCode::NullMarker)),
         ];
         for (kind, json, expected) in table {
             assert_eq!(cell(kind, json), expected.map(str::to_owned), "{kind:?} {json}");
@@ -429,13 +429,13 @@ mod tests {
         let fits = format!("\"{}\"", "é".repeat(LONGEST_FIELD));
         assert!(cell(TEXT, &fits).is_ok());
         let over = format!("\"{}\"", "é".repeat(LONGEST_FIELD + 1));
-        assert_eq!(cell(TEXT, &over), Err(RefusalCode::FieldTooLong));
+        assert_eq!(cell(TEXT, &over), Err(RejectionCode::FieldTooLong));
     }
 
     #[test]
     fn reasons_name_the_field_and_never_the_value() {
-        let column = Column::new(FieldPath::top("f"), "Amount__c", Kind::Number, JsonTypes::default());
-        let refusal = Refusal::new(RefusalCode::WrongType, &column);
-        assert_eq!(refusal.message, "Amount__c takes a number, and the value is not one.");
+        let column = Column::new(SourceColumn::top("f"), "Amount__c", Kind::Number, JsonTypes::default());
+        let rejection = Rejection::new(RejectionCode::WrongType, &column);
+        assert_eq!(rejection.message, "Amount__c takes a number, and the value is not one.");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Index;
 
 use super::key::{Key, KeyComparison};
-use airbyte::catalog::JsonTypes;
+use airbyte::JsonTypes;
 
 /// What a field of Salesforce takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,38 +30,38 @@ pub enum Kind {
 
 /// Where a field stands in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldPath {
-    object: Option<String>,
-    field: String,
+pub struct SourceColumn {
+    parent: Option<String>,
+    name: String,
 }
 
-impl FieldPath {
+impl SourceColumn {
     /// A field of the record itself.
-    pub fn top(field: impl Into<String>) -> Self {
-        Self { object: None, field: field.into() }
+    pub fn top(name: impl Into<String>) -> Self {
+        Self { parent: None, name: name.into() }
     }
 
     /// A field of a nested object of the record.
-    pub fn nested(object: impl Into<String>, field: impl Into<String>) -> Self {
-        Self { object: Some(object.into()), field: field.into() }
+    pub fn nested(parent: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { parent: Some(parent.into()), name: name.into() }
     }
 
     /// The nested object, where there is one.
-    pub fn object(&self) -> Option<&str> {
-        self.object.as_deref()
+    pub fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
     }
 
     /// The name of the field.
-    pub fn field(&self) -> &str {
-        &self.field
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
-impl fmt::Display for FieldPath {
+impl fmt::Display for SourceColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.object {
-            Some(object) => write!(f, "{object}.{}", self.field),
-            None => f.write_str(&self.field),
+        match &self.parent {
+            Some(parent) => write!(f, "{parent}.{}", self.name),
+            None => f.write_str(&self.name),
         }
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for FieldPath {
 /// One column: a field of the record on one side, of the object on the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    source: FieldPath,
+    source: SourceColumn,
     header: String,
     kind: Kind,
     types: JsonTypes,
@@ -77,12 +77,12 @@ pub struct Column {
 
 impl Column {
     /// The record's field `source` becomes the column `header`.
-    pub fn new(source: FieldPath, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
+    pub fn new(source: SourceColumn, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
         Self { source, header: header.into(), kind, types }
     }
 
     /// Where the field stands in the record.
-    pub fn source(&self) -> &FieldPath {
+    pub fn source(&self) -> &SourceColumn {
         &self.source
     }
 

@@ -6,11 +6,11 @@
 mod cell;
 mod column;
 mod csv;
-mod fields;
 mod key;
 mod moment;
 mod restore;
 mod row;
+mod source_columns;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ use airbyte::json::{Cursor, NotUnicode, Text, Value};
 
 use row::RowWriter;
 
-pub use cell::{Refusal, RefusalCode};
-pub use column::{Column, Columns, FieldPath, Kind};
+pub use cell::{Rejection, RejectionCode};
+pub use column::{Column, Columns, Kind, SourceColumn};
 pub use csv::write_row;
-pub use fields::fields;
 pub use key::{Key, KeyComparison, key_hash};
 pub use restore::restore;
 pub use row::row_hash;
+pub use source_columns::source_columns;
 
 /// Salesforce's marker for null in a CSV cell (Bulk API 2.0 guide, "Prepare CSV Files"). There is no way to
 /// write it as text.
@@ -85,9 +85,9 @@ pub enum Converted {
     /// A row to be sent, [`Converter::row`].
     Row,
     /// The record cannot be carried faithfully.
-    Refused(Refusal),
+    Rejected(Rejection),
     /// The record has a field that no column takes; nothing has been decided about the record yet.
-    NewField(FieldPath),
+    NewColumn(SourceColumn),
 }
 
 /// A CSV row with its line end.
@@ -106,14 +106,14 @@ pub struct NotAnObject;
 
 /// Why the fields of a record are not read on.
 enum Stop {
-    Refused(Refusal),
-    NewField(FieldPath),
+    Rejected(Rejection),
+    NewColumn(SourceColumn),
     Malformed,
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
@@ -158,7 +158,7 @@ impl Converter {
     }
 
     /// Drops the field from now on.
-    pub fn ignore(&mut self, path: &FieldPath) {
+    pub fn ignore(&mut self, path: &SourceColumn) {
         self.targets.set(path, Target::Ignored);
     }
 
@@ -169,10 +169,10 @@ impl Converter {
     pub fn convert(&mut self, data: &mut Cursor<'_>) -> Result<Converted, NotAnObject> {
         self.row.begin();
         (self.key, self.truncated) = (None, 0);
-        match self.read(data).and_then(|()| self.finish().map_err(Stop::Refused)) {
+        match self.read(data).and_then(|()| self.finish().map_err(Stop::Rejected)) {
             Ok(()) => Ok(Converted::Row),
-            Err(Stop::Refused(refusal)) => Ok(Converted::Refused(refusal)),
-            Err(Stop::NewField(path)) => Ok(Converted::NewField(path)),
+            Err(Stop::Rejected(rejection)) => Ok(Converted::Rejected(rejection)),
+            Err(Stop::NewColumn(path)) => Ok(Converted::NewColumn(path)),
             Err(Stop::Malformed) => Err(NotAnObject),
         }
     }
@@ -205,21 +205,21 @@ impl Converter {
             let name = &self.targets.nested[nested].name;
             return match data.value().ok_or(Stop::Malformed)? {
                 Value::Null => {
-                    let is_of_object = |column: &usize| self.columns[*column].source().object() == Some(&**name);
+                    let is_of_object = |column: &usize| self.columns[*column].source().parent() == Some(&**name);
                     let of_object: Vec<usize> = (0..self.columns.len()).filter(is_of_object).collect();
                     of_object
                         .into_iter()
                         .try_for_each(|column| self.write_other(column, Value::Null))
                         .map_err(Stop::from)
                 }
-                _ => Err(Refusal::named(RefusalCode::NotAnObject, name).into()),
+                _ => Err(Rejection::named(RejectionCode::NotAnObject, name).into()),
             };
         }
         let mut is_first = true;
         while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
             let Nested { name, fields } = &self.targets.nested[nested];
             let key = data.key().ok_or(Stop::Malformed)?;
-            let field = decoded(key).map_err(|_| Refusal::named(RefusalCode::NotUnicode, name))?;
+            let field = decoded(key).map_err(|_| Rejection::named(RejectionCode::NotUnicode, name))?;
             match fields.get(&*field) {
                 Some(Target::Column(column)) => {
                     let column = *column;
@@ -227,14 +227,14 @@ impl Converter {
                     self.write_other(column, value)?;
                 }
                 Some(Target::Nested(_) | Target::Ignored) => drop(data.value().ok_or(Stop::Malformed)?),
-                None => return Err(Stop::NewField(FieldPath::nested(&**name, field))),
+                None => return Err(Stop::NewColumn(SourceColumn::nested(&**name, field))),
             }
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Refusal> {
+    fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
         match cell::as_it_is(self.columns[index].kind(), &value, self.nulls) {
             Some((text, needs_quotes)) if !self.columns.is_key(index) => {
                 self.row.put(index, text, needs_quotes);
@@ -245,10 +245,10 @@ impl Converter {
     }
 
     /// Writes the cell of any value: also of one that does not go as it is, and of the key.
-    fn write_other(&mut self, index: usize, value: Value<'_>) -> Result<(), Refusal> {
+    fn write_other(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
         let column = &self.columns[index];
-        let cell =
-            cell::of(column.kind(), value, self.nulls, &mut self.decoded).map_err(|code| Refusal::new(code, column))?;
+        let cell = cell::of(column.kind(), value, self.nulls, &mut self.decoded)
+            .map_err(|code| Rejection::new(code, column))?;
         self.truncated += u64::from(cell.is_truncated);
         if let Some(comparison) = self.columns.comparison(index) {
             let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
@@ -259,32 +259,32 @@ impl Converter {
     }
 
     /// Completes the row, if there is nothing against it.
-    fn finish(&mut self) -> Result<(), Refusal> {
+    fn finish(&mut self) -> Result<(), Rejection> {
         if let Some(key) = self.columns.key()
             && self.key.is_none()
         {
-            return Err(Refusal::named(RefusalCode::MissingKey, &key.field));
+            return Err(Rejection::named(RejectionCode::MissingKey, &key.field));
         }
         if self.columns.is_empty() {
-            return Err(Refusal::record(RefusalCode::NoField));
+            return Err(Rejection::record(RejectionCode::NoField));
         }
         // The line end is none of them.
         let row = self.row.end();
         if row.len() > LONGEST_RECORD && characters(row) - 1 > LONGEST_RECORD {
-            return Err(Refusal::record(RefusalCode::RecordTooLong));
+            return Err(Rejection::record(RejectionCode::RecordTooLong));
         }
         Ok(())
     }
 }
 
 impl Targets {
-    fn set(&mut self, path: &FieldPath, target: Target) {
+    fn set(&mut self, path: &SourceColumn, target: Target) {
         self.expected.clear();
-        let fields = match path.object() {
+        let fields = match path.parent() {
             Some(object) => &mut self.nested(object).fields,
             None => &mut self.by_name,
         };
-        fields.insert(path.field().into(), target);
+        fields.insert(path.name().into(), target);
     }
 
     /// The nested object of that name, made where there is none yet.
@@ -310,11 +310,11 @@ impl Targets {
     }
 
     fn look_up(&mut self, position: usize, key: Text<'_>) -> Result<Target, Stop> {
-        let name = decoded(key).map_err(|_| Refusal::record(RefusalCode::NotUnicode))?;
+        let name = decoded(key).map_err(|_| Rejection::record(RejectionCode::NotUnicode))?;
         let target = match self.by_name.get(&*name) {
             Some(target) => *target,
             None if name.starts_with(PLATFORM_PREFIX) => Target::Ignored,
-            None => return Err(Stop::NewField(FieldPath::top(name))),
+            None => return Err(Stop::NewColumn(SourceColumn::top(name))),
         };
         let entry = (format!("\"{}\"", key.raw).into_boxed_str(), target);
         if let Some(expected) = self.expected.get_mut(position) {

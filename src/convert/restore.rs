@@ -14,11 +14,11 @@ pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) 
     let mut nested: Vec<(&str, String)> = Vec::new();
     for (column, cell) in columns.iter().zip(cells) {
         let value = value(column, cell);
-        let Some(object) = column.source().object() else {
-            record.push((column.source().field().to_owned(), value));
+        let Some(object) = column.source().parent() else {
+            record.push((column.source().name().to_owned(), value));
             continue;
         };
-        let entry = format!("{}:{}", quoted(column.source().field()), value.get());
+        let entry = format!("{}:{}", quoted(column.source().name()), value.get());
         match nested.iter_mut().find(|(name, _)| *name == object) {
             Some((_, fields)) => {
                 fields.push(',');
@@ -67,8 +67,8 @@ fn raw(json: String) -> Box<RawValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::FieldPath;
-    use airbyte::catalog::JsonTypes;
+    use crate::convert::SourceColumn;
+    use airbyte::JsonTypes;
 
     #[test]
     fn json_types_come_back() {
@@ -91,7 +91,7 @@ mod tests {
             (Kind::Number, number, "#N/A", "null"),
         ];
         for (kind, types, cell, expected) in table {
-            let columns = Columns::new(vec![Column::new(FieldPath::top("f"), "F__c", kind, types)], None);
+            let columns = Columns::new(vec![Column::new(SourceColumn::top("f"), "F__c", kind, types)], None);
             let record = restore(&columns, [cell]);
             assert_eq!((record[0].0.as_str(), record[0].1.get()), ("f", expected), "{cell}");
         }
@@ -103,9 +103,9 @@ mod tests {
         let text = JsonTypes { text: true, ..JsonTypes::default() };
         let columns = Columns::new(
             vec![
-                Column::new(FieldPath::nested("Account", "Ext__c"), "Account.Ext__c", plain, text),
-                Column::new(FieldPath::top("n"), "Name", plain, text),
-                Column::new(FieldPath::nested("Account", "Code__c"), "Account.Code__c", plain, text),
+                Column::new(SourceColumn::nested("Account", "Ext__c"), "Account.Ext__c", plain, text),
+                Column::new(SourceColumn::top("n"), "Name", plain, text),
+                Column::new(SourceColumn::nested("Account", "Code__c"), "Account.Code__c", plain, text),
             ],
             None,
         );

@@ -2,14 +2,14 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use airbyte::catalog::JsonTypes;
+use airbyte::JsonTypes;
 
 const PLAIN: Kind = Kind::Text { longest: None };
 
 fn columns(names: &[&str]) -> Arc<Columns> {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     Arc::new(Columns::new(
-        names.iter().map(|name| Column::new(FieldPath::top(*name), *name, PLAIN, types)).collect(),
+        names.iter().map(|name| Column::new(SourceColumn::top(*name), *name, PLAIN, types)).collect(),
         None,
     ))
 }
@@ -51,11 +51,13 @@ fn a_lone_empty_cell_is_not_a_blank_line() {
 fn a_field_that_no_column_takes_is_asked_about_once() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     let json = r#"{"new":"2","a":"1"}"#;
-    assert!(matches!(convert(&mut converter, json), Ok(Converted::NewField(path)) if path == FieldPath::top("new")));
-    converter.ignore(&FieldPath::top("new"));
+    assert!(
+        matches!(convert(&mut converter, json), Ok(Converted::NewColumn(path)) if path == SourceColumn::top("new"))
+    );
+    converter.ignore(&SourceColumn::top("new"));
     assert_eq!(csv_of(&mut converter, json), "1\n");
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let more = converter.columns().with(Column::new(FieldPath::top("new"), "New__c", PLAIN, types));
+    let more = converter.columns().with(Column::new(SourceColumn::top("new"), "New__c", PLAIN, types));
     converter.set_columns(Arc::new(more));
     assert_eq!(csv_of(&mut converter, json), "1,2\n");
 }
@@ -63,13 +65,13 @@ fn a_field_that_no_column_takes_is_asked_about_once() {
 #[test]
 fn the_cuts_of_a_row_are_counted_and_not_those_of_the_records_before() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let short = Column::new(FieldPath::top("a"), "a", Kind::Text { longest: Some(1) }, types);
-    let number = Column::new(FieldPath::top("n"), "n", Kind::Number, types);
+    let short = Column::new(SourceColumn::top("a"), "a", Kind::Text { longest: Some(1) }, types);
+    let number = Column::new(SourceColumn::top("n"), "n", Kind::Number, types);
     let mut converter = Converter::new(Arc::new(Columns::new(vec![short, number], None)), NullHandling::Ignore);
-    assert!(matches!(convert(&mut converter, r#"{"a":"long","n":true}"#), Ok(Converted::Refused(_))));
+    assert!(matches!(convert(&mut converter, r#"{"a":"long","n":true}"#), Ok(Converted::Rejected(_))));
     let json = r#"{"a":"long","new":1}"#;
-    assert!(matches!(convert(&mut converter, json), Ok(Converted::NewField(_))));
-    converter.ignore(&FieldPath::top("new"));
+    assert!(matches!(convert(&mut converter, json), Ok(Converted::NewColumn(_))));
+    converter.ignore(&SourceColumn::top("new"));
     for _ in 0..2 {
         csv_of(&mut converter, json);
         assert_eq!(converter.truncated(), 1);
@@ -79,8 +81,8 @@ fn the_cuts_of_a_row_are_counted_and_not_those_of_the_records_before() {
 #[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let owner = Column::new(FieldPath::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
-    let columns = Columns::new(vec![owner, Column::new(FieldPath::top("Name"), "Name", PLAIN, types)], None);
+    let owner = Column::new(SourceColumn::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
+    let columns = Columns::new(vec![owner, Column::new(SourceColumn::top("Name"), "Name", PLAIN, types)], None);
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
     assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
@@ -88,15 +90,15 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
     assert_eq!(csv_of(&mut clearing, r#"{"Name":"n","Account":null}"#), "#N/A,n\n");
     let other = r#"{"Account":{"Code__c":"x"}}"#;
     assert!(
-        matches!(convert(&mut converter, other), Ok(Converted::NewField(path)) if path == FieldPath::nested("Account", "Code__c"))
+        matches!(convert(&mut converter, other), Ok(Converted::NewColumn(path)) if path == SourceColumn::nested("Account", "Code__c"))
     );
     let wrong = r#"{"Account":"A-1"}"#;
     assert!(
-        matches!(convert(&mut converter, wrong), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NotAnObject)
+        matches!(convert(&mut converter, wrong), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::NotAnObject)
     );
     let marker = r##"{"Name":"#N/A","Account":null}"##;
     assert!(
-        matches!(convert(&mut converter, marker), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::NullMarker)
+        matches!(convert(&mut converter, marker), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::NullMarker)
     );
 }
 
@@ -104,13 +106,13 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
 fn a_row_without_its_key_is_refused() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let columns = Columns::new(
-        vec![Column::new(FieldPath::top("id"), "Id", PLAIN, types)],
+        vec![Column::new(SourceColumn::top("id"), "Id", PLAIN, types)],
         Some(Key { field: "Id".to_owned(), comparison: KeyComparison::Id }),
     );
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     for json in [r#"{}"#, r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":"  "}"#] {
-        let Ok(Converted::Refused(refusal)) = convert(&mut converter, json) else { panic!("{json}") };
-        assert_eq!((refusal.code, refusal.field.as_deref()), (RefusalCode::MissingKey, Some("Id")));
+        let Ok(Converted::Rejected(rejection)) = convert(&mut converter, json) else { panic!("{json}") };
+        assert_eq!((rejection.code, rejection.field.as_deref()), (RejectionCode::MissingKey, Some("Id")));
     }
     let json = r#"{"id":"003000000000001AAA"}"#;
     assert!(matches!(convert(&mut converter, json), Ok(Converted::Row)));
@@ -125,7 +127,7 @@ fn what_is_no_object_is_no_record() {
     }
     let half_a_pair = r#"{"\ud800":1}"#;
     assert!(
-        matches!(convert(&mut converter, half_a_pair), Ok(Converted::Refused(r)) if r.code == RefusalCode::NotUnicode)
+        matches!(convert(&mut converter, half_a_pair), Ok(Converted::Rejected(r)) if r.code == RejectionCode::NotUnicode)
     );
 }
 
@@ -136,7 +138,7 @@ fn a_record_over_the_limit_is_refused() {
     let long = "x".repeat(110_000);
     let json = json!({"f0": long, "f1": long, "f2": long, "f3": long}).to_string();
     assert!(
-        matches!(convert(&mut converter, &json), Ok(Converted::Refused(refusal)) if refusal.code == RefusalCode::RecordTooLong)
+        matches!(convert(&mut converter, &json), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::RecordTooLong)
     );
 }
 
@@ -170,11 +172,11 @@ proptest! {
         let json = serde_json::Value::from(record).to_string();
         let row = match convert(&mut converter, &json).unwrap() {
             Converted::Row => converter.row().csv,
-            Converted::Refused(refusal) => {
-                prop_assert_eq!(refusal.code, RefusalCode::NullMarker);
+            Converted::Rejected(rejection) => {
+                prop_assert_eq!(rejection.code, RejectionCode::NullMarker);
                 return Ok(());
             }
-            Converted::NewField(name) => panic!("{name}"),
+            Converted::NewColumn(name) => panic!("{name}"),
         };
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(row);
         let rows: Vec<::csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();

@@ -15,7 +15,7 @@ use draft::Draft;
 use loadable::is_loadable;
 use relationship::{Lookups, lookups};
 
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::Org;
 use salesforce::describe::{Describe, ObjectSummary};
 use salesforce::fault::{Fault, FaultKind};

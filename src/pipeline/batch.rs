@@ -12,7 +12,7 @@ use super::mark::{Found, Marks, SegmentId};
 use super::news::Settlement;
 use super::packed::{PIECE, Packed};
 use super::reason::Reasons;
-use crate::convert::{Columns, Refusal, Row, row_hash, write_row};
+use crate::convert::{Columns, Rejection, Row, row_hash, write_row};
 use salesforce::upload::CsvBody;
 
 /// A batch that still takes rows.
@@ -37,7 +37,7 @@ pub(super) struct OpenBatch {
 pub(super) struct RefusedRecord {
     pub(super) record: Found,
     pub(super) data: Box<RawValue>,
-    pub(super) refusal: Refusal,
+    pub(super) refusal: Rejection,
 }
 
 impl OpenBatch {
@@ -240,12 +240,12 @@ mod tests {
 
     use super::super::budget::Budget;
     use super::*;
-    use crate::convert::{Column, FieldPath, Kind};
-    use airbyte::catalog::JsonTypes;
+    use crate::convert::{Column, Kind, SourceColumn};
+    use airbyte::JsonTypes;
 
     fn columns() -> Arc<Columns> {
         let kind = Kind::Text { longest: None };
-        Arc::new(Columns::new(vec![Column::new(FieldPath::top("a"), "A__c", kind, JsonTypes::default())], None))
+        Arc::new(Columns::new(vec![Column::new(SourceColumn::top("a"), "A__c", kind, JsonTypes::default())], None))
     }
 
     fn text(batch: &Batch) -> String {
@@ -347,7 +347,7 @@ mod tests {
         let record = Found { segment: 1, extracted_at_ms: 0 };
         batch.push(Row { csv: b"12345\n", key: None }, record);
         let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
-        let refusal = Refusal { code: crate::convert::RefusalCode::NoField, field: None, message: String::new() };
+        let refusal = Rejection { code: crate::convert::RejectionCode::NoField, field: None, message: String::new() };
         batch.refuse(RefusedRecord { record, data, refusal });
         let mut batch = batch.seal();
         batch.drop_csv();

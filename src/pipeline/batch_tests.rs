@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::super::budget::Budget;
 use super::*;
-use crate::convert::{Column, FieldPath, Kind, RefusalCode};
-use airbyte::catalog::JsonTypes;
+use crate::convert::{Column, Kind, RejectionCode, SourceColumn};
+use airbyte::JsonTypes;
 
 const STREAMS: usize = 3;
 /// Room for the uncompressed ends of two open batches, so that three bring the budget to its limit.
@@ -58,7 +58,7 @@ struct Sync {
 
 impl Sync {
     fn new() -> Self {
-        let column = Column::new(FieldPath::top("a"), "A__c", Kind::Text { longest: None }, JsonTypes::default());
+        let column = Column::new(SourceColumn::top("a"), "A__c", Kind::Text { longest: None }, JsonTypes::default());
         Self {
             budget: Budget::new(CAPACITY),
             columns: Arc::new(Columns::new(vec![column], None)),
@@ -107,7 +107,7 @@ impl Sync {
             }
             Step::Refused { stream, length } => {
                 let data = serde_json::value::to_raw_value(&"x".repeat(length)).unwrap();
-                let refusal = Refusal { code: RefusalCode::NoField, field: None, message: String::new() };
+                let refusal = Rejection { code: RejectionCode::NoField, field: None, message: String::new() };
                 let (batch, record) = self.batch(stream);
                 batch.refuse(RefusedRecord { record, data, refusal });
             }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::config::{Config, UnknownFields};
-use crate::convert::{Column, FieldPath, KeyComparison, Kind};
-use airbyte::catalog::JsonTypes;
+use crate::convert::{Column, KeyComparison, Kind, SourceColumn};
+use airbyte::JsonTypes;
 use salesforce::Operation;
 use salesforce::describe::{Describe, Field, FieldType};
 
@@ -80,12 +80,12 @@ impl Fields {
     /// A sentence that tells why it cannot be written.
     pub(super) fn meet(
         &self,
-        source: FieldPath,
+        source: SourceColumn,
         target: &str,
         types: JsonTypes,
         key: Option<&str>,
     ) -> Result<FieldMet, String> {
-        if source.field().starts_with("_airbyte_") {
+        if source.name().starts_with("_airbyte_") {
             return Ok(FieldMet::Ignored);
         }
         if let Some(field) = self.describe.field(target) {
@@ -122,7 +122,7 @@ impl Fields {
     /// API 2.0 guide, "Relationship Fields in a Header Row").
     fn relationship(
         &self,
-        source: FieldPath,
+        source: SourceColumn,
         relationship: &str,
         inner: &str,
         types: JsonTypes,

@@ -22,12 +22,9 @@ use super::reader::Input;
 use super::report::Report;
 use super::stop::Stop;
 use super::stream::{NotTaken, Room, Stream};
-use airbyte::StreamName;
-use airbyte::error::{Error, Result};
-use airbyte::input::{Message, Names, Record, parse, text};
-use airbyte::line::{Block, LineError};
-use airbyte::output::Output;
-use airbyte::record::RecordReader;
+use airbyte::{
+    Block, Error, InputError, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line,
+};
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +66,8 @@ struct LastStream {
 }
 
 impl LastStream {
-    fn is_named(&self, names: Names<'_>) -> bool {
-        *self.name == *names.stream && self.namespace.as_deref() == names.namespace
+    fn is_named(&self, names: RawStreamName<'_>) -> bool {
+        *self.name == *names.name && self.namespace.as_deref() == names.namespace
     }
 }
 
@@ -225,11 +222,11 @@ impl Intake {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), Refused> {
-        let text = text(line).map_err(|error| Refused::Line(error.to_string()))?;
+        let text = decode_line(line).map_err(|error| Refused::Line(error.to_string()))?;
         if self.take_plain_record(text).is_some() {
             return Ok(());
         }
-        match parse(text).map_err(|error| Refused::Line(error.to_string()))? {
+        match Message::parse(text).map_err(|error| Refused::Line(error.to_string()))? {
             Message::Record(record) => self.take_record(&record),
             Message::State(state) => {
                 if self.ledger.state(state) {
@@ -239,7 +236,7 @@ impl Intake {
                 }
                 Ok(())
             }
-            Message::Complete(name) => {
+            Message::StreamComplete(name) => {
                 if let Some(index) = self.by_name.get(&name) {
                     self.streams[*index].is_complete = true;
                 }
@@ -252,7 +249,7 @@ impl Intake {
     /// Takes the line in one pass, if it is a record that becomes a row. If not, nothing has happened.
     fn take_plain_record(&mut self, line: &str) -> Option<()> {
         let record = self.records.open(line)?;
-        let index = self.stream_named(record.names()).ok()?;
+        let index = self.stream_named(record.stream()).ok()?;
         let ledger = &mut self.ledger;
         let found = |extracted_at_ms| Found { segment: ledger.record(index), extracted_at_ms };
         let full = self.streams[index].take_plain(index, record, found, &self.room)?;
@@ -261,7 +258,7 @@ impl Intake {
     }
 
     fn take_record(&mut self, record: &Record<'_>) -> Result<(), Refused> {
-        let index = self.stream_named(record.names())?;
+        let index = self.stream_named(record.stream())?;
         let segment = self.ledger.record(index);
         let found = Found { segment, extracted_at_ms: record.extracted_at_ms() };
         match self.streams[index].take(index, record.data, found, &self.room) {
@@ -283,7 +280,7 @@ impl Intake {
         }
     }
 
-    fn stream_named(&mut self, names: Names<'_>) -> Result<usize, Refused> {
+    fn stream_named(&mut self, names: RawStreamName<'_>) -> Result<usize, Refused> {
         if let Some(last) = &self.last
             && last.is_named(names)
         {
@@ -293,7 +290,7 @@ impl Intake {
         let Some(index) = self.by_name.get(&name).copied() else {
             return Err(Refused::Line(format!("the catalog has no stream {name}")));
         };
-        self.last = Some(LastStream { namespace: names.namespace.map(Into::into), name: names.stream.into(), index });
+        self.last = Some(LastStream { namespace: names.namespace.map(Into::into), name: names.name.into(), index });
         Ok(index)
     }
 
@@ -329,7 +326,7 @@ impl Intake {
     /// Gives back the states that are proven.
     fn release(&mut self) {
         for line in self.ledger.release() {
-            if let Err(error) = self.output.line(&line) {
+            if let Err(error) = self.output.state(&line) {
                 let gone = Error::system("Standard output was closed, so states cannot be given back.");
                 return self.end(Ending::Halt(gone.internal(error)));
             }
@@ -395,13 +392,13 @@ pub(super) fn stopped() -> Error {
     Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }
 
-fn broken_input(error: &LineError) -> Error {
+fn broken_input(error: &InputError) -> Error {
     match error {
-        LineError::TooLong { line, limit } => Error::system(format!(
+        InputError::LineTooLong { line, limit } => Error::system(format!(
             "Line {line} of the input is longer than {limit} bytes, which no record of Salesforce can be. Everything \
              before it has been finished."
         )),
-        LineError::Read { line, source } => Error::transient(format!(
+        InputError::Read { line, source } => Error::transient(format!(
             "Standard input could not be read after line {line}. Everything before it has been finished."
         ))
         .internal(source),

@@ -9,9 +9,9 @@ use super::budget::{Budget, Lease};
 use super::mark::{Found, RowIndex, SegmentId};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
-use crate::convert::{Row, fields, restore, row_hash, write_row};
+use crate::convert::{Row, restore, row_hash, source_columns, write_row};
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::fault::{Fault, FaultKind};
 use salesforce::job::{FinishedJob, JobEnd};
 use salesforce::results::{ResultRow, ResultRows};
@@ -264,7 +264,7 @@ pub(super) async fn store_refused(
         };
         let field = refusal.field.as_deref().unwrap_or_default();
         let details = RejectionDetails::local(code, &refusal.message, field);
-        let record = RejectedRecord::new(record.extracted_at_ms, fields(data), details);
+        let record = RejectedRecord::new(record.extracted_at_ms, source_columns(data), details);
         reasons.add(code, || Some(record.raw_id.to_string()));
         writer.write(&record).await?;
     }

@@ -14,7 +14,7 @@ use super::batch::Batch;
 use super::load::Loader;
 use super::news::{Event, News, NotLoaded, Teller};
 use super::plan::StreamPlan;
-use airbyte::error::Error;
+use airbyte::Error;
 
 /// A batch of a stream.
 #[derive(Debug)]

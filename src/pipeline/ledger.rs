@@ -7,8 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::mark::SegmentId;
-use airbyte::StreamName;
-use airbyte::state::{Scope, State};
+use airbyte::{State, StateScope, StreamName};
 
 /// Keeps count of the records and states of all streams. A stream is named by its place in the catalog.
 #[derive(Debug, Default)]
@@ -83,11 +82,11 @@ impl Ledger {
     /// Takes a state that has been read, and tells whether it may be one that can leave at once.
     pub(super) fn state(&mut self, state: State) -> bool {
         let (streams, is_global) = match state.scope() {
-            Scope::Stream(name) => {
+            StateScope::Stream(name) => {
                 let place = self.place(name);
                 (place..place + 1, false)
             }
-            Scope::All => (0..self.streams.len(), true),
+            StateScope::AllStreams => (0..self.streams.len(), true),
         };
         let segments = streams.map(|place| (place, self.streams[place].close())).collect();
         let waiting = Waiting { state, segments, is_global };
@@ -191,7 +190,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use airbyte::input::{Message, parse};
+    use airbyte::Message;
 
     fn stream(number: usize) -> StreamName {
         StreamName { namespace: None, name: format!("s{number}") }
@@ -204,7 +203,7 @@ mod tests {
             }
             None => json!({"type": "GLOBAL", "global": {}, "id": id}),
         };
-        match parse(&json!({"type": "STATE", "state": body}).to_string()) {
+        match Message::parse(&json!({"type": "STATE", "state": body}).to_string()) {
             Ok(Message::State(state)) => state,
             other => panic!("{other:?}"),
         }

@@ -15,7 +15,7 @@ use super::news::{Event, NotLoaded, Teller};
 use super::plan::StreamPlan;
 use super::reason::Reasons;
 use crate::rejected::RejectedStore;
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::Org;
 use salesforce::fault::{Fault, FaultKind};
 use salesforce::job::{FinishedJob, JobEnd, NotClosed, NotUploaded, RunningJob, UploadedJob};

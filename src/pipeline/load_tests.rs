@@ -11,9 +11,7 @@ use super::super::preflight;
 use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
-use airbyte::catalog::{self, ConfiguredStream};
-use airbyte::error::FailureType;
-use airbyte::json::Cursor;
+use airbyte::{ConfiguredStream, FailureType, json::Cursor, parse_catalog};
 
 const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
 
@@ -81,7 +79,7 @@ fn contacts() -> Vec<ConfiguredStream> {
         "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": {"type": "string"}}}},
         "destination_sync_mode": "append",
     }]});
-    catalog::parse(&catalog.to_string()).unwrap()
+    parse_catalog(&catalog.to_string()).unwrap()
 }
 
 #[tokio::test]

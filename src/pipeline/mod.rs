@@ -31,9 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::display::Display;
 use crate::rejected::{RejectedStore, SyncIdentity};
-use airbyte::catalog::ConfiguredStream;
-use airbyte::error::{Error, Result};
-use airbyte::output::Output;
+use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
 use budget::{Budget, capacity};

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::mark::SegmentId;
 use super::reason::Reasons;
-use airbyte::error::Error;
+use airbyte::Error;
 
 /// Something that happened to a batch of a stream.
 #[derive(Debug)]

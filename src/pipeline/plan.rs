@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use super::field::{FieldMet, Fields};
 use crate::config::{Config, Renames, StreamSettings};
-use crate::convert::{Column, Columns, FieldPath, Key};
+use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
-use airbyte::StreamName;
-use airbyte::catalog::{ConfiguredStream, SyncMode};
+use airbyte::{ConfiguredStream, StreamName, SyncMode};
 use salesforce::Operation;
 use salesforce::describe::Describe;
 use salesforce::job::JobSpec;
@@ -161,7 +160,7 @@ impl<'c> Wish<'c> {
             if operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
                 continue;
             }
-            match fields.meet(FieldPath::top(&field.name), target, field.types, key) {
+            match fields.meet(SourceColumn::top(&field.name), target, field.types, key) {
                 Ok(FieldMet::Column(column)) => columns.push(column),
                 Ok(FieldMet::Nested | FieldMet::Ignored) => {}
                 Err(problem) => problems.push(problem),
@@ -229,13 +228,13 @@ impl StreamPlan {
     ///
     /// # Errors
     /// A sentence that tells why the field cannot be written.
-    pub(super) fn meet(&self, source: FieldPath, columns: &Columns) -> Result<FieldMet, String> {
+    pub(super) fn meet(&self, source: SourceColumn, columns: &Columns) -> Result<FieldMet, String> {
         let target = self.target(&source);
         if self.job.operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
             return Ok(FieldMet::Ignored);
         }
         let key = self.columns.key().map(|key| key.field.as_str());
-        let types = airbyte::catalog::JsonTypes { text: true, ..Default::default() };
+        let types = airbyte::JsonTypes { text: true, ..Default::default() };
         let met = self.fields.meet(source, &target, types, key)?;
         if let FieldMet::Column(column) = &met {
             if columns.iter().any(|other| other.is(column.header())) {
@@ -249,10 +248,10 @@ impl StreamPlan {
     }
 
     /// The name under which a field is known to Salesforce.
-    fn target(&self, source: &FieldPath) -> String {
-        match source.object() {
-            Some(object) => self.renames.nested_column(object, source.field()),
-            None => self.renames.column(source.field()).to_owned(),
+    fn target(&self, source: &SourceColumn) -> String {
+        match source.parent() {
+            Some(object) => self.renames.nested_column(object, source.name()),
+            None => self.renames.column(source.name()).to_owned(),
         }
     }
 }
@@ -272,13 +271,13 @@ fn forbidden(operation: Operation, describe: &Describe) -> Option<&'static str> 
 mod tests {
     use super::*;
     use crate::convert::Kind;
-    use airbyte::catalog::JsonTypes;
+    use airbyte::JsonTypes;
 
     #[test]
     fn more_columns_than_salesforce_takes_are_refused() {
         let columns = |count: usize, name: &str| -> Vec<Column> {
             let column = |number| {
-                Column::new(FieldPath::top(""), format!("{name}{number:04}"), Kind::Number, JsonTypes::default())
+                Column::new(SourceColumn::top(""), format!("{name}{number:04}"), Kind::Number, JsonTypes::default())
             };
             (0..count).map(column).collect()
         };

@@ -7,7 +7,7 @@ use super::field::nearest;
 use super::plan::{StreamPlan, Wish};
 use crate::config::Config;
 use crate::org_error::IntoError;
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::Org;
 use salesforce::describe::Describe;
 use salesforce::fault::{Fault, FaultKind};

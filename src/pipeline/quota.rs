@@ -3,7 +3,7 @@
 use crate::org_error::IntoError;
 use tokio::sync::watch;
 
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 use salesforce::Org;
 use salesforce::usage::ApiUsage;
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use tokio::sync::mpsc;
 
-use airbyte::line::{Block, BlockReader, LONGEST_LINE, LineError};
+use airbyte::{Block, BlockReader, InputError, LONGEST_LINE};
 
 /// How many blocks may wait to be converted: enough that reading and converting overlap.
 const BLOCKS_AHEAD: usize = 2;
@@ -15,7 +15,7 @@ pub(super) enum Input {
     /// Whole lines.
     Block(Block),
     /// The input could not be read on.
-    Broken(LineError),
+    Broken(InputError),
     /// The input is at its end. It is said in so many words, so that a thread that has died is not taken for it.
     End,
 }

@@ -11,11 +11,8 @@ use super::lane::Work;
 use super::mark::Found;
 use super::plan::StreamPlan;
 use crate::config::NullHandling;
-use crate::convert::{Converted, Converter, FieldPath};
-use airbyte::StreamName;
-use airbyte::error::{Error, Result};
-use airbyte::json::Cursor;
-use airbyte::record::OpenRecord;
+use crate::convert::{Converted, Converter, SourceColumn};
+use airbyte::{Error, OpenRecord, Result, StreamName, json::Cursor};
 
 /// A stream of the configured catalog.
 pub(super) struct Stream {
@@ -100,12 +97,12 @@ impl Stream {
                     full = writing.push_row(record, room).or(full);
                     break;
                 }
-                Converted::Refused(refusal) => {
+                Converted::Rejected(refusal) => {
                     let refused = RefusedRecord { record, data: data.to_owned(), refusal };
                     full = writing.refuse(refused, room).or(full);
                     break;
                 }
-                Converted::NewField(path) => match writing.meet(path) {
+                Converted::NewColumn(path) => match writing.meet(path) {
                     Ok(batch) => full = batch.or(full),
                     Err(problem) => {
                         // The record is at fault, not the rows before it.
@@ -168,14 +165,14 @@ impl Writing {
     }
 
     /// Decides about a field that no column takes. A new column ends the open batch, whose rows do not have it.
-    fn meet(&mut self, path: FieldPath) -> Result<Option<OpenBatch>, String> {
+    fn meet(&mut self, path: SourceColumn) -> Result<Option<OpenBatch>, String> {
         match self.plan.meet(path.clone(), self.converter.columns())? {
             FieldMet::Column(column) => {
                 self.converter.set_columns(Arc::new(self.converter.columns().with(column)));
                 Ok(self.open.take())
             }
             FieldMet::Nested => {
-                self.converter.nest(path.field());
+                self.converter.nest(path.name());
                 Ok(None)
             }
             FieldMet::Ignored => {

@@ -14,7 +14,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
 use super::fault::{Action, Fault, Place, classify, explain, sentence};
-use airbyte::error::Result;
+use airbyte::Result;
 use retry::{self, Policy, Retry, random_jitter};
 
 /// How an outage is waited out when the SDK has given a call up. A store that is away for longer than ten minutes may be

@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 use super::bucket::{Bucket, OUTAGE};
 use super::fault::{Place, invalid_bucket_name};
 use super::settings::S3Settings;
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 
 /// Attempts of one call. With the waits below they span 6 seconds as a rule and 13 at most: longer than a store takes
 /// to shed load, and a refused connection is still told in a fraction of a minute.

@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
-use airbyte::error::Error;
+use airbyte::Error;
 
 /// What was being done, and the permission that it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::name::safe_name;
 use super::settings::{S3Settings, extension};
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 
 /// The longest key that S3 takes, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").
 const MAX_KEY_BYTES: usize = 1024;

@@ -10,7 +10,7 @@ use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::settings::S3Settings;
 use super::writer::{RejectedWriter, Shared, Sizes};
-use airbyte::error::{Error, FailureType, Result};
+use airbyte::{Error, FailureType, Result};
 
 /// Keeps rejected records in a bucket. Clones share the keys they give out.
 #[derive(Debug, Clone)]

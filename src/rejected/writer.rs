@@ -9,7 +9,7 @@ use super::key::Keys;
 use super::record::RejectedRecord;
 use super::row::Rows;
 use super::settings::{Compression, Format, content_type};
-use airbyte::error::{Error, Result};
+use airbyte::{Error, Result};
 
 /// What is uploaded at once, and the most that a writer holds beside one row: the part size of Airbyte's own
 /// object-storage destinations, above the 5 MiB that S3 asks of every part but the last (Amazon S3 User Guide,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use airbyte::line::{BlockReader, LONGEST_LINE};
+use airbyte::{BlockReader, LONGEST_LINE};
 use benchmarks::{Pass, Shape};
 use clap::Parser;
 use destination_salesforce::convert::{Column, write_row};

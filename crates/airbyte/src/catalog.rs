@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::StreamName;
+use crate::StreamName;
 use crate::error::{Error, Result};
 
 /// What the user wants done with the records of a stream.
@@ -101,7 +101,7 @@ struct Stream {
 ///
 /// # Errors
 /// `config_error`s: the text is not a configured catalog, or names a stream twice.
-pub fn parse(text: &str) -> Result<Vec<ConfiguredStream>> {
+pub fn parse_catalog(text: &str) -> Result<Vec<ConfiguredStream>> {
     let catalog: Catalog = serde_json::from_str(text).map_err(|error| {
         Error::config(
             "The file given with --catalog is not a configured catalog of the Airbyte protocol. Pass the catalog that \
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_catalog_without_generations_or_object_names_is_enough() {
-        let streams = parse(
+        let streams = parse_catalog(
             r#"{"streams":[{"stream":{"name":"contacts","namespace":"","json_schema":{"type":"object","properties":{
                 "n":{"type":["null","number"]},"b":{"type":"boolean"},"any":{},
                 "o":{"oneOf":[{"type":"integer"},{"type":"object"}]},"a":{"type":["null","array"],"items":{"type":"string"}}
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_data_activation_adds_is_read() {
-        let streams = parse(
+        let streams = parse_catalog(
             r#"{"streams":[{"stream":{"name":"c","namespace":"n","json_schema":{}},"destination_sync_mode":"append_dedup",
                 "primary_key":[["Ext__c"]],"generation_id":3,"minimum_generation_id":0,"sync_id":12,
                 "destination_object_name":"Contact"}]}"#,
@@ -235,7 +235,7 @@ mod tests {
             (r#"{"streams":[{"stream":{"json_schema":{}}}]}"#, "not a configured catalog"),
             (r#"{"streams":[{"stream":{"name":"s"}},{"stream":{"name":"s","namespace":null}}]}"#, "stream s twice"),
         ] {
-            let message = parse(text).unwrap_err().message().to_owned();
+            let message = parse_catalog(text).unwrap_err().message().to_owned();
             assert!(message.contains(part), "{text}: {message}");
         }
     }

@@ -1,14 +1,22 @@
 //! The Airbyte protocol: lines in, messages out. Synchronous throughout.
 
-pub mod catalog;
-pub mod error;
-pub mod input;
 pub mod json;
-pub mod line;
 pub mod log;
-pub mod output;
-pub mod record;
-pub mod state;
+
+mod catalog;
+mod error;
+mod input;
+mod output;
+mod state;
+
+pub use catalog::{ConfiguredStream, JsonTypes, SchemaField, SyncMode, parse_catalog};
+pub use error::{Error, FailureType, Result};
+pub use input::{
+    Block, BlockReader, InputError, LONGEST_LINE, Message, MessageError, OpenRecord, RawStreamName, Record,
+    RecordReader, decode_line,
+};
+pub use output::{LogLevel, Output};
+pub use state::{State, StateScope};
 
 use serde::Deserialize;
 

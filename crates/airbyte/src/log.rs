@@ -13,16 +13,16 @@ use crate::output::{LogLevel, Output};
 /// written for the user, and may quote what they were given.
 pub fn start(output: Output, crates: &'static [&'static str]) {
     // Another run in this process has set it already; its output is as good.
-    let _ = tracing_subscriber::registry().with(Lines { output, crates }).try_init();
+    let _ = tracing_subscriber::registry().with(LogLayer { output, crates }).try_init();
 }
 
-struct Lines {
+struct LogLayer {
     output: Output,
     /// The names of the crates whose events are for the user.
     crates: &'static [&'static str],
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let origin = metadata.target().split("::").next().unwrap_or_default();
@@ -35,27 +35,27 @@ impl<S: Subscriber> Layer<S> for Lines {
             Level::INFO => LogLevel::Info,
             Level::DEBUG | Level::TRACE => return,
         };
-        let mut line = Line::default();
-        event.record(&mut line);
-        self.output.log(level, &line.finish());
+        let mut text = LogText::default();
+        event.record(&mut text);
+        self.output.log(level, &text.finish());
     }
 }
 
 /// The message of an event, followed by its fields.
 #[derive(Default)]
-struct Line {
+struct LogText {
     message: String,
     fields: String,
 }
 
-impl Line {
+impl LogText {
     fn finish(mut self) -> String {
         self.message.push_str(&self.fields);
         self.message
     }
 }
 
-impl Visit for Line {
+impl Visit for LogText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string cannot fail.
         let _ = match field.name() {

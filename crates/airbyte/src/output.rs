@@ -40,11 +40,15 @@ impl Output {
         Self { writer: Arc::new(Mutex::new(Box::new(writer))) }
     }
 
-    /// Writes a line that is a protocol message already: an acknowledged state.
+    /// Writes an acknowledged state, a line that [`State::acknowledged`](crate::State::acknowledged) returned.
     ///
     /// # Errors
     /// The reader of standard output is gone.
-    pub fn line(&self, line: &str) -> io::Result<()> {
+    pub fn state(&self, line: &str) -> io::Result<()> {
+        self.write_line(line)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(line.len() + 1);
         bytes.extend_from_slice(line.as_bytes());
         bytes.push(b'\n');
@@ -54,7 +58,7 @@ impl Output {
     }
 
     fn message(&self, message: &Value) -> io::Result<()> {
-        self.line(&message.to_string())
+        self.write_line(&message.to_string())
     }
 
     /// Answers `spec` with the specification, which is a JSON text already.
@@ -100,7 +104,7 @@ impl Output {
     /// # Errors
     /// The reader of standard output is gone.
     pub fn connector_config(&self, config: &RawValue) -> io::Result<()> {
-        self.line(&format!(
+        self.write_line(&format!(
             r#"{{"type":"CONTROL","control":{{"type":"CONNECTOR_CONFIG","emitted_at":{},"connectorConfig":{{"config":{config}}}}}}}"#,
             now_ms()
         ))

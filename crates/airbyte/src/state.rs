@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::StreamName;
+use crate::StreamName;
 
 /// A STATE message, kept as the line it came in.
 ///
@@ -14,7 +14,7 @@ use super::StreamName;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     line: Box<str>,
-    scope: Scope,
+    scope: StateScope,
     /// What the counts replace in the line; empty where they are inserted.
     place: Range<usize>,
     /// The key, where it has to be inserted too.
@@ -23,11 +23,11 @@ pub struct State {
 
 /// Whose records a state speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub enum StateScope {
     /// Those of one stream.
     Stream(StreamName),
     /// Those of all streams: a GLOBAL state, or a legacy state without a type.
-    All,
+    AllStreams,
 }
 
 #[derive(Deserialize)]
@@ -60,15 +60,15 @@ impl State {
     ///
     /// # Errors
     /// The body is not an object, or a state of type STREAM that names no stream.
-    pub(super) fn parse(line: &str, body: &RawValue) -> serde_json::Result<Self> {
+    pub(crate) fn parse(line: &str, body: &RawValue) -> serde_json::Result<Self> {
         if !body.get().starts_with('{') {
             return Err(serde::de::Error::custom("a state is an object"));
         }
         let parsed: Body<'_> = serde_json::from_str(body.get())?;
         let scope = match (parsed.kind.as_deref(), parsed.stream) {
-            (Some("STREAM"), Some(stream)) => Scope::Stream(stream.stream_descriptor),
+            (Some("STREAM"), Some(stream)) => StateScope::Stream(stream.stream_descriptor),
             (Some("STREAM"), None) => return Err(serde::de::Error::missing_field("stream")),
-            _ => Scope::All,
+            _ => StateScope::AllStreams,
         };
         let (place, prefix) = match parsed.destination_stats.0 {
             // The key stands already; only its value is replaced.
@@ -84,7 +84,7 @@ impl State {
     }
 
     /// Whose records the state speaks of.
-    pub fn scope(&self) -> &Scope {
+    pub fn scope(&self) -> &StateScope {
         &self.scope
     }
 
@@ -113,11 +113,11 @@ fn place_of(line: &str, part: &str) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::input::{Message, parse};
     use super::*;
+    use crate::Message;
 
     fn state(line: &str) -> State {
-        match parse(line) {
+        match Message::parse(line) {
             Ok(Message::State(state)) => state,
             other => panic!("{other:?}"),
         }
@@ -150,11 +150,11 @@ mod tests {
     fn the_scope_follows_the_type() {
         let name = StreamName { namespace: None, name: "s".into() };
         let table = [
-            (r#"{"type":"STREAM","stream":{"stream_descriptor":{"name":"s"}}}"#, Scope::Stream(name)),
-            (r#"{"type":"GLOBAL","global":{"stream_states":[]}}"#, Scope::All),
-            (r#"{"type":"LEGACY","data":{}}"#, Scope::All),
-            (r#"{"type":null,"data":{}}"#, Scope::All),
-            (r#"{"data":{}}"#, Scope::All),
+            (r#"{"type":"STREAM","stream":{"stream_descriptor":{"name":"s"}}}"#, StateScope::Stream(name)),
+            (r#"{"type":"GLOBAL","global":{"stream_states":[]}}"#, StateScope::AllStreams),
+            (r#"{"type":"LEGACY","data":{}}"#, StateScope::AllStreams),
+            (r#"{"type":null,"data":{}}"#, StateScope::AllStreams),
+            (r#"{"data":{}}"#, StateScope::AllStreams),
         ];
         for (body, expected) in table {
             assert_eq!(*state(&format!(r#"{{"type":"STATE","state":{body}}}"#)).scope(), expected, "{body}");
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_state_without_a_stream_and_one_with_two_places_for_the_counts_are_refused() {
         for body in [r#"{"type":"STREAM"}"#, "[]", r#"{"destinationStats":null,"destinationStats":null}"#] {
-            assert!(parse(&format!(r#"{{"type":"STATE","state":{body}}}"#)).is_err(), "{body}");
+            assert!(Message::parse(&format!(r#"{{"type":"STATE","state":{body}}}"#)).is_err(), "{body}");
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use airbyte::error::FailureType;
+use airbyte::FailureType;
 
 fn place() -> Place {
     Place {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// The fields of a record in their order, each value the JSON text that it is; of two with one name, the last.
 ///
 /// A record that has a field name that is not Unicode is one field without a name, so that nothing of it is lost.
-pub fn fields(data: &RawValue) -> Vec<(String, Box<RawValue>)> {
+pub fn source_columns(data: &RawValue) -> Vec<(String, Box<RawValue>)> {
     match serde_json::from_str::<Fields>(data.get()) {
         Ok(fields) => fields.0,
         Err(_) => vec![(String::new(), data.to_owned())],
@@ -56,7 +56,7 @@ mod tests {
             ("{}", &[]),
         ] {
             let data = RawValue::from_string(data.to_owned()).unwrap();
-            let fields = fields(&data);
+            let fields = source_columns(&data);
             let shown: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
             assert_eq!(shown, expected);
         }

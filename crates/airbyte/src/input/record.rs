@@ -1,12 +1,12 @@
 //! A plain record, which nearly all lines are, read in one pass with its data.
 //!
 //! Between the head of a record and its end its data are taken where they stand, by whoever knows what they become. What
-//! is not plain is left alone: then nothing has been decided, and [`super::input::parse`] reads the line. Whatever is
+//! is not plain is left alone: then nothing has been decided, and [`crate::Message::parse`] reads the line. Whatever is
 //! taken here is what that reader takes, which the tests below hold against it.
 
 use std::ops::Range;
 
-use super::input::{Names, milliseconds};
+use super::message::{RawStreamName, milliseconds};
 use crate::json::{Cursor, Value};
 
 /// Opens the records of lines.
@@ -75,9 +75,9 @@ impl RecordReader {
 
 impl<'a> OpenRecord<'a> {
     /// The names of its stream.
-    pub fn names(&self) -> Names<'a> {
+    pub fn stream(&self) -> RawStreamName<'a> {
         let Head { namespace, stream, .. } = &self.head;
-        Names { namespace: namespace.clone().map(|place| &self.line[place]), stream: &self.line[stream.clone()] }
+        RawStreamName { namespace: namespace.clone().map(|place| &self.line[place]), name: &self.line[stream.clone()] }
     }
 
     /// The place of its data. They must be stepped over before the record is closed.
@@ -189,24 +189,24 @@ fn float(number: &str) -> Option<f64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::input::{Message, parse};
     use super::*;
+    use crate::Message;
 
     /// What is read here: the names, the data, the time.
-    fn plain(line: &str) -> Option<(Names<'_>, &str, i64)> {
+    fn plain(line: &str) -> Option<(RawStreamName<'_>, &str, i64)> {
         let mut reader = RecordReader::default();
         reader.open(line)?;
         // The second time from what the first has left behind.
         let mut open = reader.open(line)?;
         let data = open.data().written()?;
-        Some((open.names(), data, open.close()?))
+        Some((open.stream(), data, open.close()?))
     }
 
     /// What is taken here is what the reader of all messages takes.
     fn agrees(line: &str) -> Result<bool, String> {
         let Some(plain) = plain(line) else { return Ok(false) };
-        match parse(line) {
-            Ok(Message::Record(record)) if plain == (record.names(), record.data.get(), record.extracted_at_ms()) => {
+        match Message::parse(line) {
+            Ok(Message::Record(record)) if plain == (record.stream(), record.data.get(), record.extracted_at_ms()) => {
                 Ok(true)
             }
             other => Err(format!("{line}: {plain:?} and not {other:?}")),
@@ -232,7 +232,7 @@ mod tests {
         for (stream, data) in [("a", "1"), ("a", "2"), ("ab", "3"), ("a", "4")] {
             let line = format!(r#"{{"type":"RECORD","record":{{"stream":"{stream}","data":{data},"emitted_at":7}}}}"#);
             let mut open = reader.open(&line).unwrap();
-            assert_eq!(open.names(), Names { namespace: None, stream: &format!("\"{stream}\"") });
+            assert_eq!(open.stream(), RawStreamName { namespace: None, name: &format!("\"{stream}\"") });
             assert_eq!(open.data().written(), Some(data));
             assert_eq!(open.close(), Some(7_000));
         }

@@ -7,8 +7,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::StreamName;
-use super::state::State;
+use crate::{State, StreamName};
 
 /// A message that means something to a destination.
 #[derive(Debug)]
@@ -18,9 +17,37 @@ pub enum Message<'a> {
     /// A state to be given back.
     State(State),
     /// The source has sent everything of this stream.
-    Complete(StreamName),
+    StreamComplete(StreamName),
     /// A message that a destination has no use for.
     Other,
+}
+
+impl<'a> Message<'a> {
+    /// Reads the text of one line.
+    ///
+    /// # Errors
+    /// The line is not a message of the Airbyte protocol. The error tells the place within the line, never its content.
+    pub fn parse(text: &'a str) -> Result<Self, MessageError> {
+        if !text.trim_ascii_start().starts_with('{') {
+            // A derived reader takes an array for a struct; the protocol does not.
+            return Err(MessageError::NotJson(1));
+        }
+        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| MessageError::describe(&error))?;
+        match envelope.kind {
+            Kind::Record => envelope.record.map(Message::Record).ok_or(MessageError::Missing("record")),
+            Kind::State => {
+                let body = envelope.state.ok_or(MessageError::Missing("state"))?;
+                State::parse(text, body).map(Message::State).map_err(|error| MessageError::describe(&error))
+            }
+            Kind::Trace => Ok(match envelope.trace.and_then(|trace| trace.stream_status) {
+                Some(StreamStatus { stream_descriptor, status }) if status == "COMPLETE" => {
+                    Message::StreamComplete(stream_descriptor)
+                }
+                _ => Message::Other,
+            }),
+            _ => Ok(Message::Other),
+        }
+    }
 }
 
 /// A record as it came.
@@ -39,8 +66,8 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The names of the record's stream.
-    pub fn names(&self) -> Names<'a> {
-        Names { namespace: self.namespace.map(RawValue::get), stream: self.stream.get() }
+    pub fn stream(&self) -> RawStreamName<'a> {
+        RawStreamName { namespace: self.namespace.map(RawValue::get), name: self.stream.get() }
     }
 
     /// When the record was extracted, in milliseconds since 1970; 0 where the source does not say.
@@ -51,24 +78,21 @@ impl<'a> Record<'a> {
 
 /// The names of a stream as a record writes them: JSON texts, because they are compared once per record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names<'a> {
+pub struct RawStreamName<'a> {
     /// The namespace; `null` is none.
     pub namespace: Option<&'a str>,
     /// The stream's own name.
-    pub stream: &'a str,
+    pub name: &'a str,
 }
 
-impl Names<'_> {
+impl RawStreamName<'_> {
     /// The names decoded.
     ///
     /// # Errors
     /// The name or the namespace is not a JSON string.
     pub fn decode(self) -> serde_json::Result<StreamName> {
         let namespace: Option<String> = self.namespace.map(serde_json::from_str).transpose()?;
-        Ok(StreamName {
-            namespace: namespace.filter(|text| !text.is_empty()),
-            name: serde_json::from_str(self.stream)?,
-        })
+        Ok(StreamName { namespace: namespace.filter(|text| !text.is_empty()), name: serde_json::from_str(self.name)? })
     }
 }
 
@@ -128,45 +152,19 @@ struct StreamStatus {
 ///
 /// # Errors
 /// The line is not UTF-8.
-pub fn text(line: &[u8]) -> Result<&str, NotAMessage> {
+pub fn decode_line(line: &[u8]) -> Result<&str, MessageError> {
     simdutf8::basic::from_utf8(line)
         // The slower one tells the place.
         .or_else(|_| std::str::from_utf8(line))
-        .map_err(|error| NotAMessage::NotUnicode(error.valid_up_to() + 1))
-}
-
-/// Reads the text of one line.
-///
-/// # Errors
-/// The line is not a message of the Airbyte protocol. The error tells the place within the line, never its content.
-pub fn parse(text: &str) -> Result<Message<'_>, NotAMessage> {
-    if !text.trim_ascii_start().starts_with('{') {
-        // A derived reader takes an array for a struct; the protocol does not.
-        return Err(NotAMessage::NotJson(1));
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| NotAMessage::describe(&error))?;
-    match envelope.kind {
-        Kind::Record => envelope.record.map(Message::Record).ok_or(NotAMessage::Without("record")),
-        Kind::State => {
-            let body = envelope.state.ok_or(NotAMessage::Without("state"))?;
-            State::parse(text, body).map(Message::State).map_err(|error| NotAMessage::describe(&error))
-        }
-        Kind::Trace => Ok(match envelope.trace.and_then(|trace| trace.stream_status) {
-            Some(StreamStatus { stream_descriptor, status }) if status == "COMPLETE" => {
-                Message::Complete(stream_descriptor)
-            }
-            _ => Message::Other,
-        }),
-        _ => Ok(Message::Other),
-    }
+        .map_err(|error| MessageError::NotUtf8(error.valid_up_to() + 1))
 }
 
 /// Why a line is not a message of the protocol.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum NotAMessage {
+pub enum MessageError {
     /// The line has bytes that are not UTF-8.
     #[error("byte {0} is not UTF-8")]
-    NotUnicode(usize),
+    NotUtf8(usize),
     /// The line is not JSON.
     #[error("it is not JSON at column {0}")]
     NotJson(usize),
@@ -178,10 +176,10 @@ pub enum NotAMessage {
     NotProtocol(usize),
     /// The message lacks what its type announces.
     #[error("it has no `{0}`")]
-    Without(&'static str),
+    Missing(&'static str),
 }
 
-impl NotAMessage {
+impl MessageError {
     /// serde_json's own text is left out: it can quote the line.
     fn describe(error: &serde_json::Error) -> Self {
         match error.classify() {
@@ -199,8 +197,8 @@ mod tests {
     #[test]
     fn a_record_keeps_its_data_as_text() {
         let line = r#"{"type":"RECORD","log":null,"record":{"namespace":null,"stream":"a\u0062","data":{"n":1.10e2},"emitted_at":1700000000001,"meta":null}}"#;
-        let Ok(Message::Record(record)) = parse(line) else { panic!("not a record") };
-        assert_eq!(record.names().decode().unwrap(), StreamName { namespace: None, name: "ab".into() });
+        let Ok(Message::Record(record)) = Message::parse(line) else { panic!("not a record") };
+        assert_eq!(record.stream().decode().unwrap(), StreamName { namespace: None, name: "ab".into() });
         assert_eq!(record.data.get(), r#"{"n":1.10e2}"#);
         assert_eq!(record.extracted_at_ms(), 1_700_000_000_001);
     }
@@ -215,7 +213,7 @@ mod tests {
             ("", 0),
         ] {
             let line = format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{{}}{written}}}}}"#);
-            let Ok(Message::Record(record)) = parse(&line) else { panic!("not a record") };
+            let Ok(Message::Record(record)) = Message::parse(&line) else { panic!("not a record") };
             assert_eq!(record.extracted_at_ms(), expected, "{written}");
         }
     }
@@ -223,8 +221,8 @@ mod tests {
     #[test]
     fn an_empty_namespace_is_none() {
         let line = r#"{"type":"RECORD","record":{"namespace":"","stream":"s","data":{}}}"#;
-        let Ok(Message::Record(record)) = parse(line) else { panic!("not a record") };
-        assert_eq!(record.names().decode().unwrap().namespace, None);
+        let Ok(Message::Record(record)) = Message::parse(line) else { panic!("not a record") };
+        assert_eq!(record.stream().decode().unwrap().namespace, None);
     }
 
     #[test]
@@ -234,7 +232,7 @@ mod tests {
                 r#"{{"type":"TRACE","trace":{{"type":"STREAM_STATUS","emitted_at":1.5,"stream_status":{{"stream_descriptor":{{"name":"s","namespace":null}},"status":"{text}"}}}}}}"#
             )
         };
-        assert!(matches!(parse(&status("COMPLETE")), Ok(Message::Complete(name)) if name.name == "s"));
+        assert!(matches!(Message::parse(&status("COMPLETE")), Ok(Message::StreamComplete(name)) if name.name == "s"));
         for other in [
             status("STARTED"),
             status("INCOMPLETE"),
@@ -243,26 +241,31 @@ mod tests {
             r#"{"type":"LOG","log":{"level":"INFO","message":"m"}}"#.into(),
             r#"{"type":"CONTROL"}"#.into(),
         ] {
-            assert!(matches!(parse(&other), Ok(Message::Other)), "{other}");
+            assert!(matches!(Message::parse(&other), Ok(Message::Other)), "{other}");
         }
     }
 
     #[test]
     fn what_is_not_a_message_is_told_without_its_content() {
-        let table: &[(&[u8], NotAMessage)] = &[
-            (b"hello", NotAMessage::NotJson(1)),
-            (b"{\"type\":\"RECORD\"", NotAMessage::CutShort),
-            (b"{\"type\":\"RECORD\"}", NotAMessage::Without("record")),
-            (b"{\"type\":\"RECORD\",\"record\":null}", NotAMessage::Without("record")),
-            (b"{\"type\":\"STATE\"}", NotAMessage::Without("state")),
-            (b"{\"type\":\"SECRET\"}", NotAMessage::NotProtocol(16)),
-            (b"{\"name\":\"x\"}", NotAMessage::NotProtocol(12)),
-            (b"[]", NotAMessage::NotJson(1)),
-            (b"[\"LOG\"]", NotAMessage::NotJson(1)),
-            (b"{\"type\":\"LOG\",\"x\":\"\xff\"}", NotAMessage::NotUnicode(20)),
+        let table: &[(&[u8], MessageError)] = &[
+            (b"hello", MessageError::NotJson(1)),
+            (b"{\"type\":\"RECORD\"", MessageError::CutShort),
+            (b"{\"type\":\"RECORD\"}", MessageError::Missing("record")),
+            (b"{\"type\":\"RECORD\",\"record\":null}", MessageError::Missing("record")),
+            (b"{\"type\":\"STATE\"}", MessageError::Missing("state")),
+            (b"{\"type\":\"SECRET\"}", MessageError::NotProtocol(16)),
+            (b"{\"name\":\"x\"}", MessageError::NotProtocol(12)),
+            (b"[]", MessageError::NotJson(1)),
+            (b"[\"LOG\"]", MessageError::NotJson(1)),
+            (b"{\"type\":\"LOG\",\"x\":\"\xff\"}", MessageError::NotUtf8(20)),
         ];
         for (line, expected) in table {
-            assert_eq!(text(line).and_then(parse).unwrap_err(), *expected, "{}", String::from_utf8_lossy(line));
+            assert_eq!(
+                decode_line(line).and_then(Message::parse).unwrap_err(),
+                *expected,
+                "{}",
+                String::from_utf8_lossy(line)
+            );
         }
     }
 
@@ -273,6 +276,6 @@ mod tests {
             "[".repeat(100_000),
             "]".repeat(100_000)
         );
-        assert!(matches!(parse(&deep), Err(NotAMessage::NotJson(_)) | Ok(Message::Record(_))));
+        assert!(matches!(Message::parse(&deep), Err(MessageError::NotJson(_)) | Ok(Message::Record(_))));
     }
 }

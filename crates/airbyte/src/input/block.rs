@@ -40,10 +40,10 @@ impl Block {
 
 /// Why the input could not be read on.
 #[derive(Debug, thiserror::Error)]
-pub enum LineError {
+pub enum InputError {
     /// A line is longer than the limit.
     #[error("line {line} of the input is longer than {limit} bytes")]
-    TooLong {
+    LineTooLong {
         /// The line's number, counted from 1.
         line: u64,
         /// The limit in bytes.
@@ -81,12 +81,12 @@ impl<R: Read> BlockReader<R> {
     ///
     /// # Errors
     /// A line over the limit, or a failure of the input. The whole lines before it have been handed out.
-    pub fn next_block(&mut self) -> Result<Option<Block>, LineError> {
+    pub fn next_block(&mut self) -> Result<Option<Block>, InputError> {
         let mut bytes = std::mem::take(&mut self.rest);
         while !self.ended {
             let searched = bytes.len();
             let read = read_once(&mut self.input, &mut bytes)
-                .map_err(|source| LineError::Read { line: self.lines_read, source })?;
+                .map_err(|source| InputError::Read { line: self.lines_read, source })?;
             self.ended = read == 0;
             if let Some(newline) = memchr::memrchr(b'\n', &bytes[searched..]) {
                 self.rest = bytes.split_off(searched + newline + 1);
@@ -99,7 +99,7 @@ impl<R: Read> BlockReader<R> {
         if bytes.is_empty() { Ok(None) } else { self.block(bytes).map(Some) }
     }
 
-    fn block(&mut self, bytes: Vec<u8>) -> Result<Block, LineError> {
+    fn block(&mut self, bytes: Vec<u8>) -> Result<Block, InputError> {
         let first_line = self.lines_read + 1;
         // Only the first line of a block can be longer than one read.
         let first_length = memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len());
@@ -110,8 +110,8 @@ impl<R: Read> BlockReader<R> {
         Ok(Block { bytes, first_line })
     }
 
-    fn too_long(&self, line: u64) -> LineError {
-        LineError::TooLong { line, limit: self.longest_line }
+    fn too_long(&self, line: u64) -> InputError {
+        InputError::LineTooLong { line, limit: self.longest_line }
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    fn lines(pieces: &[&'static [u8]], longest: usize) -> Result<Vec<(u64, String)>, LineError> {
+    fn lines(pieces: &[&'static [u8]], longest: usize) -> Result<Vec<(u64, String)>, InputError> {
         let mut reader = BlockReader::new(Pieces(pieces.to_vec()), longest);
         let mut lines = Vec::new();
         while let Some(block) = reader.next_block()? {
