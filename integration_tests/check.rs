@@ -129,8 +129,8 @@ async fn check_says_why_an_org_cannot_be_loaded() {
         (
             vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
             "FAILED",
-            "The signed-in user may write no object. Give it a permission set with Create, Edit or Delete on the \
-             objects that records go to. Signed in to {url}.",
+            "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on \
+             the objects that you want to load. Signed in to {url}.",
             VERSION_SERVED,
         ),
         // A user without "View Setup and Configuration" can load all the same.

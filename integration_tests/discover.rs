@@ -266,7 +266,7 @@ async fn a_used_up_limit_fails_discover_instead_of_cutting_the_catalog() {
     let run = discover(&world, json!({})).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
-    assert!(message.contains("asking what fields the objects have"), "{message}");
+    assert!(message.contains("asking which fields the objects have"), "{message}");
     assert!(!run.stdout.contains("DESTINATION_CATALOG"));
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
 use crate::config::Config;
-use crate::discover::nothing_writable;
+use crate::discover::no_writable_object;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{Error, Output, Result};
 use salesforce::limits::Allowance;
@@ -74,7 +74,7 @@ async fn look_at_org(org: &Org, found: &mut Findings) {
     let Some(objects) = found.take(objects) else { return };
     let writable = objects.iter().filter(|object| object.createable || object.updateable || object.deletable).count();
     if writable == 0 {
-        return found.failures.push(nothing_writable());
+        return found.failures.push(no_writable_object());
     }
     found.facts.push(format!("{writable} objects can be written."));
     match org.limits().await {

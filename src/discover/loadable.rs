@@ -1,9 +1,9 @@
-//! Which objects are worth a describe.
+//! Which objects records can be loaded into.
 
 use salesforce::describe::ObjectSummary;
 
-/// Objects that a user may write, but not through the Bulk API. Salesforce publishes no list: these are the ones for
-/// which orgs answer "is not supported by the Bulk API" when a job is created.
+/// Objects that a user may write, but not through the Bulk API. Salesforce publishes no list: for these, orgs answer
+/// "is not supported by the Bulk API" when a job is created.
 const NOT_IN_BULK: [&str; 24] = [
     "AcceptedEventRelation",
     "AttachedContentNote",
@@ -31,8 +31,8 @@ const NOT_IN_BULK: [&str; 24] = [
     "UserRecordAccess",
 ];
 
-/// Objects that come with another one, and that the Bulk API knows as little: what was said of its records, what
-/// became of them, and how they were tagged. Most of them nobody may write; some may be deleted.
+/// The ends of the names of objects that belong to another object, and that the Bulk API does not support either: its
+/// feed, history, change events and tags. Nobody may write most of them; some may be deleted.
 const NOT_IN_BULK_BY_SUFFIX: [&str; 4] = ["Feed", "History", "ChangeEvent", "__Tag"];
 
 /// Whether records of the object can be loaded: the user may do something with it, and the Bulk API takes it.

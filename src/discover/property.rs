@@ -1,8 +1,10 @@
-//! A field as a property of a JSON schema, in JSON text.
+//! A field as a property of a JSON schema.
 
 use std::fmt::Write;
+use std::num::NonZeroU32;
 
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 
 use salesforce::describe::{Field, FieldType};
 
@@ -11,42 +13,108 @@ use salesforce::describe::{Field, FieldType};
 /// characters.
 const LONGEST_LIST: usize = 300;
 
-/// The schema of a field, without its braces: its type and the length of its texts.
-pub(super) fn json_type(field: &Field) -> String {
-    let keywords = keywords(&field.field_type);
-    match field.length {
-        1.. if keywords.contains("string") => format!(r#"{keywords},"maxLength":{}"#, field.length),
-        _ => keywords.to_owned(),
+/// The schema of a property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PropertySchema {
+    value_type: ValueType,
+    /// In characters.
+    max_length: Option<NonZeroU32>,
+    description: Option<Box<str>>,
+}
+
+/// The JSON values that a property takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ValueType {
+    Boolean,
+    Integer,
+    Number,
+    Date,
+    DateTime,
+    Time,
+    Text,
+    /// A list, or a text with all values.
+    TextList,
+}
+
+impl PropertySchema {
+    /// The schema of a field.
+    pub(super) fn of(field: &Field) -> Self {
+        Self { description: description(field).map(Into::into), ..Self::without_description(field) }
+    }
+
+    /// The schema of a field without what it says about the field itself.
+    pub(super) fn without_description(field: &Field) -> Self {
+        let value_type = ValueType::of(&field.field_type);
+        let has_length = !matches!(value_type, ValueType::Boolean | ValueType::Integer | ValueType::Number);
+        let max_length = NonZeroU32::new(field.length).filter(|_| has_length);
+        Self { value_type, max_length, description: None }
+    }
+
+    /// The schema of a text of at most `max_length` characters.
+    pub(super) fn text(max_length: u32) -> Self {
+        Self { value_type: ValueType::Text, max_length: NonZeroU32::new(max_length), description: None }
+    }
+
+    pub(super) fn with_description(self, description: String) -> Self {
+        Self { description: Some(description.into()), ..self }
     }
 }
 
-/// The schema of a field with a description, where there is something to tell.
-pub(super) fn schema(field: &Field) -> String {
-    let mut schema = format!("{{{}", json_type(field));
-    if let Some(description) = description(field) {
-        // Writing to a string cannot fail.
-        let _ = write!(schema, r#","description":{}"#, Value::from(description));
-    }
-    schema.push('}');
-    schema
-}
-
-/// The JSON type that holds what a field takes. The platform knows the `airbyte_type`s of its own data types.
-fn keywords(field_type: &FieldType) -> &'static str {
-    use FieldType::{Boolean, Currency, Date, Datetime, Double, Int, Long, Multipicklist, Percent, Time};
-    match field_type {
-        Boolean => r#""type":"boolean""#,
-        Int | Long => r#""type":"integer""#,
-        Double | Currency | Percent => r#""type":"number""#,
-        Date => r#""type":"string","format":"date""#,
-        Datetime => r#""type":"string","format":"date-time","airbyte_type":"timestamp_with_timezone""#,
-        Time => r#""type":"string","format":"time","airbyte_type":"time_without_timezone""#,
-        Multipicklist => r#""type":["string","array"],"items":{"type":"string"}"#,
-        _ => r#""type":"string""#,
+impl ValueType {
+    fn of(field_type: &FieldType) -> Self {
+        use FieldType::{Boolean, Currency, Date, Datetime, Double, Int, Long, Multipicklist, Percent, Time};
+        match field_type {
+            Boolean => Self::Boolean,
+            Int | Long => Self::Integer,
+            Double | Currency | Percent => Self::Number,
+            Date => Self::Date,
+            Datetime => Self::DateTime,
+            Time => Self::Time,
+            Multipicklist => Self::TextList,
+            _ => Self::Text,
+        }
     }
 }
 
-/// What the name and the type do not tell.
+impl Serialize for PropertySchema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.value_type {
+            ValueType::Boolean => map.serialize_entry("type", "boolean")?,
+            ValueType::Integer => map.serialize_entry("type", "integer")?,
+            ValueType::Number => map.serialize_entry("type", "number")?,
+            ValueType::Date => {
+                map.serialize_entry("type", "string")?;
+                map.serialize_entry("format", "date")?;
+            }
+            // The platform knows each `airbyte_type` from its own data types.
+            ValueType::DateTime => {
+                map.serialize_entry("type", "string")?;
+                map.serialize_entry("format", "date-time")?;
+                map.serialize_entry("airbyte_type", "timestamp_with_timezone")?;
+            }
+            ValueType::Time => {
+                map.serialize_entry("type", "string")?;
+                map.serialize_entry("format", "time")?;
+                map.serialize_entry("airbyte_type", "time_without_timezone")?;
+            }
+            ValueType::Text => map.serialize_entry("type", "string")?,
+            ValueType::TextList => {
+                map.serialize_entry("type", &["string", "array"])?;
+                map.serialize_entry("items", &json!({"type": "string"}))?;
+            }
+        }
+        if let Some(max_length) = self.max_length {
+            map.serialize_entry("maxLength", &max_length)?;
+        }
+        if let Some(description) = &self.description {
+            map.serialize_entry("description", description)?;
+        }
+        map.end()
+    }
+}
+
+/// The values of a picklist, which neither the name nor the type shows.
 fn description(field: &Field) -> Option<String> {
     let values = &field.picklist_values;
     if values.is_empty() {
@@ -71,7 +139,7 @@ fn description(field: &Field) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::Value;
 
     use super::*;
     use salesforce::Operation;
@@ -83,26 +151,27 @@ mod tests {
     }
 
     fn schema_of(body: Value) -> Value {
-        serde_json::from_str(&schema(&field(body))).unwrap()
+        serde_json::to_value(PropertySchema::of(&field(body))).unwrap()
     }
 
     #[test]
-    fn every_type_has_the_schema_that_the_page_tells() {
+    fn every_type_has_the_schema_that_the_page_shows() {
         let row = |line: &'static str| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
             let &["", types, schema, _, ""] = &*cells else { return None };
             Some((types.split(", ").map(|it| it.trim_matches('`')).collect::<Vec<_>>(), schema.trim_matches('`')))
         };
-        let mut told = Vec::new();
+        let mut on_the_page = Vec::new();
         for (types, expected) in PAGE.lines().filter(|line| line.starts_with("| `")).filter_map(row) {
             for name in types {
                 let field = field(json!({"name": "F", "type": name, "createable": true, "updateable": true}));
                 let offered = field.is_writable_by(Operation::Insert);
-                assert_eq!(if offered { schema(&field) } else { "not offered".to_owned() }, expected, "{name}");
-                told.push(name);
+                let schema = serde_json::to_string(&PropertySchema::of(&field)).unwrap();
+                assert_eq!(if offered { &schema } else { "not offered" }, expected, "{name}");
+                on_the_page.push(name);
             }
         }
-        // The types of the describe of version 62.0, and those that came and went with other versions.
+        // The types that a describe of version 62.0 can have, and those of other versions.
         for name in [
             "string",
             "picklist",
@@ -135,7 +204,7 @@ mod tests {
             "calculated",
             "masterrecord",
         ] {
-            let times = told.iter().filter(|it| **it == name).count();
+            let times = on_the_page.iter().filter(|it| **it == name).count();
             assert_eq!(times, 1, "{name}");
         }
     }
@@ -156,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn picklists_tell_their_values() {
+    fn the_description_lists_the_values_of_a_picklist() {
         let values = json!([{"active": true, "value": "Hot \"now\""}, {"active": false, "value": "Old"},
                             {"active": true, "value": "Cold"}]);
         for (kind, restricted, expected) in [
@@ -172,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_picklist_is_cut() {
+    fn a_long_list_of_values_is_cut() {
         let values: Vec<Value> =
             (0..5_000).map(|n| json!({"active": true, "value": format!("Value {n:04}")})).collect();
         let schema = schema_of(json!({"type": "picklist", "restrictedPicklist": true, "picklistValues": values}));

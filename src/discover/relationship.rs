@@ -1,105 +1,104 @@
-//! Relationship columns: a reference to another record that is given by a lookup field of that record.
+//! Relationship columns: a column that names the record of a reference by a lookup field of that record
+//! (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use super::property;
+use super::property::PropertySchema;
 use salesforce::describe::{Describe, Field, FieldType};
 
-/// The most columns of one relationship. A task can be about any object of the org, each with lookup fields of its
-/// own; beyond what can be looked over in a list, the user types the name.
+/// The most columns that are shown of one relationship. A task can refer to any object of the org, each with lookup
+/// fields of its own. Nobody reads a longer list; the user types the name of a column that is not shown.
 const MOST_COLUMNS: usize = 100;
 
-/// A field by which the records of an object can be named from elsewhere.
+/// A field that a relationship column can name a record by.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lookup {
     name: Box<str>,
-    /// The schema of its values, without the braces.
-    json_type: Box<str>,
+    /// Without a description.
+    schema: PropertySchema,
     is_external_id: bool,
 }
 
 /// The lookup fields of objects by the objects' names.
 pub(super) type Lookups = HashMap<String, Vec<Lookup>>;
 
-/// The lookup fields of an object. The `Id` is none: the reference itself takes it.
+/// The lookup fields of an object, without `Id`: the reference itself takes an id.
 pub(super) fn lookups(describe: &Describe) -> Vec<Lookup> {
     let fields = describe.fields.iter().filter(|field| field.is_lookup() && field.field_type != FieldType::Id);
     let lookup = |field: &Field| Lookup {
         name: field.name.as_str().into(),
-        json_type: property::json_type(field).into(),
+        schema: PropertySchema::without_description(field),
         is_external_id: field.external_id,
     };
     fields.map(lookup).collect()
 }
 
-/// A reference of an object, which relationship columns can stand in for.
+/// The relationship of a reference field.
 #[derive(Debug)]
 pub(super) struct Relationship {
-    /// The field that holds the reference.
-    field: Box<str>,
     name: Box<str>,
-    targets: Box<[Box<str>]>,
+    referenced_objects: Box<[Box<str>]>,
     is_polymorphic: bool,
 }
 
 /// The columns of a relationship.
-pub(super) struct Columns {
-    /// Each as a member of `properties`.
-    pub(super) members: Vec<String>,
-    /// Whether there are more.
-    pub(super) is_cut: bool,
+#[derive(Debug, Default)]
+pub(super) struct RelationshipColumns {
+    pub(super) shown: Vec<RelationshipColumn>,
+    /// Whether the relationship has columns that are not shown.
+    pub(super) has_more: bool,
+}
+
+/// A column of a relationship.
+#[derive(Debug)]
+pub(super) struct RelationshipColumn {
+    /// Such as `Account.External_Id__c`, or `User:Owner.Email` where the reference is polymorphic.
+    pub(super) header: String,
+    pub(super) schema: PropertySchema,
 }
 
 impl Relationship {
-    /// The relationship of a field, where it has one.
     pub(super) fn of(field: &Field) -> Option<Self> {
         let name = field.relationship_name.as_deref()?;
         Some(Self {
-            field: field.name.as_str().into(),
             name: name.into(),
-            targets: field.reference_to.iter().map(|target| target.as_str().into()).collect(),
+            referenced_objects: field.reference_to.iter().map(|object| object.as_str().into()).collect(),
             is_polymorphic: field.polymorphic,
         })
     }
 
-    /// The field that holds the reference.
-    pub(super) fn field(&self) -> &str {
-        &self.field
+    /// The objects that the reference may point to.
+    pub(super) fn referenced_objects(&self) -> impl Iterator<Item = &str> {
+        self.referenced_objects.iter().map(|object| &**object)
     }
 
-    /// The objects that it may lead to.
-    pub(super) fn targets(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().map(|target| &**target)
-    }
-
-    /// The columns that can stand in for it, external ids first.
-    pub(super) fn columns(&self, lookups: &Lookups) -> Columns {
+    /// The columns that can stand in for the reference `field`, external ids first.
+    pub(super) fn columns(&self, field: &str, lookups: &Lookups) -> RelationshipColumns {
         let of_kind = |is_external_id: bool| {
-            self.targets().flat_map(move |target| {
-                let lookups = lookups.get(target).into_iter().flatten();
-                lookups.filter(move |it| it.is_external_id == is_external_id).map(move |it| (target, it))
+            self.referenced_objects().flat_map(move |object| {
+                let lookups = lookups.get(object).into_iter().flatten();
+                lookups.filter(move |it| it.is_external_id == is_external_id).map(move |it| (object, it))
             })
         };
         let mut all = of_kind(true).chain(of_kind(false));
-        let members = all.by_ref().take(MOST_COLUMNS).map(|(target, lookup)| self.member(target, lookup)).collect();
-        Columns { members, is_cut: all.next().is_some() }
+        let shown = all.by_ref().take(MOST_COLUMNS).map(|(object, lookup)| self.column(field, object, lookup)).collect();
+        RelationshipColumns { shown, has_more: all.next().is_some() }
     }
 
-    /// The column by one lookup field (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
-    fn member(&self, target: &str, lookup: &Lookup) -> String {
-        let Self { field, name, .. } = self;
-        let Lookup { name: by, json_type, .. } = lookup;
-        let header = if self.is_polymorphic { format!("{target}:{name}.{by}") } else { format!("{name}.{by}") };
-        let description = format!("Sets {field} to the {target} that has this {by}.");
-        format!(r#"{}:{{{json_type},"description":{}}}"#, Value::from(header), Value::from(description))
+    fn column(&self, field: &str, object: &str, lookup: &Lookup) -> RelationshipColumn {
+        let (relationship, by) = (&self.name, &lookup.name);
+        let header = match self.is_polymorphic {
+            true => format!("{object}:{relationship}.{by}"),
+            false => format!("{relationship}.{by}"),
+        };
+        let description = format!("Sets {field} to the {object} that has this {by}.");
+        RelationshipColumn { header, schema: lookup.schema.clone().with_description(description) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -108,17 +107,15 @@ mod tests {
         (name.to_owned(), lookups(&describe))
     }
 
-    fn relationship(field: Value) -> Relationship {
+    /// The columns that can stand in for a reference field.
+    fn columns(field: Value, lookups: &Lookups) -> RelationshipColumns {
         let describe: Describe = serde_json::from_value(json!({"fields": [field]})).unwrap();
-        Relationship::of(&describe.fields[0]).unwrap()
+        let field = &describe.fields[0];
+        Relationship::of(field).unwrap().columns(&field.name, lookups)
     }
 
-    fn column_names(columns: &Columns) -> Vec<String> {
-        let column = |member: &String| {
-            let column: serde_json::Map<String, Value> = serde_json::from_str(&format!("{{{member}}}")).unwrap();
-            column.into_iter().next().unwrap().0
-        };
-        columns.members.iter().map(column).collect()
+    fn headers(columns: &RelationshipColumns) -> Vec<&str> {
+        columns.shown.iter().map(|column| column.header.as_str()).collect()
     }
 
     fn org() -> Lookups {
@@ -138,10 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn a_column_tells_the_type_of_the_lookup_field() {
+    fn a_column_has_the_type_of_the_lookup_field() {
         let manager = json!({"name": "ManagerId", "relationshipName": "Manager", "referenceTo": ["User"]});
-        let columns = relationship(manager).columns(&org());
-        let told: Value = serde_json::from_str(&format!("{{{}}}", columns.members.join(","))).unwrap();
+        let columns = columns(manager, &org());
+        let properties: Value =
+            columns.shown.iter().map(|it| (it.header.clone(), serde_json::to_value(&it.schema).unwrap())).collect();
         let expected = json!({
             "Manager.Number__c": {
                 "type": "number",
@@ -153,8 +151,8 @@ mod tests {
                 "description": "Sets ManagerId to the User that has this Email.",
             },
         });
-        assert_eq!(told, expected);
-        assert!(!columns.is_cut);
+        assert_eq!(properties, expected);
+        assert!(!columns.has_more);
     }
 
     #[test]
@@ -172,19 +170,19 @@ mod tests {
             ),
             (json!({"name": "A__c", "relationshipName": "A__r", "referenceTo": ["Empty__c", "Hidden__c"]}), &[]),
         ] {
-            assert_eq!(column_names(&relationship(field).columns(&org())), expected);
+            assert_eq!(headers(&columns(field, &org())), expected);
         }
     }
 
     #[test]
-    fn a_reference_to_everything_is_cut() {
+    fn a_reference_to_every_object_shows_some_columns() {
         let names: Vec<String> = (0..90).map(|n| format!("Object{n}__c")).collect();
         let fields = json!([{"name": "Name", "idLookup": true}, {"name": "Ext__c", "externalId": true}]);
         let lookups: Lookups = names.iter().map(|name| object(name, fields.clone())).collect();
-        let what = relationship(json!({"name": "WhatId", "relationshipName": "What", "referenceTo": names}));
-        let columns = what.columns(&lookups);
-        let headers = column_names(&columns);
-        assert_eq!((headers.len(), columns.is_cut), (MOST_COLUMNS, true));
+        let what = json!({"name": "WhatId", "relationshipName": "What", "referenceTo": names});
+        let columns = columns(what, &lookups);
+        let headers = headers(&columns);
+        assert_eq!((headers.len(), columns.has_more), (MOST_COLUMNS, true));
         assert_eq!(headers[89], "Object89__c:What.Ext__c");
         assert_eq!(headers[90], "Object0__c:What.Name");
     }

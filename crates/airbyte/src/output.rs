@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -81,19 +82,19 @@ impl Output {
         self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
     }
 
-    /// Answers `discover` with operations that are JSON texts already. The message of a large org has many millions of
-    /// characters, so it is written operation by operation; `operations` must not write messages of its own.
+    /// Answers `discover`. Writes one operation after the other, because the message of a large org has many millions of
+    /// characters. `operations` must not write messages itself.
     ///
     /// # Errors
     /// The reader of standard output is gone.
-    pub fn destination_catalog(&self, operations: impl Iterator<Item = String>) -> io::Result<()> {
+    pub fn destination_catalog(&self, operations: impl Iterator<Item: Serialize>) -> io::Result<()> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.write_all(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#)?;
         for (position, operation) in operations.enumerate() {
             if position > 0 {
                 writer.write_all(b",")?;
             }
-            writer.write_all(operation.as_bytes())?;
+            writer.write_all(&serde_json::to_vec(&operation)?)?;
         }
         writer.write_all(b"]}}\n")?;
         writer.flush()
@@ -172,8 +173,9 @@ mod tests {
         let config = RawValue::from_string(r#"{"client_id":"c"}"#.to_owned()).unwrap();
         output.connector_config(&config).unwrap();
         output.log(LogLevel::Warn, "two\nlines");
-        for operations in [&[][..], &["{}"], &["{}", r#"{"object_name":"A"}"#]] {
-            output.destination_catalog(operations.iter().map(|it| (*it).to_owned())).unwrap();
+        let operations = [json!({}), json!({"object_name": "A"})];
+        for count in 0..=2 {
+            output.destination_catalog(operations.iter().take(count)).unwrap();
         }
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -1,0 +1,365 @@
+//! An object that records can be loaded into, and its operations in the catalog.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+
+use super::property::PropertySchema;
+use super::relationship::{Lookups, Relationship};
+use salesforce::Operation;
+use salesforce::describe::{Describe, Field, FieldType};
+
+/// The operations that the protocol has a sync mode for, each with that mode.
+const SYNC_MODES: [(Operation, &str); 4] = [
+    (Operation::Insert, "append"),
+    (Operation::Upsert, "append_dedup"),
+    (Operation::Update, "update"),
+    (Operation::Delete, "soft_delete"),
+];
+
+/// The field by which update and delete find their record.
+const ID: &str = "Id";
+
+/// The length of a record id, in characters.
+const ID_LENGTH: u32 = 18;
+
+/// An object with the operations that the user may do and the fields that they take.
+///
+/// All objects of an org are in memory at once, and a large org has a hundred thousand fields. So this keeps only what
+/// the catalog shows of a describe: about a hundred bytes for each field, in boxes without spare capacity.
+#[derive(Debug)]
+pub(super) struct LoadableObject {
+    name: Box<str>,
+    operations: Box<[Operation]>,
+    fields: Box<[LoadableField]>,
+}
+
+/// A field that the user may write, or by which an upsert finds records.
+#[derive(Debug)]
+struct LoadableField {
+    name: Box<str>,
+    schema: PropertySchema,
+    /// Only of a field that the user may write.
+    relationship: Option<Box<Relationship>>,
+    upsert_key: Option<UpsertKey>,
+    is_insertable: bool,
+    is_updateable: bool,
+    is_required: bool,
+}
+
+/// A field by which an upsert finds the record to update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UpsertKey {
+    ExternalId,
+    /// Another lookup field, such as the `Email` of a contact.
+    Lookup,
+}
+
+/// One operation of the catalog.
+#[derive(Debug, Serialize)]
+pub(super) struct CatalogOperation<'o> {
+    object_name: &'o str,
+    sync_mode: &'static str,
+    json_schema: ObjectSchema<'o>,
+    /// Each key is a list of fields, here always of one.
+    matching_keys: Vec<[&'o str; 1]>,
+}
+
+/// The JSON schema of the records that an operation takes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectSchema<'o> {
+    #[serde(rename = "type")]
+    json_type: &'static str,
+    #[serde(serialize_with = "as_map")]
+    properties: Vec<Property<'o>>,
+    required: Vec<&'o str>,
+    additional_properties: bool,
+}
+
+/// A property of a schema: a field, or a relationship column.
+#[derive(Debug)]
+struct Property<'o> {
+    name: Cow<'o, str>,
+    schema: Cow<'o, PropertySchema>,
+}
+
+fn as_map<S: Serializer>(properties: &[Property<'_>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(properties.iter().map(|property| (&property.name, &property.schema)))
+}
+
+impl LoadableObject {
+    pub(super) fn of(describe: &Describe) -> Self {
+        let fields: Box<[_]> = describe.fields.iter().filter_map(LoadableField::of).collect();
+        Self { name: describe.name.as_str().into(), operations: operations(describe, &fields), fields }
+    }
+
+    /// The objects that its references may point to.
+    pub(super) fn referenced_objects(&self) -> impl Iterator<Item = &str> {
+        let relationships = self.fields.iter().filter_map(|field| field.relationship.as_deref());
+        relationships.flat_map(Relationship::referenced_objects)
+    }
+
+    /// Its operations in the catalog; `lookups` are the lookup fields of the objects that it may refer to.
+    pub(super) fn operations<'o>(&'o self, lookups: &'o Lookups) -> impl Iterator<Item = CatalogOperation<'o>> {
+        let offered = SYNC_MODES.into_iter().filter(|(operation, _)| self.operations.contains(operation));
+        offered.map(|(operation, sync_mode)| CatalogOperation {
+            object_name: &self.name,
+            sync_mode,
+            json_schema: self.schema(operation, lookups),
+            matching_keys: self.matching_keys(operation),
+        })
+    }
+
+    fn schema(&self, operation: Operation, lookups: &Lookups) -> ObjectSchema<'_> {
+        let mut properties = Vec::new();
+        let mut required = Vec::new();
+        if matches!(operation, Operation::Update | Operation::Delete) {
+            properties.push(Property { name: ID.into(), schema: Cow::Owned(PropertySchema::text(ID_LENGTH)) });
+            required.push(ID);
+        }
+        let mut has_more_columns = false;
+        for field in self.fields.iter().filter(|field| field.is_for(operation)) {
+            let columns = field.relationship.as_ref().map(|it| it.columns(&field.name, lookups)).unwrap_or_default();
+            // A relationship column can stand in for a required reference.
+            if operation == Operation::Insert && field.is_required && columns.shown.is_empty() {
+                required.push(&field.name);
+            }
+            properties.push(Property { name: (&*field.name).into(), schema: Cow::Borrowed(&field.schema) });
+            properties.extend(
+                columns
+                    .shown
+                    .into_iter()
+                    .map(|column| Property { name: column.header.into(), schema: Cow::Owned(column.schema) }),
+            );
+            has_more_columns |= columns.has_more;
+        }
+        ObjectSchema { json_type: "object", properties, required, additional_properties: has_more_columns }
+    }
+
+    fn matching_keys(&self, operation: Operation) -> Vec<[&str; 1]> {
+        match operation {
+            Operation::Insert => Vec::new(),
+            Operation::Update | Operation::Delete | Operation::HardDelete => vec![[ID]],
+            Operation::Upsert => {
+                let of_kind = |kind| self.fields.iter().filter(move |field| field.upsert_key == Some(kind));
+                let keys = of_kind(UpsertKey::ExternalId).chain(of_kind(UpsertKey::Lookup));
+                keys.map(|field| [&*field.name]).collect()
+            }
+        }
+    }
+}
+
+impl LoadableField {
+    fn of(field: &Field) -> Option<Self> {
+        let is_insertable = field.is_writable_by(Operation::Insert);
+        let is_updateable = field.is_writable_by(Operation::Update);
+        let upsert_key = upsert_key(field);
+        if !is_insertable && !is_updateable && upsert_key.is_none() {
+            return None;
+        }
+        let is_writable = is_insertable || is_updateable;
+        Some(Self {
+            name: field.name.as_str().into(),
+            schema: PropertySchema::of(field),
+            relationship: Relationship::of(field).filter(|_| is_writable).map(Box::new),
+            upsert_key,
+            is_insertable,
+            is_updateable,
+            is_required: field.is_required(),
+        })
+    }
+
+    fn is_for(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Insert => self.is_insertable,
+            Operation::Update => self.is_updateable,
+            Operation::Upsert => true,
+            Operation::Delete | Operation::HardDelete => false,
+        }
+    }
+}
+
+/// The operations that the user may do and the Bulk API can carry.
+fn operations(describe: &Describe, fields: &[LoadableField]) -> Box<[Operation]> {
+    let can_write = |operation| fields.iter().any(|field| field.is_for(operation));
+    // The Bulk API cannot write some required fields, such as files.
+    let can_fill_required =
+        describe.fields.iter().all(|field| !field.is_required() || field.is_writable_by(Operation::Insert));
+    let insert = describe.createable && can_fill_required && can_write(Operation::Insert);
+    let update = describe.updateable && can_write(Operation::Update);
+    let upsert = insert && update && fields.iter().any(|field| field.upsert_key.is_some());
+    let is_offered = |operation: &Operation| match operation {
+        Operation::Insert => insert,
+        Operation::Update => update,
+        Operation::Upsert => upsert,
+        Operation::Delete => describe.deletable,
+        Operation::HardDelete => false,
+    };
+    SYNC_MODES.into_iter().map(|(operation, _)| operation).filter(is_offered).collect()
+}
+
+/// The kind of upsert key that a field is, if any. An external id that Salesforce numbers finds records, so it is a key
+/// although nobody may write it; another read-only lookup field is not. `Id` is not: a record whose id is known is updated.
+fn upsert_key(field: &Field) -> Option<UpsertKey> {
+    if !field.is_lookup() || field.field_type == FieldType::Id {
+        return None;
+    }
+    if field.external_id {
+        return Some(UpsertKey::ExternalId);
+    }
+    field.is_writable_by(Operation::Upsert).then_some(UpsertKey::Lookup)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::discover::relationship;
+
+    fn operations_of(body: Value) -> Vec<Value> {
+        let describe: Describe = serde_json::from_value(body).unwrap();
+        let lookups = Lookups::from([("Account".to_owned(), relationship::lookups(&account()))]);
+        LoadableObject::of(&describe).operations(&lookups).map(|it| serde_json::to_value(it).unwrap()).collect()
+    }
+
+    fn account() -> Describe {
+        let key = json!({"name": "Ext__c", "type": "string", "length": 20, "externalId": true});
+        serde_json::from_value(json!({"name": "Account", "fields": [key]})).unwrap()
+    }
+
+    /// A field that may be written, with `changes` over it.
+    fn field(name: &str, changes: Value) -> Value {
+        let mut field =
+            json!({"name": name, "type": "string", "createable": true, "updateable": true, "nillable": true});
+        field.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        field
+    }
+
+    fn object(rights: [bool; 3], fields: Value) -> Value {
+        let [createable, updateable, deletable] = rights;
+        json!({
+            "name": "Odd__c", "createable": createable, "updateable": updateable, "deletable": deletable,
+            "fields": fields,
+        })
+    }
+
+    fn modes(operations: &[Value]) -> Vec<&str> {
+        operations.iter().map(|operation| operation["sync_mode"].as_str().unwrap()).collect()
+    }
+
+    fn names(operation: &Value) -> Vec<&str> {
+        operation["json_schema"]["properties"].as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn an_operation_is_offered_where_it_can_succeed() {
+        let plain = field("A__c", json!({}));
+        let key = field("Ext__c", json!({"externalId": true}));
+        let numbered = json!({"name": "No__c", "type": "string", "externalId": true, "autoNumber": true});
+        let lookup = field("Email", json!({"idLookup": true}));
+        let read_only_lookup = json!({"name": "Name", "type": "string", "idLookup": true});
+        let file = field("Body", json!({"type": "base64", "nillable": false}));
+        let id = json!({"name": "Id", "type": "id", "idLookup": true});
+        for (rights, fields, expected) in [
+            ([true, true, true], json!([plain, key]), &["append", "append_dedup", "update", "soft_delete"][..]),
+            ([true, true, true], json!([plain, lookup]), &["append", "append_dedup", "update", "soft_delete"]),
+            ([true, true, true], json!([plain, numbered]), &["append", "append_dedup", "update", "soft_delete"]),
+            ([true, true, true], json!([id, plain]), &["append", "update", "soft_delete"]),
+            ([true, true, true], json!([plain, read_only_lookup]), &["append", "update", "soft_delete"]),
+            ([true, true, true], json!([key, file]), &["update", "soft_delete"]),
+            ([true, false, false], json!([key]), &["append"]),
+            ([false, true, false], json!([key]), &["update"]),
+            ([false, false, true], json!([id]), &["soft_delete"]),
+            ([true, true, false], json!([id]), &[]),
+            ([false, false, false], json!([key]), &[]),
+        ] {
+            let described = object(rights, fields);
+            assert_eq!(modes(&operations_of(described.clone())), expected, "{described}");
+        }
+    }
+
+    #[test]
+    fn each_operation_has_the_fields_that_it_may_write() {
+        let operations = operations_of(object(
+            [true, true, true],
+            json!([
+                {"name": "Id", "type": "id", "idLookup": true, "defaultedOnCreate": true},
+                field("Name", json!({"nillable": false})),
+                field("Parent__c", json!({"nillable": false, "updateable": false, "type": "reference"})),
+                field("Stage__c", json!({"createable": false})),
+                field("Active__c", json!({"type": "boolean", "nillable": false})),
+                field("Owner", json!({"nillable": false, "defaultedOnCreate": true})),
+                {"name": "No__c", "type": "string", "externalId": true, "autoNumber": true},
+                {"name": "Total__c", "type": "currency", "calculated": true},
+                field("Address__c", json!({"type": "address"})),
+            ]),
+        ));
+        let shown: Vec<_> = operations
+            .iter()
+            .map(|operation| (names(operation), &operation["json_schema"]["required"], &operation["matching_keys"]))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (vec!["Name", "Parent__c", "Active__c", "Owner"], &json!(["Name", "Parent__c"]), &json!([])),
+                (vec!["Name", "Parent__c", "Stage__c", "Active__c", "Owner", "No__c"], &json!([]), &json!([["No__c"]])),
+                (vec!["Id", "Name", "Stage__c", "Active__c", "Owner"], &json!(["Id"]), &json!([["Id"]])),
+                (vec!["Id"], &json!(["Id"]), &json!([["Id"]])),
+            ]
+        );
+        for operation in &operations {
+            assert_eq!(operation["object_name"], "Odd__c");
+            assert_eq!(operation["json_schema"]["additionalProperties"], false);
+        }
+    }
+
+    #[test]
+    fn external_ids_are_the_first_keys() {
+        let operations = operations_of(object(
+            [true, true, false],
+            json!([
+                field("Email", json!({"idLookup": true})),
+                field("B__c", json!({"externalId": true, "idLookup": true})),
+                field("A__c", json!({"externalId": true})),
+            ]),
+        ));
+        assert_eq!(operations[1]["matching_keys"], json!([["B__c"], ["A__c"], ["Email"]]));
+    }
+
+    #[test]
+    fn relationship_columns_follow_their_field_and_can_stand_in_for_it() {
+        let required = |name: &str, target: &str| {
+            let reference = json!({
+                "type": "reference", "nillable": false, "relationshipName": name.replace("__c", "__r"),
+                "referenceTo": [target],
+            });
+            field(name, reference)
+        };
+        let fields =
+            json!([required("Account__c", "Account"), required("Hidden__c", "Hidden__c"), field("Z__c", json!({}))]);
+        let operations = operations_of(object([true, true, false], fields));
+        for (operation, expected, required) in [
+            (0, vec!["Account__c", "Account__r.Ext__c", "Hidden__c", "Z__c"], json!(["Hidden__c"])),
+            (1, vec!["Id", "Account__c", "Account__r.Ext__c", "Hidden__c", "Z__c"], json!(["Id"])),
+        ] {
+            assert_eq!(names(&operations[operation]), expected);
+            assert_eq!(operations[operation]["json_schema"]["required"], required);
+        }
+    }
+
+    #[test]
+    fn a_relationship_with_more_columns_than_shown_leaves_the_schema_open() {
+        let fields: Vec<Value> =
+            (0..200).map(|n| json!({"name": format!("K{n}__c"), "type": "string", "externalId": true})).collect();
+        let target: Describe = serde_json::from_value(json!({"fields": fields})).unwrap();
+        let lookups = Lookups::from([("Account".to_owned(), relationship::lookups(&target))]);
+        let reference = json!({"type": "reference", "relationshipName": "A", "referenceTo": ["Account"]});
+        let described = object([true, true, true], json!([field("AId", reference)]));
+        let object = LoadableObject::of(&serde_json::from_value(described).unwrap());
+        let open: Vec<bool> =
+            object.operations(&lookups).map(|operation| operation.json_schema.additional_properties).collect();
+        assert_eq!(open, [true, true, false]);
+    }
+}
