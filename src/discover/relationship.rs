@@ -81,7 +81,8 @@ impl Relationship {
             })
         };
         let mut all = of_kind(true).chain(of_kind(false));
-        let shown = all.by_ref().take(MOST_COLUMNS).map(|(object, lookup)| self.column(field, object, lookup)).collect();
+        let shown =
+            all.by_ref().take(MOST_COLUMNS).map(|(object, lookup)| self.column(field, object, lookup)).collect();
         RelationshipColumns { shown, has_more: all.next().is_some() }
     }
 
