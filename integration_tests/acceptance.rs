@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::connector;
 use crate::protocol_model::Message;
-use crate::world::{World, blocking, key_pair, merged};
+use crate::world::{World, blocking, key_pair, merge};
 use crate::yaml;
 
 /// The configurations by the paths under which the file names them.
@@ -16,7 +16,7 @@ fn configurations(world: &World) -> BTreeMap<&'static str, Value> {
     let credentials = Credentials::default();
     let flow = |auth_type: &str, keys: Value| {
         let only = json!({"auth_type": auth_type, "client_secret": null, "refresh_token": null});
-        merged(world.config(only), keys)
+        merge(world.config(only), keys)
     };
     let secret = &credentials.client_secret;
     BTreeMap::from([
@@ -24,7 +24,7 @@ fn configurations(world: &World) -> BTreeMap<&'static str, Value> {
         ("secrets/config_client_credentials.json", flow("ClientCredentials", json!({"client_secret": secret}))),
         (
             "secrets/config_jwt_bearer.json",
-            flow("JwtBearer", json!({"username": credentials.username, "private_key": key_pair().0})),
+            flow("JwtBearer", json!({"username": credentials.username, "private_key": key_pair().private})),
         ),
         (
             "secrets/config_password.json",

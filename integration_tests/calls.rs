@@ -1,4 +1,4 @@
-//! Which calls a job takes, and which of them are made while another one runs.
+//! Which calls a job makes, and which of them overlap with the job before.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use salesforce_sim::{Effect, Endpoint, Hold, JobFault, JobState, RequestFault, R
 use serde_json::{Value, json};
 
 use crate::connector;
-use crate::world::{World, blocking, catalog, complete, record, state, stream, until};
+use crate::protocol_model::Counts;
+use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
 
-/// So many contacts of about 1 kB each, their state and the end of their stream.
+/// Contacts of about 1 kB each, a state, and the end of the stream.
 fn contacts(count: u64) -> Vec<String> {
     let contact = |number| json!({"LastName": format!("L{number}"), "External_Id__c": format!("E{number}"), "Description": "x".repeat(990)});
     let records = (0..count).map(|number| record("c", contact(number)));
@@ -19,7 +20,7 @@ fn contact_stream() -> Value {
     stream("c", "Contact", &[("LastName", "string"), ("External_Id__c", "string"), ("Description", "string")])
 }
 
-/// How often each call was made. How often a job is asked for depends on how long it takes, so that is left out.
+/// How often each call was made, without polling, whose number depends on timing.
 fn calls(world: &World) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
     for request in world.org.requests() {
@@ -54,7 +55,7 @@ async fn a_job_with_failed_rows_downloads_only_the_failed_results() {
     );
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(30)).await;
     run.assert_success();
-    assert_eq!(run.states()[0].counts(), (27, 3));
+    assert_eq!(run.states()[0].counts(), Counts { written: 27, rejected: 3 });
     let job = [("JobCreate", 1), ("JobUpload", 1), ("JobPatch", 1), ("FailedResults", 1)];
     assert_eq!(calls(&world), expected(&job));
 }
@@ -66,16 +67,16 @@ async fn a_failed_job_downloads_each_result_once() {
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(300)).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 300);
-    // The second job is that of the rows which the first left unprocessed.
+    // The second job has the rows that the first left unprocessed.
     let jobs = [("JobCreate", 2), ("JobUpload", 2), ("JobPatch", 2)];
     let results = [("SuccessfulResults", 1), ("FailedResults", 1), ("UnprocessedRecords", 1)];
     assert_eq!(calls(&world), expected(&[jobs, results].concat()));
 }
 
-/// Lets an answer go when the test is over, however it ends: the connector waits for it.
-struct LetGo(Hold);
+/// An answer that is held back until this is dropped. A test that fails releases it too.
+struct HeldAnswer(Hold);
 
-impl Drop for LetGo {
+impl Drop for HeldAnswer {
     fn drop(&mut self) {
         self.0.release();
     }
@@ -84,24 +85,22 @@ impl Drop for LetGo {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_batch_is_uploaded_while_the_previous_job_runs() {
     let world = World::new().await;
-    // To the connector the first job runs for as long as the answer about it does not come.
-    let answer = LetGo(Hold::default());
+    // For the connector the first job runs until its state is answered.
+    let answer = HeldAnswer(Hold::default());
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(answer.0.clone())));
-    let mut upserts = contact_stream();
-    upserts["destination_sync_mode"] = json!("append_dedup");
-    upserts["primary_key"] = json!([["External_Id__c"]]);
+    let upserts = keyed(contact_stream(), "append_dedup", "External_Id__c");
     let config = world.config(json!({"batch_size_mb": 0.01}));
     let lines = contacts(40);
     let sync = tokio::spawn(blocking(move || connector::write(&config, &catalog(&[upserts]), lines)));
     answer.0.reached().await;
     let uploads = || world.org.jobs().iter().filter(|job| job.uploaded_bytes.is_some()).count();
-    until(|| uploads() == 2).await;
+    wait_until(|| uploads() == 2).await;
     let jobs = world.org.jobs();
     drop(answer);
     let run = sync.await.unwrap();
-    // The two are created side by side, so either can be the first of the list.
+    // The two jobs are created in parallel, so either can be the first of the list.
     let waiting = jobs.iter().filter(|job| job.state == JobState::Open).count();
-    assert_eq!((jobs.len(), waiting), (2, 1), "it waits for its turn, and takes no effect before: {jobs:?}");
+    assert_eq!((jobs.len(), waiting), (2, 1), "the second job is not closed yet: {jobs:?}");
     run.assert_success();
     assert!(world.org.jobs().len() >= 4);
 }

@@ -257,7 +257,7 @@ async fn failures_of_org_and_bucket_are_reported_together() {
         &run,
         &format!(
             "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again \
-             to get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest. Salesforce \
+             to get a new one. An app keeps five of them for a user: a sixth connector revokes the oldest. Salesforce \
              said: invalid_grant, expired access/refresh token. Writing an object in the rejected-records bucket \
              \"rejected-records\" failed: {endpoint} refused the signature. Correct `secret_access_key`; it must \
              belong to `access_key_id`."

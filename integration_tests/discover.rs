@@ -1,13 +1,12 @@
 //! `discover`: one catalog of what the signed-in user may load.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
 
 use salesforce_sim::{Field, Object, Settings};
 use serde_json::{Value, json};
 
-use crate::connector::{self, Connection, Run};
-use crate::protocol_model::{DestinationOperation, Message, PropertySchema, SyncMode};
+use crate::connector::{self, Run, RunningConnector};
+use crate::protocol_model::{DestinationOperation, PropertySchema, SyncMode};
 use crate::world::{World, blocking, catalog, complete};
 
 async fn discover(world: &World, changes: Value) -> Run {
@@ -244,16 +243,8 @@ async fn an_object_that_cannot_be_described_is_left_out() {
     let operations = run.operations();
     assert!(operations.iter().any(|it| it.object_name == "Open__c"));
     assert!(operations.iter().all(|it| it.object_name != "Closed__c"));
-    let told: Vec<_> = run
-        .messages
-        .iter()
-        .filter_map(|message| match message {
-            Message::Log { log } if log.level == "WARN" => Some(log.message.as_str()),
-            _ => None,
-        })
-        .collect();
     assert_eq!(
-        told,
+        run.warnings(),
         ["Closed__c cannot be described, and is left out: insufficient access rights on cross-reference id"]
     );
 }
@@ -292,40 +283,38 @@ async fn discover_does_not_send_a_new_refresh_token_to_the_platform() {
     assert!(run.stdout.contains("replaced the refresh token"), "{}", run.stdout);
 }
 
-/// The memory of `discover` in kB, once it has signed in and at its most, and what it printed.
-///
-/// The process waits to be read before it ends, because the catalog does not fit into the pipe.
-async fn measured(world: &World) -> (u64, u64, Run) {
-    let config = world.config(json!({}));
-    blocking(move || {
-        let mut connection = Connection::discover(&config);
-        let process = connection.process_id();
-        assert!(connection.read_some(), "signing in is told first");
-        let signed_in = peak_memory(process).unwrap();
-        let mut peak = signed_in;
-        while connection.read_some() {
-            peak = peak_memory(process).unwrap_or(peak);
-        }
-        (signed_in, peak, connection.wait())
-    })
-    .await
+/// A run of `discover` with the most memory that it had resident, in bytes.
+struct MeasuredDiscover {
+    run: Run,
+    peak_at_sign_in: u64,
+    peak: u64,
 }
 
-fn peak_memory(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+/// Runs `discover` and measures its memory. The catalog does not fit into the pipe, so the process lives until it is read.
+async fn measured_discover(world: &World) -> MeasuredDiscover {
+    let config = world.config(json!({}));
+    blocking(move || {
+        let mut connector = RunningConnector::start_discover(&config);
+        assert!(connector.read_available(), "the first line says that it signed in");
+        let peak_at_sign_in = connector.peak_memory().unwrap();
+        let mut peak = peak_at_sign_in;
+        while connector.read_available() {
+            peak = connector.peak_memory().unwrap_or(peak);
+        }
+        MeasuredDiscover { run: connector.wait(), peak_at_sign_in, peak }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_org_takes_few_requests_and_little_memory() {
     let standard = operations_of(Settings::default()).await.len();
     let world = World::with(Settings { extra_objects: 1_500, ..Settings::default() }).await;
-    let (signed_in, peak, run) = measured(&world).await;
+    let MeasuredDiscover { run, peak_at_sign_in, peak } = measured_discover(&world).await;
     assert_eq!(run.operations().len(), standard + 4 * 1_500);
     let requests = world.org.requests().len();
     assert!(requests <= 70, "{requests} requests");
-    assert!(peak <= signed_in + 30_000, "{peak} kB, and {signed_in} kB when signed in");
+    assert!(peak <= peak_at_sign_in + 30_000 * 1024, "{peak} bytes, and {peak_at_sign_in} at sign-in");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,8 +323,8 @@ async fn large_describes_are_not_kept_in_memory() {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let object = |number| Object::custom(&format!("Large_{number}__c")).field(Field::picklist("Value__c", &values));
     let world = World::with(Settings { objects: (0..100).map(object).collect(), ..Settings::default() }).await;
-    let (signed_in, peak, run) = measured(&world).await;
+    let MeasuredDiscover { run, peak_at_sign_in, peak } = measured_discover(&world).await;
     assert_eq!(run.operations().iter().filter(|it| it.object_name.starts_with("Large_")).count(), 4 * 100);
     // All answers together have 30 MB, and one batch of objects 7 MB.
-    assert!(peak <= signed_in + 10_000, "{peak} kB, and {signed_in} kB when signed in");
+    assert!(peak <= peak_at_sign_in + 10_000 * 1024, "{peak} bytes, and {peak_at_sign_in} at sign-in");
 }

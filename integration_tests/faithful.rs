@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 use salesforce_sim::{Field, Object, Settings};
 use serde_json::{Map, Value, json};
 
+use crate::protocol_model::Counts;
 use crate::world::{World, catalog, complete, record, state, stream};
 
 const RECORDS: usize = 600;
@@ -163,7 +164,7 @@ async fn every_record_arrives_unchanged_or_is_rejected_with_a_reason() {
     let held = world.org.records("Typed__c");
     let rejected = world.rejected();
     assert!(held.len() > RECORDS / 2 && rejected.len() > RECORDS / 20, "{} {}", held.len(), rejected.len());
-    assert_eq!(run.states()[0].counts(), (held.len() as u64, rejected.len() as u64));
+    assert_eq!(run.states()[0].counts(), Counts { written: held.len() as u64, rejected: rejected.len() as u64 });
     for record in &records {
         let key = record["Key__c"].as_str().unwrap();
         let held: Vec<_> = held.iter().filter(|row| row["Key__c"].as_deref() == Some(key)).collect();

@@ -1,20 +1,17 @@
-//! Input that is not as it should be: a clear error that names the place, and nothing lost that came before.
+//! Broken input: the error names the line, and everything before it is loaded.
 
 use serde_json::{Value, json};
 
 use crate::connector::{self, Run};
-use crate::world::{World, blocking, catalog, complete, record, state, stream};
+use crate::protocol_model::Counts;
+use crate::world::{World, blocking, catalog, complete, contact_catalog, record, state, stream};
 
-fn contacts() -> Value {
-    catalog(&[stream("c", "Contact", &[("LastName", "string")])])
-}
-
-/// Runs `write` with two good lines, then `rest`.
-async fn write_after_a_good_beginning(world: &World, rest: &[u8]) -> Run {
+/// Runs `write` with a good record and its state, then `rest`.
+async fn write_after_good_lines(world: &World, rest: &[u8]) -> Run {
     let config = world.config(json!({}));
     let mut input = format!("{}\n{}\n", record("c", json!({"LastName": "Good"})), state("c", 1)).into_bytes();
     input.extend_from_slice(rest);
-    blocking(move || connector::write_bytes(&config, &contacts(), input)).await
+    blocking(move || connector::write_bytes(&config, &contact_catalog(), input)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,12 +41,12 @@ async fn a_broken_line_is_named_and_everything_before_it_is_loaded() {
     for (rest, failure_type, part) in table {
         let world = World::new().await;
         let input = [rest, b"\n", good.as_bytes(), b"\n"].concat();
-        let run = write_after_a_good_beginning(&world, if rest.ends_with(b"\n") { &input } else { rest }).await;
+        let run = write_after_good_lines(&world, if rest.ends_with(b"\n") { &input } else { rest }).await;
         let (found, message) = run.failure();
         assert_eq!(found, failure_type, "{message}");
         assert!(message.contains(part), "{message}");
         assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned())], "{part}");
-        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)], "{part}");
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }], "{part}");
     }
 }
 
@@ -59,21 +56,21 @@ async fn a_line_over_the_limit_is_named_and_not_read_to_the_end() {
     let world = World::new().await;
     let endless = vec![b'x'; 64 * 1024 * 1024 + 1];
     for end in [&b""[..], b"\n"] {
-        let run = write_after_a_good_beginning(&world, &[&endless[..], end].concat()).await;
+        let run = write_after_good_lines(&world, &[&endless[..], end].concat()).await;
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "system_error");
         assert!(message.starts_with("Line 3 of the input is longer than 67108864 bytes"), "{message}");
-        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     }
     assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned()), Some("Good".to_owned())]);
 }
 
-/// What is nested deeply is data like any other, wherever it stands, and is not followed to its bottom.
+/// Deeply nested values are accepted everywhere, and the connector does not recurse into them.
 #[tokio::test(flavor = "multi_thread")]
 async fn deep_nesting_does_no_harm() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let deep = nested(50_000);
-    // Readers of states follow them to their bottom, that of this test too.
+    // Readers of states recurse into them, the parser of this test too.
     let less_deep = nested(100);
     let world = World::new().await;
     let lines = vec![
@@ -89,29 +86,29 @@ async fn deep_nesting_does_no_harm() {
     let fields = [("LastName", "string"), ("Description", "array")];
     let run = world.write(json!({}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
     run.assert_success();
-    // Texts that are too long for their fields are refused.
+    // Both texts are too long for their fields.
     assert_eq!(world.values("Contact", "LastName"), [Some("Two".to_owned())]);
     let objects = world.store.objects(crate::world::BUCKET).unwrap();
     let rejected = objects.iter().flat_map(|(_, bytes)| bytes.split_inclusive(|byte| *byte == b'\n'));
     assert_eq!(rejected.count(), 2);
-    assert!(run.stdout.contains(&less_deep), "the state comes back as it was");
+    assert!(run.stdout.contains(&less_deep), "the state comes back unchanged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_field_does_not_lose_the_rows_before_it() {
     let world = World::new().await;
     let rest = format!("{}\n", record("c", json!({"LastName": "Bad", "Title": "Dr", "Nope": 1})));
-    let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
+    let run = write_after_good_lines(&world, rest.as_bytes()).await;
     assert_eq!(run.failure().0, "config_error");
     assert_eq!(world.values("Contact", "LastName"), [Some("Good".to_owned())]);
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_line_without_a_newline_is_read() {
     let world = World::new().await;
     let rest = format!("{}\n{}", complete("c"), record("c", json!({"LastName": "Last"})));
-    let run = write_after_a_good_beginning(&world, rest.as_bytes()).await;
+    let run = write_after_good_lines(&world, rest.as_bytes()).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 2);
 }
@@ -132,7 +129,7 @@ async fn unused_messages_are_ignored() {
         record("c", json!({"LastName": "One"})),
         complete("c"),
     ];
-    let run = world.write(json!({}), contacts(), lines).await;
+    let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 1);
 }
@@ -146,7 +143,7 @@ async fn an_empty_namespace_is_the_same_as_none() {
     };
     let lines =
         vec![line(json!(null), "A"), line(json!(""), "B"), record("c", json!({"LastName": "C"})), complete("c")];
-    let run = world.write(json!({}), contacts(), lines).await;
+    let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 3);
 }
@@ -167,7 +164,7 @@ async fn a_wrong_command_line_and_missing_files_are_reported() {
     }
 }
 
-/// Such a record is found to be no plain one after its row has been made; it is made again, and counted once.
+/// The connector sees the namespace only after it has made the row. It makes the row again and counts it once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_with_its_namespace_last_is_counted_once() {
     let world = World::new().await;
@@ -175,9 +172,10 @@ async fn a_record_with_its_namespace_last_is_counted_once() {
     let line = format!(
         r#"{{"type":"RECORD","record":{{"stream":"c","data":{{"LastName":"{name}"}},"namespace":null,"emitted_at":1}}}}"#
     );
-    let run = world.write(json!({"truncate_text": true}), contacts(), vec![line, state("c", 1), complete("c")]).await;
+    let run =
+        world.write(json!({"truncate_text": true}), contact_catalog(), vec![line, state("c", 1), complete("c")]).await;
     run.assert_success();
     assert_eq!(world.values("Contact", "LastName"), [Some(name[..80].to_owned())]);
-    assert_eq!(run.states()[0].counts(), (1, 0));
+    assert_eq!(run.states()[0].counts(), Counts { written: 1, rejected: 0 });
     assert!(run.stdout.contains("truncated=1"), "{}", run.stdout);
 }

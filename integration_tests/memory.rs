@@ -1,11 +1,12 @@
-//! Many streams in little memory.
+//! Many streams fit into little memory.
 
 use serde_json::json;
 
-use crate::connector::write_within;
+use crate::connector::{MeasuredRun, write_with_memory_limit};
+use crate::protocol_model::Counts;
 use crate::world::{World, blocking, catalog, complete, record, state, stream};
 
-/// The memory of the smallest container that must carry any catalog.
+/// The memory of the smallest container that must load any catalog.
 const LIMIT: u64 = 256_000_000;
 const STREAMS: usize = 200;
 const ROUNDS: usize = 10;
@@ -14,7 +15,7 @@ fn name(stream: usize) -> String {
     format!("s{stream:03}")
 }
 
-/// A text that hardly becomes smaller: 64 letters in no order (an xorshift).
+/// A text that compresses badly: 64 letters in a random order (an xorshift).
 fn noise(seed: usize, length: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bits = 0x9E37_79B9_7F4A_7C15 ^ (seed as u64 + 1);
@@ -27,16 +28,16 @@ fn noise(seed: usize, length: usize) -> String {
     (0..length).map(|_| letter()).collect()
 }
 
-/// In each round each stream brings a row of 30,000 letters, a record that is refused before it is sent, which is held
-/// as it came, and a state. All of it together is more than there is memory.
+/// In each round each stream sends a record with 30,000 letters, a record that the connector rejects and holds as text, and
+/// a state. Together they are larger than the memory.
 fn lines() -> impl Iterator<Item = String> + Send {
     let rounds = (0..ROUNDS).flat_map(|round| (0..STREAMS).map(move |stream| (round, stream)));
     let rounds = rounds.flat_map(|(round, stream)| {
         let name = name(stream);
         let row =
             json!({"LastName": format!("{name}-{round}"), "Description": noise(round * STREAMS + stream, 30_000)});
-        let refused = json!({"LastName": "#N/A", "Description": "x".repeat(110_000)});
-        [record(&name, row), record(&name, refused), state(&name, round as u64 + 1)]
+        let rejected = json!({"LastName": "#N/A", "Description": "x".repeat(110_000)});
+        [record(&name, row), record(&name, rejected), state(&name, round as u64 + 1)]
     });
     rounds.chain((0..STREAMS).map(|stream| complete(&name(stream))))
 }
@@ -46,20 +47,20 @@ async fn two_hundred_streams_fit_into_256_megabytes() {
     let world = World::new().await;
     let fields = [("LastName", "string"), ("Description", "string")];
     let streams: Vec<_> = (0..STREAMS).map(|it| stream(&name(it), "Contact", &fields)).collect();
-    // Without a bucket rejected records are counted.
+    // Without a bucket rejected records are only counted.
     let config = world.config(json!({"object_storage_config": null, "max_parallel_jobs": 25}));
-    let (run, resident) = blocking(move || write_within(LIMIT, &config, &catalog(&streams), lines())).await;
+    let write = move || write_with_memory_limit(LIMIT, &config, &catalog(&streams), lines());
+    let MeasuredRun { run, peak_memory } = blocking(write).await;
     run.assert_success();
-    assert!((1..LIMIT).contains(&resident), "{resident} bytes were resident");
+    assert!((1..LIMIT).contains(&peak_memory), "{peak_memory} bytes were resident");
 
     assert_eq!(world.org.count("Contact"), STREAMS * ROUNDS);
     let rows: Vec<usize> = world.org.jobs().iter().map(|job| job.rows).collect();
     assert_eq!(rows.iter().sum::<usize>(), STREAMS * ROUNDS);
-    assert!(rows.len() > STREAMS, "batches were sent before their time: {}", rows.len());
+    assert!(rows.len() > STREAMS, "batches were sent before they were full: {}", rows.len());
     for stream in 0..STREAMS {
         let name = name(stream);
-        let states = run.states().into_iter().filter(|it| it.rest["stream"]["stream_descriptor"]["name"] == name);
-        let expected: Vec<_> = (1..=ROUNDS as u64).map(|round| (round, (1, 1))).collect();
-        assert_eq!(states.map(|it| (it.id(), it.counts())).collect::<Vec<_>>(), expected, "{name}");
+        let expected: Vec<_> = (1..=ROUNDS as u64).map(|round| (round, Counts { written: 1, rejected: 1 })).collect();
+        assert_eq!(run.ids_and_counts_of(&name), expected, "{name}");
     }
 }

@@ -1,20 +1,14 @@
-//! Every operation, from the sync mode and from the settings: the org ends with exactly what the records say.
+//! Each operation, from the sync mode or from the settings, leaves exactly the expected records in the org.
 
 use std::time::Duration;
 
 use salesforce_sim::{Operation, Settings};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::{World, catalog, complete, record, state, stream};
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
-/// A stream with a sync mode and a key.
-fn keyed(name: &str, object: &str, mode: &str, key: &str, fields: &[(&str, &str)]) -> Value {
-    let mut stream = stream(name, object, fields);
-    stream["destination_sync_mode"] = json!(mode);
-    stream["primary_key"] = json!([[key]]);
-    stream
-}
-
+/// The values of some fields in each record of an object, sorted.
 fn values(world: &World, object: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = world
         .org
@@ -40,14 +34,12 @@ async fn each_operation_leaves_exactly_the_expected_records() {
     let streams = [
         stream("contacts", "Contact", &[("LastName", "string")]),
         keyed(
-            "accounts",
-            "Account",
+            stream("accounts", "Account", &[("External_Id__c", "string"), ("Name", "string")]),
             "append_dedup",
             "External_Id__c",
-            &[("External_Id__c", "string"), ("Name", "string")],
         ),
-        keyed("leads", "Lead", "update", "Id", &[("Id", "string"), ("LastName", "string")]),
-        keyed("campaigns", "Campaign", "soft_delete", "Id", &[("Id", "string"), ("Name", "string")]),
+        keyed(stream("leads", "Lead", &[("Id", "string"), ("LastName", "string")]), "update", "Id"),
+        keyed(stream("campaigns", "Campaign", &[("Id", "string"), ("Name", "string")]), "soft_delete", "Id"),
         by_settings,
     ];
     let lines = vec![
@@ -75,7 +67,7 @@ async fn each_operation_leaves_exactly_the_expected_records() {
     assert_eq!(values(&world, "Lead", &["Id", "LastName"]), [[updated, "After".to_owned()]]);
     assert_eq!(values(&world, "Campaign", &["Id"]), [[kept]]);
     assert_eq!(world.org.count("Case"), 0);
-    assert_eq!(run.states()[0].counts(), (1, 0));
+    assert_eq!(run.states()[0].counts(), Counts { written: 1, rejected: 0 });
     let mut operations: Vec<_> = world.org.jobs().iter().map(|job| (job.object.clone(), job.operation)).collect();
     operations.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(
@@ -94,7 +86,7 @@ async fn each_operation_leaves_exactly_the_expected_records() {
 async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
-    let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+    let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "External_Id__c")];
     let lines = vec![
         record("a", json!({"External_Id__c": "x-1", "Name": "first"})),
         record("a", json!({"External_Id__c": "x-2", "Name": "other"})),
@@ -109,7 +101,7 @@ async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
     run.assert_success();
     assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), [["X-1", "last"], ["x-2", "other"]]);
     assert_eq!(world.org.jobs()[0].rows, 2);
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 0), (1, 2)]);
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }, Counts { written: 1, rejected: 2 }]);
     let reasons: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["rejected_reason"].clone()).collect();
     assert_eq!(reasons, ["MISSING_ARGUMENT", "MISSING_ARGUMENT"]);
 }
@@ -118,7 +110,7 @@ async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
 async fn a_case_sensitive_key_keeps_rows_that_differ_in_case() {
     let world = World::new().await;
     let fields = [("Legacy_Key__c", "string"), ("Name", "string")];
-    let streams = [keyed("a", "Account", "append_dedup", "Legacy_Key__c", &fields)];
+    let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "Legacy_Key__c")];
     let lines = vec![
         record("a", json!({"Legacy_Key__c": "k", "Name": "small"})),
         record("a", json!({"Legacy_Key__c": "K", "Name": "large"})),
@@ -136,7 +128,7 @@ async fn upserts_of_one_object_take_effect_in_record_order() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(50), ..Settings::default() }).await;
     let fields = [("External_Id__c", "string"), ("Name", "string"), ("Description", "string")];
     // Two streams that write one object share its order.
-    let streams = ["a", "b"].map(|name| keyed(name, "Account", "append_dedup", "External_Id__c", &fields));
+    let streams = ["a", "b"].map(|name| keyed(stream(name, "Account", &fields), "append_dedup", "External_Id__c"));
     let mut lines = Vec::new();
     for version in 0..40 {
         for key in 0..3 {
@@ -173,7 +165,7 @@ async fn null_keeps_or_clears_a_field_and_a_missing_field_keeps_it() {
         for key in ["1-null", "2-missing", "3-empty"] {
             world.org.insert("Account", &[("Name", "n"), ("External_Id__c", key), ("Phone", "old")]).unwrap();
         }
-        let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+        let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "External_Id__c")];
         let lines = vec![
             record("a", json!({"External_Id__c": "1-null", "Name": "n", "Phone": null})),
             record("a", json!({"External_Id__c": "2-missing", "Name": "n"})),
@@ -218,15 +210,15 @@ async fn related_records_are_found_by_external_id_flat_or_nested() {
 async fn an_invalid_key_is_reported_before_anything_is_sent() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
-    let mut without = keyed("without", "Account", "append_dedup", "Name", &fields);
+    let mut without = keyed(stream("without", "Account", &fields), "append_dedup", "Name");
     without["primary_key"] = json!([]);
-    let mut several = keyed("several", "Account", "append_dedup", "Name", &fields);
+    let mut several = keyed(stream("several", "Account", &fields), "append_dedup", "Name");
     several["primary_key"] = json!([["Name"], ["External_Id__c"]]);
     let streams = [
-        keyed("plain", "Account", "append_dedup", "Phone", &[("Phone", "string"), ("Name", "string")]),
-        keyed("absent", "Account", "append_dedup", "External_Id__c", &[("Name", "string")]),
-        keyed("misspelt", "Account", "append_dedup", "ExternalId", &fields),
-        keyed("no_id", "Lead", "update", "Id", &[("LastName", "string")]),
+        keyed(stream("plain", "Account", &[("Phone", "string"), ("Name", "string")]), "append_dedup", "Phone"),
+        keyed(stream("absent", "Account", &[("Name", "string")]), "append_dedup", "External_Id__c"),
+        keyed(stream("misspelt", "Account", &fields), "append_dedup", "ExternalId"),
+        keyed(stream("no_id", "Lead", &[("LastName", "string")]), "update", "Id"),
         without,
         several,
     ];
@@ -252,9 +244,9 @@ async fn a_stream_without_a_schema_takes_its_key_from_the_records() {
     let updated = world.org.insert("Lead", &[("LastName", "Before"), ("Company", "Example Ltd")]).unwrap();
     let deleted = world.org.insert("Campaign", &[("Name", "Gone")]).unwrap();
     let streams = [
-        keyed("accounts", "Account", "append_dedup", "External_Id__c", &[]),
-        keyed("leads", "Lead", "update", "Id", &[]),
-        keyed("campaigns", "Campaign", "soft_delete", "Id", &[]),
+        keyed(stream("accounts", "Account", &[]), "append_dedup", "External_Id__c"),
+        keyed(stream("leads", "Lead", &[]), "update", "Id"),
+        keyed(stream("campaigns", "Campaign", &[]), "soft_delete", "Id"),
     ];
     let lines = vec![
         record("accounts", json!({"Name": "without a key"})),
@@ -289,7 +281,7 @@ async fn an_invalid_new_field_ends_the_sync_after_the_rows_before_it() {
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "config_error", "{message}");
         assert!(message.contains(problem), "{message}");
-        assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
         assert_eq!(values(&world, "Contact", &["LastName"]), [["A"]]);
     }
 }
@@ -298,7 +290,7 @@ async fn an_invalid_new_field_ends_the_sync_after_the_rows_before_it() {
 async fn keys_are_never_truncated() {
     let world = World::new().await;
     let fields = [("External_Id__c", "string"), ("Name", "string")];
-    let streams = [keyed("a", "Account", "append_dedup", "External_Id__c", &fields)];
+    let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "External_Id__c")];
     let long = "x".repeat(64);
     world.org.insert("Account", &[("Name", "Another"), ("External_Id__c", &long)]).unwrap();
     let lines = vec![record("a", json!({"External_Id__c": format!("{long}-1"), "Name": "n"})), complete("a")];

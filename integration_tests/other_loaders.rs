@@ -1,15 +1,13 @@
-//! Habits of other loaders that must not be ours: each test is named after what must not happen.
+//! Bugs of other loaders that this connector must not have.
 
 use salesforce_sim::RowFault;
 use serde_json::{Value, json};
 
-use crate::world::{World, catalog, complete, record, state, stream};
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, complete, contact_catalog, keyed, record, state, stream};
 
-fn upsert(name: &str, object: &str, key: &str, fields: &[(&str, &str)]) -> Value {
-    let mut stream = stream(name, object, fields);
-    stream["destination_sync_mode"] = json!("append_dedup");
-    stream["primary_key"] = json!([[key]]);
-    stream
+fn upsert(name: &str, object: &str, fields: &[(&str, &str)]) -> Value {
+    keyed(stream(name, object, fields), "append_dedup", "External_Id__c")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +20,7 @@ async fn a_missing_column_does_not_clear_the_field() {
         record("a", json!({"External_Id__c": "B", "Name": "n", "Phone": "new"})),
         complete("a"),
     ];
-    let streams = [upsert("a", "Account", "External_Id__c", &fields)];
+    let streams = [upsert("a", "Account", &fields)];
     world.write(json!({"null_handling": "clear"}), catalog(&streams), lines).await.assert_success();
     assert_eq!(world.values("Account", "Phone"), [Some("kept".to_owned()), Some("new".to_owned())]);
 }
@@ -37,7 +35,7 @@ async fn columns_first_seen_in_later_records_are_not_dropped_or_shifted() {
         record("c", json!({"LastName": "E"})),
         complete("c"),
     ];
-    world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await.assert_success();
+    world.write(json!({}), contact_catalog(), lines).await.assert_success();
     let mut rows: Vec<_> = world
         .org
         .records("Contact")
@@ -64,7 +62,7 @@ async fn fields_named_type_and_attributes_are_not_removed() {
 async fn non_latin_text_is_not_damaged_in_rejected_records() {
     let world = World::new().await;
     world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Grüße, 東京:--"));
-    // Long enough that letters of several bytes lie across every border of a buffer.
+    // Long enough for letters of several bytes to cross the end of every buffer.
     let description = "Zoë 東京 😀, \"quoted\"; ".repeat(700);
     let lines: Vec<String> = (0..40)
         .map(|number| record("c", json!({"LastName": format!("Ŀ{number}"), "Description": description})))
@@ -103,7 +101,7 @@ async fn a_key_with_quotes_and_commas_is_not_written_unescaped() {
     let mut lines: Vec<String> =
         keys.iter().map(|key| record("a", json!({"External_Id__c": key, "Name": key}))).collect();
     lines.push(complete("a"));
-    world.write(json!({}), catalog(&[upsert("a", "Account", "External_Id__c", &fields)]), lines).await.assert_success();
+    world.write(json!({}), catalog(&[upsert("a", "Account", &fields)]), lines).await.assert_success();
     let mut expected: Vec<_> = keys.iter().map(|key| Some((*key).to_owned())).collect();
     expected.sort();
     assert_eq!(world.values("Account", "External_Id__c"), expected);
@@ -131,10 +129,7 @@ async fn an_upsert_accepts_a_create_only_field() {
     let fields = [("External_Id__c", "string"), ("Invoice__c", "string"), ("Quantity__c", "integer")];
     let lines =
         vec![record("l", json!({"External_Id__c": "L-1", "Invoice__c": invoice, "Quantity__c": 3})), complete("l")];
-    world
-        .write(json!({}), catalog(&[upsert("l", "Invoice_Line__c", "External_Id__c", &fields)]), lines)
-        .await
-        .assert_success();
+    world.write(json!({}), catalog(&[upsert("l", "Invoice_Line__c", &fields)]), lines).await.assert_success();
     assert_eq!(world.values("Invoice_Line__c", "Quantity__c"), [Some("3".to_owned())]);
 }
 
@@ -163,9 +158,9 @@ async fn one_record_without_a_key_does_not_fail_the_others() {
         state("a", 1),
         complete("a"),
     ];
-    let run = world.write(json!({}), catalog(&[upsert("a", "Account", "External_Id__c", &fields)]), lines).await;
+    let run = world.write(json!({}), catalog(&[upsert("a", "Account", &fields)]), lines).await;
     run.assert_success();
-    assert_eq!(run.states()[0].counts(), (2, 1));
+    assert_eq!(run.states()[0].counts(), Counts { written: 2, rejected: 1 });
     assert_eq!(world.org.count("Account"), 2);
 }
 

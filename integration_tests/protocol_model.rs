@@ -1,4 +1,4 @@
-//! The messages of the connector, read by a model of its own that knows no other key and no other spelling.
+//! The messages of the connector, parsed by a model of its own that rejects every unknown key.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// The line of the log, where it is one.
+    /// The text of a LOG message.
     pub(crate) fn log(&self) -> Option<&str> {
         if let Self::Log { log } = self { Some(&log.message) } else { None }
     }
@@ -91,7 +91,7 @@ pub(crate) struct ConnectorConfig {
 pub(crate) struct State {
     #[serde(rename = "destinationStats")]
     pub(crate) destination_stats: DestinationStats,
-    /// Everything that the source sent.
+    /// What the source sent.
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
 }
@@ -106,16 +106,22 @@ pub(crate) struct DestinationStats {
 }
 
 impl State {
-    /// The number that the platform gave the state.
+    /// The id that the platform gave the state.
     pub(crate) fn id(&self) -> u64 {
         self.rest["id"].as_u64().unwrap()
     }
 
-    /// Written and rejected.
-    pub(crate) fn counts(&self) -> (u64, u64) {
+    pub(crate) fn counts(&self) -> Counts {
         let stats = self.destination_stats;
-        (stats.record_count as u64, stats.rejected_record_count as u64)
+        Counts { written: stats.record_count as u64, rejected: stats.rejected_record_count as u64 }
     }
+}
+
+/// How many records were written and rejected since the state before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) written: u64,
+    pub(crate) rejected: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -165,15 +171,15 @@ pub(crate) struct PropertySchema {
     pub(crate) description: Option<String>,
 }
 
-/// Reads everything that was written to standard output; a line that is no message is a failure.
-pub(crate) fn read(stdout: &str) -> Vec<Message> {
-    stdout.lines().map(read_line).collect()
+/// Parses the lines of standard output. Fails at a line that is not a message.
+pub(crate) fn parse(stdout: &str) -> Vec<Message> {
+    stdout.lines().map(parse_line).collect()
 }
 
-fn read_line(line: &str) -> Message {
+fn parse_line(line: &str) -> Message {
     let mut message: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"));
     if message["type"] == "STATE" {
-        // What a source puts beside the state comes back with it.
+        // Other keys that the source put into the message come back unchanged.
         message.as_object_mut().unwrap().retain(|key, _| ["type", "state"].contains(&key.as_str()));
     }
     serde_json::from_value(message).unwrap_or_else(|error| panic!("not a message ({error}): {line}"))

@@ -4,7 +4,7 @@ use salesforce_sim::{Answer, Endpoint, RequestFault, Settings};
 use serde_json::json;
 
 use crate::connector::Run;
-use crate::world::{World, catalog, complete, record, state, stream};
+use crate::world::{World, catalog, complete, contact_catalog, record, state, stream};
 
 async fn write(world: &World, config: serde_json::Value) -> Run {
     let fields = [("LastName", "string"), ("Description", "string")];
@@ -56,7 +56,7 @@ async fn nothing_is_sent_when_no_bulk_batch_is_left() {
 async fn a_sync_of_one_batch_makes_at_most_eight_requests() {
     let world = World::new().await;
     let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
-    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     let paths: Vec<String> = world.org.requests().into_iter().map(|request| request.path).collect();
     assert!(paths.len() <= 8, "{paths:#?}");

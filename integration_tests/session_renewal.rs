@@ -1,4 +1,4 @@
-//! What happens to a session in the middle of a run: it ends, its refresh token is replaced, the org moves.
+//! The session changes in the middle of a run: it expires, its refresh token is replaced, or the org moves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::connector::{self, Connection, Run};
-use crate::protocol_model::{Message, State};
-use crate::world::{World, blocking, catalog, complete, record, state, stream};
+use crate::connector::{self, Run, RunningConnector};
+use crate::protocol_model::{Counts, Message, State};
+use crate::world::{World, blocking, catalog, complete, record, state, stream, wait_until};
 
-fn rotating() -> Settings {
+fn rotating_tokens() -> Settings {
     Settings { rotate_refresh_tokens: true, ..Settings::default() }
 }
 
@@ -24,28 +24,28 @@ fn contacts() -> Value {
     catalog(&[stream("c", "Contact", &[("LastName", "string"), ("Description", "string")])])
 }
 
-/// A run that sends a batch as soon as nothing more comes.
-fn open(world: &World) -> Connection {
-    Connection::open(&world.config(json!({"flush_interval_minutes": 0.001})), &contacts())
+/// Starts a run that sends a batch as soon as the source pauses.
+fn start(world: &World) -> RunningConnector {
+    world.start_write(json!({"flush_interval_minutes": 0.001}), &contacts())
 }
 
-/// Sends a record with its state and waits for it: what is done next is done in the middle of the run.
-async fn commit(mut connection: Connection, number: u64) -> (Connection, State) {
+/// Sends a record and a state, and waits until the state comes back.
+async fn load_one(mut connector: RunningConnector, number: u64) -> (RunningConnector, State) {
     blocking(move || {
-        connection.send(&record("c", json!({"LastName": format!("L{number}")})));
-        connection.send(&state("c", number));
-        let state = connection.next_state();
-        (connection, state)
+        connector.send(&record("c", json!({"LastName": format!("L{number}")})));
+        connector.send(&state("c", number));
+        let state = connector.next_state();
+        (connector, state)
     })
     .await
 }
 
-async fn end(connection: Connection, lines: Vec<String>) -> Run {
-    blocking(move || connection.end(&lines)).await
+async fn finish(connector: RunningConnector, lines: Vec<String>) -> Run {
+    blocking(move || connector.finish(&lines)).await
 }
 
-/// The keys of the configuration in a CONTROL line, each value as it is written.
-fn handed_over(run: &Run) -> BTreeMap<String, Box<RawValue>> {
+/// The keys of the configuration in the CONTROL message, with the text of each value.
+fn sent_config(run: &Run) -> BTreeMap<String, Box<RawValue>> {
     #[derive(Deserialize)]
     struct Line {
         control: Control,
@@ -66,7 +66,7 @@ fn handed_over(run: &Run) -> BTreeMap<String, Box<RawValue>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_refresh_token_is_sent_with_the_rest_of_the_configuration_unchanged() {
     for verb in ["check", "write"] {
-        let world = World::with(rotating()).await;
+        let world = World::with(rotating_tokens()).await;
         let unknown = r#"{"batch_size_mb":5.00,"numbers":[1e2,12345678901234567890123,-0.0],"none":null,
             "of another program":{"refresh_token":"unchanged \" }"},"#;
         let typed = unknown.to_owned() + &world.config(json!({})).to_string()[1..];
@@ -78,7 +78,7 @@ async fn a_new_refresh_token_is_sent_with_the_rest_of_the_configuration_unchange
         assert_eq!(run.configs().len(), 1, "{}", run.stdout);
 
         let (mut before, mut after) =
-            (serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&typed).unwrap(), handed_over(&run));
+            (serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&typed).unwrap(), sent_config(&run));
         let text = |keys: &mut BTreeMap<String, Box<RawValue>>, key: &str| keys.remove(key).unwrap().get().to_owned();
         assert_eq!(text(&mut before, "refresh_token"), "\"refresh-token\"");
         let new = text(&mut after, "refresh_token");
@@ -98,9 +98,9 @@ async fn a_new_refresh_token_is_sent_with_the_rest_of_the_configuration_unchange
 async fn an_unchanged_refresh_token_is_not_sent() {
     let world = World::new().await;
     assert!(world.check(json!({})).await.configs().is_empty());
-    let (connection, _) = commit(open(&world), 1).await;
+    let (connector, _) = load_one(start(&world), 1).await;
     world.org.end_sessions();
-    let run = end(connection, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
+    let run = finish(connector, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
     run.assert_success();
     assert_eq!(world.org.sign_ins(), 3);
     assert!(run.configs().is_empty());
@@ -108,23 +108,23 @@ async fn an_unchanged_refresh_token_is_not_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_renewal_uses_the_newest_refresh_token_and_sends_the_next_one() {
-    let world = World::with(rotating()).await;
-    let mut connection = open(&world);
-    // The source has sent nothing yet: the token is handed over before anything needs it.
-    let (mut connection, first) = blocking(move || {
-        let config = connection.next_config();
-        (connection, config)
+    let world = World::with(rotating_tokens()).await;
+    let mut connector = start(&world);
+    // The source has sent nothing yet. The token is sent before anything uses it.
+    let (mut connector, first) = blocking(move || {
+        let config = connector.next_config();
+        (connector, config)
     })
     .await;
     assert_eq!(first["refresh_token"].as_str(), world.org.refresh_token().as_deref());
 
     for renewals in 1..=2 {
         let state;
-        (connection, state) = commit(connection, renewals).await;
-        assert_eq!(state.counts(), (1, 0));
+        (connector, state) = load_one(connector, renewals).await;
+        assert_eq!(state.counts(), Counts { written: 1, rejected: 0 });
         world.org.end_sessions();
     }
-    let run = end(connection, vec![record("c", json!({"LastName": "L3"})), state("c", 3), complete("c")]).await;
+    let run = finish(connector, vec![record("c", json!({"LastName": "L3"})), state("c", 3), complete("c")]).await;
     run.assert_success();
     assert_eq!(run.states().len(), 3);
     assert_eq!(world.org.count("Contact"), 3);
@@ -135,7 +135,7 @@ async fn each_renewal_uses_the_newest_refresh_token_and_sends_the_next_one() {
     assert_eq!((configs.len(), tokens.len()), (3, 3), "each token once");
     let last = configs[2].clone();
     assert_eq!(last["refresh_token"].as_str(), world.org.refresh_token().as_deref());
-    // What the platform has stored signs the next run in.
+    // The next run can sign in with what the platform has stored.
     assert_eq!(blocking(move || connector::check(&last)).await.connection_status().0, "SUCCEEDED");
 }
 
@@ -143,7 +143,7 @@ async fn each_renewal_uses_the_newest_refresh_token_and_sends_the_next_one() {
 async fn many_calls_refused_at_once_renew_the_session_once() {
     const JOBS: usize = 12;
     let world = Arc::new(World::with(Settings { time_per_batch: Duration::from_secs(3), ..Settings::default() }).await);
-    // A token endpoint that takes its time, so that other calls are refused before the new token is there.
+    // A slow token endpoint, so that other calls are refused before the new token is there.
     let login = MockServer::start().await;
     let (signing_in, number) = (Arc::clone(&world), AtomicUsize::new(0));
     let answer = move |_: &Request| {
@@ -160,27 +160,22 @@ async fn many_calls_refused_at_once_renew_the_session_once() {
         "batch_size_mb": 0.01,
         "max_parallel_jobs": JOBS,
     });
-    let mut connection = Connection::open(&world.config(changes), &contacts());
-    let connection = blocking(move || {
+    let mut connector = world.start_write(changes, &contacts());
+    let connector = blocking(move || {
         for number in 0..10 * JOBS {
-            connection.send(&record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})));
+            connector.send(&record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})));
         }
-        connection.send(&state("c", 1));
-        connection
+        connector.send(&state("c", 1));
+        connector
     })
     .await;
-    let under_way = || world.org.jobs().iter().filter(|job| job.state == JobState::InProgress).count();
-    let all_under_way = async {
-        while under_way() < JOBS {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), all_under_way).await.expect("all jobs under way");
+    let running_jobs = || world.org.jobs().iter().filter(|job| job.state == JobState::InProgress).count();
+    wait_until(|| running_jobs() >= JOBS).await;
     world.org.end_sessions();
 
-    let run = end(connection, vec![complete("c")]).await;
+    let run = finish(connector, vec![complete("c")]).await;
     run.assert_success();
-    assert_eq!(run.states()[0].counts(), (10 * JOBS as u64, 0));
+    assert_eq!(run.states()[0].counts(), Counts { written: 10 * JOBS as u64, rejected: 0 });
     let refused = world.org.requests().iter().filter(|request| request.status == Some(401)).count();
     assert!(refused > 1, "{refused} calls were refused");
     assert_eq!(login.received_requests().await.unwrap().len(), 2, "{refused} calls were refused");
@@ -190,10 +185,10 @@ async fn many_calls_refused_at_once_renew_the_session_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_connection_ends_the_run_and_acknowledged_states_stay_true() {
     let world = World::new().await;
-    let (connection, first) = commit(open(&world), 1).await;
-    assert_eq!(first.counts(), (1, 0));
+    let (connector, first) = load_one(start(&world), 1).await;
+    assert_eq!(first.counts(), Counts { written: 1, rejected: 0 });
     world.org.revoke_connection();
-    let run = end(connection, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
+    let run = finish(connector, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
     assert!(message.starts_with("The refresh_token is expired, revoked, or replaced by a newer one."), "{message}");
@@ -205,10 +200,10 @@ async fn a_revoked_connection_ends_the_run_and_acknowledged_states_stay_true() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_org_that_moves_to_another_instance_is_followed() {
     let world = World::new().await;
-    let (connection, _) = commit(open(&world), 1).await;
+    let (connector, _) = load_one(start(&world), 1).await;
     let new = world.org.move_instance().await.unwrap();
     world.org.end_sessions();
-    let run = end(connection, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
+    let run = finish(connector, vec![record("c", json!({"LastName": "L2"})), state("c", 2), complete("c")]).await;
     run.assert_success();
     assert_eq!(run.states().len(), 2);
     assert_eq!(world.org.count("Contact"), 2);

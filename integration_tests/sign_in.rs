@@ -6,8 +6,8 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::connector::{self, Run};
-use crate::protocol_model::Message;
-use crate::world::{World, blocking, catalog, complete, key_pair, record, state, stream};
+use crate::protocol_model::Counts;
+use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, key_pair, record, state};
 
 /// What of the configuration of a world makes it one of another flow.
 fn client_credentials() -> Value {
@@ -20,7 +20,7 @@ fn jwt_bearer() -> Value {
         "client_secret": null,
         "refresh_token": null,
         "username": Credentials::default().username,
-        "private_key": key_pair().0,
+        "private_key": key_pair().private,
     })
 }
 
@@ -44,22 +44,14 @@ fn with(flow: Value, changes: Value) -> Value {
 
 /// Loads one contact.
 async fn write(world: &World, changes: Value) -> Run {
-    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let catalog = contact_catalog();
     let lines = vec![record("c", json!({"LastName": "Example"})), state("c", 1), complete("c")];
     world.write(changes, catalog, lines).await
 }
 
-fn warnings(run: &Run) -> Vec<&str> {
-    let logs = run.messages.iter().filter_map(|message| match message {
-        Message::Log { log } => Some(log),
-        _ => None,
-    });
-    logs.filter(|log| log.level == "WARN").map(|log| log.message.as_str()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sign_in_flow_works_in_check_and_write() {
-    let pem = &key_pair().0;
+    let pem = &key_pair().private;
     for (name, changes) in [
         // As Airbyte documents the destination: without auth_type, and without a format of the rejected records.
         ("refresh token", json!({"object_storage_config": {"format": null}})),
@@ -77,14 +69,14 @@ async fn every_sign_in_flow_works_in_check_and_write() {
 
         let run = write(&world, changes.clone()).await;
         run.assert_success();
-        assert_eq!(run.states()[0].counts(), (1, 0), "{name}");
+        assert_eq!(run.states()[0].counts(), Counts { written: 1, rejected: 0 }, "{name}");
         assert_eq!(world.values("Contact", "LastName"), [Some("Example".to_owned())], "{name}");
         assert_eq!(world.org.sign_ins(), 2, "{name}: one sign-in a run");
 
         let deprecated = "auth_type Password uses a flow that Salesforce has deprecated and blocks in new orgs; choose \
                           another";
         let expected: &[&str] = if changes["auth_type"] == "Password" { &[deprecated] } else { &[] };
-        assert_eq!(warnings(&run), expected, "{name}");
+        assert_eq!(run.warnings(), expected, "{name}");
     }
 }
 
@@ -105,7 +97,7 @@ const WRONG_CLIENT_ID: &str = "The client_id is not known there. Copy the consum
                                client identifier invalid.";
 const WRONG_REFRESH_TOKEN: &str = "The refresh_token is expired, revoked, or replaced by a newer one. Connect the \
                                    Salesforce account again to get a new one. An app keeps five of them for a user: a \
-                                   sixth connection revokes the oldest. Salesforce said: invalid_grant, expired \
+                                   sixth connector revokes the oldest. Salesforce said: invalid_grant, expired \
                                    access/refresh token.";
 const WRONG_KEY: &str = "Salesforce does not accept the signature. The certificate in the app must be the public half \
                          of private_key, and the clock of this machine must be right. Salesforce said: invalid_grant, \
@@ -154,7 +146,7 @@ async fn assert_refused(world: &World, changes: &Value, failure_type: &str, sent
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_credential_is_named() {
-    let other_key = crate::world::fresh_key_pair().0;
+    let other_key = KeyPairPem::generate().private;
     let cases = [
         (json!({}), json!({"client_secret": "wrong-secret"}), WRONG_SECRET),
         (json!({}), json!({"client_id": "wrong-key"}), WRONG_CLIENT_ID),

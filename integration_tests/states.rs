@@ -3,6 +3,7 @@
 use salesforce_sim::Settings;
 use serde_json::{Value, json};
 
+use crate::protocol_model::Counts;
 use crate::world::{World, catalog, complete, record, state, stream};
 
 const NAME: &[(&str, &str)] = &[("LastName", "string")];
@@ -34,8 +35,10 @@ async fn a_global_state_counts_the_records_of_all_streams() {
     ];
     let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
     run.assert_success();
-    let states: Vec<_> = run.states().iter().map(|state| (state.id(), state.counts())).collect();
-    assert_eq!(states, [(1, (2, 1)), (2, (0, 0)), (3, (1, 0))]);
+    let first = Counts { written: 2, rejected: 1 };
+    let empty = Counts { written: 0, rejected: 0 };
+    let last = Counts { written: 1, rejected: 0 };
+    assert_eq!(run.ids_and_counts(), [(1, first), (2, empty), (3, last)]);
     assert_eq!(run.states()[0].rest["global"]["shared_state"], json!({"lsn": 1}));
 }
 
@@ -53,7 +56,7 @@ async fn a_legacy_state_counts_the_records_of_all_streams() {
     };
     let run = world.write(json!({}), catalog(&[without_generation("a"), without_generation("b")]), lines).await;
     run.assert_success();
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,13 +75,11 @@ async fn each_stream_has_its_own_states() {
     ];
     let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
     run.assert_success();
-    let of = |name: &str| -> Vec<_> {
-        let states = run.states().into_iter();
-        let of_stream = states.filter(|state| state.rest["stream"]["stream_descriptor"]["name"] == name);
-        of_stream.map(|state| (state.id(), state.counts())).collect()
-    };
-    assert_eq!(of("a"), [(1, (1, 0)), (3, (0, 1)), (4, (0, 0))]);
-    assert_eq!(of("b"), [(2, (1, 0))]);
+    let written = Counts { written: 1, rejected: 0 };
+    let rejected = Counts { written: 0, rejected: 1 };
+    let empty = Counts { written: 0, rejected: 0 };
+    assert_eq!(run.ids_and_counts_of("a"), [(1, written), (3, rejected), (4, empty)]);
+    assert_eq!(run.ids_and_counts_of("b"), [(2, written)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +107,7 @@ async fn an_input_that_ends_early_is_acknowledged_and_fails_as_transient() {
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
     assert!(message.contains("everything of a."), "{message}");
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     assert_eq!(world.org.count("Contact"), 2, "what came is written");
 }
 
@@ -118,7 +119,7 @@ async fn a_reset_makes_no_request_and_a_record_in_it_is_an_error() {
     let catalog = catalog(&[reset]);
     let run = world.write(json!({}), catalog.clone(), vec![state("a", 1), complete("a")]).await;
     run.assert_success();
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(0, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 0, rejected: 0 }]);
     assert_eq!(world.org.requests().len(), 0);
 
     let run = world.write(json!({}), catalog, vec![record("a", json!({"LastName": "A1"}))]).await;
@@ -144,7 +145,7 @@ async fn too_many_rejected_records_end_the_sync_after_they_are_stored_and_acknow
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
     assert!(message.contains("2 records have been rejected") && message.contains("max_rejected_records"), "{message}");
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 1), (0, 1)]);
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }, Counts { written: 0, rejected: 1 }]);
     assert_eq!(world.rejected().len(), 2);
 
     let run = world.write(json!({"max_rejected_records": 2}), catalog(&[contacts("a")]), lines).await;
@@ -164,7 +165,7 @@ async fn rejected_records_are_only_counted_without_a_bucket() {
     let config = json!({"object_storage_config": null});
     let run = world.write(config, catalog(&[contacts("a")]), lines).await;
     run.assert_success();
-    assert_eq!(run.states()[0].counts(), (1, 2));
+    assert_eq!(run.states()[0].counts(), Counts { written: 1, rejected: 2 });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +185,7 @@ async fn a_state_is_held_back_when_rejected_records_cannot_be_stored() {
     assert_eq!(run.states(), Vec::<&crate::protocol_model::State>::new());
 }
 
-/// Three streams of 100,000 records with a state every 5,000, some of them refused.
+/// Three streams of 100,000 records with a state every 5,000. Some records are rejected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_sync_loses_nothing_and_doubles_nothing() {
     const STREAMS: u64 = 3;
@@ -192,12 +193,12 @@ async fn a_large_sync_loses_nothing_and_doubles_nothing() {
     const STATE_EVERY: u64 = 5_000;
     let world = World::with(Settings { daily_requests: 1_000_000, ..Settings::default() }).await;
     let name = |stream: u64| format!("stream_{stream}");
-    let is_refused = |number: u64| number.is_multiple_of(997);
+    let is_rejected = |number: u64| number.is_multiple_of(997);
     let mut lines = Vec::new();
     let mut next_id = 1;
     for number in 1..=RECORDS {
         for stream in 0..STREAMS {
-            let last_name = (!is_refused(number)).then(|| format!("S{stream}-{number:06}"));
+            let last_name = (!is_rejected(number)).then(|| format!("S{stream}-{number:06}"));
             lines.push(record(&name(stream), json!({"LastName": last_name, "Title": format!("{stream}/{number}")})));
             if number % STATE_EVERY == 0 {
                 lines.push(state(&name(stream), next_id));
@@ -213,20 +214,14 @@ async fn a_large_sync_loses_nothing_and_doubles_nothing() {
 
     for stream in 0..STREAMS {
         let name = name(stream);
-        let states: Vec<_> = run
-            .states()
-            .into_iter()
-            .filter(|state| state.rest["stream"]["stream_descriptor"]["name"] == *name)
-            .map(|state| (state.id(), state.counts()))
-            .collect();
         let expected: Vec<_> = (1..=RECORDS / STATE_EVERY)
             .map(|state| {
-                let of_state = ((state - 1) * STATE_EVERY + 1)..=(state * STATE_EVERY);
-                let refused = of_state.filter(|number| is_refused(*number)).count() as u64;
-                ((state - 1) * STREAMS + stream + 1, (STATE_EVERY - refused, refused))
+                let numbers = ((state - 1) * STATE_EVERY + 1)..=(state * STATE_EVERY);
+                let rejected = numbers.filter(|number| is_rejected(*number)).count() as u64;
+                ((state - 1) * STREAMS + stream + 1, Counts { written: STATE_EVERY - rejected, rejected })
             })
             .collect();
-        assert_eq!(states, expected, "{name}");
+        assert_eq!(run.ids_and_counts_of(&name), expected, "{name}");
     }
     let mut titles: Vec<String> = world.values("Contact", "Title").into_iter().flatten().collect();
     let rejected = world.rejected();

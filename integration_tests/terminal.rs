@@ -1,13 +1,14 @@
-//! What a person sees who runs the connector at a terminal.
+//! What a person sees who runs the connector in a terminal.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::connector::PROGRAM;
 use crate::world::{World, blocking, catalog, complete, record, stream};
 
-/// `script` gives the connector a terminal for its standard error, and writes down what appears on it.
+/// `script` gives the connector a terminal as its standard error, and records what appears on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_shows_the_progress_of_each_stream_and_messages_stay_valid() {
     let world = World::new().await;
@@ -19,8 +20,7 @@ async fn a_terminal_shows_the_progress_of_each_stream_and_messages_stay_valid() 
     for (name, content) in [("config", config), ("catalog", catalog.to_string()), ("input", lines.join("\n"))] {
         fs::write(folder.path().join(name), content).unwrap();
     }
-    let connector = env!("CARGO_BIN_EXE_destination-salesforce");
-    let write = format!("'{connector}' write --config config --catalog catalog < input > messages");
+    let write = format!("'{PROGRAM}' write --config config --catalog catalog < input > messages");
     let screen = folder.path().join("screen");
     let mut terminal = Command::new("script");
     terminal

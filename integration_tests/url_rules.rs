@@ -6,10 +6,10 @@ use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::connector::Run;
-use crate::world::{World, catalog, record, stream};
+use crate::world::{World, contact_catalog, record};
 
 async fn write(world: &World, changes: Value) -> Run {
-    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let catalog = contact_catalog();
     world.write(changes, catalog, vec![record("c", json!({"LastName": "Example"}))]).await
 }
 

@@ -1,4 +1,4 @@
-//! The world that a test runs in: a simulated org, a bucket, and a connection between a source and both.
+//! The servers of a test, a simulated org and an S3 server, and the messages that a source sends.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use salesforce_sim::{Credentials, JobState, JobSummary, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
 
-use crate::connector::{self, Run};
+use crate::connector::{self, Run, RunningConnector};
 use object_store::ObjectStore;
 
 /// The bucket of every test.
 pub(crate) const BUCKET: &str = "rejected-records";
 
-/// An org and a bucket.
+/// A simulated org, and an S3 server with a bucket for rejected records.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
     pub(crate) store: ObjectStore,
@@ -28,12 +28,12 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let credentials = Credentials { public_key: Some(key_pair().1.clone()), ..settings.credentials.clone() };
+        let credentials = Credentials { public_key: Some(key_pair().public.clone()), ..settings.credentials.clone() };
         let org = SimulatedOrg::start(Settings { credentials, ..settings }).await.unwrap();
         Self { org, store: ObjectStore::start(&[BUCKET]).await.unwrap() }
     }
 
-    /// A configuration that works, with the keys of `changes` over it.
+    /// A configuration that works, changed by the keys of `changes`; null removes a key.
     pub(crate) fn config(&self, changes: Value) -> Value {
         let credentials = Credentials::default();
         let base = json!({
@@ -53,32 +53,42 @@ impl World {
                 "format": {"format_type": "JSONL"},
             },
         });
-        merged(base, changes)
+        merge(base, changes)
     }
 
-    /// Runs `write` on a thread that may block, and waits for the jobs that it left to the org.
+    /// Starts `write`.
+    pub(crate) fn start_write(&self, changes: Value, catalog: &Value) -> RunningConnector {
+        RunningConnector::start_write(&self.config(changes), catalog)
+    }
+
+    /// Runs `write`, and waits until the org has finished every closed job.
     pub(crate) async fn write(&self, changes: Value, catalog: Value, lines: Vec<String>) -> Run {
         let config = self.config(changes);
         let run = blocking(move || connector::write(&config, &catalog, lines)).await;
-        let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final();
-        until(|| self.org.jobs().iter().all(is_done)).await;
+        self.wait_for_jobs().await;
         run
     }
 
-    /// Runs `check` on a thread that may block.
+    /// Waits until the org has finished every closed job.
+    pub(crate) async fn wait_for_jobs(&self) {
+        let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final();
+        wait_until(|| self.org.jobs().iter().all(is_done)).await;
+    }
+
+    /// Runs `check`.
     pub(crate) async fn check(&self, changes: Value) -> Run {
         let config = self.config(changes);
         blocking(move || connector::check(&config)).await
     }
 
-    /// The rejected records in the bucket, from JSON lines, in the order of their keys.
+    /// The rejected records in the bucket, in the order of the object keys.
     pub(crate) fn rejected(&self) -> Vec<Map<String, Value>> {
         let objects = self.store.objects(BUCKET).unwrap();
         let lines = objects.iter().flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The values of a field of all records of an object, in no particular order.
+    /// The values of a field in all records of an object, sorted.
     pub(crate) fn values(&self, object: &str, field: &str) -> Vec<Option<String>> {
         let mut values: Vec<_> =
             self.org.records(object).into_iter().map(|record| record.get(field).cloned().flatten()).collect();
@@ -87,30 +97,30 @@ impl World {
     }
 }
 
-/// Runs something that blocks beside the servers of the test.
+/// Runs blocking work without blocking the servers of the test.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
-/// Waits for something that the org is about to do.
-pub(crate) async fn until(what: impl Fn() -> bool) {
+/// Waits until a condition is true; fails after a minute.
+pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     let done = async {
-        while !what() {
+        while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), done).await.expect("in time");
 }
 
-/// `changes` over `base`; null takes a key away.
-pub(crate) fn merged(mut base: Value, changes: Value) -> Value {
+/// Sets the keys of `changes` in `base`; null removes a key.
+pub(crate) fn merge(mut base: Value, changes: Value) -> Value {
     let (Value::Object(keys), Value::Object(changes)) = (&mut base, changes) else { panic!("objects are merged") };
     for (key, change) in changes {
         match change {
             Value::Null => drop(keys.remove(&key)),
             Value::Object(_) if keys.get(&key).is_some_and(Value::is_object) => {
-                let below = keys[&key].take();
-                keys[&key] = merged(below, change);
+                let inner = keys[&key].take();
+                keys[&key] = merge(inner, change);
             }
             other => drop(keys.insert(key, other)),
         }
@@ -118,19 +128,26 @@ pub(crate) fn merged(mut base: Value, changes: Value) -> Value {
     base
 }
 
-/// An RSA key pair in PEM, private and public, made once for all tests.
-pub(crate) fn key_pair() -> &'static (String, String) {
-    static PAIR: OnceLock<(String, String)> = OnceLock::new();
-    PAIR.get_or_init(fresh_key_pair)
+/// An RSA key pair in PEM.
+pub(crate) struct KeyPairPem {
+    pub(crate) private: String,
+    pub(crate) public: String,
 }
 
-/// Another RSA key pair in PEM, private and public.
-pub(crate) fn fresh_key_pair() -> (String, String) {
-    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-    let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
-    let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(public).unwrap();
-    (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
+impl KeyPairPem {
+    pub(crate) fn generate() -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let private = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
+        let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
+        let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(public).unwrap();
+        Self { private: pem("PRIVATE KEY", private.as_ref()), public: pem("PUBLIC KEY", public.as_ref()) }
+    }
+}
+
+/// The key pair of the app of every simulated org.
+pub(crate) fn key_pair() -> &'static KeyPairPem {
+    static PAIR: OnceLock<KeyPairPem> = OnceLock::new();
+    PAIR.get_or_init(KeyPairPem::generate)
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -158,6 +175,18 @@ pub(crate) fn stream(name: &str, object: &str, fields: &[(&str, &str)]) -> Value
     })
 }
 
+/// A stream with a sync mode and a primary key of one field.
+pub(crate) fn keyed(mut stream: Value, sync_mode: &str, key: &str) -> Value {
+    stream["destination_sync_mode"] = json!(sync_mode);
+    stream["primary_key"] = json!([[key]]);
+    stream
+}
+
+/// A catalog with one stream `c`, which inserts contacts by their last name.
+pub(crate) fn contact_catalog() -> Value {
+    catalog(&[stream("c", "Contact", &[("LastName", "string")])])
+}
+
 /// A catalog of streams.
 pub(crate) fn catalog(streams: &[Value]) -> Value {
     json!({"streams": streams})
@@ -180,7 +209,7 @@ pub(crate) fn state(stream: &str, id: u64) -> String {
     .to_string()
 }
 
-/// The line that says that a stream is complete.
+/// A TRACE line that marks a stream as complete.
 pub(crate) fn complete(stream: &str) -> String {
     json!({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": {
         "stream_descriptor": {"name": stream}, "status": "COMPLETE",

@@ -1,15 +1,23 @@
-//! `write`: records become records of Salesforce, the refused ones go to the bucket, states come back.
+//! `write`: records are loaded into Salesforce, rejected ones are kept in the bucket, and states come back.
 
 use std::time::Duration;
 
 use salesforce_sim::{JobFault, JobState, RowFault, Settings};
 use serde_json::json;
 
-use crate::protocol_model::Message;
-use crate::world::{World, catalog, complete, record, state, stream};
+use crate::connector::Signal;
+use crate::protocol_model::{Counts, Message};
+use crate::world::{World, blocking, catalog, complete, contact_catalog, record, state, stream, wait_until};
 
 const CONTACT: &[(&str, &str)] =
     &[("FirstName", "string"), ("LastName", "string"), ("Email", "string"), ("HasOptedOutOfEmail", "boolean")];
+
+/// Forty contacts of about 1 kB each.
+fn forty_contacts() -> Vec<String> {
+    let contact = |number| json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)});
+    let records = (0..40).map(|number| record("c", contact(number)));
+    records.chain([state("c", 1), complete("c")]).collect()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_created_and_rejected_ones_are_kept_with_the_reason() {
@@ -33,7 +41,7 @@ async fn records_are_created_and_rejected_ones_are_kept_with_the_reason() {
 
     let states = run.states();
     assert_eq!(states.iter().map(|state| state.id()).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(states.iter().map(|state| state.counts()).collect::<Vec<_>>(), [(2, 1), (1, 2)]);
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 1 }, Counts { written: 1, rejected: 2 }]);
 
     let names = world.values("Contact", "LastName");
     assert_eq!(names, [Some("Example".to_owned()), Some("Last".to_owned()), Some("Süß, Jr.\nLine two".to_owned())]);
@@ -62,11 +70,9 @@ async fn records_are_created_and_rejected_ones_are_kept_with_the_reason() {
 async fn a_batch_ends_before_the_row_that_would_exceed_its_size() {
     let world = World::new().await;
     let fields = [("LastName", "string"), ("Description", "string")];
-    let lines: Vec<String> = (0..40)
-        .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})))
-        .chain([state("c", 1), complete("c")])
-        .collect();
-    let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    let run = world
+        .write(json!({"batch_size_mb": 0.01}), catalog(&[stream("c", "Contact", &fields)]), forty_contacts())
+        .await;
     run.assert_success();
     let jobs = world.org.jobs();
     assert_eq!(jobs.iter().map(|job| job.rows).sum::<usize>(), 40);
@@ -75,7 +81,7 @@ async fn a_batch_ends_before_the_row_that_would_exceed_its_size() {
         let bytes = job.uploaded_bytes.unwrap();
         assert!(bytes <= 10_000 && bytes + row > 10_000, "{bytes}");
     }
-    assert_eq!(run.states()[0].counts(), (40, 0));
+    assert_eq!(run.states()[0].counts(), Counts { written: 40, rejected: 0 });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,11 +96,11 @@ async fn a_lock_is_retried() {
         state("c", 2),
         complete("c"),
     ];
-    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 2);
     assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0), (1, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }, Counts { written: 1, rejected: 0 }]);
     assert!(world.rejected().is_empty());
 }
 
@@ -105,7 +111,7 @@ async fn unprocessed_rows_are_sent_again_and_committed_ones_are_not() {
     let mut lines: Vec<String> =
         (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
     lines.extend([state("c", 1), complete("c")]);
-    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+    let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     let expected: Vec<_> = (0..450).map(|number| Some(format!("L{number:03}"))).collect();
     assert_eq!(world.values("Contact", "LastName"), expected);
@@ -114,25 +120,23 @@ async fn unprocessed_rows_are_sent_again_and_committed_ones_are_not() {
         jobs.iter().map(|job| (job.state, job.rows)).collect::<Vec<_>>(),
         [(JobState::Failed, 450), (JobState::JobComplete, 250)]
     );
-    assert_eq!(run.states()[0].counts(), (450, 0));
+    assert_eq!(run.states()[0].counts(), Counts { written: 450, rejected: 0 });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_batch_is_sent_while_the_source_is_silent() {
     let world = World::new().await;
-    let config = world.config(json!({"flush_interval_minutes": 0.001}));
-    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
-    let mut connection = crate::connector::Connection::open(&config, &catalog);
-    connection.send(&record("c", json!({"LastName": "Early"})));
-    connection.send(&state("c", 1));
-    // The source has not ended, and yet the state comes back.
-    let early = crate::world::blocking(move || {
-        let state = connection.next_state();
-        (state, connection)
+    let mut connector = world.start_write(json!({"flush_interval_minutes": 0.001}), &contact_catalog());
+    connector.send(&record("c", json!({"LastName": "Early"})));
+    connector.send(&state("c", 1));
+    // The state comes back before the source ends.
+    let early = blocking(move || {
+        let state = connector.next_state();
+        (state, connector)
     });
-    let (state, connection) = tokio::time::timeout(Duration::from_secs(60), early).await.unwrap();
-    assert_eq!(state.counts(), (1, 0));
-    let run = crate::world::blocking(move || connection.end(&[complete("c")])).await;
+    let (state, connector) = tokio::time::timeout(Duration::from_secs(60), early).await.unwrap();
+    assert_eq!(state.counts(), Counts { written: 1, rejected: 0 });
+    let run = blocking(move || connector.finish(&[complete("c")])).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 1);
 }
@@ -140,28 +144,24 @@ async fn an_old_batch_is_sent_while_the_source_is_silent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn inserts_run_in_parallel_up_to_max_parallel_jobs() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(600), ..Settings::default() }).await;
-    let lines: Vec<String> = (0..40)
-        .map(|number| record("c", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)})))
-        .chain([state("c", 1), complete("c")])
-        .collect();
     let fields = [("LastName", "string"), ("Description", "string")];
     let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 2});
-    let run = world.write(config, catalog(&[stream("c", "Contact", &fields)]), lines).await;
+    let run = world.write(config, catalog(&[stream("c", "Contact", &fields)]), forty_contacts()).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 40);
-    assert_eq!(most_jobs_under_way(&world), 2);
+    assert_eq!(most_parallel_jobs(&world), 2);
 }
 
-/// The most jobs that were under way at one time: from the upload of each to the last look at its state.
-fn most_jobs_under_way(world: &World) -> usize {
+/// The most jobs that ran at one time, each from its first to its last request.
+fn most_parallel_jobs(world: &World) -> usize {
     let mut spans: std::collections::HashMap<String, (usize, usize)> = std::collections::HashMap::new();
     for (time, request) in world.org.requests().iter().enumerate() {
         if let Some(id) = request.path.split('/').find(|part| part.starts_with("750")) {
             spans.entry(id.to_owned()).or_insert((time, time)).1 = time;
         }
     }
-    let under_way = |time| spans.values().filter(|(start, end)| (*start..=*end).contains(&time)).count();
-    spans.values().map(|(start, _)| under_way(*start)).max().unwrap_or_default()
+    let running = |time| spans.values().filter(|(start, end)| (*start..=*end).contains(&time)).count();
+    spans.values().map(|(start, _)| running(*start)).max().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +174,7 @@ async fn a_job_that_fails_as_a_whole_is_neither_acknowledged_nor_rejected() {
         let world = World::new().await;
         world.org.inject(JobFault::failed("Contact", 0, message));
         let lines = vec![record("c", json!({"LastName": "A"})), state("c", 1), complete("c")];
-        let run = world.write(json!({}), catalog(&[stream("c", "Contact", &[("LastName", "string")])]), lines).await;
+        let run = world.write(json!({}), contact_catalog(), lines).await;
         let (found, text) = run.failure();
         assert_eq!(found, failure_type, "{text}");
         assert!(text.contains(part), "{text}");
@@ -186,18 +186,16 @@ async fn a_job_that_fails_as_a_whole_is_neither_acknowledged_nor_rejected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_sync_acknowledges_its_running_jobs_and_sends_nothing_more() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(1_500), ..Settings::default() }).await;
-    let config = world.config(json!({"flush_interval_minutes": 0.0001}));
-    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
-    let mut connection = crate::connector::Connection::open(&config, &catalog);
-    connection.send(&record("c", json!({"LastName": "Early"})));
-    connection.send(&state("c", 1));
-    crate::world::until(|| world.org.jobs().iter().any(|job| job.state == JobState::InProgress)).await;
-    connection.terminate();
-    let run = crate::world::blocking(move || connection.wait()).await;
+    let mut connector = world.start_write(json!({"flush_interval_minutes": 0.0001}), &contact_catalog());
+    connector.send(&record("c", json!({"LastName": "Early"})));
+    connector.send(&state("c", 1));
+    wait_until(|| world.org.jobs().iter().any(|job| job.state == JobState::InProgress)).await;
+    connector.signal(Signal::Terminate);
+    let run = blocking(move || connector.wait()).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
     assert!(message.contains("stopped from outside"), "{message}");
-    assert_eq!(run.states().iter().map(|state| state.counts()).collect::<Vec<_>>(), [(1, 0)]);
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     assert_eq!((world.org.count("Contact"), world.org.jobs().len()), (1, 1));
 }
 
@@ -206,7 +204,7 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
     let world = World::new().await;
     let no_email = RowFault::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address:Email --");
     world.org.inject(no_email.when(|row| row.get("LastName").is_some_and(|name| name.starts_with("Wrong"))));
-    let catalog = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let catalog = contact_catalog();
     let names = ["Right", "Wrong 1", "#N/A", "Wrong 2"];
     let records = names.iter().map(|name| record("c", json!({"LastName": name})));
     let run = world.write(json!({}), catalog, records.chain([complete("c")]).collect()).await;
@@ -224,5 +222,5 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
         let id = row["_airbyte_raw_id"].as_str().unwrap();
         assert_eq!(*line, format!("rejected stream=c reason=\"{reason}\" count={count} example=\"{id}\""));
     }
-    assert_eq!(logs.len(), ended + 3, "the table is the end of the log");
+    assert_eq!(logs.len(), ended + 3, "the log ends with the table");
 }

@@ -1,55 +1,55 @@
-//! A bucket that is away.
+//! The bucket is out of reach.
 
 use serde_json::{Value, json};
 
 use super::{
-    assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, input, inserted, inserts,
-    refuse_some, upserted, upserts,
+    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, input_lines, insert_catalog,
+    insert_contacts, insert_record, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
 };
-use crate::connector::Connection;
+use crate::connector::RunningConnector;
 use crate::world::{World, blocking};
 
-/// A world without its bucket, and a sync in it that has met that.
-async fn away(catalog: &Value, lines: Vec<String>) -> (World, Connection) {
+/// Starts a sync with rejected records while the bucket is out of reach, and waits until it notices.
+async fn start_without_bucket(catalog: &Value, lines: Vec<String>) -> (World, RunningConnector) {
     let world = World::new().await;
-    refuse_some(&world);
+    reject_some_rows(&world);
     world.store.set_away(true);
-    let mut connection = Connection::open(&world.config(json!({})), catalog);
-    let connection = blocking(move || {
-        lines.iter().for_each(|line| connection.send(line));
-        connection.close();
-        connection.next_log("the bucket for rejected records is out of reach");
-        connection
+    let mut connector = world.start_write(json!({}), catalog);
+    let connector = blocking(move || {
+        lines.iter().for_each(|line| connector.send(line));
+        connector.close_stdin();
+        connector.wait_for_log("the bucket for rejected records is out of reach");
+        connector
     });
-    (world, connection.await)
+    (world, connector.await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_outage_is_waited_out() {
-    let (world, connection) = away(&inserts(), input(20, inserted)).await;
+    let (world, connector) = start_without_bucket(&insert_catalog(), input_lines(20, insert_record)).await;
     world.store.set_away(false);
-    let run = blocking(move || connection.wait()).await;
-    assert_refused_ones_in_bucket(&world, &run, 20);
+    let run = blocking(move || connector.wait()).await;
+    assert_all_in_org_or_bucket(&world, &run, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unstored_rejected_records_are_not_acknowledged_and_the_next_sync_stores_them() {
-    let (world, mut connection) = away(&upserts(), input(20, upserted)).await;
+    let (world, mut connector) = start_without_bucket(&upsert_catalog(), input_lines(20, upsert_record)).await;
     let run = blocking(move || {
-        connection.terminate_at_once();
-        connection.wait()
+        connector.terminate_twice();
+        connector.wait()
     });
     assert_nothing_acknowledged(&run.await, "stopped from outside");
     world.store.set_away(false);
-    let run = world.write(json!({}), upserts(), input(20, upserted)).await;
-    assert_refused_ones_in_bucket(&world, &run, 20);
+    let run = upsert_contacts(&world, 20).await;
+    assert_all_in_org_or_bucket(&world, &run, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_without_rejected_records_does_not_need_the_bucket() {
     let world = World::new().await;
     world.store.set_away(true);
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     world.store.set_away(false);
     assert_all_in_org(&world, &run, 20);
 }

@@ -1,9 +1,8 @@
 //! Faults while a job is created.
 
 use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault, Truncation};
-use serde_json::json;
 
-use super::{assert_all_in_org, input, inserted, inserts, jobs};
+use super::{assert_all_in_org, insert_contacts, job_states};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,9 +12,9 @@ async fn a_job_stays_empty_and_another_is_loaded_after_a_lost_create() {
     {
         let world = World::new().await;
         world.org.inject(RequestFault::new(Endpoint::JobCreate, effect.clone()));
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let run = insert_contacts(&world, 20).await;
         assert_all_in_org(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::Open, JobState::JobComplete], "{effect:?}");
+        assert_eq!(job_states(&world), [JobState::Open, JobState::JobComplete], "{effect:?}");
         assert_eq!(world.org.jobs()[0].uploaded_bytes, None);
     }
 }
@@ -27,15 +26,15 @@ async fn a_failed_create_is_retried() {
         Answer::html(503).into(),
         Answer::empty(406).into(),
         Answer::empty(429).retry_after(1).into(),
-        // A page where JSON should be, as a proxy gives it.
+        // A proxy returns a page instead of JSON.
         Answer::html(200).into(),
         Answer::empty(200).into(),
         Effect::Cut,
     ] {
         let world = World::new().await;
         world.org.inject(RequestFault::new(Endpoint::JobCreate, effect));
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let run = insert_contacts(&world, 20).await;
         assert_all_in_org(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::JobComplete]);
+        assert_eq!(job_states(&world), [JobState::JobComplete]);
     }
 }

@@ -1,21 +1,20 @@
-//! Jobs that end otherwise than they should.
+//! Jobs that end in an unexpected way.
 
 use salesforce_sim::{JobFault, JobState, RowFault};
-use serde_json::json;
 
 use super::{
-    assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_bucket, in_org, input, inserted,
-    inserts, jobs, keys, refuse_some, upserted, upserts,
+    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states, keys,
+    keys_in_bucket, keys_in_org, reject_some_rows, upsert_contacts,
 };
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
     let world = World::new().await;
-    refuse_some(&world);
+    reject_some_rows(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
-    let run = world.write(json!({}), inserts(), input(300, inserted)).await;
-    assert_refused_ones_in_bucket(&world, &run, 300);
+    let run = insert_contacts(&world, 300).await;
+    assert_all_in_org_or_bucket(&world, &run, 300);
     let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
     assert_eq!(jobs, [(JobState::Failed, 300), (JobState::JobComplete, 100)]);
 }
@@ -23,10 +22,10 @@ async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_aborted_midway_neither_loses_nor_doubles_a_row() {
     let world = World::new().await;
-    refuse_some(&world);
+    reject_some_rows(&world);
     world.org.inject(JobFault::aborted("Contact", 1));
-    let run = world.write(json!({}), inserts(), input(300, inserted)).await;
-    assert_refused_ones_in_bucket(&world, &run, 300);
+    let run = insert_contacts(&world, 300).await;
+    assert_all_in_org_or_bucket(&world, &run, 300);
     let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
     assert_eq!(jobs, [(JobState::Aborted, 300), (JobState::JobComplete, 100)]);
 }
@@ -35,9 +34,9 @@ async fn a_job_aborted_midway_neither_loses_nor_doubles_a_row() {
 async fn a_complete_job_that_processed_nothing_is_sent_again() {
     let world = World::new().await;
     world.org.inject(JobFault::completed("Contact", 0));
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     assert_all_in_org(&world, &run, 20);
-    assert_eq!(jobs(&world), [JobState::JobComplete; 2]);
+    assert_eq!(job_states(&world), [JobState::JobComplete; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,10 +49,10 @@ async fn rows_missing_from_the_results_are_not_acknowledged() {
     ] {
         let world = World::new().await;
         world.org.inject(fault);
-        let run = world.write(json!({}), inserts(), input(300, inserted)).await;
+        let run = insert_contacts(&world, 300).await;
         assert_nothing_acknowledged(&run, "do not add up");
-        assert_eq!(in_org(&world), keys(1..=written), "nothing is sent again in this sync");
-        assert_eq!(in_bucket(&world), Vec::<String>::new());
+        assert_eq!(keys_in_org(&world), keys(1..=written), "nothing is sent again in this sync");
+        assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
     }
 }
 
@@ -61,10 +60,10 @@ async fn rows_missing_from_the_results_are_not_acknowledged() {
 async fn results_settle_a_job_whose_processed_count_is_wrong() {
     for processed in [-1, 1] {
         let world = World::new().await;
-        refuse_some(&world);
+        reject_some_rows(&world);
         world.org.inject(JobFault::miscounted("Contact", processed, 0));
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
-        assert_refused_ones_in_bucket(&world, &run, 20);
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org_or_bucket(&world, &run, 20);
     }
 }
 
@@ -72,11 +71,11 @@ async fn results_settle_a_job_whose_processed_count_is_wrong() {
 async fn a_job_whose_failed_count_is_wrong_is_not_acknowledged() {
     for failed in [-1, 1] {
         let world = World::new().await;
-        refuse_some(&world);
+        reject_some_rows(&world);
         world.org.inject(JobFault::miscounted("Contact", 0, failed));
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let run = insert_contacts(&world, 20).await;
         assert_nothing_acknowledged(&run, "do not add up");
-        assert_eq!(in_bucket(&world), Vec::<String>::new());
+        assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
     }
 }
 
@@ -84,10 +83,10 @@ async fn a_job_whose_failed_count_is_wrong_is_not_acknowledged() {
 async fn running_out_of_batches_ends_the_sync_and_the_next_upsert_completes_it() {
     let world = World::new().await;
     world.org.inject(JobFault::out_of_batches("Contact", 1));
-    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    let run = upsert_contacts(&world, 300).await;
     assert_nothing_acknowledged(&run, "batches that the org may use in 24 hours");
-    assert_eq!(in_org(&world), keys(1..=200));
-    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    assert_eq!(keys_in_org(&world), keys(1..=200));
+    let run = upsert_contacts(&world, 300).await;
     assert_all_in_org(&world, &run, 300);
 }
 
@@ -96,7 +95,7 @@ async fn a_locked_row_is_retried_alone_and_written_once() {
     let world = World::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     world.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("L0003")).times(1));
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [20, 1]);
 }

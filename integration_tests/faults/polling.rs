@@ -1,14 +1,13 @@
-//! Faults while a job runs and is asked for its state.
+//! Faults while the connector polls the state of a job.
 
 use std::time::Duration;
 
 use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault, Settings, Truncation};
-use serde_json::json;
 
 use super::session::STEPS;
 use super::{
-    asked, assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_org, input, inserted,
-    inserts, jobs, keys, refuse_some,
+    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states, keys,
+    keys_in_org, reject_some_rows, request_count,
 };
 use crate::world::World;
 
@@ -34,26 +33,25 @@ async fn polling_continues_through_every_kind_of_failed_answer() {
     for (effect, nth) in effects.into_iter().zip((1..).step_by(2)) {
         world.org.inject(RequestFault::new(Endpoint::JobInfo, effect).starting_at(nth));
     }
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     assert_all_in_org(&world, &run, 20);
-    assert_eq!(jobs(&world), [JobState::JobComplete]);
-    assert!(asked(&world, Endpoint::JobInfo) > 2 * faults, "all of them came");
+    assert_eq!(job_states(&world), [JobState::JobComplete]);
+    assert!(request_count(&world, Endpoint::JobInfo) > 2 * faults, "the connector saw every fault");
 }
 
-/// Neither a missing nor a wrong one, nor a charset that is missing or wrong, changes what an answer says.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_with_a_missing_or_wrong_content_type_is_read() {
     let types = [None, Some("text/plain"), Some("application/json"), Some("text/html; charset=iso-8859-1")];
     for content_type in types {
         let world = World::new().await;
-        refuse_some(&world);
+        reject_some_rows(&world);
         for endpoint in [Endpoint::Token].into_iter().chain(STEPS) {
             let effect = Effect::ContentType(content_type.map(str::to_owned));
             world.org.inject(RequestFault::new(endpoint, effect).always());
         }
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
-        assert_refused_ones_in_bucket(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::JobComplete], "{content_type:?}");
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org_or_bucket(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::JobComplete], "{content_type:?}");
     }
 }
 
@@ -61,8 +59,8 @@ async fn an_answer_with_a_missing_or_wrong_content_type_is_read() {
 async fn a_deleted_job_is_not_acknowledged() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)));
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     assert_nothing_acknowledged(&run, "is gone");
-    assert_eq!(jobs(&world), [JobState::JobComplete], "nothing is sent again in this sync");
-    assert_eq!(in_org(&world), keys(1..=20));
+    assert_eq!(job_states(&world), [JobState::JobComplete], "nothing is sent again in this sync");
+    assert_eq!(keys_in_org(&world), keys(1..=20));
 }

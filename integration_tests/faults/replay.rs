@@ -1,4 +1,4 @@
-//! What a second sync does with records that the first one wrote and could not acknowledge.
+//! The next sync sends records again that the first one wrote and could not acknowledge.
 
 use std::ops::RangeInclusive;
 
@@ -6,12 +6,13 @@ use salesforce_sim::{Answer, Endpoint, JobFault, RequestFault};
 use serde_json::json;
 
 use super::{
-    assert_nothing_acknowledged, in_bucket, in_org, input, inserted, inserts, is_refused, key, keys, refuse_some,
-    states, upserted, upserts,
+    assert_all_in_org, assert_nothing_acknowledged, input_range, insert_contacts, is_rejected, key, keys,
+    keys_in_bucket, keys_in_org, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
 };
+use crate::protocol_model::Counts;
 use crate::world::{World, catalog, complete, record, state, stream};
 
-/// The org runs the job, and the connector never learns of its end.
+/// Lets the org run every job, and the connector never learn the outcome.
 fn lose_the_outcome(world: &World) {
     world.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)).always());
 }
@@ -20,26 +21,23 @@ fn lose_the_outcome(world: &World) {
 async fn a_repeated_upsert_changes_nothing() {
     let world = World::new().await;
     lose_the_outcome(&world);
-    assert_nothing_acknowledged(&world.write(json!({}), upserts(), input(20, upserted)).await, "is gone");
-    assert_eq!(in_org(&world), keys(1..=20));
+    assert_nothing_acknowledged(&upsert_contacts(&world, 20).await, "is gone");
+    assert_eq!(keys_in_org(&world), keys(1..=20));
     world.org.clear_faults();
-    let run = world.write(json!({}), upserts(), input(20, upserted)).await;
-    super::assert_all_in_org(&world, &run, 20);
+    let run = upsert_contacts(&world, 20).await;
+    assert_all_in_org(&world, &run, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_insert_with_a_lost_outcome_is_doubled_by_the_next_sync() {
     let world = World::new().await;
     lose_the_outcome(&world);
-    assert_nothing_acknowledged(
-        &world.write(json!({}), inserts(), input(20, inserted)).await,
-        "with the operation insert",
-    );
+    assert_nothing_acknowledged(&insert_contacts(&world, 20).await, "with the operation insert");
     world.org.clear_faults();
-    let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+    let run = insert_contacts(&world, 20).await;
     run.assert_success();
     let twice: Vec<String> = (1..=20).flat_map(|number| [key(number), key(number)]).collect();
-    assert_eq!(in_org(&world), twice);
+    assert_eq!(keys_in_org(&world), twice);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,40 +52,44 @@ async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
         ids.iter().map(|id| record("s", json!({"Id": id}))).chain([state("s", 3), complete("s")]).collect();
     lose_the_outcome(&world);
     assert_nothing_acknowledged(&world.write(json!({}), deletes.clone(), lines.clone()).await, "is gone");
-    assert_eq!(in_org(&world), Vec::<String>::new());
+    assert_eq!(keys_in_org(&world), Vec::<String>::new());
     world.org.clear_faults();
     let run = world.write(json!({}), deletes, lines).await;
     run.assert_success();
-    assert_eq!(states(&run), [(3, (0, 3))]);
+    assert_eq!(run.ids_and_counts(), [(3, Counts { written: 0, rejected: 3 })]);
     let rejected = world.rejected();
     assert_eq!(rejected.len(), 3);
     assert!(rejected.iter().all(|row| row["_airbyte_data"]["rejected_reason"] == "ENTITY_IS_DELETED"), "{rejected:?}");
 }
 
-/// What is proven of a job is acknowledged before what is left of it is sent again. Where that fails, the next sync begins
-/// after the last state before the first record that is left, and meets the rejected records behind it again.
+/// The first 200 of 300 rows are processed. The next sync starts after the state at 150, so it rejects the records 151 to
+/// 200 a second time.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_proven_part_of_a_failed_job_is_acknowledged_and_the_next_sync_sends_the_rest() {
     let world = World::new().await;
-    refuse_some(&world);
+    reject_some_rows(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
     world.org.inject(RequestFault::new(Endpoint::JobCreate, Answer::status(403)).starting_at(2));
-    let run = world.write(json!({}), upserts(), input(300, upserted)).await;
+    let run = upsert_contacts(&world, 300).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
     assert!(message.contains("the API requests that the org may make in 24 hours are used up"), "{message}");
-    assert_eq!(states(&run), [(150, (135, 15))], "200 records were tried, and a state stands after 150");
+    assert_eq!(
+        run.ids_and_counts(),
+        [(150, Counts { written: 135, rejected: 15 })],
+        "200 records were processed, and the last state before them is at 150"
+    );
     let refused =
-        |numbers: RangeInclusive<u64>| numbers.filter(|number| is_refused(*number)).map(key).collect::<Vec<_>>();
-    assert_eq!(in_bucket(&world), refused(1..=200));
+        |numbers: RangeInclusive<u64>| numbers.filter(|number| is_rejected(*number)).map(key).collect::<Vec<_>>();
+    assert_eq!(keys_in_bucket(&world), refused(1..=200));
 
     world.org.clear_faults();
-    refuse_some(&world);
-    let rest = (151..=300).map(upserted).chain([state("s", 300), complete("s")]).collect();
-    let run = world.write(json!({}), upserts(), rest).await;
+    reject_some_rows(&world);
+    let rest = input_range(151..=300, upsert_record);
+    let run = world.write(json!({}), upsert_catalog(), rest).await;
     run.assert_success();
     let mut both = [refused(1..=200), refused(151..=300)].concat();
     both.sort();
-    assert_eq!(in_bucket(&world), both);
-    assert_eq!(in_org(&world).len(), 270);
+    assert_eq!(keys_in_bucket(&world), both);
+    assert_eq!(keys_in_org(&world).len(), 270);
 }

@@ -1,16 +1,15 @@
-//! Faults while the results of a job are read.
+//! Faults while the connector reads the results of a job.
 
 use salesforce_sim::{Answer, Effect, Endpoint, JobFault, JobState, RequestFault, Truncation};
-use serde_json::json;
 
 use super::{
-    assert_all_in_org, assert_nothing_acknowledged, assert_refused_ones_in_bucket, in_bucket, input, inserted, inserts,
-    jobs, refuse_some,
+    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states,
+    keys_in_bucket, reject_some_rows,
 };
 use crate::world::World;
 
-/// A result in which something is wrong once. The cuts lie in the header, in a quoted cell, and between two rows.
-fn wrong_once() -> Vec<Effect> {
+/// Faults of one answer. It is cut off in the header, in a quoted cell, and between two rows.
+fn answer_faults() -> Vec<Effect> {
     let mut effects = vec![
         Effect::Cut,
         Effect::LostAnswer,
@@ -29,13 +28,13 @@ fn wrong_once() -> Vec<Effect> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_records_are_kept_once_after_the_results_break_off() {
-    for effect in wrong_once() {
+    for effect in answer_faults() {
         let world = World::new().await;
-        refuse_some(&world);
+        reject_some_rows(&world);
         world.org.inject(RequestFault::new(Endpoint::FailedResults, effect.clone()));
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
-        assert_refused_ones_in_bucket(&world, &run, 20);
-        assert_eq!(jobs(&world), [JobState::JobComplete]);
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org_or_bucket(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::JobComplete]);
     }
 }
 
@@ -50,31 +49,31 @@ async fn unprocessed_rows_are_sent_again_once_after_the_results_break_off() {
         let world = World::new().await;
         world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
         world.org.inject(RequestFault::new(endpoint, effect.clone()));
-        let run = world.write(json!({}), inserts(), input(300, inserted)).await;
+        let run = insert_contacts(&world, 300).await;
         assert_all_in_org(&world, &run, 300);
-        assert_eq!(jobs(&world), [JobState::Failed, JobState::JobComplete]);
+        assert_eq!(job_states(&world), [JobState::Failed, JobState::JobComplete]);
     }
 }
 
-/// One row is refused, and the page that comes in place of the results has one line below its first.
+/// One row is rejected. The page that replaces the results also has one line after its first.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_html_page_is_not_read_as_a_rejected_record() {
     let world = World::new().await;
-    refuse_some(&world);
+    reject_some_rows(&world);
     world.org.inject(RequestFault::new(Endpoint::FailedResults, Answer::html(200)));
-    let run = world.write(json!({}), inserts(), input(10, inserted)).await;
-    assert_refused_ones_in_bucket(&world, &run, 10);
+    let run = insert_contacts(&world, 10).await;
+    assert_all_in_org_or_bucket(&world, &run, 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_always_break_off_acknowledge_nothing_and_store_nothing() {
     for ending in [Truncation::Chunked, Truncation::Length, Truncation::Unnoticed] {
         let world = World::new().await;
-        refuse_some(&world);
+        reject_some_rows(&world);
         world.org.inject(RequestFault::new(Endpoint::FailedResults, Effect::Truncated(128, ending)).always());
-        let run = world.write(json!({}), inserts(), input(20, inserted)).await;
+        let run = insert_contacts(&world, 20).await;
         assert_nothing_acknowledged(&run, "results of job");
-        assert_eq!(in_bucket(&world), Vec::<String>::new());
-        assert_eq!(jobs(&world), [JobState::JobComplete], "nothing is sent again in this sync");
+        assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
+        assert_eq!(job_states(&world), [JobState::JobComplete], "nothing is sent again in this sync");
     }
 }

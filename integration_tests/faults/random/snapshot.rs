@@ -1,51 +1,59 @@
-//! What is in the org and in the bucket, by the keys of the records.
+//! The records in the org and in the bucket, by their keys.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::scenario::{Operation, StreamOf, TARGETS};
+use super::scenario::{Operation, PlannedStream, TARGETS, Target};
 use crate::world::World;
 
-/// What was found under a key: the version of the entry, and the sync that brought it. Neither is known of a delete.
+/// The version of a record and the sync that wrote it. Both are 0 for a delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Trace {
+pub(super) struct Origin {
     version: usize,
     sync: usize,
 }
 
+impl Origin {
+    fn new(version: Option<String>, sync: Option<String>) -> Self {
+        let number = |text: Option<String>| text.map_or(0, |text| text.parse().unwrap());
+        Self { version: number(version), sync: number(sync) }
+    }
+}
+
 pub(super) struct Snapshot {
-    org: HashMap<String, Vec<Trace>>,
-    bucket: HashMap<String, Vec<Trace>>,
+    org: HashMap<String, Vec<Origin>>,
+    bucket: HashMap<String, Vec<Origin>>,
 }
 
 impl Snapshot {
-    /// Looks at both, at the bucket last: what is in neither then was not in the bucket before either. `ids` has the keys of
-    /// the records that are known by their id.
-    pub(super) fn of(world: &World, ids: &HashMap<String, String>) -> Self {
-        let mut org: HashMap<String, Vec<Trace>> = HashMap::new();
+    /// Reads the org first, so that a record that moves to the bucket meanwhile is not missed. `keys_by_id` has the keys of
+    /// the records that are updated or deleted by their id.
+    pub(super) fn take(world: &World, keys_by_id: &HashMap<String, String>) -> Self {
+        let mut org: HashMap<String, Vec<Origin>> = HashMap::new();
         for target in &TARGETS {
             for record in world.org.records(target.object) {
                 let text = |field: &str| record.get(field).cloned().flatten();
-                org.entry(text(target.key).unwrap()).or_default().push(trace(text(target.version), text(target.sync)));
+                let origin = Origin::new(text(target.version), text(target.sync));
+                org.entry(text(target.key).unwrap()).or_default().push(origin);
             }
         }
-        let mut bucket: HashMap<String, Vec<Trace>> = HashMap::new();
+        let mut bucket: HashMap<String, Vec<Origin>> = HashMap::new();
         for row in world.rejected() {
             let data = &row["_airbyte_data"];
             let text = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
-            let any =
-                |field: fn(&super::scenario::Target) -> &'static str| TARGETS.iter().find_map(|it| text(field(it)));
-            let key = any(|it| it.key).or_else(|| ids.get(&text("Id")?).cloned()).expect("a key");
-            bucket.entry(key).or_default().push(trace(any(|it| it.version), any(|it| it.sync)));
+            let first = |field: fn(&Target) -> &'static str| TARGETS.iter().find_map(|target| text(field(target)));
+            let key = first(|target| target.key).or_else(|| keys_by_id.get(&text("Id")?).cloned()).expect("a key");
+            let origin = Origin::new(first(|target| target.version), first(|target| target.sync));
+            bucket.entry(key).or_default().push(origin);
         }
         Self { org, bucket }
     }
 
-    /// Whether the entry of a stream, or a later one of the same record, has taken effect or is kept.
-    pub(super) fn has(&self, stream: &StreamOf, version: usize) -> bool {
+    /// Whether this version of a record, or a later one with the same key, took effect or is in the bucket.
+    pub(super) fn has(&self, stream: &PlannedStream, version: usize) -> bool {
         let key = &stream.keys[version - 1];
-        let is_late_enough = |trace: &Trace| trace.version >= version;
+        let is_late_enough = |origin: &Origin| origin.version >= version;
         let (org, bucket) = (self.org.get(key), self.bucket.get(key));
         match stream.operation {
             Operation::Insert => org.is_some() || bucket.is_some(),
@@ -54,19 +62,19 @@ impl Snapshot {
         }
     }
 
-    /// What is there more than once though one sync alone brought it. `syncs` is how many there were.
-    pub(super) fn doubled(&self, stream: &StreamOf, syncs: usize) -> Vec<String> {
+    /// Describes the records that a single sync wrote more than once, after `syncs` syncs.
+    pub(super) fn doubled(&self, stream: &PlannedStream, syncs: usize) -> Vec<String> {
         let mut doubled = Vec::new();
         for key in &stream.keys {
             let in_org = self.org.get(key).map_or(&[][..], Vec::as_slice);
             let in_bucket = self.bucket.get(key).map_or(&[][..], Vec::as_slice);
-            let all: Vec<&Trace> = match stream.operation {
+            let all: Vec<&Origin> = match stream.operation {
                 Operation::Insert => in_org.iter().chain(in_bucket).collect(),
                 _ => in_bucket.iter().collect(),
             };
             let is_doubled = match stream.operation {
                 Operation::Delete => all.len() > syncs,
-                _ => (0..all.len()).any(|one| all[..one].contains(&all[one])),
+                _ => (0..all.len()).any(|index| all[..index].contains(&all[index])),
             };
             if is_doubled || (stream.operation != Operation::Insert && in_org.len() > 1) {
                 doubled.push(format!("{key}: {all:?}, {} in the org", in_org.len()));
@@ -74,9 +82,4 @@ impl Snapshot {
         }
         doubled
     }
-}
-
-fn trace(version: Option<String>, sync: Option<String>) -> Trace {
-    let number = |text: Option<String>| text.map_or(0, |text| text.parse().unwrap());
-    Trace { version: number(version), sync: number(sync) }
 }
