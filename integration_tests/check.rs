@@ -299,7 +299,7 @@ async fn every_problem_of_an_invalid_configuration_is_reported() {
     for problem in [
         "`client_id` is missing.",
         "`client_secret` is missing; the sign-in flow Client needs it.",
-        "`refresh_token` must be a text.",
+        "`refresh_token` must be text.",
         "`domain_url` is refused: its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or \
          cloudforce.com.",
         "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, digits, dots, \

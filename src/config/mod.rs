@@ -1,7 +1,7 @@
-//! Raw configuration becomes validated configuration.
+//! The configuration: the text that the user wrote becomes a [`Config`] that breaks no rule.
 //!
-//! `spec.json` says what may be typed (`schema`), [`Config::parse`] holds it against every rule (`sign_in`, `storage`,
-//! `streams`), and whoever has a [`Config`] need not ask again.
+//! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. Then `sign_in`, `storage` and
+//! `streams` check what a schema cannot. `violations` collects every broken rule for one error.
 
 mod raw;
 mod raw_text;
@@ -17,5 +17,6 @@ mod violations;
 
 pub(crate) use renames::Renames;
 pub use schema::spec;
-pub use streams::StreamSettings;
-pub use validated::{Config, NullHandling, UnknownFields};
+pub(crate) use streams::StreamSettings;
+pub(crate) use validated::UnknownFields;
+pub use validated::{Config, NullHandling};

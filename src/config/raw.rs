@@ -1,7 +1,7 @@
-//! The configuration as it is typed, before any rule but the schema's.
+//! The keys of a configuration that fits the schema, before the other rules are checked.
 //!
-//! Every key is optional here, so that one broken key does not hide the problems of the others. No type of this file
-//! is `Debug`: secrets are still plain text.
+//! Every key is optional, so that one broken key does not hide what is wrong with the others. The types that hold
+//! secrets are not `Debug`, because here secrets are plain text.
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub(super) struct Config {
     pub(super) null_handling: Option<NullHandling>,
     pub(super) unknown_fields: Option<UnknownFields>,
     pub(super) truncate_text: Option<bool>,
-    // The schema calls `5.0` a whole number too, so whole numbers are read as any other.
+    // The schema accepts `5.0` as a whole number, so all numbers are read as floats.
     pub(super) max_rejected_records: Option<f64>,
     pub(super) batch_size_mb: Option<f64>,
     pub(super) flush_interval_minutes: Option<f64>,
@@ -138,8 +138,7 @@ pub(super) struct Rename {
     pub(super) target: Option<String>,
 }
 
-/// The text of an identifier, a URL or a token, without the white space that pasting leaves around it. A blank one
-/// counts as missing.
+/// Trims an identifier, a URL or a token, because pasting leaves white space around it. A blank one counts as missing.
 pub(super) fn non_blank(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }

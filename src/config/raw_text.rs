@@ -1,4 +1,4 @@
-//! The configuration as the user typed it, kept so that it can be given back with a new refresh token.
+//! The text of the configuration, kept to send it back to the platform with a new refresh token.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,30 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use airbyte::{Error, Result};
 
-/// The text of the configuration on one line: keys that this version does not know are in it, and numbers as they
-/// were written.
+/// The configuration as the user wrote it, on one line. It keeps keys that this version does not know, and the way each
+/// number is written.
 #[derive(Debug, Clone)]
 pub(super) struct RawText(SecretString);
 
 impl RawText {
-    /// Keeps `text`, which is a JSON object.
+    /// Keeps `text`, which must be a JSON object.
     pub(super) fn new(text: &str) -> Self {
         Self(compact(text).into())
     }
 
-    /// The configuration with only `refresh_token` replaced.
+    /// The configuration with a new `refresh_token`; nothing else changes.
     pub(super) fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
-        let failed = |error| Error::system("The configuration cannot be written back.").internal(error);
-        let mut keys: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_str(self.0.expose_secret()).map_err(|_| failed("it was read before"))?;
-        let token = to_raw_value(token.expose_secret()).map_err(|_| failed("the token is no text"))?;
+        let failed =
+            |error| Error::system("The configuration with the new refresh token cannot be written.").internal(error);
+        let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(self.0.expose_secret())
+            .map_err(|_| failed("the text is not an object of JSON values"))?;
+        let token = to_raw_value(token.expose_secret()).map_err(|_| failed("the token cannot be written"))?;
         keys.insert("refresh_token".to_owned(), token);
-        to_raw_value(&keys).map_err(|_| failed("the keys are no object"))
+        to_raw_value(&keys).map_err(|_| failed("the keys cannot be written"))
     }
 }
 
-/// Takes out the white space between the tokens: a protocol message is a single line.
+/// Removes the white space between the tokens, because a protocol message is a single line.
 fn compact(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let keep = |&character: &char| {
@@ -59,7 +60,7 @@ mod tests {
                 r#"{"other":{"refresh_token":"old"},"refresh_token":"new \"one\""}"#,
             ),
             ("{}", r#"{"refresh_token":"new \"one\""}"#),
-            // Numbers keep their text, keys that nobody knows their place, and the message stays on one line.
+            // Numbers keep their digits, unknown keys are kept, and the text is on one line.
             (
                 "{\r\n\t\"n\": [5.0, 1e2, 12345678901234567890123],\n\"t\": \"a \\\" b\\\\\", \"u\\u00e9\": null\n}",
                 "{\"n\":[5.0,1e2,12345678901234567890123],\"refresh_token\":\"new \\\"one\\\"\",\"t\":\"a \\\" b\\\\\",\

@@ -28,7 +28,7 @@ impl Renames {
     }
 }
 
-/// Checks the entries of `fields`; `key` is the entry of `streams` that holds them.
+/// Checks the entries of `fields`. `key` names the entry of `streams` that they belong to.
 pub(super) fn validate(entries: Vec<Option<raw::Rename>>, key: &str, violations: &mut Violations) -> Renames {
     let mut renames = Renames::default();
     let mut sources = HashSet::new();
@@ -41,14 +41,16 @@ pub(super) fn validate(entries: Vec<Option<raw::Rename>>, key: &str, violations:
         let target = non_blank(entry.target);
         match &source {
             None => violations.add(source_key, "is missing"),
-            Some(name) if !sources.insert(name.clone()) => violations.add(source_key, "is renamed twice"),
+            Some(name) if !sources.insert(name.clone()) => {
+                violations.add(source_key, "is already renamed by an earlier entry")
+            }
             Some(_) => {}
         }
         match &target {
             None => violations.add(target_key, "is missing"),
             // Salesforce ignores the case of field names.
             Some(name) if !targets.insert(name.to_lowercase()) => {
-                violations.add(target_key, "is the target of an earlier entry already");
+                violations.add(target_key, "is already the target of an earlier entry");
             }
             Some(_) => {}
         }
@@ -81,18 +83,18 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_is_named() {
+    fn each_broken_rule_is_named() {
         for (fields, violation) in [
             (json!([{"source": "x"}]), "`streams[0].fields[0].target` is missing"),
             (json!([{"source": "", "target": "X"}]), "`streams[0].fields[0].source` is missing"),
             (json!([{"source": "x", "target": " "}]), "`streams[0].fields[0].target` is missing"),
             (
                 json!([{"source": "x", "target": "A"}, {"source": "x", "target": "B"}]),
-                "`streams[0].fields[1].source` is renamed twice",
+                "`streams[0].fields[1].source` is already renamed by an earlier entry",
             ),
             (
                 json!([{"source": "x", "target": "A"}, {"source": "y", "target": "a"}]),
-                "`streams[0].fields[1].target` is the target of an earlier entry already",
+                "`streams[0].fields[1].target` is already the target of an earlier entry",
             ),
         ] {
             assert_invalid(&client(json!({"streams": [{"stream": "a", "fields": fields}]})), &[violation]);

@@ -1,4 +1,4 @@
-//! The published specification, and what its schema has to say about a configuration.
+//! The specification of the connector, and the check of a configuration against its schema.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,10 @@ use airbyte::{Error, Result};
 
 const SPEC: &str = include_str!("../../spec.json");
 
-/// The specification of the connector, as the `spec` command gives it to the platform.
+/// The specification of the connector, as the `spec` command prints it.
+///
+/// # Errors
+/// A defect: the specification is built into the connector.
 pub fn spec() -> Result<Value> {
     serde_json::from_str(SPEC).map_err(unreadable)
 }
@@ -21,17 +24,17 @@ fn unreadable(detail: impl std::fmt::Display) -> Error {
     Error::system("The specification that is built into the connector cannot be read.").internal(detail)
 }
 
-/// Notes every rule of the schema that `config` breaks, and takes the values that break one out of it.
+/// Adds every rule of the schema that `config` breaks, and replaces the values that break one with null.
 pub(super) fn check(config: &mut Value, violations: &mut Violations) -> Result<()> {
     let spec = spec()?;
     let schema = &spec["connectionSpecification"];
     let validator = jsonschema::validator_for(schema).map_err(unreadable)?;
 
-    let mut broken = Vec::new();
+    let mut invalid_values = Vec::new();
     for error in validator.iter_errors(config) {
-        explain(&error, schema, violations, &mut broken);
+        add_violation(&error, schema, violations, &mut invalid_values);
     }
-    for path in broken {
+    for path in invalid_values {
         if let Some(value) = config.pointer_mut(&path) {
             *value = Value::Null;
         }
@@ -39,8 +42,14 @@ pub(super) fn check(config: &mut Value, violations: &mut Violations) -> Result<(
     Ok(())
 }
 
-/// Puts one finding of the validator into our own words: its own messages repeat the value, which may be a secret.
-fn explain(error: &ValidationError<'_>, schema: &Value, violations: &mut Violations, broken: &mut Vec<String>) {
+/// Adds an error of the validator in our own words, because its messages repeat the value, which may be a secret. Adds the
+/// path of the value to `invalid_values`, unless the value is missing.
+fn add_violation(
+    error: &ValidationError<'_>,
+    schema: &Value,
+    violations: &mut Violations,
+    invalid_values: &mut Vec<String>,
+) {
     let path = error.instance_path();
     let key = key_of(path);
     let rule = match error.kind() {
@@ -52,16 +61,16 @@ fn explain(error: &ValidationError<'_>, schema: &Value, violations: &mut Violati
         ValidationErrorKind::OneOfNotValid { context } => match chosen_variant(error, schema) {
             Some(Choice::Variant(index)) => {
                 for error in context.get(index).into_iter().flatten() {
-                    explain(error, schema, violations, broken);
+                    add_violation(error, schema, violations, invalid_values);
                 }
                 return;
             }
             Some(Choice::Unknown { discriminator, allowed }) => {
                 violations.add(join(&key, &discriminator), format!("must be {allowed}"));
-                broken.push(path.as_str().to_owned());
+                invalid_values.push(path.as_str().to_owned());
                 return;
             }
-            // Not an object: the type is reported by itself.
+            // Not an object: the validator reports the type as an error of its own.
             None => return,
         },
         ValidationErrorKind::Type { kind } => format!("must be {}", type_name(kind)),
@@ -72,18 +81,18 @@ fn explain(error: &ValidationError<'_>, schema: &Value, violations: &mut Violati
         other => format!("breaks the rule `{}` of the specification", other.keyword()),
     };
     violations.add(key, rule);
-    broken.push(path.as_str().to_owned());
+    invalid_values.push(path.as_str().to_owned());
 }
 
-/// What the discriminator of a `oneOf` says.
+/// Which variant of a `oneOf` its discriminator names.
 enum Choice {
-    /// It names the variant of this index.
+    /// The variant at this index.
     Variant(usize),
-    /// It is missing, or names no variant.
+    /// None: the discriminator is missing, or has another value.
     Unknown { discriminator: String, allowed: String },
 }
 
-/// The variant that an object chooses by the property whose value is a constant in every variant.
+/// The variant that an object names. The discriminator is the property with a constant value in every variant.
 fn chosen_variant(error: &ValidationError<'_>, schema: &Value) -> Option<Choice> {
     let object = error.instance().as_object()?;
     let variants = schema.pointer(error.schema_path().as_str())?.as_array()?;
@@ -99,7 +108,6 @@ fn chosen_variant(error: &ValidationError<'_>, schema: &Value) -> Option<Choice>
     ))
 }
 
-/// The values that a key may have.
 fn alternatives(options: Option<&Vec<Value>>) -> String {
     let named: Vec<_> = options.into_iter().flatten().filter_map(Value::as_str).filter(|it| !it.is_empty()).collect();
     format!("one of `{}`", named.join("`, `"))
@@ -107,7 +115,7 @@ fn alternatives(options: Option<&Vec<Value>>) -> String {
 
 fn type_name(kind: &TypeKind) -> &'static str {
     match kind {
-        TypeKind::Single(JsonType::String) => "a text",
+        TypeKind::Single(JsonType::String) => "text",
         TypeKind::Single(JsonType::Boolean) => "true or false",
         TypeKind::Single(JsonType::Integer) => "a whole number",
         TypeKind::Single(JsonType::Number) => "a number",
@@ -117,7 +125,7 @@ fn type_name(kind: &TypeKind) -> &'static str {
     }
 }
 
-/// The name of a key as a user would write it: `streams[2].operation`.
+/// A path as the user reads it: `streams[2].operation`.
 fn key_of(path: &Location) -> String {
     let mut key = String::new();
     for segment in path {
@@ -140,11 +148,11 @@ mod tests {
     use crate::config::test_configs::{assert_invalid, client, s3};
 
     #[test]
-    fn each_rule_of_the_schema_has_its_sentence() {
-        for (config, problem) in [
+    fn each_rule_of_the_schema_has_a_sentence() {
+        for (config, violation) in [
             (json!({"client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"}), "`client_id` is missing"),
-            (client(json!({"client_id": 5})), "`client_id` must be a text"),
-            (client(json!({"refresh_token": ["s3cr3t"]})), "`refresh_token` must be a text"),
+            (client(json!({"client_id": 5})), "`client_id` must be text"),
+            (client(json!({"refresh_token": ["s3cr3t"]})), "`refresh_token` must be text"),
             (client(json!({"truncate_text": "true"})), "`truncate_text` must be true or false"),
             (client(json!({"max_parallel_jobs": 2.5})), "`max_parallel_jobs` must be a whole number"),
             (client(json!({"max_parallel_jobs": "5"})), "`max_parallel_jobs` must be a whole number"),
@@ -164,13 +172,13 @@ mod tests {
                 "`auth_type` must be one of `Client`, `ClientCredentials`, `JwtBearer`, `Password`",
             ),
         ] {
-            assert_invalid(&config, &[problem]);
+            assert_invalid(&config, &[violation]);
         }
     }
 
     #[test]
-    fn a_choice_is_held_against_the_variant_that_it_names() {
-        for (config, problem) in [
+    fn an_object_is_checked_against_the_variant_that_it_names() {
+        for (config, violation) in [
             (client(json!({"object_storage_config": "S3"})), "`object_storage_config` must be an object"),
             (
                 client(json!({"object_storage_config": {"s3_bucket_name": "abc"}})),
@@ -182,7 +190,7 @@ mod tests {
             ),
             (s3(json!({"s3_bucket_name": null})), "`object_storage_config.s3_bucket_name` is missing"),
             (s3(json!({"s3_bucket_region": null})), "`object_storage_config.s3_bucket_region` is missing"),
-            (s3(json!({"role_arn": true})), "`object_storage_config.role_arn` must be a text"),
+            (s3(json!({"role_arn": true})), "`object_storage_config.role_arn` must be text"),
             (s3(json!({"format": "CSV"})), "`object_storage_config.format` must be an object"),
             (
                 s3(json!({"format": {"flattening": "No flattening"}})),
@@ -197,7 +205,7 @@ mod tests {
                 "`object_storage_config.compression.compression_type` must be one of `No Compression`, `GZIP`",
             ),
         ] {
-            assert_invalid(&config, &[problem]);
+            assert_invalid(&config, &[violation]);
         }
     }
 }

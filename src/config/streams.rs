@@ -1,4 +1,4 @@
-//! The entries of `streams`: what one stream does where the connection leaves it open.
+//! The entries of `streams`: settings for one stream that the connection does not set.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,9 @@ use super::renames::{self, Renames};
 use super::violations::Violations;
 use salesforce::Operation;
 
-/// The choices for one stream.
+/// The settings of one stream. What is not set is up to the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamSettings {
+pub(crate) struct StreamSettings {
     stream: String,
     namespace: Option<String>,
     object: Option<String>,
@@ -20,50 +20,37 @@ pub struct StreamSettings {
 }
 
 impl StreamSettings {
-    /// The name of the stream.
-    pub fn stream(&self) -> &str {
-        &self.stream
-    }
-
-    /// The namespace that the entry is limited to.
-    pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
-    }
-
-    /// The object that the records go to.
-    pub fn object(&self) -> Option<&str> {
+    pub(crate) fn object(&self) -> Option<&str> {
         self.object.as_deref()
     }
 
-    /// What is done with the records.
-    pub fn operation(&self) -> Option<Operation> {
+    pub(crate) fn operation(&self) -> Option<Operation> {
         self.operation
     }
 
-    /// The field that an upsert matches records by.
-    pub fn external_id_field(&self) -> Option<&str> {
+    /// The field by which an upsert finds records.
+    pub(crate) fn external_id_field(&self) -> Option<&str> {
         self.external_id_field.as_deref()
     }
 
-    /// The assignment rule that the records run through.
-    pub fn assignment_rule_id(&self) -> Option<&str> {
+    /// The assignment rule for cases or leads.
+    pub(crate) fn assignment_rule_id(&self) -> Option<&str> {
         self.assignment_rule_id.as_deref()
     }
 
-    /// The renamed source columns.
     pub(crate) fn renames(&self) -> &Renames {
         &self.renames
     }
 
-    /// The entry for a stream: the one for its namespace, else the one without a namespace.
+    /// The entry for a stream: the one for its namespace, or else the one without a namespace.
     pub(super) fn find<'a>(all: &'a [Self], namespace: Option<&str>, name: &str) -> Option<&'a Self> {
-        let of_name = || all.iter().filter(|it| it.stream == name);
-        let exact = of_name().find(|it| it.namespace() == namespace);
-        exact.or_else(|| of_name().find(|it| it.namespace.is_none()))
+        let with_name = || all.iter().filter(|entry| entry.stream == name);
+        let with_namespace = with_name().find(|entry| entry.namespace.as_deref() == namespace);
+        with_namespace.or_else(|| with_name().find(|entry| entry.namespace.is_none()))
     }
 }
 
-/// Holds the entries against the rules. Entries that break one are left out.
+/// Checks the entries of `streams`. Leaves out an entry without a stream.
 pub(super) fn validate(entries: Vec<Option<raw::Stream>>, violations: &mut Violations) -> Vec<StreamSettings> {
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(entries.len());
@@ -72,7 +59,7 @@ pub(super) fn validate(entries: Vec<Option<raw::Stream>>, violations: &mut Viola
         let key = format!("streams[{index}]");
         let Some(settings) = validate_entry(entry, &key, violations) else { continue };
         if !seen.insert((settings.stream.clone(), settings.namespace.clone())) {
-            violations.add(key, "names a stream and namespace that an earlier entry names already");
+            violations.add(key, "repeats the stream and namespace of an earlier entry");
         }
         streams.push(settings);
     }
@@ -83,10 +70,7 @@ fn validate_entry(entry: raw::Stream, key: &str, violations: &mut Violations) ->
     let operation = entry.operation.map(Operation::from);
     let external_id_field = non_blank(entry.external_id_field);
     if external_id_field.is_some() && operation.is_some_and(|it| it != Operation::Upsert) {
-        violations.add(
-            format!("{key}.external_id_field"),
-            "may stand beside the operation `upsert` only, or where no operation is given",
-        );
+        violations.add(format!("{key}.external_id_field"), "needs the operation `upsert`, or no operation");
     }
     let assignment_rule_id = non_blank(entry.assignment_rule_id);
     if assignment_rule_id.as_deref().is_some_and(|id| !is_record_id(id)) {
@@ -108,7 +92,7 @@ fn validate_entry(entry: raw::Stream, key: &str, violations: &mut Violations) ->
     })
 }
 
-/// Whether a text has the form of a record id (Salesforce object reference, "ID Field Type").
+/// Whether text has the form of a record id (Salesforce object reference, "ID Field Type").
 fn is_record_id(text: &str) -> bool {
     matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -133,24 +117,24 @@ mod tests {
     use crate::config::test_configs::{assert_invalid, client, valid};
 
     #[test]
-    fn an_entry_arrives_whole() {
+    fn every_key_of_an_entry_is_read() {
         let config = valid(&client(json!({"streams": [{
             "stream": "customers", "namespace": "public", "object": " Account ", "operation": "upsert",
             "external_id_field": "External_Id__c", "assignment_rule_id": "01Q000000000001",
             "fields": [{"source": "name", "target": "Name"}, {"source": "Name", "target": "Owner.Email"}],
         }]})));
         let stream = config.stream(Some("public"), "customers").unwrap();
-        assert_eq!((stream.stream(), stream.namespace()), ("customers", Some("public")));
+        assert_eq!((&*stream.stream, stream.namespace.as_deref()), ("customers", Some("public")));
         assert_eq!(stream.object(), Some("Account"));
         assert_eq!(stream.operation(), Some(Operation::Upsert));
         assert_eq!(stream.external_id_field(), Some("External_Id__c"));
         assert_eq!(stream.assignment_rule_id(), Some("01Q000000000001"));
+        assert_eq!(config.streams.len(), 1);
         assert_eq!(["name", "Name", "id"].map(|it| stream.renames().column(it)), ["Name", "Owner.Email", "id"]);
-        assert_eq!(config.streams().len(), 1);
     }
 
     #[test]
-    fn every_operation_is_known() {
+    fn every_operation_can_be_set() {
         for (name, operation) in [
             ("insert", Operation::Insert),
             ("update", Operation::Update),
@@ -159,13 +143,13 @@ mod tests {
             ("hard_delete", Operation::HardDelete),
         ] {
             let config = valid(&client(json!({"streams": [{"stream": "a", "operation": name}]})));
-            assert_eq!(config.streams()[0].operation(), Some(operation));
+            assert_eq!(config.stream(None, "a").unwrap().operation(), Some(operation));
             assert_eq!(operation.to_string(), name);
         }
     }
 
     #[test]
-    fn the_entry_of_the_namespace_wins_over_the_one_without() {
+    fn the_entry_for_the_namespace_comes_first() {
         let config = valid(&client(json!({"streams": [
             {"stream": "a", "object": "Any"},
             {"stream": "a", "namespace": "x", "object": "OfX"},
@@ -189,19 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_is_named() {
+    fn each_broken_rule_is_named() {
         let id_rule = "must be a Salesforce id of 15 or 18 letters and digits";
-        let upsert_rule = "may stand beside the operation `upsert` only, or where no operation is given";
-        for (streams, problem) in [
+        let upsert_rule = "needs the operation `upsert`, or no operation";
+        for (streams, violation) in [
             (json!([{"stream": ""}]), "`streams[0].stream` is missing".to_owned()),
             (json!([{"object": "Account"}]), "`streams[0].stream` is missing".to_owned()),
             (
                 json!([{"stream": "a"}, {"stream": "b"}, {"stream": "a"}]),
-                "`streams[2]` names a stream and namespace that an earlier entry names already".to_owned(),
+                "`streams[2]` repeats the stream and namespace of an earlier entry".to_owned(),
             ),
             (
                 json!([{"stream": "a", "namespace": "x"}, {"stream": "a", "namespace": "x"}]),
-                "`streams[1]` names a stream and namespace that an earlier entry names already".to_owned(),
+                "`streams[1]` repeats the stream and namespace of an earlier entry".to_owned(),
             ),
             (
                 json!([{"stream": "a", "operation": "insert", "external_id_field": "X__c"}]),
@@ -220,13 +204,13 @@ mod tests {
                 format!("`streams[0].assignment_rule_id` {id_rule}"),
             ),
         ] {
-            assert_invalid(&client(json!({ "streams": streams })), &[&problem]);
+            assert_invalid(&client(json!({ "streams": streams })), &[&violation]);
         }
     }
 
     #[test]
-    fn an_external_id_field_may_stand_without_an_operation() {
+    fn an_external_id_field_needs_no_operation() {
         let config = valid(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
-        assert_eq!(config.streams()[0].external_id_field(), Some("X__c"));
+        assert_eq!(config.stream(None, "a").unwrap().external_id_field(), Some("X__c"));
     }
 }

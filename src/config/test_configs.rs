@@ -1,4 +1,4 @@
-//! Sample configurations for the tests of this folder.
+//! Configurations for the tests of this folder, and checks of them.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Config, schema};
 use airbyte::FailureType;
 
-/// A complete configuration of the flow Client, with the keys of `changes` put over it (RFC 7396: null takes away).
+/// A complete configuration of the flow Client, merged with `changes` (RFC 7396: null removes a key).
 pub(super) fn client(changes: Value) -> Value {
     let base = json!({"client_id": "key-of-app", "client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"});
     with_changes(base, changes)
@@ -69,7 +69,7 @@ fn with_changes(mut base: Value, changes: Value) -> Value {
     base
 }
 
-/// An RSA key that was made for this run, in PEM form.
+/// An RSA key in PEM form, made once for each run.
 pub(super) fn private_key() -> String {
     pem("PRIVATE KEY", rsa().as_der().unwrap().as_ref())
 }
@@ -91,26 +91,26 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-/// The validated form of a configuration that breaks no rule.
+/// Parses a configuration that breaks no rule.
 pub(super) fn valid(config: &Value) -> Config {
     Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
 }
 
-/// Holds the error of a configuration against all the problems that it must tell, and against its own secrets.
-pub(super) fn assert_invalid(config: &Value, problems: &[&str]) {
+/// Asserts that a configuration breaks exactly the rules of `violations`, and that the error shows no secret.
+pub(super) fn assert_invalid(config: &Value, violations: &[&str]) {
     let error = match Config::parse(&config.to_string()) {
         Err(error) => error,
-        Ok(_) => panic!("{config} was accepted, in spite of {problems:?}"),
+        Ok(_) => panic!("{config} is valid, in spite of {violations:?}"),
     };
     assert_eq!(error.failure_type(), FailureType::Config, "{config}");
-    let expected: Vec<_> = problems.iter().map(|problem| format!("{problem}.")).collect();
+    let expected: Vec<_> = violations.iter().map(|violation| format!("{violation}.")).collect();
     assert_eq!(error.message(), format!("The configuration is not valid. {}", expected.join(" ")), "{config}");
     for secret in secrets(config) {
-        assert!(!format!("{error:?}").contains(&secret), "{error:?} tells {secret}");
+        assert!(!format!("{error:?}").contains(&secret), "{error:?} shows {secret}");
     }
 }
 
-/// The texts that stand under a key that the specification calls a secret.
+/// The values of the keys that the specification marks as secret.
 pub(super) fn secrets(config: &Value) -> Vec<String> {
     let spec = schema::spec().unwrap();
     let keys = &spec["connectionSpecification"]["properties"];

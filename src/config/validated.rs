@@ -1,4 +1,4 @@
-//! The configuration after every rule has been held against it.
+//! The configuration after every rule has been checked.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::rejected::S3Settings;
 use airbyte::{Error, Result};
 use salesforce::token::{Flow, SignIn};
 
-/// What the user configured. It exists only when no rule is broken.
+/// A valid configuration: it breaks no rule.
 #[derive(Clone)]
 pub struct Config {
     sign_in: SignIn,
     rejected_storage: Option<S3Settings>,
-    streams: Vec<StreamSettings>,
+    pub(super) streams: Vec<StreamSettings>,
     null_handling: NullHandling,
     unknown_fields: UnknownFields,
     truncate_text: bool,
@@ -33,25 +33,25 @@ pub struct Config {
     text: RawText,
 }
 
-/// What an explicit null of a record does to its field.
+/// What an explicit null in a record does to its field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NullHandling {
-    /// The field stays as it is.
+    /// The field keeps its value.
     #[default]
     Ignore,
-    /// The field is emptied.
+    /// The field becomes empty.
     Clear,
 }
 
-/// What happens to a column that the object has no field for.
+/// What happens to a source column that has no field in the object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum UnknownFields {
-    /// The sync ends with an error.
+pub(crate) enum UnknownFields {
+    /// The sync fails.
     #[default]
     Fail,
-    /// The column is left out.
+    /// The source column is left out.
     Ignore,
 }
 
@@ -61,8 +61,11 @@ const DEFAULT_FLUSH_INTERVAL_MINUTES: f64 = 15.0;
 const DEFAULT_MAX_PARALLEL_JOBS: f64 = 5.0;
 
 impl Config {
-    /// Reads a configuration, or tells every rule that it breaks in one error. No value of the configuration is part
-    /// of that error.
+    /// Reads and checks the text of a configuration.
+    ///
+    /// # Errors
+    /// The text is not a JSON object, or breaks rules: one error lists them all. It never repeats a value, because the
+    /// value may be a secret.
     pub fn parse(text: &str) -> Result<Self> {
         let mut json: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -76,14 +79,14 @@ impl Config {
         remove_nulls(&mut json);
         schema::check(&mut json, &mut violations)?;
         let raw: raw::Config = serde_json::from_value(json)
-            .map_err(|_| Error::system("The configuration fits its specification, but cannot be read."))?;
+            .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
 
         let sign_in = sign_in::validate(raw.sign_in, &mut violations);
         let rejected_storage = storage::validate(raw.object_storage_config, &mut violations);
         let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
         violations.into_result()?;
-        // Whoever builds no sign-in has noted why.
-        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, and no rule tells why."))?;
+        // `sign_in::validate` adds a violation whenever it returns nothing.
+        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
 
         let batch_size_mb = raw.batch_size_mb.unwrap_or(DEFAULT_BATCH_SIZE_MB);
         let flush_interval_minutes = raw.flush_interval_minutes.unwrap_or(DEFAULT_FLUSH_INTERVAL_MINUTES);
@@ -97,7 +100,7 @@ impl Config {
             truncate_text: raw.truncate_text.unwrap_or_default(),
             max_rejected_records: raw.max_rejected_records.map(|count| count as u64),
             batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
-            // Timers do not take an interval of nothing.
+            // A timer does not accept an interval of zero.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
             max_parallel_jobs: max_parallel_jobs as usize,
             max_api_usage_percent: raw.max_api_usage_percent,
@@ -105,48 +108,40 @@ impl Config {
         })
     }
 
-    /// How to sign in.
-    pub fn sign_in(&self) -> &SignIn {
+    pub(crate) fn sign_in(&self) -> &SignIn {
         &self.sign_in
     }
 
-    /// Whether the sign-in flow is the one that Salesforce has deprecated.
-    pub fn uses_password_flow(&self) -> bool {
+    /// Whether the sign-in flow is the one that Salesforce deprecates.
+    pub(crate) fn uses_password_flow(&self) -> bool {
         matches!(self.sign_in.flow, Flow::Password { .. })
     }
 
-    /// The bucket for rejected records, where there is one.
-    pub fn rejected_storage(&self) -> Option<&S3Settings> {
+    /// Where rejected records are stored, if anywhere.
+    pub(crate) fn rejected_storage(&self) -> Option<&S3Settings> {
         self.rejected_storage.as_ref()
     }
 
-    /// The choices for a stream: the entry for its namespace, else the one that names no namespace.
-    pub fn stream(&self, namespace: Option<&str>, name: &str) -> Option<&StreamSettings> {
+    /// The settings of a stream: the entry for its namespace, or else the entry without a namespace.
+    pub(crate) fn stream(&self, namespace: Option<&str>, name: &str) -> Option<&StreamSettings> {
         StreamSettings::find(&self.streams, namespace, name)
     }
 
-    /// All entries of `streams`.
-    pub fn streams(&self) -> &[StreamSettings] {
-        &self.streams
-    }
-
-    /// What an explicit null does.
-    pub fn null_handling(&self) -> NullHandling {
+    pub(crate) fn null_handling(&self) -> NullHandling {
         self.null_handling
     }
 
-    /// What happens to a column that the object has no field for.
-    pub fn unknown_fields(&self) -> UnknownFields {
+    pub(crate) fn unknown_fields(&self) -> UnknownFields {
         self.unknown_fields
     }
 
     /// Whether text that is longer than its field is cut.
-    pub fn truncate_text(&self) -> bool {
+    pub(crate) fn truncate_text(&self) -> bool {
         self.truncate_text
     }
 
-    /// How many rejected records a sync may have.
-    pub fn max_rejected_records(&self) -> Option<u64> {
+    /// How many rejected records a sync may have; any number if there is no limit.
+    pub(crate) fn max_rejected_records(&self) -> Option<u64> {
         self.max_rejected_records
     }
 
@@ -155,7 +150,7 @@ impl Config {
         self.batch_size
     }
 
-    /// The age at which a batch is sent even when it is small.
+    /// The age at which a batch is sent, however small it is.
     pub fn flush_interval(&self) -> Duration {
         self.flush_interval
     }
@@ -165,13 +160,16 @@ impl Config {
         self.max_parallel_jobs
     }
 
-    /// The share of the org's daily API requests that may be used up, in per cent.
+    /// The share of the org's daily API requests that may be used, in percent.
     pub fn max_api_usage_percent(&self) -> Option<f64> {
         self.max_api_usage_percent
     }
 
-    /// The whole configuration as it was typed, with only the refresh token replaced, on one line: the `config` of a
-    /// `CONTROL` message. It holds every secret.
+    /// The configuration as the user wrote it, with a new refresh token, on one line: the `config` of a `CONTROL`
+    /// message. It holds every secret.
+    ///
+    /// # Errors
+    /// A defect: the text was valid JSON before.
     pub fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
         self.text.with_refresh_token(token)
     }
@@ -181,7 +179,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("sign_in", &self.sign_in)
-            // The bucket alone: the specification calls the access key id a secret too.
+            // Only the bucket: the access key id is a secret too.
             .field("rejected_storage", &self.rejected_storage.as_ref().map(|settings| &settings.bucket))
             .field("streams", &self.streams)
             .field("null_handling", &self.null_handling)
@@ -196,7 +194,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Takes out the keys whose value is null: a key that is left open by a tool that writes every key is not given.
+/// Removes the keys whose value is null: some tools write every key, also those that the user leaves open.
 fn remove_nulls(value: &mut Value) {
     match value {
         Value::Object(keys) => {
@@ -233,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_arrives() {
+    fn every_setting_is_read() {
         let config = valid(&client(json!({
             "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
             "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_carry_a_decimal_point() {
+    fn a_whole_number_may_have_a_decimal_point() {
         let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c",
             "max_parallel_jobs": 7.0, "max_rejected_records": 1e3, "batch_size_mb": 20, "flush_interval_minutes": 1}"#;
         let config = Config::parse(text).unwrap();
@@ -265,13 +263,13 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_gets_an_interval_that_it_takes() {
+    fn the_flush_interval_is_never_zero() {
         let config = valid(&client(json!({"flush_interval_minutes": 1e-30})));
         assert!(config.flush_interval() > Duration::ZERO);
     }
 
     #[test]
-    fn unknown_keys_and_nulls_are_as_if_they_were_not_there() {
+    fn unknown_keys_and_nulls_are_ignored() {
         let text = r#"{"client_id": "a", "client_secret": "b", "refresh_token": "c", "later": {"x": [1]},
             "domain_url": null, "streams": null, "max_parallel_jobs": null,
             "object_storage_config": {"storage_type": "S3", "s3_bucket_name": "abc", "s3_bucket_region": "us-east-1",
@@ -283,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_json_is_named_by_its_place_only() {
+    fn an_error_of_json_names_the_place_but_not_the_text() {
         for (text, expected) in [
             ("{\"client_secret\": \"s3cr3t\"\n \"a\"}", "it cannot be read at line 2, column 2."),
             ("s3cr3t", "it cannot be read at line 1, column 1."),
@@ -299,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told_at_once() {
+    fn one_error_lists_all_violations() {
         assert_invalid(
             &client(json!({
                 "client_id": " ", "refresh_token": null, "is_sandbox": "yes", "null_handling": "drop",
@@ -329,37 +327,38 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_repeated_whatever_is_typed_where() {
+    fn no_error_repeats_a_value() {
         const MARK: &str = "zq-mark-zq";
         let spec = schema::spec().unwrap();
         let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
         let s3_keys = spec.pointer("/connectionSpecification/properties/object_storage_config/oneOf/1/properties");
         let values =
             [json!(MARK), json!([MARK]), json!({ MARK: MARK }), json!({"storage_type": MARK}), json!([[MARK]])];
-        let mut broken = 0;
+        let mut invalid = 0;
         for value in values {
             let top = keys.keys().map(|key| json!({ key: value }));
             let in_s3 = s3_keys.unwrap().as_object().unwrap().keys().map(|key| json!({ key: value }));
             let stream = ["stream", "namespace", "object", "operation", "external_id_field", "fields"];
             let in_stream = stream.iter().map(|key| json!({"streams": [{"stream": "a", *key: value}]}));
             for changes in top.chain(in_stream).flat_map(|it| [client(it.clone()), jwt(it.clone()), password(it)]) {
-                broken += u32::from(tells_nothing(&changes, MARK));
+                invalid += u32::from(is_invalid_without_showing(&changes, MARK));
             }
             for changes in in_s3 {
-                broken += u32::from(tells_nothing(&s3(changes), MARK));
+                invalid += u32::from(is_invalid_without_showing(&s3(changes), MARK));
             }
         }
-        assert!(broken > 100, "only {broken} configurations were refused");
+        assert!(invalid > 100, "only {invalid} configurations were invalid");
     }
 
-    fn tells_nothing(config: &Value, mark: &str) -> bool {
+    /// Whether the configuration is invalid. If so, its error must not show `mark`.
+    fn is_invalid_without_showing(config: &Value, mark: &str) -> bool {
         let Err(error) = Config::parse(&config.to_string()) else { return false };
         assert!(!format!("{error:?}").contains(mark), "{error:?}");
         true
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_output_shows_no_secret() {
         let keys = json!({"access_key_id": "s3cr3t-key-id", "secret_access_key": "s3cr3t-access-key"});
         for (config, count) in [
             (client(json!({})), 2),

@@ -1,37 +1,43 @@
-//! The rules that a configuration breaks, gathered so that the user reads all of them at once.
+//! The rules that a configuration breaks, collected so that the user reads all of them at once.
 
 use std::fmt::Display;
 
 use airbyte::Error;
 
-/// Broken rules, each under the key that breaks it.
+/// The broken rules of a configuration.
 #[derive(Debug, Default)]
 pub(super) struct Violations {
-    found: Vec<(String, String)>,
+    found: Vec<Violation>,
+}
+
+#[derive(Debug)]
+struct Violation {
+    key: String,
+    rule: String,
 }
 
 impl Violations {
-    /// Notes that `key` breaks a rule. `rule` goes on from the name of the key and ends without a full stop.
+    /// Adds a rule that `key` breaks. `rule` completes a sentence that begins with the key: "must be text".
     ///
-    /// Only the first problem of a key is kept: a value of the wrong type is not missing as well.
+    /// Keeps only the first violation of a key: a value of the wrong type is not missing as well.
     pub(super) fn add(&mut self, key: impl Into<String>, rule: impl Display) {
         let key = key.into();
         if !self.has(&key) {
-            self.found.push((key, rule.to_string()));
+            self.found.push(Violation { key, rule: rule.to_string() });
         }
     }
 
-    /// Whether `key` is known to break a rule.
+    /// Whether `key` breaks a rule.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.found.iter().any(|(found, _)| found == key)
+        self.found.iter().any(|violation| violation.key == key)
     }
 
-    /// The error that tells every problem, or nothing when no rule is broken.
+    /// Fails if a rule is broken, with an error that lists all violations.
     pub(super) fn into_result(self) -> Result<(), Error> {
         if self.found.is_empty() {
             return Ok(());
         }
-        let sentences: Vec<_> = self.found.iter().map(|(key, rule)| format!("`{key}` {rule}.")).collect();
+        let sentences: Vec<_> = self.found.iter().map(|Violation { key, rule }| format!("`{key}` {rule}.")).collect();
         Err(Error::config(format!("The configuration is not valid. {}", sentences.join(" "))))
     }
 }
