@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use destination_salesforce::pipeline::packed::{PIECE, Packed};
+use destination_salesforce::pipeline::{CompressedCsv, PIECE_SIZE};
 use salesforce::upload::CsvBody;
 
 /// How much CSV a batch of this benchmark has.
@@ -25,9 +25,9 @@ fn csv(shape: Shape) -> Vec<u8> {
     csv
 }
 
-fn pack(csv: &[u8]) -> Packed {
-    let mut packed = Packed::default();
-    csv.chunks(PIECE).for_each(|piece| packed.push(piece));
+fn pack(csv: &[u8]) -> CompressedCsv {
+    let mut packed = CompressedCsv::default();
+    csv.chunks(PIECE_SIZE).for_each(|piece| packed.push(piece));
     packed
 }
 
@@ -47,11 +47,12 @@ fn compression(criterion: &mut Criterion) {
             bencher.iter(|| Arc::clone(&packed).pieces().map(|piece| piece.len()).sum::<usize>());
         });
         // What else could have been chosen, on the same pieces.
-        let lz4 = || csv.chunks(PIECE).map(|piece| lz4_flex::compress(piece).len()).sum::<usize>();
+        let lz4 = || csv.chunks(PIECE_SIZE).map(|piece| lz4_flex::compress(piece).len()).sum::<usize>();
         group.bench_function(name("lz4", lz4()), |bencher| bencher.iter(|| black_box(lz4())));
         for level in [-3, 1, 3] {
             let mut compressor = zstd::bulk::Compressor::new(level).unwrap();
-            let mut zstd = || csv.chunks(PIECE).map(|piece| compressor.compress(piece).unwrap().len()).sum::<usize>();
+            let mut zstd =
+                || csv.chunks(PIECE_SIZE).map(|piece| compressor.compress(piece).unwrap().len()).sum::<usize>();
             group.bench_function(name(&format!("zstd_{level}"), zstd()), |bencher| bencher.iter(|| black_box(zstd())));
         }
     }

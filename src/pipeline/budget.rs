@@ -15,60 +15,60 @@ const OTHER_STREAM: usize = 3 * 1024 * 1024;
 const MOST: usize = 96 * 1024 * 1024;
 
 /// How much may be held in batches for so many streams, in bytes: compressed CSV, row marks and refused records together.
-pub(super) fn capacity(streams: usize) -> usize {
+pub(in crate::pipeline) fn capacity(streams: usize) -> usize {
     (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MOST)
 }
 
 /// Bytes to be leased. It can be overdrawn, by no more than one block of input: a record that has been read must go
 /// somewhere.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(in crate::pipeline) struct Budget {
     capacity: usize,
     used: AtomicUsize,
     released: Notify,
 }
 
 impl Budget {
-    pub(super) fn new(capacity: usize) -> Arc<Self> {
+    pub(in crate::pipeline) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self { capacity, used: AtomicUsize::new(0), released: Notify::new() })
     }
 
     /// A lease that holds nothing yet.
-    pub(super) fn lease(self: &Arc<Self>) -> Lease {
+    pub(in crate::pipeline) fn lease(self: &Arc<Self>) -> Lease {
         Lease { budget: Arc::clone(self), bytes: 0 }
     }
 
     /// How many bytes are held beyond the capacity.
-    pub(super) fn overdrawn(&self) -> usize {
+    pub(in crate::pipeline) fn overdrawn(&self) -> usize {
         self.used.load(Ordering::Relaxed).saturating_sub(self.capacity)
     }
 
     /// Whether the budget comes back by itself, when all that is held ends but for `staying` bytes.
-    pub(super) fn comes_back(&self, staying: usize) -> bool {
+    pub(in crate::pipeline) fn comes_back(&self, staying: usize) -> bool {
         self.overdrawn() <= self.used().saturating_sub(staying)
     }
 
     /// How many bytes are held.
-    pub(super) fn used(&self) -> usize {
+    pub(in crate::pipeline) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     /// Waits until bytes have come back since this was last awaited.
-    pub(super) async fn released(&self) {
+    pub(in crate::pipeline) async fn released(&self) {
         self.released.notified().await;
     }
 }
 
 /// Bytes held by someone; dropping it gives them back.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(in crate::pipeline) struct Lease {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Lease {
     /// Holds `bytes` from now on, more or fewer than before.
-    pub(super) fn set(&mut self, bytes: usize) {
+    pub(in crate::pipeline) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {
             // As for nearly every row: what grows, grows by leaps.
             return;
@@ -83,7 +83,7 @@ impl Lease {
     }
 
     /// The bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::pipeline) fn bytes(&self) -> usize {
         self.bytes
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::mark::SegmentId;
+use crate::pipeline::batch::origin::SegmentId;
 use airbyte::{State, StateScope, StreamName};
 
 /// Keeps count of the records and states of all streams. A stream is named by its place in the catalog.

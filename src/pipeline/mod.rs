@@ -2,25 +2,11 @@
 
 mod batch;
 mod budget;
-mod field;
 mod intake;
-mod judge;
-mod keyed;
-mod lane;
+mod job;
 mod ledger;
-mod load;
-mod mark;
-mod news;
-pub mod packed;
-mod per_row;
-mod plan;
-mod preflight;
-mod quota;
-mod reader;
-mod reason;
+mod prepare;
 mod report;
-mod stop;
-mod stream;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -35,15 +21,16 @@ use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
 use budget::{Budget, capacity};
-use intake::{Intake, Rules};
-use lane::Lanes;
-use load::Loader;
-use plan::Wish;
-use quota::Quota;
+use intake::{Intake, Rules, reader, stream::Stream};
+use job::lane::Lanes;
+use job::load::Loader;
+use prepare::plan::StreamRequest;
+use prepare::preflight;
+use prepare::quota::Quota;
 use report::Report;
-use stream::Stream;
 
-pub use stop::Stop;
+pub use batch::compressed_csv::{CompressedCsv, PIECE_SIZE};
+pub use intake::stop::Stop;
 
 /// Writes the records of `input` to Salesforce and gives its states back on `output`.
 ///
@@ -60,15 +47,15 @@ pub async fn write(
     display: &Display,
     stop: Stop,
 ) -> Result<()> {
-    let wishes: Vec<Wish<'_>> = catalog.iter().map(|stream| Wish::of(stream, config)).collect();
-    let budget = Budget::new(capacity(wishes.len()));
+    let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::of(stream, config)).collect();
+    let budget = Budget::new(capacity(requests.len()));
     let halt = CancellationToken::new();
     let mut plans = Vec::new();
     let mut quota = None;
-    let (lanes, news) = if wishes.iter().any(|wish| wish.operation.is_some()) {
+    let (lanes, events) = if requests.iter().any(|request| request.operation.is_some()) {
         let prepare = async {
             let org = sign_in().await?;
-            let plans = preflight::plans(&org, &wishes, config).await?;
+            let plans = preflight::plans(&org, &requests, config).await?;
             let quota = Quota::open(&org, config.max_api_usage_percent()).await?;
             let store = open_store(config, catalog).await?;
             Ok((plans, quota, Loader::new(org, store, Arc::clone(&budget), halt.clone())))
@@ -78,17 +65,17 @@ pub async fn write(
             prepared = prepare => prepared?,
             () = stop.asked() => return Err(intake::stopped()),
         };
-        let (lanes, news) = Lanes::new(loader, config.max_parallel_jobs());
-        (Some(lanes), news)
+        let (lanes, events) = Lanes::new(loader, config.max_parallel_jobs());
+        (Some(lanes), events)
     } else {
         (None, mpsc::unbounded_channel().1)
     };
     let mut plans = plans.into_iter();
-    let streams = wishes
+    let streams = requests
         .iter()
-        .map(|wish| {
-            let plan = wish.operation.and_then(|_| plans.next());
-            Stream::new(wish.name().clone(), plan, config.null_handling())
+        .map(|request| {
+            let plan = request.operation.and_then(|_| plans.next());
+            Stream::new(request.name().clone(), plan, config.null_handling())
         })
         .collect();
     let rules = Rules {
@@ -99,9 +86,9 @@ pub async fn write(
     };
     let input = reader::read(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
-    let report = Report::new(wishes.len(), display);
+    let report = Report::new(requests.len(), display);
     let mut intake = Intake::new(streams, lanes, budget, halt, output, report, rules);
-    let outcome = intake.run(input, news, quota, stop).await;
+    let outcome = intake.run(input, events, quota, stop).await;
     intake.report.conclude(&intake.streams);
     outcome
 }

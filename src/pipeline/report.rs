@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::news::{Event, News};
-use super::reason::Reasons;
-use super::stream::Stream;
 use crate::display::{Display, ProgressLine};
+use crate::pipeline::intake::stream::Stream;
+use crate::pipeline::job::event::{Event, EventKind};
+use crate::pipeline::job::reason::RejectionReasons;
 
 /// How often streams that have moved are reported.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Counts what the intake does not need for its own work.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(in crate::pipeline) struct Report {
     streams: Vec<StreamReport>,
     started: Instant,
     /// When the log is due.
@@ -36,7 +36,7 @@ struct StreamReport {
     /// Jobs that have been closed.
     jobs: u64,
     running: BTreeMap<String, Running>,
-    reasons: Reasons,
+    reasons: RejectionReasons,
     /// The settled records when the stream was reported last, and what the line said.
     last: (u64, Figures),
 }
@@ -50,19 +50,19 @@ struct Running {
 
 /// The figures of a stream at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Figures {
+pub(in crate::pipeline) struct Figures {
     /// Records that were read.
-    pub(super) read: u64,
+    pub(in crate::pipeline) read: u64,
     /// Rows in closed jobs.
-    pub(super) sent: u64,
+    pub(in crate::pipeline) sent: u64,
     /// Records that are in Salesforce.
-    pub(super) committed: u64,
+    pub(in crate::pipeline) committed: u64,
     /// Records that are rejected.
-    pub(super) rejected: u64,
+    pub(in crate::pipeline) rejected: u64,
     /// Jobs that were closed.
-    pub(super) jobs: u64,
+    pub(in crate::pipeline) jobs: u64,
     /// What runs now, in words.
-    pub(super) running: String,
+    pub(in crate::pipeline) running: String,
 }
 
 impl fmt::Display for Figures {
@@ -74,7 +74,7 @@ impl fmt::Display for Figures {
 
 impl Report {
     /// A report of so many streams.
-    pub(super) fn new(streams: usize, display: &Display) -> Self {
+    pub(in crate::pipeline) fn new(streams: usize, display: &Display) -> Self {
         let now = Instant::now();
         Self {
             streams: std::iter::repeat_with(StreamReport::default).take(streams).collect(),
@@ -87,37 +87,37 @@ impl Report {
     }
 
     /// Takes in what happened to a batch.
-    pub(super) fn hear(&mut self, news: &News) {
-        let stream = &mut self.streams[news.stream];
-        match &news.event {
-            Event::JobRuns { job, rows } => {
+    pub(in crate::pipeline) fn apply(&mut self, event: &Event) {
+        let stream = &mut self.streams[event.stream];
+        match &event.kind {
+            EventKind::JobRuns { job, rows } => {
                 stream.jobs += 1;
                 stream.sent += rows;
                 stream.running.insert(job.clone(), Running { rows: *rows, processed: 0 });
             }
-            Event::JobProcessed { job, rows } => {
+            EventKind::JobProcessed { job, rows } => {
                 if let Some(running) = stream.running.get_mut(job) {
                     running.processed = *rows;
                 }
             }
-            Event::JobEnded { job } => drop(stream.running.remove(job)),
-            Event::Settled(settlement) => stream.reasons.merge(&settlement.reasons),
-            Event::Ended(_) => {}
+            EventKind::JobEnded { job } => drop(stream.running.remove(job)),
+            EventKind::Settled(settlement) => stream.reasons.merge(&settlement.reasons),
+            EventKind::Ended(_) => {}
         }
     }
 
     /// How many jobs are running.
-    pub(super) fn running(&self) -> usize {
+    pub(in crate::pipeline) fn running(&self) -> usize {
         self.streams.iter().map(|stream| stream.running.len()).sum()
     }
 
     /// When the next lines are due.
-    pub(super) fn due(&self) -> Instant {
+    pub(in crate::pipeline) fn due(&self) -> Instant {
         self.screen.map_or(self.log, |screen| screen.min(self.log))
     }
 
     /// Tells what is due by now.
-    pub(super) fn tell(&mut self, streams: &[Stream]) {
+    pub(in crate::pipeline) fn tell(&mut self, streams: &[Stream]) {
         let now = Instant::now();
         if self.log <= now {
             self.log(streams);
@@ -150,7 +150,7 @@ impl Report {
     }
 
     /// Logs the whole of every stream, and why records were rejected.
-    pub(super) fn conclude(&self, streams: &[Stream]) {
+    pub(in crate::pipeline) fn conclude(&self, streams: &[Stream]) {
         self.show(streams, ProgressLine::finish);
         let seconds = self.started.elapsed().as_secs_f64();
         for (report, stream) in self.streams.iter().zip(streams) {
@@ -206,9 +206,9 @@ impl StreamReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::news::Settlement;
     use super::*;
     use crate::config::NullHandling;
+    use crate::pipeline::job::event::Settlement;
     use airbyte::StreamName;
 
     #[test]
@@ -216,23 +216,23 @@ mod tests {
         let name = StreamName { namespace: None, name: "s".into() };
         let mut stream = Stream::new(name, None, NullHandling::Ignore);
         let mut report = Report::new(1, &Display::hidden());
-        let mut hear = |event| report.hear(&News { stream: 0, event });
-        hear(Event::JobRuns { job: "7501".into(), rows: 100 });
-        hear(Event::JobRuns { job: "7502".into(), rows: 50 });
-        hear(Event::JobProcessed { job: "7501".into(), rows: 40 });
-        let mut reasons = Reasons::default();
+        let mut apply = |kind| report.apply(&Event { stream: 0, kind });
+        apply(EventKind::JobRuns { job: "7501".into(), rows: 100 });
+        apply(EventKind::JobRuns { job: "7502".into(), rows: 50 });
+        apply(EventKind::JobProcessed { job: "7501".into(), rows: 40 });
+        let mut reasons = RejectionReasons::default();
         reasons.add("INVALID_EMAIL_ADDRESS", || None);
-        hear(Event::Settled(Settlement { segments: Vec::new(), reasons }));
+        apply(EventKind::Settled(Settlement { segments: Vec::new(), reasons }));
         stream.read = 200;
         let figures = report.streams[0].figures(&stream);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");
         assert_eq!(report.streams[0].reasons.by_count().len(), 1);
 
-        report.hear(&News { stream: 0, event: Event::JobEnded { job: "7501".into() } });
+        report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7501".into() } });
         assert_eq!(report.streams[0].figures(&stream).running, "job 7502 at 0 of 50 rows");
         assert_eq!(report.running(), 1);
-        report.hear(&News { stream: 0, event: Event::JobEnded { job: "7502".into() } });
+        report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7502".into() } });
         assert_eq!(report.streams[0].figures(&stream).running, "no job");
     }
 }

@@ -8,7 +8,7 @@ use airbyte::{BlockReader, LONGEST_LINE};
 use benchmarks::{Pass, Shape};
 use clap::Parser;
 use destination_salesforce::convert::{Column, write_row};
-use destination_salesforce::pipeline::packed::{PIECE, Packed};
+use destination_salesforce::pipeline::{CompressedCsv, PIECE_SIZE};
 
 /// Converts the RECORD lines of a file to the CSV of a batch.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ struct Arguments {
 /// Where the rows go.
 enum Sink {
     File(File),
-    Batch(Packed),
+    Batch(CompressedCsv),
     Nowhere,
 }
 
@@ -49,21 +49,21 @@ fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     let sink = match &arguments.output {
         Some(path) => Sink::File(File::create(path)?),
-        None if arguments.batch => Sink::Batch(Packed::default()),
+        None if arguments.batch => Sink::Batch(CompressedCsv::default()),
         None => Sink::Nowhere,
     };
     convert(arguments.shape, File::open(&arguments.input)?, sink)
 }
 
 fn convert(shape: Shape, input: impl Read, mut sink: Sink) -> io::Result<()> {
-    let mut csv = Vec::with_capacity(2 * PIECE);
+    let mut csv = Vec::with_capacity(2 * PIECE_SIZE);
     write_row(&mut csv, shape.columns().iter().map(Column::header));
     let mut pass = Pass::new(shape);
     let mut blocks = BlockReader::new(input, LONGEST_LINE);
     while let Some(block) = blocks.next_block().map_err(io::Error::other)? {
         for (_, line) in block.lines() {
             csv.extend_from_slice(pass.row(line)?.unwrap_or_default());
-            if csv.len() >= PIECE {
+            if csv.len() >= PIECE_SIZE {
                 sink.take(&mut csv)?;
             }
         }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::super::budget::Budget;
 use super::*;
 use crate::convert::{Column, Kind, RejectionCode, SourceColumn};
+use crate::pipeline::budget::Budget;
 use airbyte::JsonTypes;
 
 const STREAMS: usize = 3;
-/// Room for the uncompressed ends of two open batches, so that three bring the budget to its limit.
-const CAPACITY: usize = 2 * PIECE + PIECE / 2;
+/// BatchLimits for the uncompressed ends of two open batches, so that three bring the budget to its limit.
+const CAPACITY: usize = 2 * PIECE_SIZE + PIECE_SIZE / 2;
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -70,8 +70,8 @@ impl Sync {
         }
     }
 
-    fn batch(&mut self, stream: usize) -> (&mut OpenBatch, Found) {
-        let record = Found { segment: self.segment[stream], extracted_at_ms: 0 };
+    fn batch(&mut self, stream: usize) -> (&mut OpenBatch, Origin) {
+        let record = Origin { segment: self.segment[stream], extracted_at_ms: 0 };
         *self.came.entry((stream, record.segment)).or_default() += 1;
         let columns = &self.columns;
         let batch = self.open[stream].get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), self.budget.lease()));
@@ -109,7 +109,7 @@ impl Sync {
                 let data = serde_json::value::to_raw_value(&"x".repeat(length)).unwrap();
                 let refusal = Rejection { code: RejectionCode::NoField, field: None, message: String::new() };
                 let (batch, record) = self.batch(stream);
-                batch.refuse(RefusedRecord { record, data, refusal });
+                batch.refuse(LocalRejection { record, data, refusal });
             }
             Step::State { stream } => self.segment[stream] += 1,
             Step::Send { stream } => self.send(stream),
@@ -127,8 +127,8 @@ impl Sync {
     /// Settles a batch as the judge does: rows come back in another order, and what is sent again is another batch.
     fn end(&mut self, stream: usize, mut batch: Batch, refused: usize, again: usize) {
         let rows = batch.rows() as usize;
-        let mut index = super::super::mark::RowIndex::new(&batch.marks);
-        let mut found: Vec<Found> = (0..rows).map(|row| index.take(row as u32 * 977 % 30_000).unwrap()).collect();
+        let mut index = crate::pipeline::batch::origin::OriginIndex::new(&batch.marks);
+        let mut found: Vec<Origin> = (0..rows).map(|row| index.take(row as u32 * 977 % 30_000).unwrap()).collect();
         let mut rejected = HashMap::new();
         let mut rest = OpenBatch::new(Arc::clone(&self.columns), self.budget.lease());
         for (row, found) in found.drain(..).enumerate() {
@@ -140,7 +140,7 @@ impl Sync {
         }
         let rest = rest.seal();
         let mut rest = (rest.rows() > 0).then_some(rest);
-        let settlement = batch.settlement(rejected, rest.as_mut(), Reasons::default());
+        let settlement = batch.settlement(rejected, rest.as_mut(), RejectionReasons::default());
         for (segment, written, rejected) in settlement.segments {
             *self.settled.entry((stream, segment)).or_default() += written + rejected;
         }
@@ -162,8 +162,8 @@ impl Sync {
     }
 }
 
-fn refused_size(refused: &[RefusedRecord]) -> usize {
-    refused.iter().map(|it| it.data.get().len() + it.refusal.message.len() + size_of::<RefusedRecord>()).sum()
+fn refused_size(refused: &[LocalRejection]) -> usize {
+    refused.iter().map(|it| it.data.get().len() + it.refusal.message.len() + size_of::<LocalRejection>()).sum()
 }
 
 proptest! {

@@ -7,21 +7,21 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Values in the order of the rows. They lie in pieces of one size, so that none of them moves and no room is left for
 /// twice as many, as a vector would that grows.
 #[derive(Debug, Clone)]
-pub(super) struct PerRow<T> {
+pub(in crate::pipeline) struct ChunkedVec<T> {
     pieces: Vec<Vec<T>>,
 }
 
-impl<T> Default for PerRow<T> {
+impl<T> Default for ChunkedVec<T> {
     fn default() -> Self {
         Self { pieces: Vec::new() }
     }
 }
 
-impl<T: Copy> PerRow<T> {
+impl<T: Copy> ChunkedVec<T> {
     const PER_PIECE: usize = PIECE_BYTES / size_of::<T>();
 
     /// Adds the value of the next row.
-    pub(super) fn push(&mut self, value: T) {
+    pub(in crate::pipeline) fn push(&mut self, value: T) {
         match self.pieces.last_mut() {
             Some(last) if last.len() < Self::PER_PIECE => last.push(value),
             // The first piece grows by itself, because most batches of a sync of many streams have few rows.
@@ -35,23 +35,23 @@ impl<T: Copy> PerRow<T> {
     }
 
     /// How many values there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::pipeline) fn len(&self) -> usize {
         self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * Self::PER_PIECE + last.len())
     }
 
     /// The bytes held.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::pipeline) fn size(&self) -> usize {
         let values = self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * Self::PER_PIECE + last.capacity());
         values * size_of::<T>() + self.pieces.capacity() * size_of::<Vec<T>>()
     }
 
     /// The value of a row.
-    pub(super) fn of(&self, row: usize) -> T {
+    pub(in crate::pipeline) fn of(&self, row: usize) -> T {
         self.pieces[row / Self::PER_PIECE][row % Self::PER_PIECE]
     }
 
     /// The values in the order of the rows.
-    pub(super) fn iter(&self) -> impl Iterator<Item = T> {
+    pub(in crate::pipeline) fn iter(&self) -> impl Iterator<Item = T> {
         self.pieces.iter().flatten().copied()
     }
 }
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn values_come_back_in_their_order_and_take_little_more_room_than_they_need() {
-        let mut values = PerRow::<u64>::default();
+        let mut values = ChunkedVec::<u64>::default();
         assert_eq!((values.len(), values.size()), (0, 0));
         for count in 1..100_000 {
             values.push(count * 7);

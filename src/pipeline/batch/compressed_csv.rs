@@ -10,7 +10,7 @@ use salesforce::upload::CsvBody;
 
 /// How much CSV is compressed at once. It is the window within which repetitions are found, and an open batch holds
 /// this much uncompressed; twice as much makes the result 2 % smaller.
-pub const PIECE: usize = 64 * 1024;
+pub const PIECE_SIZE: usize = 64 * 1024;
 
 /// The level of zstd. Records of contacts become three times smaller at two thirds of the speed of LZ4, which makes
 /// them two times smaller (`docs/performance.md`): batches of 100 MB then fit where memory is small.
@@ -20,12 +20,12 @@ thread_local! {
     /// One a thread, because each takes some hundred kilobytes. None where there is no memory for it.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
     /// What a piece is compressed into before its size is known.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE)));
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE_SIZE)));
 }
 
 /// Compressed CSV.
 #[derive(Debug, Default)]
-pub struct Packed {
+pub struct CompressedCsv {
     pieces: Vec<Piece>,
     size: usize,
     length: u64,
@@ -39,7 +39,7 @@ struct Piece {
     length: usize,
 }
 
-impl Packed {
+impl CompressedCsv {
     /// Adds CSV as a piece.
     pub fn push(&mut self, csv: &[u8]) {
         let piece = Piece::new(csv);
@@ -75,7 +75,7 @@ impl Piece {
     }
 }
 
-impl CsvBody for Packed {
+impl CsvBody for CompressedCsv {
     fn len(&self) -> u64 {
         self.length
     }
@@ -93,12 +93,12 @@ mod tests {
 
     #[test]
     fn pieces_come_back_as_they_were_and_as_often_as_asked() {
-        let noise: Vec<u8> = (0..PIECE).map(|number| (number * number * 31 / 7 % 251) as u8).collect();
+        let noise: Vec<u8> = (0..PIECE_SIZE).map(|number| (number * number * 31 / 7 % 251) as u8).collect();
         let pieces =
-            [b"A__c\n".to_vec(), b"again and again\n".repeat(10_000), noise, vec![b'x'; 5 * PIECE], Vec::new()];
-        let mut packed = Packed::default();
+            [b"A__c\n".to_vec(), b"again and again\n".repeat(10_000), noise, vec![b'x'; 5 * PIECE_SIZE], Vec::new()];
+        let mut packed = CompressedCsv::default();
         pieces.iter().for_each(|piece| packed.push(piece));
-        assert!(packed.size() < 2 * PIECE, "{}", packed.size());
+        assert!(packed.size() < 2 * PIECE_SIZE, "{}", packed.size());
         let expected = pieces.concat();
         assert_eq!(packed.len(), expected.len() as u64);
         let packed = Arc::new(packed);

@@ -1,56 +1,61 @@
 //! A batch: the CSV of one job, held compressed, and what must be known of its rows afterwards.
 
+pub(super) mod chunked_vec;
+pub(super) mod compressed_csv;
+pub(super) mod origin;
+mod row_keys;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::budget::Lease;
-use super::keyed::Keyed;
-use super::mark::{Found, Marks, SegmentId};
-use super::news::Settlement;
-use super::packed::{PIECE, Packed};
-use super::reason::Reasons;
 use crate::convert::{Columns, Rejection, Row, row_hash, write_row};
+use crate::pipeline::batch::compressed_csv::{CompressedCsv, PIECE_SIZE};
+use crate::pipeline::batch::origin::{Origin, RowOrigins, SegmentId};
+use crate::pipeline::batch::row_keys::RowKeys;
+use crate::pipeline::budget::Lease;
+use crate::pipeline::job::event::Settlement;
+use crate::pipeline::job::reason::RejectionReasons;
 use salesforce::upload::CsvBody;
 
 /// A batch that still takes rows.
 #[derive(Debug)]
-pub(super) struct OpenBatch {
+pub(in crate::pipeline) struct OpenBatch {
     columns: Arc<Columns>,
     opened_at: Instant,
-    packed: Packed,
+    packed: CompressedCsv,
     /// CSV that has not been compressed yet.
     tail: Vec<u8>,
     length: u64,
     header_length: usize,
-    marks: Marks,
-    keyed: Keyed,
-    refused: Vec<RefusedRecord>,
+    marks: RowOrigins,
+    keyed: RowKeys,
+    refused: Vec<LocalRejection>,
     refused_size: usize,
     lease: Lease,
 }
 
 /// A record that was refused before it was sent.
 #[derive(Debug)]
-pub(super) struct RefusedRecord {
-    pub(super) record: Found,
-    pub(super) data: Box<RawValue>,
-    pub(super) refusal: Rejection,
+pub(in crate::pipeline) struct LocalRejection {
+    pub(in crate::pipeline) record: Origin,
+    pub(in crate::pipeline) data: Box<RawValue>,
+    pub(in crate::pipeline) refusal: Rejection,
 }
 
 impl OpenBatch {
     /// A batch of rows with these columns.
-    pub(super) fn new(columns: Arc<Columns>, lease: Lease) -> Self {
+    pub(in crate::pipeline) fn new(columns: Arc<Columns>, lease: Lease) -> Self {
         let mut batch = Self {
             opened_at: Instant::now(),
-            packed: Packed::default(),
-            tail: Vec::with_capacity(PIECE),
+            packed: CompressedCsv::default(),
+            tail: Vec::with_capacity(PIECE_SIZE),
             length: 0,
             header_length: 0,
-            marks: Marks::default(),
-            keyed: Keyed::default(),
+            marks: RowOrigins::default(),
+            keyed: RowKeys::default(),
             refused: Vec::new(),
             refused_size: 0,
             lease,
@@ -65,12 +70,12 @@ impl OpenBatch {
     }
 
     /// Whether a row of `length` bytes can be added without passing `limit`. A row that passes it on its own travels alone.
-    pub(super) fn has_room(&self, length: usize, limit: usize) -> bool {
+    pub(in crate::pipeline) fn has_room(&self, length: usize, limit: usize) -> bool {
         self.marks.len() == 0 || self.length + length as u64 <= limit as u64
     }
 
     /// Adds a row.
-    pub(super) fn push(&mut self, row: Row<'_>, record: Found) {
+    pub(in crate::pipeline) fn push(&mut self, row: Row<'_>, record: Origin) {
         if let Some(key) = row.key {
             self.keyed.push(key, row.csv.len());
         }
@@ -80,8 +85,8 @@ impl OpenBatch {
     }
 
     /// Adds a record that is not sent. It is kept with the batch, so that it is stored with the rows around it.
-    pub(super) fn refuse(&mut self, record: RefusedRecord) {
-        self.refused_size += record.data.get().len() + record.refusal.message.len() + size_of::<RefusedRecord>();
+    pub(in crate::pipeline) fn refuse(&mut self, record: LocalRejection) {
+        self.refused_size += record.data.get().len() + record.refusal.message.len() + size_of::<LocalRejection>();
         self.refused.push(record);
         self.account();
     }
@@ -89,7 +94,7 @@ impl OpenBatch {
     fn append(&mut self, csv: &[u8]) {
         self.length += csv.len() as u64;
         self.tail.extend_from_slice(csv);
-        if self.tail.len() >= PIECE {
+        if self.tail.len() >= PIECE_SIZE {
             self.compress();
         }
     }
@@ -107,22 +112,22 @@ impl OpenBatch {
     }
 
     /// When the first record came.
-    pub(super) fn opened_at(&self) -> Instant {
+    pub(in crate::pipeline) fn opened_at(&self) -> Instant {
         self.opened_at
     }
 
     /// The bytes held.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::pipeline) fn held(&self) -> usize {
         self.lease.bytes()
     }
 
     /// How many bytes the records would take as CSV, those included that are not sent.
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::pipeline) fn length(&self) -> u64 {
         self.length + self.refused_size as u64
     }
 
     /// The batch as it is to be sent: of rows that mean one record, the last.
-    pub(super) fn seal(mut self) -> Batch {
+    pub(in crate::pipeline) fn seal(mut self) -> Batch {
         self.compress();
         let superseded = self.drop_superseded();
         self.tail = Vec::new();
@@ -167,41 +172,41 @@ impl OpenBatch {
 
 /// A batch that is complete.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) columns: Arc<Columns>,
-    csv: Arc<Packed>,
-    pub(super) marks: Marks,
+pub(in crate::pipeline) struct Batch {
+    pub(in crate::pipeline) columns: Arc<Columns>,
+    csv: Arc<CompressedCsv>,
+    pub(in crate::pipeline) marks: RowOrigins,
     /// How many records of each segment are not sent because a later one of the batch means the same record.
     superseded: HashMap<SegmentId, u64>,
-    pub(super) refused: Vec<RefusedRecord>,
+    pub(in crate::pipeline) refused: Vec<LocalRejection>,
     refused_size: usize,
     lease: Lease,
 }
 
 impl Batch {
     /// How many rows are to be sent.
-    pub(super) fn rows(&self) -> u64 {
+    pub(in crate::pipeline) fn rows(&self) -> u64 {
         self.marks.len() as u64
     }
 
     /// The CSV with its header.
-    pub(super) fn csv(&self) -> Arc<dyn CsvBody> {
-        Arc::<Packed>::clone(&self.csv)
+    pub(in crate::pipeline) fn csv(&self) -> Arc<dyn CsvBody> {
+        Arc::<CompressedCsv>::clone(&self.csv)
     }
 
     /// Lets go of the CSV once it has been taken.
-    pub(super) fn drop_csv(&mut self) {
+    pub(in crate::pipeline) fn drop_csv(&mut self) {
         self.csv = Arc::default();
         self.lease.set(self.marks.size() + self.refused_size);
     }
 
     /// What is settled when every row of the batch is judged: those of `again` are not, and neither are those that
     /// a later row took the place of, before all rows are settled. They are left to `again`.
-    pub(super) fn settlement(
+    pub(in crate::pipeline) fn settlement(
         &mut self,
         mut rejected: HashMap<SegmentId, u64>,
         again: Option<&mut Batch>,
-        reasons: Reasons,
+        reasons: RejectionReasons,
     ) -> Settlement {
         let mut settled = self.marks.rows_by_segment();
         for refused in &self.refused {
@@ -231,16 +236,16 @@ impl Batch {
 }
 
 #[cfg(test)]
-#[path = "batch_tests.rs"]
+#[path = "budget_tests.rs"]
 mod under_pressure;
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
-    use super::super::budget::Budget;
     use super::*;
     use crate::convert::{Column, Kind, SourceColumn};
+    use crate::pipeline::budget::Budget;
     use airbyte::JsonTypes;
 
     fn columns() -> Arc<Columns> {
@@ -260,7 +265,7 @@ mod tests {
         let mut expected = String::from("A__c\n");
         for number in 0..40_000_i64 {
             let row = format!("row {number} of a batch that repeats itself\n");
-            batch.push(Row { csv: row.as_bytes(), key: None }, Found { segment: 1, extracted_at_ms: number });
+            batch.push(Row { csv: row.as_bytes(), key: None }, Origin { segment: 1, extracted_at_ms: number });
             expected.push_str(&row);
         }
         assert!(batch.held() < expected.len(), "it is held compressed");
@@ -283,7 +288,7 @@ mod tests {
         // Each record is meant by thirty rows, in many pieces and in two segments.
         for number in 0..30_000_u64 {
             let row = format!("row {number} of a batch with keys\n");
-            let record = Found { segment: number / 20_000, extracted_at_ms: 0 };
+            let record = Origin { segment: number / 20_000, extracted_at_ms: 0 };
             batch.push(Row { csv: row.as_bytes(), key: Some(u128::from(number * 7 % 1_000)) }, record);
             expected[(number * 7 % 1_000) as usize] = row;
         }
@@ -296,7 +301,7 @@ mod tests {
         expected.sort();
         assert_eq!(lines, expected);
         assert_eq!(batch.marks.rows_by_segment(), HashMap::from([(1, 1_000)]));
-        let mut settlement = batch.settlement(HashMap::from([(1, 7)]), None, Reasons::default());
+        let mut settlement = batch.settlement(HashMap::from([(1, 7)]), None, RejectionReasons::default());
         settlement.segments.sort_unstable();
         assert_eq!(settlement.segments, [(0, 20_000, 0), (1, 9_993, 7)]);
     }
@@ -307,7 +312,7 @@ mod tests {
         let rows = |keys: &[(u128, SegmentId)]| {
             let mut batch = OpenBatch::new(columns(), budget.lease());
             for (key, segment) in keys {
-                let record = Found { segment: *segment, extracted_at_ms: 0 };
+                let record = Origin { segment: *segment, extracted_at_ms: 0 };
                 batch.push(Row { csv: b"row\n", key: Some(*key) }, record);
             }
             batch.seal()
@@ -320,9 +325,9 @@ mod tests {
         // Key 1 comes in segment 0 and again in segment 1; key 2 in segment 1 and 3 in segment 2.
         let mut batch = rows(&[(1, 0), (1, 1), (2, 1), (3, 2)]);
         let mut again = rows(&[(1, 1), (3, 2)]);
-        let first = batch.settlement(HashMap::new(), Some(&mut again), Reasons::default());
+        let first = batch.settlement(HashMap::new(), Some(&mut again), RejectionReasons::default());
         assert_eq!(settled(first), [(1, 1, 0)], "neither row of key 1 is settled");
-        let last = again.settlement(HashMap::from([(2, 1)]), None, Reasons::default());
+        let last = again.settlement(HashMap::from([(2, 1)]), None, RejectionReasons::default());
         assert_eq!(settled(last), [(0, 1, 0), (1, 1, 0), (2, 0, 1)]);
     }
 
@@ -332,7 +337,7 @@ mod tests {
         let mut batch = OpenBatch::new(columns(), budget.lease());
         let limit = "A__c\n12345\n12345\n".len();
         assert!(batch.has_room(1_000, limit), "a row over the limit travels alone");
-        let record = Found { segment: 1, extracted_at_ms: 0 };
+        let record = Origin { segment: 1, extracted_at_ms: 0 };
         batch.push(Row { csv: b"12345\n", key: None }, record);
         assert!(batch.has_room(6, limit));
         assert!(!batch.has_room(7, limit));
@@ -344,11 +349,11 @@ mod tests {
     fn refused_records_are_held_until_the_job_has_ended() {
         let budget = Budget::new(usize::MAX);
         let mut batch = OpenBatch::new(columns(), budget.lease());
-        let record = Found { segment: 1, extracted_at_ms: 0 };
+        let record = Origin { segment: 1, extracted_at_ms: 0 };
         batch.push(Row { csv: b"12345\n", key: None }, record);
         let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
         let refusal = Rejection { code: crate::convert::RejectionCode::NoField, field: None, message: String::new() };
-        batch.refuse(RefusedRecord { record, data, refusal });
+        batch.refuse(LocalRejection { record, data, refusal });
         let mut batch = batch.seal();
         batch.drop_csv();
         assert!(budget.used() > 100_000, "{}", budget.used());

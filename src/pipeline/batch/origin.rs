@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::per_row::PerRow;
+use crate::pipeline::batch::chunked_vec::ChunkedVec;
 
 /// The run of a stream's records between two of its states.
-pub(super) type SegmentId = u64;
+pub(in crate::pipeline) type SegmentId = u64;
 
 /// What is remembered of a row after its text has been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,8 @@ struct Mark {
 
 /// The marks of a batch, in the order of its rows.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks {
-    marks: PerRow<Mark>,
+pub(in crate::pipeline) struct RowOrigins {
+    marks: ChunkedVec<Mark>,
     first_extracted_at_ms: i64,
     /// Where each run of rows of one segment ends.
     runs: Vec<Run>,
@@ -32,16 +32,16 @@ struct Run {
 
 /// A row that has been found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::pipeline) struct Origin {
     /// The segment of its record.
-    pub(super) segment: SegmentId,
+    pub(in crate::pipeline) segment: SegmentId,
     /// When its record was extracted, in milliseconds since 1970.
-    pub(super) extracted_at_ms: i64,
+    pub(in crate::pipeline) extracted_at_ms: i64,
 }
 
-impl Marks {
+impl RowOrigins {
     /// Adds the mark of the next row.
-    pub(super) fn push(&mut self, hash: u32, row: Found) {
+    pub(in crate::pipeline) fn push(&mut self, hash: u32, row: Origin) {
         // A time of 0 is none; the first that is one is what the others are measured from.
         if self.first_extracted_at_ms == 0 {
             self.first_extracted_at_ms = row.extracted_at_ms;
@@ -58,7 +58,7 @@ impl Marks {
     }
 
     /// Takes the marks of those rows out, and counts them by their segments.
-    pub(super) fn remove(&mut self, rows: &[bool]) -> HashMap<SegmentId, u64> {
+    pub(in crate::pipeline) fn remove(&mut self, rows: &[bool]) -> HashMap<SegmentId, u64> {
         let before = std::mem::take(self);
         let mut removed = HashMap::new();
         for (index, mark) in before.marks.iter().enumerate() {
@@ -73,12 +73,12 @@ impl Marks {
     }
 
     /// How many rows there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::pipeline) fn len(&self) -> usize {
         self.marks.len()
     }
 
     /// How many rows of each segment there are.
-    pub(super) fn rows_by_segment(&self) -> HashMap<SegmentId, u64> {
+    pub(in crate::pipeline) fn rows_by_segment(&self) -> HashMap<SegmentId, u64> {
         let mut counts = HashMap::new();
         let mut start = 0;
         for run in &self.runs {
@@ -89,13 +89,13 @@ impl Marks {
     }
 
     /// The bytes that the marks hold.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::pipeline) fn size(&self) -> usize {
         self.marks.size() + self.runs.capacity() * size_of::<Run>()
     }
 
-    fn row(&self, index: usize) -> Found {
+    fn row(&self, index: usize) -> Origin {
         let run = self.runs.partition_point(|run| run.end <= index);
-        Found {
+        Origin {
             segment: self.runs[run].segment,
             extracted_at_ms: self.first_extracted_at_ms + i64::from(self.marks.of(index).after_first_ms),
         }
@@ -103,16 +103,16 @@ impl Marks {
 }
 
 /// Finds rows again by their hash, each once.
-pub(super) struct RowIndex<'m> {
-    marks: &'m Marks,
+pub(in crate::pipeline) struct OriginIndex<'m> {
+    marks: &'m RowOrigins,
     /// Row numbers in the order of their hashes.
     by_hash: Vec<u32>,
     /// For each place in `by_hash`, the next one that has not been taken.
     next_free: Vec<u32>,
 }
 
-impl<'m> RowIndex<'m> {
-    pub(super) fn new(marks: &'m Marks) -> Self {
+impl<'m> OriginIndex<'m> {
+    pub(in crate::pipeline) fn new(marks: &'m RowOrigins) -> Self {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let count = marks.len() as u32;
@@ -122,13 +122,13 @@ impl<'m> RowIndex<'m> {
     }
 
     /// The bytes that the index holds.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::pipeline) fn size(&self) -> usize {
         (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>()
     }
 
     /// The row with this hash; where Salesforce changed a cell so that there is none, any row that has not been found
     /// yet, so that the number of rows stays right. `None` when every row has been found.
-    pub(super) fn take(&mut self, hash: u32) -> Option<Found> {
+    pub(in crate::pipeline) fn take(&mut self, hash: u32) -> Option<Origin> {
         let start = self.by_hash.partition_point(|row| self.marks.marks.of(*row as usize).hash < hash);
         let place = self.free_at_or_after(start);
         let is_match = self.by_hash.get(place).is_some_and(|row| self.marks.marks.of(*row as usize).hash == hash);
@@ -161,10 +161,10 @@ impl<'m> RowIndex<'m> {
 mod tests {
     use super::*;
 
-    fn marks(rows: &[(u32, SegmentId, i64)]) -> Marks {
-        let mut marks = Marks::default();
+    fn marks(rows: &[(u32, SegmentId, i64)]) -> RowOrigins {
+        let mut marks = RowOrigins::default();
         for (hash, segment, extracted_at_ms) in rows {
-            marks.push(*hash, Found { segment: *segment, extracted_at_ms: *extracted_at_ms });
+            marks.push(*hash, Origin { segment: *segment, extracted_at_ms: *extracted_at_ms });
         }
         marks
     }
@@ -173,18 +173,18 @@ mod tests {
     fn rows_are_found_with_their_segment_and_time() {
         let marks = marks(&[(7, 1, 100), (3, 1, 90), (7, 2, 5_000), (9, 3, 100)]);
         assert_eq!(marks.rows_by_segment(), HashMap::from([(1, 2), (2, 1), (3, 1)]));
-        let mut index = RowIndex::new(&marks);
-        assert_eq!(index.take(9), Some(Found { segment: 3, extracted_at_ms: 100 }));
-        assert_eq!(index.take(3), Some(Found { segment: 1, extracted_at_ms: 90 }));
-        assert_eq!(index.take(7), Some(Found { segment: 1, extracted_at_ms: 100 }));
-        assert_eq!(index.take(7), Some(Found { segment: 2, extracted_at_ms: 5_000 }));
+        let mut index = OriginIndex::new(&marks);
+        assert_eq!(index.take(9), Some(Origin { segment: 3, extracted_at_ms: 100 }));
+        assert_eq!(index.take(3), Some(Origin { segment: 1, extracted_at_ms: 90 }));
+        assert_eq!(index.take(7), Some(Origin { segment: 1, extracted_at_ms: 100 }));
+        assert_eq!(index.take(7), Some(Origin { segment: 2, extracted_at_ms: 5_000 }));
         assert_eq!(index.take(7), None);
     }
 
     #[test]
     fn a_row_that_was_changed_takes_the_place_of_one_that_is_left() {
         let marks = marks(&[(1, 1, 0), (2, 2, 0)]);
-        let mut index = RowIndex::new(&marks);
+        let mut index = OriginIndex::new(&marks);
         assert_eq!(index.take(1).unwrap().segment, 1);
         assert_eq!(index.take(555).unwrap().segment, 2);
         assert_eq!(index.take(2), None);
@@ -194,7 +194,7 @@ mod tests {
     fn many_equal_rows_are_found_one_by_one() {
         let rows: Vec<_> = (0..50_000).map(|row| (1, row / 10_000, 0)).collect();
         let marks = marks(&rows);
-        let mut index = RowIndex::new(&marks);
+        let mut index = OriginIndex::new(&marks);
         let mut found: HashMap<SegmentId, u64> = HashMap::new();
         while let Some(row) = index.take(1) {
             *found.entry(row.segment).or_default() += 1;
@@ -206,7 +206,7 @@ mod tests {
     fn times_far_apart_saturate() {
         let far = i64::from(i32::MAX) + 10;
         let marks = marks(&[(1, 1, 1), (2, 1, far), (3, 1, -far)]);
-        let mut index = RowIndex::new(&marks);
+        let mut index = OriginIndex::new(&marks);
         assert_eq!(index.take(2).unwrap().extracted_at_ms, i64::from(i32::MAX) + 1);
         assert_eq!(index.take(3).unwrap().extracted_at_ms, i64::from(i32::MIN) + 1);
     }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_record_without_a_time_does_not_take_that_of_the_others_away() {
         let marks = marks(&[(1, 1, 0), (2, 1, 1_790_000_000_000), (3, 1, 1_790_000_000_007)]);
-        let mut index = RowIndex::new(&marks);
+        let mut index = OriginIndex::new(&marks);
         assert_eq!(index.take(3).unwrap().extracted_at_ms, 1_790_000_000_007);
     }
 }

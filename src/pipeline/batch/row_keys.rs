@@ -1,35 +1,35 @@
 //! Which rows of a batch mean the same record, so that only the last of them is sent.
 
-use super::per_row::PerRow;
+use crate::pipeline::batch::chunked_vec::ChunkedVec;
 
 /// The keys of the rows of a batch, in the order of the rows. They are compared when the batch is complete: to sort
 /// them then takes a fourth of the memory, and less time, than to look each one up as it comes.
 #[derive(Debug, Default)]
-pub(super) struct Keyed {
-    keys: PerRow<u128>,
+pub(in crate::pipeline) struct RowKeys {
+    keys: ChunkedVec<u128>,
     /// The length of each row in bytes; a row is shorter than 400,000 characters.
-    lengths: PerRow<u32>,
+    lengths: ChunkedVec<u32>,
 }
 
-impl Keyed {
+impl RowKeys {
     /// Adds the next row.
-    pub(super) fn push(&mut self, key: u128, length: usize) {
+    pub(in crate::pipeline) fn push(&mut self, key: u128, length: usize) {
         self.keys.push(key);
         self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
     }
 
     /// The bytes held.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::pipeline) fn size(&self) -> usize {
         self.keys.size() + self.lengths.size()
     }
 
     /// The lengths of the rows.
-    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
+    pub(in crate::pipeline) fn lengths(&self) -> impl Iterator<Item = usize> {
         self.lengths.iter().map(|length| length as usize)
     }
 
     /// For each row, whether a later one means the same record; `None` where no row does.
-    pub(super) fn superseded(&self) -> Option<Vec<bool>> {
+    pub(in crate::pipeline) fn superseded(&self) -> Option<Vec<bool>> {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let mut by_key: Vec<u32> = (0..self.keys.len() as u32).collect();
@@ -57,7 +57,7 @@ mod tests {
             (&[1, 1], Some(vec![true, false])),
             (&[7, 3, 7, 3, 7, 5], Some(vec![true, true, true, false, false, false])),
         ] {
-            let mut keyed = Keyed::default();
+            let mut keyed = RowKeys::default();
             keys.iter().for_each(|key| keyed.push(*key, 3));
             assert_eq!(keyed.superseded(), expected, "{keys:?}");
         }

@@ -1,8 +1,12 @@
 //! The one task that reads, keeps count, and gives states back.
 //!
 //! It owns everything that changes with a message, so that nothing needs a lock: the open batches, the ledger, the
-//! report, the end. It never waits for a job; news of the batches come to it, and while the memory budget is overdrawn
+//! report, the end. It never waits for a job; events of the batches come to it, and while the memory budget is overdrawn
 //! it does not take input.
+
+pub(super) mod reader;
+pub(super) mod stop;
+pub(super) mod stream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,36 +16,36 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::{Budget, Lease};
-use super::lane::{Lanes, Work};
-use super::ledger::Ledger;
-use super::mark::Found;
-use super::news::{Event, News, NotLoaded, Settlement};
-use super::quota::Quota;
-use super::reader::Input;
-use super::report::Report;
-use super::stop::Stop;
-use super::stream::{NotTaken, Room, Stream};
+use crate::pipeline::batch::origin::Origin;
+use crate::pipeline::budget::{Budget, Lease};
+use crate::pipeline::intake::reader::Input;
+use crate::pipeline::intake::stop::Stop;
+use crate::pipeline::intake::stream::{BatchLimits, RecordError, Stream};
+use crate::pipeline::job::event::{Event, EventKind, LoadError, Settlement};
+use crate::pipeline::job::lane::{Lanes, StreamBatch};
+use crate::pipeline::ledger::Ledger;
+use crate::pipeline::prepare::quota::Quota;
+use crate::pipeline::report::Report;
 use airbyte::{
     Block, Error, InputError, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line,
 };
 
 /// Settings of the intake.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
+pub(in crate::pipeline) struct Rules {
     /// The largest upload in bytes.
-    pub(super) batch_size: usize,
+    pub(in crate::pipeline) batch_size: usize,
     /// The age at which a batch is sent even when it is small.
-    pub(super) flush_interval: Duration,
+    pub(in crate::pipeline) flush_interval: Duration,
     /// More rejected records than this end the sync.
-    pub(super) max_rejected_records: Option<u64>,
+    pub(in crate::pipeline) max_rejected_records: Option<u64>,
     /// Whether the end of every stream is announced with a status.
-    pub(super) expects_completion: bool,
+    pub(in crate::pipeline) expects_completion: bool,
 }
 
 /// Reads messages and gives states back.
-pub(super) struct Intake {
-    pub(super) streams: Vec<Stream>,
+pub(in crate::pipeline) struct Intake {
+    pub(in crate::pipeline) streams: Vec<Stream>,
     records: RecordReader,
     by_name: HashMap<StreamName, usize>,
     /// The names of the last record as they were written, and its stream.
@@ -49,12 +53,12 @@ pub(super) struct Intake {
     ledger: Ledger,
     /// What the waiting states hold.
     states: Lease,
-    room: Room,
+    room: BatchLimits,
     lanes: Option<Lanes>,
     halt: CancellationToken,
     output: Output,
     rules: Rules,
-    pub(super) report: Report,
+    pub(in crate::pipeline) report: Report,
     rejected: u64,
     ending: Option<Ending>,
 }
@@ -82,7 +86,7 @@ enum Ending {
 }
 
 impl Intake {
-    pub(super) fn new(
+    pub(in crate::pipeline) fn new(
         streams: Vec<Stream>,
         lanes: Option<Lanes>,
         budget: Arc<Budget>,
@@ -97,7 +101,7 @@ impl Intake {
             last: None,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states: budget.lease(),
-            room: Room { batch_size: rules.batch_size, budget },
+            room: BatchLimits { batch_size: rules.batch_size, budget },
             lanes,
             halt,
             output,
@@ -113,10 +117,10 @@ impl Intake {
     ///
     /// # Errors
     /// The first that ended the sync. All that could be acknowledged has been.
-    pub(super) async fn run(
+    pub(in crate::pipeline) async fn run(
         &mut self,
         mut input: mpsc::Receiver<Input>,
-        mut news: mpsc::UnboundedReceiver<News>,
+        mut events: mpsc::UnboundedReceiver<Event>,
         mut quota: Option<Quota>,
         stop: Stop,
     ) -> Result<()> {
@@ -129,7 +133,7 @@ impl Intake {
                 biased;
                 () = stop.asked() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota) => self.end(Ending::Halt(error)),
-                Some(news) = news.recv() => self.hear(news),
+                Some(event) = events.recv() => self.apply(event),
                 () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
                 () = budget.released(), if is_overdrawn => {}
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
@@ -153,8 +157,8 @@ impl Intake {
                 biased;
                 () = stop.asked(), if !self.halt.is_cancelled() => self.end(Ending::Halt(stopped())),
                 error = reach(&mut quota), if !self.halt.is_cancelled() => self.end(Ending::Halt(error)),
-                news = news.recv() => match news {
-                    Some(news) => self.hear(news),
+                event = events.recv() => match event {
+                    Some(event) => self.apply(event),
                     None => break,
                 },
                 () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
@@ -251,7 +255,7 @@ impl Intake {
         let record = self.records.open(line)?;
         let index = self.stream_named(record.stream()).ok()?;
         let ledger = &mut self.ledger;
-        let found = |extracted_at_ms| Found { segment: ledger.record(index), extracted_at_ms };
+        let found = |extracted_at_ms| Origin { segment: ledger.record(index), extracted_at_ms };
         let full = self.streams[index].take_plain(index, record, found, &self.room)?;
         self.put(full);
         Some(())
@@ -260,21 +264,21 @@ impl Intake {
     fn take_record(&mut self, record: &Record<'_>) -> Result<(), Refused> {
         let index = self.stream_named(record.stream())?;
         let segment = self.ledger.record(index);
-        let found = Found { segment, extracted_at_ms: record.extracted_at_ms() };
+        let found = Origin { segment, extracted_at_ms: record.extracted_at_ms() };
         match self.streams[index].take(index, record.data, found, &self.room) {
             Ok(full) => self.put(full),
             Err(not_taken) => {
                 self.ledger.withdraw(index);
                 return Err(match not_taken {
-                    NotTaken::NotAnObject => Refused::Line("the `data` of the record is not an object".to_owned()),
-                    NotTaken::Config(error) => Refused::Error(error),
+                    RecordError::NotAnObject => Refused::Line("the `data` of the record is not an object".to_owned()),
+                    RecordError::Config(error) => Refused::Error(error),
                 });
             }
         }
         Ok(())
     }
 
-    fn put(&mut self, full: Option<Work>) {
+    fn put(&mut self, full: Option<StreamBatch>) {
         if let (Some(work), Some(lanes)) = (full, &mut self.lanes) {
             lanes.put(work);
         }
@@ -294,11 +298,11 @@ impl Intake {
         Ok(index)
     }
 
-    fn hear(&mut self, news: News) {
-        self.report.hear(&news);
-        match news.event {
-            Event::Settled(settlement) => self.settle(news.stream, settlement),
-            Event::Ended(Err(NotLoaded::Failed(error))) => self.end(Ending::Halt(error)),
+    fn apply(&mut self, event: Event) {
+        self.report.apply(&event);
+        match event.kind {
+            EventKind::Settled(settlement) => self.settle(event.stream, settlement),
+            EventKind::Ended(Err(LoadError::Failed(error))) => self.end(Ending::Halt(error)),
             _ => {}
         }
     }
@@ -337,7 +341,8 @@ impl Intake {
     /// Sends the largest open batches until what is on its way is enough to bring the budget back.
     fn relieve_budget(&mut self) {
         loop {
-            let open: usize = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::held).sum();
+            let open: usize =
+                self.streams.iter().filter_map(Stream::open).map(crate::pipeline::batch::OpenBatch::held).sum();
             if self.room.budget.comes_back(open + self.states.bytes()) {
                 return;
             }
@@ -355,7 +360,8 @@ impl Intake {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let opened = self.streams.iter().filter_map(Stream::open).map(super::batch::OpenBatch::opened_at).min()?;
+        let opened =
+            self.streams.iter().filter_map(Stream::open).map(crate::pipeline::batch::OpenBatch::opened_at).min()?;
         Some(opened + self.rules.flush_interval)
     }
 
@@ -388,7 +394,7 @@ enum Refused {
 }
 
 /// The error of a sync that was asked to stop.
-pub(super) fn stopped() -> Error {
+pub(in crate::pipeline) fn stopped() -> Error {
     Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }
 

@@ -11,7 +11,7 @@ const BLOCKS_AHEAD: usize = 2;
 
 /// What the thread hands over.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(in crate::pipeline) enum Input {
     /// Whole lines.
     Block(Block),
     /// The input could not be read on.
@@ -22,7 +22,7 @@ pub(super) enum Input {
 
 /// Reads `input` on a thread of its own, because a read of a pipe cannot be interrupted: the process ends without
 /// waiting for it. Blocks come until the end, or until the first error.
-pub(super) fn read(input: impl Read + Send + 'static) -> std::io::Result<mpsc::Receiver<Input>> {
+pub(in crate::pipeline) fn read(input: impl Read + Send + 'static) -> std::io::Result<mpsc::Receiver<Input>> {
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let mut reader = BlockReader::new(input, LONGEST_LINE);

@@ -26,12 +26,12 @@ impl Stop {
     }
 
     /// Waits until the sync is asked to stop.
-    pub(super) async fn asked(&self) {
+    pub(in crate::pipeline) async fn asked(&self) {
         self.asked.cancelled().await;
     }
 
     /// Waits until running jobs are not waited for any more.
-    pub(super) async fn insisted(&self) {
+    pub(in crate::pipeline) async fn insisted(&self) {
         self.asked().await;
         tokio::select! {
             () = self.asked_again.cancelled() => {}

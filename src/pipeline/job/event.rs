@@ -2,21 +2,21 @@
 
 use tokio::sync::mpsc;
 
-use super::mark::SegmentId;
-use super::reason::Reasons;
+use crate::pipeline::batch::origin::SegmentId;
+use crate::pipeline::job::reason::RejectionReasons;
 use airbyte::Error;
 
 /// Something that happened to a batch of a stream.
 #[derive(Debug)]
-pub(super) struct News {
+pub(in crate::pipeline) struct Event {
     /// The place of the stream in the catalog.
-    pub(super) stream: usize,
-    pub(super) event: Event,
+    pub(in crate::pipeline) stream: usize,
+    pub(in crate::pipeline) kind: EventKind,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(in crate::pipeline) enum EventKind {
     /// A job was closed with so many rows, and runs.
     JobRuns { job: String, rows: u64 },
     /// Salesforce has processed so many rows of a running job.
@@ -26,28 +26,28 @@ pub(super) enum Event {
     /// Records are in Salesforce, or kept as rejected.
     Settled(Settlement),
     /// Nothing more comes of the batch. Records of it that were not settled before never are.
-    Ended(Result<(), NotLoaded>),
+    Ended(Result<(), LoadError>),
 }
 
 /// Records that are settled.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Settlement {
+pub(in crate::pipeline) struct Settlement {
     /// For each segment: the records written, and those rejected.
-    pub(super) segments: Vec<(SegmentId, u64, u64)>,
+    pub(in crate::pipeline) segments: Vec<(SegmentId, u64, u64)>,
     /// Why the rejected ones are.
-    pub(super) reasons: Reasons,
+    pub(in crate::pipeline) reasons: RejectionReasons,
 }
 
 /// Why records of a batch are not settled.
 #[derive(Debug)]
-pub(super) enum NotLoaded {
+pub(in crate::pipeline) enum LoadError {
     /// The sync was halted before they took effect.
     Halted,
     /// They failed.
     Failed(Error),
 }
 
-impl From<Error> for NotLoaded {
+impl From<Error> for LoadError {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
@@ -55,18 +55,18 @@ impl From<Error> for NotLoaded {
 
 /// Tells of the batches of one stream.
 #[derive(Debug, Clone)]
-pub(super) struct Teller {
+pub(in crate::pipeline) struct EventSender {
     stream: usize,
-    news: mpsc::UnboundedSender<News>,
+    event: mpsc::UnboundedSender<Event>,
 }
 
-impl Teller {
-    pub(super) fn new(stream: usize, news: mpsc::UnboundedSender<News>) -> Self {
-        Self { stream, news }
+impl EventSender {
+    pub(in crate::pipeline) fn new(stream: usize, event: mpsc::UnboundedSender<Event>) -> Self {
+        Self { stream, event }
     }
 
     /// Without a listener the sync has ended, and nobody wants to know.
-    pub(super) fn tell(&self, event: Event) {
-        let _ = self.news.send(News { stream: self.stream, event });
+    pub(in crate::pipeline) fn send(&self, kind: EventKind) {
+        let _ = self.event.send(Event { stream: self.stream, kind });
     }
 }

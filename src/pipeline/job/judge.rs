@@ -4,12 +4,12 @@ use crate::org_error::IntoError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::batch::{Batch, OpenBatch, RefusedRecord};
-use super::budget::{Budget, Lease};
-use super::mark::{Found, RowIndex, SegmentId};
-use super::plan::StreamPlan;
-use super::reason::Reasons;
 use crate::convert::{Row, restore, row_hash, source_columns, write_row};
+use crate::pipeline::batch::origin::{Origin, OriginIndex, SegmentId};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch};
+use crate::pipeline::budget::{Budget, Lease};
+use crate::pipeline::job::reason::RejectionReasons;
+use crate::pipeline::prepare::plan::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
 use salesforce::fault::{Fault, FaultKind};
@@ -23,20 +23,20 @@ const ERROR: &str = "sf__Error";
 
 /// The outcome of one job.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(in crate::pipeline) struct Verdict {
     /// How many rows of each segment are rejected for good, and stored where there is a bucket.
-    pub(super) rejected: HashMap<SegmentId, u64>,
+    pub(in crate::pipeline) rejected: HashMap<SegmentId, u64>,
     /// Why they are, and the records of the batch that were refused before they were sent.
-    pub(super) reasons: Reasons,
+    pub(in crate::pipeline) reasons: RejectionReasons,
     /// Rows that failed for a passing reason, or were left unprocessed.
-    pub(super) again: Option<Batch>,
+    pub(in crate::pipeline) again: Option<Batch>,
     /// How many of them were left unprocessed.
-    pub(super) unprocessed: u64,
+    pub(in crate::pipeline) unprocessed: u64,
 }
 
 /// Why no verdict could be reached.
 #[derive(Debug)]
-pub(super) enum NoVerdict {
+pub(in crate::pipeline) enum JudgeError {
     /// The results could not be read; they can be read again.
     Fault(Fault),
     /// The results prove nothing as they were read. Something on the way may have cut or replaced them, so they can be
@@ -46,13 +46,13 @@ pub(super) enum NoVerdict {
     Error(Error),
 }
 
-impl From<Fault> for NoVerdict {
+impl From<Fault> for JudgeError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
     }
 }
 
-impl From<Error> for NoVerdict {
+impl From<Error> for JudgeError {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
@@ -60,7 +60,7 @@ impl From<Error> for NoVerdict {
 
 /// Judges the rows of one job. A judge that was interrupted is dropped with everything it stored, and another begins
 /// anew: nothing is an object in the bucket before the verdict.
-pub(super) struct Judge<'j> {
+pub(in crate::pipeline) struct Judge<'j> {
     plan: &'j StreamPlan,
     job: &'j FinishedJob,
     batch: &'j Batch,
@@ -68,16 +68,16 @@ pub(super) struct Judge<'j> {
     /// Whether rows that failed may be sent again.
     may_send_again: bool,
     /// Made when the first row is to be found again; most jobs have none.
-    index: Option<RowIndex<'j>>,
+    index: Option<OriginIndex<'j>>,
     index_lease: Lease,
     rejected: HashMap<SegmentId, u64>,
-    reasons: Reasons,
+    reasons: RejectionReasons,
     again: OpenBatch,
     unprocessed: u64,
 }
 
 impl<'j> Judge<'j> {
-    pub(super) fn new(
+    pub(in crate::pipeline) fn new(
         plan: &'j StreamPlan,
         job: &'j FinishedJob,
         batch: &'j Batch,
@@ -94,7 +94,7 @@ impl<'j> Judge<'j> {
             index: None,
             index_lease: budget.lease(),
             rejected: HashMap::new(),
-            reasons: Reasons::default(),
+            reasons: RejectionReasons::default(),
             again: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             unprocessed: 0,
         }
@@ -102,7 +102,7 @@ impl<'j> Judge<'j> {
 
     /// Judges every row, and stores what is rejected before it returns, with the records of the batch that were refused
     /// before they were sent.
-    pub(super) async fn judge(mut self) -> Result<Verdict, NoVerdict> {
+    pub(in crate::pipeline) async fn judge(mut self) -> Result<Verdict, JudgeError> {
         self.prove().await?;
         store_refused(self.writer.as_mut(), &self.batch.refused, &mut self.reasons).await?;
         if let Some(writer) = self.writer.take() {
@@ -114,7 +114,7 @@ impl<'j> Judge<'j> {
     }
 
     /// Holds the rows of the results against the rows sent.
-    async fn prove(&mut self) -> Result<(), NoVerdict> {
+    async fn prove(&mut self) -> Result<(), JudgeError> {
         let sent = self.batch.rows();
         if let (JobEnd::Complete, Some(processed), Some(failed)) =
             (self.job.end(), self.job.processed(), self.job.failed())
@@ -143,7 +143,7 @@ impl<'j> Judge<'j> {
         Ok(())
     }
 
-    async fn successful_rows(&self) -> Result<u64, NoVerdict> {
+    async fn successful_rows(&self) -> Result<u64, JudgeError> {
         let mut rows = self.job.successful_rows().await?;
         self.layout(&rows, &[ID])?;
         let mut count = 0;
@@ -153,7 +153,7 @@ impl<'j> Judge<'j> {
         Ok(count)
     }
 
-    async fn failed_rows(&mut self) -> Result<u64, NoVerdict> {
+    async fn failed_rows(&mut self) -> Result<u64, JudgeError> {
         let mut rows = self.job.failed_rows().await?;
         let layout = self.layout(&rows, &[ID, ERROR])?;
         let mut count = 0;
@@ -173,7 +173,7 @@ impl<'j> Judge<'j> {
         Ok(count)
     }
 
-    async fn unprocessed_rows(&mut self) -> Result<u64, NoVerdict> {
+    async fn unprocessed_rows(&mut self) -> Result<u64, JudgeError> {
         let mut rows = self.job.unprocessed_rows().await?;
         let layout = self.layout(&rows, &[])?;
         let mut count = 0;
@@ -187,9 +187,9 @@ impl<'j> Judge<'j> {
     }
 
     /// The row of the batch that Salesforce gives back.
-    fn find(&mut self, csv: &[u8]) -> Option<Found> {
+    fn find(&mut self, csv: &[u8]) -> Option<Origin> {
         let index = self.index.get_or_insert_with(|| {
-            let index = RowIndex::new(&self.batch.marks);
+            let index = OriginIndex::new(&self.batch.marks);
             self.index_lease.set(index.size());
             index
         });
@@ -200,7 +200,7 @@ impl<'j> Judge<'j> {
         &mut self,
         layout: &Layout,
         row: &ResultRow,
-        found: Found,
+        found: Origin,
         text: &str,
         errors: &[RowError],
     ) -> Result<()> {
@@ -226,9 +226,9 @@ impl<'j> Judge<'j> {
 
     /// Where the cells stand. Without all columns of Salesforce and of the upload it is no result of this job, and to go
     /// on would lose what the rows hold.
-    fn layout(&self, rows: &ResultRows, own: &[&str]) -> Result<Layout, NoVerdict> {
+    fn layout(&self, rows: &ResultRows, own: &[&str]) -> Result<Layout, JudgeError> {
         Layout::of(rows.header(), self.batch, own).map_err(|missing| {
-            NoVerdict::Unproven(Error::transient(format!(
+            JudgeError::Unproven(Error::transient(format!(
                 "What came as the results of job {} for {} lacks the column {missing}, so it tells nothing of the rows \
                  that were sent. Nothing of this batch is acknowledged. Look at the job in Setup, Bulk Data Load Jobs, \
                  and run the sync again.",
@@ -238,8 +238,8 @@ impl<'j> Judge<'j> {
         })
     }
 
-    fn does_not_add_up(&self, succeeded: u64, failed: u64, unprocessed: u64) -> NoVerdict {
-        NoVerdict::Unproven(Error::transient(format!(
+    fn does_not_add_up(&self, succeeded: u64, failed: u64, unprocessed: u64) -> JudgeError {
+        JudgeError::Unproven(Error::transient(format!(
             "The results of job {} for {} do not add up: {} rows were sent, and Salesforce tells of {succeeded} \
              succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. Salesforce \
              keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load Jobs.",
@@ -251,12 +251,12 @@ impl<'j> Judge<'j> {
 }
 
 /// Stores records that were refused before they were sent, and counts why.
-pub(super) async fn store_refused(
+pub(in crate::pipeline) async fn store_refused(
     mut writer: Option<&mut RejectedWriter>,
-    refused: &[RefusedRecord],
-    reasons: &mut Reasons,
+    refused: &[LocalRejection],
+    reasons: &mut RejectionReasons,
 ) -> Result<()> {
-    for RefusedRecord { record, data, refusal } in refused {
+    for LocalRejection { record, data, refusal } in refused {
         let code = refusal.code.as_str();
         let Some(writer) = &mut writer else {
             reasons.add(code, || None);

@@ -10,27 +10,27 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::batch::Batch;
-use super::load::Loader;
-use super::news::{Event, News, NotLoaded, Teller};
-use super::plan::StreamPlan;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::job::event::{Event, EventKind, EventSender, LoadError};
+use crate::pipeline::job::load::Loader;
+use crate::pipeline::prepare::plan::StreamPlan;
 use airbyte::Error;
 
 /// A batch of a stream.
 #[derive(Debug)]
-pub(super) struct Work {
-    pub(super) stream: usize,
-    pub(super) plan: Arc<StreamPlan>,
-    pub(super) batch: Batch,
+pub(in crate::pipeline) struct StreamBatch {
+    pub(in crate::pipeline) stream: usize,
+    pub(in crate::pipeline) plan: Arc<StreamPlan>,
+    pub(in crate::pipeline) batch: Batch,
 }
 
 /// All lanes of a sync.
-pub(super) struct Lanes {
+pub(in crate::pipeline) struct Lanes {
     loader: Arc<Loader>,
     max_parallel_jobs: usize,
     permits: Arc<Semaphore>,
-    lanes: HashMap<LaneKey, mpsc::UnboundedSender<Work>>,
-    news: mpsc::UnboundedSender<News>,
+    lanes: HashMap<LaneKey, mpsc::UnboundedSender<StreamBatch>>,
+    events: mpsc::UnboundedSender<Event>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ enum LaneKey {
 }
 
 impl LaneKey {
-    fn of(work: &Work) -> Self {
+    fn of(work: &StreamBatch) -> Self {
         if work.plan.job.operation.is_ordered() {
             Self::Object(work.plan.job.object.to_ascii_lowercase())
         } else {
@@ -58,23 +58,23 @@ impl LaneKey {
 }
 
 impl Lanes {
-    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the news of their batches, which end when the lanes
+    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the events of their batches, which end when the lanes
     /// have been dropped and all batches have come to their end.
-    pub(super) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<News>) {
-        let (sender, news) = mpsc::unbounded_channel();
+    pub(in crate::pipeline) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, events) = mpsc::unbounded_channel();
         let lanes = Self {
             loader: Arc::new(loader),
             max_parallel_jobs,
             permits: Arc::new(Semaphore::new(max_parallel_jobs)),
             lanes: HashMap::new(),
-            news: sender,
+            events: sender,
         };
-        (lanes, news)
+        (lanes, events)
     }
 
     /// Puts a batch at the end of its lane. The queue has no bound of its own: what waits in it holds a lease of the
     /// memory budget.
-    pub(super) fn put(&mut self, work: Work) {
+    pub(in crate::pipeline) fn put(&mut self, work: StreamBatch) {
         let key = LaneKey::of(&work);
         let lane = self.lanes.entry(key).or_insert_with_key(|key| {
             let (sender, batches) = mpsc::unbounded_channel();
@@ -83,7 +83,7 @@ impl Lanes {
                 permits: Arc::clone(&self.permits),
                 width: Arc::new(Semaphore::new(key.width(self.max_parallel_jobs))),
                 is_ordered: matches!(key, LaneKey::Object(_)),
-                news: self.news.clone(),
+                events: self.events.clone(),
             };
             tokio::spawn(lane.run(batches));
             sender
@@ -98,30 +98,30 @@ struct Lane {
     permits: Arc<Semaphore>,
     width: Arc<Semaphore>,
     is_ordered: bool,
-    news: mpsc::UnboundedSender<News>,
+    events: mpsc::UnboundedSender<Event>,
 }
 
 impl Lane {
-    async fn run(self, mut batches: mpsc::UnboundedReceiver<Work>) {
+    async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
         let mut before: Option<oneshot::Receiver<()>> = None;
         while let Some(work) = batches.recv().await {
             let Some(permits) = self.permits().await else { break };
             let (done, next) = oneshot::channel();
             let turn = if self.is_ordered { before.replace(next) } else { None };
-            let Work { stream, plan, batch } = work;
-            let (loader, teller) = (Arc::clone(&self.loader), Teller::new(stream, self.news.clone()));
+            let StreamBatch { stream, plan, batch } = work;
+            let (loader, events) = (Arc::clone(&self.loader), EventSender::new(stream, self.events.clone()));
             tokio::spawn(async move {
                 let load = {
-                    let teller = teller.clone();
-                    tokio::spawn(async move { loader.load(&plan, batch, turn, &teller).await })
+                    let events = events.clone();
+                    tokio::spawn(async move { loader.load(&plan, batch, turn, &events).await })
                 };
-                let outcome = load.await.unwrap_or_else(|_| Err(NotLoaded::Failed(Error::defect())));
+                let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::defect())));
                 drop(permits);
                 if outcome.is_ok() {
                     // The next job of the lane may take effect now. After a failure it may not.
                     let _ = done.send(());
                 }
-                teller.tell(Event::Ended(outcome));
+                events.send(EventKind::Ended(outcome));
             });
         }
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::Batch;
-use super::budget::Budget;
-use super::judge::{Judge, NoVerdict, Verdict, store_refused};
-use super::news::{Event, NotLoaded, Teller};
-use super::plan::StreamPlan;
-use super::reason::Reasons;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::budget::Budget;
+use crate::pipeline::job::event::{EventKind, EventSender, LoadError};
+use crate::pipeline::job::judge::{Judge, JudgeError, Verdict, store_refused};
+use crate::pipeline::job::reason::RejectionReasons;
+use crate::pipeline::prepare::plan::StreamPlan;
 use crate::rejected::RejectedStore;
 use airbyte::{Error, Result};
 use salesforce::Org;
@@ -30,40 +30,45 @@ const TRIES: usize = 3;
 
 /// Loads batches.
 #[derive(Clone)]
-pub(super) struct Loader {
-    pub(super) org: Org,
-    pub(super) store: Option<RejectedStore>,
-    pub(super) budget: Arc<Budget>,
+pub(in crate::pipeline) struct Loader {
+    pub(in crate::pipeline) org: Org,
+    pub(in crate::pipeline) store: Option<RejectedStore>,
+    pub(in crate::pipeline) budget: Arc<Budget>,
     /// Set when no further job may be closed.
-    pub(super) halt: CancellationToken,
-    pub(super) waits: [Duration; 3],
+    pub(in crate::pipeline) halt: CancellationToken,
+    pub(in crate::pipeline) waits: [Duration; 3],
 }
 
 impl Loader {
-    pub(super) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>, halt: CancellationToken) -> Self {
+    pub(in crate::pipeline) fn new(
+        org: Org,
+        store: Option<RejectedStore>,
+        budget: Arc<Budget>,
+        halt: CancellationToken,
+    ) -> Self {
         Self { org, store, budget, halt, waits: WAITS }
     }
 }
 
 /// When a batch may take effect: at once, or when the one before it has come to its end.
-pub(super) type Turn = Option<oneshot::Receiver<()>>;
+pub(in crate::pipeline) type Turn = Option<oneshot::Receiver<()>>;
 
 impl Loader {
     /// Loads a batch and stores what of it is rejected. What is settled is told as soon as it is.
-    pub(super) async fn load(
+    pub(in crate::pipeline) async fn load(
         &self,
         plan: &StreamPlan,
         mut batch: Batch,
         mut turn: Turn,
-        teller: &Teller,
-    ) -> Result<(), NotLoaded> {
+        events: &EventSender,
+    ) -> Result<(), LoadError> {
         if batch.rows() == 0 {
             // The end of this batch is the turn of the next one, which must not pass the one before.
-            if !self.comes(turn).await {
-                return Err(NotLoaded::Halted);
+            if !self.wait_for_turn(turn).await {
+                return Err(LoadError::Halted);
             }
             let reasons = self.store_only(plan, &batch).await?;
-            teller.tell(Event::Settled(batch.settlement(HashMap::new(), None, reasons)));
+            events.send(EventKind::Settled(batch.settlement(HashMap::new(), None, reasons)));
             return Ok(());
         }
         let mut waits = self.waits.iter();
@@ -71,11 +76,11 @@ impl Loader {
             let uploaded = self.upload(plan, &batch).await?;
             batch.drop_csv();
             let running = self.close(plan, uploaded, turn.take()).await?;
-            let finished = self.finish(plan, &batch, running, teller).await?;
+            let finished = self.finish(plan, &batch, running, events).await?;
             let wait = waits.next();
             let mut verdict = self.judge(plan, &finished, &batch, wait.is_some()).await?;
             let settlement = batch.settlement(verdict.rejected, verdict.again.as_mut(), verdict.reasons);
-            teller.tell(Event::Settled(settlement));
+            events.send(EventKind::Settled(settlement));
             let Some(again) = verdict.again else { return Ok(()) };
             let Some(wait) = wait else {
                 return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
@@ -87,15 +92,15 @@ impl Loader {
                 "rows failed for a passing reason and are sent again"
             );
             tokio::select! {
-                () = self.halt.cancelled() => return Err(NotLoaded::Halted),
+                () = self.halt.cancelled() => return Err(LoadError::Halted),
                 () = tokio::time::sleep(*wait) => {}
             }
             batch = again;
         }
     }
 
-    async fn store_only(&self, plan: &StreamPlan, batch: &Batch) -> Result<Reasons> {
-        let mut reasons = Reasons::default();
+    async fn store_only(&self, plan: &StreamPlan, batch: &Batch) -> Result<RejectionReasons> {
+        let mut reasons = RejectionReasons::default();
         let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
         store_refused(writer.as_mut(), &batch.refused, &mut reasons).await?;
         if let Some(writer) = writer {
@@ -105,12 +110,12 @@ impl Loader {
     }
 
     /// Creates a job and fills it. Nothing has taken effect by that.
-    async fn upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, NotLoaded> {
+    async fn upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, LoadError> {
         let object = &plan.job.object;
         let mut tries = TRIES;
         loop {
             if self.halt.is_cancelled() {
-                return Err(NotLoaded::Halted);
+                return Err(LoadError::Halted);
             }
             let open = self
                 .org
@@ -119,7 +124,7 @@ impl Loader {
                 .map_err(|fault| fault.into_error(&format!("creating a job for {object}")))?;
             match open.upload(batch.csv(), self.halt.cancelled()).await {
                 Ok(uploaded) => return Ok(uploaded),
-                Err(NotUploaded::Stopped) => return Err(NotLoaded::Halted),
+                Err(NotUploaded::Stopped) => return Err(LoadError::Halted),
                 Err(NotUploaded::Fault(fault)) if fault.is_passing() && tries > 1 => {
                     tries -= 1;
                     tracing::warn!(object, "an upload failed and begins anew with another job");
@@ -132,10 +137,10 @@ impl Loader {
     }
 
     /// Closes a job when its turn has come: the commit point.
-    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob, turn: Turn) -> Result<RunningJob, NotLoaded> {
-        if !self.comes(turn).await {
+    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob, turn: Turn) -> Result<RunningJob, LoadError> {
+        if !self.wait_for_turn(turn).await {
             uploaded.abort().await;
-            return Err(NotLoaded::Halted);
+            return Err(LoadError::Halted);
         }
         let doing = format!("closing a job for {}", plan.job.object);
         uploaded.close().await.map_err(|why| match why {
@@ -145,7 +150,7 @@ impl Loader {
     }
 
     /// Waits for the turn of a batch, which does not come after a failure or a halt.
-    async fn comes(&self, turn: Turn) -> bool {
+    async fn wait_for_turn(&self, turn: Turn) -> bool {
         match turn {
             None => !self.halt.is_cancelled(),
             Some(turn) => tokio::select! {
@@ -160,15 +165,15 @@ impl Loader {
         plan: &StreamPlan,
         batch: &Batch,
         running: RunningJob,
-        teller: &Teller,
+        events: &EventSender,
     ) -> Result<FinishedJob> {
         let (object, id) = (&plan.job.object, running.id().to_owned());
-        teller.tell(Event::JobRuns { job: id.clone(), rows: batch.rows() });
+        events.send(EventKind::JobRuns { job: id.clone(), rows: batch.rows() });
         let finished = running
-            .wait(batch.rows(), |rows| teller.tell(Event::JobProcessed { job: id.clone(), rows }))
+            .wait(batch.rows(), |rows| events.send(EventKind::JobProcessed { job: id.clone(), rows }))
             .await
             .map_err(|fault| in_doubt(fault, &format!("waiting for job {id} of {object}")));
-        teller.tell(Event::JobEnded { job: id.clone() });
+        events.send(EventKind::JobEnded { job: id.clone() });
         let finished = finished?;
         tracing::info!(
             job = id,
@@ -194,12 +199,12 @@ impl Loader {
             let judge = Judge::new(plan, job, batch, writer, may_send_again, &self.budget);
             let (error, may_pass) = match judge.judge().await {
                 Ok(verdict) => return Ok(verdict),
-                Err(NoVerdict::Fault(fault)) => {
+                Err(JudgeError::Fault(fault)) => {
                     let may_pass = fault.is_passing();
                     (in_doubt(fault, &format!("reading the results of job {}", job.id())), may_pass)
                 }
-                Err(NoVerdict::Unproven(error)) => (error, true),
-                Err(NoVerdict::Error(error)) => (error, false),
+                Err(JudgeError::Unproven(error)) => (error, true),
+                Err(JudgeError::Error(error)) => (error, false),
             };
             let Some(wait) = waits.next().filter(|_| may_pass) else { return Err(error) };
             tracing::warn!(job = job.id(), "the results of a job prove nothing yet and are read again");

@@ -4,13 +4,13 @@ use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::super::batch::OpenBatch;
-use super::super::mark::{Found, SegmentId};
-use super::super::plan::Wish;
-use super::super::preflight;
 use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
+use crate::pipeline::batch::OpenBatch;
+use crate::pipeline::batch::origin::{Origin, SegmentId};
+use crate::pipeline::prepare::plan::StreamRequest;
+use crate::pipeline::prepare::preflight;
 use airbyte::{ConfiguredStream, FailureType, json::Cursor, parse_catalog};
 
 const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
@@ -35,8 +35,8 @@ impl Bench {
         let config = Config::parse(&config.to_string()).unwrap();
         let signed_in = Org::sign_in(config.sign_in().clone(), Arc::new(|_| {})).await.unwrap();
         let streams = contacts();
-        let wishes = [Wish::of(&streams[0], &config)];
-        let plan = preflight::plans(&signed_in, &wishes, &config).await.unwrap().remove(0);
+        let requests = [StreamRequest::of(&streams[0], &config)];
+        let plan = preflight::plans(&signed_in, &requests, &config).await.unwrap().remove(0);
         let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX), CancellationToken::new());
         loader.waits = QUICK;
         Self { org, plan, config, loader }
@@ -49,18 +49,18 @@ impl Bench {
         for (segment, name) in names.iter().enumerate() {
             let data = json!({ "LastName": name }).to_string();
             let Ok(Converted::Row) = converter.convert(&mut Cursor::new(&data)) else { panic!("no row: {name}") };
-            batch.push(converter.row(), Found { segment: segment as u64, extracted_at_ms: 0 });
+            batch.push(converter.row(), Origin { segment: segment as u64, extracted_at_ms: 0 });
         }
         batch.seal()
     }
 
     /// Loads a batch; what was settled, each time in the order of the segments, and how it ended.
-    async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), NotLoaded>) {
-        let (sender, mut news) = mpsc::unbounded_channel();
-        let outcome = self.loader.load(&self.plan, self.batch(names), None, &Teller::new(0, sender)).await;
+    async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), LoadError>) {
+        let (sender, mut received) = mpsc::unbounded_channel();
+        let outcome = self.loader.load(&self.plan, self.batch(names), None, &EventSender::new(0, sender)).await;
         let mut settled = Vec::new();
-        while let Some(news) = news.recv().await {
-            if let Event::Settled(mut settlement) = news.event {
+        while let Some(event) = received.recv().await {
+            if let EventKind::Settled(mut settlement) = event.kind {
                 settlement.segments.sort_unstable();
                 settled.push(settlement.segments);
             }
@@ -70,8 +70,8 @@ impl Bench {
 }
 
 /// Tells nobody.
-fn teller() -> Teller {
-    Teller::new(0, mpsc::unbounded_channel().0)
+fn nobody() -> EventSender {
+    EventSender::new(0, mpsc::unbounded_channel().0)
 }
 
 fn contacts() -> Vec<ConfiguredStream> {
@@ -103,7 +103,7 @@ async fn what_stays_unprocessed_is_not_settled() {
     for _ in 0..4 {
         bench.org.inject(JobFault::aborted("Contact", 0));
     }
-    let (settled, Err(NotLoaded::Failed(error))) = bench.load(&["A", "B"]).await else { panic!("loaded") };
+    let (settled, Err(LoadError::Failed(error))) = bench.load(&["A", "B"]).await else { panic!("loaded") };
     assert!(settled.iter().all(Vec::is_empty), "{settled:?}");
     assert_eq!(error.failure_type(), FailureType::Transient);
     assert!(error.message().starts_with("Salesforce left 2 of the 2 rows of job 750"), "{error}");
@@ -115,7 +115,7 @@ async fn what_stays_unprocessed_is_not_settled() {
 async fn a_batch_that_was_halted_takes_no_effect() {
     let bench = Bench::new().await;
     bench.loader.halt.cancel();
-    assert!(matches!(bench.load(&["A"]).await.1, Err(NotLoaded::Halted)));
+    assert!(matches!(bench.load(&["A"]).await.1, Err(LoadError::Halted)));
     assert_eq!(bench.org.jobs().len(), 0);
 }
 
@@ -124,8 +124,8 @@ async fn a_job_whose_turn_does_not_come_is_given_up() {
     let bench = Bench::new().await;
     let (before, turn) = oneshot::channel();
     drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn), &teller()).await;
-    assert!(matches!(outcome, Err(NotLoaded::Halted)));
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn), &nobody()).await;
+    assert!(matches!(outcome, Err(LoadError::Halted)));
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
 }
@@ -134,13 +134,13 @@ async fn a_job_whose_turn_does_not_come_is_given_up() {
 async fn a_batch_without_rows_does_not_let_the_next_one_pass_the_one_before() {
     let bench = Bench::new().await;
     let (before, turn) = oneshot::channel();
-    let nobody = teller();
-    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &nobody));
+    let no_one = nobody();
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &no_one));
     assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
     before.send(()).unwrap();
     assert!(load.await.is_ok());
     let (before, turn) = oneshot::channel();
     drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &teller()).await;
-    assert!(matches!(outcome, Err(NotLoaded::Halted)), "after a failure nothing of the lane takes effect");
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &nobody()).await;
+    assert!(matches!(outcome, Err(LoadError::Halted)), "after a failure nothing of the lane takes effect");
 }

@@ -11,19 +11,19 @@ const OTHERS: &str = "other reasons";
 
 /// Counts of rejected records by their status code.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reasons(BTreeMap<String, Reason>);
+pub(in crate::pipeline) struct RejectionReasons(BTreeMap<String, Reason>);
 
 /// One reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reason {
-    pub(super) count: u64,
+pub(in crate::pipeline) struct Reason {
+    pub(in crate::pipeline) count: u64,
     /// Where one of the records is found: its `_airbyte_raw_id` in the bucket; without a bucket its job, if it had one.
-    pub(super) example: Option<String>,
+    pub(in crate::pipeline) example: Option<String>,
 }
 
-impl Reasons {
+impl RejectionReasons {
     /// Counts one record; `example` is asked for the first one only.
-    pub(super) fn add(&mut self, code: &str, example: impl FnOnce() -> Option<String>) {
+    pub(in crate::pipeline) fn add(&mut self, code: &str, example: impl FnOnce() -> Option<String>) {
         let reason = self.entry(code);
         reason.count += 1;
         if reason.count == 1 {
@@ -32,7 +32,7 @@ impl Reasons {
     }
 
     /// Adds the counts of `others`.
-    pub(super) fn merge(&mut self, others: &Self) {
+    pub(in crate::pipeline) fn merge(&mut self, others: &Self) {
         for (code, other) in &others.0 {
             let reason = self.entry(code);
             reason.count += other.count;
@@ -41,7 +41,7 @@ impl Reasons {
     }
 
     /// The reasons, the most frequent first.
-    pub(super) fn by_count(&self) -> Vec<(&str, &Reason)> {
+    pub(in crate::pipeline) fn by_count(&self) -> Vec<(&str, &Reason)> {
         let mut reasons: Vec<_> = self.0.iter().map(|(code, reason)| (code.as_str(), reason)).collect();
         reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.count));
         reasons
@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn reasons_are_counted_with_the_first_example() {
-        let mut reasons = Reasons::default();
+        let mut reasons = RejectionReasons::default();
         reasons.add("LESS", || Some("a".into()));
         reasons.add("MORE", || None);
-        let mut later = Reasons::default();
+        let mut later = RejectionReasons::default();
         later.add("MORE", || Some("b".into()));
         later.add("MORE", || panic!("asked for the first one only"));
         reasons.merge(&later);
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn reasons_without_end_are_counted_together() {
-        let mut reasons = Reasons::default();
+        let mut reasons = RejectionReasons::default();
         (0..1_000).for_each(|number| reasons.add(&number.to_string(), || None));
         assert_eq!(reasons.by_count().len(), MOST_REASONS + 1);
         assert_eq!(reasons.by_count()[0].0, OTHERS);

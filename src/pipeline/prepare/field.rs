@@ -12,7 +12,7 @@ use salesforce::describe::{Describe, Field, FieldType};
 
 /// The fields of one object, for one operation.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(in crate::pipeline) struct ObjectFields {
     describe: Arc<Describe>,
     operation: Operation,
     truncate: bool,
@@ -21,7 +21,7 @@ pub(super) struct Fields {
 
 /// What becomes of a field of a record.
 #[derive(Debug)]
-pub(super) enum FieldMet {
+pub(in crate::pipeline) enum ResolvedField {
     /// It is a column.
     Column(Column),
     /// It holds an object whose fields are columns of their own.
@@ -31,15 +31,15 @@ pub(super) enum FieldMet {
 }
 
 /// A field without which no record can be created.
-pub(super) struct Required<'d>(&'d Field);
+pub(in crate::pipeline) struct Required<'d>(&'d Field);
 
-impl Fields {
-    pub(super) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
+impl ObjectFields {
+    pub(in crate::pipeline) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
         Self { describe, operation, truncate: config.truncate_text(), unknown: config.unknown_fields() }
     }
 
     /// The API name of the object.
-    pub(super) fn object(&self) -> &str {
+    pub(in crate::pipeline) fn object(&self) -> &str {
         &self.describe.name
     }
 
@@ -47,7 +47,7 @@ impl Fields {
     ///
     /// # Errors
     /// The field cannot be a key.
-    pub(super) fn upsert_key(&self, name: &str) -> Result<String, String> {
+    pub(in crate::pipeline) fn upsert_key(&self, name: &str) -> Result<String, String> {
         let object = self.object();
         let Some(field) = self.describe.field(name) else {
             return Err(format!("its key {name} is no field of {object}{}", self.nearest(name)));
@@ -65,7 +65,7 @@ impl Fields {
     }
 
     /// How the org compares the values of a key field.
-    pub(super) fn comparison(&self, name: &str) -> KeyComparison {
+    pub(in crate::pipeline) fn comparison(&self, name: &str) -> KeyComparison {
         match self.describe.field(name) {
             Some(field) if field.field_type == FieldType::Id => KeyComparison::Id,
             Some(field) if is_number(&field.field_type) => KeyComparison::Number,
@@ -78,15 +78,15 @@ impl Fields {
     ///
     /// # Errors
     /// A sentence that tells why it cannot be written.
-    pub(super) fn meet(
+    pub(in crate::pipeline) fn resolve_field(
         &self,
         source: SourceColumn,
         target: &str,
         types: JsonTypes,
         key: Option<&str>,
-    ) -> Result<FieldMet, String> {
+    ) -> Result<ResolvedField, String> {
         if source.name().starts_with("_airbyte_") {
-            return Ok(FieldMet::Ignored);
+            return Ok(ResolvedField::Ignored);
         }
         if let Some(field) = self.describe.field(target) {
             let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(target));
@@ -99,17 +99,17 @@ impl Fields {
                 kind => kind,
             };
             let column = Column::new(source, &field.name, kind, types);
-            return Ok(FieldMet::Column(column));
+            return Ok(ResolvedField::Column(column));
         }
         if let Some((relationship, inner)) = target.split_once('.') {
             if let Some(column) = self.relationship(source.clone(), relationship, inner, types)? {
-                return Ok(FieldMet::Column(column));
+                return Ok(ResolvedField::Column(column));
             }
         } else if self.by_relationship(target).is_some() {
-            return Ok(FieldMet::Nested);
+            return Ok(ResolvedField::Nested);
         }
         match self.unknown {
-            UnknownFields::Ignore => Ok(FieldMet::Ignored),
+            UnknownFields::Ignore => Ok(ResolvedField::Ignored),
             UnknownFields::Fail => Err(format!(
                 "its field {source} is no field of {} that the user may see{}",
                 self.object(),
@@ -119,7 +119,7 @@ impl Fields {
     }
 
     /// The column `relationship.inner`, with the type of the related object before it where Salesforce wants it (Bulk
-    /// API 2.0 guide, "Relationship Fields in a Header Row").
+    /// API 2.0 guide, "Relationship ObjectFields in a Header Row").
     fn relationship(
         &self,
         source: SourceColumn,
@@ -153,7 +153,7 @@ impl Fields {
     }
 
     /// The fields that must be given to create a record.
-    pub(super) fn required(&self) -> impl Iterator<Item = Required<'_>> {
+    pub(in crate::pipeline) fn required(&self) -> impl Iterator<Item = Required<'_>> {
         self.describe.fields.iter().filter(|field| field.is_required()).map(Required)
     }
 
@@ -206,13 +206,13 @@ impl Fields {
 }
 
 impl Required<'_> {
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::pipeline) fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Whether one of the columns fills the field, itself or through its relationship, or whether it is one of the
     /// relationships whose fields only the records name.
-    pub(super) fn is_among(&self, columns: &[Column], relationships: &[&str]) -> bool {
+    pub(in crate::pipeline) fn is_among(&self, columns: &[Column], relationships: &[&str]) -> bool {
         let relationship = self.0.relationship_name.as_deref();
         if relationship.is_some_and(|name| relationships.iter().any(|it| it.eq_ignore_ascii_case(name))) {
             return true;
@@ -232,7 +232,7 @@ fn is_number(field_type: &FieldType) -> bool {
 }
 
 /// The name that `typed` may have been meant for.
-pub(super) fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(in crate::pipeline) fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let typed = bare(typed);
     let mut seen = HashSet::new();
     names

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::field::{FieldMet, Fields};
 use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
+use crate::pipeline::prepare::field::{ObjectFields, ResolvedField};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, StreamName, SyncMode};
 use salesforce::Operation;
@@ -26,28 +26,28 @@ const ID: &str = "Id";
 
 /// What a stream asks for, before the org has been asked.
 #[derive(Debug)]
-pub(super) struct Wish<'c> {
+pub(in crate::pipeline) struct StreamRequest<'c> {
     stream: &'c ConfiguredStream,
     settings: Option<&'c StreamSettings>,
-    pub(super) object: String,
+    pub(in crate::pipeline) object: String,
     /// None for a reset, which brings no records.
-    pub(super) operation: Option<Operation>,
+    pub(in crate::pipeline) operation: Option<Operation>,
 }
 
 /// A stream that is ready to be written.
 #[derive(Debug)]
-pub(super) struct StreamPlan {
-    pub(super) name: StreamName,
-    pub(super) job: JobSpec,
-    pub(super) columns: Arc<Columns>,
-    pub(super) identity: StreamIdentity,
-    fields: Fields,
+pub(in crate::pipeline) struct StreamPlan {
+    pub(in crate::pipeline) name: StreamName,
+    pub(in crate::pipeline) job: JobSpec,
+    pub(in crate::pipeline) columns: Arc<Columns>,
+    pub(in crate::pipeline) identity: StreamIdentity,
+    fields: ObjectFields,
     renames: Renames,
 }
 
-impl<'c> Wish<'c> {
+impl<'c> StreamRequest<'c> {
     /// What `stream` asks for: its entry under `streams`, else what the catalog says.
-    pub(super) fn of(stream: &'c ConfiguredStream, config: &'c Config) -> Self {
+    pub(in crate::pipeline) fn of(stream: &'c ConfiguredStream, config: &'c Config) -> Self {
         let settings = config.stream(stream.name.namespace.as_deref(), &stream.name.name);
         let object = settings
             .and_then(StreamSettings::object)
@@ -66,12 +66,12 @@ impl<'c> Wish<'c> {
     }
 
     /// The stream.
-    pub(super) fn name(&self) -> &StreamName {
+    pub(in crate::pipeline) fn name(&self) -> &StreamName {
         &self.stream.name
     }
 
     /// The plan for the stream, or everything that stands in its way, each a sentence about the stream.
-    pub(super) fn plan(
+    pub(in crate::pipeline) fn plan(
         &self,
         operation: Operation,
         describe: Arc<Describe>,
@@ -85,7 +85,7 @@ impl<'c> Wish<'c> {
                  another user"
             ));
         }
-        let fields = Fields::new(describe, operation, config);
+        let fields = ObjectFields::new(describe, operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
         let columns = self.columns(operation, &fields, key.as_deref(), &mut problems);
         if problems.is_empty() {
@@ -121,7 +121,7 @@ impl<'c> Wish<'c> {
     }
 
     /// The field that names a record, in the object's spelling; insert has none.
-    fn key(&self, operation: Operation, fields: &Fields) -> Result<Option<String>, String> {
+    fn key(&self, operation: Operation, fields: &ObjectFields) -> Result<Option<String>, String> {
         let object = fields.object();
         match operation {
             Operation::Insert => return Ok(None),
@@ -150,7 +150,7 @@ impl<'c> Wish<'c> {
     fn columns(
         &self,
         operation: Operation,
-        fields: &Fields,
+        fields: &ObjectFields,
         key: Option<&str>,
         problems: &mut Vec<String>,
     ) -> Vec<Column> {
@@ -160,9 +160,9 @@ impl<'c> Wish<'c> {
             if operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
                 continue;
             }
-            match fields.meet(SourceColumn::top(&field.name), target, field.types, key) {
-                Ok(FieldMet::Column(column)) => columns.push(column),
-                Ok(FieldMet::Nested | FieldMet::Ignored) => {}
+            match fields.resolve_field(SourceColumn::top(&field.name), target, field.types, key) {
+                Ok(ResolvedField::Column(column)) => columns.push(column),
+                Ok(ResolvedField::Nested | ResolvedField::Ignored) => {}
                 Err(problem) => problems.push(problem),
             }
         }
@@ -172,7 +172,7 @@ impl<'c> Wish<'c> {
     fn check_columns(
         &self,
         operation: Operation,
-        fields: &Fields,
+        fields: &ObjectFields,
         columns: &[Column],
         key: Option<&str>,
         problems: &mut Vec<String>,
@@ -228,15 +228,19 @@ impl StreamPlan {
     ///
     /// # Errors
     /// A sentence that tells why the field cannot be written.
-    pub(super) fn meet(&self, source: SourceColumn, columns: &Columns) -> Result<FieldMet, String> {
+    pub(in crate::pipeline) fn resolve_field(
+        &self,
+        source: SourceColumn,
+        columns: &Columns,
+    ) -> Result<ResolvedField, String> {
         let target = self.target(&source);
         if self.job.operation.is_delete() && !target.eq_ignore_ascii_case(ID) {
-            return Ok(FieldMet::Ignored);
+            return Ok(ResolvedField::Ignored);
         }
         let key = self.columns.key().map(|key| key.field.as_str());
         let types = airbyte::JsonTypes { text: true, ..Default::default() };
-        let met = self.fields.meet(source, &target, types, key)?;
-        if let FieldMet::Column(column) = &met {
+        let met = self.fields.resolve_field(source, &target, types, key)?;
+        if let ResolvedField::Column(column) = &met {
             if columns.iter().any(|other| other.is(column.header())) {
                 return Err(twice(column.header(), &self.job.object));
             }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::field::nearest;
-use super::plan::{StreamPlan, Wish};
 use crate::config::Config;
 use crate::org_error::IntoError;
+use crate::pipeline::prepare::field::nearest;
+use crate::pipeline::prepare::plan::{StreamPlan, StreamRequest};
 use airbyte::{Error, Result};
 use salesforce::Org;
 use salesforce::describe::Describe;
@@ -16,28 +16,32 @@ use salesforce::fault::{Fault, FaultKind};
 ///
 /// # Errors
 /// A `config_error` that tells everything that is wrong with every stream.
-pub(super) async fn plans(org: &Org, wishes: &[Wish<'_>], config: &Config) -> Result<Vec<StreamPlan>> {
+pub(in crate::pipeline) async fn plans(
+    org: &Org,
+    requests: &[StreamRequest<'_>],
+    config: &Config,
+) -> Result<Vec<StreamPlan>> {
     let mut objects: Vec<String> = Vec::new();
-    for wish in wishes.iter().filter(|wish| wish.operation.is_some()) {
-        if !objects.iter().any(|object| object.eq_ignore_ascii_case(&wish.object)) {
-            objects.push(wish.object.clone());
+    for request in requests.iter().filter(|request| request.operation.is_some()) {
+        if !objects.iter().any(|object| object.eq_ignore_ascii_case(&request.object)) {
+            objects.push(request.object.clone());
         }
     }
     let describes = describe(org, &objects).await?;
     let mut problems = Vec::new();
     let mut plans = Vec::new();
     let mut all_objects = None;
-    for wish in wishes {
-        let Some(operation) = wish.operation else { continue };
-        let found = describes.get(&wish.object.to_ascii_lowercase()).and_then(Option::as_ref);
+    for request in requests {
+        let Some(operation) = request.operation else { continue };
+        let found = describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref);
         let outcome = match found {
-            Some(describe) => wish.plan(operation, Arc::clone(describe), config),
-            None => Err(vec![missing(org, &wish.object, &mut all_objects).await?]),
+            Some(describe) => request.plan(operation, Arc::clone(describe), config),
+            None => Err(vec![missing(org, &request.object, &mut all_objects).await?]),
         };
         match outcome {
             Ok(plan) => plans.push(plan),
             Err(found) => {
-                problems.extend(found.into_iter().map(|problem| format!("Stream {}: {problem}.", wish.name())))
+                problems.extend(found.into_iter().map(|problem| format!("Stream {}: {problem}.", request.name())))
             }
         }
     }

@@ -13,7 +13,7 @@ const KEPT_BACK: u64 = 75;
 
 /// The share of the org's daily API requests that may be used up, by whomever.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub(in crate::pipeline) struct Quota {
     most_percent: f64,
     usage: watch::Receiver<Option<ApiUsage>>,
 }
@@ -24,7 +24,7 @@ impl Quota {
     ///
     /// # Errors
     /// `transient_error`s: there is no bulk batch left, or the share is used up already.
-    pub(super) async fn open(org: &Org, most_percent: Option<f64>) -> Result<Option<Self>> {
+    pub(in crate::pipeline) async fn open(org: &Org, most_percent: Option<f64>) -> Result<Option<Self>> {
         match org.limits().await {
             Ok(limits) => {
                 let left = |allowance: Option<salesforce::limits::Allowance>| allowance.map(|it| it.remaining);
@@ -55,7 +55,7 @@ impl Quota {
     }
 
     /// Waits until the share is reached.
-    pub(super) async fn reach(&mut self) -> Error {
+    pub(in crate::pipeline) async fn reach(&mut self) -> Error {
         loop {
             let usage = *self.usage.borrow_and_update();
             if let Some(error) = usage.and_then(|usage| self.reached(usage)) {
