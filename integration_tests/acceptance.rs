@@ -1,5 +1,5 @@
-//! What Airbyte's acceptance suite asserts by `acceptance-test-config.yml`, with the configurations that it names made
-//! here. What it asserts of the specification alone is in `spec`, and of the image in the tests of the image.
+//! What Airbyte's acceptance suite checks with `acceptance-test-config.yml`, with configurations made here. The rules of the
+//! specification are in `spec`, those of the image in the tests of the image.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::connector;
 use crate::protocol_model::Message;
+use crate::repository;
 use crate::world::{World, blocking, key_pair, merge};
-use crate::yaml;
 
-/// The configurations by the paths under which the file names them.
+/// The configurations, by the paths that the file names.
 fn configurations(world: &World) -> BTreeMap<&'static str, Value> {
     let credentials = Credentials::default();
     let flow = |auth_type: &str, keys: Value| {
@@ -57,9 +57,9 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_acceptance_file_has_only_keys_the_suite_knows() {
-    let file = yaml::read("acceptance-test-config.yml");
+    let file = repository::yaml("acceptance-test-config.yml");
     assert_eq!(keys(&file), BTreeSet::from(["acceptance_tests", "connector_image", "test_strictness_level"]));
-    let repository = yaml::read("metadata.yaml")["data"]["dockerRepository"].as_str().unwrap().to_owned();
+    let repository = repository::yaml("metadata.yaml")["data"]["dockerRepository"].as_str().unwrap().to_owned();
     assert_eq!(file["connector_image"], format!("{repository}:dev"));
     for (section, content) in file["acceptance_tests"].as_object().unwrap() {
         let known = match section.as_str() {
@@ -81,7 +81,7 @@ fn the_acceptance_file_has_only_keys_the_suite_knows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_specification_is_spec_json_and_accepts_each_configuration() {
     let world = World::new().await;
-    let file = yaml::read("acceptance-test-config.yml");
+    let file = repository::yaml("acceptance-test-config.yml");
     let run = blocking(connector::spec).await;
     let [Message::Spec { spec: printed }] = &*run.messages else { panic!("{}", run.stdout) };
     for entry in entries(&file, "spec") {
@@ -95,19 +95,19 @@ async fn the_specification_is_spec_json_and_accepts_each_configuration() {
 #[tokio::test(flavor = "multi_thread")]
 async fn check_returns_the_status_in_the_acceptance_file() {
     let world = World::new().await;
-    let file = yaml::read("acceptance-test-config.yml");
+    let file = repository::yaml("acceptance-test-config.yml");
     let mut configurations = configurations(&world);
     let mut statuses = BTreeSet::new();
     for entry in entries(&file, "connection") {
         let path = entry["config_path"].as_str().unwrap();
-        let config = configurations.remove(path).unwrap_or_else(|| panic!("{path} is made by nobody"));
+        let config = configurations.remove(path).unwrap_or_else(|| panic!("no configuration for {path}"));
         let run = blocking(move || connector::check(&config)).await;
         let status = match entry["status"].as_str().unwrap() {
             "succeed" => "SUCCEEDED",
             "failed" => "FAILED",
             other => panic!("{path}: {other}"),
         };
-        // There is exactly one answer, and it is no error of the program: both are looked at here.
+        // There is one answer, and it is not an error of the program.
         let (found, message) = run.connection_status();
         assert_eq!(found, status, "{path}: {message}");
         assert!(run.error().is_none(), "{path}: {}", run.stdout);
@@ -117,10 +117,10 @@ async fn check_returns_the_status_in_the_acceptance_file() {
     assert!(configurations.is_empty(), "the file does not name {:?}", configurations.keys());
 }
 
-/// Whoever runs the suite has real secrets in that folder.
+/// Someone who runs the suite has real secrets in that folder.
 #[test]
 fn the_secrets_folder_is_never_committed() {
-    let file = yaml::read("acceptance-test-config.yml");
+    let file = repository::yaml("acceptance-test-config.yml");
     assert!(include_str!("../.gitignore").lines().any(|line| line == "/secrets"));
     for entry in entries(&file, "spec").iter().chain(&entries(&file, "connection")) {
         assert!(entry["config_path"].as_str().unwrap().starts_with("secrets/"), "{entry}");

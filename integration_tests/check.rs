@@ -1,4 +1,4 @@
-//! `check`: one answer that tells everything that was found.
+//! `check`: one answer with everything that it found.
 
 use salesforce_sim::{Endpoint, Settings};
 use serde_json::json;
@@ -12,8 +12,8 @@ const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, 
 const BUCKET_WORKS: &str = "Rejected records can be kept in the bucket rejected-records.";
 const VERSION_SERVED: &str = "It serves version 62.0 of the API.";
 
-/// An address on this machine where nobody listens.
-fn nobody() -> String {
+/// The URL of a closed port on this machine.
+fn closed_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
@@ -21,7 +21,7 @@ fn nobody() -> String {
 #[track_caller]
 fn assert_failed(run: &Run, message: &str) {
     assert_eq!(run.connection_status(), ("FAILED", message));
-    assert!(run.error().is_none(), "the answer is all that is said: {}", run.stdout);
+    assert!(run.error().is_none(), "an answer and an error: {}", run.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn check_reports_everything_that_works() {
     assert_eq!(status, "SUCCEEDED");
     let objects = message.split(" objects can be written.").next().unwrap().rsplit(' ').next().unwrap();
     assert!(objects.parse::<usize>().unwrap() > 0, "{message}");
-    // Two requests were made since: for the objects and for the limits.
+    // Of the 500, `check` uses two: for the objects and for the limits.
     assert_eq!(
         message,
         format!(
@@ -66,7 +66,16 @@ async fn an_org_without_api_requests_left_is_reported() {
 /// Answers by the path below `/services/data`.
 type Answers = Vec<(&'static str, ResponseTemplate)>;
 
-/// An org that signs everyone in and answers calls as it is told.
+/// What `check` says of an org with these answers.
+struct OrgCase {
+    answers: Answers,
+    status: &'static str,
+    message: &'static str,
+    /// Whether the message goes on with the version of the API, as it does when a later step fails.
+    version_served: bool,
+}
+
+/// An org that accepts every sign-in and gives these answers.
 async fn org(answers: &Answers) -> MockServer {
     let server = MockServer::start().await;
     let token = json!({"access_token": "00DSim000000001!AQ.mock", "instance_url": server.uri()});
@@ -79,7 +88,7 @@ async fn org(answers: &Answers) -> MockServer {
     server
 }
 
-fn refused(status: u16, code: &str, message: &str) -> ResponseTemplate {
+fn error_answer(status: u16, code: &str, message: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(json!([{"errorCode": code, "message": message}]))
 }
 
@@ -98,60 +107,63 @@ fn objects(may_write: bool) -> ResponseTemplate {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_why_an_org_cannot_be_loaded() {
-    let session = || refused(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
-    let disabled = || refused(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
-    let cases: [(Answers, &str, &str, &str); 5] = [
-        (
-            vec![("", versions("61.0"))],
-            "FAILED",
-            "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names \
+    let session = || error_answer(401, "INVALID_SESSION_ID", "This session is not valid for use with the REST API");
+    let disabled = || error_answer(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
+    let cases = [
+        OrgCase {
+            answers: vec![("", versions("61.0"))],
+            status: "FAILED",
+            message: "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names \
              an org of Salesforce, and ask for a newer version of the connector. Signed in to {url}.",
-            "",
-        ),
-        (
-            vec![("", versions("62.0")), ("/v62.0/sobjects", disabled())],
-            "FAILED",
-            "The Salesforce user lacks a permission that is needed for asking which objects the org has \
+            version_served: false,
+        },
+        OrgCase {
+            answers: vec![("", versions("62.0")), ("/v62.0/sobjects", disabled())],
+            status: "FAILED",
+            message: "The Salesforce user lacks a permission that is needed for asking which objects the org has \
              (API_DISABLED_FOR_ORG, HTTP 403: API is not enabled for this Organization or Partner). Grant it in the \
              user's profile or in a permission set: \"API Enabled\", the rights on the object and its fields, and \
              \"Bulk API Hard Delete\" for hard_delete. Signed in to {url}.",
-            VERSION_SERVED,
-        ),
-        (
-            vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
-            "FAILED",
-            "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with \
+            version_served: true,
+        },
+        OrgCase {
+            answers: vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
+            status: "FAILED",
+            message: "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with \
              the REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has \
              the permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in \
              to {url}.",
-            VERSION_SERVED,
-        ),
-        (
-            vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
-            "FAILED",
-            "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on \
+            version_served: true,
+        },
+        OrgCase {
+            answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
+            status: "FAILED",
+            message: "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on \
              the objects that you want to load. Signed in to {url}.",
-            VERSION_SERVED,
-        ),
-        // A user without "View Setup and Configuration" can load all the same.
-        (
-            vec![
+            version_served: true,
+        },
+        // A user without "View Setup and Configuration" can load records too.
+        OrgCase {
+            answers: vec![
                 ("", versions("62.0")),
                 ("/v62.0/sobjects", objects(true)),
-                ("/v62.0/limits", refused(403, "INSUFFICIENT_ACCESS", "You may not see this")),
+                ("/v62.0/limits", error_answer(403, "INSUFFICIENT_ACCESS", "You may not see this")),
             ],
-            "SUCCEEDED",
-            "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could \
+            status: "SUCCEEDED",
+            message: "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could \
              not be read (You may not see this).",
-            "",
-        ),
+            version_served: false,
+        },
     ];
-    for (answers, status, found, more) in cases {
+    for OrgCase { answers, status, message, version_served } in cases {
         let (server, world) = (org(&answers).await, World::new().await);
         let run = world.check(json!({"domain_url": server.uri()})).await;
-        let found = found.replace("{url}", &server.uri());
-        let parts = [&*found, more, BUCKET_WORKS].into_iter().filter(|part| !part.is_empty());
-        assert_eq!(run.connection_status(), (status, &*parts.collect::<Vec<_>>().join(" ")));
+        let message = message.replace("{url}", &server.uri());
+        let expected = match version_served {
+            true => format!("{message} {VERSION_SERVED} {BUCKET_WORKS}"),
+            false => format!("{message} {BUCKET_WORKS}"),
+        };
+        assert_eq!(run.connection_status(), (status, &*expected));
     }
 }
 
@@ -159,7 +171,8 @@ async fn check_says_why_an_org_cannot_be_loaded() {
 async fn check_says_why_the_bucket_cannot_be_used() {
     let world = World::new().await;
     let endpoint = world.store.endpoint.clone();
-    let (failed, nobody) = ("Writing an object in the rejected-records bucket \"rejected-records\" failed", nobody());
+    let (failed, closed_port) =
+        ("Writing an object in the rejected-records bucket \"rejected-records\" failed", closed_port());
     for (changes, sentence) in [
         (
             json!({"secret_access_key": "wrong-secret-key"}),
@@ -180,9 +193,9 @@ async fn check_says_why_the_bucket_cannot_be_used() {
             ),
         ),
         (
-            json!({"s3_endpoint": nobody}),
+            json!({"s3_endpoint": closed_port}),
             format!(
-                "{failed}: {nobody} could not be reached, also after several attempts. Check the network, and \
+                "{failed}: {closed_port} could not be reached, also after several attempts. Check the network, and \
                  `s3_endpoint` where it is set."
             ),
         ),
@@ -190,7 +203,7 @@ async fn check_says_why_the_bucket_cannot_be_used() {
         let run = world.check(json!({"object_storage_config": changes})).await;
         let (status, message) = run.connection_status();
         assert_eq!(status, "FAILED");
-        // The failure comes first, and what works is told all the same.
+        // The failure comes first, then what works.
         let works = format!("{sentence} Signed in to {}. {VERSION_SERVED} ", world.org.url());
         assert!(message.starts_with(&works), "{message}");
     }
@@ -257,7 +270,7 @@ async fn failures_of_org_and_bucket_are_reported_together() {
         &run,
         &format!(
             "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again \
-             to get a new one. An app keeps five of them for a user: a sixth connector revokes the oldest. Salesforce \
+             to get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest. Salesforce \
              said: invalid_grant, expired access/refresh token. Writing an object in the rejected-records bucket \
              \"rejected-records\" failed: {endpoint} refused the signature. Correct `secret_access_key`; it must \
              belong to `access_key_id`."
@@ -268,7 +281,7 @@ async fn failures_of_org_and_bucket_are_reported_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_org_is_reported_with_its_address() {
     let world = World::new().await;
-    let run = world.check(json!({"domain_url": nobody(), "object_storage_config": null})).await;
+    let run = world.check(json!({"domain_url": closed_port(), "object_storage_config": null})).await;
     assert_failed(
         &run,
         &format!(
@@ -338,7 +351,7 @@ async fn an_unreadable_configuration_fails_the_check() {
     assert!(run.failure().1.starts_with("The file given with --config, /nowhere/config.json, cannot be read: "));
 }
 
-/// `check` without a configuration has nothing to answer for.
+/// Without a configuration there is no answer, only an error.
 #[test]
 fn a_command_line_without_a_configuration_is_an_error() {
     let run = connector::run(&["check"], &[], Vec::new());

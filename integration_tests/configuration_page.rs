@@ -1,18 +1,22 @@
-//! `docs/configuration.md` tells every key of the specification, and nothing else.
+//! `docs/configuration.md` documents exactly the keys of the specification.
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use destination_salesforce::config::Config;
 use serde_json::Value;
 
+use crate::world::key_pair;
+
 const PAGE: &str = include_str!("../docs/configuration.md");
 
-/// The schemas of one key: a key of a `oneOf` has one in every variant that knows it.
-type Keys = BTreeMap<String, Vec<(Value, bool)>>;
+/// The schema of a key, in the specification or in a variant of a `oneOf`.
+struct KeySchema {
+    schema: Value,
+    is_required: bool,
+}
+
+/// The schemas of each key. A key of a `oneOf` has one for each variant with the key.
+type Keys = BTreeMap<String, Vec<KeySchema>>;
 
 fn keys_of_specification() -> Keys {
     let mut keys = Keys::new();
@@ -29,26 +33,26 @@ fn collect(schema: &Value, path: &str, keys: &mut Keys) {
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let required = schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
-        keys.entry(key.clone()).or_default().push((property.clone(), required));
+        let is_required = schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
+        keys.entry(key.clone()).or_default().push(KeySchema { schema: property.clone(), is_required });
         collect(property, &key, keys);
     }
 }
 
-/// The sections whose heading is a key, each with its text.
+/// The text of each section whose heading is a key.
 fn sections() -> BTreeMap<String, String> {
     let mut sections = BTreeMap::new();
     for section in PAGE.split("\n#").skip(1) {
         let (heading, text) = section.split_once('\n').unwrap();
         if let Some(key) = heading.trim_start_matches('#').trim().strip_prefix('`').and_then(|it| it.strip_suffix('`'))
         {
-            assert!(sections.insert(key.to_owned(), text.to_owned()).is_none(), "{key} stands twice");
+            assert!(sections.insert(key.to_owned(), text.to_owned()).is_none(), "two sections for {key}");
         }
     }
     sections
 }
 
-/// What a list item of a section says, on one line.
+/// The text of a list item of a section, on one line.
 fn item(section: &str, name: &str) -> String {
     let start = section.find(&format!("- **{name}:** ")).unwrap_or_else(|| panic!("{name} is missing: {section}"));
     let item = section[start..].split("\n- ").next().unwrap().split("\n\n").next().unwrap();
@@ -64,8 +68,8 @@ fn the_page_and_the_specification_have_the_same_keys() {
 fn every_key_is_documented_with_its_default() {
     let sections = sections();
     for (key, variants) in keys_of_specification() {
-        // A discriminator has a default in each variant; the first variant is the default.
-        let expected = match variants[0].0.get("default") {
+        // A discriminator has a default in each variant. The first variant is the default one.
+        let expected = match variants[0].schema.get("default") {
             None => "none".to_owned(),
             Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
             Some(Value::String(text)) => format!("`{text}`"),
@@ -79,16 +83,16 @@ fn every_key_is_documented_with_its_default() {
 fn every_key_is_documented_with_its_type() {
     let sections = sections();
     for (key, variants) in keys_of_specification() {
-        let (first, required) = &variants[0];
+        let KeySchema { schema: first, is_required } = &variants[0];
         let mut expected = first["type"].as_str().unwrap().to_owned();
         if first["airbyte_secret"] == true {
             expected += ", secret";
         }
-        if *required {
+        if *is_required {
             expected += ", required";
         }
         let values: Vec<&str> = if first.get("const").is_some() {
-            variants.iter().map(|(rules, _)| rules["const"].as_str().unwrap()).collect()
+            variants.iter().map(|variant| variant.schema["const"].as_str().unwrap()).collect()
         } else {
             first["enum"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap()).collect()
         };
@@ -121,7 +125,7 @@ fn every_example_is_valid_and_has_only_known_keys() {
         check_keys(&example, "", &keys);
         flows.extend(example["auth_type"].as_str().map(str::to_owned));
         if example.get("private_key").is_some() {
-            example["private_key"] = private_key().into();
+            example["private_key"] = key_pair().private.as_str().into();
         }
         Config::parse(&example.to_string()).unwrap_or_else(|error| panic!("{error}: {text}"));
     }
@@ -137,10 +141,4 @@ fn check_keys(value: &Value, path: &str, keys: &Keys) {
             check_keys(item, &format!("{key}[]"), keys);
         }
     }
-}
-
-fn private_key() -> String {
-    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let body = STANDARD.encode(key.as_der().unwrap().as_ref());
-    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
 }

@@ -1,4 +1,4 @@
-//! `discover`: one catalog of what the signed-in user may load.
+//! `discover`: a catalog of what the signed-in user may load.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,6 +14,13 @@ async fn discover(world: &World, changes: Value) -> Run {
     blocking(move || connector::discover(&config)).await
 }
 
+/// The operations in the answer as JSON, not parsed by the model of the protocol.
+fn operations_as_json(run: &Run) -> Vec<Value> {
+    let line = run.stdout.lines().find(|line| line.contains("DESTINATION_CATALOG")).unwrap();
+    let message: Value = serde_json::from_str(line).unwrap();
+    message["destination_catalog"]["operations"].as_array().unwrap().clone()
+}
+
 async fn operations_of(settings: Settings) -> Vec<DestinationOperation> {
     let world = World::with(settings).await;
     discover(&world, json!({})).await.operations().to_vec()
@@ -25,7 +32,7 @@ fn operation<'o>(operations: &'o [DestinationOperation], object: &str, mode: Syn
     found.unwrap_or_else(|| panic!("{object} {mode:?} is not offered"))
 }
 
-fn names(operation: &DestinationOperation) -> Vec<&str> {
+fn field_names(operation: &DestinationOperation) -> Vec<&str> {
     operation.json_schema.properties.keys().map(String::as_str).collect()
 }
 
@@ -97,8 +104,8 @@ async fn only_fields_the_user_may_write_are_offered() {
     let contact = operation(&operations, "Contact", SyncMode::AppendDedup);
     assert_eq!(contact.matching_keys, [["External_Id__c"], ["Email"]]);
     assert_eq!(operation(&operations, "Contact", SyncMode::Append).json_schema.required, ["LastName"]);
-    let contact = names(contact);
-    // A compound, what is made of it, a reference to the object itself, and what nobody may write.
+    let contact = field_names(contact);
+    // A compound field and its parts, a reference to the same object, and fields that nobody may write.
     for (name, offered) in [
         ("MailingAddress", false),
         ("MailingCity", true),
@@ -114,7 +121,7 @@ async fn only_fields_the_user_may_write_are_offered() {
         assert_eq!(contact.contains(&name), offered, "{name}");
     }
 
-    let task = names(operation(&operations, "Task", SyncMode::Update));
+    let task = field_names(operation(&operations, "Task", SyncMode::Update));
     for name in ["Contact:Who.Email", "Lead:Who.External_Id__c", "Invoice__c:What.External_Id__c", "Owner.Email"] {
         assert!(task.contains(&name), "{name}: {task:?}");
     }
@@ -136,17 +143,20 @@ async fn only_fields_the_user_may_write_are_offered() {
     assert_eq!((&channels.kind, &channels.items), (&json!(["string", "array"]), &Some(json!({"type": "string"}))));
     assert!(!account.contains_key("Open_Amount__c"), "a formula");
 
-    // A master-detail reference is fixed once the record exists, and may be given by a relationship column.
+    // A master-detail reference can only be set on creation, also by a relationship column.
     let line = operation(&operations, "Invoice_Line__c", SyncMode::Append);
     assert_eq!(line.json_schema.required, ["Quantity__c"]);
-    assert!(names(line).contains(&"Invoice__r.External_Id__c"));
-    let line = names(operation(&operations, "Invoice_Line__c", SyncMode::Update));
+    assert!(field_names(line).contains(&"Invoice__r.External_Id__c"));
+    let line = field_names(operation(&operations, "Invoice_Line__c", SyncMode::Update));
     assert!(!line.iter().any(|name| name.starts_with("Invoice__")), "{line:?}");
 
-    assert!(names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"Title"));
-    assert!(!names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"VersionData"), "a file");
+    assert!(field_names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"Title"));
+    assert!(
+        !field_names(operation(&operations, "ContentVersion", SyncMode::Append)).contains(&"VersionData"),
+        "a file"
+    );
     for (object, mode) in [("Case", SyncMode::Update), ("Case", SyncMode::AppendDedup)] {
-        assert!(!names(operation(&operations, object, mode)).contains(&"CaseNumber"), "numbered by Salesforce");
+        assert!(!field_names(operation(&operations, object, mode)).contains(&"CaseNumber"), "numbered by Salesforce");
     }
     let without_keys = operations.iter().filter(|it| it.object_name == "ContentVersion").map(|it| it.sync_mode);
     assert_eq!(without_keys.collect::<Vec<_>>(), [SyncMode::Append, SyncMode::Update, SyncMode::SoftDelete]);
@@ -178,11 +188,9 @@ async fn every_operation_is_consistent_and_unique() {
 async fn every_schema_is_a_valid_json_schema() {
     let world = World::new().await;
     let run = discover(&world, json!({})).await;
-    let line = run.stdout.lines().find(|line| line.contains("DESTINATION_CATALOG")).unwrap();
-    let message: Value = serde_json::from_str(line).unwrap();
-    let operations = message["destination_catalog"]["operations"].as_array().unwrap();
+    let operations = operations_as_json(&run);
     assert_eq!(operations.len(), run.operations().len());
-    for operation in operations {
+    for operation in &operations {
         let schema = &operation["json_schema"];
         assert!(jsonschema::meta::is_valid(schema), "{schema}");
         let schema = jsonschema::validator_for(schema).unwrap();
@@ -190,35 +198,31 @@ async fn every_schema_is_a_valid_json_schema() {
     }
 }
 
-/// What discover offers, write accepts: every property of every operation, under every key.
 #[tokio::test(flavor = "multi_thread")]
 async fn write_accepts_everything_discover_offers() {
     let world = World::new().await;
     let run = discover(&world, json!({})).await;
     let mut streams = Vec::new();
-    for line in run.stdout.lines().filter(|line| line.contains("DESTINATION_CATALOG")) {
-        let message: Value = serde_json::from_str(line).unwrap();
-        for operation in message["destination_catalog"]["operations"].as_array().unwrap() {
-            let mut keys = operation["matching_keys"].as_array().unwrap().clone();
-            if keys.is_empty() {
-                keys.push(json!([]));
-            }
-            for key in keys {
-                streams.push(json!({
-                    "stream": {
-                        "name": format!("stream_{}", streams.len()),
-                        "json_schema": operation["json_schema"],
-                        "supported_sync_modes": ["full_refresh"],
-                    },
-                    "sync_mode": "full_refresh",
-                    "destination_sync_mode": operation["sync_mode"],
-                    "destination_object_name": operation["object_name"],
-                    "primary_key": key.as_array().unwrap().iter().map(|field| json!([field])).collect::<Vec<_>>(),
-                    "generation_id": 1,
-                    "minimum_generation_id": 0,
-                    "sync_id": 1,
-                }));
-            }
+    for operation in operations_as_json(&run) {
+        let mut keys = operation["matching_keys"].as_array().unwrap().clone();
+        if keys.is_empty() {
+            keys.push(json!([]));
+        }
+        for key in keys {
+            streams.push(json!({
+                "stream": {
+                    "name": format!("stream_{}", streams.len()),
+                    "json_schema": operation["json_schema"],
+                    "supported_sync_modes": ["full_refresh"],
+                },
+                "sync_mode": "full_refresh",
+                "destination_sync_mode": operation["sync_mode"],
+                "destination_object_name": operation["object_name"],
+                "primary_key": key.as_array().unwrap().iter().map(|field| json!([field])).collect::<Vec<_>>(),
+                "generation_id": 1,
+                "minimum_generation_id": 0,
+                "sync_id": 1,
+            }));
         }
     }
     assert!(streams.len() > 50, "{}", streams.len());
@@ -232,7 +236,7 @@ async fn external_ids_of_read_only_objects_are_offered() {
     let store = Object::custom("Store__c").field(Field::reference("Region__c", &["Region__c"]));
     let operations = operations_of(Settings { objects: vec![region, store], ..Settings::default() }).await;
     assert!(operations.iter().all(|it| it.object_name != "Region__c"));
-    assert!(names(operation(&operations, "Store__c", SyncMode::Append)).contains(&"Region__r.Code__c"));
+    assert!(field_names(operation(&operations, "Store__c", SyncMode::Append)).contains(&"Region__r.Code__c"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +256,7 @@ async fn an_object_that_cannot_be_described_is_left_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_limit_fails_discover_instead_of_cutting_the_catalog() {
     let world = World::new().await;
-    // For the list of all objects, the batch, and some describes of it.
+    // Enough for the list of objects, one batch, and some of its describes.
     world.org.set_remaining_requests(6);
     let run = discover(&world, json!({})).await;
     let (failure_type, message) = run.failure();
@@ -325,6 +329,6 @@ async fn large_describes_are_not_kept_in_memory() {
     let world = World::with(Settings { objects: (0..100).map(object).collect(), ..Settings::default() }).await;
     let MeasuredDiscover { run, peak_at_sign_in, peak } = measured_discover(&world).await;
     assert_eq!(run.operations().iter().filter(|it| it.object_name.starts_with("Large_")).count(), 4 * 100);
-    // All answers together have 30 MB, and one batch of objects 7 MB.
+    // The answers have 30 MB, those of one batch 7 MB.
     assert!(peak <= peak_at_sign_in + 10_000 * 1024, "{peak} bytes, and {peak_at_sign_in} at sign-in");
 }

@@ -1,29 +1,34 @@
-//! `docs/errors.md` quotes errors as the code has them.
+//! `docs/errors.md` has a heading for each error, in the words of the code.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::repository;
 
 const PAGE: &str = include_str!("../docs/errors.md");
 
-/// Where the errors of the connector are made.
+/// The folders with the errors of the connector.
 const SOURCES: [&str; 3] = ["src", "crates/airbyte/src", "crates/salesforce/src"];
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// The Rust files below a folder of the repository, without the tests.
+fn source_files(folder: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(repository::path(folder))
+        .unwrap()
+        .map(|entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))
+        .filter(|name| !name.contains("tests"))
+        .collect();
+    names.sort();
+    let files = names.iter().flat_map(|name| match repository::path(name).is_dir() {
+        true => source_files(name),
+        false => vec![repository::text(name)],
+    });
+    files.collect()
 }
 
-/// The texts of the code, without the line ends and the marks of string literals.
-fn code(folder: &Path) -> String {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    let text = |path: &Path| match path.is_dir() {
-        true => code(path),
-        false => joined(&fs::read_to_string(path).unwrap()),
-    };
-    entries.iter().map(|path| text(path).replace("\\\"", "\"")).collect()
+fn all_source_files() -> Vec<String> {
+    SOURCES.iter().flat_map(|folder| source_files(folder)).collect()
 }
 
-/// A backslash at the end of a line joins it with the next.
+/// Joins the lines of string literals, which end in a backslash.
 fn joined(source: &str) -> String {
     let mut parts = source.split("\\\n");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -36,9 +41,9 @@ fn headings() -> Vec<&'static str> {
 
 #[test]
 fn every_heading_is_an_error_of_the_code() {
-    let code: String = SOURCES.iter().map(|folder| code(&repository().join(folder))).collect();
+    let code: String = all_source_files().iter().map(|file| joined(file).replace("\\\"", "\"")).collect();
     for heading in headings() {
-        // What was being done is put in by the place that does it.
+        // The caller names what it was doing.
         let heading = heading.replace("while signing in", "while …");
         for part in heading.split('…').map(|part| part.trim_start_matches(": ").trim()) {
             let part = part.trim_end_matches([':', ',', '.']);
@@ -47,48 +52,38 @@ fn every_heading_is_an_error_of_the_code() {
     }
 }
 
-/// The letters of a sentence up to its first full stop, without what is put in and without marks.
-fn bare(sentence: &str) -> String {
+/// The letters and digits of the first sentence, without placeholders.
+fn letters(sentence: &str) -> String {
     let mut text = String::new();
-    let mut is_put_in = false;
+    let mut in_placeholder = false;
     for character in sentence.split_inclusive(". ").next().unwrap_or_default().chars() {
         match character {
-            '{' => is_put_in = true,
-            '}' => is_put_in = false,
-            other if !is_put_in && other.is_alphanumeric() => text.push(other),
+            '{' => in_placeholder = true,
+            '}' => in_placeholder = false,
+            other if !in_placeholder && other.is_alphanumeric() => text.push(other),
             _ => {}
         }
     }
     text
 }
 
-/// The beginnings of the errors that a source file makes.
+/// The texts of the errors in a source file.
 fn errors(source: &str) -> Vec<String> {
     let source = joined(source.split("#[cfg(test)]").next().unwrap()).replace("\\\"", "'");
-    let makers = ["Error::config(", "Error::transient(", "Error::system("];
-    let texts = makers.iter().flat_map(|maker| source.split(maker).skip(1)).map(str::trim_start);
+    let constructors = ["Error::config(", "Error::transient(", "Error::system("];
+    let texts = constructors.iter().flat_map(|constructor| source.split(constructor).skip(1)).map(str::trim_start);
     let texts = texts.map(|text| text.strip_prefix("format!(").unwrap_or(text).trim_start());
     texts.filter_map(|text| Some(text.strip_prefix('"')?.split('"').next()?.to_owned())).collect()
 }
 
-fn sources(folder: &Path) -> Vec<String> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let source = |path: PathBuf| match path.is_dir() {
-        true => sources(&path),
-        false => vec![fs::read_to_string(path).unwrap()],
-    };
-    paths.filter(|path| !path.to_string_lossy().contains("tests")).flat_map(source).collect()
-}
-
 #[test]
 fn every_error_of_the_code_has_a_heading() {
-    let headings: Vec<String> = headings().into_iter().map(bare).filter(|text| !text.is_empty()).collect();
-    let sources = SOURCES.iter().flat_map(|folder| sources(&repository().join(folder)));
-    let errors: Vec<String> = sources.flat_map(|source| errors(&source)).collect();
+    let headings: Vec<String> = headings().into_iter().map(letters).filter(|text| !text.is_empty()).collect();
+    let errors: Vec<String> = all_source_files().iter().flat_map(|file| errors(file)).collect();
     for error in &errors {
-        let text = bare(error);
-        let is_told = headings.iter().any(|heading| text.starts_with(heading) || heading.starts_with(&text));
-        assert!(is_told, "{error}");
+        let text = letters(error);
+        let has_heading = headings.iter().any(|heading| text.starts_with(heading) || heading.starts_with(&text));
+        assert!(has_heading, "{error}");
     }
     assert!(errors.len() >= 50, "{} errors", errors.len());
 }
@@ -100,8 +95,9 @@ fn every_sign_in_refusal_has_a_heading() {
     let sentences = code.split('"').filter(|text| text.starts_with(char::is_uppercase) && text.ends_with('.'));
     let mut count = 0;
     for sentence in sentences {
-        let is_told = headings().iter().any(|heading| sentence.starts_with(heading.trim_end_matches(['…', ' ', ','])));
-        assert!(is_told, "{sentence}");
+        let has_heading =
+            headings().iter().any(|heading| sentence.starts_with(heading.trim_end_matches(['…', ' ', ','])));
+        assert!(has_heading, "{sentence}");
         count += 1;
     }
     assert!(count >= 15, "{count} sentences");

@@ -1,4 +1,4 @@
-//! Whatever a record holds, the org holds the same, or the record was rejected with a reason.
+//! The org holds the values of each record unchanged, or the record is rejected with a reason.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::world::{World, catalog, complete, record, state, stream};
 
 const RECORDS: usize = 600;
 
-/// The fields of the object with the JSON type of each in the stream's schema.
+/// The fields of the object, with their JSON types in the schema of the stream.
 const FIELDS: [(&str, &str); 8] = [
     ("Key__c", "string"),
     ("Text__c", "string"),
@@ -57,7 +57,12 @@ fn any_record() -> impl Strategy<Value = Map<String, Value>> {
         1 => Just(json!("many")),
         1 => Just(json!(true)),
     ];
-    let flag = prop_oneof![20 => any::<bool>().prop_map(Value::from), 10 => Just(json!(1)), 10 => Just(json!("TRUE")), 1 => Just(json!("perhaps"))];
+    let flag = prop_oneof![
+        20 => any::<bool>().prop_map(Value::from),
+        10 => Just(json!(1)),
+        10 => Just(json!("TRUE")),
+        1 => Just(json!("perhaps")),
+    ];
     let date = prop_oneof![
         40 => (1970..2100_i32, 1..=12_u8, 1..=28_u8).prop_map(|(y, m, d)| json!(format!("{y}-{m:02}-{d:02}"))),
         10 => Just(json!("2026-01-31T00:00:00Z")),
@@ -96,7 +101,7 @@ fn any_record() -> impl Strategy<Value = Map<String, Value>> {
     })
 }
 
-/// Missing, null, empty, or a value.
+/// Missing, null, an empty text, or the value.
 fn maybe(value: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
     prop_oneof![
         1 => Just(None),
@@ -106,37 +111,37 @@ fn maybe(value: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value =
     ]
 }
 
-/// Whether the org's text for a field means what the record said.
-fn is_same(field: &str, said: Option<&Value>, held: Option<&str>) -> bool {
-    let said = match said {
+/// Whether the value in the org means the same as the value of the record.
+fn is_same(field: &str, sent: Option<&Value>, stored: Option<&str>) -> bool {
+    let sent = match sent {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) if text.is_empty() => None,
         Some(Value::Array(values)) if values.is_empty() && field == "Many__c" => None,
-        said => said,
+        sent => sent,
     };
-    let (Some(said), Some(held)) = (said, held) else {
+    let (Some(sent), Some(stored)) = (sent, stored) else {
         // A checkbox is never null.
-        return said.is_none() && (held.is_none() || field == "Flag__c");
+        return sent.is_none() && (stored.is_none() || field == "Flag__c");
     };
-    let text = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    let text = sent.as_str().map_or_else(|| sent.to_string(), str::to_owned);
     match field {
-        "Number__c" => text.parse::<f64>().unwrap() == held.parse::<f64>().unwrap(),
-        "Flag__c" => (text.eq_ignore_ascii_case("true") || text == "1") == (held == "true"),
-        "Date__c" => text[..10] == *held,
-        "Moment__c" => moment(&text) == moment(held),
+        "Number__c" => text.parse::<f64>().unwrap() == stored.parse::<f64>().unwrap(),
+        "Flag__c" => (text.eq_ignore_ascii_case("true") || text == "1") == (stored == "true"),
+        "Date__c" => text[..10] == *stored,
+        "Moment__c" => moment(&text) == moment(stored),
         "Many__c" => {
-            let said: BTreeSet<String> = match said {
+            let sent: BTreeSet<String> = match sent {
                 Value::Array(values) => values.iter().map(|value| value.as_str().unwrap().to_owned()).collect(),
                 _ => text.split(';').map(str::to_owned).collect(),
             };
-            said == held.split(';').map(str::to_owned).collect()
+            sent == stored.split(';').map(str::to_owned).collect()
         }
-        "Any__c" => serde_json::from_str::<Value>(held).unwrap() == *said,
-        _ => text.replace("\r\n", "\n").replace('\r', "\n") == held,
+        "Any__c" => serde_json::from_str::<Value>(stored).unwrap() == *sent,
+        _ => text.replace("\r\n", "\n").replace('\r', "\n") == stored,
     }
 }
 
-/// The millisecond that a text names; one without an offset is in UTC.
+/// A date and time in milliseconds; UTC when it has no offset.
 fn moment(text: &str) -> i64 {
     let text = text.replace(' ', "T");
     let text = if text.ends_with("+00") { text.replace("+00", "Z") } else { text };
@@ -161,19 +166,19 @@ async fn every_record_arrives_unchanged_or_is_rejected_with_a_reason() {
     let run = world.write(json!({}), catalog(&[stream("typed", "Typed__c", &FIELDS)]), lines).await;
     run.assert_success();
 
-    let held = world.org.records("Typed__c");
+    let stored = world.org.records("Typed__c");
     let rejected = world.rejected();
-    assert!(held.len() > RECORDS / 2 && rejected.len() > RECORDS / 20, "{} {}", held.len(), rejected.len());
-    assert_eq!(run.states()[0].counts(), Counts { written: held.len() as u64, rejected: rejected.len() as u64 });
+    assert!(stored.len() > RECORDS / 2 && rejected.len() > RECORDS / 20, "{} {}", stored.len(), rejected.len());
+    assert_eq!(run.states()[0].counts(), Counts { written: stored.len() as u64, rejected: rejected.len() as u64 });
     for record in &records {
         let key = record["Key__c"].as_str().unwrap();
-        let held: Vec<_> = held.iter().filter(|row| row["Key__c"].as_deref() == Some(key)).collect();
+        let stored: Vec<_> = stored.iter().filter(|row| row["Key__c"].as_deref() == Some(key)).collect();
         let rejected: Vec<_> = rejected.iter().filter(|row| row["_airbyte_data"]["Key__c"] == key).collect();
-        assert_eq!(held.len() + rejected.len(), 1, "{key} is in one place");
+        assert_eq!(stored.len() + rejected.len(), 1, "{key} is in one place");
         for (name, _) in &FIELDS[1..] {
-            if let Some(held) = held.first() {
-                let held = held[*name].as_deref();
-                assert!(is_same(name, record.get(*name), held), "{name}: {:?} became {held:?}", record.get(*name));
+            if let Some(stored) = stored.first() {
+                let stored = stored[*name].as_deref();
+                assert!(is_same(name, record.get(*name), stored), "{name}: {:?} became {stored:?}", record.get(*name));
             }
         }
         if let Some(rejected) = rejected.first() {

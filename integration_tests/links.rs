@@ -1,27 +1,17 @@
-//! The pages link to what is there: files of the repository, and headings of its pages.
+//! Every link of the pages leads to a file of the repository or to a heading of a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::repository;
 
-/// The pages that a reader comes to, with their text.
+/// The text of each page, by its path.
 fn pages() -> BTreeMap<PathBuf, String> {
-    let docs = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let top = ["README.md", "CHANGELOG.md"].map(|name| repository().join(name));
-    docs.chain(top)
-        .map(|path| {
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            (path, text)
-        })
-        .collect()
+    repository::pages().iter().map(|name| (repository::path(name), repository::text(name))).collect()
 }
 
-/// The lines outside of code blocks, fenced or indented by four blanks. So deep in a list there are no links.
+/// The lines outside of code blocks, which are fenced or indented by four spaces. No list with links is that deep.
 fn prose(page: &str) -> Vec<&str> {
     let mut in_code = false;
     let mut lines = Vec::new();
@@ -35,7 +25,7 @@ fn prose(page: &str) -> Vec<&str> {
     lines
 }
 
-/// A line without what stands in backquotes. A heading keeps it, see [`anchor`].
+/// A line without the code in backquotes.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect()
 }
@@ -54,13 +44,13 @@ fn links(page: &str) -> Vec<String> {
     links
 }
 
-/// The name under which a heading is linked to: small letters, without punctuation, with hyphens for blanks.
+/// The anchor of a heading: lower case, without punctuation, with hyphens for spaces.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// The anchors of a page. One that comes again gets a number.
+/// The anchors of a page. Repeated ones are numbered.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut anchors = BTreeSet::new();
@@ -77,7 +67,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// Why a link of the page leads nowhere.
+/// Why a link of the page is broken.
 fn broken(page: &Path, link: &str) -> Option<String> {
     if ["https://", "http://", "mailto:"].iter().any(|scheme| link.starts_with(scheme)) {
         return None;
@@ -108,12 +98,9 @@ fn every_link_has_a_target() {
 
 #[test]
 fn the_readme_lists_every_page() {
-    let pages = pages();
-    let table = links(&pages[&repository().join("README.md")]);
-    let folder = repository().join("docs");
-    for page in pages.keys().filter(|page| page.starts_with(&folder)) {
-        let name = format!("docs/{}", page.file_name().unwrap().to_str().unwrap());
-        assert!(table.contains(&name), "{name}");
+    let table = links(&repository::text("README.md"));
+    for name in repository::pages().iter().filter(|name| name.starts_with("docs/")) {
+        assert!(table.contains(name), "{name}");
     }
 }
 
@@ -124,7 +111,7 @@ fn links_and_anchors_are_recognized() {
     assert_eq!(links(page), ["#one", "z.svg"]);
     let expected = ["a-b_c-d-e", "one", "one-1"].map(str::to_owned);
     assert_eq!(anchors(page), BTreeSet::from(expected));
-    let page = repository().join("README.md");
+    let page = repository::path("README.md");
     assert_eq!(broken(&page, "https://example.com/#x"), None);
     assert_eq!(broken(&page, "#sync-modes"), None);
     assert!(broken(&page, "docs/no-such-page.md").is_some());

@@ -1,15 +1,13 @@
-//! `metadata.yaml` is what a registry of Airbyte's takes, and all places that name the version name the same one.
+//! `metadata.yaml` is valid for Airbyte's registries, and every file that names the version names the same one.
 //!
-//! The schema is the part of `ConnectorMetadataDefinitionV0` that the file uses, written anew from the published one of
-//! January 2026: what is not in it, the published one may know, and the file may not use.
+//! The schema has the part of `ConnectorMetadataDefinitionV0` that the file uses, as published in January 2026. The
+//! published schema knows more keys.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::yaml;
+use crate::repository;
 
 fn schema() -> Value {
     let requirements = json!({
@@ -106,18 +104,13 @@ fn schema() -> Value {
     })
 }
 
-fn text(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
 fn data() -> Value {
-    yaml::read("metadata.yaml")["data"].take()
+    repository::yaml("metadata.yaml")["data"].take()
 }
 
 #[test]
 fn metadata_is_valid() {
-    let metadata = yaml::read("metadata.yaml");
+    let metadata = repository::yaml("metadata.yaml");
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let problems: Vec<_> =
         validator.iter_errors(&metadata).map(|it| format!("{it} at {}", it.instance_path())).collect();
@@ -126,7 +119,7 @@ fn metadata_is_valid() {
     let id = metadata["data"]["definitionId"].as_str().unwrap();
     assert_eq!(uuid::Uuid::try_parse(id).unwrap().to_string(), id);
 
-    // The schema can say no.
+    // The schema rejects broken files.
     for (key, wrong) in [
         ("license", json!(null)),
         ("connectorSubtype", json!("crm")),
@@ -151,8 +144,8 @@ fn metadata_describes_the_connector() {
     let spec = crate::spec::spec();
     assert_eq!(data["documentationUrl"], spec["documentationUrl"]);
     assert_eq!(data["protocolVersion"], spec["protocol_version"]);
-    let icon = text(data["icon"].as_str().unwrap());
-    assert!(icon.starts_with("<svg ") && icon.len() < 4096, "an icon that a form can show");
+    let icon = repository::text(data["icon"].as_str().unwrap());
+    assert!(icon.starts_with("<svg ") && icon.len() < 4096, "a small SVG icon");
 }
 
 #[test]
@@ -160,8 +153,8 @@ fn sign_in_hosts_are_allowed() {
     let data = data();
     let hosts: BTreeSet<_> =
         data["allowedHosts"]["hosts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
-    // The page of the configuration, which a test holds against the code, names the same.
-    let page = text("docs/configuration.md");
+    // The page on the configuration names the same domains.
+    let page = repository::text("docs/configuration.md");
     for domain in ["salesforce.com", "salesforce.mil", "sfcrmproducts.cn", "cloudforce.com"] {
         assert!(page.contains(&format!("`{domain}`")), "{domain}");
         assert!(hosts.contains(format!("*.{domain}").as_str()), "{domain}");
@@ -174,10 +167,10 @@ fn sign_in_hosts_are_allowed() {
     }
 }
 
-/// The memory that batches may take, from `docs/limits.md`, fits into what a sync asks for.
+/// `docs/limits.md` names the memory of all batches.
 #[test]
 fn a_sync_gets_more_memory_than_its_batches_take() {
-    let page = text("docs/limits.md");
+    let page = repository::text("docs/limits.md");
     let row = page.lines().find(|line| line.starts_with("| memory of all batches together |")).unwrap();
     assert!(row.contains("96 MiB at most"), "{row}");
     let data = data();
@@ -197,7 +190,7 @@ fn the_version_is_the_same_everywhere() {
     let data = data();
     assert_eq!(data["dockerImageTag"], version);
 
-    let dockerfile = text("Dockerfile");
+    let dockerfile = repository::text("Dockerfile");
     let label = |name: &str| {
         let mut found = dockerfile.split_whitespace().filter_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         let value = found.next().unwrap_or_else(|| panic!("no label {name}")).to_owned();
@@ -207,35 +200,32 @@ fn the_version_is_the_same_everywhere() {
     assert_eq!(label("io.airbyte.version"), version);
     assert_eq!(label("io.airbyte.name"), data["dockerRepository"].as_str().unwrap());
 
-    let changelog = text("CHANGELOG.md");
+    let changelog = repository::text("CHANGELOG.md");
     let newest = changelog.lines().find_map(|line| line.strip_prefix("## ")).unwrap();
     assert_eq!(newest.split(' ').next(), Some(version), "the top of the CHANGELOG");
 }
 
-/// Commands that are copied from the pages name the image that was built.
+/// So that copied commands run the image of this version.
 #[test]
 fn the_pages_name_the_current_version() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(repository.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let files = docs.filter(|path| path.extension().is_some_and(|it| it == "md"));
     let mut count = 0;
-    for path in files.chain(["README.md", "Dockerfile", ".github/workflows/ci.yml"].map(|name| repository.join(name))) {
-        let text = fs::read_to_string(&path).unwrap();
+    for name in repository::pages().into_iter().chain(["Dockerfile", ".github/workflows/ci.yml"].map(str::to_owned)) {
+        let text = repository::text(&name);
         for (index, _) in text.match_indices("destination-salesforce:") {
             let tag = &text[index + "destination-salesforce:".len()..];
             let tag: String = tag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
-            assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{}", path.display());
+            assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{name}");
             count += 1;
         }
     }
     assert!(count > 5, "{count}");
 }
 
-/// Whoever builds the image compiles with the release that the checks ran with, and that the code asks for at least.
+/// It is also no older than the release that the code needs.
 #[test]
 fn the_image_uses_the_rust_release_of_the_checks() {
     let release = |name: &str, before: &str| {
-        let text = text(name);
+        let text = repository::text(name);
         let line = text.lines().find_map(|line| line.trim().strip_prefix(before)).unwrap_or_else(|| panic!("{name}"));
         line.split('-').next().unwrap().to_owned()
     };
@@ -245,21 +235,21 @@ fn the_image_uses_the_rust_release_of_the_checks() {
     assert!(numbers(&of_image) >= numbers(env!("CARGO_PKG_RUST_VERSION")));
 }
 
-/// The layer of the dependencies is built from the manifests of all members of the workspace.
+/// The layer with the dependencies needs the manifest of each member of the workspace.
 #[test]
 fn the_image_build_copies_every_manifest() {
-    let manifest = text("Cargo.toml");
+    let manifest = repository::text("Cargo.toml");
     let (_, members) = manifest.split_once("members = [").unwrap();
     let members: Vec<&str> = members.split(']').next().unwrap().split('"').skip(1).step_by(2).collect();
     assert!(members.contains(&"crates/salesforce"), "{members:?}");
     for member in members {
         let copied = format!("COPY {member}/Cargo.toml {member}/");
-        assert!(text("Dockerfile").lines().any(|line| line == copied), "{copied}");
-        // Of some folders everything is sent.
+        assert!(repository::text("Dockerfile").lines().any(|line| line == copied), "{copied}");
+        // Some folders are sent as a whole.
         let folder = member.split('/').next().unwrap();
         let sent = [format!("!{member}/Cargo.toml"), format!("!{folder}")];
-        let is_sent = |sent: &str| text(".dockerignore").lines().any(|line| line == sent);
-        let is_whole = !text(".dockerignore").lines().any(|line| line == format!("{folder}/*"));
+        let is_sent = |sent: &str| repository::text(".dockerignore").lines().any(|line| line == sent);
+        let is_whole = !repository::text(".dockerignore").lines().any(|line| line == format!("{folder}/*"));
         assert!(is_sent(&sent[0]) || (is_sent(&sent[1]) && is_whole), "{member}");
     }
 }

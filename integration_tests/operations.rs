@@ -121,13 +121,20 @@ async fn a_case_sensitive_key_keeps_rows_that_differ_in_case() {
     assert_eq!(values(&world, "Account", &["Legacy_Key__c", "Name"]), [["K", "large"], ["k", "small"]]);
 }
 
-/// Forty versions of three records, a batch for every few of them, while each batch takes its time: the last version
-/// wins, because no job takes effect before the one ahead of it has ended.
+/// The places of the requests of a job among all requests.
+struct JobTimes {
+    upload: usize,
+    close: usize,
+    last_poll: usize,
+}
+
+/// Forty versions of three records in many small, slow batches. The last version wins, because no job is closed before the
+/// previous one has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn upserts_of_one_object_take_effect_in_record_order() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(50), ..Settings::default() }).await;
     let fields = [("External_Id__c", "string"), ("Name", "string"), ("Description", "string")];
-    // Two streams that write one object share its order.
+    // Two streams that write the same object share one order.
     let streams = ["a", "b"].map(|name| keyed(stream(name, "Account", &fields), "append_dedup", "External_Id__c"));
     let mut lines = Vec::new();
     for version in 0..40 {
@@ -142,19 +149,20 @@ async fn upserts_of_one_object_take_effect_in_record_order() {
     assert!(world.org.jobs().len() > 5);
     let expected = ["K-0", "K-1", "K-2"].map(|key| [key, "v39"]);
     assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), expected);
-    // The next job is filled while the last one runs, and only its close waits.
+    // The next job is uploaded while the previous one runs. Only its close waits.
     let requests = world.org.requests();
-    let span = |id: &str| {
+    let times = |id: &str| {
         let first = |method: &str| requests.iter().position(|it| it.method == method && it.path.contains(id)).unwrap();
-        let last_look = requests.iter().rposition(|it| it.method == "GET" && it.path.contains(id)).unwrap();
-        (first("PATCH"), first("PUT"), last_look)
+        let last_poll = requests.iter().rposition(|it| it.method == "GET" && it.path.contains(id)).unwrap();
+        JobTimes { upload: first("PUT"), close: first("PATCH"), last_poll }
     };
-    let mut spans: Vec<(usize, usize, usize)> = world.org.jobs().iter().map(|job| span(&job.id)).collect();
-    spans.sort_unstable();
-    for pair in spans.windows(2) {
-        assert!(pair[0].2 < pair[1].0, "a job was closed before the one ahead had ended");
+    let mut jobs: Vec<JobTimes> = world.org.jobs().iter().map(|job| times(&job.id)).collect();
+    jobs.sort_unstable_by_key(|job| job.close);
+    let neighbours = || jobs.iter().zip(&jobs[1..]);
+    for (previous, next) in neighbours() {
+        assert!(previous.last_poll < next.close, "a job was closed before the previous one had ended");
     }
-    assert!(spans.windows(2).any(|pair| pair[1].1 < pair[0].2), "no upload overlapped");
+    assert!(neighbours().any(|(previous, next)| next.upload < previous.last_poll), "no upload overlapped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Every stream is held against the org before the first record is sent.
+//! The preflight: `write` checks every stream against the org before it sends a record.
 
 use salesforce_sim::{Field, Object, Settings};
 use serde_json::{Value, json};
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::connector::Run;
 use crate::world::{World, catalog, complete, record, stream};
 
-async fn refused(world: &World, config: Value, streams: &[Value]) -> Run {
+/// A write that the preflight ends with a configuration error.
+async fn failed_preflight(world: &World, config: Value, streams: &[Value]) -> Run {
     let run = world.write(config, catalog(streams), Vec::new()).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error", "{message}");
@@ -26,7 +27,7 @@ async fn all_problems_are_reported_at_once_with_the_nearest_name() {
         stream("invoices", "Invoice__c", &[("Due_Date__c", "string")]),
         stream("twice", "Lead", &[("LastName", "string"), ("lastname", "string"), ("Company", "string")]),
     ];
-    let run = refused(&world, json!({}), &streams).await;
+    let run = failed_preflight(&world, json!({}), &streams).await;
     let (_, message) = run.failure();
     for part in [
         "Stream people: there is no object Contcat that the signed-in user may see; the nearest name is Contact",
@@ -51,7 +52,7 @@ async fn unknown_fields_are_left_out_when_configured() {
     let run = world.write(json!({"unknown_fields": "ignore"}), catalog(&streams), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 1, "{}", run.stdout);
-    assert!(run.stdout.contains("hat_size"), "what is left out is logged");
+    assert!(run.stdout.contains("hat_size"), "the log names the field that is left out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +88,10 @@ async fn the_streams_setting_names_the_object_and_the_fields() {
     run.assert_success();
     assert_eq!(world.values("Contact", "Email"), [Some("a@example.com".to_owned())]);
     let rejected = world.rejected();
-    assert_eq!(rejected[0]["_airbyte_data"]["mail"], "nowhere", "a rejected record has its source names");
+    assert_eq!(
+        rejected[0]["_airbyte_data"]["mail"], "nowhere",
+        "a rejected record has the names of its source columns"
+    );
     assert_eq!(rejected[0]["_airbyte_data"]["rejected_field"], "Email");
 }
 

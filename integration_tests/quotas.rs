@@ -1,4 +1,4 @@
-//! The allowances of the org, which a sync shares with every other program.
+//! The limits of the org, which a sync shares with other programs.
 
 use salesforce_sim::{Answer, Endpoint, RequestFault, Settings};
 use serde_json::json;
@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::connector::Run;
 use crate::world::{World, catalog, complete, contact_catalog, record, state, stream};
 
+/// Loads 200 records of 4 kB, with a state after each.
 async fn write(world: &World, config: serde_json::Value) -> Run {
     let fields = [("LastName", "string"), ("Description", "string")];
     let mut lines = Vec::new();
@@ -28,7 +29,7 @@ async fn a_sync_stops_before_it_exceeds_max_api_usage_percent() {
     assert!(world.org.requests().len() <= 200, "{}", world.org.requests().len());
     let (written, states) = (world.org.count("Contact"), run.states().len());
     assert!(written > 0 && written < 200, "{written}");
-    assert_eq!(states, written, "what was written is acknowledged, and nothing else");
+    assert_eq!(states, written, "exactly the written records are acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Signing in: each of the four flows loads records, and each refusal is told in words that say what to do.
+//! Signing in: each of the four flows loads records, and the error of each refusal says what to do.
 
 use salesforce_sim::{Credentials, Endpoint, Settings, SignInRefusal};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::connector::{self, Run};
 use crate::protocol_model::Counts;
 use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, key_pair, record, state};
 
-/// What of the configuration of a world makes it one of another flow.
+/// Changes of the configuration for another sign-in flow.
 fn client_credentials() -> Value {
     json!({"auth_type": "ClientCredentials", "refresh_token": null})
 }
@@ -35,7 +35,7 @@ fn password() -> Value {
     })
 }
 
-/// A flow with further changes to the configuration of a world, in which null takes a key away.
+/// A sign-in flow with more changes of the configuration.
 fn with(flow: Value, changes: Value) -> Value {
     let (Value::Object(mut keys), Value::Object(changes)) = (flow, changes) else { panic!("changes are objects") };
     keys.extend(changes);
@@ -53,7 +53,7 @@ async fn write(world: &World, changes: Value) -> Run {
 async fn every_sign_in_flow_works_in_check_and_write() {
     let pem = &key_pair().private;
     for (name, changes) in [
-        // As Airbyte documents the destination: without auth_type, and without a format of the rejected records.
+        // As in Airbyte's documentation: without auth_type, and without a format of the rejected records.
         ("refresh token", json!({"object_storage_config": {"format": null}})),
         ("refresh token by name", json!({"auth_type": "Client"})),
         ("client credentials", client_credentials()),
@@ -97,7 +97,7 @@ const WRONG_CLIENT_ID: &str = "The client_id is not known there. Copy the consum
                                client identifier invalid.";
 const WRONG_REFRESH_TOKEN: &str = "The refresh_token is expired, revoked, or replaced by a newer one. Connect the \
                                    Salesforce account again to get a new one. An app keeps five of them for a user: a \
-                                   sixth connector revokes the oldest. Salesforce said: invalid_grant, expired \
+                                   sixth connection revokes the oldest. Salesforce said: invalid_grant, expired \
                                    access/refresh token.";
 const WRONG_KEY: &str = "Salesforce does not accept the signature. The certificate in the app must be the public half \
                          of private_key, and the clock of this machine must be right. Salesforce said: invalid_grant, \
@@ -128,10 +128,10 @@ const TOO_MANY_SIGN_INS: &str = "Salesforce refused to go on while signing in: t
 const WRONG_AUDIENCE: &str = "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox \
                               and clear it for production. Salesforce said: invalid_grant, Audience validation failed.";
 
-/// What `check` says of the bucket, which these tests do without.
+/// What `check` says without a bucket, as in these tests.
 const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, and not kept.";
 
-/// `check` and `write` tell a refusal in the same words, and neither asks twice: that may lock the user out.
+/// `check` and `write` report a refusal in the same words. Neither tries twice, which may lock the user out.
 async fn assert_refused(world: &World, changes: &Value, failure_type: &str, sentence: &str) {
     let changes = with(changes.clone(), json!({"object_storage_config": null}));
     let run = world.check(changes.clone()).await;
@@ -227,7 +227,7 @@ async fn an_unexpected_token_answer_is_explained() {
     let refused = |error: &str, description: &str| {
         ResponseTemplate::new(400).set_body_json(json!({"error": error, "error_description": description}))
     };
-    // A wait that is longer than a sign-in may take is not begun.
+    // The connector does not begin a wait that is longer than a sign-in may take.
     let maintenance = ResponseTemplate::new(503).insert_header("Retry-After", "3600");
     let page = maintenance.clone().set_body_raw("<html>Down</html>", "text/html");
     let mistyped = ResponseTemplate::new(404).insert_header("Retry-After", "3600").set_body_string("<html/>");

@@ -1,4 +1,4 @@
-//! Credentials go to Salesforce and to nobody else, whatever the configuration or an answer names.
+//! Credentials are sent to Salesforce alone, whatever URL the configuration or an answer names.
 
 use salesforce_sim::Endpoint;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ async fn write(world: &World, changes: Value) -> Run {
     world.write(changes, catalog, vec![record("c", json!({"LastName": "Example"}))]).await
 }
 
-/// A server that nobody may call.
-async fn bystander() -> MockServer {
+/// A server that must not be called.
+async fn foreign_server() -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(200)).expect(0).mount(&server).await;
     server
 }
 
-/// A login that answers a token request with an instance of its own choice.
+/// The answer to a token request that names an instance.
 fn token_answer(instance_url: &str) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({
         "access_token": "00DSim000000001!AQ.mock",
@@ -65,8 +65,8 @@ async fn a_forbidden_domain_url_is_an_error_before_any_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_url_on_another_host_is_never_called() {
     let world = World::new().await;
-    let bystander = bystander().await;
-    let address = bystander.address();
+    let foreign = foreign_server().await;
+    let address = foreign.address();
     for (instance_url, rule) in [
         (format!("http://0.0.0.0:{}", address.port()), "its host must be a loopback address, as that of the login is"),
         (format!("https://{address}"), "its host must be a loopback address, as that of the login is"),
@@ -95,8 +95,8 @@ async fn an_instance_url_on_another_host_is_never_called() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_do_not_follow_a_redirect_of_the_login_host() {
     for status in [301, 302, 303, 307, 308] {
-        let (login, bystander) = (MockServer::start().await, bystander().await);
-        let redirect = ResponseTemplate::new(status).insert_header("Location", bystander.uri());
+        let (login, foreign) = (MockServer::start().await, foreign_server().await);
+        let redirect = ResponseTemplate::new(status).insert_header("Location", foreign.uri());
         Mock::given(any()).respond_with(redirect).expect(2).mount(&login).await;
         let world = World::new().await;
         let sentence = "127.0.0.1 sends the sign-in on to another address, where credentials do not follow. Set \
@@ -111,11 +111,11 @@ async fn credentials_do_not_follow_a_redirect_of_the_login_host() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_access_token_does_not_follow_a_redirect_of_the_instance() {
-    let (server, bystander) = (MockServer::start().await, bystander().await);
+    let (server, foreign) = (MockServer::start().await, foreign_server().await);
     Mock::given(path("/services/oauth2/token")).respond_with(token_answer(&server.uri())).mount(&server).await;
-    // A wait that is longer than a call may take is not begun.
+    // The connector does not begin a wait that is longer than a call may take.
     let redirect =
-        ResponseTemplate::new(307).insert_header("Location", bystander.uri()).insert_header("Retry-After", "3600");
+        ResponseTemplate::new(307).insert_header("Location", foreign.uri()).insert_header("Retry-After", "3600");
     Mock::given(method("GET")).respond_with(redirect).expect(1).mount(&server).await;
     let world = World::new().await;
     let run = world.check(json!({"domain_url": server.uri()})).await;
