@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -10,7 +9,7 @@ use clap::error::ErrorKind;
 use crate::cli::{self, Command};
 use crate::command;
 use crate::display::Display;
-use airbyte::{Error, Output, log};
+use airbyte::{Error, Output, exit_code, log, run_command};
 
 /// The crates whose events are for the user.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
@@ -18,7 +17,7 @@ const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
 /// Runs the connector: `arguments` with the program's name first, messages from `input`, messages to `output`, and
 /// what a person may watch on `display`.
 ///
-/// A failure is told twice, as the platform wants it: as a TRACE message and as an exit code other than 0.
+/// A failure, a panic included, is reported as the platform expects: as a TRACE message and as an exit code other than 0.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     input: impl Read + Send + 'static,
@@ -29,27 +28,16 @@ pub fn run(
         Ok(command) => command,
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // A person asks; there is no message for that.
-            return exit_code(write!(output, "{help}").is_ok());
+            return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Err(error) => {
             let message = format!("The command line is wrong: {}.", complaint(&error).trim_end_matches('.'));
-            // Without a reader there is nobody to tell.
-            let _ = Output::new(output).trace_error(&Error::config(message).internal(error));
-            return ExitCode::FAILURE;
+            return exit_code(&Output::new(output), Err(Error::config(message).internal(error)));
         }
     };
     let output = Output::new(display.beside(output));
     log::start(output.clone(), LOGGED);
-    // A panic of the task that reads is told as every failure is; its own words are left to nobody.
-    let outcome = catch_unwind(AssertUnwindSafe(|| execute(command, input, &output, display)));
-    match outcome.unwrap_or_else(|_| Err(Error::defect())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Without a reader there is nobody to tell.
-            let _ = output.trace_error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    run_command(&output, || execute(command, input, &output, display))
 }
 
 /// Tells of panics where they happened, in the log. The words of a panic can quote a record, and standard error is not
@@ -57,7 +45,7 @@ pub fn run(
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "the connector came upon a defect of its own");
+        tracing::error!(place, "the connector has a bug and panicked");
     }));
 }
 
@@ -92,10 +80,6 @@ fn complaint(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()
-}
-
-fn exit_code(is_success: bool) -> ExitCode {
-    if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]

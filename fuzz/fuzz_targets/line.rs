@@ -95,7 +95,7 @@ fn look_at(line: &[u8], records: &mut RecordReader) {
 fn look_at_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, MessageError>) {
     let mut plain = || {
         let mut record = records.open(str::from_utf8(line).ok()?)?;
-        let (names, data) = (record.stream(), record.data().written()?);
+        let (names, data) = (record.stream(), record.data().raw_value()?);
         Some((names, data, record.close()?))
     };
     let Some(plain) = plain() else { return };

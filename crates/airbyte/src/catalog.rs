@@ -1,45 +1,44 @@
-//! The configured catalog: which streams come, and what the user wants done with them.
+//! The configured catalog: the streams of a sync, and what the user chose for each.
 
 use std::collections::HashSet;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::StreamName;
-use crate::error::{Error, Result};
+use crate::{Error, Result, StreamName};
 
-/// What the user wants done with the records of a stream.
+/// What the user chose to happen with the records of a stream, its `destination_sync_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncMode {
-    /// Insert.
+    /// Add every record.
     Append,
-    /// Upsert.
+    /// Add records, and change those that exist under the same key.
     AppendDedup,
-    /// Update.
+    /// Change records that exist.
     Update,
-    /// Delete into the recycle bin.
+    /// Delete records in a way that they can be restored.
     SoftDelete,
-    /// Nothing: the form in which the platform sends a reset, without records.
+    /// Replace all records. The platform also sends a reset in this form, without records.
     Overwrite,
-    /// Overwrite with a key, which the platform sends as such only to destinations without refreshes.
+    /// Replace all records, one for each key. The platform sends it only to destinations without refreshes.
     OverwriteDedup,
 }
 
 /// A stream of the configured catalog.
 #[derive(Debug, Clone)]
 pub struct ConfiguredStream {
-    /// The stream.
+    /// The name of the stream.
     pub name: StreamName,
-    /// The object that the user chose for the stream, on platforms with data activation.
+    /// The object of the destination that the user chose, on platforms with data activation.
     pub object: Option<String>,
-    /// What to do with the records.
+    /// What happens with the records; append if the catalog does not say.
     pub sync_mode: SyncMode,
-    /// The fields of the key, each as a path. With data activation this is the matching key.
+    /// The columns of the key, each a path into the record. With data activation this is the matching key.
     pub primary_key: Vec<Vec<String>>,
-    /// The stream's fields in the order of its schema.
+    /// The top-level properties of the stream's JSON schema, in their order.
     pub fields: Vec<SchemaField>,
-    /// Present where the platform announces the end of a stream with a status.
+    /// The generation of the data. If the catalog has one, the platform ends the stream with a COMPLETE status.
     pub generation_id: Option<i64>,
     /// The platform's number of the sync.
     pub sync_id: Option<i64>,
@@ -50,14 +49,14 @@ pub struct ConfiguredStream {
 pub struct SchemaField {
     /// The property's name.
     pub name: String,
-    /// The JSON types that it may have.
+    /// The JSON types that its value may have.
     pub types: JsonTypes,
 }
 
-/// The JSON types that a property may have, `null` aside.
+/// The JSON types that a value may have, `null` aside.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JsonTypes {
-    /// It may be text, or says nothing of itself.
+    /// It may be a string; also true if the schema names no type.
     pub text: bool,
     /// It may be a number.
     pub number: bool,
@@ -71,12 +70,12 @@ pub struct JsonTypes {
 
 #[derive(Deserialize)]
 struct Catalog {
-    streams: Vec<Entry>,
+    streams: Vec<CatalogEntry>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    stream: Stream,
+struct CatalogEntry {
+    stream: CatalogStream,
     #[serde(default)]
     destination_sync_mode: Option<SyncMode>,
     #[serde(default)]
@@ -90,17 +89,17 @@ struct Entry {
 }
 
 #[derive(Deserialize)]
-struct Stream {
+struct CatalogStream {
     #[serde(flatten)]
     name: StreamName,
     #[serde(default)]
     json_schema: Map<String, Value>,
 }
 
-/// Reads a configured catalog.
+/// Reads the streams of a configured catalog.
 ///
 /// # Errors
-/// `config_error`s: the text is not a configured catalog, or names a stream twice.
+/// A `config_error` if the text is not a configured catalog, or names a stream twice.
 pub fn parse_catalog(text: &str) -> Result<Vec<ConfiguredStream>> {
     let catalog: Catalog = serde_json::from_str(text).map_err(|error| {
         Error::config(
@@ -112,7 +111,7 @@ pub fn parse_catalog(text: &str) -> Result<Vec<ConfiguredStream>> {
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
     for entry in catalog.streams {
-        let stream = entry.configured();
+        let stream = entry.into_stream();
         if !seen.insert(stream.name.clone()) {
             return Err(Error::config(format!(
                 "The catalog names the stream {} twice. Remove one of the two.",
@@ -124,8 +123,8 @@ pub fn parse_catalog(text: &str) -> Result<Vec<ConfiguredStream>> {
     Ok(streams)
 }
 
-impl Entry {
-    fn configured(self) -> ConfiguredStream {
+impl CatalogEntry {
+    fn into_stream(self) -> ConfiguredStream {
         ConfiguredStream {
             fields: schema_fields(&self.stream.json_schema),
             name: self.stream.name,
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_data_activation_adds_is_read() {
+    fn the_properties_of_data_activation_are_read() {
         let streams = parse_catalog(
             r#"{"streams":[{"stream":{"name":"c","namespace":"n","json_schema":{}},"destination_sync_mode":"append_dedup",
                 "primary_key":[["Ext__c"]],"generation_id":3,"minimum_generation_id":0,"sync_id":12,
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_catalog_and_a_stream_named_twice_are_told() {
+    fn a_broken_catalog_and_a_repeated_stream_are_errors() {
         for (text, part) in [
             ("{", "not a configured catalog"),
             (r#"{"streams":[{"stream":{"json_schema":{}}}]}"#, "not a configured catalog"),

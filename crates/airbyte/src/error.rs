@@ -1,4 +1,4 @@
-//! The one error that a user can meet: a sentence, whose it is to mend, and the detail behind it.
+//! The error that a user reads: what happened, who has to act, and the detail for a developer.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ pub enum FailureType {
     Config,
     /// A later attempt may succeed: network, limits, an incomplete source.
     Transient,
-    /// A defect, or input that breaks the protocol.
+    /// The connector has a bug, or its input breaks the protocol.
     System,
 }
 
 impl FailureType {
-    /// The protocol's spelling of the failure type.
+    /// The spelling of the protocol, such as `config_error`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Config => "config_error",
@@ -24,10 +24,18 @@ impl FailureType {
     }
 }
 
-/// A failure as it is told to the user.
+/// Why a command failed, as the user reads it.
 ///
-/// `message` is one or more full sentences that say what happened and what to do. `internal` is
-/// for the person who reads the code beside it; neither ever holds a secret or a record's value.
+/// The message is one or more full sentences that say what happened and what to do. The internal message is for
+/// whoever reads the code. Neither may hold a secret or a value of a record.
+///
+/// ```
+/// use airbyte::{Error, FailureType};
+///
+/// let error = Error::config("The file given with --config is missing. Pass its path.").internal("ENOENT");
+/// assert_eq!(error.failure_type(), FailureType::Config);
+/// assert_eq!(error.internal_message(), Some("ENOENT"));
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -36,7 +44,7 @@ pub struct Error {
     internal: Option<String>,
 }
 
-/// The result of everything that can end a command.
+/// A result whose error ends the command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -44,30 +52,30 @@ impl Error {
         Self { failure_type, message: message.into(), internal: None }
     }
 
-    /// A failure that the user mends by changing something.
+    /// A failure that the user fixes by changing something.
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(FailureType::Config, message)
     }
 
-    /// A failure that a later attempt may not meet.
+    /// A failure that a later attempt may not have.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(FailureType::Transient, message)
     }
 
-    /// A defect of this program, or input that breaks the protocol.
+    /// A bug of the connector, or input that breaks the protocol.
     pub fn system(message: impl Into<String>) -> Self {
         Self::new(FailureType::System, message)
     }
 
-    /// A panic. What it says of itself is left out: it can quote a record.
-    pub fn defect() -> Self {
+    /// The connector panicked. The text of the panic is left out, because it can quote a record.
+    pub fn panic() -> Self {
         Self::system(
-            "The connector came upon a defect of its own and stopped. What is not acknowledged is sent again by the \
-             next sync. Please report it with the log of the sync.",
+            "The connector has a bug and stopped. The next sync sends again what is not acknowledged. Please report \
+             the bug with the log of this sync.",
         )
     }
 
-    /// Adds the detail that goes into `internal_message`.
+    /// Sets the detail for a developer, the `internal_message` of the protocol.
     #[must_use]
     pub fn internal(mut self, detail: impl fmt::Display) -> Self {
         self.internal = Some(detail.to_string());
@@ -82,7 +90,7 @@ impl Error {
         self
     }
 
-    /// Whose failure it is.
+    /// Who has to act.
     pub fn failure_type(&self) -> FailureType {
         self.failure_type
     }
@@ -92,7 +100,7 @@ impl Error {
         &self.message
     }
 
-    /// The detail for the developer, where there is one.
+    /// The detail for a developer, if there is one.
     pub fn internal_message(&self) -> Option<&str> {
         self.internal.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Log events as LOG messages of the protocol.
+//! [`tracing`] events as LOG messages.
 
 use std::fmt::{self, Write};
 
@@ -7,18 +7,19 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::output::{LogLevel, Output};
+use crate::{LogLevel, Output};
 
-/// Sends the events of `crates` to `output` from now on. Events of all other libraries are left out: they are not
-/// written for the user, and may quote what they were given.
+/// Writes the events of `crates` to `output` from now on, those of level INFO and above. Events of other crates are left
+/// out: they are not written for the user, and may quote data.
+///
+/// The subscriber is that of the whole process: a second call has no effect.
 pub fn start(output: Output, crates: &'static [&'static str]) {
-    // Another run in this process has set it already; its output is as good.
+    // An error means that an earlier call has set the subscriber, whose output serves as well.
     let _ = tracing_subscriber::registry().with(LogLayer { output, crates }).try_init();
 }
 
 struct LogLayer {
     output: Output,
-    /// The names of the crates whose events are for the user.
     crates: &'static [&'static str],
 }
 
@@ -35,7 +36,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
             Level::INFO => LogLevel::Info,
             Level::DEBUG | Level::TRACE => return,
         };
-        let mut text = LogText::default();
+        let mut text = EventText::default();
         event.record(&mut text);
         self.output.log(level, &text.finish());
     }
@@ -43,19 +44,19 @@ impl<S: Subscriber> Layer<S> for LogLayer {
 
 /// The message of an event, followed by its fields.
 #[derive(Default)]
-struct LogText {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl LogText {
+impl EventText {
     fn finish(mut self) -> String {
         self.message.push_str(&self.fields);
         self.message
     }
 }
 
-impl Visit for LogText {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string cannot fail.
         let _ = match field.name() {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::error::Error;
+use crate::Error;
 
-/// Writes protocol messages, one JSON object a line, each in one piece.
+/// Writes protocol messages, one JSON object a line. Clones share the writer, and no two messages mix.
 #[derive(Clone)]
 pub struct Output {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
@@ -27,11 +27,11 @@ impl fmt::Debug for Output {
 pub enum LogLevel {
     /// Detail for a developer.
     Debug,
-    /// What happens.
+    /// What the connector does.
     Info,
     /// What the user should look at.
     Warn,
-    /// What went wrong.
+    /// What failed.
     Error,
 }
 
@@ -44,7 +44,7 @@ impl Output {
     /// Writes an acknowledged state, a line that [`State::acknowledged`](crate::State::acknowledged) returned.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn state(&self, line: &str) -> io::Result<()> {
         self.write_line(line)
     }
@@ -62,18 +62,18 @@ impl Output {
         self.write_line(&message.to_string())
     }
 
-    /// Answers `spec` with the specification, which is a JSON text already.
+    /// Answers `spec`.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn spec(&self, spec: &Value) -> io::Result<()> {
         self.message(&json!({"type": "SPEC", "spec": spec}))
     }
 
-    /// Answers `check`; `Err` is what stands in the way.
+    /// Answers `check`; `Err` says why a sync cannot run.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn connection_status(&self, status: Result<&str, &str>) -> io::Result<()> {
         let (status, message) = match status {
             Ok(message) => ("SUCCEEDED", message),
@@ -82,11 +82,11 @@ impl Output {
         self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
     }
 
-    /// Answers `discover`. Writes one operation after the other, because the message of a large org has many millions of
-    /// characters. `operations` must not write messages itself.
+    /// Answers `discover`. The message can have many millions of characters, so it is written operation by operation,
+    /// under the lock: `operations` must not write messages of its own.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn destination_catalog(&self, operations: impl Iterator<Item: Serialize>) -> io::Result<()> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.write_all(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#)?;
@@ -100,10 +100,10 @@ impl Output {
         writer.flush()
     }
 
-    /// Hands the platform a changed configuration, which replaces the stored one as a whole.
+    /// Sends the platform a changed configuration, which replaces the stored one as a whole.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn connector_config(&self, config: &RawValue) -> io::Result<()> {
         self.write_line(&format!(
             r#"{{"type":"CONTROL","control":{{"type":"CONNECTOR_CONFIG","emitted_at":{},"connectorConfig":{{"config":{config}}}}}}}"#,
@@ -111,10 +111,10 @@ impl Output {
         ))
     }
 
-    /// Tells why the command failed.
+    /// Reports why the command failed. [`exit_code`](crate::exit_code) does so too, with the exit code.
     ///
     /// # Errors
-    /// The reader of standard output is gone.
+    /// Standard output is closed.
     pub fn trace_error(&self, error: &Error) -> io::Result<()> {
         self.message(&json!({
             "type": "TRACE",
@@ -130,7 +130,7 @@ impl Output {
         }))
     }
 
-    /// Writes a log line. A reader that is gone is noticed at the next message that matters.
+    /// Writes a LOG message. Does not report that standard output is closed: the next message that matters does.
     pub fn log(&self, level: LogLevel, message: &str) {
         let level = match level {
             LogLevel::Debug => "DEBUG",
@@ -142,7 +142,7 @@ impl Output {
     }
 }
 
-/// Milliseconds since 1970, which the platform sorts failures by.
+/// Milliseconds since 1970. The platform sorts failures by it.
 fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

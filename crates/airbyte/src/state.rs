@@ -1,4 +1,4 @@
-//! A state, which goes back as it came with the counts added.
+//! A state, which a destination returns unchanged but for the counts that it adds.
 
 use std::ops::Range;
 
@@ -7,26 +7,26 @@ use serde_json::value::RawValue;
 
 use crate::StreamName;
 
-/// A STATE message, kept as the line it came in.
+/// A STATE message, kept as the text of its line.
 ///
-/// The platform compares what comes back with what it sent (its `id`, the spelling of the descriptor, properties that
-/// this program has never heard of), so the text is not read and written anew; the counts are put into it.
+/// The platform compares the state that it receives with the one that it sent: its `id`, the spelling of the
+/// descriptor, properties that this crate does not know. So the text stays, and only the counts are put into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     line: Box<str>,
     scope: StateScope,
-    /// What the counts replace in the line; empty where they are inserted.
-    place: Range<usize>,
-    /// The key, where it has to be inserted too.
-    prefix: &'static str,
+    /// The part of the line that the counts replace; empty if they are inserted.
+    counts_at: Range<usize>,
+    /// The text before the counts: their key, if the line does not have it.
+    counts_key: &'static str,
 }
 
-/// Whose records a state speaks of.
+/// The streams whose records a state covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateScope {
-    /// Those of one stream.
+    /// One stream.
     Stream(StreamName),
-    /// Those of all streams: a GLOBAL state, or a legacy state without a type.
+    /// All streams: a GLOBAL state, or a legacy state without a type.
     AllStreams,
 }
 
@@ -40,7 +40,7 @@ struct Body<'a> {
     destination_stats: Present<'a>,
 }
 
-/// A value that may be absent; unlike an `Option`, it keeps a `null`.
+/// A value that may be absent. Unlike an `Option`, it keeps a `null`.
 #[derive(Default)]
 struct Present<'a>(Option<&'a RawValue>);
 
@@ -56,10 +56,10 @@ struct StreamState {
 }
 
 impl State {
-    /// Reads the `body` of a state that is part of `line`.
+    /// Reads the `body` of a state, which is a slice of `line`.
     ///
     /// # Errors
-    /// The body is not an object, or a state of type STREAM that names no stream.
+    /// The body is not an object, or is a state of type STREAM without a stream.
     pub(crate) fn parse(line: &str, body: &RawValue) -> serde_json::Result<Self> {
         if !body.get().starts_with('{') {
             return Err(serde::de::Error::custom("a state is an object"));
@@ -70,43 +70,44 @@ impl State {
             (Some("STREAM"), None) => return Err(serde::de::Error::missing_field("stream")),
             _ => StateScope::AllStreams,
         };
-        let (place, prefix) = match parsed.destination_stats.0 {
-            // The key stands already; only its value is replaced.
-            Some(present) => (place_of(line, present.get()), ""),
+        let (counts_at, counts_key) = match parsed.destination_stats.0 {
+            // The line has the key, so only its value is replaced.
+            Some(present) => (range_in(line, present.get()), ""),
             None => {
-                let body = place_of(line, body.get());
+                let body = range_in(line, body.get());
                 let end = body.end - 1;
                 let is_empty = line[body.start + 1..end].trim().is_empty();
                 (end..end, if is_empty { "\"destinationStats\":" } else { ",\"destinationStats\":" })
             }
         };
-        Ok(Self { line: line.trim_end().into(), scope, place, prefix })
+        Ok(Self { line: line.trim_end().into(), scope, counts_at, counts_key })
     }
 
-    /// Whose records the state speaks of.
+    /// The streams whose records the state covers.
     pub fn scope(&self) -> &StateScope {
         &self.scope
     }
 
-    /// How many bytes the state holds in memory.
+    /// The memory that the state holds, in bytes.
     pub fn size(&self) -> usize {
         self.line.len() + size_of::<Self>()
     }
 
-    /// The line that acknowledges the state: itself, with the records written and rejected since the last state of the
-    /// same scope. Both carry a decimal point, as the protocol's type is a number and the platform reads a double.
+    /// The line that acknowledges the state, without a line end: the state with how many records were written and
+    /// rejected since the last state of the same scope. Both counts have a decimal point, because the platform reads them
+    /// as doubles.
     pub fn acknowledged(&self, written: u64, rejected: u64) -> String {
         format!(
             "{}{}{{\"recordCount\":{written}.0,\"rejectedRecordCount\":{rejected}.0}}{}",
-            &self.line[..self.place.start],
-            self.prefix,
-            &self.line[self.place.end..]
+            &self.line[..self.counts_at.start],
+            self.counts_key,
+            &self.line[self.counts_at.end..]
         )
     }
 }
 
-/// Where `part`, a slice of `line`, lies in it.
-fn place_of(line: &str, part: &str) -> Range<usize> {
+/// The range of `part`, a slice of `line`.
+fn range_in(line: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - line.as_ptr().addr();
     start..start + part.len()
 }
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_without_a_stream_and_one_with_two_places_for_the_counts_are_refused() {
+    fn a_state_without_its_stream_and_one_with_repeated_counts_are_errors() {
         for body in [r#"{"type":"STREAM"}"#, "[]", r#"{"destinationStats":null,"destinationStats":null}"#] {
             assert!(Message::parse(&format!(r#"{{"type":"STATE","state":{body}}}"#)).is_err(), "{body}");
         }

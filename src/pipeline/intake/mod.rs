@@ -141,7 +141,7 @@ impl Intake {
                     Some(Input::Block(block)) => self.take_block(&block),
                     Some(Input::End) => self.end(Ending::Complete),
                     Some(Input::Broken(error)) => self.end(Ending::Finish(broken_input(&error))),
-                    None => self.end(Ending::Finish(Error::defect())),
+                    None => self.end(Ending::Finish(Error::panic())),
                 },
             }
         }

@@ -25,6 +25,8 @@ pub(in crate::pipeline) enum Input {
 pub(in crate::pipeline) fn read(input: impl Read + Send + 'static) -> std::io::Result<mpsc::Receiver<Input>> {
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        // A longer line cannot become a record: Salesforce takes 400,000 characters (Developer Limits Quick Reference, "Bulk
+        // API limits").
         let mut reader = BlockReader::new(input, LONGEST_LINE);
         loop {
             let input = match reader.next_block() {

@@ -115,7 +115,7 @@ impl Lane {
                     let events = events.clone();
                     tokio::spawn(async move { loader.load(&plan, batch, turn, &events).await })
                 };
-                let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::defect())));
+                let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::panic())));
                 drop(permits);
                 if outcome.is_ok() {
                     // The next job of the lane may take effect now. After a failure it may not.

@@ -1,20 +1,19 @@
 //! Standard input as blocks of whole lines.
 //!
-//! A block is read at once so that neither a system call nor a task switch is paid per line; it ends at a newline, so
-//! that no line is ever split between two blocks.
+//! A block is read at once, so that a line costs neither a system call nor a task switch. A block ends at a newline, so
+//! that no line is split between two blocks.
 
 use std::io::{self, Read};
 
-/// How much is read at once: what a pipe of Linux holds (pipe(7)). Large enough that the hand-over costs little, small
-/// enough that converting one block (a fraction of a millisecond) does not keep the network waiting on a single core.
+/// How much is read at once: what a pipe of Linux holds (pipe(7)). A larger block would keep the network waiting on a
+/// single core while its lines are converted; a smaller one would cost more switches between threads.
 const READ_SIZE: usize = 64 * 1024;
 
-/// The longest line that is accepted, in bytes. Salesforce takes records of 400,000 characters at the most
-/// (Developer Limits Quick Reference, "Bulk API limits"), so a line of this length cannot become one;
-/// it is there so that input without newlines ends in an error and not in a killed process.
+/// A limit for the length of a line, in bytes, far above the length of any record: input without newlines ends in an
+/// error before it fills the memory.
 pub const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
-/// Whole lines, in the order of the input.
+/// Whole lines of the input.
 #[derive(Debug)]
 pub struct Block {
     bytes: Vec<u8>,
@@ -22,7 +21,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// The lines with their numbers, counted from 1; blank lines are left out.
+    /// The lines and their numbers in the input, counted from 1. Blank lines are left out.
+    #[inline]
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let text = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
         let mut rest = Some(text);
@@ -38,7 +38,7 @@ impl Block {
     }
 }
 
-/// Why the input could not be read on.
+/// Why the next lines cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// A line is longer than the limit.
@@ -49,12 +49,12 @@ pub enum InputError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Standard input itself failed.
+    /// The input itself failed.
     #[error("standard input could not be read after line {line}: {source}")]
     Read {
         /// The last whole line that was read.
         line: u64,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -63,33 +63,33 @@ pub enum InputError {
 #[derive(Debug)]
 pub struct BlockReader<R> {
     input: R,
-    /// The beginning of a line whose end has not been read yet.
-    rest: Vec<u8>,
+    /// The beginning of a line whose end is not read yet.
+    partial_line: Vec<u8>,
     lines_read: u64,
     longest_line: usize,
     ended: bool,
 }
 
 impl<R: Read> BlockReader<R> {
-    /// Reads `input` with lines of at most `longest_line` bytes, which are more than one read brings: shorter lines are not
+    /// Reads `input`, whose lines may have `longest_line` bytes. The limit should be above 64 KiB: shorter lines are not
     /// measured one by one.
     pub fn new(input: R, longest_line: usize) -> Self {
-        Self { input, rest: Vec::new(), lines_read: 0, longest_line, ended: false }
+        Self { input, partial_line: Vec::new(), lines_read: 0, longest_line, ended: false }
     }
 
     /// The next block, or `None` at the end of the input. A last line without a newline is a line too.
     ///
     /// # Errors
-    /// A line over the limit, or a failure of the input. The whole lines before it have been handed out.
+    /// A line is over the limit, or the input failed. The whole lines before it were returned by earlier calls.
     pub fn next_block(&mut self) -> Result<Option<Block>, InputError> {
-        let mut bytes = std::mem::take(&mut self.rest);
+        let mut bytes = std::mem::take(&mut self.partial_line);
         while !self.ended {
             let searched = bytes.len();
             let read = read_once(&mut self.input, &mut bytes)
                 .map_err(|source| InputError::Read { line: self.lines_read, source })?;
             self.ended = read == 0;
             if let Some(newline) = memchr::memrchr(b'\n', &bytes[searched..]) {
-                self.rest = bytes.split_off(searched + newline + 1);
+                self.partial_line = bytes.split_off(searched + newline + 1);
                 return self.block(bytes).map(Some);
             }
             if bytes.len() > self.longest_line {
@@ -115,7 +115,7 @@ impl<R: Read> BlockReader<R> {
     }
 }
 
-/// Appends what one successful `read` brings; nothing at the end of the input.
+/// Appends the bytes of one successful `read`: none at the end of the input.
 fn read_once(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let start = bytes.len();
     bytes.resize(start + READ_SIZE, 0);
@@ -133,7 +133,7 @@ fn read_once(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<usize> {
 mod tests {
     use super::*;
 
-    /// Hands out its pieces one a read, as a pipe does.
+    /// Returns one piece a read, as a pipe does.
     struct Pieces(Vec<&'static [u8]>);
 
     impl Read for Pieces {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whole_and_numbered_however_they_arrive() {
+    fn lines_are_whole_and_numbered_for_every_size_of_read() {
         type Case = (&'static [&'static [u8]], &'static [(u64, &'static str)]);
         let table: &[Case] = &[
             (&[], &[]),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_the_limit_is_named_after_those_before_it() {
+    fn a_line_over_the_limit_is_an_error_after_the_lines_before_it() {
         for pieces in [&[b"ab\nabcdefgh".as_slice(), b"ij"][..], &[b"ab\n", b"abcdefgh", b"ij\nk\n"]] {
             let mut reader = BlockReader::new(Pieces(pieces.to_vec()), 9);
             let first = reader.next_block().unwrap().unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_as_long_as_the_limit_passes() {
+    fn a_line_as_long_as_the_limit_is_accepted() {
         assert_eq!(lines(&[b"abcde", b"fghi\n"], 9).unwrap(), [(1, "abcdefghi".to_owned())]);
     }
 }

@@ -1,45 +1,44 @@
-//! One line of the input as a message.
+//! Reads a line as a message.
 //!
-//! The envelope is read without building a tree: the data of a record and the body of a state stay the text they
-//! are, borrowed from the line. What nearly all lines are, a plain record, is read by `protocol::record` in one pass with
-//! its data; this is the reader for all others, and the one that says what is wrong with a line.
+//! The data of a record and the body of a state stay text, borrowed from the line. This reader takes every message and
+//! says what is wrong with a line. Most lines are plain records, which `super::record` reads in one pass.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{State, StreamName};
 
-/// A message that means something to a destination.
+/// A message, as far as a destination needs it.
 #[derive(Debug)]
 pub enum Message<'a> {
-    /// A record to be written.
+    /// A record to write.
     Record(Record<'a>),
-    /// A state to be given back.
+    /// A state to return when the records before it are written.
     State(State),
-    /// The source has sent everything of this stream.
+    /// The source has sent all records of this stream.
     StreamComplete(StreamName),
-    /// A message that a destination has no use for.
+    /// Any other message, which a destination passes over.
     Other,
 }
 
 impl<'a> Message<'a> {
-    /// Reads the text of one line.
+    /// Reads the text of a line.
     ///
     /// # Errors
-    /// The line is not a message of the Airbyte protocol. The error tells the place within the line, never its content.
+    /// The line is not a message of the Airbyte protocol. The error names a place in the line and never quotes it.
     pub fn parse(text: &'a str) -> Result<Self, MessageError> {
         if !text.trim_ascii_start().starts_with('{') {
-            // A derived reader takes an array for a struct; the protocol does not.
+            // serde also reads a struct from an array, which is not a message.
             return Err(MessageError::NotJson(1));
         }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| MessageError::describe(&error))?;
+        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| MessageError::from_json(&error))?;
         match envelope.kind {
-            Kind::Record => envelope.record.map(Message::Record).ok_or(MessageError::Missing("record")),
-            Kind::State => {
+            MessageType::Record => envelope.record.map(Message::Record).ok_or(MessageError::Missing("record")),
+            MessageType::State => {
                 let body = envelope.state.ok_or(MessageError::Missing("state"))?;
-                State::parse(text, body).map(Message::State).map_err(|error| MessageError::describe(&error))
+                State::parse(text, body).map(Message::State).map_err(|error| MessageError::from_json(&error))
             }
-            Kind::Trace => Ok(match envelope.trace.and_then(|trace| trace.stream_status) {
+            MessageType::Trace => Ok(match envelope.trace.and_then(|trace| trace.stream_status) {
                 Some(StreamStatus { stream_descriptor, status }) if status == "COMPLETE" => {
                     Message::StreamComplete(stream_descriptor)
                 }
@@ -50,14 +49,14 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A record as it came.
+/// A RECORD message.
 #[derive(Debug, Deserialize)]
 pub struct Record<'a> {
     #[serde(borrow, default)]
     namespace: Option<&'a RawValue>,
     #[serde(borrow)]
     stream: &'a RawValue,
-    /// The JSON text of the record's fields.
+    /// The values of the record, by the protocol a JSON object. Its type is not checked.
     #[serde(borrow)]
     pub data: &'a RawValue,
     #[serde(default)]
@@ -65,28 +64,28 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The names of the record's stream.
+    /// The stream of the record.
     pub fn stream(&self) -> RawStreamName<'a> {
         RawStreamName { namespace: self.namespace.map(RawValue::get), name: self.stream.get() }
     }
 
-    /// When the record was extracted, in milliseconds since 1970; 0 where the source does not say.
+    /// When the record was extracted, in milliseconds since 1970; 0 if the source does not say.
     pub fn extracted_at_ms(&self) -> i64 {
         milliseconds(self.emitted_at)
     }
 }
 
-/// The names of a stream as a record writes them: JSON texts, because they are compared once per record.
+/// The name of a stream as the JSON texts of a record, which can be compared without decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawStreamName<'a> {
-    /// The namespace; `null` is none.
+    /// The namespace as a JSON text; `None` also for `null`.
     pub namespace: Option<&'a str>,
-    /// The stream's own name.
+    /// The stream's own name as a JSON text.
     pub name: &'a str,
 }
 
 impl RawStreamName<'_> {
-    /// The names decoded.
+    /// Decodes the name.
     ///
     /// # Errors
     /// The name or the namespace is not a JSON string.
@@ -96,14 +95,15 @@ impl RawStreamName<'_> {
     }
 }
 
-/// The `emitted_at` of a record in milliseconds since 1970; 0 where there is none.
+/// The `emitted_at` of a record in milliseconds since 1970; 0 if there is none.
+#[inline]
 pub(super) fn milliseconds(emitted_at: Option<f64>) -> i64 {
     let Some(at) = emitted_at else { return 0 };
-    // The protocol asks for milliseconds; PyAirbyte replays its cache in seconds. A number this small would be
-    // a millisecond of the year 1973 or earlier.
+    // The protocol asks for milliseconds, and PyAirbyte sends seconds from its cache. As milliseconds, a number below
+    // this would be in 1973 or earlier.
     const SMALLEST_MILLISECONDS: f64 = 1e11;
     let milliseconds = if at.abs() < SMALLEST_MILLISECONDS { at * 1000.0 } else { at };
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, which no real time reaches")]
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, far beyond real times")]
     {
         milliseconds as i64
     }
@@ -112,7 +112,7 @@ pub(super) fn milliseconds(emitted_at: Option<f64>) -> i64 {
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: MessageType,
     #[serde(borrow, default)]
     record: Option<Record<'a>>,
     #[serde(borrow, default)]
@@ -124,7 +124,7 @@ struct Envelope<'a> {
 /// The message types of the Airbyte protocol, version 0.18.
 #[derive(Deserialize, Clone, Copy, PartialEq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Kind {
+enum MessageType {
     Record,
     State,
     Log,
@@ -148,40 +148,41 @@ struct StreamStatus {
     status: String,
 }
 
-/// A line as the text that it must be.
+/// Decodes the bytes of a line as UTF-8.
 ///
 /// # Errors
 /// The line is not UTF-8.
+#[inline]
 pub fn decode_line(line: &[u8]) -> Result<&str, MessageError> {
     simdutf8::basic::from_utf8(line)
-        // The slower one tells the place.
+        // The standard library is slower, but reports where.
         .or_else(|_| std::str::from_utf8(line))
         .map_err(|error| MessageError::NotUtf8(error.valid_up_to() + 1))
 }
 
-/// Why a line is not a message of the protocol.
+/// Why a line is not a message of the Airbyte protocol. Bytes and columns count from 1.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MessageError {
-    /// The line has bytes that are not UTF-8.
+    /// The line is not UTF-8 at this byte.
     #[error("byte {0} is not UTF-8")]
     NotUtf8(usize),
-    /// The line is not JSON.
+    /// The line is not JSON at this column.
     #[error("it is not JSON at column {0}")]
     NotJson(usize),
-    /// The line ends within its JSON.
+    /// The line ends before its JSON does.
     #[error("it ends in the middle")]
     CutShort,
-    /// The line is JSON, but not a message.
-    #[error("it is JSON, but not a message of the Airbyte protocol, as column {0} shows")]
+    /// The line is JSON, but is not a message at this column.
+    #[error("it is JSON, but not a message of the Airbyte protocol, see column {0}")]
     NotProtocol(usize),
-    /// The message lacks what its type announces.
+    /// The message does not have the property that its type requires.
     #[error("it has no `{0}`")]
     Missing(&'static str),
 }
 
 impl MessageError {
-    /// serde_json's own text is left out: it can quote the line.
-    fn describe(error: &serde_json::Error) -> Self {
+    /// Leaves the text of serde_json out, because it can quote the line.
+    fn from_json(error: &serde_json::Error) -> Self {
         match error.classify() {
             serde_json::error::Category::Eof => Self::CutShort,
             serde_json::error::Category::Data => Self::NotProtocol(error.column()),
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn times_in_seconds_and_with_fractions_are_understood() {
+    fn times_in_seconds_and_with_fractions_become_milliseconds() {
         for (written, expected) in [
             (",\"emitted_at\":1700000000", 1_700_000_000_000),
             (",\"emitted_at\":1700000000000.0", 1_700_000_000_000),
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_complete_status_counts_among_traces() {
+    fn a_complete_status_is_the_only_trace_that_is_read() {
         let status = |text: &str| {
             format!(
                 r#"{{"type":"TRACE","trace":{{"type":"STREAM_STATUS","emitted_at":1.5,"stream_status":{{"stream_descriptor":{{"name":"s","namespace":null}},"status":"{text}"}}}}}}"#
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_message_is_told_without_its_content() {
+    fn an_error_names_the_place_and_does_not_quote_the_line() {
         let table: &[(&[u8], MessageError)] = &[
             (b"hello", MessageError::NotJson(1)),
             (b"{\"type\":\"RECORD\"", MessageError::CutShort),
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_refused_and_not_followed() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         let deep = format!(
             r#"{{"type":"RECORD","record":{{"stream":"s","data":{}{}}}}}"#,
             "[".repeat(100_000),

@@ -1,24 +1,42 @@
-//! A plain record, which nearly all lines are, read in one pass with its data.
+//! Reads plain records in one pass, together with their data.
 //!
-//! Between the head of a record and its end its data are taken where they stand, by whoever knows what they become. What
-//! is not plain is left alone: then nothing has been decided, and [`crate::Message::parse`] reads the line. Whatever is
-//! taken here is what that reader takes, which the tests below hold against it.
+//! A record is plain if its stream stands before its data and no key is repeated; most lines are. The reader stops at
+//! the data, so that the caller converts them in place. It gives up on every other line, which [`crate::Message::parse`]
+//! reads from the beginning. The tests below check that both read the same.
 
 use std::ops::Range;
 
 use super::message::{RawStreamName, milliseconds};
 use crate::json::{Cursor, Value};
 
-/// Opens the records of lines.
+/// Reads plain records, which most lines are, in one pass together with their data.
+///
+/// ```
+/// use airbyte::RecordReader;
+/// use airbyte::json::Value;
+///
+/// let line = r#"{"type":"RECORD","record":{"stream":"users","data":{"id":1},"emitted_at":1700000000000}}"#;
+/// let mut reader = RecordReader::default();
+/// let mut record = reader.open(line).unwrap();
+/// assert_eq!(record.stream().name, r#""users""#);
+///
+/// let data = record.data();
+/// data.enter_object().unwrap();
+/// assert_eq!(data.next_member(true), Some(true));
+/// assert_eq!(data.key().unwrap().raw, "id");
+/// assert_eq!(data.value(), Some(Value::Number("1")));
+/// assert_eq!(data.next_member(false), Some(false));
+///
+/// assert_eq!(record.close(), Some(1_700_000_000_000));
+/// ```
 #[derive(Debug, Default)]
 pub struct RecordReader {
-    /// The line of the last record up to its data, and what it says: lines of one stream begin alike as a rule.
-    last: String,
+    /// The beginning of the last line, up to its data. Lines of one stream usually begin alike, so that `head` is known.
+    last_beginning: String,
     head: Head,
 }
 
-/// What the part of a line before the data of its record says. Plain are records that tell their stream before their data
-/// and repeat no key.
+/// The content of a line up to the data of its record.
 #[derive(Debug, Clone, Default)]
 struct Head {
     namespace: Option<Range<usize>>,
@@ -27,7 +45,7 @@ struct Head {
     seen: Seen,
 }
 
-/// The keys that have been met.
+/// The keys of the line so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     kind: bool,
@@ -40,12 +58,13 @@ struct Seen {
     emitted_at: bool,
 }
 
-/// Notes that a key has been met; it may be so once.
-fn once(seen: &mut bool) -> Option<()> {
+/// Notes a key, which a plain record does not repeat.
+#[inline]
+fn first_time(seen: &mut bool) -> Option<()> {
     (!std::mem::replace(seen, true)).then_some(())
 }
 
-/// A line up to the data of its record.
+/// A plain record whose data are not read yet.
 #[derive(Debug)]
 pub struct OpenRecord<'a> {
     line: &'a str,
@@ -54,38 +73,43 @@ pub struct OpenRecord<'a> {
 }
 
 impl RecordReader {
-    /// The record of a line, up to its data.
+    /// Reads the line of a record up to its data. `None` if the line is not a plain record: nothing is known about it then.
+    #[inline]
     pub fn open<'a>(&mut self, line: &'a str) -> Option<OpenRecord<'a>> {
-        if !self.last.is_empty() && line.starts_with(&self.last) {
-            let cursor = Cursor::at(line, self.last.len());
+        if !self.last_beginning.is_empty() && line.starts_with(&self.last_beginning) {
+            let cursor = Cursor::at(line, self.last_beginning.len());
             return Some(OpenRecord { line, cursor, head: self.head.clone() });
         }
         let mut open = OpenRecord { line, cursor: Cursor::new(line), head: Head::default() };
         open.cursor.enter_object()?;
-        let is_found = open.find_record(true)? && open.find_data(true)? && open.head.seen.stream;
-        if !is_found {
+        let has_data = open.find_record(true)? && open.find_data(true)? && open.head.seen.stream;
+        if !has_data {
             return None;
         }
-        self.last.clear();
-        self.last.push_str(open.cursor.passed());
+        self.last_beginning.clear();
+        self.last_beginning.push_str(open.cursor.text_before());
         self.head = open.head.clone();
         Some(open)
     }
 }
 
 impl<'a> OpenRecord<'a> {
-    /// The names of its stream.
+    /// The stream of the record.
+    #[inline]
     pub fn stream(&self) -> RawStreamName<'a> {
         let Head { namespace, stream, .. } = &self.head;
-        RawStreamName { namespace: namespace.clone().map(|place| &self.line[place]), name: &self.line[stream.clone()] }
+        RawStreamName { namespace: namespace.clone().map(|range| &self.line[range]), name: &self.line[stream.clone()] }
     }
 
-    /// The place of its data. They must be stepped over before the record is closed.
+    /// The cursor before the data of the record. The caller steps over them before it calls [`close`](Self::close).
+    #[inline]
     pub fn data(&mut self) -> &mut Cursor<'a> {
         &mut self.cursor
     }
 
-    /// When the record was extracted, in milliseconds since 1970, from the rest of the line.
+    /// Reads the rest of the line, and returns when the record was extracted, in milliseconds since 1970; 0 if the source
+    /// does not say. `None` if the line is not a plain record after all.
+    #[inline]
     pub fn close(mut self) -> Option<i64> {
         if self.find_data(false)? || self.find_record(false)? || !self.cursor.is_at_end() {
             return None;
@@ -93,19 +117,19 @@ impl<'a> OpenRecord<'a> {
         self.head.seen.kind.then(|| milliseconds(self.head.emitted_at))
     }
 
-    /// Steps through the members of the message, into the record where there is one.
+    /// Steps through the members of the message until it has entered the record: returns whether there is one.
     fn find_record(&mut self, mut is_first: bool) -> Option<bool> {
         while self.cursor.next_member(std::mem::take(&mut is_first))? {
             let key = self.cursor.key()?;
             match key.raw {
                 _ if key.has_escape => return None,
                 "type" => {
-                    once(&mut self.head.seen.kind)?;
+                    first_time(&mut self.head.seen.kind)?;
                     let Value::Text(kind) = self.cursor.value()? else { return None };
                     (kind.raw == "RECORD").then_some(())?;
                 }
                 "record" => {
-                    once(&mut self.head.seen.record)?;
+                    first_time(&mut self.head.seen.record)?;
                     self.cursor.enter_object()?;
                     return Some(true);
                 }
@@ -117,28 +141,29 @@ impl<'a> OpenRecord<'a> {
         Some(false)
     }
 
-    /// Steps through the members of the record, up to its data where they are to come.
+    /// Steps through the members of the record until it is before the data: returns whether there are data.
+    #[inline]
     fn find_data(&mut self, mut is_first: bool) -> Option<bool> {
         while self.cursor.next_member(std::mem::take(&mut is_first))? {
             if self.cursor.skip_key("\"emitted_at\"") {
-                // What comes behind the data as a rule.
-                self.find_time()?;
+                // Usually the only key after the data.
+                self.read_time()?;
                 continue;
             }
             let key = self.cursor.key()?;
             match key.raw {
                 _ if key.has_escape => return None,
-                // Behind the data it would come too late.
+                // After the data it would be too late.
                 "namespace" if !self.head.seen.data => {
-                    once(&mut self.head.seen.namespace)?;
-                    self.head.namespace = Some(self.written()?).filter(|place| self.line[place.clone()] != *"null");
+                    first_time(&mut self.head.seen.namespace)?;
+                    self.head.namespace = Some(self.value_range()?).filter(|range| self.line[range.clone()] != *"null");
                 }
                 "stream" if !self.head.seen.data => {
-                    once(&mut self.head.seen.stream)?;
-                    self.head.stream = self.written()?;
+                    first_time(&mut self.head.seen.stream)?;
+                    self.head.stream = self.value_range()?;
                 }
                 "data" => {
-                    once(&mut self.head.seen.data)?;
+                    first_time(&mut self.head.seen.data)?;
                     return Some(true);
                 }
                 "namespace" | "stream" => return None,
@@ -148,8 +173,9 @@ impl<'a> OpenRecord<'a> {
         Some(false)
     }
 
-    fn find_time(&mut self) -> Option<()> {
-        once(&mut self.head.seen.emitted_at)?;
+    #[inline]
+    fn read_time(&mut self) -> Option<()> {
+        first_time(&mut self.head.seen.emitted_at)?;
         self.head.emitted_at = match self.cursor.value()? {
             Value::Null => None,
             Value::Number(number) => Some(float(number)?),
@@ -158,23 +184,24 @@ impl<'a> OpenRecord<'a> {
         Some(())
     }
 
-    /// Steps over a value and tells where it stands.
-    fn written(&mut self) -> Option<Range<usize>> {
-        let length = self.cursor.written()?.len();
-        let end = self.cursor.passed().len();
+    /// Steps over a value and returns its range in the line.
+    fn value_range(&mut self) -> Option<Range<usize>> {
+        let length = self.cursor.raw_value()?.len();
+        let end = self.cursor.text_before().len();
         Some(end - length..end)
     }
 
-    /// Steps over a value that is null in a record.
+    /// Steps over a value that is null in a plain record.
     fn null(&mut self, key: fn(&mut Seen) -> &mut bool) -> Option<()> {
-        once(key(&mut self.head.seen))?;
+        first_time(key(&mut self.head.seen))?;
         (self.cursor.value()? == Value::Null).then_some(())
     }
 }
 
-/// The number as serde_json reads it.
+/// The number, read as serde_json does.
+#[inline]
 fn float(number: &str) -> Option<f64> {
-    // As many digits as a float holds exactly. Times are numbers of 13 digits.
+    // A float holds so many digits exactly. Times in milliseconds have 13.
     const EXACT_DIGITS: usize = 15;
     if number.len() <= EXACT_DIGITS
         && let Ok(integer) = number.parse::<u64>()
@@ -192,17 +219,17 @@ mod tests {
     use super::*;
     use crate::Message;
 
-    /// What is read here: the names, the data, the time.
+    /// The stream, the data and the time that this reader finds.
     fn plain(line: &str) -> Option<(RawStreamName<'_>, &str, i64)> {
         let mut reader = RecordReader::default();
         reader.open(line)?;
-        // The second time from what the first has left behind.
+        // The second time it knows the beginning of the line.
         let mut open = reader.open(line)?;
-        let data = open.data().written()?;
+        let data = open.data().raw_value()?;
         Some((open.stream(), data, open.close()?))
     }
 
-    /// What is taken here is what the reader of all messages takes.
+    /// Compares this reader with the reader of all messages: whether the record is plain.
     fn agrees(line: &str) -> Result<bool, String> {
         let Some(plain) = plain(line) else { return Ok(false) };
         match Message::parse(line) {
@@ -227,19 +254,19 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_begin_alike_are_told_from_others() {
+    fn a_known_beginning_is_not_taken_for_a_longer_one() {
         let mut reader = RecordReader::default();
         for (stream, data) in [("a", "1"), ("a", "2"), ("ab", "3"), ("a", "4")] {
             let line = format!(r#"{{"type":"RECORD","record":{{"stream":"{stream}","data":{data},"emitted_at":7}}}}"#);
             let mut open = reader.open(&line).unwrap();
             assert_eq!(open.stream(), RawStreamName { namespace: None, name: &format!("\"{stream}\"") });
-            assert_eq!(open.data().written(), Some(data));
+            assert_eq!(open.data().raw_value(), Some(data));
             assert_eq!(open.close(), Some(7_000));
         }
     }
 
     #[test]
-    fn other_lines_are_left_alone() {
+    fn other_lines_are_not_plain_records() {
         for line in [
             "",
             "[]",
@@ -266,7 +293,7 @@ mod tests {
         }
     }
 
-    /// The keys and values of messages in any order, with what does not belong there.
+    /// The keys and values of messages in any order, right and wrong ones.
     fn any_line() -> impl Strategy<Value = String> {
         fn members(of: Vec<(&'static str, Vec<&'static str>)>) -> impl Strategy<Value = String> {
             let member = prop::sample::select(of).prop_flat_map(|(key, values)| {
@@ -296,7 +323,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn what_is_taken_is_what_the_reader_of_all_messages_takes(line in any_line()) {
+        fn a_plain_record_is_read_as_the_reader_of_all_messages_reads_it(line in any_line()) {
             agrees(&line).map_err(TestCaseError::fail)?;
         }
     }

@@ -1,16 +1,16 @@
-//! A place in a JSON text, and the ways to move on from it.
+//! A position in a JSON text, and the steps from it.
 //!
-//! Steps on the way of every value are inlined by order: they make up the loop over the fields of a record, and what they
-//! hand on would else go through memory.
+//! Steps that run for every value are `inline`, because other crates loop over the members of a record with them. Those
+//! that return a value are `inline(always)`: out of line, the value would go through memory.
 
 use serde_json::value::RawValue;
 
 use super::text::Text;
 
-/// How deep a value may be nested before serde_json is asked where it ends: one bit a level.
+/// The levels of nesting that the cursor follows itself, one bit each. Below, it asks serde_json for the end.
 const MOST_LEVELS: u32 = u64::BITS;
 
-/// A place in a JSON text. Every step returns `None` where serde_json would find no JSON, and the cursor is of no use then.
+/// A position in a JSON text. A step returns `None` if serde_json would not find JSON there; the cursor is useless then.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     text: &'a str,
@@ -22,55 +22,62 @@ pub struct Cursor<'a> {
 pub enum Value<'a> {
     /// A string.
     Text(Text<'a>),
-    /// The text of a number.
+    /// A number as it is written.
     Number(&'a str),
     /// True or false.
     Boolean(bool),
     /// Null.
     Null,
-    /// The text of an array.
+    /// An array as it is written.
     Array(&'a str),
-    /// The text of an object.
+    /// An object as it is written.
     Object(&'a str),
 }
 
 impl<'a> Cursor<'a> {
-    /// The beginning of `text`.
+    /// A cursor at the beginning of `text`.
+    #[inline]
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// A place in `text` that an earlier cursor had come to in a text that began alike.
+    /// A cursor at the byte `at` of `text`: a position that another cursor reached in a text with the same beginning.
+    #[inline]
     pub fn at(text: &'a str, at: usize) -> Self {
         Self { text, at }
     }
 
-    /// The text before this place.
-    pub fn passed(&self) -> &'a str {
+    /// The text before the cursor.
+    #[inline]
+    pub fn text_before(&self) -> &'a str {
         &self.text[..self.at]
     }
 
     /// Steps into an object.
+    #[inline]
     pub fn enter_object(&mut self) -> Option<()> {
         self.take(b'{')
     }
 
-    /// Steps to the key of the next member of an object, or out of the object: tells whether there is one.
+    /// Steps to the key of the next member of an object, or out of the object if there is none: returns whether there is.
+    #[inline]
     pub fn next_member(&mut self, is_first: bool) -> Option<bool> {
         self.next_of(b'}', is_first)
     }
 
     /// Steps into an array.
+    #[inline]
     pub fn enter_array(&mut self) -> Option<()> {
         self.take(b'[')
     }
 
-    /// Steps to the next element of an array, or out of the array: tells whether there is one.
+    /// Steps to the next element of an array, or out of the array if there is none: returns whether there is.
+    #[inline]
     pub fn next_element(&mut self, is_first: bool) -> Option<bool> {
         self.next_of(b']', is_first)
     }
 
-    /// Steps over the key and its colon where the key is written as `quoted`, quotes included.
+    /// Steps over a key and its colon if the key is written as `quoted`, which includes the quotes: returns whether it is.
     #[inline]
     pub fn skip_key(&mut self, quoted: &str) -> bool {
         if !self.text.as_bytes()[self.at..].starts_with(quoted.as_bytes()) {
@@ -86,6 +93,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over a key and its colon.
+    #[inline]
     pub fn key(&mut self) -> Option<Text<'a>> {
         let key = self.string()?;
         self.take(b':')?;
@@ -108,24 +116,28 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Steps over a value and tells how it is written.
-    pub fn written(&mut self) -> Option<&'a str> {
+    /// Steps over a value and returns it as it is written.
+    #[inline]
+    pub fn raw_value(&mut self) -> Option<&'a str> {
         self.skip_blanks();
         let start = self.at;
         self.value()?;
         self.text.get(start..self.at)
     }
 
-    /// Whether nothing but blanks is left.
+    /// Whether only blanks are left.
+    #[inline]
     pub fn is_at_end(&mut self) -> bool {
         self.skip_blanks();
         self.at == self.text.len()
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
@@ -133,12 +145,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over `byte` and the blanks before it.
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_blanks();
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    /// Steps to the next element of an object or array, or over its `end`: tells whether there is an element.
+    /// Steps to the next element of an object or array, or over its `end`: returns whether there is an element.
+    #[inline]
     fn next_of(&mut self, end: u8, is_first: bool) -> Option<bool> {
         self.skip_blanks();
         if self.peek()? == end {
@@ -162,11 +176,13 @@ impl<'a> Cursor<'a> {
         Some(text)
     }
 
+    #[inline]
     fn literal(&mut self, literal: &str) -> Option<()> {
         let is_it = self.text.as_bytes()[self.at..].starts_with(literal.as_bytes());
         is_it.then(|| self.at += literal.len())
     }
 
+    #[inline]
     fn number(&mut self) -> Option<&'a str> {
         let start = self.at;
         if self.peek() == Some(b'-') {
@@ -190,7 +206,8 @@ impl<'a> Cursor<'a> {
         self.text.get(start..self.at)
     }
 
-    /// Steps over one digit or more.
+    /// Steps over one or more digits.
+    #[inline]
     fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -199,10 +216,10 @@ impl<'a> Cursor<'a> {
         (self.at > start).then_some(())
     }
 
-    /// Steps over an object or array with all that is in it, without recursion.
+    /// Steps over an object or array, without recursion.
     fn nested(&mut self) -> Option<&'a str> {
         let start = self.at;
-        // One bit a level, the innermost the lowest: whether it is an object.
+        // A bit for each level, the innermost the lowest: whether it is an object.
         let (mut objects, mut levels) = (0_u64, 0);
         let mut opened = true;
         loop {

@@ -1,8 +1,29 @@
-//! The JSON of the input, read in one pass: without a tree, without a float, and without a copy of what holds no escape.
+//! The JSON of a line, read in one pass: without a tree, without floats, and without copies of strings that have no
+//! escape.
 //!
-//! A [`Cursor`] moves over one text and takes exactly what serde_json takes. It tells nothing of what it does not take: it
-//! stops, and whoever wants to know more asks serde_json. That is what makes it small. It is held against serde_json by
-//! the tests beside it.
+//! A [`Cursor`] moves over a JSON text and accepts exactly what serde_json accepts; the tests compare the two. It does
+//! not say what is wrong with a text: it stops, and the caller asks serde_json. This keeps it small and fast.
+//!
+//! ```
+//! use airbyte::json::{Cursor, Value};
+//!
+//! let mut data = Cursor::new(r#"{"id": 1, "name": "Zo\u00eb"}"#);
+//! data.enter_object().unwrap();
+//!
+//! assert_eq!(data.next_member(true), Some(true));
+//! assert_eq!(data.key().unwrap().raw, "id");
+//! assert_eq!(data.value(), Some(Value::Number("1")));
+//!
+//! assert_eq!(data.next_member(false), Some(true));
+//! assert!(data.skip_key("\"name\""));
+//! let Some(Value::Text(name)) = data.value() else { panic!("not a string") };
+//! let mut decoded = String::new();
+//! name.decode(&mut decoded).unwrap();
+//! assert_eq!(decoded, "Zoë");
+//!
+//! assert_eq!(data.next_member(false), Some(false));
+//! assert!(data.is_at_end());
+//! ```
 
 mod cursor;
 mod scan;

@@ -1,4 +1,4 @@
-//! Looks at sixteen bytes of a string at once: which of them end a run of plain text, and whether there is a comma.
+//! Searches a string sixteen bytes at a time for the end of a run of plain text, and for commas.
 
 use wide::u8x16;
 
@@ -10,9 +10,9 @@ const WIDTH: usize = 16;
 pub(super) fn find_stop(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut has_comma = false;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WIDTH>) {
-        let (stops, commas) = marks(u8x16::new(*chunk));
+        let (stops, commas) = stops_and_commas(u8x16::new(*chunk));
         if stops != 0 {
-            // The marks up to the lowest one of `stops`.
+            // Only the commas before the first stop count.
             has_comma |= commas & (stops ^ (stops - 1)) != 0;
             return Some((at + stops.trailing_zeros() as usize, has_comma));
         }
@@ -24,11 +24,11 @@ pub(super) fn find_stop(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     Some((at + stop, has_comma || rest[..stop].contains(&b',')))
 }
 
-/// A bit for each byte that ends a run of plain text, and for each comma; the first byte has the lowest bit.
+/// Two bit sets, the first byte in the lowest bit: the bytes that end a run of plain text, and the commas.
 #[inline]
-fn marks(bytes: u8x16) -> (u32, u32) {
+fn stops_and_commas(bytes: u8x16) -> (u32, u32) {
     let equal = |byte| bytes.simd_eq(u8x16::splat(byte));
-    // What stays as it is when it is made no more than that is no more than that.
+    // A byte that the minimum leaves unchanged is a control character.
     let is_control = bytes.min(u8x16::splat(b' ' - 1)).simd_eq(bytes);
     ((equal(b'"') | equal(b'\\') | is_control).to_bitmask(), equal(b',').to_bitmask())
 }
@@ -48,7 +48,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn the_next_stop_is_found_wherever_it_is(
+        fn the_next_stop_is_found_at_every_position(
             bytes in prop::collection::vec(prop_oneof![
                 6 => any::<u8>(),
                 6 => b'a'..=b'c',

@@ -1,20 +1,20 @@
-//! The cursor against serde_json: whatever the one takes the other takes, and they read the same.
+//! Compares the cursor with serde_json: both accept the same texts and read the same values.
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 use super::{Cursor, NotUnicode, Text, Value};
 
-/// What the cursor makes of a whole text.
+/// The value of a whole text, as it is written and as the cursor reads it.
 fn by_cursor(json: &str) -> Option<(&str, Value<'_>)> {
     let mut cursor = Cursor::new(json);
-    let mut again = cursor;
-    let written = cursor.written()?;
-    let value = again.value()?;
+    let mut second = cursor;
+    let written = cursor.raw_value()?;
+    let value = second.value()?;
     cursor.is_at_end().then_some((written, value))
 }
 
-/// Holds the cursor against serde_json.
+/// Compares the cursor with serde_json.
 fn agrees(json: &str) -> Result<(), String> {
     let reference = serde_json::from_str::<&RawValue>(json).ok().map(RawValue::get);
     let read = by_cursor(json);
@@ -29,7 +29,7 @@ fn agrees(json: &str) -> Result<(), String> {
         return Err(format!("{json:?}: {decoded:?}"));
     }
     if let (Ok(escapes), Ok(decoded)) = (escapes, &decoded) {
-        // Without an escape these cannot be written, but for a comma.
+        // Of these characters only a comma can be written without an escape.
         let needs_quotes = decoded.contains(['"', '\n', '\r', ',']);
         if needs_quotes != (escapes.needs_quotes || text.has_comma) || escapes.has_return != decoded.contains('\r') {
             return Err(format!("{json:?}: {escapes:?}"));
@@ -42,7 +42,7 @@ fn agrees(json: &str) -> Result<(), String> {
 }
 
 #[test]
-fn the_corners_of_the_grammar() {
+fn the_edge_cases_of_the_grammar() {
     let texts = [
         "",
         " ",
@@ -128,7 +128,7 @@ fn the_corners_of_the_grammar() {
 }
 
 #[test]
-fn nesting_has_no_bottom() {
+fn nesting_may_be_of_any_depth() {
     for levels in [63, 64, 65, 1_000, 100_000] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let inner = if open == "[" { "" } else { "1" };
@@ -143,7 +143,7 @@ fn nesting_has_no_bottom() {
 }
 
 #[test]
-fn members_are_stepped_through() {
+fn the_cursor_steps_through_the_members_of_an_object() {
     let mut cursor = Cursor::new(r#" { "a" : 1, "b\n":[2] , "c":"x" } "#);
     cursor.enter_object().unwrap();
     assert_eq!(cursor.next_member(true), Some(true));
@@ -152,7 +152,7 @@ fn members_are_stepped_through() {
     assert_eq!(cursor.value(), Some(Value::Number("1")));
     assert_eq!(cursor.next_member(false), Some(true));
     assert_eq!(cursor.key(), Some(Text { raw: "b\\n", has_escape: true, has_comma: false }));
-    assert_eq!(cursor.written(), Some("[2]"));
+    assert_eq!(cursor.raw_value(), Some("[2]"));
     assert_eq!(cursor.next_member(false), Some(true));
     assert!(cursor.skip_key("\"c\""));
     assert!(matches!(cursor.value(), Some(Value::Text(text)) if text.raw == "x"));
@@ -161,12 +161,12 @@ fn members_are_stepped_through() {
 }
 
 #[test]
-fn half_a_pair_is_no_text() {
+fn half_a_surrogate_pair_is_not_unicode() {
     let text = Text { raw: "a\\ud800b", has_escape: true, has_comma: false };
     assert_eq!(text.decode(&mut String::new()), Err(NotUnicode));
 }
 
-/// JSON, and what is nearly JSON.
+/// JSON and nearly JSON.
 fn any_text() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         6 => prop::sample::select(vec![
@@ -198,12 +198,12 @@ fn any_value() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn what_is_nearly_json_is_taken_as_serde_json_takes_it(text in any_text()) {
+    fn the_cursor_accepts_what_serde_json_accepts(text in any_text()) {
         agrees(&text).map_err(TestCaseError::fail)?;
     }
 
     #[test]
-    fn what_serde_json_writes_is_read(value in any_value(), pretty in any::<bool>(), cut in any::<prop::sample::Index>()) {
+    fn the_cursor_reads_what_serde_json_writes(value in any_value(), pretty in any::<bool>(), cut in any::<prop::sample::Index>()) {
         let json = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         agrees(&json).map_err(TestCaseError::fail)?;
         let end = json.char_indices().map(|(at, _)| at).nth(cut.index(json.chars().count())).unwrap();

@@ -1,33 +1,34 @@
-//! Strings: where they end, and what they say.
+//! JSON strings: where they end, and their text.
 
 use super::scan::find_stop;
 
-/// A JSON string.
+/// A JSON string, not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub raw: &'a str,
-    /// Whether there is an escape in it; without one, it is the text itself.
+    /// Whether `raw` has an escape. Without one, it is the decoded text.
     pub has_escape: bool,
-    /// Whether there is a comma in it, which is what a reader of CSV would want to know.
+    /// Whether `raw` has a comma, for writers of CSV: the other characters that need quotes are written as escapes.
     pub has_comma: bool,
 }
 
-/// What was found among the letters that were escaped.
+/// The characters that were escaped, for writers of CSV.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Escapes {
-    /// Whether there is a comma, a quote or a line end among them.
+    /// Whether one of them is a comma, a quote or a line end.
     pub needs_quotes: bool,
-    /// Whether there is a carriage return among them.
+    /// Whether one of them is a carriage return.
     pub has_return: bool,
 }
 
-/// The text holds half of a surrogate pair, which no Unicode text can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The string has half of a surrogate pair, so it is not Unicode text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the string has half of a surrogate pair")]
 pub struct NotUnicode;
 
 impl<'a> Text<'a> {
-    /// The string whose opening quote is at `quote`, and the place behind its closing quote.
+    /// The string whose opening quote is at `quote`, and the position after its closing quote.
     #[inline(always)]
     pub(super) fn read(json: &'a str, quote: usize) -> Option<(Self, usize)> {
         let start = quote + 1;
@@ -44,21 +45,22 @@ impl<'a> Text<'a> {
                 b'\\' => {
                     has_escape = true;
                     at = stop;
-                    // Where letters beyond ASCII are escaped, one escape follows the other.
+                    // If the text is not Latin, escape often follows escape.
                     while json.as_bytes().get(at) == Some(&b'\\') {
                         at += escape_length(&json.as_bytes()[at..])?;
                     }
                 }
-                // A character that must be escaped.
+                // A control character, which must be escaped.
                 _ => return None,
             }
         }
     }
 
-    /// Appends what the string says.
+    /// Appends the decoded text to `out`.
     ///
     /// # Errors
-    /// It is no Unicode text. Part of it may have been appended.
+    /// The string is not Unicode. A part of it may be appended.
+    #[inline]
     pub fn decode(&self, out: &mut String) -> Result<Escapes, NotUnicode> {
         let (mut rest, mut escapes) = (self.raw, Escapes::default());
         loop {
@@ -79,7 +81,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// How long the escape at the beginning is.
+/// The length of the escape at the beginning.
 #[inline]
 fn escape_length(from: &[u8]) -> Option<usize> {
     match from.get(1)? {
@@ -89,7 +91,9 @@ fn escape_length(from: &[u8]) -> Option<usize> {
     }
 }
 
-/// The character that the escapes at the beginning stand for, and their length; half a surrogate pair stands for none.
+/// The first escaped character and the length of its escape, or of both escapes of a surrogate pair; `None` for half a
+/// pair.
+#[inline]
 fn escaped(from: &str) -> Option<(char, usize)> {
     let character = match from.as_bytes().get(1)? {
         b'b' => '\u{8}',
@@ -103,6 +107,7 @@ fn escaped(from: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
+#[inline]
 fn unicode(from: &str) -> Option<(char, usize)> {
     let first = unit(from.as_bytes())?;
     if let Some(character) = char::from_u32(first.into()) {
@@ -113,7 +118,7 @@ fn unicode(from: &str) -> Option<(char, usize)> {
     Some((character, 12))
 }
 
-/// The unit of UTF-16 that the escape at the beginning stands for.
+/// The UTF-16 unit of the escape at the beginning.
 #[inline]
 fn unit(from: &[u8]) -> Option<u16> {
     let digits = from.strip_prefix(b"\\u")?.first_chunk::<4>()?.map(|digit| DIGITS[usize::from(digit)]);
@@ -121,7 +126,7 @@ fn unit(from: &[u8]) -> Option<u16> {
     is_number.then(|| digits.iter().fold(0, |unit, digit| unit << 4 | u16::from(*digit)))
 }
 
-/// The values of the hexadecimal digits; of what is none, more than any has.
+/// The value of each hexadecimal digit; 255 for every other byte.
 const DIGITS: [u8; 256] = {
     let mut values = [u8::MAX; 256];
     let mut value: u8 = 0;
