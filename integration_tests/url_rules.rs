@@ -81,7 +81,7 @@ async fn an_instance_url_on_another_host_is_never_called() {
     ] {
         world.org.set_instance_url(&instance_url);
         let sentence = format!(
-            "The sign-in answer names an instance that must not be given the access token: {rule}. Check that \
+            "The sign-in answer names an instance that must not receive the access token: {rule}. Check that \
              domain_url is the address of your org."
         );
         let run = world.check(json!({})).await;
@@ -99,7 +99,7 @@ async fn credentials_do_not_follow_a_redirect_of_the_login_host() {
         let redirect = ResponseTemplate::new(status).insert_header("Location", foreign.uri());
         Mock::given(any()).respond_with(redirect).expect(2).mount(&login).await;
         let world = World::new().await;
-        let sentence = "127.0.0.1 sends the sign-in on to another address, where credentials do not follow. Set \
+        let sentence = "127.0.0.1 redirects the sign-in to another address, and credentials are not sent there. Set \
                         domain_url to the My Domain URL of the org, such as https://example.my.salesforce.com.";
         let run = world.check(json!({"domain_url": login.uri()})).await;
         assert_eq!(run.connection_status().0, "FAILED");

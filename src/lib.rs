@@ -11,8 +11,8 @@ pub mod rejected;
 
 mod cli;
 mod display;
-mod org_error;
 mod run;
+mod user_error;
 
 pub use display::Display;
 pub use run::{log_panics, run};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use destination_salesforce::pipeline::{CompressedCsv, PIECE_SIZE};
-use salesforce::upload::CsvBody;
+use salesforce::CsvBody;
 
 /// How much CSV a batch of this benchmark has.
 const BYTES: usize = 8 << 20;

@@ -1,6 +1,6 @@
 //! `check`: whether a sync could begin, in one message that tells everything that was found.
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use std::path::Path;
 
 use super::{Rotation, read_config, sign_in};
@@ -8,8 +8,7 @@ use crate::config::Config;
 use crate::discover::no_writable_object;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{Error, Output, Result};
-use salesforce::limits::Allowance;
-use salesforce::{API_VERSION, Org};
+use salesforce::{API_VERSION, Allowance, Org};
 
 /// Answers with one CONNECTION_STATUS.
 ///

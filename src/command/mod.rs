@@ -5,14 +5,16 @@ pub mod discover;
 pub mod spec;
 pub mod write;
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Config;
 use airbyte::{Error, Output, Result};
-use salesforce::Org;
-use salesforce::fault::FaultKind;
+use salesforce::{FaultKind, OnNewRefreshToken, Org};
+
+/// How the connector names itself to the org.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Whether a refresh token that Salesforce replaced may be handed to the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ fn read_config(path: &Path) -> Result<Config> {
 /// Signs in to the org of the configuration.
 async fn sign_in(config: &Config, output: &Output, rotation: Rotation) -> Result<Org> {
     let (typed, output) = (config.clone(), output.clone());
-    let on_rotation: salesforce::token::OnRotation = Arc::new(move |token| match rotation {
+    let on_new_refresh_token: OnNewRefreshToken = Arc::new(move |token| match rotation {
         Rotation::HandOver => match typed.with_refresh_token(token) {
             // A reader that is gone is noticed at the next state.
             Ok(config) => drop(output.connector_config(&config)),
@@ -54,7 +56,7 @@ async fn sign_in(config: &Config, output: &Output, rotation: Rotation) -> Result
              if the next sign-in fails"
         ),
     });
-    Org::sign_in(config.sign_in().clone(), on_rotation).await.map_err(|fault| {
+    Org::sign_in(config.sign_in().clone(), USER_AGENT, on_new_refresh_token).await.map_err(|fault| {
         let (kind, error) = (fault.kind(), fault.into_error("signing in"));
         if kind != FaultKind::Transient {
             return error;

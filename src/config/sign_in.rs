@@ -1,19 +1,14 @@
 //! The sign-in flow, with everything that it needs and nothing else.
 
-use jsonwebtoken::{Algorithm, EncodingKey};
 use secrecy::SecretString;
 use url::Url;
 
 use super::raw::{self, AuthType, non_blank};
 use super::violations::Violations;
-use salesforce::host::{Reach, UrlRule, check_url};
-use salesforce::token::{Flow, SignIn};
+use salesforce::{LoginUrl, OAuthFlow, PrivateKey, SignIn, UrlRule};
 
 const PRODUCTION: &str = "https://login.salesforce.com";
 const SANDBOX: &str = "https://test.salesforce.com";
-
-/// How the connector names itself to the org.
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Builds the sign-in, or notes what keeps it from being built.
 pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<SignIn> {
@@ -35,7 +30,7 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
         AuthType::Client => {
             let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
             let refresh_token = needed.secret("refresh_token", non_blank(raw.refresh_token));
-            Flow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
+            OAuthFlow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
         }
         AuthType::ClientCredentials => {
             let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
@@ -48,20 +43,21 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
                      the sign-in flow ClientCredentials",
                 );
             }
-            Flow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
+            OAuthFlow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
         }
         AuthType::JwtBearer => {
             let username = needed.text("username", non_blank(raw.username));
-            let private_key = needed.text("private_key", non_blank(raw.private_key)).map(|text| normalised_pem(&text));
-            if private_key.as_deref().is_some_and(|pem| !can_sign(pem)) {
+            let pem = needed.text("private_key", non_blank(raw.private_key));
+            let private_key = pem.map(|pem| PrivateKey::from_pem(&pem)).transpose();
+            if private_key.is_err() {
                 violations.add(
                     "private_key",
                     "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
                 );
             }
             let audience = audience(login_url.as_ref()?, is_sandbox);
-            let private_key = SecretString::from(private_key?);
-            Flow::JwtBearer { client_id: client_id?, username: username?, audience, private_key }
+            let private_key = private_key.ok()??;
+            OAuthFlow::JwtBearer { client_id: client_id?, username: username?, audience, private_key }
         }
         AuthType::Password => {
             let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
@@ -70,10 +66,10 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
             let password = needed.text("password", raw.password.filter(|text| !text.is_empty()));
             let security_token = non_blank(raw.security_token).unwrap_or_default();
             let password = SecretString::from(password? + &security_token);
-            Flow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
+            OAuthFlow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
         }
     };
-    Some(SignIn { login_url: login_url?, user_agent: USER_AGENT.to_owned(), flow })
+    Some(SignIn { login_url: login_url?, flow })
 }
 
 /// The keys that the chosen flow cannot do without.
@@ -95,9 +91,9 @@ impl Needed<'_> {
     }
 }
 
-fn login_url(domain_url: Option<&str>, is_sandbox: bool, violations: &mut Violations) -> Option<Url> {
+fn login_url(domain_url: Option<&str>, is_sandbox: bool, violations: &mut Violations) -> Option<LoginUrl> {
     let Some(domain_url) = domain_url else {
-        return Url::parse(if is_sandbox { SANDBOX } else { PRODUCTION }).ok();
+        return Some(if is_sandbox { LoginUrl::sandbox() } else { LoginUrl::production() });
     };
     let refused = |rule: &UrlRule| {
         if *rule == UrlRule::Host && is_page_host(domain_url) {
@@ -109,7 +105,7 @@ fn login_url(domain_url: Option<&str>, is_sandbox: bool, violations: &mut Violat
             violations.add("domain_url", format!("is refused: {rule}"));
         }
     };
-    check_url(domain_url, Reach::SalesforceOrLoopback).inspect_err(refused).ok()
+    LoginUrl::parse(domain_url).inspect_err(refused).ok()
 }
 
 /// Whether a URL is one that a browser shows while someone works in the org: `name.lightning.force.com`,
@@ -120,30 +116,19 @@ fn is_page_host(text: &str) -> bool {
 }
 
 /// Whether the login host is one that all orgs share.
-fn is_shared(login_url: &Url) -> bool {
-    matches!(login_url.host_str(), Some("login.salesforce.com" | "test.salesforce.com"))
+fn is_shared(login_url: &LoginUrl) -> bool {
+    matches!(login_url.as_url().host_str(), Some("login.salesforce.com" | "test.salesforce.com"))
 }
 
 /// The `aud` of the JWT: the authorization server that the org belongs to, not the host that is called
 /// (Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration").
-fn audience(login_url: &Url, is_sandbox: bool) -> String {
-    let host = login_url.host_str().unwrap_or_default();
+fn audience(login_url: &LoginUrl, is_sandbox: bool) -> String {
+    let host = login_url.as_url().host_str().unwrap_or_default();
     // Host names of My Domain: `org--name.sandbox.my.salesforce.com`, `name.scratch.my.salesforce.com`
     // (Salesforce Help, "My Domain URL Formats").
     let names_sandbox = host == "test.salesforce.com" || host.contains(".sandbox.") || host.contains(".scratch.");
     let audience = if is_sandbox || names_sandbox { SANDBOX } else { PRODUCTION };
     audience.to_owned()
-}
-
-/// A PEM text with plain line ends: keys are pasted with CR LF, or as one line with `\n` spelled out.
-fn normalised_pem(text: &str) -> String {
-    text.replace("\\r", "").replace("\\n", "\n").replace('\r', "")
-}
-
-/// Whether the key signs. A public key and one that is too short are read without complaint, and fail only here.
-fn can_sign(pem: &str) -> bool {
-    EncodingKey::from_rsa_pem(pem.as_bytes())
-        .is_ok_and(|key| jsonwebtoken::crypto::sign(b"probe", &key, Algorithm::RS256).is_ok())
 }
 
 #[cfg(test)]
@@ -162,7 +147,7 @@ mod tests {
     fn refresh_token_is_the_flow_without_an_auth_type() {
         for auth_type in [Value::Null, json!("Client")] {
             let config = valid(&client(json!({"auth_type": auth_type, "client_id": " key-of-app\n"})));
-            let Flow::RefreshToken { client_id, client_secret, refresh_token } = &config.sign_in().flow else {
+            let OAuthFlow::RefreshToken { client_id, client_secret, refresh_token } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
             assert_eq!(client_id, "key-of-app");
@@ -175,11 +160,11 @@ mod tests {
     #[test]
     fn client_credentials_go_to_the_my_domain() {
         let config = valid(&client_credentials(json!({})));
-        let Flow::ClientCredentials { client_id, client_secret } = &config.sign_in().flow else {
+        let OAuthFlow::ClientCredentials { client_id, client_secret } = &config.sign_in().flow else {
             panic!("{:?}", config.sign_in());
         };
         assert_eq!((&**client_id, client_secret.expose_secret()), ("key-of-app", "s3cr3t-of-app"));
-        assert_eq!(config.sign_in().login_url.as_str(), "https://example.my.salesforce.com/");
+        assert_eq!(config.sign_in().login_url.as_url().as_str(), "https://example.my.salesforce.com/");
     }
 
     #[test]
@@ -190,7 +175,7 @@ mod tests {
             (json!({"password": " s3cr3t ", "security_token": " token\n"}), " s3cr3t token"),
         ] {
             let config = valid(&password(changes));
-            let Flow::Password { username, password, .. } = &config.sign_in().flow else {
+            let OAuthFlow::Password { username, password, .. } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
             assert_eq!((&**username, password.expose_secret()), ("loader@example.com", expected));
@@ -204,11 +189,10 @@ mod tests {
         let line_ends = ["\n", "\r\n", "\r", "\\n", "\\r\\n", " "];
         for typed in line_ends.map(|line_end| key.replace('\n', line_end)).into_iter().chain([format!("\n {key} ")]) {
             let config = valid(&jwt(json!({"private_key": typed, "client_secret": null})));
-            let Flow::JwtBearer { username, private_key, .. } = &config.sign_in().flow else {
+            let OAuthFlow::JwtBearer { username, .. } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
             assert_eq!(username, "loader@example.com");
-            assert!(can_sign(private_key.expose_secret()) && !private_key.expose_secret().contains(['\r', '\\']));
         }
     }
 
@@ -257,8 +241,8 @@ mod tests {
             (json!({"domain_url": "http://127.0.0.1:8080", "is_sandbox": true}), "http://127.0.0.1:8080", TEST),
         ] {
             let config = valid(&jwt(changes.clone()));
-            assert_eq!(config.sign_in().login_url, Url::parse(login_url).unwrap(), "{changes}");
-            let Flow::JwtBearer { audience, .. } = &config.sign_in().flow else { panic!("{changes}") };
+            assert_eq!(config.sign_in().login_url, LoginUrl::parse(login_url).unwrap(), "{changes}");
+            let OAuthFlow::JwtBearer { audience, .. } = &config.sign_in().flow else { panic!("{changes}") };
             assert_eq!(audience, expected, "{changes}");
         }
     }

@@ -14,7 +14,7 @@ use super::violations::Violations;
 use super::{raw, schema, sign_in, storage};
 use crate::rejected::S3Settings;
 use airbyte::{Error, Result};
-use salesforce::token::{Flow, SignIn};
+use salesforce::{OAuthFlow, SignIn};
 
 /// A valid configuration: it breaks no rule.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ impl Config {
 
     /// Whether the sign-in flow is the one that Salesforce deprecates.
     pub(crate) fn uses_password_flow(&self) -> bool {
-        matches!(self.sign_in.flow, Flow::Password { .. })
+        matches!(self.sign_in.flow, OAuthFlow::Password { .. })
     }
 
     /// Where rejected records are stored, if anywhere.

@@ -1,6 +1,6 @@
 //! Which objects records can be loaded into.
 
-use salesforce::describe::ObjectSummary;
+use salesforce::ObjectSummary;
 
 /// Objects that a user may write, but not through the Bulk API. Salesforce publishes no list: for these, orgs answer
 /// "is not supported by the Bulk API" when a job is created.

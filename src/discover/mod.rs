@@ -13,14 +13,12 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use airbyte::{Error, Result};
 use loadable::is_loadable;
 use object::LoadableObject;
 use relationship::{Lookups, lookups};
-use salesforce::Org;
-use salesforce::describe::{Describe, ObjectSummary};
-use salesforce::fault::{Fault, FaultKind};
+use salesforce::{Describe, Fault, FaultKind, ObjectSummary, Org};
 
 /// The most objects that are described only for their lookup fields. These are objects that the user may refer to but
 /// not write, such as `User` and `Group`. A hundred describes take four calls, and few orgs refer to more objects.

@@ -6,8 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::property::PropertySchema;
 use super::relationship::{Lookups, Relationship};
-use salesforce::Operation;
-use salesforce::describe::{Describe, Field, FieldType};
+use salesforce::{Describe, Field, FieldType, Operation};
 
 /// The operations that the protocol has a sync mode for, each with that mode.
 const SYNC_MODES: [(Operation, &str); 4] = [

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
-use salesforce::describe::{Field, FieldType};
+use salesforce::{Field, FieldType};
 
 /// The longest list of picklist values in a description, in bytes. A list of states or currencies has hundreds of
 /// values, a large org has thousands of picklists, and the platform warns of messages of more than 20 million

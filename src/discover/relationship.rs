@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::property::PropertySchema;
-use salesforce::describe::{Describe, Field, FieldType};
+use salesforce::{Describe, Field, FieldType};
 
 /// The most columns that are shown of one relationship. A task can refer to any object of the org, each with lookup
 /// fields of its own. Nobody reads a longer list; the user types the name of a column that is not shown.

@@ -1,39 +1,83 @@
-//! The loop that repeats a call that failed for a passing reason.
+//! Makes a call again while its failures are transient, after growing waits.
 //!
-//! It knows how often and how long, and nothing of whom it calls: the caller says of every failure whether it may
-//! pass, because only the caller knows whether the call may be made twice.
+//! The crate knows how often and how long to try, and nothing about the call: the caller classifies every failure,
+//! because only the caller knows whether the call may be made twice.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use retry::{Policy, Retry};
+//!
+//! const POLICY: Policy = Policy {
+//!     attempts: 3,
+//!     first_wait: Duration::from_millis(10),
+//!     longest_wait: Duration::from_secs(1),
+//!     total: Duration::from_secs(60),
+//!     jitter: retry::random_jitter,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let mut answers = [Err("busy"), Ok("done")].into_iter();
+//! let result = retry::run(
+//!     &POLICY,
+//!     |failure| if *failure == "busy" { Retry::After(None) } else { Retry::No },
+//!     || std::future::ready(answers.next().unwrap_or(Err("no answer"))),
+//! );
+//! assert_eq!(result.await, Ok("done"));
+//! # }
+//! ```
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How often a call is made, and how long the waits between are.
+/// How often a call is made, and how long the waits are.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// The calls made, the first one included.
+    /// The number of calls, with the first one.
     pub attempts: u32,
-    /// The wait after the first failure; it doubles with every further one.
+    /// The wait after the first failure. It doubles after every further failure.
     pub first_wait: Duration,
-    /// The longest wait that is computed. One that the other side asks for may be longer.
+    /// The longest wait of the policy. A wait that a failure requests may be longer.
     pub longest_wait: Duration,
-    /// No call begins later than this after the first one.
+    /// No call begins later than this after the first call.
     pub total: Duration,
-    /// A number from 0 to 1 that spreads the waits, so that calls that failed together do not return together.
+    /// A number from 0 to 1 that spreads the waits, so that calls that failed together are not made together again.
     pub jitter: fn() -> f64,
 }
 
-/// What the caller makes of a failure.
+/// Whether a failed call is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It stays.
+    /// The failure is final.
     No,
-    /// It may pass; after the wait that the other side asked for, if it did.
+    /// The failure is transient: call again after the wait that it requests, or after the wait of the policy.
     After(Option<Duration>),
 }
 
-/// Makes a call until it succeeds, fails for good, or the policy ends; then the last failure is given.
-pub async fn run<T, E, F>(policy: &Policy, classify: impl Fn(&E) -> Retry, mut call: impl FnMut() -> F) -> Result<T, E>
+/// Makes a call until it succeeds, fails for good, or the policy ends.
+///
+/// # Errors
+/// The last failure.
+pub async fn run<T, E, F>(policy: &Policy, classify: impl Fn(&E) -> Retry, call: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    run_logged(policy, classify, |_| {}, call).await
+}
+
+/// Like [`run`], and calls `log` with the failure before each wait.
+///
+/// # Errors
+/// The last failure.
+pub async fn run_logged<T, E, F>(
+    policy: &Policy,
+    classify: impl Fn(&E) -> Retry,
+    log: impl Fn(&E),
+    mut call: impl FnMut() -> F,
+) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,
 {
@@ -44,18 +88,19 @@ where
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
-        let Retry::After(asked) = classify(&failure) else { return Err(failure) };
-        let wait = asked.unwrap_or_else(|| policy.wait_after(attempt));
+        let Retry::After(requested) = classify(&failure) else { return Err(failure) };
+        let wait = requested.unwrap_or_else(|| policy.wait_after(attempt));
         if attempt >= policy.attempts || started.elapsed() + wait > policy.total {
             return Err(failure);
         }
+        log(&failure);
         sleep(wait).await;
         attempt += 1;
     }
 }
 
 impl Policy {
-    /// The wait after the given attempt: half of it is certain, the other half is spread.
+    /// The wait after an attempt: half of it is fixed, and the jitter spreads the other half.
     fn wait_after(&self, attempt: u32) -> Duration {
         let doublings = 2_u32.saturating_pow(attempt - 1);
         let whole = self.first_wait.saturating_mul(doublings).min(self.longest_wait);
@@ -63,7 +108,7 @@ impl Policy {
     }
 }
 
-/// A jitter from the randomness that the standard library seeds its maps with.
+/// A random jitter, from the seeds that the standard library makes for its maps.
 pub fn random_jitter() -> f64 {
     let bits = RandomState::new().build_hasher().finish();
     f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
@@ -83,8 +128,8 @@ mod tests {
         jitter: || 1.0,
     };
 
-    /// Fails `failures` times with what `failure` gives, then succeeds; tells the result, the calls and the time.
-    async fn try_it(policy: Policy, failures: u32, retry: Retry) -> (Result<&'static str, u32>, u32, Duration) {
+    /// Makes a call that fails `failures` times, then succeeds. Returns the result, the calls and the time.
+    async fn measure(policy: Policy, failures: u32, retry: Retry) -> (Result<&'static str, u32>, u32, Duration) {
         let calls = Cell::new(0);
         let started = Instant::now();
         let result = run(
@@ -101,7 +146,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waits_double_up_to_the_longest() {
-        let soon = Retry::After(None);
+        let transient = Retry::After(None);
         for (failures, result, calls, seconds) in [
             (0, Ok("done"), 1, 0),
             (1, Ok("done"), 2, 1),
@@ -110,32 +155,40 @@ mod tests {
             (5, Err(5), 5, 1 + 2 + 3 + 3),
             (99, Err(5), 5, 1 + 2 + 3 + 3),
         ] {
-            let got = try_it(POLICY, failures, soon).await;
+            let got = measure(POLICY, failures, transient).await;
             assert_eq!(got, (result, calls, Duration::from_secs(seconds)), "{failures} failures");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_that_stays_is_given_at_once() {
-        assert_eq!(try_it(POLICY, 1, Retry::No).await, (Err(1), 1, Duration::ZERO));
+    async fn a_final_failure_is_returned_at_once() {
+        assert_eq!(measure(POLICY, 1, Retry::No).await, (Err(1), 1, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_wait_that_was_asked_for_wins() {
-        for asked in [0, 7] {
-            let asked = Duration::from_secs(asked);
-            let got = try_it(POLICY, 2, Retry::After(Some(asked))).await;
-            assert_eq!(got, (Ok("done"), 3, 2 * asked));
+    async fn a_requested_wait_replaces_the_wait_of_the_policy() {
+        for requested in [0, 7] {
+            let requested = Duration::from_secs(requested);
+            let got = measure(POLICY, 2, Retry::After(Some(requested))).await;
+            assert_eq!(got, (Ok("done"), 3, 2 * requested));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_call_begins_after_the_total() {
         let total = Policy { total: Duration::from_secs(6), attempts: u32::MAX, ..POLICY };
-        let (result, calls, took) = try_it(total, 99, Retry::After(None)).await;
+        let (result, calls, took) = measure(total, 99, Retry::After(None)).await;
         assert_eq!((result, calls, took), (Err(4), 4, Duration::from_secs(6)));
-        let (result, calls, took) = try_it(total, 99, Retry::After(Some(Duration::from_secs(7)))).await;
-        assert_eq!((result, calls, took), (Err(1), 1, Duration::ZERO), "a wait that cannot end is not begun");
+        let (result, calls, took) = measure(total, 99, Retry::After(Some(Duration::from_secs(7)))).await;
+        assert_eq!((result, calls, took), (Err(1), 1, Duration::ZERO), "does not begin a wait that ends too late");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_logged_before_a_wait_only() {
+        let logged = Cell::new(0);
+        let log = |_: &&str| logged.set(logged.get() + 1);
+        let result = run_logged(&POLICY, |_| Retry::After(None), log, || async { Err::<(), _>("busy") }).await;
+        assert_eq!((result, logged.get()), (Err("busy"), POLICY.attempts - 1));
     }
 
     #[test]
@@ -150,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_random_jitter_is_a_share_and_varies() {
+    fn the_random_jitter_is_between_0_and_1_and_varies() {
         let seen: Vec<f64> = (0..100).map(|_| random_jitter()).collect();
         assert!(seen.iter().all(|share| (0.0..=1.0).contains(share)));
         assert!(seen.iter().any(|share| *share != seen[0]));

@@ -1,4 +1,4 @@
-//! What an org says of its objects and their fields.
+//! The objects of an org and their fields.
 
 mod field;
 mod many;
@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 pub use field::{Field, FieldType};
 
-use super::Org;
-use super::fault::Fault;
-use super::http::Call;
+use crate::Org;
+use crate::fault::Fault;
+use crate::http::Call;
 
 /// An object and its fields, as the signed-in user may see them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -18,39 +18,33 @@ use super::http::Call;
 pub struct Describe {
     /// The API name.
     pub name: String,
-    /// The label.
-    pub label: String,
     /// Whether the user may create records.
     pub createable: bool,
     /// Whether the user may change records.
     pub updateable: bool,
     /// Whether the user may delete records.
     pub deletable: bool,
-    /// The fields that the user may see; a field that is hidden from the user is not there.
+    /// The fields that the user may see.
     #[serde(deserialize_with = "field::fields")]
     pub fields: Vec<Field>,
 }
 
-/// An object in the list of all objects.
+/// One object of the list of all objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ObjectSummary {
     /// The API name.
     pub name: String,
-    /// The label.
-    pub label: String,
     /// Whether the user may create records.
     pub createable: bool,
     /// Whether the user may change records.
     pub updateable: bool,
     /// Whether the user may delete records.
     pub deletable: bool,
-    /// Whether the user may read records.
-    pub queryable: bool,
 }
 
 impl Describe {
-    /// A field by its API name, whatever its case.
+    /// The field with this API name; case does not matter.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
@@ -58,11 +52,17 @@ impl Describe {
 
 impl Org {
     /// Describes one object (REST API guide, "sObject Describe").
+    ///
+    /// # Errors
+    /// The user may not see the object ([`NotFound`](crate::FaultKind::NotFound)), or Salesforce cannot be reached.
     pub async fn describe(&self, object: &str) -> Result<Describe, Fault> {
         self.http.json(&Call::get(&["sobjects", object, "describe"])).await
     }
 
-    /// Every object that the user may see (REST API guide, "Describe Global").
+    /// Lists every object that the user may see (REST API guide, "Describe Global").
+    ///
+    /// # Errors
+    /// The user may not use the API, or Salesforce cannot be reached.
     pub async fn describe_global(&self) -> Result<Vec<ObjectSummary>, Fault> {
         #[derive(Deserialize)]
         struct Global {

@@ -3,118 +3,144 @@
 mod answer;
 mod code;
 
-pub(super) use answer::OAuth;
+use std::fmt;
 use std::time::Duration;
 
-/// The most of Salesforce's own words that an error repeats, in characters.
+pub(crate) use answer::OAuthError;
+
+/// The most of Salesforce's own text that a fault keeps, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 
-/// A failed call or job.
+/// A call or a job that failed: what happened, and whether its outcome is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: FaultKind,
+    outcome: Outcome,
     status: Option<u16>,
     code: Option<String>,
     message: String,
     retry_after: Option<Duration>,
 }
 
-/// What a fault means for the one who met it.
+/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It may pass: network, maintenance, load, locks.
+    /// A trouble that usually ends by itself: network, maintenance, load, locks.
     Transient,
     /// A limit of the org is used up.
     LimitReached(Limit),
-    /// The credentials, or what the app and the user may do with them, are refused. The message is a sentence.
+    /// Salesforce refuses the credentials, or what the app and the user may do with them. Without a
+    /// [`status`](Fault::status), the message is a whole sentence for the user.
     SignIn,
     /// The user may not do this.
     Permission,
-    /// What the call named does not exist.
+    /// The object, job or address that the call names does not exist.
     NotFound,
     /// Something that the user chose does not fit the org.
     Configuration,
     /// The job is not in the state that the call needs.
     InvalidJobState,
-    /// The answer to a call that must not be repeated was lost: whether it took effect is unknown.
-    Lost,
+    /// The job still runs, and the wait for its end is over.
+    StillRunning,
     /// An answer that fits no rule.
     Unexpected,
+}
+
+/// Whether it is known what a failed call or job did at Salesforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did nothing, or it only reads.
+    Known,
+    /// It may have taken effect: its answer was lost, or its job can no longer be observed.
+    Unknown,
 }
 
 /// A limit that the org reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// API requests of 24 hours.
+    /// API requests in 24 hours.
     DailyRequests,
     /// Long API requests at the same time.
     ConcurrentRequests,
-    /// Bulk batches of 24 hours.
+    /// Bulk API batches in 24 hours.
     DailyBatches,
-    /// Logins of an hour.
+    /// Logins in an hour.
     Logins,
-    /// Room for data.
+    /// Data storage.
     Storage,
-    /// A limit that only Salesforce's own words name.
+    /// Another limit, which only Salesforce's message names.
     Other,
 }
 
 impl Fault {
-    /// A fault without an answer of Salesforce behind it.
+    /// A fault that is not read from an answer of Salesforce. Its outcome is known.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, status: None, code: None, message: message.into(), retry_after: None }
+        Self { kind, outcome: Outcome::Known, status: None, code: None, message: message.into(), retry_after: None }
     }
 
-    /// The same fault as one whose outcome nobody knows.
-    pub(super) fn with_kind(mut self, kind: FaultKind) -> Self {
-        self.kind = kind;
-        self
+    /// The same fault with another outcome.
+    #[must_use]
+    pub fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
     }
 
-    /// What the fault means.
+    /// The same fault, understood as one of another kind.
+    pub(crate) fn with_kind(self, kind: FaultKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What happened.
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
 
-    /// The HTTP status, where there was an answer.
+    /// Whether it is known what the failed call or job did.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The HTTP status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Salesforce's error code, where it gave one.
+    /// Salesforce's error code, if the answer has one.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// Salesforce's own words, or what happened on the way to it.
+    /// Salesforce's own message, or what happened on the way to Salesforce.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The wait that the answer asked for.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    /// The wait that the answer asks for.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Whether the same may succeed a little later: within this sync, not after a limit's window. A job that was not
-    /// closed is then begun anew; one that was closed never is.
-    pub fn is_passing(&self) -> bool {
-        matches!(self.kind, FaultKind::Transient | FaultKind::Lost | FaultKind::LimitReached(Limit::ConcurrentRequests))
-    }
-
-    /// What Salesforce said, with its status and code: a part of a sentence.
-    pub fn said(&self) -> String {
-        let message = if self.message.is_empty() { "without a message" } else { self.message.as_str() };
-        match (&self.code, self.status) {
-            (Some(code), Some(status)) => format!("{code}, HTTP {status}: {message}"),
-            (Some(code), None) => format!("{code}: {message}"),
-            (None, Some(status)) => format!("HTTP {status}: {message}"),
-            (None, None) => message.to_owned(),
-        }
+    /// Whether the same call may succeed within minutes. Limits that come back over hours are not transient.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, FaultKind::Transient | FaultKind::LimitReached(Limit::ConcurrentRequests))
     }
 }
 
-/// Makes of Salesforce's words a part of a sentence: one line, not too long, without a full stop.
+/// The message with the code and the HTTP status before it: a part of a sentence.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.code, self.status) {
+            (Some(code), Some(status)) => write!(f, "{code}, HTTP {status}: ")?,
+            (Some(code), None) => write!(f, "{code}: ")?,
+            (None, Some(status)) => write!(f, "HTTP {status}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(if self.message.is_empty() { "without a message" } else { &self.message })
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Makes Salesforce's message a part of a sentence: one line, not too long, without a full stop.
 fn tidy(message: &str) -> String {
     let words: Vec<&str> = message.split_whitespace().collect();
     let line = words.join(" ");
@@ -130,14 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_become_part_of_a_sentence() {
-        for (words, tidied) in [
+    fn a_message_becomes_part_of_a_sentence() {
+        for (message, tidied) in [
             ("TotalRequests Limit exceeded.", "TotalRequests Limit exceeded"),
             (" two\r\n  lines ", "two lines"),
             ("", ""),
             ("Wert größer…", "Wert größer…"),
         ] {
-            assert_eq!(tidy(words), tidied);
+            assert_eq!(tidy(message), tidied);
         }
         let long = "ü".repeat(LONGEST_MESSAGE + 1);
         assert_eq!(tidy(&long).chars().count(), LONGEST_MESSAGE + 1);
@@ -145,17 +171,36 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_end_within_the_sync_is_passing() {
-        for (kind, passing) in [
+    fn only_trouble_of_minutes_is_transient() {
+        for (kind, transient) in [
             (FaultKind::Transient, true),
-            (FaultKind::Lost, true),
             (FaultKind::LimitReached(Limit::ConcurrentRequests), true),
             (FaultKind::LimitReached(Limit::DailyRequests), false),
             (FaultKind::SignIn, false),
             (FaultKind::InvalidJobState, false),
+            (FaultKind::StillRunning, false),
             (FaultKind::Unexpected, false),
         ] {
-            assert_eq!(Fault::new(kind, "").is_passing(), passing, "{kind:?}");
+            for outcome in [Outcome::Known, Outcome::Unknown] {
+                assert_eq!(Fault::new(kind, "").with_outcome(outcome).is_transient(), transient, "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_reads_as_code_status_and_message() {
+        let fault = |status, code: Option<&str>, message: &str| Fault {
+            status,
+            code: code.map(str::to_owned),
+            ..Fault::new(FaultKind::Unexpected, message)
+        };
+        for (fault, details) in [
+            (fault(Some(400), Some("X"), "m"), "X, HTTP 400: m"),
+            (fault(None, Some("X"), "m"), "X: m"),
+            (fault(Some(400), None, ""), "HTTP 400: without a message"),
+            (fault(None, None, "m"), "m"),
+        ] {
+            assert_eq!(fault.to_string(), details);
         }
     }
 }

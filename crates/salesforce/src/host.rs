@@ -1,19 +1,62 @@
-//! Which URLs may be given credentials.
+//! Which URLs may receive credentials.
 
 use url::{Host, Url};
 
 /// The domains that Salesforce serves logins and orgs from.
 const DOMAINS: [&str; 4] = ["salesforce.com", "salesforce.mil", "sfcrmproducts.cn", "cloudforce.com"];
 
-/// Which hosts a URL may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// Salesforce, or the loopback of this machine.
-    SalesforceOrLoopback,
-    /// Salesforce alone.
-    Salesforce,
-    /// The loopback of this machine alone.
-    Loopback,
+const PRODUCTION: &str = "https://login.salesforce.com";
+const SANDBOX: &str = "https://test.salesforce.com";
+
+/// The URL of a host that may receive credentials: one of Salesforce's, or the loopback of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginUrl(Url);
+
+impl LoginUrl {
+    /// Reads a URL and checks it.
+    ///
+    /// The check sees the URL as it will be used: the parser has already turned escapes, other scripts and the number
+    /// forms of an address into the host that would be called.
+    ///
+    /// # Errors
+    /// The first rule that the URL breaks.
+    pub fn parse(text: &str) -> Result<Self, UrlRule> {
+        check(text, Allowed::SalesforceOrLoopback).map(Self)
+    }
+
+    /// The login host that all production orgs share.
+    pub fn production() -> Self {
+        Self::shared(PRODUCTION)
+    }
+
+    /// The login host that all sandboxes share.
+    pub fn sandbox() -> Self {
+        Self::shared(SANDBOX)
+    }
+
+    #[expect(clippy::expect_used, reason = "a test parses both")]
+    fn shared(text: &str) -> Self {
+        Self(Url::parse(text).expect("a constant URL"))
+    }
+
+    /// The URL.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether the host is this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
+    /// Checks the URL of the instance that a sign-in at this host names: no token leaves Salesforce, and none that was
+    /// issued on this machine leaves it.
+    ///
+    /// # Errors
+    /// The first rule that the URL breaks.
+    pub(crate) fn check_instance(&self, text: &str) -> Result<Url, UrlRule> {
+        check(text, if self.is_loopback() { Allowed::Loopback } else { Allowed::Salesforce })
+    }
 }
 
 /// The rule that a URL breaks.
@@ -25,16 +68,16 @@ pub enum UrlRule {
     /// Neither `https`, nor `http` to a loopback address.
     #[error("it must begin with https://")]
     Scheme,
-    /// A user name or password stands in it.
+    /// It holds a user name or a password.
     #[error("it must not hold a user name or password")]
     UserInfo,
     /// The host is not one of those allowed.
     #[error("its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or cloudforce.com")]
     Host,
-    /// A login on this machine was answered with an instance elsewhere.
+    /// The login is on this machine, and the instance is not.
     #[error("its host must be a loopback address, as that of the login is")]
     NotLoopback,
-    /// `https` on a port of its own.
+    /// It is `https` and names a port.
     #[error("it must not name a port")]
     Port,
     /// Something follows the host.
@@ -42,11 +85,15 @@ pub enum UrlRule {
     Path,
 }
 
-/// Reads the URL of a login host or of an instance, and refuses one that must not see credentials.
-///
-/// What is checked is the URL as it will be used: the parser has already turned escapes, other scripts and number
-/// forms of an address into the host that would be called.
-pub fn check_url(text: &str, reach: Reach) -> Result<Url, UrlRule> {
+/// The hosts that a URL may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    SalesforceOrLoopback,
+    Salesforce,
+    Loopback,
+}
+
+fn check(text: &str, allowed: Allowed) -> Result<Url, UrlRule> {
     let url = Url::parse(text).map_err(|_| UrlRule::NotAUrl)?;
     if url.host().is_none() {
         return Err(if text.contains("://") { UrlRule::Scheme } else { UrlRule::NotAUrl });
@@ -55,12 +102,12 @@ pub fn check_url(text: &str, reach: Reach) -> Result<Url, UrlRule> {
         return Err(UrlRule::UserInfo);
     }
     match url.scheme() {
-        "https" if reach == Reach::Loopback => return Err(UrlRule::NotLoopback),
+        "https" if allowed == Allowed::Loopback => return Err(UrlRule::NotLoopback),
         "https" if !is_salesforce(&url) => return Err(UrlRule::Host),
         // Salesforce answers on 443 only; another port of its hosts would be someone else's.
         "https" if url.port().is_some() => return Err(UrlRule::Port),
-        "http" if reach != Reach::Salesforce && is_loopback(&url) => {}
-        "http" if reach == Reach::Loopback => return Err(UrlRule::NotLoopback),
+        "http" if allowed != Allowed::Salesforce && is_loopback(&url) => {}
+        "http" if allowed == Allowed::Loopback => return Err(UrlRule::NotLoopback),
         "https" => {}
         _ => return Err(UrlRule::Scheme),
     }
@@ -70,8 +117,7 @@ pub fn check_url(text: &str, reach: Reach) -> Result<Url, UrlRule> {
     Ok(url)
 }
 
-/// Whether the URL leads to this machine itself.
-pub fn is_loopback(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -90,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn salesforce_and_loopback_pass() {
+    fn salesforce_and_loopback_are_allowed() {
         for (text, used) in [
             ("https://login.salesforce.com", "https://login.salesforce.com/"),
             ("https://test.salesforce.com/", "https://test.salesforce.com/"),
@@ -107,12 +153,12 @@ mod tests {
             // The ideographic full stop is a dot to every browser; the host is Salesforce's.
             ("https://login\u{3002}salesforce.com", "https://login.salesforce.com/"),
         ] {
-            assert_eq!(check_url(text, Reach::SalesforceOrLoopback).map(String::from), Ok(used.to_owned()), "{text}");
+            assert_eq!(LoginUrl::parse(text).map(|url| url.as_url().to_string()), Ok(used.to_owned()), "{text}");
         }
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn every_other_url_is_refused() {
         for (text, rule) in [
             ("", UrlRule::NotAUrl),
             ("example.my.salesforce.com", UrlRule::NotAUrl),
@@ -156,21 +202,32 @@ mod tests {
             ("https://login.salesforce.com/#", UrlRule::Path),
             ("http://127.0.0.1:8080/x", UrlRule::Path),
         ] {
-            assert_eq!(check_url(text, Reach::SalesforceOrLoopback), Err(rule), "{text:?}");
+            assert_eq!(LoginUrl::parse(text), Err(rule), "{text:?}");
         }
     }
 
     #[test]
     fn an_instance_is_where_the_login_was() {
         let (far, near) = ("https://example.my.salesforce.com", "http://127.0.0.1:8080");
-        for (text, reach, refused) in [
-            (far, Reach::Salesforce, None),
-            (near, Reach::Salesforce, Some(UrlRule::Scheme)),
-            (near, Reach::Loopback, None),
-            (far, Reach::Loopback, Some(UrlRule::NotLoopback)),
-            ("http://192.0.2.1", Reach::Loopback, Some(UrlRule::NotLoopback)),
+        let (salesforce, loopback) = (LoginUrl::parse(far).unwrap(), LoginUrl::parse(near).unwrap());
+        for (text, login, refused) in [
+            (far, &salesforce, None),
+            (near, &salesforce, Some(UrlRule::Scheme)),
+            (near, &loopback, None),
+            (far, &loopback, Some(UrlRule::NotLoopback)),
+            ("http://192.0.2.1", &loopback, Some(UrlRule::NotLoopback)),
         ] {
-            assert_eq!(check_url(text, reach).err(), refused, "{text} {reach:?}");
+            assert_eq!(login.check_instance(text).err(), refused, "{text} {login:?}");
+        }
+    }
+
+    #[test]
+    fn the_shared_hosts_are_login_urls() {
+        for (login, text) in [
+            (LoginUrl::production(), "https://login.salesforce.com"),
+            (LoginUrl::sandbox(), "https://test.salesforce.com"),
+        ] {
+            assert_eq!(Ok(login), LoginUrl::parse(text));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The one way through which every API call goes.
+//! API calls: every call of an org is made here, with its token and its retries.
 
 mod elements;
 
@@ -9,73 +9,85 @@ use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, Method, RequestBuilder, Response};
+use retry::Retry;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use url::Url;
 
 use self::elements::Elements;
-use super::API_VERSION;
-use super::fault::{Fault, FaultKind};
-use super::token::{OnRotation, Session, SignIn, Tokens};
-use super::upload::CsvBody;
-use super::usage::{self, ApiUsage};
-use super::wire::{self, Failed, Timing};
-use retry::Retry;
+use crate::API_VERSION;
+use crate::fault::{Fault, FaultKind, Outcome};
+use crate::headers::{self, ApiUsage};
+use crate::timing::Timing;
+use crate::token::{OnNewRefreshToken, Session, SignIn, Tokens};
+use crate::transport;
+use crate::upload::CsvBody;
 
-/// Whether a call may be made again when nobody knows what became of it.
+/// When a call that failed for a transient reason is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// It changes nothing, or twice is as good as once.
-    Safe,
-    /// Only where Salesforce has certainly done nothing.
-    Once,
+pub(crate) enum RetryWhen {
+    /// Always: the call changes nothing, or twice is as good as once.
+    Always,
+    /// Only when it is known that Salesforce did nothing. Otherwise the outcome of the call is unknown.
+    NothingDone,
 }
 
-/// What a call carries.
+/// What a call sends.
 enum Payload {
     None,
     Json(serde_json::Value),
     Csv(Arc<dyn CsvBody>),
 }
 
+/// What a call wants back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accept {
+    Json,
+    Csv,
+}
+
 /// One API call.
-pub(super) struct Call {
+pub(crate) struct Call {
     method: Method,
     /// The segments behind `/services/data/vNN.N`.
     path: Vec<String>,
-    query: Option<(&'static str, String)>,
+    query: Vec<(&'static str, String)>,
     payload: Payload,
-    repeat: Repeat,
-    accept: &'static str,
+    retry_when: RetryWhen,
+    accept: Accept,
 }
 
 impl Call {
-    /// A call that reads; it may always be repeated.
-    pub(super) fn get(path: &[&str]) -> Self {
-        Self::new(Method::GET, path, Payload::None, Repeat::Safe)
+    /// A call that reads JSON.
+    pub(crate) fn get(path: &[&str]) -> Self {
+        Self::new(Method::GET, path, Payload::None, RetryWhen::Always)
+    }
+
+    /// A call that reads CSV.
+    pub(crate) fn get_csv(path: &[&str]) -> Self {
+        Self { accept: Accept::Csv, ..Self::get(path) }
     }
 
     /// A call that sends JSON.
-    pub(super) fn json(method: Method, path: &[&str], body: serde_json::Value, repeat: Repeat) -> Self {
-        Self::new(method, path, Payload::Json(body), repeat)
+    pub(crate) fn json(method: Method, path: &[&str], body: serde_json::Value, retry_when: RetryWhen) -> Self {
+        Self::new(method, path, Payload::Json(body), retry_when)
     }
 
-    /// A call that uploads a CSV.
-    pub(super) fn upload(path: &[&str], body: Arc<dyn CsvBody>) -> Self {
-        Self::new(Method::PUT, path, Payload::Csv(body), Repeat::Once)
+    /// A call that uploads CSV. Salesforce takes one upload a job, so it is not made twice.
+    pub(crate) fn upload(path: &[&str], body: Arc<dyn CsvBody>) -> Self {
+        Self::new(Method::PUT, path, Payload::Csv(body), RetryWhen::NothingDone)
     }
 
-    /// The same call for an answer in CSV.
-    pub(super) fn accept_csv(mut self, query: Option<(&'static str, String)>) -> Self {
-        self.accept = "text/csv";
-        self.query = query;
+    /// The same call with one more pair in the query of its URL.
+    pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((key, value.into()));
         self
     }
 
-    fn new(method: Method, path: &[&str], payload: Payload, repeat: Repeat) -> Self {
+    fn new(method: Method, path: &[&str], payload: Payload, retry_when: RetryWhen) -> Self {
         let path = path.iter().map(|segment| (*segment).to_owned()).collect();
-        Self { method, path, query: None, payload, repeat, accept: "application/json" }
+        Self { method, path, query: Vec::new(), payload, retry_when, accept: Accept::Json }
     }
 
     fn url(&self, instance: &Url) -> Url {
@@ -86,24 +98,24 @@ impl Call {
                 path.push(&format!("v{API_VERSION}")).extend(&self.path);
             }
         }
-        if let Some((key, value)) = &self.query {
-            url.query_pairs_mut().append_pair(key, value);
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
         }
         url
     }
 
     /// How long to wait for the head of the answer.
     fn limit(&self, timing: &Timing) -> Duration {
-        match &self.payload {
-            Payload::Csv(body) => timing.control + Duration::from_secs(body.len() / timing.upload_rate),
-            _ if self.accept == "text/csv" => timing.stall,
-            _ => timing.control,
+        match (&self.payload, self.accept) {
+            (Payload::Csv(body), _) => timing.answer + Duration::from_secs(body.len() / timing.upload_rate),
+            (_, Accept::Csv) => timing.stall,
+            (_, Accept::Json) => timing.answer,
         }
     }
 }
 
-/// The calls of one org.
-pub(super) struct Http {
+/// A signed-in client of one org.
+pub(crate) struct Http {
     client: Client,
     tokens: Tokens,
     timing: Timing,
@@ -112,104 +124,107 @@ pub(super) struct Http {
 
 impl Http {
     /// Signs in.
-    pub(super) async fn sign_in(sign_in: SignIn, on_rotation: OnRotation, timing: Timing) -> Result<Self, Fault> {
-        let client = wire::client(&sign_in.login_url, &sign_in.user_agent, &timing)?;
-        let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_rotation).await?;
+    pub(crate) async fn sign_in(
+        sign_in: SignIn,
+        user_agent: &str,
+        on_new_refresh_token: OnNewRefreshToken,
+        timing: Timing,
+    ) -> Result<Self, Fault> {
+        let client = transport::client(&sign_in.login_url, user_agent, timing.connect)?;
+        let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_new_refresh_token).await?;
         Ok(Self { client, tokens, timing, usage: watch::Sender::new(None) })
     }
 
-    pub(super) fn timing(&self) -> &Timing {
+    pub(crate) fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    pub(super) fn instance_url(&self) -> Url {
+    pub(crate) fn instance_url(&self) -> Url {
         self.tokens.session().instance_url.clone()
     }
 
-    /// What the org last said of its API requests.
-    pub(super) fn usage(&self) -> &watch::Sender<Option<ApiUsage>> {
+    /// The API requests of the org, as the last answer counts them.
+    pub(crate) fn usage(&self) -> &watch::Sender<Option<ApiUsage>> {
         &self.usage
     }
 
     /// Makes a call whose answer is JSON.
-    pub(super) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Fault> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Fault> {
         let attempt = || async move {
             let response = self.attempt(call).await?;
-            let read = wire::body(response, self.timing.control).await.and_then(|body| {
+            let read = transport::body(response, self.timing.answer).await.and_then(|body| {
                 serde_json::from_slice(&body).map_err(|error| {
-                    Fault::new(FaultKind::Transient, format!("the answer is not the JSON that it should be: {error}"))
+                    Fault::new(FaultKind::Transient, format!("the answer is not the expected JSON: {error}"))
                 })
             });
-            read.map_err(|fault| Failed { fault, untouched: false })
+            // Salesforce took the call, and what it answered is lost.
+            read.map_err(|fault| fault.with_outcome(Outcome::Unknown))
         };
-        self.repeat(call, attempt).await
+        self.with_retries(call, attempt).await
     }
 
-    /// Makes a call whose answer is a JSON object with a long list, and gives what `read` makes of the list's elements.
-    /// No more than one element is held as text.
-    pub(super) async fn json_elements<T>(&self, call: &Call, read: impl Fn(&[u8]) -> T) -> Result<Vec<T>, Fault> {
-        let (read, limit) = (&read, self.timing.control);
+    /// Makes a call whose answer is a JSON object with a long list, and returns what `read` makes of the list's
+    /// elements. It holds the text of one element at a time.
+    pub(crate) async fn json_elements<T>(&self, call: &Call, read: impl Fn(&[u8]) -> T) -> Result<Vec<T>, Fault> {
+        let (read, limit) = (&read, self.timing.answer);
         let attempt = || async move {
             let mut response = self.attempt(call).await?;
             let mut elements = Elements::default();
             let mut list = Vec::new();
-            loop {
-                match wire::piece(&mut response, limit).await {
-                    Ok(Some(piece)) => elements.push(&piece, |element| list.push(read(element))),
-                    Ok(None) if elements.is_complete() => return Ok(list),
-                    Ok(None) => {
-                        let fault = Fault::new(FaultKind::Transient, "the answer is not the JSON that it should be");
-                        return Err(Failed { fault, untouched: false });
-                    }
-                    Err(fault) => return Err(Failed { fault, untouched: false }),
-                }
+            let lost = |fault: Fault| fault.with_outcome(Outcome::Unknown);
+            while let Some(piece) = transport::piece(&mut response, limit).await.map_err(lost)? {
+                elements.push(&piece, |element| list.push(read(element)));
             }
+            if elements.is_complete() {
+                return Ok(list);
+            }
+            Err(lost(Fault::new(FaultKind::Transient, "the answer is not the expected JSON")))
         };
-        self.repeat(call, attempt).await
+        self.with_retries(call, attempt).await
     }
 
     /// Makes a call whose answer is its status.
-    pub(super) async fn done(&self, call: &Call) -> Result<(), Fault> {
-        self.repeat(call, || self.attempt(call)).await.map(drop)
+    pub(crate) async fn done(&self, call: &Call) -> Result<(), Fault> {
+        self.response(call).await.map(drop)
     }
 
-    /// Makes a call whose answer is read bit by bit.
-    pub(super) async fn stream(&self, call: &Call) -> Result<Response, Fault> {
-        self.repeat(call, || self.attempt(call)).await
+    /// Makes a call whose answer the caller reads piece by piece.
+    pub(crate) async fn response(&self, call: &Call) -> Result<Response, Fault> {
+        self.with_retries(call, || self.attempt(call)).await
     }
 
-    /// Repeats a call as far as that may be done.
-    async fn repeat<T, F>(&self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Fault>
+    /// Makes a call, and makes it again as the call and its faults allow.
+    async fn with_retries<T, F>(&self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Fault>
     where
-        F: Future<Output = Result<T, Failed>>,
+        F: Future<Output = Result<T, Fault>>,
     {
-        let classify = |failed: &Failed| {
-            tracing::debug!(method = %call.method, fault = failed.fault.message(), "a call to salesforce failed");
-            let allowed = call.repeat == Repeat::Safe || failed.untouched;
-            if allowed && failed.fault.is_passing() { Retry::After(failed.fault.retry_after()) } else { Retry::No }
+        let classify = |fault: &Fault| {
+            tracing::debug!(method = %call.method, fault = fault.message(), "a call to Salesforce failed");
+            let may_retry = call.retry_when == RetryWhen::Always || fault.outcome() == Outcome::Known;
+            if may_retry && fault.is_transient() { Retry::After(fault.retry_after()) } else { Retry::No }
         };
-        retry::run(&self.timing.retry, classify, attempt).await.map_err(|failed| {
-            let doubtful = call.repeat == Repeat::Once && failed.fault.is_passing() && !failed.untouched;
-            if doubtful { failed.fault.with_kind(FaultKind::Lost) } else { failed.fault }
+        retry::run(&self.timing.calls, classify, attempt).await.map_err(|fault| match call.retry_when {
+            RetryWhen::Always => fault.with_outcome(Outcome::Known),
+            RetryWhen::NothingDone => fault,
         })
     }
 
-    /// Makes a call once, with a new token where the one at hand is refused, and gives an answer that is a success.
-    async fn attempt(&self, call: &Call) -> Result<Response, Failed> {
+    /// Makes a call once, with a new token if the present one is refused, and returns an answer that is a success.
+    async fn attempt(&self, call: &Call) -> Result<Response, Fault> {
         let mut renewed = false;
         let mut session = self.tokens.session();
         loop {
-            let response = wire::send(self.request(call, &session), call.limit(&self.timing)).await?;
-            if let Some(usage) = usage::api_usage(response.headers()) {
+            let response = transport::send(self.request(call, &session), call.limit(&self.timing)).await?;
+            if let Some(usage) = headers::api_usage(response.headers()) {
                 self.usage.send_replace(Some(usage));
             }
             if response.status().is_success() {
                 return Ok(response);
             }
             let unauthorized = response.status() == 401;
-            let failed = wire::refusal(response, self.timing.control).await;
+            let fault = transport::answer_fault(response, self.timing.answer).await;
             if !unauthorized {
-                return Err(failed);
+                return Err(fault);
             }
             let current = self.tokens.session();
             if current.is_newer_than(&session) {
@@ -217,18 +232,22 @@ impl Http {
                 continue;
             }
             if renewed {
-                return Err(refused_again(failed));
+                return Err(new_token_refused(&fault));
             }
             renewed = true;
-            session = self.tokens.renew(&session).await.map_err(|fault| Failed { fault, untouched: true })?;
+            session = self.tokens.renew(&session).await?;
         }
     }
 
     fn request(&self, call: &Call, session: &Session) -> RequestBuilder {
+        let accept = match call.accept {
+            Accept::Json => "application/json",
+            Accept::Csv => "text/csv",
+        };
         let request = self
             .client
             .request(call.method.clone(), call.url(&session.instance_url))
-            .header(ACCEPT, call.accept)
+            .header(ACCEPT, accept)
             .bearer_auth(session.access_token.expose_secret());
         match &call.payload {
             Payload::None => request,
@@ -244,15 +263,15 @@ impl Http {
     }
 }
 
-/// Some tokens are good for nothing from the start, so another renewal would not help.
-fn refused_again(failed: Failed) -> Failed {
+/// Salesforce refuses some tokens from the start, so another renewal would not help.
+fn new_token_refused(fault: &Fault) -> Fault {
     let message = format!(
         "Salesforce refuses the access token that it issued a moment ago: {}. Check that the connected app grants \
          access to the API (scope \"api\"), that the user has the permission \"API Enabled\", and that no policy of \
          the org ends sessions from this address.",
-        failed.fault.message()
+        fault.message()
     );
-    Failed { fault: Fault::new(FaultKind::SignIn, message), untouched: true }
+    Fault::new(FaultKind::SignIn, message)
 }
 
 #[cfg(test)]

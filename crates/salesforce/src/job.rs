@@ -1,41 +1,41 @@
-//! One Bulk API 2.0 ingest job: open, uploaded, running, finished.
+//! One Bulk API 2.0 ingest job, with a type for each of its stages: open, uploaded, running, finished.
 
-mod state;
+mod poll;
+mod status;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
+use retry::Retry;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fault::{Fault, FaultKind};
-use super::http::{Call, Repeat};
-use super::poll::Pace;
-use super::upload::CsvBody;
-use super::{Operation, Org};
-use state::{Created, Info, State};
-
-/// How long giving a job up may take; it only spares Salesforce a job that it would remove after a day.
-const ABORT_PATIENCE: Duration = Duration::from_secs(15);
-/// How often a job that is still open after a doubtful answer is closed again.
-const CLOSE_ATTEMPTS: u32 = 5;
+use self::poll::PollSchedule;
+use self::status::{CreatedJob, JobState, JobStatus, RequestedState};
+use crate::fault::{Fault, FaultKind, Outcome};
+use crate::http::{Call, RetryWhen};
+use crate::timing::{ABORT_TIMEOUT, CLOSE};
+use crate::upload::CsvBody;
+use crate::{Operation, Org};
 
 /// What a job is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
     /// The API name of the object.
     pub object: String,
-    /// What happens to its records.
+    /// What the job does with the records of the object.
     pub operation: Operation,
-    /// The key of an upsert.
+    /// The API name of the field by which an upsert finds records.
     pub external_id_field: Option<String>,
-    /// The assignment rule of cases and leads.
+    /// The id of the assignment rule, for cases and leads.
     pub assignment_rule_id: Option<String>,
 }
 
 impl Org {
-    /// Creates a job. One whose answer was lost is never filled, and Salesforce removes it after a day.
+    /// Creates a job. If the answer is lost, the call is made again; Salesforce removes the empty job after a day.
+    ///
+    /// # Errors
+    /// Salesforce refuses the job or cannot be reached.
     pub async fn create_job(&self, spec: &JobSpec) -> Result<OpenJob, Fault> {
         let mut body = json!({
             "object": spec.object,
@@ -50,17 +50,17 @@ impl Org {
         if let Some(rule) = &spec.assignment_rule_id {
             body["assignmentRuleId"] = json!(rule);
         }
-        let call = Call::json(Method::POST, &["jobs", "ingest"], body, Repeat::Safe);
-        let Created { id } = self.http.json(&call).await?;
+        let call = Call::json(Method::POST, &["jobs", "ingest"], body, RetryWhen::Always);
+        let CreatedJob { id } = self.http.json(&call).await?;
         tracing::debug!(job = id, object = spec.object, operation = %spec.operation, "created a job");
         Ok(OpenJob { job: Job { org: self.clone(), id } })
     }
 }
 
-/// What every state of a job has.
-pub(super) struct Job {
-    pub(super) org: Org,
-    pub(super) id: String,
+/// What a job has at every stage.
+pub(crate) struct Job {
+    pub(crate) org: Org,
+    pub(crate) id: String,
 }
 
 /// A job without data.
@@ -68,15 +68,15 @@ pub struct OpenJob {
     job: Job,
 }
 
-/// A job with its data, inert until it is closed.
+/// A job with its data. It has no effect before it is closed.
 pub struct UploadedJob {
     job: Job,
 }
 
-/// Why a job has no data. It is inert, and aborted as far as Salesforce could be reached.
+/// Why a job has no data. It has no effect, and was aborted if Salesforce could be reached.
 #[derive(Debug)]
-pub enum NotUploaded {
-    /// The caller wanted the upload no more.
+pub enum UploadError {
+    /// The caller stopped the upload.
     Stopped,
     /// The upload failed.
     Fault(Fault),
@@ -84,81 +84,97 @@ pub enum NotUploaded {
 
 /// Why a job is not known to run.
 #[derive(Debug)]
-pub enum NotClosed {
-    /// It has no effect, and is aborted as far as Salesforce could be reached.
-    Inert(Fault),
-    /// It may run, and nobody knows: the close was not answered, and then the state of the job could not be learnt.
-    InDoubt(Fault),
+pub enum CloseError {
+    /// The job is not closed and has no effect. It was aborted if Salesforce could be reached.
+    NotClosed(Fault),
+    /// The job may run: the close had no clear answer, and then the status of the job could not be read for the reason
+    /// in the fault.
+    OutcomeUnknown(Fault),
 }
 
-/// A closed job: it takes effect whatever happens here.
+/// A closed job. It takes effect even if the program ends.
 pub struct RunningJob {
     job: Job,
 }
 
-/// A job at its end, whose results can be read. Nothing here deletes a job: Salesforce keeps it for seven days, in
-/// which it can be looked at in Setup.
+/// A job that has ended, with results to read. It is never deleted: Salesforce keeps it for seven days, and Setup shows
+/// it.
 pub struct FinishedJob {
     job: Job,
     end: JobEnd,
-    processed: Option<u64>,
-    failed: Option<u64>,
+    rows_processed: Option<u64>,
+    rows_failed: Option<u64>,
 }
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEnd {
-    /// Every row was tried.
+    /// Salesforce tried every row.
     Complete,
-    /// Salesforce gave up; rows may be written, failed or unprocessed.
+    /// Salesforce gave up. Rows may be written, failed or unprocessed.
     Failed {
-        /// Salesforce's `errorMessage`; [`Fault::of_failed_job`] says what it means.
+        /// Salesforce's `errorMessage`; [`Fault::of_failed_job`] classifies it.
         message: String,
     },
-    /// Someone aborted it; rows may be written, failed or unprocessed.
+    /// Someone aborted the job. Rows may be written, failed or unprocessed.
     Aborted,
 }
 
+/// A try to close a job that failed.
+enum CloseAttempt {
+    /// Salesforce refused.
+    Refused(Fault),
+    /// The answer was not clear, and then the job was seen open.
+    StillOpen(Fault),
+    /// The answer was not clear, and the status of the job could not be read.
+    StatusUnknown(Fault),
+}
+
 impl Job {
-    /// Asks for the state of the job.
-    async fn info(&self) -> Result<Info, Fault> {
+    async fn status(&self) -> Result<JobStatus, Fault> {
         self.org.http.json(&Call::get(&["jobs", "ingest", &self.id])).await
     }
 
-    /// Asks for the state of a job that may be closed, for as long as an outage may last. What cannot be learnt then is
-    /// lost.
-    async fn info_at_last(&self) -> Result<Info, Fault> {
-        let timing = self.org.http.timing();
-        let asked = Instant::now();
-        loop {
-            let fault = match self.info().await {
-                Ok(info) => return Ok(info),
-                Err(fault) => fault,
-            };
-            if fault.kind() == FaultKind::NotFound {
+    /// Reads the status of a job that may be closed, and keeps trying for as long as an outage may last. The outcome of
+    /// a job that is gone or stays out of reach is unknown.
+    async fn status_through_outage(&self) -> Result<JobStatus, Fault> {
+        let classify = |fault: &Fault| if fault.is_transient() { Retry::After(None) } else { Retry::No };
+        let log = |fault: &Fault| {
+            tracing::warn!(job = self.id, fault = fault.message(), "the status of a job is out of reach");
+        };
+        let policy = &self.org.http.timing().job_status;
+        retry::run_logged(policy, classify, log, || self.status()).await.map_err(|fault| match fault.kind() {
+            FaultKind::NotFound => {
                 let id = &self.id;
                 let text = format!("the job {id} is gone: someone deleted it, or it is older than seven days");
-                return Err(Fault::new(FaultKind::Lost, text));
+                Fault::new(FaultKind::NotFound, text).with_outcome(Outcome::Unknown)
             }
-            if !fault.is_passing() {
-                return Err(fault);
-            }
-            if asked.elapsed() > timing.ride_out {
-                return Err(fault.with_kind(FaultKind::Lost));
-            }
-            tracing::warn!(job = self.id, fault = fault.message(), "the state of a job is out of reach");
-            sleep(timing.retry.longest_wait).await;
-        }
+            _ if fault.is_transient() => fault.with_outcome(Outcome::Unknown),
+            _ => fault,
+        })
     }
 
-    async fn set_state(&self, state: State, repeat: Repeat) -> Result<(), Fault> {
+    async fn set_state(&self, state: RequestedState, retry_when: RetryWhen) -> Result<(), Fault> {
         let body = json!({ "state": state.api_name() });
-        self.org.http.done(&Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, repeat)).await
+        self.org.http.done(&Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, retry_when)).await
     }
 
-    /// Gives a job up that was not closed. Where that fails Salesforce removes it after a day.
+    /// Makes sure that the job is closed, and settles an unclear answer by the status of the job.
+    async fn try_to_close(&self) -> Result<(), CloseAttempt> {
+        let Err(fault) = self.set_state(RequestedState::UploadComplete, RetryWhen::NothingDone).await else {
+            return Ok(());
+        };
+        // After a close that took effect late, Salesforce refuses the next one because of the state of the job.
+        if fault.outcome() == Outcome::Known && fault.kind() != FaultKind::InvalidJobState {
+            return Err(CloseAttempt::Refused(fault));
+        }
+        let status = self.status_through_outage().await.map_err(CloseAttempt::StatusUnknown)?;
+        if status.state == JobState::Open { Err(CloseAttempt::StillOpen(fault)) } else { Ok(()) }
+    }
+
+    /// Gives up a job that is not closed. If that fails, Salesforce removes it after a day.
     async fn abort(&self) {
-        match timeout(ABORT_PATIENCE, self.set_state(State::Aborted, Repeat::Safe)).await {
+        match timeout(ABORT_TIMEOUT, self.set_state(RequestedState::Aborted, RetryWhen::Always)).await {
             Ok(Ok(())) => tracing::debug!(job = self.id, "aborted a job"),
             Ok(Err(fault)) => tracing::debug!(job = self.id, fault = fault.message(), "could not abort a job"),
             Err(_) => tracing::debug!(job = self.id, "could not abort a job in time"),
@@ -172,26 +188,29 @@ impl OpenJob {
         &self.job.id
     }
 
-    /// Uploads the CSV, unless `stop` ends first. Without its data the job is aborted as far as possible; a new job
-    /// takes its place, because a job takes one upload only (Bulk API 2.0 guide, "Upload Job Data").
+    /// Uploads the CSV, unless `stop` completes first. Without its data the job is aborted if Salesforce can be
+    /// reached. Try again with a new job, because a job takes one upload only (Bulk API 2.0 guide, "Upload Job Data").
+    ///
+    /// # Errors
+    /// The upload was stopped, or it failed.
     pub async fn upload(
         self,
         body: Arc<dyn CsvBody>,
         stop: impl Future<Output = ()>,
-    ) -> Result<UploadedJob, NotUploaded> {
+    ) -> Result<UploadedJob, UploadError> {
         let call = Call::upload(&["jobs", "ingest", &self.job.id, "batches"], body);
-        let why = tokio::select! {
+        let error = tokio::select! {
             uploaded = self.job.org.http.done(&call) => match uploaded {
                 Ok(()) => return Ok(UploadedJob { job: self.job }),
-                Err(fault) => NotUploaded::Fault(fault),
+                Err(fault) => UploadError::Fault(fault),
             },
-            () = stop => NotUploaded::Stopped,
+            () = stop => UploadError::Stopped,
         };
         self.job.abort().await;
-        Err(why)
+        Err(error)
     }
 
-    /// Gives the job up, as far as Salesforce can be reached.
+    /// Gives the job up, if Salesforce can be reached.
     pub async fn abort(self) {
         self.job.abort().await;
     }
@@ -203,37 +222,27 @@ impl UploadedJob {
         &self.job.id
     }
 
-    /// Sets the job to `UploadComplete`: the commit point. A doubtful answer is settled by asking for the job's state.
-    pub async fn close(self) -> Result<RunningJob, NotClosed> {
-        let mut attempt = 1;
-        let fault = loop {
-            let fault = match self.job.set_state(State::UploadComplete, Repeat::Once).await {
-                Ok(()) => return Ok(RunningJob { job: self.job }),
-                Err(fault) => fault,
-            };
-            // A close that came through late makes the next one an invalid one.
-            if !matches!(fault.kind(), FaultKind::Lost | FaultKind::InvalidJobState) {
-                break fault;
-            }
-            let info = self.job.info_at_last().await.map_err(NotClosed::InDoubt)?;
-            if info.state != State::Open {
-                return Ok(RunningJob { job: self.job });
-            }
-            if attempt == CLOSE_ATTEMPTS {
-                break fault;
-            }
-            attempt += 1;
+    /// Sets the job to `UploadComplete`: the commit point. If the answer is not clear, the status of the job decides.
+    ///
+    /// # Errors
+    /// The job is not closed, or nobody can say whether it is.
+    pub async fn close(self) -> Result<RunningJob, CloseError> {
+        let classify = |attempt: &CloseAttempt| match attempt {
+            CloseAttempt::StillOpen(_) => Retry::After(None),
+            CloseAttempt::Refused(_) | CloseAttempt::StatusUnknown(_) => Retry::No,
+        };
+        let fault = match retry::run(&CLOSE, classify, || self.job.try_to_close()).await {
+            Ok(()) => return Ok(RunningJob { job: self.job }),
+            Err(CloseAttempt::StatusUnknown(fault)) => return Err(CloseError::OutcomeUnknown(fault)),
+            Err(CloseAttempt::Refused(fault)) => fault,
+            // The status was read after the unclear answer, so the outcome is known.
+            Err(CloseAttempt::StillOpen(fault)) => fault.with_outcome(Outcome::Known),
         };
         self.job.abort().await;
-        // The state was seen after the doubtful answer, so nothing is lost.
-        Err(NotClosed::Inert(if fault.kind() == FaultKind::Lost {
-            fault.with_kind(FaultKind::Transient)
-        } else {
-            fault
-        }))
+        Err(CloseError::NotClosed(fault))
     }
 
-    /// Gives the job up, as far as Salesforce can be reached.
+    /// Gives the job up, if Salesforce can be reached.
     pub async fn abort(self) {
         self.job.abort().await;
     }
@@ -245,27 +254,30 @@ impl RunningJob {
         &self.job.id
     }
 
-    /// Waits for the end of the job. `rows` is how many were uploaded; `progress` is told how many of them Salesforce
-    /// has processed, whenever it says so.
+    /// Waits for the end of the job. `rows` is the number of rows uploaded; `progress` is called with the number of
+    /// rows processed whenever Salesforce reports it.
+    ///
+    /// # Errors
+    /// The status of the job cannot be read for half an hour, the job is gone, or it still runs after a day.
     pub async fn wait(self, rows: u64, progress: impl Fn(u64)) -> Result<FinishedJob, Fault> {
         let closed = Instant::now();
-        let mut pace = Pace::new(rows);
-        let mut processed = None;
+        let mut schedule = PollSchedule::new(rows);
+        let mut rows_processed = None;
         loop {
-            sleep(pace.next(closed.elapsed(), processed)).await;
-            let info = self.job.info_at_last().await?;
-            let (processed_now, failed) = (info.processed, info.failed);
-            if let Some(end) = info.end() {
-                return Ok(FinishedJob { job: self.job, end, processed: processed_now, failed });
+            sleep(schedule.next_wait(closed.elapsed(), rows_processed)).await;
+            let status = self.job.status_through_outage().await?;
+            let rows_failed = status.rows_failed;
+            rows_processed = status.rows_processed;
+            if let Some(end) = status.end() {
+                return Ok(FinishedJob { job: self.job, end, rows_processed, rows_failed });
             }
             let longest = self.job.org.http.timing().longest_job;
             if closed.elapsed() > longest {
                 let hours = longest.as_secs() / (60 * 60);
                 let text = format!("the job {} has not ended within {hours} hours", self.job.id);
-                return Err(Fault::new(FaultKind::Lost, text));
+                return Err(Fault::new(FaultKind::StillRunning, text).with_outcome(Outcome::Unknown));
             }
-            processed = processed_now;
-            processed.into_iter().for_each(&progress);
+            rows_processed.into_iter().for_each(&progress);
         }
     }
 }
@@ -281,18 +293,17 @@ impl FinishedJob {
         &self.end
     }
 
-    /// How many rows Salesforce says it processed, failed ones included.
-    pub fn processed(&self) -> Option<u64> {
-        self.processed
+    /// The number of rows that Salesforce says it processed, failed ones included.
+    pub fn rows_processed(&self) -> Option<u64> {
+        self.rows_processed
     }
 
-    /// How many rows Salesforce says failed.
-    pub fn failed(&self) -> Option<u64> {
-        self.failed
+    /// The number of rows that Salesforce says failed.
+    pub fn rows_failed(&self) -> Option<u64> {
+        self.rows_failed
     }
 
-    /// The org of the job.
-    pub(super) fn org(&self) -> &Org {
+    pub(crate) fn org(&self) -> &Org {
         &self.job.org
     }
 }

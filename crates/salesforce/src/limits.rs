@@ -1,42 +1,48 @@
-//! What is left of the org's allowances.
+//! The allowances of an org, and how much of each is left.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Org;
-use super::fault::Fault;
-use super::http::Call;
+use crate::Org;
+use crate::fault::Fault;
+use crate::http::Call;
 
-/// How much of an allowance there is, and how much is left.
+/// An allowance of the org.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Allowance {
-    /// All of it.
+    /// The whole allowance.
     pub max: u64,
     /// What is left.
     pub remaining: u64,
 }
 
-/// The allowances that a load uses up; one is missing where the user may not see it.
+/// The allowances that a loader uses up. One that the user may not see is missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// API requests of 24 hours.
+    /// API requests in 24 hours.
     pub daily_api_requests: Option<Allowance>,
-    /// Bulk batches of 24 hours.
+    /// Bulk API batches in 24 hours.
     pub daily_bulk_batches: Option<Allowance>,
     /// Data storage in MB.
     pub data_storage_mb: Option<Allowance>,
 }
 
 impl Org {
-    /// The org's allowances (REST API guide, "Limits").
+    /// Reads the org's allowances (REST API guide, "Limits").
+    ///
+    /// # Errors
+    /// The user may not see them (HTTP status 403), or Salesforce cannot be reached.
     pub async fn limits(&self) -> Result<Limits, Fault> {
         Ok(Limits::from(self.http.json(&Call::get(&["limits"])).await?))
     }
 
-    /// The API versions that the instance serves, such as `62.0` (REST API guide, "Versions").
+    /// Lists the API versions that the instance serves, such as `62.0` (REST API guide, "Versions").
+    ///
+    /// # Errors
+    /// Salesforce cannot be reached.
     pub async fn versions(&self) -> Result<Vec<String>, Fault> {
         #[derive(Deserialize)]
         struct Version {
@@ -48,10 +54,10 @@ impl Org {
 }
 
 impl Limits {
-    fn from(told: HashMap<String, Value>) -> Self {
-        // A value may hold maps of single apps beside the two numbers, and in old samples the batches have the name
-        // of requests.
-        let allowance = |name: &str| Allowance::deserialize(told.get(name)?).ok();
+    fn from(answer: HashMap<String, Value>) -> Self {
+        // Beside the two numbers an allowance may have maps of single apps. In old samples the batches are named
+        // requests.
+        let allowance = |name: &str| Allowance::deserialize(answer.get(name)?).ok();
         Self {
             daily_api_requests: allowance("DailyApiRequests"),
             daily_bulk_batches: allowance("DailyBulkApiBatches").or_else(|| allowance("DailyBulkApiRequests")),
@@ -90,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn versions_and_limits_are_asked_at_their_address() {
+    async fn versions_and_limits_have_their_addresses() {
         let stub = StubOrg::start().await;
         stub.answer("GET", "", ResponseTemplate::new(200).set_body_json(json!([{"version": "62.0", "label": "x"}])))
             .await;

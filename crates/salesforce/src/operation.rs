@@ -1,4 +1,4 @@
-//! What a job does to the records of its object.
+//! The operations of an ingest job.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use std::fmt;
 pub enum Operation {
     /// Creates a record for every row.
     Insert,
-    /// Changes the record whose `Id` the row names.
+    /// Updates the record whose `Id` the row has.
     Update,
-    /// Changes the record whose external id the row names, or creates it.
+    /// Updates the record whose external id the row has, or creates it.
     Upsert,
-    /// Moves the record whose `Id` the row names to the recycle bin.
+    /// Moves the record whose `Id` the row has to the recycle bin.
     Delete,
-    /// Deletes the record whose `Id` the row names for good.
+    /// Deletes the record whose `Id` the row has, without the recycle bin.
     HardDelete,
 }
 
@@ -29,13 +29,13 @@ impl Operation {
         }
     }
 
-    /// Whether jobs of one object must take effect in the order of the records: everything but insert names
-    /// records that an earlier job may also name.
+    /// Whether the jobs of one object must run in order. Every operation except insert may change a record that an
+    /// earlier job also changes.
     pub fn is_ordered(self) -> bool {
         self != Self::Insert
     }
 
-    /// Whether only the `Id` column may be sent.
+    /// Whether the CSV may have the `Id` column only.
     pub fn is_delete(self) -> bool {
         matches!(self, Self::Delete | Self::HardDelete)
     }

@@ -1,126 +1,124 @@
-//! The rows that a finished job gives back, read as they arrive.
+//! The rows that a finished job returns, read as they arrive.
 
+mod page;
 mod row;
 
-use bytes::{Buf, Bytes};
-use reqwest::Response;
+use crate::Org;
+use crate::fault::{Fault, FaultKind, Outcome};
+use crate::http::Call;
+use crate::job::FinishedJob;
+use page::Page;
 
 pub use row::{ResultRow, RowReader};
 
-use super::Org;
-use super::fault::{Fault, FaultKind};
-use super::http::Call;
-use super::job::FinishedJob;
-use super::wire;
+/// A set of rows that a job returns.
+#[derive(Debug, Clone, Copy)]
+enum ResultSet {
+    Failed,
+    Unprocessed,
+    Successful,
+}
+
+impl ResultSet {
+    /// The last segment of its address.
+    fn api_name(self) -> &'static str {
+        match self {
+            Self::Failed => "failedResults",
+            Self::Unprocessed => "unprocessedrecords",
+            Self::Successful => "successfulResults",
+        }
+    }
+}
 
 impl FinishedJob {
-    /// The rows that Salesforce refused: `sf__Id`, `sf__Error`, then the columns of the upload (Bulk API 2.0 guide,
+    /// The rows that Salesforce rejected: `sf__Id`, `sf__Error`, then the columns of the upload (Bulk API 2.0 guide,
     /// "Get Job Failed Record Results").
+    ///
+    /// # Errors
+    /// The rows cannot be read.
     pub async fn failed_rows(&self) -> Result<ResultRows, Fault> {
-        self.rows("failedResults").await
+        self.rows(ResultSet::Failed).await
     }
 
-    /// The rows that were never tried, with the columns of the upload ("Get Job Unprocessed Record Results").
+    /// The rows that Salesforce did not try, with the columns of the upload ("Get Job Unprocessed Record Results").
+    ///
+    /// # Errors
+    /// The rows cannot be read.
     pub async fn unprocessed_rows(&self) -> Result<ResultRows, Fault> {
-        self.rows("unprocessedrecords").await
+        self.rows(ResultSet::Unprocessed).await
     }
 
-    /// The rows that were written: `sf__Id`, `sf__Created`, then the columns of the upload ("Get Job Successful Record
-    /// Results").
+    /// The rows that Salesforce wrote: `sf__Id`, `sf__Created`, then the columns of the upload ("Get Job Successful
+    /// Record Results").
+    ///
+    /// # Errors
+    /// The rows cannot be read.
     pub async fn successful_rows(&self) -> Result<ResultRows, Fault> {
-        self.rows("successfulResults").await
+        self.rows(ResultSet::Successful).await
     }
 
-    async fn rows(&self, which: &'static str) -> Result<ResultRows, Fault> {
-        ResultRows::open(self.org().clone(), self.id().to_owned(), which).await
+    async fn rows(&self, set: ResultSet) -> Result<ResultRows, Fault> {
+        ResultRows::open(self.org().clone(), self.id().to_owned(), set).await
     }
 }
 
 /// Rows of a job, in no particular order, held one at a time.
 ///
-/// A download that breaks off is a fault that passes, never the end of the rows. It is begun again by the call that
-/// gave it, from the first row on: a caller that has used rows already must be able to take them back.
+/// A download that breaks off is a transient fault, never the end of the rows. To read them again, call the method of
+/// [`FinishedJob`] again: it begins at the first row, so undo what was done with the rows before the fault.
 pub struct ResultRows {
     org: Org,
     job: String,
-    which: &'static str,
+    set: ResultSet,
     header: Vec<String>,
+    /// Salesforce has not been seen to cut ingest results into pages; if it names a next one, it is read.
     page: Page,
-    row: ResultRow,
-}
-
-/// One answer. Salesforce has not been seen to cut ingest results into pages; where it names a next one it is read.
-struct Page {
-    response: Response,
-    next: Option<String>,
-    piece: Bytes,
-    reader: RowReader,
 }
 
 impl ResultRows {
-    async fn open(org: Org, job: String, which: &'static str) -> Result<Self, Fault> {
-        let page = Page::open(&org, &job, which, None).await?;
-        let mut rows = Self { org, job, which, header: Vec::new(), page, row: ResultRow::default() };
-        if rows.page.next_row(&rows.org, &mut rows.row).await? {
-            rows.header = rows.row.iter().map(str::to_owned).collect();
-        }
-        Ok(rows)
+    async fn open(org: Org, job: String, set: ResultSet) -> Result<Self, Fault> {
+        let page = open_page(&org, &job, set, None, None).await?;
+        Ok(Self { org, job, set, header: page.header().to_vec(), page })
     }
 
-    /// The names of the columns; empty when Salesforce sent nothing at all.
+    /// The names of the columns; empty if Salesforce sent nothing at all.
     pub fn header(&self) -> &[String] {
         &self.header
     }
 
-    /// The next row.
+    /// The next row, or none after the last one.
+    ///
+    /// # Errors
+    /// The download broke off, or what arrived is not a CSV of results.
     pub async fn next(&mut self) -> Result<Option<&ResultRow>, Fault> {
-        loop {
-            if self.page.next_row(&self.org, &mut self.row).await? {
-                return Ok(Some(&self.row));
-            }
-            let Some(locator) = self.page.next.take() else { return Ok(None) };
-            self.page = Page::open(&self.org, &self.job, self.which, Some(&locator)).await?;
-            if self.page.next.as_ref() == Some(&locator) {
+        while !self.page.advance().await? {
+            let Some(locator) = self.page.next_locator().map(str::to_owned) else { return Ok(None) };
+            self.page = open_page(&self.org, &self.job, self.set, Some(&locator), Some(&self.header)).await?;
+            if self.page.next_locator() == Some(&locator) {
                 return Err(Fault::new(FaultKind::Unexpected, "a page of results names itself as the next one"));
             }
-            // Each page begins with the header again.
-            let has_row = self.page.next_row(&self.org, &mut self.row).await?;
-            if has_row && !self.row.iter().eq(self.header.iter().map(String::as_str)) {
-                return Ok(Some(&self.row));
-            }
         }
+        Ok(Some(self.page.row()))
     }
 }
 
-impl Page {
-    async fn open(org: &Org, job: &str, which: &'static str, locator: Option<&str>) -> Result<Self, Fault> {
-        let query = locator.map(|locator| ("locator", locator.to_owned()));
-        let call = Call::get(&["jobs", "ingest", job, which]).accept_csv(query);
-        let response = org.http.stream(&call).await.map_err(|fault| match fault.kind() {
-            // The name of the result is right, so it is the job that is missing.
-            FaultKind::NotFound => fault.with_kind(FaultKind::Lost),
-            _ => fault,
-        })?;
-        let next = response.headers().get("sforce-locator").and_then(|value| value.to_str().ok());
-        // At the end the header is missing or says "null".
-        let next = next.filter(|locator| !locator.is_empty() && *locator != "null").map(str::to_owned);
-        Ok(Self { response, next, piece: Bytes::new(), reader: RowReader::new() })
+async fn open_page(
+    org: &Org,
+    job: &str,
+    set: ResultSet,
+    locator: Option<&str>,
+    header: Option<&[String]>,
+) -> Result<Page, Fault> {
+    let mut call = Call::get_csv(&["jobs", "ingest", job, set.api_name()]);
+    if let Some(locator) = locator {
+        call = call.query("locator", locator);
     }
-
-    /// Reads a row into `row`; tells whether there was one.
-    async fn next_row(&mut self, org: &Org, row: &mut ResultRow) -> Result<bool, Fault> {
-        loop {
-            let (read, complete) = self.reader.read(&self.piece, row)?;
-            self.piece.advance(read);
-            if complete {
-                return Ok(true);
-            }
-            match wire::piece(&mut self.response, org.http.timing().stall).await? {
-                Some(piece) => self.piece = piece,
-                None => return self.reader.finish(row),
-            }
-        }
-    }
+    Page::open(&org.http, &call, header).await.map_err(|fault| match fault.kind() {
+        // The status of this job was read before, so the results are there again soon, or what the job did stays
+        // unknown.
+        FaultKind::NotFound => fault.with_kind(FaultKind::Transient).with_outcome(Outcome::Unknown),
+        _ => fault,
+    })
 }
 
 #[cfg(test)]

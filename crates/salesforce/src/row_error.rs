@@ -1,11 +1,11 @@
 //! The `sf__Error` text of a failed row.
 
-use super::Operation;
+use crate::Operation;
 
 /// One error of a failed row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowError {
-    /// The status code; empty where the text does not begin with one.
+    /// The status code; empty if the text does not begin with one.
     pub code: String,
     /// The message, without code and fields.
     pub message: String,
@@ -13,84 +13,94 @@ pub struct RowError {
     pub fields: Vec<String>,
 }
 
-/// For which operations a failed row may be sent again.
+/// The operations for which a failed row may be sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
-    /// For all: Salesforce says that the row was not written.
-    Any,
-    /// For those that name the record they change. The failure does not prove that nothing was written, so an insert
-    /// might be made twice.
-    ByKey,
+enum RetryFor {
+    /// All: Salesforce says that it did not write the row.
+    All,
+    /// All except insert. The error does not prove that nothing was written, so an insert could create the record twice.
+    AllExceptInsert,
 }
 
-/// The codes that may pass (SOAP API guide, "StatusCode"). Where a code is missing here, the row is rejected.
+/// The codes of transient errors (SOAP API guide, "StatusCode"). A row with another code is rejected.
 ///
-/// `ALREADY_IN_PROCESS` (an approval), `DUPLICATE_VALUE` (jobs of one object do not race each other) and
-/// `STORAGE_LIMIT_EXCEEDED` are left out on purpose: they do not pass within minutes.
-const PASSING: &[(&str, Again)] = &[
+/// `ALREADY_IN_PROCESS` (an approval), `DUPLICATE_VALUE` (jobs of one object do not run at the same time) and
+/// `STORAGE_LIMIT_EXCEEDED` are not here, because they do not end within minutes.
+const TRANSIENT_CODES: &[(&str, RetryFor)] = &[
     // Another transaction holds the record or its parent; the row was rolled back.
-    ("UNABLE_TO_LOCK_ROW", Again::Any),
+    ("UNABLE_TO_LOCK_ROW", RetryFor::All),
     // A query of a trigger took too long, which rolled the row back.
-    ("QUERY_TIMEOUT", Again::Any),
-    // Turned away before anything was tried.
-    ("TOO_MANY_APEX_REQUESTS", Again::Any),
-    ("FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", Again::Any),
-    ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", Again::Any),
-    ("ORG_IN_MAINTENANCE", Again::Any),
-    // Trouble of the platform itself, at any moment of the transaction.
-    ("SERVER_UNAVAILABLE", Again::ByKey),
-    ("REQUEST_RUNNING_TOO_LONG", Again::ByKey),
-    ("UNKNOWN_EXCEPTION", Again::ByKey),
+    ("QUERY_TIMEOUT", RetryFor::All),
+    // Salesforce turned the row away before it tried anything.
+    ("TOO_MANY_APEX_REQUESTS", RetryFor::All),
+    ("FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", RetryFor::All),
+    ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", RetryFor::All),
+    ("ORG_IN_MAINTENANCE", RetryFor::All),
+    // Trouble of the platform itself, at any point of the transaction.
+    ("SERVER_UNAVAILABLE", RetryFor::AllExceptInsert),
+    ("REQUEST_RUNNING_TOO_LONG", RetryFor::AllExceptInsert),
+    ("UNKNOWN_EXCEPTION", RetryFor::AllExceptInsert),
 ];
 
 impl RowError {
-    /// The errors of a row; at least one, whatever the text is.
+    /// Reads the errors of a row. There is at least one, whatever the text is.
     ///
-    /// One error reads `CODE:message:Field1,Field2 --`, or `CODE:message:--` when it names no field; the message may
-    /// hold colons and commas, and several errors may follow one another (Bulk API 2.0 guide, "Get Failed Record
+    /// One error reads `CODE:message:Field1,Field2 --`, or `CODE:message:--` if it names no field. The message may
+    /// contain colons and commas, and several errors may follow one another (Bulk API 2.0 guide, "Get Failed Record
     /// Results").
     pub fn parse(text: &str) -> Vec<Self> {
         let mut errors = Vec::new();
         let mut rest = text.trim();
-        while let Some((error, behind)) = split_at_end(rest) {
-            errors.push(Self::parse_one(error, true));
-            rest = behind;
+        while let Some((error, next)) = split_at_end(rest) {
+            errors.push(Self::parse_complete(error));
+            rest = next;
         }
         if !rest.is_empty() || errors.is_empty() {
-            errors.push(Self::parse_one(rest, false));
+            errors.push(Self::parse_cut_off(rest));
         }
         errors
     }
 
-    /// `ended` tells whether the text had its ` --`; only then are fields at its end.
-    fn parse_one(text: &str, ended: bool) -> Self {
-        let (code, rest) = match text.split_once(':') {
-            Some((code, rest)) if is_code(code) => (code, rest),
-            _ => ("", text),
-        };
+    /// Reads one error without the ` --` at its end.
+    fn parse_complete(text: &str) -> Self {
+        let (code, rest) = split_code(text);
         let (message, fields) = match rest.rsplit_once(':') {
-            Some((message, fields)) if ended && are_fields(fields.trim()) => (message, fields.trim()),
+            Some((message, fields)) if are_fields(fields.trim()) => (message, fields.trim()),
             _ => (rest, ""),
         };
         let fields = fields.split(',').map(str::trim).filter(|field| !field.is_empty()).map(str::to_owned);
         Self { code: code.to_owned(), message: message.trim().to_owned(), fields: fields.collect() }
     }
 
-    /// Whether the row may succeed when it is sent again, and sending it again cannot do anything twice.
-    pub fn is_passing(&self, operation: Operation) -> bool {
-        // A trigger that meets a lock fails with a code of its own and tells the lock in its message.
+    /// Reads a text that has no ` --` at its end, so its last part need not be the fields.
+    fn parse_cut_off(text: &str) -> Self {
+        let (code, message) = split_code(text);
+        Self { code: code.to_owned(), message: message.trim().to_owned(), fields: Vec::new() }
+    }
+
+    /// Whether the row may be sent again: it may then succeed, and it cannot take effect twice.
+    pub fn may_retry(&self, operation: Operation) -> bool {
+        // A trigger that fails because of a lock has a code of its own, and names the lock in its message.
         let lock_in_trigger =
             self.code == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" && self.message.contains("UNABLE_TO_LOCK_ROW");
-        let again = PASSING.iter().find(|(code, _)| *code == self.code).map(|(_, again)| *again);
-        match again {
-            Some(Again::Any) => true,
-            Some(Again::ByKey) => operation != Operation::Insert,
+        let retry_for = TRANSIENT_CODES.iter().find(|(code, _)| *code == self.code).map(|(_, retry_for)| *retry_for);
+        match retry_for {
+            Some(RetryFor::All) => true,
+            Some(RetryFor::AllExceptInsert) => operation != Operation::Insert,
             None => lock_in_trigger,
         }
     }
 }
 
-/// Splits behind the first ` --` or `:--` that ends an error: at the end of the text, or before the next code.
+/// Splits off the code, if the text begins with one.
+fn split_code(text: &str) -> (&str, &str) {
+    match text.split_once(':') {
+        Some((code, rest)) if is_code(code) => (code, rest),
+        _ => ("", text),
+    }
+}
+
+/// Splits at the first ` --` or `:--` that ends an error: at the end of the text, or before the next code.
 fn split_at_end(text: &str) -> Option<(&str, &str)> {
     text.match_indices("--").find_map(|(at, dashes)| {
         let (error, rest) = (&text[..at], &text[at + dashes.len()..]);
@@ -106,7 +116,7 @@ fn is_code(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Whether this can be the list of fields; an empty one is.
+/// Whether this can be the list of fields. It may be empty.
 fn are_fields(text: &str) -> bool {
     let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
     text.split(',').all(|field| field.trim().chars().all(in_name))
@@ -125,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_taken_apart() {
+    fn an_error_has_code_message_and_fields() {
         for (text, expected) in [
             (
                 "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
@@ -176,7 +186,7 @@ mod tests {
                 "MALFORMED_ID:Contact ID: id value of incorrect type: 001:Id --",
                 error("MALFORMED_ID", "Contact ID: id value of incorrect type: 001", &["Id"]),
             ),
-            // Not by the grammar.
+            // Texts that do not follow the grammar.
             ("UNKNOWN_EXCEPTION:cut off: in the mid", error("UNKNOWN_EXCEPTION", "cut off: in the mid", &[])),
             (
                 "X_Y:the last part is a sentence: not a field --",
@@ -195,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn several_errors_are_told_apart() {
+    fn several_errors_are_separated() {
         let first = error("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", &["Name"]);
         let second = error("X_Y", "second: with -- dashes", &[]);
         for between in ["", " ", ";", "\n"] {
@@ -210,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_cannot_double_an_insert_is_sent_again() {
+    fn an_insert_is_retried_only_if_nothing_was_written() {
         for (code, insert, upsert) in [
             ("UNABLE_TO_LOCK_ROW", true, true),
             ("QUERY_TIMEOUT", true, true),
@@ -224,13 +234,13 @@ mod tests {
             ("", false, false),
         ] {
             let error = error(code, "UNABLE_TO_LOCK_ROW in a message counts for triggers only", &[]);
-            assert_eq!(error.is_passing(Operation::Insert), insert, "{code}");
+            assert_eq!(error.may_retry(Operation::Insert), insert, "{code}");
             for operation in [Operation::Upsert, Operation::Update, Operation::Delete, Operation::HardDelete] {
-                assert_eq!(error.is_passing(operation), upsert, "{code} {operation}");
+                assert_eq!(error.may_retry(operation), upsert, "{code} {operation}");
             }
         }
         let locked = "Trigger: caused by: System.DmlException: first error: UNABLE_TO_LOCK_ROW, unable to obtain";
-        assert!(error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", locked, &[]).is_passing(Operation::Insert));
-        assert!(!error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "no", &[]).is_passing(Operation::Upsert));
+        assert!(error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", locked, &[]).may_retry(Operation::Insert));
+        assert!(!error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "no", &[]).may_retry(Operation::Upsert));
     }
 }

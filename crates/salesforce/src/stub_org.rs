@@ -1,4 +1,4 @@
-//! A signed-in org whose answers a test chooses.
+//! A stub org: the test chooses its answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,30 +8,40 @@ use tokio::net::{TcpListener, TcpStream};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::Org;
-use super::token::{Flow, SignIn};
-use super::wire::Timing;
 use retry::Policy;
 
-/// Waits that a test can sit out. A call that may not be repeated still has two seconds, so that a busy machine does
-/// not look like a lost answer.
+use super::Org;
+use super::host::LoginUrl;
+use super::timing::Timing;
+use super::token::{OAuthFlow, SignIn};
+
+/// The product that the stub expects to see in every request.
+pub(super) const USER_AGENT: &str = "loader/1.0";
+
+/// Short waits for tests. A call still has two seconds, so that a slow machine does not look like a lost answer.
 pub(super) fn quick() -> Timing {
     Timing {
-        retry: Policy {
+        calls: Policy {
             attempts: 3,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(4),
             total: Duration::from_secs(20),
             jitter: || 1.0,
         },
-        control: Duration::from_secs(2),
+        answer: Duration::from_secs(2),
         stall: Duration::from_secs(1),
-        ride_out: Duration::from_millis(60),
+        job_status: Policy {
+            attempts: u32::MAX,
+            first_wait: Duration::from_millis(4),
+            longest_wait: Duration::from_millis(4),
+            total: Duration::from_millis(60),
+            jitter: || 1.0,
+        },
         ..Timing::default()
     }
 }
 
-/// A server that grants a token to everyone.
+/// A server that issues a token to every client.
 pub(super) struct StubOrg {
     pub(super) server: MockServer,
 }
@@ -50,13 +60,13 @@ impl StubOrg {
         }))
     }
 
-    /// Answers a call always the same. `at` follows `/services/data`.
+    /// Gives the same answer to every call at an address. `at` follows `/services/data`.
     pub(super) async fn answer(&self, verb: &str, at: &str, answer: ResponseTemplate) {
         let at = format!("/services/data{at}");
         Mock::given(method(verb)).and(path(at)).respond_with(answer).with_priority(100).mount(&self.server).await;
     }
 
-    /// Answers the next call so, before any later one.
+    /// Gives an answer to the next call at an address only.
     pub(super) async fn answer_once(&self, verb: &str, at: &str, answer: ResponseTemplate) {
         let at = format!("/services/data{at}");
         let mock = Mock::given(method(verb)).and(path(at)).respond_with(answer);
@@ -67,47 +77,49 @@ impl StubOrg {
         org_at(&self.server.uri()).await
     }
 
-    /// An org whose running jobs may be out of reach for longer than any test lasts.
+    /// An org whose jobs may be out of reach for longer than any test takes.
     pub(super) async fn patient_org(&self) -> Org {
-        let timing = Timing { ride_out: Duration::from_secs(600), ..quick() };
-        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
+        let job_status = Policy { total: Duration::from_secs(600), ..quick().job_status };
+        org_with(&self.server.uri(), Timing { job_status, ..quick() }).await
     }
 
     /// An org whose jobs must end within half a second.
     pub(super) async fn hasty_org(&self) -> Org {
-        let timing = Timing { longest_job: Duration::from_millis(500), ..quick() };
-        Org::sign_in_timed(sign_in_at(&self.server.uri()), Arc::new(|_| {}), timing).await.unwrap()
+        org_with(&self.server.uri(), Timing { longest_job: Duration::from_millis(500), ..quick() }).await
     }
 
-    /// What was asked at an address, in order.
-    pub(super) async fn asked(&self, verb: &str, at: &str) -> Vec<Request> {
+    /// The requests at an address, in order.
+    pub(super) async fn requests(&self, verb: &str, at: &str) -> Vec<Request> {
         let requests = self.server.received_requests().await.unwrap();
-        let asked = |request: &Request| request.method.as_str() == verb && request.url.path().ends_with(at);
-        requests.into_iter().filter(asked).collect()
+        let is_at = |request: &Request| request.method.as_str() == verb && request.url.path().ends_with(at);
+        requests.into_iter().filter(is_at).collect()
     }
 }
 
 pub(super) fn sign_in_at(uri: &str) -> SignIn {
     SignIn {
-        login_url: uri.parse().unwrap(),
-        user_agent: "loader/1.0".into(),
-        flow: Flow::ClientCredentials { client_id: "key".into(), client_secret: "s&e=c+r t".into() },
+        login_url: LoginUrl::parse(uri).unwrap(),
+        flow: OAuthFlow::ClientCredentials { client_id: "key".into(), client_secret: "s&e=c+r t".into() },
     }
 }
 
 pub(super) async fn org_at(uri: &str) -> Org {
-    Org::sign_in_timed(sign_in_at(uri), Arc::new(|_| {}), quick()).await.unwrap()
+    org_with(uri, quick()).await
 }
 
-/// What a raw server does with a connection behind its answer.
+async fn org_with(uri: &str, timing: Timing) -> Org {
+    Org::sign_in_timed(sign_in_at(uri), USER_AGENT, Arc::new(|_| {}), timing).await.unwrap()
+}
+
+/// What a raw server does with a connection after its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Close,
     Hold,
 }
 
-/// A server that answers with bytes as they are, so that an answer can be cut off or stand still. Each connection gets
-/// the bytes that `answer` makes of the head of its request.
+/// A server that answers with any bytes, so that an answer can be cut off or stand still. `answer` makes them of the
+/// head of the request.
 pub(super) async fn raw_server(then: Then, answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());

@@ -1,7 +1,8 @@
-//! Signing in: the four OAuth 2.0 flows and the access token that they give.
+//! Signing in: four OAuth 2.0 flows, and the access token that each of them returns.
 
-mod assertion;
 mod grant;
+mod jwt;
+mod private_key;
 mod refusal;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,37 +11,38 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::Client;
 use reqwest::header::ACCEPT;
+use retry::Retry;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::fault::{Fault, FaultKind};
-use super::host::{Reach, check_url, is_loopback};
-use super::wire::{self, Timing};
-use retry::Retry;
+pub use private_key::{PrivateKey, PrivateKeyError};
 
-/// Told every refresh token that takes the place of the one before.
-pub type OnRotation = Arc<dyn Fn(&SecretString) + Send + Sync>;
+use crate::fault::{Fault, FaultKind, Outcome};
+use crate::host::LoginUrl;
+use crate::timing::Timing;
+use crate::transport::{self, ErrorAnswer};
+
+/// Called with every refresh token that takes the place of the one before.
+pub type OnNewRefreshToken = Arc<dyn Fn(&SecretString) + Send + Sync>;
 
 /// Where and how to sign in.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The host of the token endpoint; it has passed [`check_url`].
-    pub login_url: Url,
-    /// The `User-Agent` of every request, by which an org's event logs name the program.
-    pub user_agent: String,
+    /// The host of the token endpoint: My Domain, or the host that all orgs share.
+    pub login_url: LoginUrl,
     /// The OAuth 2.0 flow with its credentials.
-    pub flow: Flow,
+    pub flow: OAuthFlow,
 }
 
 /// An OAuth 2.0 flow with its credentials.
 #[derive(Debug, Clone)]
-pub enum Flow {
-    /// A refresh token that a user's consent gave.
+pub enum OAuthFlow {
+    /// A refresh token, which Salesforce issued when a user approved the app.
     RefreshToken {
         /// The consumer key.
         client_id: String,
-        /// The consumer secret, unless the app does without.
+        /// The consumer secret, if the app requires one.
         client_secret: Option<SecretString>,
         /// The refresh token.
         refresh_token: SecretString,
@@ -60,8 +62,8 @@ pub enum Flow {
         username: String,
         /// `https://login.salesforce.com` or `https://test.salesforce.com`.
         audience: String,
-        /// The RSA private key in PEM form.
-        private_key: SecretString,
+        /// The private half of the certificate in the app.
+        private_key: PrivateKey,
     },
     /// The username-password flow, which Salesforce has deprecated.
     Password {
@@ -71,40 +73,41 @@ pub enum Flow {
         client_secret: SecretString,
         /// The user to sign in as.
         username: String,
-        /// The password with the security token behind it.
+        /// The password, directly followed by the security token.
         password: SecretString,
     },
 }
 
-/// What a token request gave, and how many came before it.
+/// The result of a token request.
 pub(super) struct Session {
     pub(super) access_token: SecretString,
     pub(super) instance_url: Url,
+    /// Counts the sessions, from 1.
     serial: u64,
 }
 
 type Renewal = Shared<BoxFuture<'static, Result<Arc<Session>, Fault>>>;
 
-/// The access token of an org: one for everyone, renewed by one request however many calls find it refused.
+/// The access token of an org. All calls share it, and one request renews it, however many calls find it refused.
 pub(super) struct Tokens {
     endpoint: Arc<Endpoint>,
     session: Arc<Mutex<Arc<Session>>>,
-    /// The renewal under way, or the last one. A call that gives up waiting does not end it: its answer may hold the
-    /// only refresh token that still works, so the next call takes it up where it was left.
+    /// The renewal in progress, or the last one. It stays when the call that began it is dropped: its answer may hold
+    /// the only refresh token that still works, so the next call continues it.
     renewal: Mutex<Option<Renewal>>,
 }
 
-/// The token endpoint, and the refresh token that it gave last.
+/// The token endpoint, and the refresh token that it issued last.
 struct Endpoint {
     client: Client,
     sign_in: SignIn,
     timing: Timing,
-    on_rotation: OnRotation,
-    rotated: Mutex<Option<SecretString>>,
+    on_new_refresh_token: OnNewRefreshToken,
+    new_refresh_token: Mutex<Option<SecretString>>,
 }
 
-/// The answer to a token request (Help, "OAuth 2.0 Refresh Token Flow"). It names no lifetime: a token is used until it
-/// is refused.
+/// The answer to a token request (Help, "OAuth 2.0 Refresh Token Flow"). It names no lifetime, so a token is used until
+/// it is refused.
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
@@ -118,19 +121,20 @@ impl Tokens {
         client: Client,
         sign_in: SignIn,
         timing: Timing,
-        on_rotation: OnRotation,
+        on_new_refresh_token: OnNewRefreshToken,
     ) -> Result<Self, Fault> {
-        let endpoint = Arc::new(Endpoint { client, sign_in, timing, on_rotation, rotated: Mutex::new(None) });
+        let new_refresh_token = Mutex::new(None);
+        let endpoint = Arc::new(Endpoint { client, sign_in, timing, on_new_refresh_token, new_refresh_token });
         let session = endpoint.request(1).await?;
         Ok(Self { endpoint, session: Arc::new(Mutex::new(Arc::new(session))), renewal: Mutex::new(None) })
     }
 
-    /// The session that calls are made with.
+    /// The session for the next call.
     pub(super) fn session(&self) -> Arc<Session> {
         Arc::clone(&lock(&self.session))
     }
 
-    /// A session newer than the one that was refused.
+    /// Returns a session newer than the one that was refused.
     pub(super) async fn renew(&self, refused: &Session) -> Result<Arc<Session>, Fault> {
         let renewal = {
             let mut slot = lock(&self.renewal);
@@ -140,7 +144,7 @@ impl Tokens {
             }
             let usable = slot.take().filter(|renewal| match renewal.peek() {
                 None => true,
-                // Refused credentials stay refused; asking again may lock the user out.
+                // Refused credentials stay refused, and asking again may lock the user out.
                 Some(Err(fault)) => fault.kind() == FaultKind::SignIn,
                 Some(Ok(_)) => false,
             });
@@ -169,34 +173,34 @@ impl Session {
 
 impl Endpoint {
     async fn request(&self, serial: u64) -> Result<Session, Fault> {
-        let passing = |fault: &Fault| if fault.is_passing() { Retry::After(fault.retry_after()) } else { Retry::No };
-        let answer = retry::run(&self.timing.retry, passing, || self.ask()).await?;
+        let classify = |fault: &Fault| if fault.is_transient() { Retry::After(fault.retry_after()) } else { Retry::No };
+        let answer = retry::run(&self.timing.calls, classify, || self.ask()).await?;
         let session = self.accept(answer, serial)?;
-        tracing::info!(instance = session.instance_url.as_str(), "signed in to salesforce");
+        tracing::info!(instance = session.instance_url.as_str(), "signed in to Salesforce");
         Ok(session)
     }
 
-    /// Sends one token request. An answer that was lost may have replaced the refresh token; asking again with the
-    /// old one is then refused, which the next sync would meet just the same.
+    /// Sends one token request. A lost answer may have replaced the refresh token. Then Salesforce refuses the next
+    /// request with the old one, as it would refuse it in the next run of the program.
     async fn ask(&self) -> Result<Answer, Fault> {
-        let newest = lock(&self.rotated).clone();
+        let newest = lock(&self.new_refresh_token).clone();
         let form = grant::form(&self.sign_in.flow, newest.as_ref(), jiff::Timestamp::now().as_second())?;
-        let mut url = self.sign_in.login_url.clone();
+        let mut url = self.sign_in.login_url.as_url().clone();
         url.set_path("/services/oauth2/token");
         let request = self.client.post(url).header(ACCEPT, "application/json").form(&form);
-        let limit = self.timing.control;
-        let response = wire::send(request, limit).await.map_err(|failed| failed.fault)?;
+        let limit = self.timing.answer;
+        let response = transport::send(request, limit).await.map_err(|fault| fault.with_outcome(Outcome::Known))?;
         let status = response.status();
         if status.is_success() {
-            let body = wire::body(response, limit).await?;
+            let body = transport::body(response, limit).await?;
             return serde_json::from_slice(&body).map_err(|_| {
-                Fault::new(FaultKind::Transient, "the answer to the token request is not the JSON that it should be")
+                Fault::new(FaultKind::Transient, "the answer to the token request is not the expected JSON")
             });
         }
         if status.is_redirection() {
             return Err(self.redirected());
         }
-        let (status, retry_after, body) = wire::error_parts(response, limit).await;
+        let ErrorAnswer { status, retry_after, body } = transport::error_answer(response, limit).await;
         match serde_json::from_slice(&body) {
             Ok(refusal) if status < 500 => Err(refusal::fault_of(&refusal)),
             _ => Err(Fault::of_answer(status, retry_after, &body).with_kind(FaultKind::Transient)),
@@ -204,27 +208,26 @@ impl Endpoint {
     }
 
     fn redirected(&self) -> Fault {
-        let host = self.sign_in.login_url.host_str().unwrap_or_default();
+        let host = self.sign_in.login_url.as_url().host_str().unwrap_or_default();
         Fault::new(
             FaultKind::SignIn,
             format!(
-                "{host} sends the sign-in on to another address, where credentials do not follow. Set domain_url to \
+                "{host} redirects the sign-in to another address, and credentials are not sent there. Set domain_url to \
                  the My Domain URL of the org, such as https://example.my.salesforce.com."
             ),
         )
     }
 
-    /// Takes an answer over; a refresh token that came with it is handed on first, because the old one is now void.
+    /// Makes a session of an answer. Its refresh token is reported first, because the old one no longer works.
     fn accept(&self, answer: Answer, serial: u64) -> Result<Session, Fault> {
         if let Some(token) = answer.refresh_token {
-            self.keep(SecretString::from(token));
+            self.report(SecretString::from(token));
         }
-        let reach = if is_loopback(&self.sign_in.login_url) { Reach::Loopback } else { Reach::Salesforce };
-        let instance_url = check_url(&answer.instance_url, reach).map_err(|rule| {
+        let instance_url = self.sign_in.login_url.check_instance(&answer.instance_url).map_err(|rule| {
             Fault::new(
                 FaultKind::SignIn,
                 format!(
-                    "The sign-in answer names an instance that must not be given the access token: {rule}. Check that \
+                    "The sign-in answer names an instance that must not receive the access token: {rule}. Check that \
                      domain_url is the address of your org."
                 ),
             )
@@ -232,16 +235,17 @@ impl Endpoint {
         Ok(Session { access_token: answer.access_token.into(), instance_url, serial })
     }
 
-    fn keep(&self, token: SecretString) {
-        let Flow::RefreshToken { refresh_token: first, .. } = &self.sign_in.flow else { return };
-        let previous = lock(&self.rotated).replace(token.clone());
+    /// Uses a refresh token from now on, and reports it if it is new.
+    fn report(&self, token: SecretString) {
+        let OAuthFlow::RefreshToken { refresh_token: first, .. } = &self.sign_in.flow else { return };
+        let previous = lock(&self.new_refresh_token).replace(token.clone());
         if previous.as_ref().unwrap_or(first).expose_secret() != token.expose_secret() {
-            (self.on_rotation)(&token);
+            (self.on_new_refresh_token)(&token);
         }
     }
 }
 
-/// Nothing that is done under these locks panics, so a poisoned one holds sound data.
+/// Nothing panics while it holds one of these locks, so the data of a poisoned one is sound.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,19 +1,19 @@
-//! What is uploaded.
+//! The data of an upload.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// The CSV of a job. It can be read again from its beginning as often as the upload must be repeated.
+/// The CSV of a job. It can be read any number of times, because an upload may be retried.
 pub trait CsvBody: Send + Sync {
-    /// The length of all pieces together, in bytes.
+    /// The total length of all pieces, in bytes.
     fn len(&self) -> u64;
 
-    /// Whether there is nothing to send.
+    /// Whether the CSV is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The pieces from the first to the last.
+    /// The pieces, in order.
     fn pieces(self: Arc<Self>) -> Box<dyn Iterator<Item = Bytes> + Send>;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
 
-use salesforce::upload::CsvBody;
+use salesforce::CsvBody;
 
 /// How much CSV is compressed at once. It is the window within which repetitions are found, and an open batch holds
 /// this much uncompressed; twice as much makes the result 2 % smaller.

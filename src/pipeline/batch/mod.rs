@@ -18,7 +18,7 @@ use crate::pipeline::batch::row_keys::RowKeys;
 use crate::pipeline::budget::Lease;
 use crate::pipeline::job::event::Settlement;
 use crate::pipeline::job::reason::RejectionReasons;
-use salesforce::upload::CsvBody;
+use salesforce::CsvBody;
 
 /// A batch that still takes rows.
 #[derive(Debug)]

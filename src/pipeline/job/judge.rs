@@ -1,6 +1,6 @@
 //! What became of the rows of a finished job: the count proof, the rejected records, the rows that are sent again.
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,10 +12,7 @@ use crate::pipeline::job::reason::RejectionReasons;
 use crate::pipeline::prepare::plan::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
-use salesforce::fault::{Fault, FaultKind};
-use salesforce::job::{FinishedJob, JobEnd};
-use salesforce::results::{ResultRow, ResultRows};
-use salesforce::row_error::RowError;
+use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRow, ResultRows, RowError};
 
 /// The columns that Salesforce puts before those of the upload.
 const ID: &str = "sf__Id";
@@ -117,7 +114,7 @@ impl<'j> Judge<'j> {
     async fn prove(&mut self) -> Result<(), JudgeError> {
         let sent = self.batch.rows();
         if let (JobEnd::Complete, Some(processed), Some(failed)) =
-            (self.job.end(), self.job.processed(), self.job.failed())
+            (self.job.end(), self.job.rows_processed(), self.job.rows_failed())
             && processed == sent
         {
             // The job's own counts prove the outcome; only the failed rows are needed.
@@ -163,8 +160,8 @@ impl<'j> Judge<'j> {
             let Some(found) = self.find(&csv) else { continue };
             let text = layout.error.map_or("", |place| row.get(place));
             let errors = RowError::parse(text);
-            let is_passing = errors.iter().all(|error| error.is_passing(self.plan.job.operation));
-            if is_passing && self.may_send_again {
+            let may_retry = errors.iter().all(|error| error.may_retry(self.plan.job.operation));
+            if may_retry && self.may_send_again {
                 self.again.push(Row { csv: &csv, key: None }, found);
             } else {
                 self.reject(&layout, row, found, text, &errors).await?;

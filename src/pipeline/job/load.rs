@@ -1,6 +1,6 @@
 //! One batch on its way through Salesforce: a job created, filled, closed in its turn, watched to its end, and judged.
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,7 @@ use crate::pipeline::job::reason::RejectionReasons;
 use crate::pipeline::prepare::plan::StreamPlan;
 use crate::rejected::RejectedStore;
 use airbyte::{Error, Result};
-use salesforce::Org;
-use salesforce::fault::{Fault, FaultKind};
-use salesforce::job::{FinishedJob, JobEnd, NotClosed, NotUploaded, RunningJob, UploadedJob};
+use salesforce::{CloseError, Fault, FinishedJob, JobEnd, Org, Outcome, RunningJob, UploadError, UploadedJob};
 
 /// The waits before rows that failed for a passing reason, or were left unprocessed, are sent again, and before results
 /// that proved nothing are read again. A lock is held as long as another transaction runs, ten minutes at the most and
@@ -124,12 +122,12 @@ impl Loader {
                 .map_err(|fault| fault.into_error(&format!("creating a job for {object}")))?;
             match open.upload(batch.csv(), self.halt.cancelled()).await {
                 Ok(uploaded) => return Ok(uploaded),
-                Err(NotUploaded::Stopped) => return Err(LoadError::Halted),
-                Err(NotUploaded::Fault(fault)) if fault.is_passing() && tries > 1 => {
+                Err(UploadError::Stopped) => return Err(LoadError::Halted),
+                Err(UploadError::Fault(fault)) if fault.is_transient() && tries > 1 => {
                     tries -= 1;
                     tracing::warn!(object, "an upload failed and begins anew with another job");
                 }
-                Err(NotUploaded::Fault(fault)) => {
+                Err(UploadError::Fault(fault)) => {
                     return Err(fault.into_error(&format!("uploading records of {object}")).into());
                 }
             }
@@ -144,8 +142,8 @@ impl Loader {
         }
         let doing = format!("closing a job for {}", plan.job.object);
         uploaded.close().await.map_err(|why| match why {
-            NotClosed::Inert(fault) => fault.into_error(&doing).into(),
-            NotClosed::InDoubt(fault) => in_doubt(fault, &doing).into(),
+            CloseError::NotClosed(fault) => fault.into_error(&doing).into(),
+            CloseError::OutcomeUnknown(fault) => in_doubt(fault, &doing).into(),
         })
     }
 
@@ -179,7 +177,7 @@ impl Loader {
             job = id,
             object,
             rows = batch.rows(),
-            failed = finished.failed().unwrap_or_default(),
+            failed = finished.rows_failed().unwrap_or_default(),
             end = ?finished.end(),
             "job ended"
         );
@@ -200,7 +198,7 @@ impl Loader {
             let (error, may_pass) = match judge.judge().await {
                 Ok(verdict) => return Ok(verdict),
                 Err(JudgeError::Fault(fault)) => {
-                    let may_pass = fault.is_passing();
+                    let may_pass = fault.is_transient();
                     (in_doubt(fault, &format!("reading the results of job {}", job.id())), may_pass)
                 }
                 Err(JudgeError::Unproven(error)) => (error, true),
@@ -215,9 +213,10 @@ impl Loader {
 
 /// The error of a fault that was met at or after the commit point: what the job does is done.
 fn in_doubt(fault: Fault, doing: &str) -> Error {
-    let tells_already = fault.kind() == FaultKind::Lost;
+    let is_unknown = fault.outcome() == Outcome::Unknown;
     let error = fault.into_error(doing);
-    if tells_already {
+    if is_unknown {
+        // The error already says so.
         return error;
     }
     error.and(

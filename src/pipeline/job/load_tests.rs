@@ -33,7 +33,7 @@ impl Bench {
             "domain_url": org.url(),
         });
         let config = Config::parse(&config.to_string()).unwrap();
-        let signed_in = Org::sign_in(config.sign_in().clone(), Arc::new(|_| {})).await.unwrap();
+        let signed_in = Org::sign_in(config.sign_in().clone(), "loader/1.0", Arc::new(|_| {})).await.unwrap();
         let streams = contacts();
         let requests = [StreamRequest::of(&streams[0], &config)];
         let plan = preflight::plans(&signed_in, &requests, &config).await.unwrap().remove(0);

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use crate::config::{Config, UnknownFields};
 use crate::convert::{Column, KeyComparison, Kind, SourceColumn};
 use airbyte::JsonTypes;
-use salesforce::Operation;
-use salesforce::describe::{Describe, Field, FieldType};
+use salesforce::{Describe, Field, FieldType, Operation};
 
 /// The fields of one object, for one operation.
 #[derive(Debug)]

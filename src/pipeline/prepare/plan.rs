@@ -11,9 +11,7 @@ use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::pipeline::prepare::field::{ObjectFields, ResolvedField};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, StreamName, SyncMode};
-use salesforce::Operation;
-use salesforce::describe::Describe;
-use salesforce::job::JobSpec;
+use salesforce::{Describe, JobSpec, Operation};
 
 /// The longest header row, in characters (Bulk API 2.0 guide, "Prepare CSV Files").
 const LONGEST_HEADER: usize = 32_000;

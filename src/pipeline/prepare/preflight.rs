@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::org_error::IntoError;
 use crate::pipeline::prepare::field::nearest;
 use crate::pipeline::prepare::plan::{StreamPlan, StreamRequest};
+use crate::user_error::IntoUserError;
 use airbyte::{Error, Result};
-use salesforce::Org;
-use salesforce::describe::Describe;
-use salesforce::fault::{Fault, FaultKind};
+use salesforce::{Describe, Fault, FaultKind, Org};
 
 /// The plans of all streams that bring records, in their order.
 ///

@@ -1,11 +1,10 @@
 //! What the sync may use up of the org's allowances, which it shares with every other program of the org.
 
-use crate::org_error::IntoError;
+use crate::user_error::IntoUserError;
 use tokio::sync::watch;
 
 use airbyte::{Error, Result};
-use salesforce::Org;
-use salesforce::usage::ApiUsage;
+use salesforce::{ApiUsage, Org};
 
 /// Requests that are kept back when the sync stops at its share: jobs that run are watched to their end, and their
 /// results are read. Twenty-five jobs at once, each looked at twice and with its results read once, make 75.
@@ -27,7 +26,7 @@ impl Quota {
     pub(in crate::pipeline) async fn open(org: &Org, most_percent: Option<f64>) -> Result<Option<Self>> {
         match org.limits().await {
             Ok(limits) => {
-                let left = |allowance: Option<salesforce::limits::Allowance>| allowance.map(|it| it.remaining);
+                let left = |allowance: Option<salesforce::Allowance>| allowance.map(|it| it.remaining);
                 tracing::info!(
                     api_requests = left(limits.daily_api_requests),
                     bulk_batches = left(limits.daily_bulk_batches),
@@ -41,7 +40,7 @@ impl Quota {
                 }
             }
             // A user without "View Setup and Configuration" can load all the same.
-            Err(fault) if !fault.is_passing() && fault.status() == Some(403) => {
+            Err(fault) if !fault.is_transient() && fault.status() == Some(403) => {
                 tracing::info!("the org does not tell this user its limits");
             }
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),

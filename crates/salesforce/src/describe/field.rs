@@ -2,61 +2,46 @@
 
 use serde::{Deserialize, Deserializer};
 
-/// A field of an object (REST API guide, "sObject Describe"). A key that an org leaves out has its plainest value.
+/// A field of an object (REST API guide, "sObject Describe"). What an org does not say is false, zero or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Field {
     /// The API name.
     pub name: String,
-    /// The label.
-    #[serde(deserialize_with = "or_default")]
-    pub label: String,
     /// The type.
     #[serde(rename = "type")]
     pub field_type: FieldType,
-    /// The largest number of characters of a text; 0 where that says nothing.
+    /// The largest number of characters of a text; 0 for a field of another type.
     #[serde(deserialize_with = "or_default")]
     pub length: u32,
-    /// The largest number of digits of an integer.
-    #[serde(deserialize_with = "or_default")]
-    pub digits: u32,
-    /// The digits of a number, on both sides of the point.
-    #[serde(deserialize_with = "or_default")]
-    pub precision: u32,
-    /// The digits behind the point.
-    #[serde(deserialize_with = "or_default")]
-    pub scale: u32,
     /// Whether it may be empty.
     #[serde(deserialize_with = "or_default")]
     pub nillable: bool,
-    /// Whether it may be given when a record is created.
+    /// Whether a value may be set when a record is created.
     #[serde(deserialize_with = "or_default")]
     pub createable: bool,
-    /// Whether it may be changed.
+    /// Whether the value of an existing record may be changed.
     #[serde(deserialize_with = "or_default")]
     pub updateable: bool,
-    /// Whether Salesforce fills it when a record is created without it.
+    /// Whether Salesforce fills it in a new record that has no value for it.
     #[serde(deserialize_with = "or_default")]
     pub defaulted_on_create: bool,
-    /// Whether no two records may share a value.
-    #[serde(deserialize_with = "or_default")]
-    pub unique: bool,
-    /// Whether values that differ in case only are different.
+    /// Whether values that differ only in case are different.
     #[serde(deserialize_with = "or_default")]
     pub case_sensitive: bool,
     /// Whether it is an external id.
     #[serde(deserialize_with = "or_default")]
     pub external_id: bool,
-    /// Whether records can be found by it, in an upsert or through a relationship.
+    /// Whether an upsert or a relationship can find records by it.
     #[serde(deserialize_with = "or_default")]
     pub id_lookup: bool,
-    /// Whether only the values of the picklist are accepted.
+    /// Whether the picklist accepts its own values only.
     #[serde(deserialize_with = "or_default")]
     pub restricted_picklist: bool,
     /// The active values of the picklist.
     #[serde(deserialize_with = "active_values")]
     pub picklist_values: Vec<String>,
-    /// The objects that a reference may point to.
+    /// The objects that the reference may point to.
     #[serde(deserialize_with = "or_default")]
     pub reference_to: Vec<String>,
     /// The name of the relationship, for columns such as `Account.External_Id__c`.
@@ -72,8 +57,8 @@ pub struct Field {
     pub auto_number: bool,
 }
 
-/// Reads the fields of an object. The key that tells a polymorphic reference is missing in some orgs; one that may
-/// point to several objects is polymorphic anyway (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
+/// Reads the fields of an object. Some orgs leave out the key of a polymorphic reference; a reference that may point to
+/// several objects is polymorphic anyway (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
 pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Field>, D::Error> {
     let mut fields: Vec<Field> = Vec::deserialize(deserializer)?;
     for field in &mut fields {
@@ -124,7 +109,7 @@ impl Default for FieldType {
     }
 }
 
-/// A key that is null is as good as one that is missing.
+/// A key that is null counts as missing.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -151,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_read_with_all_that_a_writer_needs() {
+    fn a_field_is_read_with_all_that_a_loader_needs() {
         let read = field(json!({
             "name": "Status__c", "label": "Status", "type": "picklist", "length": 255, "digits": 0, "precision": 18,
             "scale": 2, "nillable": true, "createable": true, "updateable": true, "defaultedOnCreate": true,
@@ -166,17 +151,12 @@ mod tests {
         }));
         let expected = Field {
             name: "Status__c".into(),
-            label: "Status".into(),
             field_type: FieldType::Picklist,
             length: 255,
-            digits: 0,
-            precision: 18,
-            scale: 2,
             nillable: true,
             createable: true,
             updateable: true,
             defaulted_on_create: true,
-            unique: true,
             case_sensitive: true,
             external_id: true,
             id_lookup: true,
@@ -203,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_an_open_list() {
+    fn an_unknown_type_keeps_its_name() {
         for (name, field_type) in [
             ("string", FieldType::String),
             ("multipicklist", FieldType::Multipicklist),

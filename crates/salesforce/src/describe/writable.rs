@@ -1,11 +1,11 @@
-//! What a writer may do with a field.
+//! What an operation may do with a field.
 
 use super::{Field, FieldType};
 use crate::Operation;
 
 impl Field {
-    /// Whether an operation may give it a value. Fields that are made of others are written through those, and the
-    /// CSV of the Bulk API 2.0 carries no files (Bulk API 2.0 guide, "Prepare CSV Files").
+    /// Whether an operation may set the field. Compound fields are set through their parts, and the CSV of the Bulk API
+    /// 2.0 has no files (Bulk API 2.0 guide, "Prepare CSV Files").
     pub fn is_writable_by(&self, operation: Operation) -> bool {
         use FieldType::{Address, Base64, Complexvalue, Location};
         if matches!(self.field_type, Address | Location | Base64 | Complexvalue) {
@@ -19,13 +19,13 @@ impl Field {
         }
     }
 
-    /// Whether no record can be created without it. A checkbox that is not given is unchecked.
+    /// Whether a new record must have a value for the field. A checkbox without a value is unchecked.
     pub fn is_required(&self) -> bool {
-        let is_given = self.defaulted_on_create || self.field_type == FieldType::Boolean;
-        self.createable && !self.nillable && !is_given
+        let has_default = self.defaulted_on_create || self.field_type == FieldType::Boolean;
+        self.createable && !self.nillable && !has_default
     }
 
-    /// Whether an upsert or a relationship column may name records by it: the `Id` and fields with `idLookup` match
+    /// Whether an upsert or a relationship column may find records by the field. The `Id` and fields with `idLookup` find
     /// records as external ids do (REST API guide, "Upsert a Record").
     pub fn is_lookup(&self) -> bool {
         self.external_id || self.id_lookup || self.field_type == FieldType::Id
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_written_by_the_operations_that_it_allows() {
+    fn each_operation_writes_the_fields_that_allow_it() {
         use FieldType::{Address, Base64, Id, String};
         use Operation::{Delete, HardDelete, Insert, Update, Upsert};
         let all = [Insert, Update, Upsert, Delete, HardDelete];
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_required_where_nothing_else_fills_it() {
+    fn a_field_that_nothing_else_fills_is_required() {
         let field = Field { createable: true, field_type: FieldType::String, ..Field::default() };
         for (field, required) in [
             (field.clone(), true),

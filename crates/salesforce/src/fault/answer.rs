@@ -1,23 +1,23 @@
-//! From an answer, or from the end of a job, to a fault.
+//! Makes a fault of an answer, or of the message of a failed job.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Fault, FaultKind, code, tidy};
+use super::{Fault, FaultKind, Outcome, code, tidy};
 
-/// The shapes in which Salesforce tells an error: REST in an array, some REST pages in a bare object, OAuth in its own
-/// object (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
+/// The shapes of an error: REST answers with an array, some REST pages with a bare object, OAuth with an object of its
+/// own (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Body {
-    Many(Vec<One>),
-    One(One),
-    OAuth(OAuth),
+    Many(Vec<RestError>),
+    One(RestError),
+    OAuth(OAuthError),
 }
 
 #[derive(Deserialize)]
-struct One {
+struct RestError {
     #[serde(rename = "errorCode")]
     code: String,
     #[serde(default)]
@@ -26,34 +26,36 @@ struct One {
 
 /// The body of a refused token request.
 #[derive(Deserialize)]
-pub(crate) struct OAuth {
+pub(crate) struct OAuthError {
     pub(crate) error: String,
     #[serde(default, rename = "error_description")]
     pub(crate) description: String,
 }
 
 impl Fault {
-    /// Classifies an answer whose status is not a success.
+    /// Classifies an answer whose status is not a success. Its outcome is known; the caller knows better for a call
+    /// that must not be made twice.
     pub(crate) fn of_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let told = match serde_json::from_slice(body) {
-            Ok(Body::Many(errors)) => errors.into_iter().next().map(|one| (one.code, one.message)),
-            Ok(Body::One(one)) => Some((one.code, one.message)),
-            Ok(Body::OAuth(oauth)) => Some((oauth.error, oauth.description)),
+        let error = match serde_json::from_slice(body) {
+            Ok(Body::Many(errors)) => errors.into_iter().next().map(|error| (error.code, error.message)),
+            Ok(Body::One(error)) => Some((error.code, error.message)),
+            Ok(Body::OAuth(error)) => Some((error.error, error.description)),
             Err(_) => None,
         };
-        let Some((code, message)) = told else {
+        let outcome = Outcome::Known;
+        let Some((code, message)) = error else {
             let (kind, message) = without_code(status, body);
-            return Self { kind, status: Some(status), code: None, message: message.to_owned(), retry_after };
+            return Self { kind, outcome, status: Some(status), code: None, message: message.to_owned(), retry_after };
         };
-        // The refusal of a second upload is known by its text only.
+        // Only its text tells the refusal of a second upload from other errors.
         let kind = if message.starts_with("Found multiple contents for job") {
             FaultKind::InvalidJobState
         } else {
             code::kind_of(&code, &message).unwrap_or_else(|| kind_of_status(status))
         };
-        // No answer with such a status says that the call was judged, whatever code stands in it.
+        // With such a status Salesforce has not judged the call, whatever the code says.
         let kind = if status >= 500 && kind == FaultKind::Unexpected { FaultKind::Transient } else { kind };
-        Self { kind, status: Some(status), code: Some(code), message: tidy(&message), retry_after }
+        Self { kind, outcome, status: Some(status), code: Some(code), message: tidy(&message), retry_after }
     }
 
     /// Classifies the `errorMessage` of a job that ended as `Failed`: `<class> : <text>` (Bulk API 2.0 guide,
@@ -64,7 +66,8 @@ impl Fault {
             _ => (None, error_message),
         };
         let kind = match class {
-            // A class that is not in the table judges the job as it is; a bare text tells of Salesforce's own trouble.
+            // A class that is not in the table is a verdict on this job. A text without a class is a trouble of
+            // Salesforce itself.
             Some(class) => code::kind_of(class, text).unwrap_or(FaultKind::Configuration),
             None => FaultKind::Transient,
         };
@@ -76,19 +79,19 @@ fn is_class(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// Judges by the status alone an answer that is not one of Salesforce's own error bodies.
+/// Classifies an answer that is not one of Salesforce's own error bodies by its status alone.
 fn without_code(status: u16, body: &[u8]) -> (FaultKind, &'static str) {
     let body = body.trim_ascii();
     if body.starts_with(b"<") {
-        // The edge in front of the orgs answers in HTML, with any status, while an org cannot be reached.
-        return (FaultKind::Transient, "an HTML page in place of an answer");
+        // While an org cannot be reached, the edge in front of it answers in HTML, with any status.
+        return (FaultKind::Transient, "an HTML page instead of an answer");
     }
     let kind = kind_of_status(status);
     if body.is_empty() { (kind, "an empty answer") } else { (kind, "an answer without an error code") }
 }
 
 /// REST API guide, "Status Codes and Error Responses". A redirect is not followed: the instance has moved, and the next
-/// sign-in names the new one. 406 and 408 with an empty body come from the edge and pass.
+/// sign-in names the new one. 406 and 408 with an empty body come from the edge and are transient.
 fn kind_of_status(status: u16) -> FaultKind {
     match status {
         300..=399 | 406 | 408 | 420 | 425 | 429 | 500.. => FaultKind::Transient,
@@ -109,7 +112,7 @@ mod tests {
     fn every_known_answer_has_its_kind() {
         use FaultKind as K;
         let cases: &[(u16, &str, FaultKind)] = &[
-            // Bodies of Salesforce's own.
+            // Salesforce's own bodies.
             (401, r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#, K::SignIn),
             (401, r#"[{"message":"INVALID_HEADER_TYPE","errorCode":"INVALID_AUTH_HEADER"}]"#, K::SignIn),
             (404, r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#, K::NotFound),
@@ -177,7 +180,7 @@ mod tests {
             (400, "[]", K::Unexpected),
             (400, "{}", K::Unexpected),
             (404, r#"[{"message":"cut off"#, K::NotFound),
-            // Nothing that Salesforce's own code wrote.
+            // Bodies that Salesforce's own code did not write.
             (503, "<html><body>Down for maintenance</body></html>", K::Transient),
             (404, "\n <!DOCTYPE html><title>Setting things up</title>", K::Transient),
             (403, "<html>", K::Transient),
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_the_answer_are_kept() {
+    fn a_fault_keeps_the_message_of_the_answer() {
         let body = br#"[{"errorCode":"INVALIDBATCH","message":"The \u0027delete\u0027 batch must contain only ids."}]"#;
         let fault = Fault::of_answer(400, Some(Duration::from_secs(3)), body);
         assert_eq!(fault.code(), Some("INVALIDBATCH"));
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_job_is_classified_by_its_class() {
+    fn a_failed_job_is_classified_by_the_class_in_its_message() {
         use FaultKind as K;
         for (text, kind, code) in [
             ("InvalidBatch : Field name not found : Nmae", K::Configuration, Some("InvalidBatch")),

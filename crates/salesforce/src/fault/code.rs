@@ -1,11 +1,11 @@
-//! Salesforce's error codes and what each means.
+//! Salesforce's error codes, and what each means.
 
 use super::{FaultKind, Limit};
 
 /// Codes as [`normalize`] spells them.
 ///
 /// Sources: SOAP API guide, "ExceptionCode"; REST API guide, "Status Codes and Error Responses"; Bulk API 2.0 guide,
-/// "Errors", whose class names come back as the `errorCode` of an answer in capitals and without underscores.
+/// "Errors", whose class names are the `errorCode` of an answer in capitals and without underscores.
 const CODES: &[(&str, FaultKind)] = &[
     ("UNABLETOLOCKROW", FaultKind::Transient),
     ("TOOMANYLOCKFAILURE", FaultKind::Transient),
@@ -38,7 +38,7 @@ const CODES: &[(&str, FaultKind)] = &[
     ("FUNCTIONALITYNOTENABLED", FaultKind::Permission),
     ("FEATURENOTENABLED", FaultKind::Permission),
     ("TXNSECURITYNOACCESS", FaultKind::Permission),
-    // Ends with the permission "Exempt from Transaction Security".
+    // The permission "Exempt from Transaction Security" prevents it.
     ("TXNSECURITYMETERINGERROR", FaultKind::Permission),
     ("INVALIDUSER", FaultKind::Permission),
     ("NOTFOUND", FaultKind::NotFound),
@@ -50,11 +50,11 @@ const CODES: &[(&str, FaultKind)] = &[
     ("INVALIDTYPE", FaultKind::Configuration),
     ("UNSUPPORTEDAPIVERSION", FaultKind::Configuration),
     ("INVALIDJOBSTATE", FaultKind::InvalidJobState),
-    // The CSV is of this program's own making.
+    // The caller writes the CSV, so this is a defect of the program.
     ("CLIENTINPUTERROR", FaultKind::Unexpected),
 ];
 
-/// What a code means, where it is known. One code is shared by two limits, which its message tells apart.
+/// What a code means, if it is known. Two limits share one code; the message says which of them is reached.
 pub(super) fn kind_of(code: &str, message: &str) -> Option<FaultKind> {
     let code = normalize(code);
     let (_, kind) = CODES.iter().find(|(known, _)| *known == code)?;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_normalized_and_without_repeats() {
+    fn the_table_is_normalized_and_has_each_code_once() {
         for (index, (code, _)) in CODES.iter().enumerate() {
             assert_eq!(normalize(code), *code);
             assert!(CODES[..index].iter().all(|(earlier, _)| earlier != code), "{code}");

@@ -1,24 +1,24 @@
-//! A long list in a JSON answer, one element after the other as it arrives.
+//! Reads a long list in a JSON answer, one element at a time, as it arrives.
 
-/// Where the elements of the list stand: inside the answer's object and the list.
-const IN_LIST: u32 = 2;
+/// The open brackets around an element: the answer's object, and the list.
+const LIST_DEPTH: u32 = 2;
 
-/// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list and keeps no more than the one that is arriving.
+/// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list, and holds only the element that is arriving.
 ///
-/// It looks at brackets and quotes only; whether an element is JSON is for its reader to find out.
+/// It looks at brackets and quotes only; the reader of an element notices if the element is not JSON.
 #[derive(Debug, Default)]
 pub(super) struct Elements {
-    /// The brackets that are open.
+    /// The number of open brackets.
     depth: u32,
     in_text: bool,
     after_backslash: bool,
-    /// What has arrived of the present element.
+    /// The part of the current element that has arrived.
     element: Vec<u8>,
     is_complete: bool,
 }
 
 impl Elements {
-    /// Takes the next piece of the answer and hands every element that it completes to `found`.
+    /// Reads the next piece of the answer, and calls `found` with every element that it completes.
     pub(super) fn push(&mut self, piece: &[u8], mut found: impl FnMut(&[u8])) {
         let mut start = 0;
         for (position, &byte) in piece.iter().enumerate() {
@@ -31,7 +31,7 @@ impl Elements {
             match byte {
                 b'"' => self.in_text = true,
                 b'{' | b'[' => {
-                    if self.depth == IN_LIST {
+                    if self.depth == LIST_DEPTH {
                         start = position;
                     }
                     self.depth += 1;
@@ -39,7 +39,7 @@ impl Elements {
                 b'}' | b']' => {
                     self.depth = self.depth.saturating_sub(1);
                     self.is_complete = self.depth == 0;
-                    if self.depth == IN_LIST {
+                    if self.depth == LIST_DEPTH {
                         self.element.extend_from_slice(&piece[start..=position]);
                         found(&self.element);
                         self.element.clear();
@@ -48,12 +48,12 @@ impl Elements {
                 _ => {}
             }
         }
-        if self.depth > IN_LIST {
+        if self.depth > LIST_DEPTH {
             self.element.extend_from_slice(&piece[start..]);
         }
     }
 
-    /// Whether the answer has come to its end.
+    /// Whether the answer is complete.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_cut_out_whatever_they_hold() {
+    fn an_element_may_contain_anything() {
         let list = json!([
             {"statusCode": 200, "result": {"name": "A", "fields": [{"label": "brackets }]{[ and a \" quote"}]}},
             {"statusCode": 404, "result": [{"message": "ends with a backslash \\"}]},
@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_leads_astray(texts in proptest::collection::vec(any::<String>(), 0..6), size in 1_usize..40) {
+        fn no_text_breaks_the_cut(texts in proptest::collection::vec(any::<String>(), 0..6), size in 1_usize..40) {
             let list: Vec<Value> = texts.iter().map(|text| json!({"text": text, text: [text]})).collect();
             let answer = json!({"results": list}).to_string();
             prop_assert_eq!(cut(answer.as_bytes(), size), (list, true));

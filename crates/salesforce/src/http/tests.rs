@@ -4,14 +4,14 @@ use wiremock::{Mock, ResponseTemplate};
 
 use super::*;
 use crate::fault::Limit;
-use crate::stub_org::{StubOrg, org_at, quick};
+use crate::stub_org::{StubOrg, USER_AGENT, org_at, quick};
 
 const AT: &str = "/v62.0/x";
 
-/// Without an upload every call is made by these: what it is, and the call.
+/// A call that is always retried, and one that is retried only when Salesforce did nothing.
 fn calls() -> [(&'static str, &'static str, Call); 2] {
-    let once = Call::json(Method::PATCH, &["x"], json!({}), Repeat::Once);
-    [("GET", "safe", Call::get(&["x"])), ("PATCH", "once", once)]
+    let once = Call::json(Method::PATCH, &["x"], json!({}), RetryWhen::NothingDone);
+    [("GET", "always", Call::get(&["x"])), ("PATCH", "once", once)]
 }
 
 fn refusal(status: u16, code: &str) -> ResponseTemplate {
@@ -23,7 +23,7 @@ fn done() -> ResponseTemplate {
 }
 
 #[test]
-fn names_from_outside_stay_one_segment() {
+fn a_name_stays_one_segment_of_the_address() {
     let instance: Url = "https://example.my.salesforce.com".parse().unwrap();
     for (path, url) in [
         (&[][..], "/services/data"),
@@ -34,7 +34,17 @@ fn names_from_outside_stay_one_segment() {
     }
 }
 
-/// A CSV of which only the length counts.
+#[test]
+fn a_call_may_have_several_query_pairs() {
+    let instance: Url = "https://example.my.salesforce.com".parse().unwrap();
+    let call =
+        Call::get_csv(&["jobs", "query", "750", "results"]).query("locator", "MTAw&x=1").query("maxRecords", "50000");
+    let url = "https://example.my.salesforce.com/services/data/v62.0/jobs/query/750/results?locator=MTAw%26x%3D1&\
+               maxRecords=50000";
+    assert_eq!(call.url(&instance).as_str(), url);
+}
+
+/// A CSV that only has a length.
 struct Csv(u64);
 
 impl CsvBody for Csv {
@@ -48,31 +58,31 @@ impl CsvBody for Csv {
 }
 
 #[test]
-fn an_upload_may_take_as_long_as_a_slow_line_needs() {
+fn the_time_of_an_upload_grows_with_its_length() {
     let timing = Timing::default();
     let seconds = |call: Call| call.limit(&timing).as_secs();
     assert_eq!(seconds(Call::get(&["x"])), 120);
-    assert_eq!(seconds(Call::get(&["x"]).accept_csv(None)), 300);
+    assert_eq!(seconds(Call::get_csv(&["x"])), 300);
     assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(1_000)))), 120);
     // 100 MB at 100 kB a second, 0.8 Mbit/s.
     assert_eq!(seconds(Call::upload(&["x"], Arc::new(Csv(100_000_000)))), 120 + 1_000);
 }
 
 #[tokio::test]
-async fn every_call_names_product_and_token() {
+async fn every_call_has_user_agent_and_token() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, done()).await;
     stub.org().await.http.done(&Call::get(&["x"])).await.unwrap();
-    let asked = stub.asked("GET", AT).await;
+    let asked = stub.requests("GET", AT).await;
     let headers = &asked[0].headers;
     assert_eq!(headers["authorization"], "Bearer 00Dx!first");
-    assert_eq!(headers["user-agent"], "loader/1.0");
+    assert_eq!(headers["user-agent"], USER_AGENT);
     assert!(headers["accept-encoding"].to_str().unwrap().contains("gzip"));
 }
 
 #[tokio::test]
-async fn what_may_be_repeated_is_repeated() {
-    // How an attempt fails, whether a safe call is made again, and whether a call that may happen once is.
+async fn transient_faults_are_retried() {
+    // The answer, whether a call that may be retried always is retried, and whether the other one is.
     let cases = [
         (ResponseTemplate::new(503), true, false),
         (ResponseTemplate::new(500).set_body_raw("<html>", "text/html"), true, false),
@@ -81,25 +91,25 @@ async fn what_may_be_repeated_is_repeated() {
         (ResponseTemplate::new(420), true, false),
         (ResponseTemplate::new(406), true, false),
         (ResponseTemplate::new(429), true, true),
-        (done().set_delay(2 * quick().control), true, false),
+        (done().set_delay(2 * quick().answer), true, false),
         (refusal(400, "INVALIDJOBSTATE"), false, false),
         (refusal(403, "REQUEST_LIMIT_EXCEEDED"), false, false),
         (refusal(404, "NOT_FOUND"), false, false),
     ];
-    for (answer, safe, once) in cases {
-        for ((verb, name, call), repeated) in calls().into_iter().zip([safe, once]) {
+    for (answer, always, once) in cases {
+        for ((verb, name, call), retried) in calls().into_iter().zip([always, once]) {
             let stub = StubOrg::start().await;
             stub.answer_once(verb, AT, answer.clone()).await;
             stub.answer(verb, AT, done()).await;
             let result = stub.org().await.http.done(&call).await;
-            assert_eq!(result.is_ok(), repeated, "{name} {answer:?}: {result:?}");
-            assert_eq!(stub.asked(verb, AT).await.len(), 1 + usize::from(repeated), "{name} {answer:?}");
+            assert_eq!(result.is_ok(), retried, "{name} {answer:?}: {result:?}");
+            assert_eq!(stub.requests(verb, AT).await.len(), 1 + usize::from(retried), "{name} {answer:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_concurrency_limit_turns_a_call_away_unread() {
+async fn a_call_over_the_concurrency_limit_is_always_retried() {
     let stub = StubOrg::start().await;
     let busy = json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentPerOrgLongTxn Limit exceeded." }]);
     stub.answer_once("PATCH", AT, ResponseTemplate::new(403).set_body_json(busy)).await;
@@ -109,25 +119,26 @@ async fn the_concurrency_limit_turns_a_call_away_unread() {
 }
 
 #[tokio::test]
-async fn only_a_call_that_happens_once_can_lose_its_answer() {
+async fn only_a_call_that_must_not_be_made_twice_has_an_unknown_outcome() {
     for (answer, after_once) in
-        [(ResponseTemplate::new(503), FaultKind::Lost), (ResponseTemplate::new(429), FaultKind::Transient)]
+        [(ResponseTemplate::new(503), Outcome::Unknown), (ResponseTemplate::new(429), Outcome::Known)]
     {
-        for ((verb, name, call), kind) in calls().into_iter().zip([FaultKind::Transient, after_once]) {
+        for ((verb, name, call), outcome) in calls().into_iter().zip([Outcome::Known, after_once]) {
             let stub = StubOrg::start().await;
             stub.answer(verb, AT, answer.clone()).await;
             let fault = stub.org().await.http.done(&call).await.unwrap_err();
-            assert_eq!(fault.kind(), kind, "{name} {answer:?}");
+            assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, outcome), "{name} {answer:?}");
         }
     }
     let stub = StubOrg::start().await;
-    stub.answer("PATCH", AT, done().set_delay(2 * quick().control)).await;
+    stub.answer("PATCH", AT, done().set_delay(2 * quick().answer)).await;
     let [_, (.., once)] = calls();
-    assert_eq!(stub.org().await.http.done(&once).await.unwrap_err().kind(), FaultKind::Lost);
+    let fault = stub.org().await.http.done(&once).await.unwrap_err();
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Unknown));
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_reached_has_done_nothing() {
+async fn without_a_connection_the_outcome_is_known() {
     let stub = StubOrg::start().await;
     let nowhere = json!({ "access_token": "t", "instance_url": "http://127.0.0.1:1" });
     Mock::given(path("/services/oauth2/token"))
@@ -137,12 +148,12 @@ async fn a_host_that_is_not_reached_has_done_nothing() {
     let org = org_at(&stub.server.uri()).await;
     for (_, name, call) in calls() {
         let fault = org.http.done(&call).await.unwrap_err();
-        assert_eq!(fault.kind(), FaultKind::Transient, "{name}");
+        assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Known), "{name}");
     }
 }
 
 #[tokio::test]
-async fn the_org_says_when_to_come_back() {
+async fn the_wait_of_retry_after_is_kept() {
     let stub = StubOrg::start().await;
     stub.answer_once("GET", AT, ResponseTemplate::new(503).insert_header("retry-after", "1")).await;
     stub.answer("GET", AT, done()).await;
@@ -156,20 +167,20 @@ async fn the_org_says_when_to_come_back() {
 async fn an_expired_token_is_renewed_once_for_all_calls() {
     let stub = StubOrg::start().await;
     let org = stub.org().await;
-    // From now on only the second token is good.
+    // From now on only the second token is valid.
     stub.answer("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
     stub.answer("PATCH", AT, refusal(401, "INVALID_SESSION_ID")).await;
-    let good = Mock::given(header("authorization", "Bearer 00Dx!second")).and(path("/services/data/v62.0/x"));
-    good.respond_with(done()).with_priority(1).mount(&stub.server).await;
+    let valid = Mock::given(header("authorization", "Bearer 00Dx!second")).and(path("/services/data/v62.0/x"));
+    valid.respond_with(done()).with_priority(1).mount(&stub.server).await;
     let renewal = Mock::given(path("/services/oauth2/token")).respond_with(stub.token("00Dx!second"));
     renewal.with_priority(1).mount(&stub.server).await;
 
-    let [(.., safe), (.., once)] = calls();
-    let both = (0..10).map(|index| org.http.done(if index % 2 == 0 { &safe } else { &once }));
+    let [(.., always), (.., once)] = calls();
+    let both = (0..10).map(|index| org.http.done(if index % 2 == 0 { &always } else { &once }));
     for result in futures_util::future::join_all(both).await {
         result.unwrap();
     }
-    assert_eq!(stub.asked("POST", "/services/oauth2/token").await.len(), 2);
+    assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2);
 }
 
 #[tokio::test]
@@ -179,8 +190,8 @@ async fn a_token_that_is_refused_from_the_start_ends_the_call() {
     let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::SignIn);
     assert!(fault.message().contains("Words of the org") && fault.message().contains("API Enabled"));
-    assert_eq!(stub.asked("GET", AT).await.len(), 2);
-    assert_eq!(stub.asked("POST", "/services/oauth2/token").await.len(), 2);
+    assert_eq!(stub.requests("GET", AT).await.len(), 2);
+    assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2);
 }
 
 #[tokio::test]
@@ -190,7 +201,7 @@ async fn redirects_are_not_followed_with_the_token() {
     stub.answer("GET", AT, ResponseTemplate::new(307).insert_header("location", target)).await;
     let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!((fault.kind(), fault.status()), (FaultKind::Transient, Some(307)));
-    assert!(elsewhere.asked("GET", AT).await.is_empty());
+    assert!(elsewhere.requests("GET", AT).await.is_empty());
 }
 
 #[tokio::test]
@@ -203,24 +214,24 @@ async fn an_answer_that_is_not_json_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn the_usage_of_the_api_is_kept_and_told() {
+async fn the_usage_of_the_api_is_kept_and_watched() {
     let stub = StubOrg::start().await;
     stub.answer_once("GET", AT, done().insert_header("Sforce-Limit-Info", "api-usage=18/5000")).await;
     stub.answer_once("GET", AT, done()).await;
     let late = "per-app-api-usage=1/2(appName=loader); api-usage=20/5000";
     stub.answer("GET", AT, refusal(404, "NOT_FOUND").insert_header("Sforce-Limit-Info", late)).await;
     let org = stub.org().await;
-    let mut told = org.watch_api_usage();
+    let mut usage = org.watch_api_usage();
     assert_eq!(org.api_usage(), None);
     for used in [18, 18, 20] {
         let _ = org.http.done(&Call::get(&["x"])).await;
         assert_eq!(org.api_usage(), Some(ApiUsage { used, max: 5000 }));
     }
-    assert_eq!(told.borrow_and_update().map(|usage| usage.used), Some(20));
+    assert_eq!(usage.borrow_and_update().map(|usage| usage.used), Some(20));
 }
 
 #[tokio::test]
-async fn an_endless_error_is_not_read_to_its_end() {
+async fn only_the_beginning_of_a_long_error_is_read() {
     let stub = StubOrg::start().await;
     let long = format!(r#"[{{"errorCode":"NOT_FOUND","message":"{}"}}]"#, "x".repeat(1_000_000));
     stub.answer("GET", AT, ResponseTemplate::new(404).set_body_string(long)).await;
@@ -229,10 +240,10 @@ async fn an_endless_error_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_limit_is_told_at_once() {
+async fn a_limit_is_reported_at_once() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, refusal(403, "REQUEST_LIMIT_EXCEEDED")).await;
     let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::LimitReached(Limit::DailyRequests));
-    assert_eq!(stub.asked("GET", AT).await.len(), 1);
+    assert_eq!(stub.requests("GET", AT).await.len(), 1);
 }

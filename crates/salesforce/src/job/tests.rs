@@ -1,7 +1,8 @@
-use bytes::Bytes;
 use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -15,7 +16,7 @@ const JOBS: &str = "/v62.0/jobs/ingest";
 const JOB: &str = "/v62.0/jobs/ingest/7503h00000CV7GpAAL";
 const BATCHES: &str = "/v62.0/jobs/ingest/7503h00000CV7GpAAL/batches";
 
-/// A CSV in three pieces that counts how often it was begun.
+/// A CSV in three pieces that counts how often it is read.
 struct Pieces(AtomicU32);
 
 impl CsvBody for Pieces {
@@ -42,7 +43,7 @@ fn spec() -> JobSpec {
     }
 }
 
-fn info(state: &str) -> ResponseTemplate {
+fn status(state: &str) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({ "id": ID, "state": state }))
 }
 
@@ -50,13 +51,13 @@ fn refusal(status: u16, code: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(json!([{ "errorCode": code, "message": "Words of the org." }]))
 }
 
-/// An org with one job, which takes its data and its end. Closing and asking are left to the test.
+/// An org with one job, which accepts its data and an abort. The test chooses the answers to close and status.
 async fn stub() -> StubOrg {
     let stub = StubOrg::start().await;
-    stub.answer("POST", JOBS, info("Open")).await;
+    stub.answer("POST", JOBS, status("Open")).await;
     stub.answer("PUT", BATCHES, ResponseTemplate::new(201)).await;
     let abort = Mock::given(method("PATCH")).and(path(format!("/services/data{JOB}")));
-    let abort = abort.and(body_partial_json(json!({ "state": "Aborted" }))).respond_with(info("Aborted"));
+    let abort = abort.and(body_partial_json(json!({ "state": "Aborted" }))).respond_with(status("Aborted"));
     abort.with_priority(1).mount(&stub.server).await;
     stub
 }
@@ -65,16 +66,16 @@ async fn uploaded(org: &Org) -> UploadedJob {
     org.create_job(&spec()).await.unwrap().upload(csv(), pending()).await.unwrap()
 }
 
-/// The states that were set, in order.
+/// The states that the client has set, in order.
 async fn set_states(stub: &StubOrg) -> Vec<String> {
-    let asked = stub.asked("PATCH", JOB).await;
+    let asked = stub.requests("PATCH", JOB).await;
     let state = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["state"].as_str().unwrap().to_owned();
     asked.iter().map(|request| state(&request.body)).collect()
 }
 
-/// Compiles only if a task of its own can do everything that there is to do with a job.
-#[allow(dead_code, reason = "it is for the compiler alone")]
-fn tasks_can_do_it(org: &Org, open: OpenJob, uploaded: UploadedJob, running: RunningJob, finished: &FinishedJob) {
+/// Compiles only if a spawned task can make every call of a job.
+#[allow(dead_code, reason = "only the compiler reads it")]
+fn calls_are_send(org: &Org, open: OpenJob, uploaded: UploadedJob, running: RunningJob, finished: &FinishedJob) {
     fn is_send(_: impl Send) {}
     is_send(org.create_job(&spec()));
     is_send(open.upload(csv(), pending()));
@@ -86,33 +87,33 @@ fn tasks_can_do_it(org: &Org, open: OpenJob, uploaded: UploadedJob, running: Run
 }
 
 #[tokio::test]
-async fn a_job_is_created_filled_closed_and_watched() {
+async fn a_job_is_created_uploaded_closed_and_waited_for() {
     let stub = stub().await;
-    stub.answer("PATCH", JOB, info("UploadComplete")).await;
-    stub.answer_once("GET", JOB, info("InProgress")).await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    stub.answer_once("GET", JOB, status("InProgress")).await;
     let end = json!({ "state": "JobComplete", "numberRecordsProcessed": 2, "numberRecordsFailed": 1 });
     stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(end)).await;
     let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
     assert_eq!((job.id(), job.end()), (ID, &JobEnd::Complete));
-    assert_eq!((job.processed(), job.failed()), (Some(2), Some(1)));
+    assert_eq!((job.rows_processed(), job.rows_failed()), (Some(2), Some(1)));
 
-    let create: Value = stub.asked("POST", JOBS).await[0].body_json().unwrap();
+    let create: Value = stub.requests("POST", JOBS).await[0].body_json().unwrap();
     let expected = json!({
         "object": "Contact", "operation": "upsert", "contentType": "CSV", "columnDelimiter": "COMMA",
         "lineEnding": "LF", "externalIdFieldName": "Ext__c"
     });
     assert_eq!(create, expected);
-    let upload = &stub.asked("PUT", BATCHES).await[0];
+    let upload = &stub.requests("PUT", BATCHES).await[0];
     assert_eq!(upload.headers["content-type"], "text/csv; charset=UTF-8");
     assert_eq!(upload.headers["content-length"], "14");
     assert!(!upload.headers.contains_key("transfer-encoding"));
     assert_eq!(upload.body, "Name\n\"Zo\u{eb}\"\nX\n".as_bytes());
     assert_eq!(set_states(&stub).await, ["UploadComplete"]);
-    assert!(stub.asked("DELETE", JOB).await.is_empty(), "a job is never deleted");
+    assert!(stub.requests("DELETE", JOB).await.is_empty(), "a job is never deleted");
 }
 
 #[tokio::test]
-async fn only_what_is_set_is_said_of_a_job() {
+async fn a_job_is_created_with_the_settings_that_it_has() {
     let stub = stub().await;
     let plain = JobSpec {
         operation: Operation::HardDelete,
@@ -122,23 +123,23 @@ async fn only_what_is_set_is_said_of_a_job() {
     };
     let job = stub.org().await.create_job(&plain).await.unwrap();
     assert_eq!(job.id(), ID);
-    let body: Value = stub.asked("POST", JOBS).await[0].body_json().unwrap();
+    let body: Value = stub.requests("POST", JOBS).await[0].body_json().unwrap();
     assert_eq!(body["operation"], "hardDelete");
     assert_eq!(body["assignmentRuleId"], "01Q000000000001");
     assert!(body.get("externalIdFieldName").is_none());
 }
 
 #[tokio::test]
-async fn a_creation_without_an_answer_is_tried_again() {
+async fn a_creation_without_an_answer_is_retried() {
     let stub = stub().await;
     stub.answer_once("POST", JOBS, ResponseTemplate::new(503)).await;
     stub.answer_once("POST", JOBS, ResponseTemplate::new(200).set_body_json(json!({ "id": "../../x" }))).await;
     stub.org().await.create_job(&spec()).await.unwrap();
-    assert_eq!(stub.asked("POST", JOBS).await.len(), 3);
+    assert_eq!(stub.requests("POST", JOBS).await.len(), 3);
 }
 
 #[tokio::test]
-async fn a_refused_creation_is_told_at_once() {
+async fn a_refused_creation_is_reported_at_once() {
     for (answer, kind) in [
         (refusal(400, "INVALIDENTITY"), FaultKind::Configuration),
         (refusal(400, "FEATURENOTENABLED"), FaultKind::Permission),
@@ -147,81 +148,81 @@ async fn a_refused_creation_is_told_at_once() {
         let stub = stub().await;
         stub.answer_once("POST", JOBS, answer).await;
         let fault = stub.org().await.create_job(&spec()).await.err().unwrap();
-        assert_eq!((fault.kind(), stub.asked("POST", JOBS).await.len()), (kind, 1));
+        assert_eq!((fault.kind(), stub.requests("POST", JOBS).await.len()), (kind, 1));
     }
 }
 
 #[tokio::test]
-async fn an_upload_that_was_not_taken_is_made_again_from_the_beginning() {
+async fn an_upload_that_was_turned_away_is_sent_again_from_its_start() {
     let stub = stub().await;
     stub.answer_once("PUT", BATCHES, ResponseTemplate::new(429)).await;
     let body = csv();
     stub.org().await.create_job(&spec()).await.unwrap().upload(Arc::<Pieces>::clone(&body), pending()).await.unwrap();
     assert_eq!(body.0.load(Ordering::Relaxed), 2);
-    assert!(stub.asked("PUT", BATCHES).await.iter().all(|request| request.body.len() == 14));
+    assert!(stub.requests("PUT", BATCHES).await.iter().all(|request| request.body.len() == 14));
 
     let stub = self::stub().await;
     stub.answer_once("PUT", BATCHES, refusal(401, "INVALID_SESSION_ID")).await;
     uploaded(&stub.org().await).await;
-    assert_eq!(stub.asked("PUT", BATCHES).await.len(), 2);
+    assert_eq!(stub.requests("PUT", BATCHES).await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_doubtful_upload_gives_the_job_up() {
-    for (answer, kind) in [
-        (ResponseTemplate::new(503), FaultKind::Lost),
-        (ResponseTemplate::new(201).set_delay(2 * quick().control), FaultKind::Lost),
-        (refusal(400, "INVALIDJOBSTATE"), FaultKind::InvalidJobState),
+async fn an_upload_without_a_clear_answer_aborts_the_job() {
+    for (answer, kind, outcome) in [
+        (ResponseTemplate::new(503), FaultKind::Transient, Outcome::Unknown),
+        (ResponseTemplate::new(201).set_delay(2 * quick().answer), FaultKind::Transient, Outcome::Unknown),
+        (refusal(400, "INVALIDJOBSTATE"), FaultKind::InvalidJobState, Outcome::Known),
     ] {
         let stub = stub().await;
         stub.answer_once("PUT", BATCHES, answer).await;
         let open = stub.org().await.create_job(&spec()).await.unwrap();
-        let Err(NotUploaded::Fault(fault)) = open.upload(csv(), pending()).await else { panic!("uploaded") };
-        assert_eq!(fault.kind(), kind);
-        assert_eq!(stub.asked("PUT", BATCHES).await.len(), 1, "a job takes one upload only");
+        let Err(UploadError::Fault(fault)) = open.upload(csv(), pending()).await else { panic!("uploaded") };
+        assert_eq!((fault.kind(), fault.outcome()), (kind, outcome));
+        assert_eq!(stub.requests("PUT", BATCHES).await.len(), 1, "a job takes one upload only");
         assert_eq!(set_states(&stub).await, ["Aborted"]);
     }
 }
 
 #[tokio::test]
-async fn an_upload_that_is_wanted_no_more_gives_the_job_up() {
+async fn a_stopped_upload_aborts_the_job() {
     let stub = stub().await;
     stub.answer_once("PUT", BATCHES, ResponseTemplate::new(201).set_delay(Duration::from_secs(60))).await;
     let open = stub.org().await.create_job(&spec()).await.unwrap();
     let outcome = open.upload(csv(), std::future::ready(())).await;
-    assert!(matches!(outcome, Err(NotUploaded::Stopped)));
+    assert!(matches!(outcome, Err(UploadError::Stopped)));
     assert_eq!(set_states(&stub).await, ["Aborted"]);
 }
 
 #[tokio::test]
-async fn a_doubtful_close_is_settled_by_the_state() {
+async fn a_close_without_a_clear_answer_is_settled_by_the_status() {
     let closed = ["UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted"];
-    let doubtful = [
+    let unclear = [
         (ResponseTemplate::new(503), &closed[..]),
         (ResponseTemplate::new(500).set_body_raw("<html>", "text/html"), &closed),
         (refusal(400, "INVALIDJOBSTATE"), &closed),
-        // Each of these takes its time.
-        (info("UploadComplete").set_delay(2 * quick().control), &closed[..1]),
+        // One state only, because each takes two seconds.
+        (status("UploadComplete").set_delay(2 * quick().answer), &closed[..1]),
     ];
-    for (answer, closed) in doubtful {
+    for (answer, closed) in unclear {
         for state in closed {
             let stub = stub().await;
             stub.answer("PATCH", JOB, answer.clone()).await;
-            stub.answer("GET", JOB, info(state)).await;
+            stub.answer("GET", JOB, status(state)).await;
             uploaded(&stub.org().await).await.close().await.unwrap();
             assert_eq!(set_states(&stub).await, ["UploadComplete"], "{state}");
         }
         let stub = stub().await;
         stub.answer_once("PATCH", JOB, answer).await;
-        stub.answer("PATCH", JOB, info("UploadComplete")).await;
-        stub.answer("GET", JOB, info("Open")).await;
+        stub.answer("PATCH", JOB, status("UploadComplete")).await;
+        stub.answer("GET", JOB, status("Open")).await;
         uploaded(&stub.org().await).await.close().await.unwrap();
         assert_eq!(set_states(&stub).await, ["UploadComplete"; 2]);
     }
 }
 
 #[tokio::test]
-async fn a_close_whose_answer_is_cut_off_is_settled_too() {
+async fn a_close_whose_answer_is_cut_off_is_settled_by_the_status() {
     for (state, closes) in [("InProgress", 1), ("Open", 2)] {
         let closed = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&closed);
@@ -239,59 +240,62 @@ async fn a_close_whose_answer_is_cut_off_is_settled_too() {
 }
 
 #[tokio::test]
-async fn a_job_that_will_not_close_is_given_up() {
+async fn a_job_that_does_not_close_is_aborted() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
-    stub.answer("GET", JOB, info("Open")).await;
-    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
-    assert_eq!(fault.kind(), FaultKind::Transient, "it is known to be open");
+    stub.answer("GET", JOB, status("Open")).await;
+    let Err(CloseError::NotClosed(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
+    assert_eq!(fault.kind(), FaultKind::Transient);
+    assert_eq!(fault.outcome(), Outcome::Known, "the job was seen open");
     let states = set_states(&stub).await;
-    assert_eq!(states.len(), CLOSE_ATTEMPTS as usize + 1);
+    assert_eq!(states.len(), CLOSE.attempts as usize + 1);
     assert_eq!(states.last().unwrap(), "Aborted");
 }
 
 #[tokio::test]
-async fn a_close_that_nobody_can_tell_of_is_in_doubt_for_the_reason_that_hides_it() {
+async fn the_outcome_of_a_close_is_unknown_while_the_status_is() {
     let used_up = FaultKind::LimitReached(Limit::DailyRequests);
-    for (answer, kind) in [
-        (ResponseTemplate::new(503), FaultKind::Lost),
-        (refusal(404, "NOT_FOUND"), FaultKind::Lost),
-        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), used_up),
+    for (answer, kind, outcome) in [
+        (ResponseTemplate::new(503), FaultKind::Transient, Outcome::Unknown),
+        (refusal(404, "NOT_FOUND"), FaultKind::NotFound, Outcome::Unknown),
+        (refusal(403, "REQUEST_LIMIT_EXCEEDED"), used_up, Outcome::Known),
     ] {
         let stub = stub().await;
         stub.answer("PATCH", JOB, ResponseTemplate::new(503)).await;
         stub.answer("GET", JOB, answer).await;
-        let Err(NotClosed::InDoubt(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("known") };
-        assert_eq!(fault.kind(), kind);
+        let Err(CloseError::OutcomeUnknown(fault)) = uploaded(&stub.org().await).await.close().await else {
+            panic!("known")
+        };
+        assert_eq!((fault.kind(), fault.outcome()), (kind, outcome));
         assert_eq!(set_states(&stub).await, ["UploadComplete"], "it may run, so it is not aborted");
     }
 }
 
 #[tokio::test]
-async fn a_refused_close_gives_the_job_up() {
+async fn a_refused_close_aborts_the_job() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, refusal(403, "API_DISABLED_FOR_ORG")).await;
-    let Err(NotClosed::Inert(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
+    let Err(CloseError::NotClosed(fault)) = uploaded(&stub.org().await).await.close().await else { panic!("closed") };
     assert_eq!(fault.kind(), FaultKind::Permission);
     assert_eq!(set_states(&stub).await, ["UploadComplete", "Aborted"]);
 }
 
 #[tokio::test]
-async fn trouble_while_a_job_runs_is_ridden_out() {
+async fn trouble_while_a_job_runs_is_waited_out() {
     let stub = stub().await;
-    stub.answer("PATCH", JOB, info("UploadComplete")).await;
-    // More than one round of repeated calls.
-    for _ in 0..quick().retry.attempts + 2 {
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    // More than the retries of one call.
+    for _ in 0..quick().calls.attempts + 2 {
         stub.answer_once("GET", JOB, ResponseTemplate::new(503)).await;
     }
     stub.answer_once("GET", JOB, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
-    stub.answer("GET", JOB, info("JobComplete")).await;
+    stub.answer("GET", JOB, status("JobComplete")).await;
     let job = uploaded(&stub.patient_org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
     assert_eq!(job.end(), &JobEnd::Complete);
 }
 
 #[tokio::test]
-async fn every_end_of_a_job_is_told() {
+async fn every_end_of_a_job_is_reported() {
     for (body, end) in [
         (json!({ "state": "Aborted", "numberRecordsProcessed": 1 }), JobEnd::Aborted),
         (
@@ -300,7 +304,7 @@ async fn every_end_of_a_job_is_told() {
         ),
     ] {
         let stub = stub().await;
-        stub.answer("PATCH", JOB, info("UploadComplete")).await;
+        stub.answer("PATCH", JOB, status("UploadComplete")).await;
         stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(body)).await;
         let job = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
         assert_eq!(job.end(), &end);
@@ -308,40 +312,43 @@ async fn every_end_of_a_job_is_told() {
 }
 
 #[tokio::test]
-async fn a_running_job_that_is_out_of_reach_is_lost() {
-    for (answer, word) in [(refusal(404, "NOT_FOUND"), "is gone"), (ResponseTemplate::new(503), "empty answer")] {
+async fn a_running_job_out_of_reach_has_an_unknown_outcome() {
+    for (answer, kind, word) in [
+        (refusal(404, "NOT_FOUND"), FaultKind::NotFound, "is gone"),
+        (ResponseTemplate::new(503), FaultKind::Transient, "empty answer"),
+    ] {
         let stub = stub().await;
-        stub.answer("PATCH", JOB, info("UploadComplete")).await;
+        stub.answer("PATCH", JOB, status("UploadComplete")).await;
         stub.answer("GET", JOB, answer).await;
         let fault = uploaded(&stub.org().await).await.close().await.unwrap().wait(2, |_| {}).await.err().unwrap();
-        assert_eq!(fault.kind(), FaultKind::Lost);
+        assert_eq!((fault.kind(), fault.outcome()), (kind, Outcome::Unknown));
         assert!(fault.message().contains(word), "{}", fault.message());
     }
 }
 
 #[tokio::test]
-async fn a_job_that_never_ends_is_lost_in_the_end() {
+async fn a_job_that_does_not_end_within_a_day_is_a_fault() {
     let stub = stub().await;
-    stub.answer("PATCH", JOB, info("UploadComplete")).await;
-    stub.answer("GET", JOB, info("InProgress")).await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    stub.answer("GET", JOB, status("InProgress")).await;
     let running = uploaded(&stub.hasty_org().await).await.close().await.unwrap();
     let fault = running.wait(2, |_| {}).await.err().unwrap();
-    assert_eq!(fault.kind(), FaultKind::Lost);
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::StillRunning, Outcome::Unknown));
     assert!(fault.message().contains("has not ended within"), "{}", fault.message());
-    assert!(stub.asked("GET", JOB).await.len() > 1, "it was watched");
-    assert_eq!(set_states(&stub).await, ["UploadComplete"], "what it does it may do: it is not given up");
-    assert_eq!(crate::wire::Timing::default().longest_job.as_secs(), 24 * 60 * 60);
+    assert!(stub.requests("GET", JOB).await.len() > 1, "its status was read");
+    assert_eq!(set_states(&stub).await, ["UploadComplete"], "a running job is not aborted");
+    assert_eq!(crate::timing::Timing::default().longest_job.as_secs(), 24 * 60 * 60);
 }
 
 #[tokio::test]
-async fn a_job_is_given_up_on_request_and_without_a_fuss() {
+async fn a_failed_abort_is_no_fault() {
     let stub = stub().await;
     let org = stub.org().await;
     org.create_job(&spec()).await.unwrap().abort().await;
     uploaded(&org).await.abort().await;
     assert_eq!(set_states(&stub).await, ["Aborted"; 2]);
     let closed = StubOrg::start().await;
-    closed.answer("POST", JOBS, info("Open")).await;
+    closed.answer("POST", JOBS, status("Open")).await;
     closed.answer("PATCH", JOB, refusal(400, "INVALIDJOBSTATE")).await;
     closed.org().await.create_job(&spec()).await.unwrap().abort().await;
 }

@@ -1,4 +1,4 @@
-//! One row out of the bytes of a CSV.
+//! Reads the rows of a CSV that arrives in pieces.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use csv_core::{ReadRecordResult, Reader};
 
 use crate::fault::{Fault, FaultKind};
 
-/// The largest row that is held. Salesforce takes 400,000 characters a record (Limits Quick Reference, "Bulk API"),
-/// each of four bytes at most, and repeats the record with an error text of its own.
+/// The most bytes that the cells of one row may have. A record has at most 400,000 characters (Limits Quick Reference,
+/// "Bulk API"), which are 1.6 MB at four bytes each; the rest is for the error text that Salesforce adds.
 const LONGEST_ROW: usize = 4 * 1024 * 1024;
 
-/// One row of a result. Its cells are a record's values, so its debug output leaves them out.
+/// One row of a result. Its debug output leaves the cells out, because they are the values of a record.
 #[derive(Default)]
 pub struct ResultRow {
-    /// The cells, one behind the other.
+    /// All cells, without separators.
     text: String,
-    /// Where each ends.
+    /// The end of each cell in `text`.
     ends: Vec<usize>,
 }
 
 impl ResultRow {
-    /// A cell; empty where the row has no such column.
+    /// The cell of a column; empty if the row has no such column.
     pub fn get(&self, column: usize) -> &str {
         let Some(end) = self.ends.get(column) else { return "" };
         let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..*end]
     }
 
-    /// How many cells the row has.
+    /// The number of cells.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -42,7 +42,8 @@ impl ResultRow {
         (0..self.len()).map(|column| self.get(column))
     }
 
-    /// Takes the cells over as UTF-8, which Salesforce writes whatever the header of the answer says.
+    /// Replaces the cells. They are read as UTF-8, which Salesforce writes even if the header of the answer names
+    /// another charset.
     fn fill(&mut self, bytes: &[u8], ends: &[usize]) {
         self.text.clear();
         self.ends.clear();
@@ -64,11 +65,13 @@ impl fmt::Debug for ResultRow {
 /// Reads rows from a CSV that arrives in pieces.
 pub struct RowReader {
     csv: Reader,
-    /// The cells of the unfinished row.
+    /// The cells of the unfinished row, in the first `filled` bytes.
     bytes: Vec<u8>,
     filled: usize,
+    /// The ends of its cells, in the first `ended` entries.
     ends: Vec<usize>,
     ended: usize,
+    /// The number of columns of the first row.
     columns: Option<usize>,
 }
 
@@ -79,19 +82,22 @@ impl Default for RowReader {
 }
 
 impl RowReader {
-    /// A reader at the beginning of a CSV.
+    /// Starts at the beginning of a CSV.
     pub fn new() -> Self {
         let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
         Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None }
     }
 
-    /// Reads on in `input`, which is not the end; tells how much of it was read, and whether `row` is complete.
-    pub fn read(&mut self, input: &[u8], row: &mut ResultRow) -> Result<(usize, bool), Fault> {
-        let mut read = 0;
-        while read < input.len() {
+    /// Reads on, and removes from `input` what it has read. Returns true when `row` is complete, and false when all of
+    /// `input` is read and the row goes on.
+    ///
+    /// # Errors
+    /// The row is longer than any record can be.
+    pub fn read(&mut self, input: &mut &[u8], row: &mut ResultRow) -> Result<bool, Fault> {
+        while !input.is_empty() {
             let (result, consumed, written, ended) =
-                self.csv.read_record(&input[read..], &mut self.bytes[self.filled..], &mut self.ends[self.ended..]);
-            read += consumed;
+                self.csv.read_record(input, &mut self.bytes[self.filled..], &mut self.ends[self.ended..]);
+            *input = &input[consumed..];
             self.filled += written;
             self.ended += ended;
             match result {
@@ -104,23 +110,27 @@ impl RowReader {
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
                 ReadRecordResult::Record => {
                     self.complete(row);
-                    return Ok((read, true));
+                    return Ok(true);
                 }
             }
         }
-        Ok((read, false))
+        Ok(false)
     }
 
-    /// Ends the CSV; tells whether `row` is one more row. A row that was cut off is a fault.
+    /// Ends the CSV. Returns whether `row` is one more row, which had no line end.
+    ///
+    /// # Errors
+    /// The CSV ends inside of quotes, or its last row lacks columns. A cut inside of the last cell leaves no trace here;
+    /// the length of the answer shows it.
     pub fn finish(&mut self, row: &mut ResultRow) -> Result<bool, Fault> {
-        // A line end ends the row, if there is one. Inside of quotes it is text, and so is whatever follows.
-        let (_, complete) = self.read(b"\n", row)?;
-        if !complete {
-            let (_, outside_of_quotes) = self.read(b"x\n", &mut ResultRow::default())?;
-            return if outside_of_quotes { Ok(false) } else { Err(cut_off()) };
+        // A line end completes the row, if one is unfinished. Inside of quotes it is text.
+        if self.read(&mut &b"\n"[..], row)? {
+            let columns = self.columns.unwrap_or_default();
+            return if row.len() < columns { Err(cut_off()) } else { Ok(true) };
         }
-        let columns = self.columns.unwrap_or_default();
-        if row.len() < columns { Err(cut_off()) } else { Ok(true) }
+        // Outside of quotes this is a row of its own, so none was unfinished. Inside it is text again.
+        let is_outside_of_quotes = self.read(&mut &b"x\n"[..], &mut ResultRow::default())?;
+        if is_outside_of_quotes { Ok(false) } else { Err(cut_off()) }
     }
 
     fn complete(&mut self, row: &mut ResultRow) {
@@ -143,12 +153,8 @@ mod tests {
     fn read(csv: &[u8], size: usize) -> Result<Vec<Vec<String>>, Fault> {
         let (mut reader, mut row, mut rows) = (RowReader::new(), ResultRow::default(), Vec::new());
         for mut piece in csv.chunks(size) {
-            while !piece.is_empty() {
-                let (read, complete) = reader.read(piece, &mut row)?;
-                piece = &piece[read..];
-                if complete {
-                    rows.push(row.iter().map(str::to_owned).collect());
-                }
+            while reader.read(&mut piece, &mut row)? {
+                rows.push(row.iter().map(str::to_owned).collect());
             }
         }
         if reader.finish(&mut row)? {
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_same_however_they_arrive() {
+    fn the_size_of_the_pieces_does_not_change_the_rows() {
         let long = "x".repeat(20_000);
         let many = vec!["c"; 300].join(",");
         let cases: Vec<(String, Vec<Vec<&str>>)> = vec![
@@ -182,7 +188,7 @@ mod tests {
         ];
         for (csv, expected) in cases {
             for size in [1, 2, 3, 7, 4096, 1 << 20] {
-                // The mark at the beginning is known only when it comes whole, which it does: a piece is a read.
+                // The byte order mark is known only when it arrives whole, as it does from the network.
                 if csv.starts_with('\u{feff}') && size < 3 {
                     continue;
                 }
@@ -192,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_was_cut_off_is_no_row() {
+    fn a_row_that_is_cut_off_is_a_fault() {
         for csv in ["\"", "\"a", "a,b\n1,\"2", "a,b\n1,\"2\n", "a,b\n1,\"2\"\"", "a,b\n1", "a,b\n\"1\"", "a,b\n1,\""] {
             for size in [1, 100] {
                 let Err(fault) = read(csv.as_bytes(), size) else { panic!("{csv:?} in pieces of {size}") };
@@ -202,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_not_held() {
+    fn a_row_without_an_end_is_refused() {
         let fault = read(&[b"a,b\n\"".as_slice(), &vec![b'x'; 2 * LONGEST_ROW]].concat(), 65_536).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Unexpected);
     }
 
     #[test]
-    fn bytes_that_are_not_text_stay_in_their_cell() {
+    fn bytes_that_are_not_utf8_stay_in_their_cell() {
         let rows = read(b"a,b\n\xe2\x82,\xac\n", 100).unwrap();
         assert_eq!(rows[1], ["\u{fffd}", "\u{fffd}"]);
     }

@@ -12,7 +12,7 @@ fn csv(body: impl Into<Vec<u8>>) -> ResponseTemplate {
 }
 
 async fn open(org: &Org) -> Result<ResultRows, Fault> {
-    ResultRows::open(org.clone(), JOB.to_owned(), "failedResults").await
+    ResultRows::open(org.clone(), JOB.to_owned(), ResultSet::Failed).await
 }
 
 /// All rows, the header first.
@@ -34,12 +34,12 @@ async fn rows_are_read_as_utf8_whatever_the_header_says() {
         let rows = all(&stub.org().await).await.unwrap();
         assert_eq!(rows, [["sf__Id", "sf__Error", "Name"], ["", "X_Y:\"no\":--", "Zo\u{eb}\n東京"]], "{charset}");
     }
-    let asked = stub.asked("GET", FAILED).await;
+    let asked = stub.requests("GET", FAILED).await;
     assert_eq!(asked[0].headers["accept"], "text/csv");
 }
 
 #[tokio::test]
-async fn nothing_and_a_header_alone_are_no_rows() {
+async fn an_empty_answer_and_a_header_have_no_rows() {
     for (body, header) in [("", &[][..]), ("\n", &[]), ("\"sf__Id\",Name", &["sf__Id", "Name"]), ("a,b\n", &["a", "b"])]
     {
         let stub = StubOrg::start().await;
@@ -53,12 +53,16 @@ async fn nothing_and_a_header_alone_are_no_rows() {
 }
 
 #[tokio::test]
-async fn each_kind_of_rows_has_its_address() {
+async fn each_result_set_has_its_address() {
     let stub = StubOrg::start().await;
-    for which in ["failedResults", "unprocessedrecords", "successfulResults"] {
-        stub.answer("GET", &format!("/v62.0/jobs/ingest/{JOB}/{which}"), csv(which)).await;
-        let rows = ResultRows::open(stub.org().await, JOB.to_owned(), which).await.unwrap();
-        assert_eq!(rows.header(), [which]);
+    for (set, name) in [
+        (ResultSet::Failed, "failedResults"),
+        (ResultSet::Unprocessed, "unprocessedrecords"),
+        (ResultSet::Successful, "successfulResults"),
+    ] {
+        stub.answer("GET", &format!("/v62.0/jobs/ingest/{JOB}/{name}"), csv(name)).await;
+        let rows = ResultRows::open(stub.org().await, JOB.to_owned(), set).await.unwrap();
+        assert_eq!(rows.header(), [name]);
     }
 }
 
@@ -77,7 +81,7 @@ async fn an_error_is_never_read_as_rows() {
 }
 
 #[tokio::test]
-async fn trouble_before_the_first_row_is_repeated_here() {
+async fn trouble_before_the_first_row_is_retried() {
     let stub = StubOrg::start().await;
     stub.answer_once("GET", FAILED, ResponseTemplate::new(503)).await;
     stub.answer_once("GET", FAILED, ResponseTemplate::new(401)).await;
@@ -86,7 +90,7 @@ async fn trouble_before_the_first_row_is_repeated_here() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_never_the_end() {
+async fn an_answer_that_breaks_off_is_a_transient_fault() {
     let length = "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\nName,A\n1,2\n";
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nName,A\n1,2\n\r\n";
     let quoted = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nName,A\n1,\"2";
@@ -94,22 +98,22 @@ async fn an_answer_that_breaks_off_is_never_the_end() {
     for answer in [length, chunked, quoted, short] {
         let org = org_at(&raw_server(Then::Close, move |_| answer.as_bytes().to_vec()).await).await;
         let fault = all(&org).await.unwrap_err();
-        assert!(fault.is_passing(), "{answer}: {fault:?}");
+        assert!(fault.is_transient(), "{answer}: {fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_download_that_stands_still_breaks_off() {
+async fn a_download_that_stands_still_is_a_transient_fault() {
     let begun = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nName\nA\n";
     let org = org_at(&raw_server(Then::Hold, move |_| begun.as_bytes().to_vec()).await).await;
     let mut rows = open(&org).await.unwrap();
     assert_eq!(rows.next().await.unwrap().unwrap().get(0), "A");
     let fault = rows.next().await.err().unwrap();
-    assert!(fault.is_passing() && fault.message().contains("within"), "{fault:?}");
+    assert!(fault.is_transient() && fault.message().contains("within"), "{fault:?}");
 }
 
 #[tokio::test]
-async fn pages_are_read_to_the_last() {
+async fn all_pages_are_read() {
     let stub = StubOrg::start().await;
     let page = |locator: &'static str, body: &str, next: &str| {
         let answer = csv(body).insert_header("Sforce-Locator", next);
@@ -127,10 +131,39 @@ async fn pages_are_read_to_the_last() {
 }
 
 #[tokio::test]
-async fn a_page_that_names_itself_is_not_read_for_ever() {
+async fn a_page_that_names_itself_as_the_next_is_a_fault() {
     let stub = StubOrg::start().await;
     stub.answer("GET", FAILED, csv("Name\nA\n").insert_header("Sforce-Locator", "p2")).await;
     assert_eq!(all(&stub.org().await).await.unwrap_err().kind(), FaultKind::Unexpected);
+}
+
+#[tokio::test]
+async fn a_page_has_as_many_rows_as_the_org_says() {
+    for (body, count, rows) in [
+        ("Name\nA\nB\n", "2", Some(3)),
+        ("Name\nA\nB\n", "many", Some(3)),
+        ("Name\n", "0", Some(1)),
+        ("Name\nA\n", "2", None),
+        ("Name\nA\nB\n", "1", None),
+        ("", "1", None),
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FAILED, csv(body).insert_header("Sforce-NumberOfRecords", count)).await;
+        let read = all(&stub.org().await).await;
+        assert_eq!(read.as_ref().ok().map(Vec::len), rows, "{body:?} {count}");
+        if let Err(fault) = read {
+            assert!(fault.is_transient() && fault.message().contains("Salesforce says"), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn missing_results_of_a_job_are_a_transient_fault() {
+    let stub = StubOrg::start().await;
+    let missing = r#"[{"errorCode":"NOT_FOUND","message":"m"}]"#;
+    stub.answer("GET", FAILED, ResponseTemplate::new(404).set_body_raw(missing, "application/json")).await;
+    let fault = open(&stub.org().await).await.err().unwrap();
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Unknown));
 }
 
 #[tokio::test]
@@ -145,5 +178,5 @@ async fn a_compressed_answer_is_unpacked() {
     stub.answer("GET", FAILED, csv(cut).insert_header("content-encoding", "gzip")).await;
     let org = stub.org().await;
     assert_eq!(all(&org).await.unwrap(), [["Name"], ["A"]]);
-    assert!(all(&org).await.unwrap_err().is_passing(), "the end of the packed stream is missing");
+    assert!(all(&org).await.unwrap_err().is_transient(), "the end of the packed stream is missing");
 }

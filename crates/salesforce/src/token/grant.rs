@@ -1,33 +1,33 @@
-//! The form that asks for a token, by flow.
+//! The form of a token request.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Flow, assertion};
+use super::{OAuthFlow, jwt};
 use crate::fault::Fault;
 
-/// The fields of the token request (Help, "OAuth Authorization Flows"). They are secrets: encode them, never log them.
-/// `refresh_token` is the newest one, where the flow has any.
+/// The fields of the token request (Help, "OAuth Authorization Flows"). They are secrets, so they are never logged.
+/// `refresh_token` is one that took the place of the flow's own; `now` is in seconds since 1970.
 pub(super) fn form(
-    flow: &Flow,
+    flow: &OAuthFlow,
     refresh_token: Option<&SecretString>,
     now: i64,
 ) -> Result<Vec<(&'static str, String)>, Fault> {
     let fields = match flow {
-        Flow::RefreshToken { client_id, client_secret, refresh_token: first } => {
+        OAuthFlow::RefreshToken { client_id, client_secret, refresh_token: first } => {
             let newest = refresh_token.unwrap_or(first).expose_secret();
             let mut fields =
                 vec![("grant_type", "refresh_token".into()), ("refresh_token", newest.into()), id(client_id)];
             fields.extend(client_secret.as_ref().map(secret));
             fields
         }
-        Flow::ClientCredentials { client_id, client_secret } => {
+        OAuthFlow::ClientCredentials { client_id, client_secret } => {
             vec![("grant_type", "client_credentials".into()), id(client_id), secret(client_secret)]
         }
-        Flow::JwtBearer { client_id, username, audience, private_key } => {
-            let assertion = assertion::sign(client_id, username, audience, private_key.expose_secret(), now)?;
+        OAuthFlow::JwtBearer { client_id, username, audience, private_key } => {
+            let assertion = jwt::sign(client_id, username, audience, private_key, now)?;
             vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".into()), ("assertion", assertion)]
         }
-        Flow::Password { client_id, client_secret, username, password } => vec![
+        OAuthFlow::Password { client_id, client_secret, username, password } => vec![
             ("grant_type", "password".into()),
             id(client_id),
             secret(client_secret),
@@ -49,8 +49,9 @@ fn secret(client_secret: &SecretString) -> (&'static str, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::PrivateKey;
 
-    fn fields(flow: &Flow, newest: Option<&str>) -> Vec<(&'static str, String)> {
+    fn fields(flow: &OAuthFlow, newest: Option<&str>) -> Vec<(&'static str, String)> {
         form(flow, newest.map(SecretString::from).as_ref(), 0).unwrap()
     }
 
@@ -58,7 +59,7 @@ mod tests {
     fn each_flow_sends_its_own_fields() {
         let cases = [
             (
-                Flow::RefreshToken {
+                OAuthFlow::RefreshToken {
                     client_id: "k".into(),
                     client_secret: Some("s".into()),
                     refresh_token: "first".into(),
@@ -66,15 +67,15 @@ mod tests {
                 "grant_type=refresh_token refresh_token=newest client_id=k client_secret=s",
             ),
             (
-                Flow::RefreshToken { client_id: "k".into(), client_secret: None, refresh_token: "first".into() },
+                OAuthFlow::RefreshToken { client_id: "k".into(), client_secret: None, refresh_token: "first".into() },
                 "grant_type=refresh_token refresh_token=newest client_id=k",
             ),
             (
-                Flow::ClientCredentials { client_id: "k".into(), client_secret: "s".into() },
+                OAuthFlow::ClientCredentials { client_id: "k".into(), client_secret: "s".into() },
                 "grant_type=client_credentials client_id=k client_secret=s",
             ),
             (
-                Flow::Password {
+                OAuthFlow::Password {
                     client_id: "k".into(),
                     client_secret: "s".into(),
                     username: "loader@example.com".into(),
@@ -92,18 +93,19 @@ mod tests {
 
     #[test]
     fn the_first_refresh_token_is_used_until_there_is_a_newer_one() {
-        let flow = Flow::RefreshToken { client_id: "k".into(), client_secret: None, refresh_token: "first".into() };
+        let flow =
+            OAuthFlow::RefreshToken { client_id: "k".into(), client_secret: None, refresh_token: "first".into() };
         assert_eq!(fields(&flow, None)[1], ("refresh_token", "first".to_owned()));
     }
 
     #[test]
     fn the_assertion_takes_the_place_of_a_secret() {
-        let (pem, _) = assertion::tests::fresh_key();
-        let flow = Flow::JwtBearer {
+        let (pem, _) = crate::token::private_key::tests::new_key();
+        let flow = OAuthFlow::JwtBearer {
             client_id: "k".into(),
             username: "loader@example.com".into(),
             audience: "https://login.salesforce.com".into(),
-            private_key: pem.into(),
+            private_key: PrivateKey::from_pem(&pem).unwrap(),
         };
         let fields = fields(&flow, None);
         let keys: Vec<&str> = fields.iter().map(|(key, _)| *key).collect();

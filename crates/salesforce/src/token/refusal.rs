@@ -1,132 +1,141 @@
-//! Why a token request was refused, in words that say what to do.
+//! Why Salesforce refuses a token request, in sentences that say what to do.
 
-use crate::fault::{Fault, FaultKind, Limit, OAuth};
+use crate::fault::{Fault, FaultKind, Limit, OAuthError};
 
-/// A refusal is known by its `error`, and by a part of its `error_description` in small letters where one error has
-/// several causes. The first row that fits counts; an empty text fits all.
-struct Refusal {
+/// A refused sign-in, known by its `error`, and by a part of its `error_description` in small letters where one error
+/// has several causes. An empty text fits every answer, and the first row that fits counts.
+struct SignInRefusal {
     error: &'static str,
     description: &'static str,
     kind: FaultKind,
     sentence: &'static str,
 }
 
-const fn row(error: &'static str, description: &'static str, sentence: &'static str) -> Refusal {
-    Refusal { error, description, kind: FaultKind::SignIn, sentence }
+const fn lasting(error: &'static str, description: &'static str, sentence: &'static str) -> SignInRefusal {
+    SignInRefusal { error, description, kind: FaultKind::SignIn, sentence }
 }
 
-/// A refusal that passes. What it means and what to do is said where its kind is.
-const fn passing(error: &'static str, description: &'static str, kind: FaultKind) -> Refusal {
-    Refusal { error, description, kind, sentence: "" }
+/// A refusal that has a kind of its own, which says what to do.
+const fn temporary(error: &'static str, description: &'static str, kind: FaultKind) -> SignInRefusal {
+    SignInRefusal { error, description, kind, sentence: "" }
 }
 
 /// Sources: Help, "OAuth 2.0 Authorization Errors", "OAuth 2.0 JWT Bearer Flow" and "OAuth 2.0 Client Credentials
-/// Flow"; the literal texts are those that orgs answer with.
-const REFUSALS: &[Refusal] = &[
-    passing("", "retry your request", FaultKind::Transient),
-    passing("invalid_grant", "already being processed", FaultKind::Transient),
-    passing("", "rate exceeded", FaultKind::LimitReached(Limit::Logins)),
-    passing("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
-    row(
+/// Flow". The descriptions are from the answers of orgs.
+const REFUSALS: &[SignInRefusal] = &[
+    temporary("", "retry your request", FaultKind::Transient),
+    temporary("invalid_grant", "already being processed", FaultKind::Transient),
+    temporary("", "rate exceeded", FaultKind::LimitReached(Limit::Logins)),
+    temporary("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
+    lasting(
         "invalid_grant",
         "expired access/refresh token",
         "The refresh_token is expired, revoked, or replaced by a newer one. Connect the Salesforce account again to \
          get a new one. An app keeps five of them for a user: a sixth connection revokes the oldest.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "not supported on this domain",
         "The org takes this sign-in at its own address only, as every org does in the flow ClientCredentials. Set \
          domain_url to the My Domain URL of the org, such as https://example.my.salesforce.com.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "no client credentials user enabled",
         "The app has no user to act for. Choose a \"Run As\" user in the client credentials settings of the app.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "hasn't approved this consumer",
         "The user has not approved the app. Set its permitted users to \"Admin approved users are pre-authorized\" and \
          assign it to the user's profile or to a permission set.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "not admin approved",
         "An administrator has not given the user the app. Assign it to the user's profile or to a permission set.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "audience",
         "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox and clear it for \
          production.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "assertion",
         "Salesforce does not accept the signature. The certificate in the app must be the public half of private_key, \
          and the clock of this machine must be right.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "ip restricted",
         "The user may not sign in from this address. Add it to the login IP ranges of the user's profile, or relax the \
          IP restrictions of the app.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "authentication failure",
         "The username, the password or the security_token is wrong, or the org blocks the username-password flow, as \
          orgs since Summer '23 do (Setup, OAuth and OpenID Connect Settings). The flow JwtBearer or ClientCredentials \
          is the better choice.",
     ),
-    row(
+    lasting(
         "invalid_grant",
         "",
         "Salesforce does not accept the credentials of this flow. Check them, and that the user is active.",
     ),
-    row(
+    lasting(
         "invalid_client_id",
         "",
         "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
          give a new app ten minutes.",
     ),
-    row(
+    lasting(
         "invalid_client",
         "client identifier",
         "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
          give a new app ten minutes.",
     ),
-    row("invalid_client", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
-    row("invalid_client_credentials", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
-    row("inactive_user", "", "The Salesforce user is inactive or locked. Have an administrator activate it."),
-    row("inactive_org", "", "The Salesforce org is locked, closed or suspended. Ask its administrator."),
-    row("invalid_app_access", "", "The user may not use the app. Assign it to the user's profile or a permission set."),
-    row(
+    lasting("invalid_client", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
+    lasting(
+        "invalid_client_credentials",
+        "",
+        "The client_secret is wrong. Copy the consumer secret from the app again.",
+    ),
+    lasting("inactive_user", "", "The Salesforce user is inactive or locked. Have an administrator activate it."),
+    lasting("inactive_org", "", "The Salesforce org is locked, closed or suspended. Ask its administrator."),
+    lasting(
+        "invalid_app_access",
+        "",
+        "The user may not use the app. Assign it to the user's profile or a permission set.",
+    ),
+    lasting(
         "unsupported_grant_type",
         "",
         "The org or the app does not allow this flow. Enable it in the OAuth settings of the app, or choose another \
          auth_type.",
     ),
-    row(
+    lasting(
         "unauthorized_client",
         "",
         "The app may not use this flow. Enable it in the OAuth settings of the app, or choose another auth_type.",
     ),
-    row(
+    lasting(
         "invalid_request",
         "",
         "Salesforce does not accept the sign-in request. Check that the credentials are those of the chosen auth_type, \
          and that is_sandbox and domain_url name the right org.",
     ),
-    row("", "", "Salesforce refused the sign-in. Check the credentials and the OAuth settings of the app."),
+    lasting("", "", "Salesforce refused the sign-in. Check the credentials and the OAuth settings of the app."),
 ];
 
-/// The fault that a refusal stands for. Salesforce's own words follow the sentence.
-pub(super) fn fault_of(refusal: &OAuth) -> Fault {
+/// The fault of a refusal: the sentence, then Salesforce's own message.
+pub(super) fn fault_of(refusal: &OAuthError) -> Fault {
     let description = refusal.description.to_lowercase();
-    let fits =
-        |row: &&Refusal| (row.error.is_empty() || row.error == refusal.error) && description.contains(row.description);
+    let fits = |row: &&SignInRefusal| {
+        (row.error.is_empty() || row.error == refusal.error) && description.contains(row.description)
+    };
     let (kind, sentence) = match REFUSALS.iter().find(fits) {
         Some(row) => (row.kind, row.sentence),
         None => (FaultKind::SignIn, "Salesforce refused the sign-in."),
@@ -173,7 +182,7 @@ mod tests {
             ("something_new", "with words", "OAuth settings"),
         ];
         for (error, description, remedy) in cases {
-            let fault = fault_of(&OAuth { error: error.into(), description: description.into() });
+            let fault = fault_of(&OAuthError { error: error.into(), description: description.into() });
             assert_eq!(fault.kind(), FaultKind::SignIn, "{error} {description}");
             assert!(fault.message().contains(remedy), "{error} {description}: {}", fault.message());
             assert!(fault.message().contains(error) && fault.message().contains(description));
@@ -182,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn some_refusals_pass() {
+    fn some_refusals_are_temporary() {
         for (error, description, kind) in [
             ("unknown_error", "retry your request", FaultKind::Transient),
             ("invalid_grant", "token request is already being processed", FaultKind::Transient),
             ("invalid_grant", "login rate exceeded", FaultKind::LimitReached(Limit::Logins)),
             ("rate_limit_exceeded", "", FaultKind::LimitReached(Limit::Logins)),
         ] {
-            let fault = fault_of(&OAuth { error: error.into(), description: description.into() });
+            let fault = fault_of(&OAuthError { error: error.into(), description: description.into() });
             assert_eq!(fault.kind(), kind, "{error} {description}");
         }
     }

@@ -4,7 +4,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::Org;
-use crate::stub_org::{Then, ok, quick, raw_server, sign_in_at};
+use crate::stub_org::{Then, USER_AGENT, ok, quick, raw_server, sign_in_at};
 
 const TOKEN: &str = "/services/oauth2/token";
 
@@ -19,16 +19,16 @@ fn granted(server: &MockServer, more: Value) -> ResponseTemplate {
 }
 
 fn refresh_flow(uri: &str) -> SignIn {
-    let flow = Flow::RefreshToken { client_id: "key".into(), client_secret: None, refresh_token: "first".into() };
-    SignIn { login_url: uri.parse().unwrap(), user_agent: "loader/1.0".into(), flow }
+    let flow = OAuthFlow::RefreshToken { client_id: "key".into(), client_secret: None, refresh_token: "first".into() };
+    SignIn { login_url: LoginUrl::parse(uri).unwrap(), flow }
 }
 
-async fn tokens(sign_in: SignIn, on_rotation: OnRotation) -> Result<Tokens, Fault> {
-    let client = wire::client(&sign_in.login_url, &sign_in.user_agent, &quick())?;
-    Tokens::sign_in(client, sign_in, quick(), on_rotation).await
+async fn tokens(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> Result<Tokens, Fault> {
+    let client = transport::client(&sign_in.login_url, USER_AGENT, quick().connect)?;
+    Tokens::sign_in(client, sign_in, quick(), on_new_refresh_token).await
 }
 
-fn silent() -> OnRotation {
+fn ignore() -> OnNewRefreshToken {
     Arc::new(|_| {})
 }
 
@@ -41,13 +41,13 @@ async fn bodies(server: &MockServer) -> Vec<String> {
 async fn secrets_are_form_encoded() {
     let server = MockServer::start().await;
     answer(&server, 1, granted(&server, json!({}))).await;
-    tokens(sign_in_at(&server.uri()), silent()).await.unwrap();
+    tokens(sign_in_at(&server.uri()), ignore()).await.unwrap();
     let body = &bodies(&server).await[0];
     assert_eq!(body, "grant_type=client_credentials&client_id=key&client_secret=s%26e%3Dc%2Br+t");
 }
 
 #[tokio::test]
-async fn a_rotated_refresh_token_is_told_before_the_renewal_is_over() {
+async fn a_new_refresh_token_is_reported_before_the_renewal_ends() {
     let server = MockServer::start().await;
     answer(&server, 1, granted(&server, json!({ "refresh_token": "first" }))).await;
     answer(&server, 1, granted(&server, json!({ "refresh_token": "second" }))).await;
@@ -55,72 +55,73 @@ async fn a_rotated_refresh_token_is_told_before_the_renewal_is_over() {
     answer(&server, 1, granted(&server, json!({}))).await;
     answer(&server, 1, granted(&server, json!({ "refresh_token": "third", "instance_url": "http://127.0.0.1:1" })))
         .await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&told);
-    let on_rotation: OnRotation = Arc::new(move |token| lock(&seen).push(token.expose_secret().to_owned()));
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reported);
+    let on_new_refresh_token: OnNewRefreshToken =
+        Arc::new(move |token| lock(&seen).push(token.expose_secret().to_owned()));
 
-    let tokens = tokens(refresh_flow(&server.uri()), on_rotation).await.unwrap();
-    assert!(lock(&told).is_empty(), "the same token again is no rotation");
+    let tokens = tokens(refresh_flow(&server.uri()), on_new_refresh_token).await.unwrap();
+    assert!(lock(&reported).is_empty(), "the same token is not a new one");
     for (known, sent) in [(1, "first"), (1, "second"), (1, "second"), (2, "second")] {
         tokens.renew(&tokens.session()).await.unwrap();
-        assert_eq!(lock(&told).len(), known);
+        assert_eq!(lock(&reported).len(), known);
         assert!(bodies(&server).await.last().unwrap().contains(&format!("refresh_token={sent}&")));
     }
-    assert_eq!(*lock(&told), ["second", "third"]);
-    assert_eq!(tokens.session().instance_url.as_str(), "http://127.0.0.1:1/", "every answer names the instance anew");
+    assert_eq!(*lock(&reported), ["second", "third"]);
+    assert_eq!(tokens.session().instance_url.as_str(), "http://127.0.0.1:1/", "the newest answer names the instance");
 }
 
 #[tokio::test]
-async fn a_rotated_token_is_told_even_when_the_instance_is_refused() {
+async fn a_new_refresh_token_is_reported_even_if_the_instance_is_refused() {
     let server = MockServer::start().await;
     let foreign = json!({ "refresh_token": "second", "instance_url": "https://salesforce.com.evil.example" });
     answer(&server, 1, granted(&server, foreign)).await;
-    let told = Arc::new(Mutex::new(0));
-    let seen = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&reported);
     let fault = tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.err().unwrap();
-    assert_eq!((fault.kind(), *lock(&told)), (FaultKind::SignIn, 1));
+    assert_eq!((fault.kind(), *lock(&reported)), (FaultKind::SignIn, 1));
     assert!(fault.message().contains("domain_url"), "{}", fault.message());
 }
 
 #[tokio::test]
-async fn one_renewal_serves_all_who_wait() {
+async fn one_renewal_serves_all_calls() {
     let server = MockServer::start().await;
     answer(&server, 1, granted(&server, json!({}))).await;
-    let slow = granted(&server, json!({ "access_token": "00Dx!second" })).set_delay(quick().control / 4);
+    let slow = granted(&server, json!({ "access_token": "00Dx!second" })).set_delay(quick().answer / 4);
     answer(&server, 1, slow).await;
-    let tokens = tokens(sign_in_at(&server.uri()), silent()).await.unwrap();
+    let tokens = tokens(sign_in_at(&server.uri()), ignore()).await.unwrap();
     let old = tokens.session();
     let renewals = futures_util::future::join_all((0..20).map(|_| tokens.renew(&old))).await;
     for session in renewals {
         assert_eq!(session.unwrap().access_token.expose_secret(), "00Dx!second");
     }
     let again = tokens.renew(&old).await.unwrap();
-    assert_eq!(again.access_token.expose_secret(), "00Dx!second", "an older token is answered with the current one");
+    assert_eq!(again.access_token.expose_secret(), "00Dx!second", "the current session is newer than the refused one");
     assert_eq!(bodies(&server).await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_renewal_outlives_the_call_that_began_it() {
+async fn a_renewal_continues_after_the_call_that_began_it() {
     let server = MockServer::start().await;
     answer(&server, 1, granted(&server, json!({}))).await;
-    let slow = granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().control / 4);
+    let slow = granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
     answer(&server, 1, slow).await;
-    let told = Arc::new(Mutex::new(0));
-    let seen = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&reported);
     let tokens = tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.unwrap();
     let old = tokens.session();
-    assert!(tokio::time::timeout(quick().control / 20, tokens.renew(&old)).await.is_err());
+    assert!(tokio::time::timeout(quick().answer / 20, tokens.renew(&old)).await.is_err());
     tokens.renew(&old).await.unwrap();
-    assert_eq!((bodies(&server).await.len(), *lock(&told)), (2, 1));
+    assert_eq!((bodies(&server).await.len(), *lock(&reported)), (2, 1));
 }
 
 #[tokio::test]
-async fn refused_credentials_are_not_tried_twice() {
+async fn refused_credentials_are_not_sent_twice() {
     let server = MockServer::start().await;
     answer(&server, 1, granted(&server, json!({}))).await;
     let refusal = json!({ "error": "invalid_grant", "error_description": "expired access/refresh token" });
     answer(&server, 9, ResponseTemplate::new(400).set_body_json(refusal)).await;
-    let tokens = tokens(sign_in_at(&server.uri()), silent()).await.unwrap();
+    let tokens = tokens(sign_in_at(&server.uri()), ignore()).await.unwrap();
     for _ in 0..3 {
         let fault = tokens.renew(&tokens.session()).await.err().unwrap();
         assert_eq!(fault.kind(), FaultKind::SignIn);
@@ -129,7 +130,7 @@ async fn refused_credentials_are_not_tried_twice() {
 }
 
 #[tokio::test]
-async fn trouble_of_the_token_host_passes() {
+async fn trouble_of_the_token_host_is_retried() {
     let empty = |status| ResponseTemplate::new(status);
     let html = |status| ResponseTemplate::new(status).set_body_raw("<html>down</html>", "text/html");
     let refusal = json!({ "error": "invalid_grant", "error_description": "expired access/refresh token" });
@@ -144,25 +145,25 @@ async fn trouble_of_the_token_host_passes() {
         ResponseTemplate::new(200).set_body_json(json!({ "access_token": "x" })),
         ResponseTemplate::new(500).set_body_json(&refusal),
         ResponseTemplate::new(400).set_body_json(json!({ "error": "x", "error_description": "retry your request" })),
-        empty(200).set_delay(2 * quick().control),
+        empty(200).set_delay(2 * quick().answer),
     ] {
         let server = MockServer::start().await;
         answer(&server, 2, trouble).await;
         answer(&server, 1, granted(&server, json!({}))).await;
-        tokens(sign_in_at(&server.uri()), silent()).await.unwrap();
+        tokens(sign_in_at(&server.uri()), ignore()).await.unwrap();
         assert_eq!(bodies(&server).await.len(), 3);
     }
 }
 
 #[tokio::test]
-async fn trouble_that_stays_is_told_as_transient() {
+async fn trouble_that_stays_is_a_transient_fault() {
     let server = MockServer::start().await;
     answer(&server, 99, ResponseTemplate::new(503)).await;
-    let fault = tokens(sign_in_at(&server.uri()), silent()).await.err().unwrap();
+    let fault = tokens(sign_in_at(&server.uri()), ignore()).await.err().unwrap();
     assert_eq!(fault.kind(), FaultKind::Transient);
-    assert_eq!(bodies(&server).await.len(), quick().retry.attempts as usize);
+    assert_eq!(bodies(&server).await.len(), quick().calls.attempts as usize);
 
-    let fault = tokens(sign_in_at("http://127.0.0.1:1"), silent()).await.err().unwrap();
+    let fault = tokens(sign_in_at("http://127.0.0.1:1"), ignore()).await.err().unwrap();
     assert_eq!(fault.kind(), FaultKind::Transient);
     assert!(fault.message().contains("no connection to 127.0.0.1"), "{}", fault.message());
 }
@@ -174,7 +175,7 @@ async fn redirects_are_not_followed_with_credentials() {
     for status in [301, 302, 303, 307, 308] {
         let target = format!("{}{TOKEN}", elsewhere.uri());
         answer(&login, 1, ResponseTemplate::new(status).insert_header("location", target)).await;
-        let fault = tokens(sign_in_at(&login.uri()), silent()).await.err().unwrap();
+        let fault = tokens(sign_in_at(&login.uri()), ignore()).await.err().unwrap();
         assert_eq!(fault.kind(), FaultKind::SignIn, "{status}");
         assert!(fault.message().contains("domain_url"));
     }
@@ -182,11 +183,11 @@ async fn redirects_are_not_followed_with_credentials() {
 }
 
 #[tokio::test]
-async fn an_instance_elsewhere_gets_no_token() {
+async fn an_instance_elsewhere_receives_no_token() {
     for instance in ["https://example.my.salesforce.com", "http://192.0.2.1", "http://a:b@127.0.0.1", "nonsense", ""] {
         let server = MockServer::start().await;
         answer(&server, 1, granted(&server, json!({ "instance_url": instance }))).await;
-        let fault = tokens(sign_in_at(&server.uri()), silent()).await.err().unwrap();
+        let fault = tokens(sign_in_at(&server.uri()), ignore()).await.err().unwrap();
         assert_eq!(fault.kind(), FaultKind::SignIn, "{instance}");
         assert_eq!(bodies(&server).await.len(), 1);
     }
@@ -198,9 +199,8 @@ async fn no_secret_is_in_a_fault_or_in_debug_output() {
     let refusal = json!({ "error": "invalid_client", "error_description": "invalid client credentials" });
     answer(&server, 9, ResponseTemplate::new(400).set_body_json(refusal)).await;
     let sign_in = SignIn {
-        login_url: server.uri().parse().unwrap(),
-        user_agent: "loader/1.0".into(),
-        flow: Flow::Password {
+        login_url: LoginUrl::parse(&server.uri()).unwrap(),
+        flow: OAuthFlow::Password {
             client_id: "key".into(),
             client_secret: "hunter2".into(),
             username: "loader@example.com".into(),
@@ -208,13 +208,13 @@ async fn no_secret_is_in_a_fault_or_in_debug_output() {
         },
     };
     let shown = format!("{sign_in:?}");
-    let fault = Org::sign_in(sign_in, silent()).await.err().unwrap();
-    assert!(!format!("{shown} {fault:?} {}", fault.said()).contains("hunter2"));
+    let fault = Org::sign_in(sign_in, USER_AGENT, ignore()).await.err().unwrap();
+    assert!(!format!("{shown} {fault:?} {fault}").contains("hunter2"));
     assert!(fault.message().contains("client_secret"));
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_asked_for_again() {
+async fn a_call_whose_answer_breaks_off_is_retried() {
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
     let uri = raw_server(Then::Close, move |_| {

@@ -1,0 +1,105 @@
+//! One page of a result: an answer in CSV with its own header row, its own row count, and the locator of the next page.
+
+use bytes::{Buf, Bytes};
+use reqwest::Response;
+
+use super::row::{ResultRow, RowReader};
+use crate::fault::{Fault, FaultKind};
+use crate::headers;
+use crate::http::{Call, Http};
+use crate::transport;
+use std::time::Duration;
+
+/// A page, read row by row as it arrives.
+pub(crate) struct Page {
+    response: Response,
+    /// How long the download may stand still.
+    stall: Duration,
+    piece: Bytes,
+    reader: RowReader,
+    row: ResultRow,
+    header: Vec<String>,
+    /// The row that was read in search of the header, and is none.
+    row_is_unread: bool,
+    rows_read: u64,
+    row_count: Option<u64>,
+    next_locator: Option<String>,
+}
+
+impl Page {
+    /// Requests a page and reads its header row. `header` is that of the page before: a page without a header row has
+    /// the same columns.
+    pub(crate) async fn open(http: &Http, call: &Call, header: Option<&[String]>) -> Result<Self, Fault> {
+        let response = http.response(call).await?;
+        let mut page = Self {
+            stall: http.timing().stall,
+            piece: Bytes::new(),
+            reader: RowReader::new(),
+            row: ResultRow::default(),
+            header: header.unwrap_or_default().to_vec(),
+            row_is_unread: false,
+            rows_read: 0,
+            row_count: headers::row_count(response.headers()),
+            next_locator: headers::next_locator(response.headers()),
+            response,
+        };
+        if page.read_row().await? {
+            if header.is_none() {
+                page.header = page.row.iter().map(str::to_owned).collect();
+            } else {
+                page.row_is_unread = !page.row.iter().eq(page.header.iter().map(String::as_str));
+            }
+        }
+        Ok(page)
+    }
+
+    /// The names of the columns; empty if the answer is.
+    pub(crate) fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The locator of the next page, if there is one.
+    pub(crate) fn next_locator(&self) -> Option<&str> {
+        self.next_locator.as_deref()
+    }
+
+    /// Reads the next row into [`row`](Self::row). Returns whether there is one.
+    ///
+    /// # Errors
+    /// The download broke off, or the page does not have as many rows as the org says.
+    pub(crate) async fn advance(&mut self) -> Result<bool, Fault> {
+        let has_row = std::mem::take(&mut self.row_is_unread) || self.read_row().await?;
+        if has_row {
+            self.rows_read += 1;
+            return Ok(true);
+        }
+        match self.row_count {
+            Some(count) if count != self.rows_read => {
+                let text = format!("a page of results has {} rows, and Salesforce says {count}", self.rows_read);
+                Err(Fault::new(FaultKind::Transient, text))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The row that [`advance`](Self::advance) read last.
+    pub(crate) fn row(&self) -> &ResultRow {
+        &self.row
+    }
+
+    async fn read_row(&mut self) -> Result<bool, Fault> {
+        loop {
+            let mut rest = &self.piece[..];
+            let is_complete = self.reader.read(&mut rest, &mut self.row)?;
+            let read = self.piece.len() - rest.len();
+            self.piece.advance(read);
+            if is_complete {
+                return Ok(true);
+            }
+            match transport::piece(&mut self.response, self.stall).await? {
+                Some(piece) => self.piece = piece,
+                None => return self.reader.finish(&mut self.row),
+            }
+        }
+    }
+}
