@@ -1,29 +1,68 @@
-//! A simulated Salesforce org.
+//! A simulated Salesforce org, for testing programs that load into Salesforce or read from it.
 //!
-//! It listens on the loopback and speaks the part of Salesforce that a loader needs: the OAuth 2.0 token endpoint,
-//! describe, limits, and the Bulk API 2.0 for ingest. It is strict: what a real org refuses it refuses, as far as
-//! possible in the same words. The README says which facts are documented and which are guesses.
+//! [`SimulatedOrg::start`] opens an HTTP server on the loopback. It answers like one org: the OAuth 2.0 token endpoint,
+//! describe, limits, single records, a few queries, and all of Bulk API 2.0 ingest. It keeps the records, so a test can
+//! check what arrived and not only what was sent. The same org is also a program, `salesforce_sim`, for tests in other
+//! languages.
+//!
+//! # Example
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> std::io::Result<()> {
-//! use salesforce_sim::{Settings, SimulatedOrg};
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use salesforce_sim::{Credentials, Settings, SimulatedOrg};
 //!
 //! let org = SimulatedOrg::start(Settings::default()).await?;
-//! // Point the loader at `org.url()` and let it load; then look at what it did.
-//! assert_eq!(org.count("Account"), 0);
+//! let Credentials { client_id, client_secret, .. } = Credentials::default();
+//!
+//! // Sign in over HTTP, as the program under test does.
+//! let answer = reqwest::Client::new()
+//!     .post(format!("{}/services/oauth2/token", org.url()))
+//!     .body(format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}"))
+//!     .send()
+//!     .await?;
+//! let answer: serde_json::Value = serde_json::from_str(&answer.text().await?)?;
+//! assert_eq!(answer["instance_url"], org.url());
+//! assert_eq!(org.sign_ins(), 1);
+//!
+//! // Prepare records, and look at them.
+//! org.insert("Account", &[("Name", "Example Ltd")]);
+//! assert_eq!(org.records("Account")[0]["Name"].as_deref(), Some("Example Ltd"));
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What it knows
+//!
+//! - **Objects:** standard objects and a few custom ones with every common field type. [`Settings::objects`] adds your
+//!   own, built with [`Object`] and [`Field`].
+//! - **Faults:** [`SimulatedOrg::inject`] makes requests ([`RequestFault`]), jobs ([`JobFault`]) or rows ([`RowFault`])
+//!   go wrong, once, several times, or at random ([`RandomFaults`]).
+//! - **Time:** jobs wait on tokio's clock, so a test that pauses the clock does not wait.
+//!
+//! # What it does not know
+//!
+//! Query jobs, Bulk API 1.0, SOAP, permissions by user or field, record types, sharing, triggers and formulas. It knows
+//! nothing of the programs that it tests: it depends on no client of Salesforce, so an error in a client cannot hide in
+//! the org as well.
+//!
+//! # How strict it is
+//!
+//! What a real org refuses, this org refuses, where possible with the same text. The README lists every rule with its
+//! source, and marks the rules that are guesses.
 
 // A described field has more keys than the `json!` macro can take with the default limit.
 #![recursion_limit = "256"]
 
+mod csv;
 mod fault;
+mod headers;
 mod http;
 mod ingest;
 mod org;
+mod reply;
 mod rest;
+mod route;
 mod schema;
 mod settings;
 mod sign_in;
@@ -31,11 +70,11 @@ mod simulated_org;
 mod store;
 
 pub use fault::{
-    Answer, Effect, Fault, Hold, JobFault, ParseFaultError, Random, RandomFaults, RequestFault, RowFault, Truncation,
+    Answer, Effect, Fault, Hold, JobFault, ParseFaultError, RandomFaults, RequestFault, RowFault, Truncation,
     UploadedRow,
 };
-pub use http::{Endpoint, Request};
-pub use ingest::{JobState, Operation};
-pub use schema::{Field, FieldType, Object};
+pub use org::{JobState, Operation, Request};
+pub use route::Endpoint;
+pub use schema::{Field, Object};
 pub use settings::{Credentials, Settings, SignInRefusal};
 pub use simulated_org::{JobSummary, SimulatedOrg};

@@ -5,63 +5,63 @@ use std::{io, path::PathBuf, time::Duration};
 use clap::Parser;
 use salesforce_sim::{Credentials, Fault, ParseFaultError, RandomFaults, Settings, SimulatedOrg};
 
-/// A simulated Salesforce org on the loopback.
+/// Runs a simulated Salesforce org on the loopback until Ctrl-C, and prints what a client needs to sign in.
 #[derive(Debug, Parser)]
 #[command(name = "salesforce_sim")]
 struct Arguments {
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 takes a free port.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Seconds that a job waits before each batch of 10,000 rows.
+    /// The seconds that a job waits before each batch of 10,000 rows.
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     seconds_per_batch: f64,
-    /// Seconds that a job waits before each chunk of 200 rows.
+    /// The seconds that a job waits before each chunk of 200 rows.
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     seconds_per_chunk: f64,
-    /// How many custom objects to make up beside the standard ones.
+    /// The number of additional custom objects.
     #[arg(long, default_value_t = 0, value_name = "N")]
     objects: usize,
-    /// API requests a day.
+    /// The daily API requests.
     #[arg(long, default_value_t = Settings::default().daily_requests, value_name = "N")]
     daily_requests: u64,
-    /// Bulk batches a day.
+    /// The daily bulk batches.
     #[arg(long, default_value_t = Settings::default().daily_batches, value_name = "N")]
     daily_batches: u64,
-    /// Hand out a new refresh token with each refresh.
+    /// Return a new refresh token with each refresh.
     #[arg(long)]
     rotate_refresh_tokens: bool,
     /// Refuse sign-ins at the login host.
     #[arg(long)]
     my_domain_only: bool,
-    /// Take the "Bulk API Hard Delete" permission away.
+    /// Remove the "Bulk API Hard Delete" permission from the user.
     #[arg(long)]
     no_hard_delete: bool,
-    /// Forget the records and the upload of a job that completed without a failed row.
+    /// Forget the upload and the created records of a job that completed without a failed row.
     #[arg(long)]
     forgetful: bool,
-    /// The RSA public key in PEM for the JWT bearer flow.
+    /// The RSA public key in PEM that verifies assertions of the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
-    /// Something that goes wrong, in the words of the README; can be given several times.
-    #[arg(long, value_name = "FAULT", value_parser = words)]
+    /// A fault, in the syntax of the README, such as "upload lost". Can be repeated.
+    #[arg(long, value_name = "FAULT", value_parser = fault_text)]
     fault: Vec<String>,
-    /// The share of requests, from 0 to 1, to which something happens at random.
+    /// The share of requests, from 0 to 1, with a random fault.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     fault_rate: f64,
-    /// Order of result rows, and choice of what happens at random.
+    /// Decides the order of result rows and the random faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
-/// Refuses words that are no fault; a fault itself cannot be cloned, as arguments must be.
-fn words(text: &str) -> Result<String, ParseFaultError> {
+/// Checks the text of a fault. Arguments must be cloneable and faults are not, so the text is kept.
+fn fault_text(text: &str) -> Result<String, ParseFaultError> {
     text.parse::<Fault>().map(|_| text.to_owned())
 }
 
 impl Arguments {
     fn faults(&self) -> Result<Vec<Fault>, ParseFaultError> {
         let random = (self.fault_rate > 0.0).then(|| Ok(RandomFaults::new(self.fault_rate, self.seed).into()));
-        self.fault.iter().map(|words| words.parse()).chain(random).collect()
+        self.fault.iter().map(|text| text.parse()).chain(random).collect()
     }
 
     fn settings(self) -> io::Result<Settings> {
@@ -93,12 +93,12 @@ async fn main() -> io::Result<()> {
     let credentials = settings.credentials.clone();
     let org = SimulatedOrg::start(settings).await?;
     faults.into_iter().for_each(|fault| org.inject(fault));
-    print(&org, &credentials)?;
+    print_access(&org, &credentials)?;
     tokio::signal::ctrl_c().await
 }
 
-/// What a client needs to know, one `name=value` a line.
-fn print(org: &SimulatedOrg, credentials: &Credentials) -> io::Result<()> {
+/// Prints what a client needs, one `name=value` on each line.
+fn print_access(org: &SimulatedOrg, credentials: &Credentials) -> io::Result<()> {
     use io::Write;
 
     let mut out = io::stdout().lock();

@@ -1,10 +1,10 @@
-//! What a simulated org is like when it starts.
+//! The settings of an org.
 
 use std::time::Duration;
 
 use crate::schema::Object;
 
-/// How the org is set up. Change what a test is about and leave the rest.
+/// How an org starts. Set what the test is about and keep the defaults for the rest.
 ///
 /// ```
 /// use std::time::Duration;
@@ -14,39 +14,39 @@ use crate::schema::Object;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The port on 127.0.0.1; 0 lets the system choose.
+    /// The port on 127.0.0.1. With 0, the system chooses one.
     pub port: u16,
-    /// The app and the user that may sign in.
+    /// The app and the user that can sign in.
     pub credentials: Credentials,
-    /// Every refresh hands out a new refresh token, and using an old one revokes all (Refresh Token Rotation).
+    /// Each refresh returns a new refresh token, and the use of an old one revokes the connection (Salesforce Help,
+    /// "Refresh Token Rotation").
     pub rotate_refresh_tokens: bool,
-    /// The login host refuses every sign-in, as orgs may choose; only My Domain is left.
+    /// The login host refuses every sign-in. Only My Domain accepts them.
     pub my_domain_only: bool,
-    /// A state of the org or the app in which sign-ins are refused.
+    /// Refuses sign-ins for this reason.
     pub refuse_sign_in: Option<SignInRefusal>,
     /// The user has the "Bulk API Hard Delete" permission.
     pub hard_delete: bool,
-    /// Objects beside the standard ones; one of the same name replaces it.
+    /// Objects in addition to the standard ones. They replace standard objects with the same name.
     pub objects: Vec<Object>,
-    /// How many more custom objects to make up, `Extra_0001__c` and on.
+    /// The number of additional custom objects, named from `Extra_0001__c` on.
     pub extra_objects: usize,
-    /// How long a job waits before each batch of 10,000 rows.
+    /// The time that a job waits before each batch of 10,000 rows.
     pub time_per_batch: Duration,
-    /// How long a job waits before each chunk of 200 rows.
+    /// The time that a job waits before each chunk of 200 rows.
     pub time_per_chunk: Duration,
-    /// The API requests a day (Limits Quick Reference, "API Request Limits and Allocations").
+    /// The daily API requests (Limits Quick Reference, "API Request Limits and Allocations").
     pub daily_requests: u64,
-    /// The bulk batches a day (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
+    /// The daily bulk batches (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
     pub daily_batches: u64,
-    /// The largest CSV in bytes: 150 MB is the limit after base64, which makes four bytes of three.
+    /// The largest upload in bytes. The default is 150 MB after base64, which makes four bytes of three.
     pub max_upload_bytes: usize,
-    /// Jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
+    /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
     pub jobs_per_page: usize,
-    /// Once a job has completed without a failed row, its upload and the records that it created are forgotten, so that
-    /// a loader can be watched for as long as it takes without the org growing: the counts of the job stay, its result
-    /// sets are empty, and its records are gone.
+    /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not grow
+    /// in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
-    /// Changes the order of result rows, which Salesforce leaves open.
+    /// Decides the order of result rows, which Salesforce does not promise.
     pub seed: u64,
 }
 
@@ -73,7 +73,7 @@ impl Default for Settings {
     }
 }
 
-/// The app and the user that may sign in. Each flow needs its own part of it.
+/// The app and the user that can sign in. Each OAuth flow uses a part of it.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The consumer key.
@@ -86,9 +86,10 @@ pub struct Credentials {
     pub username: String,
     /// The user's password.
     pub password: String,
-    /// The security token, which is appended to the password.
+    /// The security token, which follows the password.
     pub security_token: String,
-    /// The app's RSA public key in PEM, against which assertions are checked. Without it all of them are refused.
+    /// The app's RSA public key in PEM, which verifies the assertions of the JWT bearer flow. Without it, the org refuses all
+    /// assertions.
     pub public_key: Option<String>,
 }
 
@@ -102,19 +103,19 @@ impl Default for Credentials {
     }
 }
 
-/// Why the org refuses a sign-in whose credentials are right.
+/// Why the org refuses a sign-in with correct credentials (Salesforce Help, "OAuth 2.0 Error Codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignInRefusal {
-    /// The user was deactivated.
+    /// The user is inactive.
     InactiveUser,
     /// The org is locked or closed.
     InactiveOrg,
-    /// The user signed in too often within the hour.
+    /// The user signed in too often within an hour.
     TooManySignIns,
-    /// JWT bearer flow: the user is not authorized for the app.
+    /// JWT bearer flow: the user has not approved the app.
     NotApproved,
     /// Client credentials flow: the app has no user to run as.
     NoRunAsUser,
-    /// The flow is not enabled. Orgs since Summer '23 block the username-password flow unless an admin allows it.
+    /// The flow is not enabled. Orgs since Summer '23 block the username-password flow unless an administrator allows it.
     FlowDisabled,
 }

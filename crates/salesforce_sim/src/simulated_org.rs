@@ -1,4 +1,4 @@
-//! The handle on a running org.
+//! The handle to a running org.
 
 use std::{collections::BTreeMap, io, net::Ipv4Addr};
 
@@ -7,77 +7,81 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     fault::{Fault, Faults},
-    http::{Request, listen},
-    ingest::{JobState, Operation},
-    org::{Hosts, Org, Shared},
+    http::listen,
+    org::{Hosts, Job, JobState, Operation, Org, Request, SharedOrg},
     schema::Object,
     settings::{Settings, SignInRefusal},
     store::Tables,
 };
 
-/// A simulated org that listens until it is dropped.
+/// A running org. It listens until this handle is dropped.
+///
+/// Names of objects and fields may have any case.
 #[derive(Debug)]
 pub struct SimulatedOrg {
-    org: Shared,
+    org: SharedOrg,
     stop: watch::Sender<()>,
 }
 
-/// A job as a test sees it.
+/// A job of the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSummary {
-    /// The 18 characters of its id.
+    /// The 18-character id.
     pub id: String,
     /// The object.
     pub object: String,
-    /// What it does.
+    /// What the job does with the rows.
     pub operation: Operation,
-    /// The key of an upsert.
+    /// The external id field of an upsert.
     pub external_id_field: Option<String>,
-    /// Where it is.
+    /// The state.
     pub state: JobState,
-    /// Why it failed.
+    /// Why the job failed: its `errorMessage`.
     pub error_message: Option<String>,
-    /// How many bytes were uploaded; none until then.
+    /// The size of the upload in bytes; `None` before the upload.
     pub uploaded_bytes: Option<usize>,
-    /// How many rows the upload has, known once the job is in progress.
+    /// The number of rows in the upload; 0 before the job is in progress.
     pub rows: usize,
-    /// How many rows were processed, those that failed included.
+    /// The number of processed rows, with failed rows.
     pub processed: usize,
-    /// How many rows failed.
+    /// The number of failed rows.
     pub failed: usize,
 }
 
 impl SimulatedOrg {
-    /// Starts an org on 127.0.0.1.
+    /// Starts an org on 127.0.0.1, inside the tokio runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// The port of [`Settings::port`] is in use, or the system permits no listener.
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
         let port = listener.local_addr()?.port();
         let my_domain = format!("http://127.0.0.1:{port}");
         let login = format!("http://localhost:{port}");
-        let org = Shared::new(Org::new(settings, Hosts { login, instance: my_domain.clone(), my_domain }));
+        let org = SharedOrg::new(Org::new(settings, Hosts { login, instance: my_domain.clone(), my_domain }));
         let (stop, stopped) = watch::channel(());
         listen(listener, org.clone(), stopped);
         Ok(Self { org, stop })
     }
 
-    /// The org's My Domain, for signing in and for the API: `http://127.0.0.1:PORT`.
+    /// The My Domain URL of the org, for sign-ins and for the API: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.org.lock().hosts.my_domain.clone()
     }
 
-    /// The same org as `login.salesforce.com`: `http://localhost:PORT`.
+    /// The URL that stands for `login.salesforce.com`: `http://localhost:PORT`.
     pub fn login_url(&self) -> String {
         self.org.lock().hosts.login.clone()
     }
 
-    /// Stops listening. Requests that are being answered are finished; jobs go on.
+    /// Stops listening. Answers in progress are finished, and jobs continue.
     pub fn shutdown(self) {
         drop(self);
     }
 
-    // What a test looks at.
-
-    /// The live records of an object, oldest first: every field that can hold a value, null as `None`.
+    /// The live records of an object, oldest first: every field except compound ones, with `None` for null. Empty if the
+    /// object does not exist.
     pub fn records(&self, object: &str) -> Vec<BTreeMap<String, Option<String>>> {
         let org = self.org.lock();
         let Some(table) = org.tables.get(object) else {
@@ -87,14 +91,14 @@ impl SimulatedOrg {
         table.live().map(record).collect()
     }
 
-    /// How many live records an object has.
+    /// The number of live records of an object; 0 if the object does not exist.
     pub fn count(&self, object: &str) -> usize {
         self.org.lock().tables.get(object).map_or(0, |table| table.len())
     }
 
-    /// The jobs that were not deleted, oldest first.
+    /// The jobs, oldest first, without deleted ones.
     pub fn jobs(&self) -> Vec<JobSummary> {
-        let summary = |job: &crate::ingest::Job| JobSummary {
+        let summary = |job: &Job| JobSummary {
             id: job.id.clone(),
             object: job.request.object.clone(),
             operation: job.request.operation,
@@ -109,84 +113,85 @@ impl SimulatedOrg {
         self.org.lock().jobs.values().map(summary).collect()
     }
 
-    /// Every request so far, in the order of arrival.
+    /// All requests so far, in the order of their arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.org.lock().requests.clone()
     }
 
-    /// How often a token was asked for.
+    /// The number of requests for a token, with refused ones.
     pub fn token_requests(&self) -> usize {
         self.org.lock().sign_in.attempts
     }
 
-    /// How often a token was given.
+    /// The number of successful sign-ins.
     pub fn sign_ins(&self) -> usize {
         self.org.lock().sign_in.granted
     }
 
-    /// The refresh token that works now; none once the connection was revoked.
+    /// The refresh token that works now; `None` once the connection is revoked.
     pub fn refresh_token(&self) -> Option<String> {
         self.org.lock().sign_in.refresh_token.clone()
     }
 
-    // What a test prepares.
-
-    /// Adds a record without any check and gives its id, or `None` when there is no such object.
+    /// Adds a record without any check and returns its 18-character id; `None` if the object does not exist. Ignores
+    /// unknown fields.
     pub fn insert(&self, object: &str, values: &[(&str, &str)]) -> Option<String> {
         self.org.lock().insert(object, values)
     }
 
-    /// Adds an object to the schema, or replaces it together with its records.
+    /// Adds an object to the schema, or replaces the object with the same name and its records.
     pub fn add_object(&self, object: Object) {
         let mut org = self.org.lock();
         org.tables.add(object);
         org.schema_changed = Timestamp::now();
     }
 
-    /// Makes something go wrong: requests, a job, rows, or requests at random.
+    /// Makes requests, a job or rows go wrong.
     pub fn inject(&self, fault: impl Into<Fault>) {
         self.org.lock().faults.add(fault.into());
     }
 
-    /// Forgets every fault that has not come yet, and all rules for rows.
+    /// Removes all faults that have not acted yet, and all faults of rows.
     pub fn clear_faults(&self) {
         self.org.lock().faults = Faults::default();
     }
 
-    // What a test does to the world.
-
-    /// Starts a session and gives its access token.
+    /// Starts a session without a request and returns its access token.
     pub fn sign_in(&self) -> String {
         self.org.lock().sign_in.start_session()
     }
 
-    /// Ends all sessions, so that the next API call of each client is answered with 401.
+    /// Ends all sessions. The next API call of each client receives a 401.
     pub fn end_sessions(&self) {
         self.org.lock().sign_in.end_sessions();
     }
 
-    /// Ends all sessions and takes the refresh token back.
+    /// Ends all sessions and revokes the refresh token.
     pub fn revoke_connection(&self) {
         self.org.lock().sign_in.revoke_connection();
     }
 
-    /// Switches Refresh Token Rotation on or off.
+    /// Turns Refresh Token Rotation on or off.
     pub fn rotate_refresh_tokens(&self, rotate: bool) {
-        self.org.lock().sign_in.rotates = rotate;
+        self.org.lock().sign_in.rotates_refresh_tokens = rotate;
     }
 
-    /// Refuses sign-ins from now on, or takes them again.
+    /// Refuses all sign-ins from now on, or accepts them again with `None`.
     pub fn refuse_sign_in(&self, refusal: Option<SignInRefusal>) {
         self.org.lock().sign_in.refusal = refusal;
     }
 
-    /// Names another `instance_url` in token answers from now on.
+    /// Sets the `instance_url` of later token answers.
     pub fn set_instance_url(&self, url: &str) {
         url.clone_into(&mut self.org.lock().hosts.instance);
     }
 
-    /// Opens another port for the same org and names it as `instance_url` from now on, as after a migration.
-    /// Gives the new URL; the old one goes on to work.
+    /// Opens a second port for the org, makes it the `instance_url` of later token answers, and returns its URL. The
+    /// first port keeps working, as after a migration of an org.
+    ///
+    /// # Errors
+    ///
+    /// The system permits no second listener.
     pub async fn move_instance(&self) -> io::Result<String> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
@@ -195,13 +200,13 @@ impl SimulatedOrg {
         Ok(url)
     }
 
-    /// Leaves so many API requests for the day.
+    /// Sets how many API requests are left for the day, at most [`Settings::daily_requests`].
     pub fn set_remaining_requests(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.requests_used = allowance.requests_max.saturating_sub(remaining);
     }
 
-    /// Leaves so many bulk batches for the day.
+    /// Sets how many bulk batches are left for the day, at most [`Settings::daily_batches`].
     pub fn set_remaining_batches(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.batches_used = allowance.batches_max.saturating_sub(remaining);

@@ -1,4 +1,4 @@
-//! Answers that no call of the org would give by itself.
+//! Answers of a fault, in place of the answer of the org.
 
 use axum::{
     body::Body,
@@ -7,15 +7,15 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::http::{ApiError, Reply};
+use crate::reply::{ApiError, Reply};
 
 const JSON: &str = "application/json;charset=UTF-8";
 
-/// A page as the edge servers before Salesforce show it.
+/// A page like those of the proxies in front of Salesforce.
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>We are down for maintenance</title></head><body>\
                     <h1>We are down for maintenance.</h1></body></html>\n";
 
-/// An answer in place of the one that a request would get.
+/// An answer that the org sends in place of its own.
 ///
 /// ```
 /// use salesforce_sim::Answer;
@@ -32,17 +32,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A refusal in the form of the REST API.
+    /// An error in the REST API's form.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::new(status, Some(JSON), json!([{"message": message, "errorCode": code}]).to_string())
     }
 
-    /// A refusal in the form of the token endpoint.
+    /// An error in the token endpoint's form.
     pub fn oauth_error(status: u16, error: &str, description: &str) -> Self {
         Self::new(status, Some(JSON), json!({"error": error, "error_description": description}).to_string())
     }
 
-    /// The refusal that goes with a status.
+    /// The error that Salesforce sends with a status: 401, 403 (the daily requests are used up), 404, 503; the same error
+    /// for any other.
     pub fn status(status: u16) -> Self {
         let (code, message) = match status {
             401 => return Self::new(status, Some(JSON), ApiError::session().body().to_string()),
@@ -54,12 +55,12 @@ impl Answer {
         Self::error(status, code, message)
     }
 
-    /// A page in HTML.
+    /// An HTML page.
     pub fn html(status: u16) -> Self {
         Self::new(status, Some("text/html; charset=utf-8"), PAGE.to_owned())
     }
 
-    /// Nothing but a status.
+    /// A status without a body.
     pub fn empty(status: u16) -> Self {
         Self::new(status, None, String::new())
     }
@@ -68,7 +69,7 @@ impl Answer {
         Self { status, content_type: content_type.map(str::to_owned), retry_after: None, body }
     }
 
-    /// Asks to be tried again after so many seconds.
+    /// Adds a `Retry-After` header with this many seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }

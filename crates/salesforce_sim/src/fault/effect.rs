@@ -1,4 +1,4 @@
-//! What happens to one request.
+//! What happens to a request.
 
 use std::{
     io,
@@ -17,39 +17,39 @@ use http_body::Frame;
 use tokio::sync::watch;
 
 use super::Answer;
-use crate::{http::Reply, org::Org};
+use crate::reply::Reply;
 
-/// What happens to a request.
+/// What a [`RequestFault`](crate::RequestFault) does to a request.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Nothing is done, and this is answered.
+    /// The org does nothing and sends this answer.
     Answer(Answer),
-    /// Nothing is done, and the connection ends before the request is read.
+    /// The org does nothing and closes the connection before it reads the body.
     Cut,
-    /// The request is done, and the connection ends without an answer.
+    /// The org does the request and closes the connection without an answer.
     LostAnswer,
-    /// The request is done, and the body of its answer ends after so many bytes.
+    /// The org does the request, and the body of the answer ends after this many bytes.
     Truncated(usize, Truncation),
-    /// The request is done, and its answer has another `Content-Type`, or none.
+    /// The org does the request, and the answer has this `Content-Type`, or none.
     ContentType(Option<String>),
-    /// The request is done, and its answer comes later.
+    /// The org does the request and answers after this time.
     Delayed(Duration),
-    /// The request is done, and its answer comes when the test says so.
+    /// The org does the request and answers when the test releases the [`Hold`].
     Held(Hold),
     /// All sessions end just before the request.
     SessionsEnded,
-    /// All sessions end just before the request, and the refresh token is taken back.
+    /// All sessions end and the refresh token is revoked just before the request.
     ConnectionRevoked,
 }
 
-/// How a body that is not whole ends.
+/// How a truncated body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truncation {
-    /// Chunked, and the connection ends without the last chunk.
+    /// The body is chunked, and the connection closes without the last chunk.
     Chunked,
-    /// The connection ends before as many bytes have come as `Content-Length` says.
+    /// The connection closes before the client has the bytes that `Content-Length` promises.
     Length,
-    /// HTTP sees nothing wrong.
+    /// The answer is complete for HTTP.
     Unnoticed,
 }
 
@@ -59,7 +59,7 @@ impl From<Answer> for Effect {
     }
 }
 
-/// A hold on an answer, which the test keeps a clone of.
+/// Holds an answer back. The test keeps a clone and releases it.
 #[derive(Debug, Clone)]
 pub struct Hold {
     reached: watch::Sender<bool>,
@@ -73,13 +73,13 @@ impl Default for Hold {
 }
 
 impl Hold {
-    /// Waits until a request is done and its answer is held.
+    /// Waits until a request is done and its answer is held back.
     pub async fn reached(&self) {
-        // This value holds a sender, so that the channel is open.
+        // The wait cannot fail: `self` holds a sender, so the channel stays open.
         let _ = self.reached.subscribe().wait_for(|reached| *reached).await;
     }
 
-    /// Lets the answer go, and every later one.
+    /// Releases the answer, and every later one.
     pub fn release(&self) {
         self.released.send_replace(true);
     }
@@ -91,20 +91,11 @@ impl Hold {
 }
 
 impl Effect {
-    /// What happens before the request is looked at.
-    pub(crate) fn begin(&self, org: &mut Org) {
+    /// Applies the effect to the answer.
+    pub(crate) async fn change_reply(self, mut reply: Reply) -> Reply {
         match self {
-            Self::SessionsEnded => org.sign_in.end_sessions(),
-            Self::ConnectionRevoked => org.sign_in.revoke_connection(),
-            _ => {}
-        }
-    }
-
-    /// What becomes of the answer.
-    pub(crate) async fn end(self, mut reply: Reply) -> Reply {
-        match self {
-            Self::LostAnswer => return cut(),
-            Self::Truncated(bytes, ending) => return truncated(reply, bytes, ending).await,
+            Self::LostAnswer => return cut_connection(),
+            Self::Truncated(bytes, truncation) => return truncate(reply, bytes, truncation).await,
             Self::ContentType(content_type) => {
                 reply.headers_mut().remove(header::CONTENT_TYPE);
                 let content_type = content_type.and_then(|text| HeaderValue::from_str(&text).ok());
@@ -118,31 +109,31 @@ impl Effect {
     }
 }
 
-/// An answer of which nothing leaves the server: its body fails before its head has been sent.
-pub(crate) fn cut() -> Reply {
-    Response::new(Body::new(Broken { begin: None, is_sent: true }))
+/// Closes the connection without an answer: the body fails before the server has sent the head.
+pub(crate) fn cut_connection() -> Reply {
+    Response::new(Body::new(CutBody { beginning: None, is_flushed: true }))
 }
 
-async fn truncated(reply: Reply, bytes: usize, ending: Truncation) -> Reply {
+async fn truncate(reply: Reply, bytes: usize, truncation: Truncation) -> Reply {
     let (mut parts, body) = reply.into_parts();
     let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let begin = whole.slice(..bytes.min(whole.len()));
-    if ending == Truncation::Unnoticed {
-        return Response::from_parts(parts, Body::from(begin));
+    let beginning = whole.slice(..bytes.min(whole.len()));
+    if truncation == Truncation::Unnoticed {
+        return Response::from_parts(parts, Body::from(beginning));
     }
-    if ending == Truncation::Length {
+    if truncation == Truncation::Length {
         parts.headers.insert(header::CONTENT_LENGTH, (whole.len() + 1).into());
     }
-    Response::from_parts(parts, Body::new(Broken { begin: Some(begin), is_sent: false }))
+    Response::from_parts(parts, Body::new(CutBody { beginning: Some(beginning), is_flushed: false }))
 }
 
-/// A body that breaks off.
-struct Broken {
-    begin: Option<Bytes>,
-    is_sent: bool,
+/// A body that fails after its beginning.
+struct CutBody {
+    beginning: Option<Bytes>,
+    is_flushed: bool,
 }
 
-impl HttpBody for Broken {
+impl HttpBody for CutBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -150,12 +141,12 @@ impl HttpBody for Broken {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(begin) = self.begin.take().filter(|begin| !begin.is_empty()) {
-            return Poll::Ready(Some(Ok(Frame::data(begin))));
+        if let Some(beginning) = self.beginning.take().filter(|beginning| !beginning.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(beginning))));
         }
-        if !self.is_sent {
-            // While nothing more comes the server sends what it has.
-            self.is_sent = true;
+        if !self.is_flushed {
+            // The server sends what it has while the body is pending.
+            self.is_flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }

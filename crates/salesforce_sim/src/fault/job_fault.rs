@@ -1,61 +1,83 @@
-//! Jobs that end otherwise than they should, or not at all.
+//! Jobs that end wrongly, or never.
 
-use crate::ingest::JobState;
-
-/// What happens to the next job of an object that begins.
+/// What goes wrong with the next job of an object that begins. Each fault acts on one job.
+///
+/// ```
+/// use salesforce_sim::JobFault;
+///
+/// let failed = JobFault::failed("Account", 3, "TooManyLockFailure : Too many lock failures");
+/// let unfinished = JobFault::completed("Contact", 0).omit_unprocessed_rows();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobFault {
     pub(crate) object: String,
-    /// After so many chunks of 200 rows, or at the end of the rows where there are fewer.
+    /// The job ends after this many chunks of 200 rows, or after its last row.
     pub(crate) chunks: usize,
-    /// The state that it takes; `InProgress` for ever.
-    pub(crate) state: JobState,
-    pub(crate) message: Option<String>,
-    /// What its counts of processed and of failed rows are off by.
-    pub(crate) counts: (i64, i64),
-    /// Whether rows that are left are in no result set.
-    pub(crate) loses_rest: bool,
+    pub(crate) end: JobEnd,
+    /// What the job adds to its counts of processed and failed rows.
+    pub(crate) processed_error: i64,
+    pub(crate) failed_error: i64,
+    /// Whether no result set has the unprocessed rows.
+    pub(crate) omits_unprocessed_rows: bool,
+}
+
+/// How a job ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobEnd {
+    Completed,
+    /// With this `errorMessage`.
+    Failed(String),
+    Aborted,
+    /// The job stays `InProgress`.
+    Never,
 }
 
 impl JobFault {
-    fn new(object: &str, chunks: usize, state: JobState) -> Self {
-        Self { object: object.to_owned(), chunks, state, message: None, counts: (0, 0), loses_rest: false }
+    fn new(object: &str, chunks: usize, end: JobEnd) -> Self {
+        Self {
+            object: object.to_owned(),
+            chunks,
+            end,
+            processed_error: 0,
+            failed_error: 0,
+            omits_unprocessed_rows: false,
+        }
     }
 
-    /// It becomes `Failed` after so many chunks of 200 rows, with that `errorMessage`.
+    /// The job becomes `Failed` after this many chunks of 200 rows, with this `errorMessage`.
     pub fn failed(object: &str, chunks: usize, message: &str) -> Self {
-        Self { message: Some(message.to_owned()), ..Self::new(object, chunks, JobState::Failed) }
+        Self::new(object, chunks, JobEnd::Failed(message.to_owned()))
     }
 
-    /// It becomes `Aborted` after so many chunks of 200 rows, as if an admin had done it.
+    /// The job becomes `Aborted` after this many chunks of 200 rows, as if an administrator had aborted it.
     pub fn aborted(object: &str, chunks: usize) -> Self {
-        Self::new(object, chunks, JobState::Aborted)
+        Self::new(object, chunks, JobEnd::Aborted)
     }
 
-    /// It becomes `JobComplete` after so many chunks of 200 rows, whatever is left.
+    /// The job becomes `JobComplete` after this many chunks of 200 rows, even if rows are left.
     pub fn completed(object: &str, chunks: usize) -> Self {
-        Self::new(object, chunks, JobState::JobComplete)
+        Self::new(object, chunks, JobEnd::Completed)
     }
 
-    /// It stays `InProgress` after so many chunks of 200 rows.
+    /// The job stays `InProgress` after this many chunks of 200 rows.
     pub fn never_ends(object: &str, chunks: usize) -> Self {
-        Self::new(object, chunks, JobState::InProgress)
+        Self::new(object, chunks, JobEnd::Never)
     }
 
-    /// The batches of the day end in the middle: after so many chunks of 200 rows it fails, and the rows that are left
-    /// are in no result set (Bulk API 2.0, "Get Job Unprocessed Record Results").
+    /// The daily batches run out: the job fails after this many chunks of 200 rows, and no result set has the
+    /// unprocessed rows (Bulk API 2.0, "Get Job Unprocessed Record Results").
     pub fn out_of_batches(object: &str, chunks: usize) -> Self {
         Self::failed(object, chunks, "ExceededQuota : ApiBatchItems Limit exceeded").omit_unprocessed_rows()
     }
 
-    /// It ends as it should, and tells so many more processed and failed rows than there are.
+    /// The job processes all rows, but its counts of processed and failed rows are wrong by these numbers.
     pub fn miscounted(object: &str, processed: i64, failed: i64) -> Self {
-        Self { counts: (processed, failed), ..Self::completed(object, usize::MAX) }
+        Self { processed_error: processed, failed_error: failed, ..Self::completed(object, usize::MAX) }
     }
 
-    /// The rows that are left when it ends are in no result set.
+    /// Leaves the unprocessed rows out of all result sets.
     #[must_use]
     pub fn omit_unprocessed_rows(self) -> Self {
-        Self { loses_rest: true, ..self }
+        Self { omits_unprocessed_rows: true, ..self }
     }
 }

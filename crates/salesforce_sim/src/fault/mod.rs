@@ -1,7 +1,7 @@
-//! What goes wrong on purpose: requests, jobs, rows, or anything at random.
+//! What a test makes go wrong: requests, jobs or rows.
 //!
-//! A fault is data. Requests are asked for theirs in `http::serve::pass`, jobs in `ingest::processing`, rows where
-//! they are saved.
+//! A fault is data. `http` asks for the faults of requests, `ingest::processing` for those of jobs, and `ingest::row_saver`
+//! for those of rows.
 
 mod answer;
 mod effect;
@@ -12,17 +12,27 @@ mod request_fault;
 mod row_fault;
 
 pub use answer::Answer;
-pub(crate) use effect::cut;
+pub(crate) use effect::cut_connection;
 pub use effect::{Effect, Hold, Truncation};
+pub(crate) use job_fault::JobEnd;
 pub use job_fault::JobFault;
 pub use parse::ParseFaultError;
-pub use random_faults::{Random, RandomFaults};
+pub use random_faults::RandomFaults;
 pub use request_fault::RequestFault;
 pub use row_fault::{RowFault, UploadedRow};
 
-use crate::http::Endpoint;
+use crate::{route::Endpoint, schema::is_same_name};
 
-/// Anything that can be made to go wrong. It can be read from text, as the README describes.
+/// Anything that [`SimulatedOrg::inject`](crate::SimulatedOrg::inject) takes.
+///
+/// It also parses from text, in the syntax that the README describes:
+///
+/// ```
+/// use salesforce_sim::Fault;
+///
+/// let fault: Fault = "info@2x3 503 html".parse()?;
+/// # Ok::<(), salesforce_sim::ParseFaultError>(())
+/// ```
 #[derive(Debug)]
 pub enum Fault {
     /// Requests to one endpoint.
@@ -31,7 +41,7 @@ pub enum Fault {
     Job(JobFault),
     /// Rows.
     Rows(RowFault),
-    /// Requests at random.
+    /// Random requests.
     Random(RandomFaults),
 }
 
@@ -48,8 +58,8 @@ impl From<JobFault> for Fault {
 }
 
 impl From<RowFault> for Fault {
-    fn from(rule: RowFault) -> Self {
-        Self::Rows(rule)
+    fn from(fault: RowFault) -> Self {
+        Self::Rows(fault)
     }
 }
 
@@ -59,7 +69,7 @@ impl From<RandomFaults> for Fault {
     }
 }
 
-/// The faults that wait for their occasion.
+/// The injected faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     requests: Vec<RequestFault>,
@@ -73,22 +83,21 @@ impl Faults {
         match fault {
             Fault::Request(fault) => self.requests.push(fault),
             Fault::Job(fault) => self.jobs.push(fault),
-            Fault::Rows(rule) => self.rows.push(rule),
+            Fault::Rows(fault) => self.rows.push(fault),
             Fault::Random(faults) => self.random = Some(faults),
         }
     }
 
-    /// What happens to a request that has just arrived. The first fault that fits counts; all of them count the
-    /// request.
-    pub(crate) fn meet_request(&mut self, endpoint: Endpoint) -> Option<Effect> {
-        let chosen: Vec<Effect> = self.requests.iter_mut().filter_map(|fault| fault.meet(endpoint)).collect();
-        let random = self.random.as_mut().and_then(|faults| faults.meet(endpoint));
-        chosen.into_iter().next().or(random)
+    /// Counts a request in every fault, and returns the effect of the first fault that applies to it.
+    pub(crate) fn effect_on_request(&mut self, endpoint: Endpoint) -> Option<Effect> {
+        let effects: Vec<Effect> = self.requests.iter_mut().filter_map(|fault| fault.effect_on(endpoint)).collect();
+        let random = self.random.as_mut().and_then(|faults| faults.effect_on(endpoint));
+        effects.into_iter().next().or(random)
     }
 
-    /// The fault of a job that begins.
-    pub(crate) fn take_job(&mut self, object: &str) -> Option<JobFault> {
-        let at = self.jobs.iter().position(|fault| fault.object.eq_ignore_ascii_case(object))?;
+    /// Removes and returns the fault of a job that begins.
+    pub(crate) fn take_job_fault(&mut self, object: &str) -> Option<JobFault> {
+        let at = self.jobs.iter().position(|fault| is_same_name(&fault.object, object))?;
         Some(self.jobs.remove(at))
     }
 }

@@ -1,11 +1,11 @@
-//! Faults in words, for the command line.
+//! Parses faults from text, for the command line.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::{Answer, Effect, Fault, JobFault, RequestFault, RowFault, Truncation};
-use crate::http::Endpoint;
+use crate::route::Endpoint;
 
-/// The calls by the names that they have here.
+/// The names of the endpoints on the command line.
 const ENDPOINTS: [(&str, Endpoint); 20] = [
     ("token", Endpoint::Token),
     ("revoke", Endpoint::Revoke),
@@ -29,7 +29,7 @@ const ENDPOINTS: [(&str, Endpoint); 20] = [
     ("unprocessed", Endpoint::UnprocessedRecords),
 ];
 
-/// Why words are no fault.
+/// Why a text is not a [`Fault`]. Its text names the word that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseFaultError(String);
 
@@ -41,7 +41,7 @@ impl fmt::Display for ParseFaultError {
 
 impl std::error::Error for ParseFaultError {}
 
-fn bad<T>(message: impl Into<String>) -> Result<T, ParseFaultError> {
+fn error<T>(message: impl Into<String>) -> Result<T, ParseFaultError> {
     Err(ParseFaultError(message.into()))
 }
 
@@ -58,7 +58,7 @@ impl FromStr for Fault {
     }
 }
 
-/// Words from the left; what is left over is a text.
+/// Takes words from the left of a text.
 struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
@@ -70,35 +70,36 @@ impl<'a> Words<'a> {
     }
 
     fn next(&mut self, what: &str) -> Result<&'a str, ParseFaultError> {
-        self.optional().map_or_else(|| bad(format!("{what} is missing")), Ok)
+        self.optional().map_or_else(|| error(format!("{what} is missing")), Ok)
     }
 
     fn number<T: FromStr>(&mut self, what: &str) -> Result<T, ParseFaultError> {
         let word = self.next(what)?;
-        word.parse().or_else(|_| bad(format!("'{word}' is not {what}")))
+        word.parse().or_else(|_| error(format!("'{word}' is not {what}")))
     }
 
     fn rest(&mut self, what: &str) -> Result<&'a str, ParseFaultError> {
         let rest = std::mem::take(&mut self.0).trim();
-        if rest.is_empty() { bad(format!("{what} is missing")) } else { Ok(rest) }
+        if rest.is_empty() { error(format!("{what} is missing")) } else { Ok(rest) }
     }
 
     fn end(&mut self) -> Result<(), ParseFaultError> {
-        self.optional().map_or(Ok(()), |word| bad(format!("'{word}' is too much")))
+        self.optional().map_or(Ok(()), |word| error(format!("'{word}' is one word too many")))
     }
 }
 
-/// `ENDPOINT[@FIRST][xTIMES|+] MISHAP`
+/// `ENDPOINT[@FIRST][xTIMES|+] EFFECT`
 fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, ParseFaultError> {
     let (name, numbers) = at.split_at(at.find(|c: char| !c.is_ascii_lowercase() || c == 'x').unwrap_or(at.len()));
     let Some((_, endpoint)) = ENDPOINTS.iter().find(|(known, _)| *known == name) else {
         let names: Vec<&str> = ENDPOINTS.iter().map(|(name, _)| *name).collect();
-        return bad(format!("'{name}' is no endpoint; there are {}", names.join(", ")));
+        return error(format!("'{name}' is not an endpoint; the endpoints are {}", names.join(", ")));
     };
     let effect = effect(words)?;
     words.end()?;
     let mut fault = RequestFault::new(*endpoint, effect);
-    let number = |digits: &str| digits.parse::<usize>().or_else(|_| bad(format!("'{at}' has a number that is none")));
+    let number =
+        |digits: &str| digits.parse::<usize>().or_else(|_| error(format!("'{at}' needs numbers after '@' and 'x'")));
     let times = match numbers.strip_prefix('@') {
         Some(rest) => {
             let (first, times) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
@@ -114,8 +115,9 @@ fn request(at: &str, words: &mut Words<'_>) -> Result<RequestFault, ParseFaultEr
     }
 }
 
+/// The effect on a request.
 fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
-    Ok(match words.next("what happens")? {
+    Ok(match words.next("what happens to the request")? {
         "cut" => Effect::Cut,
         "lost" => Effect::LostAnswer,
         "truncated" => {
@@ -124,7 +126,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
                 None | Some("chunked") => Truncation::Chunked,
                 Some("length") => Truncation::Length,
                 Some("unnoticed") => Truncation::Unnoticed,
-                Some(other) => return bad(format!("'{other}' is none of chunked, length, unnoticed")),
+                Some(other) => return error(format!("'{other}' is not one of chunked, length, unnoticed")),
             };
             Effect::Truncated(bytes, ending)
         }
@@ -134,7 +136,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
         }
         "delayed" => {
             let seconds = words.number("a number of seconds")?;
-            Effect::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| bad("the delay is no time"))?)
+            Effect::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| error("the delay is not a time"))?)
         }
         "sessions-end" => Effect::SessionsEnded,
         "revoked" => Effect::ConnectionRevoked,
@@ -145,8 +147,8 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
 /// `STATUS [html|empty] [retry-after SECONDS]`
 fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError> {
     let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
-        return bad(format!(
-            "'{status}' is none of cut, lost, truncated, type, delayed, sessions-end, revoked, and no status"
+        return error(format!(
+            "'{status}' is not a status and not one of cut, lost, truncated, type, delayed, sessions-end, revoked"
         ));
     };
     let mut word = words.optional();
@@ -161,11 +163,11 @@ fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError
     match word {
         None => Ok(answer),
         Some("retry-after") => Ok(answer.retry_after(words.number("a number of seconds")?)),
-        Some(other) => bad(format!("'{other}' is none of html, empty, retry-after")),
+        Some(other) => error(format!("'{other}' is not one of html, empty, retry-after")),
     }
 }
 
-/// `job OBJECT WHAT`
+/// `job OBJECT EFFECT`
 fn job(words: &mut Words<'_>) -> Result<JobFault, ParseFaultError> {
     const CHUNKS: &str = "a number of chunks";
     let object = words.next("an object")?;
@@ -180,8 +182,8 @@ fn job(words: &mut Words<'_>) -> Result<JobFault, ParseFaultError> {
             JobFault::miscounted(object, processed, words.number("a number of failed rows")?)
         }
         other => {
-            return bad(format!(
-                "'{other}' is none of failed, aborted, completed, endless, out-of-batches, miscounted"
+            return error(format!(
+                "'{other}' is not one of failed, aborted, completed, endless, out-of-batches, miscounted"
             ));
         }
     };
@@ -208,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_read() {
+    fn faults_parse() {
         let request = |endpoint, effect: Effect| RequestFault::new(endpoint, effect);
         let at = Endpoint::JobInfo;
         for (text, fault) in [
@@ -243,31 +245,31 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Job(fault)), "{text}");
         }
-        for (text, rule) in [
+        for (text, fault) in [
             ("rows Contact E:e:--", RowFault::new("Contact", "E:e:--")),
             ("rows Contact x2 E:e f:--", RowFault::new("Contact", "E:e f:--").times(2)),
             ("rows Contact x-ray", RowFault::new("Contact", "x-ray")),
         ] {
-            assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Rows(rule)), "{text}");
+            assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Rows(fault)), "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_fault_is_refused_with_the_word_that_is_wrong() {
+    fn an_error_names_the_wrong_word() {
         for (text, part) in [
             ("", "an endpoint, `job` or `rows` is missing"),
-            ("crate 503", "'crate' is no endpoint; there are token,"),
-            ("create", "what happens is missing"),
-            ("create 5o3", "'5o3' is none of cut, lost"),
-            ("create 99", "'99' is none of"),
-            ("create 503 xml", "'xml' is none of html"),
-            ("create cut off", "'off' is too much"),
-            ("create@x 503", "'create@x' has a number that is none"),
+            ("crate 503", "'crate' is not an endpoint; the endpoints are token,"),
+            ("create", "what happens to the request is missing"),
+            ("create 5o3", "'5o3' is not a status and not one of cut, lost"),
+            ("create 99", "'99' is not a status and not one of"),
+            ("create 503 xml", "'xml' is not one of html"),
+            ("create cut off", "'off' is one word too many"),
+            ("create@x 503", "'create@x' needs numbers after '@' and 'x'"),
             ("info truncated", "a number of bytes is missing"),
-            ("info delayed -1", "the delay is no time"),
+            ("info delayed -1", "the delay is not a time"),
             ("job Contact", "what happens to the job is missing"),
             ("job Contact failed 3", "the message is missing"),
-            ("job Contact vanished 3", "'vanished' is none of failed"),
+            ("job Contact vanished 3", "'vanished' is not one of failed"),
             ("rows Contact", "the text of sf__Error is missing"),
         ] {
             let message = text.parse::<Fault>().unwrap_err().to_string();

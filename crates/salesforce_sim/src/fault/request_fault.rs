@@ -1,12 +1,12 @@
-//! Which requests a fault meets.
+//! Which requests a fault affects.
 
 use super::Effect;
-use crate::http::Endpoint;
+use crate::route::Endpoint;
 
-/// A fault of requests to one endpoint. Requests are counted from the moment at which the org is given it.
+/// What goes wrong with requests to one endpoint. The count of requests begins when the fault is injected.
 ///
 /// ```
-/// use salesforce_sim::{Answer, Endpoint, Effect, RequestFault};
+/// use salesforce_sim::{Answer, Effect, Endpoint, RequestFault};
 ///
 /// let next = RequestFault::new(Endpoint::JobCreate, Effect::LostAnswer);
 /// let second_and_third = RequestFault::new(Endpoint::JobInfo, Answer::status(503)).starting_at(2).times(2);
@@ -22,31 +22,31 @@ pub struct RequestFault {
 }
 
 impl RequestFault {
-    /// What happens to the next request to an endpoint.
+    /// Affects the next request to an endpoint.
     pub fn new(endpoint: Endpoint, effect: impl Into<Effect>) -> Self {
         Self { endpoint, effect: effect.into(), first: 1, times: 1, seen: 0 }
     }
 
-    /// Begins with the n-th request; the first one is 1.
+    /// Begins with the n-th request. The next request is the first.
     #[must_use]
     pub fn starting_at(self, first: usize) -> Self {
         Self { first: first.max(1), ..self }
     }
 
-    /// Meets so many requests in a row.
+    /// Affects this many requests in a row.
     #[must_use]
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
     }
 
-    /// Meets all requests from the first one on.
+    /// Affects every request from the first one on.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
     }
 
-    /// Counts a request; what happens to it, if it is one of those.
-    pub(super) fn meet(&mut self, endpoint: Endpoint) -> Option<Effect> {
+    /// Counts a request and returns the effect on it.
+    pub(super) fn effect_on(&mut self, endpoint: Endpoint) -> Option<Effect> {
         if endpoint != self.endpoint {
             return None;
         }
@@ -61,9 +61,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_met_by_endpoint_and_number() {
+    fn a_fault_affects_requests_by_endpoint_and_number() {
         let next = || RequestFault::new(Endpoint::JobInfo, Effect::Cut);
-        for (mut fault, met) in [
+        for (mut fault, affected) in [
             (next(), [true, false, false, false, false]),
             (next().starting_at(3), [false, false, true, false, false]),
             (next().starting_at(2).times(2), [false, true, true, false, false]),
@@ -71,11 +71,11 @@ mod tests {
             (next().always(), [true; 5]),
             (next().always().starting_at(4), [false, false, false, true, true]),
         ] {
-            let seen = met.map(|_| {
-                assert!(fault.meet(Endpoint::JobList).is_none());
-                fault.meet(Endpoint::JobInfo).is_some()
+            let seen = affected.map(|_| {
+                assert!(fault.effect_on(Endpoint::JobList).is_none());
+                fault.effect_on(Endpoint::JobInfo).is_some()
             });
-            assert_eq!(seen, met, "{fault:?}");
+            assert_eq!(seen, affected, "{fault:?}");
         }
     }
 }

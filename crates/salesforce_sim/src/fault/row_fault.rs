@@ -1,4 +1,4 @@
-//! Rows that are refused: validation rules, duplicate rules, locked rows.
+//! Rows that fail although their values are right: validation rules, duplicate rules, locked rows.
 
 use std::{
     borrow::Cow,
@@ -7,17 +7,20 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// A row as the client sent it.
+use crate::schema::is_same_name;
+
+/// A row as the client uploaded it.
 #[derive(Debug)]
 pub struct UploadedRow<'a> {
-    pub(crate) names: &'a [String],
+    pub(crate) columns: &'a [String],
     pub(crate) cells: &'a [Cow<'a, str>],
 }
 
 impl UploadedRow<'_> {
-    /// The text of a column by its name in the header; an empty cell is an empty text.
+    /// The text of a cell by its column, without quotes; `None` if the upload has no such column. Ignores the case of
+    /// the column.
     pub fn get(&self, column: &str) -> Option<&str> {
-        let at = self.names.iter().position(|name| name.eq_ignore_ascii_case(column))?;
+        let at = self.columns.iter().position(|name| is_same_name(name, column))?;
         self.cells.get(at).map(AsRef::as_ref)
     }
 
@@ -28,9 +31,9 @@ impl UploadedRow<'_> {
     }
 }
 
-type Matcher = Box<dyn Fn(&UploadedRow<'_>) -> bool + Send + Sync>;
+type Condition = Box<dyn Fn(&UploadedRow<'_>) -> bool + Send + Sync>;
 
-/// Rows that the org refuses although their values are right.
+/// Rows of an object that fail although their values are right.
 ///
 /// ```
 /// use salesforce_sim::RowFault;
@@ -38,15 +41,16 @@ type Matcher = Box<dyn Fn(&UploadedRow<'_>) -> bool + Send + Sync>;
 /// let locked = RowFault::new("Account", "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--")
 ///     .when(|row| row.get("Name") == Some("Example Ltd"))
 ///     .times(2);
-/// let too_young = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Contacts need a phone:--")
+/// let invalid = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:Contacts need a phone:--")
 ///     .when(|row| row.get("Phone").is_none_or(str::is_empty));
 /// ```
 pub struct RowFault {
     object: String,
     error: String,
-    matches: Matcher,
+    condition: Condition,
     times: Option<u32>,
-    refused: HashMap<u64, u32>,
+    /// How often each row has failed, by its fingerprint.
+    failures: HashMap<u64, u32>,
 }
 
 impl fmt::Debug for RowFault {
@@ -61,40 +65,40 @@ impl fmt::Debug for RowFault {
 }
 
 impl RowFault {
-    /// Refuses every row of an object; `error` is the whole `sf__Error`.
+    /// Every row of an object fails; `error` is the complete `sf__Error`.
     pub fn new(object: &str, error: &str) -> Self {
         Self {
             object: object.to_owned(),
             error: error.to_owned(),
-            matches: Box::new(|_| true),
+            condition: Box::new(|_| true),
             times: None,
-            refused: HashMap::new(),
+            failures: HashMap::new(),
         }
     }
 
-    /// Refuses only the rows that the predicate picks.
+    /// Only rows for which the condition is true fail.
     #[must_use]
-    pub fn when(self, matches: impl Fn(&UploadedRow<'_>) -> bool + Send + Sync + 'static) -> Self {
-        Self { matches: Box::new(matches), ..self }
+    pub fn when(self, condition: impl Fn(&UploadedRow<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self { condition: Box::new(condition), ..self }
     }
 
-    /// Refuses each row only that many times; rows with the same cells are the same row.
+    /// Each row fails only this many times. Rows with the same cells count as one row.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// The error of a row, if the rule refuses it now.
-    pub(crate) fn refuse(&mut self, object: &str, row: &UploadedRow<'_>) -> Option<&str> {
-        if !self.object.eq_ignore_ascii_case(object) || !(self.matches)(row) {
+    /// The error of a row; `None` if the row does not fail this time.
+    pub(crate) fn error_of(&mut self, object: &str, row: &UploadedRow<'_>) -> Option<&str> {
+        if !is_same_name(&self.object, object) || !(self.condition)(row) {
             return None;
         }
         if let Some(times) = self.times {
-            let refused = self.refused.entry(row.fingerprint()).or_default();
-            if *refused == times {
+            let failures = self.failures.entry(row.fingerprint()).or_default();
+            if *failures == times {
                 return None;
             }
-            *refused += 1;
+            *failures += 1;
         }
         Some(&self.error)
     }
@@ -105,15 +109,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_refuses_each_row_its_number_of_times() {
-        let names = ["Name".to_owned(), "Phone".to_owned()];
-        let mut rule = RowFault::new("Account", "E:e:--").when(|row| row.get("name") != Some("fine")).times(2);
-        let mut refuse = |object: &str, name: &'static str| {
+    fn each_row_fails_its_number_of_times() {
+        let columns = ["Name".to_owned(), "Phone".to_owned()];
+        let mut fault = RowFault::new("Account", "E:e:--").when(|row| row.get("name") != Some("fine")).times(2);
+        let mut fails = |object: &str, name: &'static str| {
             let cells = [Cow::Borrowed(name), Cow::Borrowed("1")];
-            rule.refuse(object, &UploadedRow { names: &names, cells: &cells }).is_some()
+            fault.error_of(object, &UploadedRow { columns: &columns, cells: &cells }).is_some()
         };
-        assert_eq!([refuse("account", "a"), refuse("Account", "b"), refuse("Contact", "a")], [true, true, false]);
-        assert!(!refuse("Account", "fine"));
-        assert_eq!([refuse("Account", "a"), refuse("Account", "a"), refuse("Account", "b")], [true, false, true]);
+        assert_eq!([fails("account", "a"), fails("Account", "b"), fails("Contact", "a")], [true, true, false]);
+        assert!(!fails("Account", "fine"));
+        assert_eq!([fails("Account", "a"), fails("Account", "a"), fails("Account", "b")], [true, false, true]);
     }
 }

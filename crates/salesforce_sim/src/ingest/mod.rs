@@ -1,18 +1,17 @@
-//! Bulk API 2.0 ingest: jobs, their data, and what becomes of it.
+//! Bulk API 2.0 ingest: the calls, and the way of a job from its upload to its results.
 
-mod column;
-mod csv;
-mod endpoint;
-mod job;
+mod calls;
+mod columns;
+mod field_value;
+mod job_json;
 mod multipart;
+mod new_job;
 mod processing;
-mod request;
+mod record_lookup;
 mod results;
-mod row;
 mod row_error;
-mod value;
+mod row_reader;
+mod row_saver;
 
-pub(crate) use endpoint::{create, delete, info, list, patch, results, upload};
-pub(crate) use job::Job;
-pub use job::{JobState, Operation};
+pub(crate) use calls::{create, delete, info, list, patch, results, upload};
 pub(crate) use results::ResultSet;

@@ -7,14 +7,14 @@ pub(super) struct Parts<'a> {
     pub(super) content: &'a [u8],
 }
 
-/// The boundary that a `Content-Type` of `multipart/form-data` names.
+/// The boundary in a `Content-Type`; `None` if it is not `multipart/form-data`.
 pub(super) fn boundary(content_type: &str) -> Option<&str> {
     let rest = content_type.strip_prefix("multipart/form-data")?;
     let boundary = rest.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
     Some(boundary.trim_matches('"'))
 }
 
-/// Splits the body into its parts `job` and `content`.
+/// Splits the body into its parts `job` and `content`; `None` if one is missing.
 pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Parts<'a>> {
     let marker = format!("--{boundary}");
     let mut starts = find_all(body, marker.as_bytes());
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_call() {
+    fn a_call_splits_into_job_and_content() {
         let body = "--XX\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n\
                     {\"object\":\"Account\"}\r\n--XX\r\nContent-Type: text/csv\r\n\
                     Content-Disposition: form-data; name=\"content\"; filename=\"content\"\r\n\r\n\
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn boundaries() {
+    fn the_content_type_names_the_boundary() {
         for (content_type, expected) in [
             ("multipart/form-data; boundary=abc", Some("abc")),
             ("multipart/form-data; charset=UTF-8; boundary=\"a b\"", Some("a b")),

@@ -1,21 +1,23 @@
-//! The way of a job from `UploadComplete` to its end.
+//! Processes a job, from `UploadComplete` to its end.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    column::Columns,
+use super::{columns::Columns, row_saver::RowSaver};
+use crate::{
     csv::{self, Span},
-    job::{Job, JobState, Outcome},
-    row::Plan,
+    fault::JobEnd,
+    org::{DailyAllowance, Job, JobState, Org, RowOutcome, SharedOrg},
 };
-use crate::org::{Org, Shared};
 
-/// A batch, and a chunk of it that is saved in one transaction (Bulk API 2.0, "How Requests Are Processed").
+/// The rows of a batch, which uses up one of the daily batches (Bulk API 2.0, "How Requests Are Processed").
 const BATCH: usize = 10_000;
+/// The rows of a chunk, which Salesforce saves in one transaction (the same page).
 const CHUNK: usize = 200;
 
-/// Works a job off; its state and counters can be watched on the way.
-pub(crate) async fn run(org: Shared, id: String) {
+/// Processes a job. Its state and counts change on the way.
+pub(super) async fn run(org: SharedOrg, id: String) {
     let Some(prepared) = prepare(&org, &id).await else {
         return;
     };
@@ -32,8 +34,8 @@ pub(crate) async fn run(org: Shared, id: String) {
             tokio::time::sleep(per_chunk).await;
         }
         let (org, id, prepared) = (org.clone(), id.clone(), prepared.clone());
-        let goes_on = tokio::task::spawn_blocking(move || process_chunk(&org, &id, &prepared, chunk)).await;
-        if !goes_on.unwrap_or(false) {
+        let continues = tokio::task::spawn_blocking(move || process_chunk(&org, &id, &prepared, chunk)).await;
+        if !continues.unwrap_or(false) {
             return;
         }
     }
@@ -44,15 +46,16 @@ pub(crate) async fn run(org: Shared, id: String) {
     }
 }
 
+/// What every chunk needs.
 #[derive(Clone)]
 struct Prepared {
     upload: Bytes,
-    rows: std::sync::Arc<[Span]>,
-    plan: std::sync::Arc<Plan>,
+    rows: Arc<[Span]>,
+    saver: Arc<RowSaver>,
 }
 
-/// Reads the upload and moves the job to `InProgress`, or to its end when the upload as a whole is wrong.
-async fn prepare(org: &Shared, id: &str) -> Option<Prepared> {
+/// Scans the upload and moves the job to `InProgress`. Ends the job and returns `None` if the upload is wrong or empty.
+async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
     let (upload, delimiter, ending) = {
         let org = org.lock();
         let job = org.job(id)?;
@@ -62,96 +65,81 @@ async fn prepare(org: &Shared, id: &str) -> Option<Prepared> {
     let scanned = tokio::task::spawn_blocking(move || csv::scan(&data, delimiter, ending)).await.ok()?;
 
     let mut org = org.lock();
-    let org = &mut *org;
-    let job = org.jobs.get_mut(id).filter(|job| job.state == JobState::UploadComplete)?;
+    let Org { jobs, faults, tables, user_id, .. } = &mut *org;
+    let job = jobs.get_mut(id).filter(|job| job.state == JobState::UploadComplete)?;
     job.enter(JobState::InProgress);
-    job.fault = org.faults.take_job(&job.request.object);
+    job.fault = faults.take_job_fault(&job.request.object);
     let rows = match scanned {
         Ok(rows) => rows,
-        Err(message) => return fail(job, message),
+        Err(message) => {
+            job.end(JobEnd::Failed(message));
+            return None;
+        }
     };
-    // Without a header there is nothing to do, and nothing wrong.
+    // An upload without a header is not an error.
     let Some((header, rows)) = rows.split_first() else {
-        job.enter(JobState::JobComplete);
+        job.end(JobEnd::Completed);
         return None;
     };
     (job.header, job.rows) = (*header, rows.to_vec());
-    let columns = match Columns::read(header.of(&upload), &job.request, &org.tables) {
+    let columns = match Columns::read(header.of(&upload), &job.request, tables) {
         Ok(columns) => columns,
-        Err(message) => return fail(job, message),
+        Err(message) => {
+            job.end(JobEnd::Failed(message));
+            return None;
+        }
     };
-    let table = org.tables.position(&job.request.object)?;
-    let plan = Plan::new(&org.tables, table, &job.request, columns, &org.user_id);
-    Some(Prepared { upload, rows: rows.into(), plan: plan.into() })
+    let table = tables.position(&job.request.object)?;
+    let saver = RowSaver::new(tables, table, &job.request, columns, user_id);
+    Some(Prepared { upload, rows: rows.into(), saver: saver.into() })
 }
 
-fn fail(job: &mut Job, message: String) -> Option<Prepared> {
-    job.error_message = Some(message);
-    job.enter(JobState::Failed);
+/// How the job ends before a chunk; `None` if it processes the chunk. Uses up a batch of the day.
+fn end_before(job: &Job, allowance: &mut DailyAllowance, chunk: usize) -> Option<JobEnd> {
+    let is_done = chunk * CHUNK >= job.rows.len();
+    if let Some(fault) = job.fault.as_ref().filter(|fault| fault.chunks <= chunk || is_done) {
+        return Some(fault.end.clone());
+    }
+    let needs_batch = chunk.is_multiple_of(BATCH / CHUNK) && !is_done;
+    if needs_batch && !allowance.take_batch() {
+        return Some(JobEnd::Failed("ExceededQuota : ApiBatchItems Limit exceeded".to_owned()));
+    }
     None
 }
 
-/// Whether a job goes on to the chunk, or in which state it is left.
-fn decide(org: &mut Org, id: &str, chunk: usize) -> Result<(), (JobState, Option<String>)> {
-    let Some(job) = org.jobs.get(id) else {
-        return Err((JobState::Aborted, None));
-    };
-    let is_done = chunk * CHUNK >= job.rows.len();
-    if let Some(fault) = job.fault.as_ref().filter(|fault| fault.chunks <= chunk || is_done) {
-        return Err((fault.state, fault.message.clone()));
-    }
-    let needs_batch = chunk.is_multiple_of(BATCH / CHUNK) && !is_done;
-    if needs_batch && !org.allowance.take_batch() {
-        return Err((JobState::Failed, Some("ExceededQuota : ApiBatchItems Limit exceeded".to_owned())));
-    }
-    Ok(())
-}
-
-/// Saves one chunk. False when the job has ended.
-fn process_chunk(org: &Shared, id: &str, prepared: &Prepared, chunk: usize) -> bool {
+/// Saves the rows of a chunk; false if the job does not continue.
+fn process_chunk(org: &SharedOrg, id: &str, prepared: &Prepared, chunk: usize) -> bool {
     let mut org = org.lock();
-    let org = &mut *org;
-    if org.jobs.get(id).is_none_or(|job| job.state != JobState::InProgress) {
+    let Org { jobs, allowance, tables, faults, .. } = &mut *org;
+    let Some(job) = jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) else {
         return false;
-    }
-    if let Err((state, message)) = decide(org, id, chunk) {
-        if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state != state) {
-            job.error_message = message;
-            job.enter(state);
-        }
+    };
+    if let Some(end) = end_before(job, allowance, chunk) {
+        job.end(end);
         return false;
     }
     let start = chunk * CHUNK;
     let rows = &prepared.rows[start..prepared.rows.len().min(start + CHUNK)];
     let rows = rows.iter().map(|row| row.of(&prepared.upload));
-    let outcomes = prepared.plan.save(&mut org.tables, &mut org.faults.rows, rows);
-    if let Some(job) = org.jobs.get_mut(id) {
-        job.failed += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed(_))).count();
-        job.outcomes.extend(outcomes);
-    }
+    let outcomes = prepared.saver.save(tables, &mut faults.rows, rows);
+    job.failed += outcomes.iter().filter(|outcome| matches!(outcome, RowOutcome::Failed(_))).count();
+    job.outcomes.extend(outcomes);
     true
 }
 
-/// Lets go of what a job has brought, where nobody will have to look at it.
+/// Ends a job whose rows are all processed. A fault after more chunks than the job has acts now.
+fn finish(org: &mut Org, id: &str, chunks: usize) {
+    if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) {
+        let end = end_before(job, &mut org.allowance, chunks);
+        job.end(end.unwrap_or(JobEnd::Completed));
+    }
+}
+
+/// Drops the upload and the records of a job that completed without a failed row.
 fn forget(org: &mut Org, id: &str) {
     let completed = |job: &&mut Job| job.state == JobState::JobComplete && job.failed == 0;
     let Some(job) = org.jobs.get_mut(id).filter(completed) else { return };
     let Some(table) = org.tables.position(&job.request.object) else { return };
     let table = org.tables.at_mut(table);
-    job.forget().for_each(|record| table.forget(record));
-}
-
-/// Ends a job whose rows are all processed. A fault that waits for more chunks than there were comes now.
-fn finish(org: &mut Org, id: &str, chunks: usize) {
-    let end = decide(org, id, chunks);
-    if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) {
-        match end {
-            Ok(()) => job.enter(JobState::JobComplete),
-            Err((JobState::InProgress, _)) => {}
-            Err((state, message)) => {
-                job.error_message = message;
-                job.enter(state);
-            }
-        }
-    }
+    job.forget_rows().for_each(|record| table.forget(record));
 }

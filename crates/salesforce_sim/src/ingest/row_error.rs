@@ -1,10 +1,10 @@
-//! The errors of single rows, in the grammar of `sf__Error`.
+//! The errors of single rows.
 
 use std::fmt;
 
-/// Why a row was not saved.
+/// Why a row failed.
 ///
-/// Its text is `CODE:message:Field1,Field2 --`, with nothing between the last two colons when no field is to blame.
+/// Its text is the `sf__Error` of the row: `CODE:message:Field1,Field2 --`, or `CODE:message:--` without fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowError {
     code: &'static str,
@@ -13,13 +13,13 @@ pub(crate) struct RowError {
 }
 
 impl RowError {
-    /// An error of the whole row.
+    /// An error without fields.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), fields: String::new() }
     }
 
-    /// An error of some fields.
-    pub(crate) fn of(code: &'static str, message: impl Into<String>, fields: &[&str]) -> Self {
+    /// An error that names fields.
+    pub(crate) fn with_fields(code: &'static str, message: impl Into<String>, fields: &[&str]) -> Self {
         Self { fields: fields.join(","), ..Self::new(code, message) }
     }
 }
@@ -36,11 +36,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_follow_the_grammar() {
+    fn the_text_has_the_form_of_sf_error() {
         for (error, text) in [
             (RowError::new("ENTITY_IS_DELETED", "entity is deleted"), "ENTITY_IS_DELETED:entity is deleted:--"),
-            (RowError::of("CODE", "a: b", &["One"]), "CODE:a: b:One --"),
-            (RowError::of("CODE", "text", &["One", "Two__c"]), "CODE:text:One,Two__c --"),
+            (RowError::with_fields("CODE", "a: b", &["One"]), "CODE:a: b:One --"),
+            (RowError::with_fields("CODE", "text", &["One", "Two__c"]), "CODE:text:One,Two__c --"),
         ] {
             assert_eq!(error.to_string(), text);
         }

@@ -3,9 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::read;
 use crate::{
-    http::{ApiError, Reply, Route, json as reply, rest_value},
     org::Org,
+    reply::{ApiError, Reply, json as reply},
+    route::Route,
 };
 
 const MAX_REQUESTS: usize = 25;
@@ -24,10 +26,9 @@ struct Subrequest {
     url: String,
 }
 
-/// Answers reading subrequests one after another; each of them counts as a request.
+/// Answers reading subrequests one after another. Each of them counts as an API request.
 pub(crate) fn batch(org: &mut Org, body: &[u8]) -> Result<Reply, ApiError> {
-    let batch: Batch =
-        serde_json::from_slice(body).map_err(|error| ApiError::new(400, "JSON_PARSER_ERROR", error.to_string()))?;
+    let batch: Batch = serde_json::from_slice(body).map_err(|error| ApiError::json_parser(&error))?;
     if batch.batch_requests.len() > MAX_REQUESTS {
         let message = format!("The maximum number of subrequests is {MAX_REQUESTS}");
         return Err(ApiError::new(400, "LIMIT_EXCEEDED", message));
@@ -48,13 +49,13 @@ pub(crate) fn batch(org: &mut Org, body: &[u8]) -> Result<Reply, ApiError> {
     Ok(reply(200, &json!({"hasErrors": has_errors, "results": results})))
 }
 
-/// The URL begins with the version, or with the whole path.
+/// Answers a subrequest. Its URL begins with the version or with `/services/data/`.
 fn subrequest(org: &mut Org, request: &Subrequest) -> Result<Value, ApiError> {
     if !org.allowance.take_request() {
-        return Err(ApiError::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+        return Err(ApiError::request_limit());
     }
     let url = request.url.trim_start_matches('/');
     let path = if url.starts_with("services/data/") { format!("/{url}") } else { format!("/services/data/{url}") };
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-    rest_value(org, &Route::of(&request.method, path), query)
+    read(org, &Route::parse(&request.method, path), query)
 }

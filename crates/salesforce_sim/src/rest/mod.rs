@@ -1,11 +1,11 @@
-//! The part of the REST API that a loader reads.
+//! The calls of the REST API. All of them only read.
 
 mod composite;
 mod limits;
 mod query;
+mod read;
 mod resources;
 
 pub(crate) use composite::batch;
-pub(crate) use limits::limits;
-pub(crate) use query::query;
-pub(crate) use resources::{check_version, describe, is_unchanged, objects, record, resources, stamp, versions};
+pub(crate) use read::read;
+pub(crate) use resources::{add_last_modified, check_version, is_unchanged, versions};

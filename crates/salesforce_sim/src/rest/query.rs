@@ -1,10 +1,14 @@
-//! The few queries that clients send of their own accord, and counting.
+//! Counting records, and the queries that the Salesforce CLI sends on its own.
 
 use serde_json::{Map, Value, json};
 
-use crate::{http::ApiError, org::Org};
+use crate::{
+    org::{ORGANIZATION_ID, Org},
+    reply::ApiError,
+    schema::is_same_name,
+};
 
-/// What `Organization` has to say.
+/// The fields of `Organization`.
 const ORGANIZATION: [(&str, Option<&str>); 6] = [
     ("Name", Some("Simulated Org")),
     ("InstanceName", Some("SIM0")),
@@ -15,7 +19,7 @@ const ORGANIZATION: [(&str, Option<&str>); 6] = [
 ];
 
 /// `GET .../query?q=...`: `SELECT ... FROM Organization` and `SELECT count() FROM X`.
-pub(crate) fn query(org: &Org, query: &str, base: &str) -> Result<Value, ApiError> {
+pub(super) fn query(org: &Org, query: &str, base: &str) -> Result<Value, ApiError> {
     let soql = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "q").map(|(_, soql)| soql);
     let soql = soql.unwrap_or_default().replace(',', " ");
     let mut words = soql.split_whitespace();
@@ -24,7 +28,7 @@ pub(crate) fn query(org: &Org, query: &str, base: &str) -> Result<Value, ApiErro
     }
     let fields: Vec<&str> = words.by_ref().take_while(|word| !word.eq_ignore_ascii_case("from")).collect();
     let object = words.next().ok_or_else(|| malformed("unexpected token: <EOF>"))?;
-    if object.eq_ignore_ascii_case("Organization") {
+    if is_same_name(object, "Organization") {
         return organization(&fields, base);
     }
     let Some(table) = org.tables.get(object) else {
@@ -44,14 +48,14 @@ fn malformed(message: &str) -> ApiError {
 
 fn organization(fields: &[&str], base: &str) -> Result<Value, ApiError> {
     let mut record = Map::new();
-    let url = format!("{base}/sobjects/Organization/{}", crate::sign_in::ORGANIZATION_ID);
+    let url = format!("{base}/sobjects/Organization/{}", ORGANIZATION_ID);
     record.insert("attributes".to_owned(), json!({"type": "Organization", "url": url}));
     for field in fields {
-        let known = ORGANIZATION.iter().find(|(name, _)| name.eq_ignore_ascii_case(field));
+        let known = ORGANIZATION.iter().find(|(name, _)| is_same_name(name, field));
         let value = match known {
             Some(("IsSandbox", _)) => json!(false),
             Some((_, value)) => json!(value),
-            None if field.eq_ignore_ascii_case("Id") => json!(crate::sign_in::ORGANIZATION_ID),
+            None if is_same_name(field, "Id") => json!(ORGANIZATION_ID),
             None => {
                 let message = format!("No such column '{field}' on entity 'Organization'.");
                 return Err(ApiError::new(400, "INVALID_FIELD", message));

@@ -5,17 +5,18 @@ use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    http::ApiError,
+    headers,
     org::Org,
+    reply::ApiError,
     schema::{describe_object, object_summary},
-    store::{Life, Tables, id},
+    store::{RecordState, Tables, id},
 };
 
-/// The versions that the org serves; 21.0 to 30.0 were retired with Summer '25.
+/// The versions that the org serves. Salesforce retired 21.0 to 30.0 in Summer '25.
 const OLDEST: u32 = 31;
 const NEWEST: u32 = 67;
 
-/// Refuses versions that the org does not serve.
+/// Returns the version of a call, or the error of a version that the org does not serve.
 pub(crate) fn check_version(version: Option<f64>) -> Result<f64, ApiError> {
     match version {
         Some(version) if version.fract() == 0.0 && (f64::from(OLDEST)..=f64::from(NEWEST)).contains(&version) => {
@@ -28,11 +29,11 @@ pub(crate) fn check_version(version: Option<f64>) -> Result<f64, ApiError> {
     }
 }
 
-/// `GET /services/data`. Releases come three a year; 62.0 is Winter '25.
+/// `GET /services/data`. There are three releases a year; 62.0 is Winter '25.
 pub(crate) fn versions() -> Value {
     let release = |version: u32| {
         let season = ["Spring", "Summer", "Winter"][version as usize % 3];
-        // Winter releases are named after the coming year, so that 62.0 and 63.0 share theirs.
+        // A Winter release has the name of the next year, so 62.0 and 63.0 have the same year.
         let year = (version - 2) / 3 + 5;
         json!({"label": format!("{season} '{year}"), "url": format!("/services/data/v{version}.0"),
                "version": format!("{version}.0")})
@@ -41,19 +42,19 @@ pub(crate) fn versions() -> Value {
 }
 
 /// `GET /services/data/vXX.X`.
-pub(crate) fn resources(base: &str) -> Value {
+pub(super) fn resources(base: &str) -> Value {
     let names = ["sobjects", "query", "limits", "composite", "jobs"];
     Value::Object(names.iter().map(|name| ((*name).to_owned(), json!(format!("{base}/{name}")))).collect())
 }
 
 /// `GET .../sobjects`.
-pub(crate) fn objects(org: &Org, base: &str) -> Value {
+pub(super) fn objects(org: &Org, base: &str) -> Value {
     let objects: Vec<Map<String, Value>> = org.tables.iter().map(|table| object_summary(&table.object, base)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
 
 /// `GET .../sobjects/{object}/describe`.
-pub(crate) fn describe(org: &Org, object: &str, base: &str) -> Result<Value, ApiError> {
+pub(super) fn describe(org: &Org, object: &str, base: &str) -> Result<Value, ApiError> {
     let table = org.tables.get(object).ok_or_else(ApiError::not_found)?;
     if !table.object.described {
         return Err(ApiError::new(403, "INSUFFICIENT_ACCESS", "insufficient access rights on cross-reference id"));
@@ -61,14 +62,14 @@ pub(crate) fn describe(org: &Org, object: &str, base: &str) -> Result<Value, Api
     Ok(describe_object(&table.object, base))
 }
 
-/// `GET .../sobjects/{object}/{id}`. Values are texts whatever their type.
-pub(crate) fn record(org: &Org, object: &str, id: &str, base: &str) -> Result<Value, ApiError> {
+/// `GET .../sobjects/{object}/{id}`. All values are texts, whatever their type.
+pub(super) fn record(org: &Org, object: &str, id: &str, base: &str) -> Result<Value, ApiError> {
     let table = org.tables.get(object).ok_or_else(ApiError::not_found)?;
     let found = id::normalize(id).and_then(|normalized| table.locate(&normalized));
-    let Some((record, Life::Live)) = found else {
+    let Some((record, RecordState::Live)) = found else {
         return Err(ApiError::not_found());
     };
-    let name = table.object.name();
+    let name = &table.object.name;
     let url = format!("{base}/sobjects/{name}/{}", table.id(record));
     let mut shown = Map::new();
     shown.insert("attributes".to_owned(), json!({"type": name, "url": url}));
@@ -76,19 +77,18 @@ pub(crate) fn record(org: &Org, object: &str, id: &str, base: &str) -> Result<Va
     Ok(Value::Object(shown))
 }
 
-/// Whether the client has the schema as it is (REST API Developer Guide, "sObject Describe").
+/// Whether the client's copy of the schema is up to date (REST API Developer Guide, "sObject Describe").
 pub(crate) fn is_unchanged(org: &Org, headers: &HeaderMap) -> bool {
-    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
-    let since = since.and_then(|since| rfc2822::parse(since).ok());
+    let since = headers::value(headers, header::IF_MODIFIED_SINCE).and_then(|since| rfc2822::parse(since).ok());
     since.is_some_and(|since| since.timestamp().as_second() >= org.schema_changed.as_second())
 }
 
-/// Tells when the schema changed.
-pub(crate) fn stamp(org: &Org, headers: &mut HeaderMap) {
-    let printed = Timestamp::from_second(org.schema_changed.as_second())
+/// Adds the header that says when the schema last changed.
+pub(crate) fn add_last_modified(org: &Org, headers: &mut HeaderMap) {
+    let date = Timestamp::from_second(org.schema_changed.as_second())
         .ok()
         .and_then(|changed| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&changed).ok());
-    if let Some(value) = printed.and_then(|printed| HeaderValue::from_str(&printed).ok()) {
+    if let Some(value) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
         headers.insert(header::LAST_MODIFIED, value);
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_that_are_served() {
+    fn other_versions_are_refused() {
         for (version, status) in [
             (Some(31.0), None),
             (Some(62.0), None),

@@ -62,7 +62,7 @@ pub(crate) fn describe_object(object: &Object, base: &str) -> Value {
 fn describe_field(object: &Object, field: &Field) -> Value {
     let (type_name, soap_type) = field.kind.api_names();
     let is_compound = field.kind == FieldType::Address;
-    // A text is counted in characters but stored in UTF-8, three bytes each at most in Salesforce's arithmetic.
+    // `length` counts characters. For `byteLength` Salesforce counts three bytes for each.
     let byte_length = if field.kind == FieldType::Reference { field.length } else { field.length * 3 };
     let (precision, digits) = if field.kind == FieldType::Int { (0, field.precision) } else { (field.precision, 0) };
     json!({
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn describe_tells_what_a_writer_needs() {
+    fn describe_has_what_a_loader_needs() {
         let object = Object::custom("Shipment__c")
             .field(Field::text("Tracking__c", 40).external_id().unique())
             .field(Field::reference("Owner_Contact__c", &["Contact", "Lead"]))

@@ -1,10 +1,20 @@
-//! Fields and their builder.
+//! Fields: what they are, and how their values compare.
 
 use std::borrow::Cow;
 
 use super::FieldType;
 
-/// A field of an object. New fields may be left empty, created and changed; the methods take that away or add to it.
+/// A field of an object.
+///
+/// A constructor such as [`Field::text`] makes a field that may be empty and that clients may set. The other methods
+/// change that:
+///
+/// ```
+/// use salesforce_sim::Field;
+///
+/// let key = Field::text("Tracking_Number__c", 40).external_id().unique();
+/// let status = Field::picklist("Status__c", &["New", "Sent"]).restricted().default_value("New");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Field {
     pub(crate) name: String,
@@ -32,7 +42,7 @@ pub struct Field {
     pub(crate) name_field: bool,
 }
 
-/// The label that Salesforce would show for an API name: `First_Name__c` and `FirstName` are both "First Name".
+/// The label for an API name: "First Name" for both `First_Name__c` and `FirstName`.
 pub(super) fn label_of(name: &str) -> String {
     let name = name.trim_end_matches("__c");
     let mut label = String::with_capacity(name.len() + 4);
@@ -49,7 +59,7 @@ pub(super) fn label_of(name: &str) -> String {
     label
 }
 
-/// `Id` and the audit fields, which every object has and nobody may set.
+/// `Id` and the audit fields. Every object has them, and clients cannot set them.
 pub(super) fn system_fields() -> Vec<Field> {
     let audit = |field: Field| Field { nillable: false, defaulted_on_create: true, ..field.read_only() };
     vec![
@@ -64,7 +74,7 @@ pub(super) fn system_fields() -> Vec<Field> {
 }
 
 impl Field {
-    fn new(name: &str, kind: FieldType) -> Self {
+    pub(super) fn new(name: &str, kind: FieldType) -> Self {
         Self {
             name: name.to_owned(),
             label: label_of(name),
@@ -92,238 +102,26 @@ impl Field {
         }
     }
 
-    fn sized(name: &str, kind: FieldType, length: usize) -> Self {
-        Self { length, ..Self::new(name, kind) }
-    }
-
-    fn number(name: &str, kind: FieldType, precision: u32, scale: u32) -> Self {
-        Self { precision, scale, ..Self::new(name, kind) }
-    }
-
-    /// A line of text.
-    pub fn text(name: &str, length: usize) -> Self {
-        Self::sized(name, FieldType::String, length)
-    }
-
-    /// Text with line breaks.
-    pub fn textarea(name: &str, length: usize) -> Self {
-        Self::sized(name, FieldType::TextArea, length)
-    }
-
-    /// A choice of one. Values outside the list are taken too, unless the field is [`Field::restricted`].
-    pub fn picklist(name: &str, values: &[&str]) -> Self {
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
-        Self { values, ..Self::sized(name, FieldType::Picklist, 255) }
-    }
-
-    /// A choice of many, joined with semicolons.
-    pub fn multipicklist(name: &str, values: &[&str]) -> Self {
-        Self { kind: FieldType::MultiPicklist, length: 4099, ..Self::picklist(name, values) }
-    }
-
-    /// An e-mail address.
-    pub fn email(name: &str) -> Self {
-        Self::sized(name, FieldType::Email, 80)
-    }
-
-    /// A telephone number; any text of 40 characters.
-    pub fn phone(name: &str) -> Self {
-        Self::sized(name, FieldType::Phone, 40)
-    }
-
-    /// A web address; any text of 255 characters.
-    pub fn url(name: &str) -> Self {
-        Self::sized(name, FieldType::Url, 255)
-    }
-
-    /// Text that Salesforce stores encrypted.
-    pub fn encrypted(name: &str, length: usize) -> Self {
-        Self::sized(name, FieldType::EncryptedString, length)
-    }
-
-    /// A checkbox, which is never null.
-    pub fn boolean(name: &str) -> Self {
-        let field = Self { nillable: false, ..Self::new(name, FieldType::Boolean) };
-        field.default_value("false")
-    }
-
-    /// A whole number of at most `digits` digits.
-    pub fn int(name: &str, digits: u32) -> Self {
-        Self::number(name, FieldType::Int, digits, 0)
-    }
-
-    /// A number: `precision` digits, `scale` of them behind the decimal point.
-    pub fn double(name: &str, precision: u32, scale: u32) -> Self {
-        Self::number(name, FieldType::Double, precision, scale)
-    }
-
-    /// An amount of money.
-    pub fn currency(name: &str, precision: u32, scale: u32) -> Self {
-        Self::number(name, FieldType::Currency, precision, scale)
-    }
-
-    /// A percentage.
-    pub fn percent(name: &str, precision: u32, scale: u32) -> Self {
-        Self::number(name, FieldType::Percent, precision, scale)
-    }
-
-    /// A day.
-    pub fn date(name: &str) -> Self {
-        Self::new(name, FieldType::Date)
-    }
-
-    /// A moment.
-    pub fn datetime(name: &str) -> Self {
-        Self::new(name, FieldType::DateTime)
-    }
-
-    /// A time of day.
-    pub fn time(name: &str) -> Self {
-        Self::new(name, FieldType::Time)
-    }
-
-    /// A lookup to one object, or a polymorphic one to several. The relationship is called `Account` for
-    /// `AccountId` and `Account__r` for `Account__c`.
-    pub fn reference(name: &str, targets: &[&str]) -> Self {
-        let relationship = match name.strip_suffix("__c") {
-            Some(stem) => format!("{stem}__r"),
-            None => name.trim_end_matches("Id").to_owned(),
-        };
-        Self {
-            reference_to: targets.iter().map(|target| (*target).to_owned()).collect(),
-            relationship_name: Some(relationship),
-            ..Self::sized(name, FieldType::Reference, 18)
-        }
-    }
-
-    /// A master-detail lookup: required, and fixed once the record exists.
-    pub fn master(name: &str, target: &str) -> Self {
-        Self { updateable: false, ..Self::reference(name, &[target]).required() }
-    }
-
-    /// `OwnerId`, which is the signed-in user unless the row says otherwise.
-    pub fn owner(targets: &[&str]) -> Self {
-        Self { nillable: false, defaulted_on_create: true, ..Self::reference("OwnerId", targets) }
-    }
-
-    /// A number that the org counts up, such as `INV-{0000}`.
-    pub fn auto_number(name: &str, format: &str) -> Self {
-        Self { nillable: false, auto_number: Some(format.to_owned()), ..Self::text(name, 30).read_only() }
-            .with_default_on_create()
-    }
-
-    /// The compound of address components that name it with [`Field::part_of`].
-    pub fn address(name: &str) -> Self {
-        Self::new(name, FieldType::Address).read_only()
-    }
-
-    /// A file, which Bulk API 2.0 cannot carry.
-    pub fn base64(name: &str) -> Self {
-        Self::new(name, FieldType::Base64)
-    }
-
-    fn with_default_on_create(self) -> Self {
-        Self { defaulted_on_create: true, ..self }
-    }
-
-    /// Sets the label that error messages show.
-    #[must_use]
-    pub fn label(self, label: &str) -> Self {
-        Self { label: label.to_owned(), ..self }
-    }
-
-    /// A record cannot be without it.
-    #[must_use]
-    pub fn required(self) -> Self {
-        Self { nillable: false, ..self }
-    }
-
-    /// The value of a record that was created without one.
-    #[must_use]
-    pub fn default_value(self, value: &str) -> Self {
-        Self { default_value: Some(value.to_owned()), ..self }.with_default_on_create()
-    }
-
-    /// No two records have the same value.
-    #[must_use]
-    pub fn unique(self) -> Self {
-        Self { unique: true, id_lookup: true, ..self }
-    }
-
-    /// `ABC` and `abc` are two values.
-    #[must_use]
-    pub fn case_sensitive(self) -> Self {
-        Self { case_sensitive: true, ..self }
-    }
-
-    /// May be the key of an upsert and of a relationship column.
-    #[must_use]
-    pub fn external_id(self) -> Self {
-        Self { external_id: true, id_lookup: true, ..self }
-    }
-
-    /// A standard field that may be the key of a relationship column and of an upsert.
-    #[must_use]
-    pub fn id_lookup(self) -> Self {
-        Self { id_lookup: true, ..self }
-    }
-
-    /// Takes only the values of its list.
-    #[must_use]
-    pub fn restricted(self) -> Self {
-        Self { restricted: true, ..self }
-    }
-
-    /// Nobody may set it.
-    #[must_use]
-    pub fn read_only(self) -> Self {
-        Self { createable: false, updateable: false, ..self }
-    }
-
-    /// May be set only when the record is created.
-    #[must_use]
-    pub fn not_updateable(self) -> Self {
-        Self { updateable: false, ..self }
-    }
-
-    /// A formula: read only, and never a value in this simulation.
-    #[must_use]
-    pub fn formula(self) -> Self {
-        Self { calculated: true, ..self.read_only() }
-    }
-
-    /// The compound field that this field is a component of.
-    #[must_use]
-    pub fn part_of(self, compound: &str) -> Self {
-        Self { compound: Some(compound.to_owned()), ..self }
-    }
-
-    /// The field that names the record.
-    #[must_use]
-    pub fn name_field(self) -> Self {
-        Self { name_field: true, ..self }
-    }
-
     pub(crate) fn is_custom(&self) -> bool {
         self.name.ends_with("__c")
     }
 
-    /// Whether the relationship may lead to several objects, so that a column must name the one it means.
+    /// Whether the field refers to several objects. A relationship column must then name one of them.
     pub(crate) fn is_polymorphic(&self) -> bool {
         self.reference_to.len() > 1
     }
 
-    /// Whether an insert without it is refused.
+    /// Whether an insert fails without a value for the field.
     pub(crate) fn is_mandatory(&self) -> bool {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
-    /// Whether records are looked up by it, so that the store keeps an index.
+    /// Whether rows find records by the field. The store keeps an index for it.
     pub(crate) fn is_key(&self) -> bool {
         self.kind != FieldType::Id && (self.unique || self.external_id || self.id_lookup)
     }
 
-    /// Two values with the same key are the same to a unique field or an external id.
+    /// The key of a value. A unique field or an external id treats two values with the same key as equal.
     pub(crate) fn key_of<'a>(&self, value: &'a str) -> Cow<'a, str> {
         match (self.kind, value.parse::<f64>()) {
             (FieldType::Int | FieldType::Double, Ok(number)) => number.to_string().into(),

@@ -1,9 +1,8 @@
 //! The types of fields.
 
-/// The type of a field, as describe names it.
+/// The type of a field (REST API Developer Guide, "sObject Describe").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are Salesforce's own, see the describe reference of the REST API")]
-pub enum FieldType {
+pub(crate) enum FieldType {
     Id,
     String,
     TextArea,
@@ -27,7 +26,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// The `type` and the `soapType` of describe.
+    /// The `type` and the `soapType` in a describe.
     pub(crate) fn api_names(self) -> (&'static str, &'static str) {
         match self {
             Self::Id => ("id", "tns:ID"),

@@ -1,16 +1,22 @@
-//! What the org knows about its objects and fields, as data that a test can build.
+//! The objects and fields of the org, as data that a test can build.
 
 mod describe;
 mod field;
+mod field_builder;
 mod field_type;
 mod standard;
 
 pub(crate) use describe::{describe_object, object_summary};
 pub use field::Field;
-pub use field_type::FieldType;
+pub(crate) use field_type::FieldType;
 pub(crate) use standard::standard_objects;
 
-/// An object of the org: its name, what may be done with it, and its fields.
+/// Whether two names of objects, fields or relationships are the same. Salesforce ignores their case.
+pub(crate) fn is_same_name(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}
+
+/// An object of the org: its name, its fields, and what a client may do with it.
 ///
 /// ```
 /// use salesforce_sim::{Field, Object};
@@ -33,8 +39,8 @@ pub struct Object {
 }
 
 impl Object {
-    /// A standard object with the three characters that its record ids begin with. It starts with `Id` and the
-    /// audit fields; give it its other fields with [`Object::field`].
+    /// A standard object. The ids of its records begin with the three characters of `key_prefix`. It has `Id` and the
+    /// audit fields; [`Object::field`] adds others.
     pub fn standard(name: &str, key_prefix: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -49,54 +55,54 @@ impl Object {
         }
     }
 
-    /// A custom object with a text `Name` and an owner who is a user or a queue. The org gives it a key prefix.
+    /// A custom object with a text `Name` and an owner, who is a user or a queue. The org chooses its key prefix.
     pub fn custom(name: &str) -> Self {
         let object = Self { key_prefix: None, ..Self::standard(name, "") };
         object.field(Field::text("Name", 80).name_field().id_lookup()).field(Field::owner(&["Group", "User"]))
     }
 
-    /// Adds a field, or replaces the field of that name.
+    /// Adds a field, or replaces the field with the same name.
     #[must_use]
     pub fn field(mut self, field: Field) -> Self {
-        match self.fields.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&field.name)) {
+        match self.fields.iter_mut().find(|known| is_same_name(&known.name, &field.name)) {
             Some(known) => *known = field,
             None => self.fields.push(field),
         }
         self
     }
 
-    /// Forbids to create, change and delete its records.
+    /// Clients cannot create, change or delete records of the object.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         (self.createable, self.updateable, self.deletable) = (false, false, false);
         self
     }
 
-    /// Keeps the object out of the Bulk API.
+    /// The Bulk API does not know the object.
     #[must_use]
     pub fn without_bulk(mut self) -> Self {
         self.bulk = false;
         self
     }
 
-    /// Refuses to describe the object, although it is in the list of all objects.
+    /// The list of objects has the object, but its describe fails with 403.
     #[must_use]
     pub fn without_describe(mut self) -> Self {
         self.described = false;
         self
     }
 
-    /// The API name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     pub(crate) fn is_custom(&self) -> bool {
         self.name.ends_with("__c")
     }
 
-    /// The position of a field by its name; Salesforce ignores case in field names.
+    /// The position of a field.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields.iter().position(|field| is_same_name(&field.name, name))
+    }
+
+    /// The positions of the fields that meet a condition.
+    pub(crate) fn positions(&self, condition: fn(&Field) -> bool) -> Vec<usize> {
+        self.fields.iter().enumerate().filter(|(_, field)| condition(field)).map(|(at, _)| at).collect()
     }
 }

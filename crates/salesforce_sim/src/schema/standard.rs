@@ -2,7 +2,7 @@
 
 use super::{Field, Object};
 
-/// The objects that every simulated org has, before those of the settings.
+/// The objects of an org without settings.
 pub(crate) fn standard_objects() -> Vec<Object> {
     vec![
         user(),
@@ -235,7 +235,7 @@ fn invoice() -> Object {
 
 fn invoice_line() -> Object {
     Object::custom("Invoice_Line__c")
-        .field(Field::master("Invoice__c", "Invoice__c"))
+        .field(Field::master_detail("Invoice__c", "Invoice__c"))
         .field(Field::text("External_Id__c", 40).external_id().unique())
         .field(Field::int("Quantity__c", 6).required())
         .field(Field::currency("Unit_Price__c", 16, 4))

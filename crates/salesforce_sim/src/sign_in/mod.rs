@@ -1,8 +1,7 @@
-//! Signing in: the token endpoint and the sessions that it hands out.
+//! The calls below `/services/oauth2/`.
 
 mod assertion;
-mod session;
-mod token;
+mod calls;
+mod token_error;
 
-pub(crate) use session::{ORGANIZATION_ID, SignIn};
-pub(crate) use token::{revoke, token, user_info};
+pub(crate) use calls::{revoke, token, user_info};

@@ -1,12 +1,12 @@
-//! Record ids: 15 characters that tell upper from lower case, or 18 with a suffix that saves the case.
+//! Record ids: 15 case-sensitive characters, or 18 with a suffix that restores their case.
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
-/// Where a real id names the instance; it makes ids of this org easy to tell.
+/// The characters that name the instance in a real id. They make ids of this org easy to recognise.
 const INSTANCE: &str = "Sim0";
 
-/// The 18 characters of the record with that number (from 0) of the object with that prefix.
+/// The 18-character id of a record, by the prefix of its object and its number from 0.
 pub(crate) fn format(prefix: &str, number: usize) -> String {
     let mut short = format!("{prefix}{INSTANCE}00000000").into_bytes();
     let mut rest = number + 1;
@@ -18,7 +18,7 @@ pub(crate) fn format(prefix: &str, number: usize) -> String {
     String::from_utf8(short).unwrap_or_default()
 }
 
-/// One character for each five: a bit for each upper-case letter.
+/// One character for each five of the id, with a bit for each upper-case letter.
 fn suffix(short: &[u8]) -> [u8; 3] {
     let mut suffix = [b'A'; 3];
     for (part, letter) in short.chunks(5).zip(&mut suffix) {
@@ -29,8 +29,8 @@ fn suffix(short: &[u8]) -> [u8; 3] {
     suffix
 }
 
-/// The 15 characters that `text` stands for, if it has the form of an id. The case of 18 characters is read from
-/// their suffix, so that it may have been lost.
+/// The 15 characters of an id; `None` if the text does not have the form of an id. The suffix of 18 characters restores
+/// a lost case.
 pub(crate) fn normalize(text: &str) -> Option<String> {
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
@@ -52,7 +52,7 @@ pub(crate) fn normalize(text: &str) -> Option<String> {
     }
 }
 
-/// The number behind a normalized id, if it is of this org.
+/// The number in a normalized id; `None` if the id is not of this org.
 pub(crate) fn number(normalized: &str) -> Option<usize> {
     let digits = normalized.get(3..)?.strip_prefix(INSTANCE)?;
     let number = digits.bytes().try_fold(0_usize, |number, byte| {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_carry_their_number_and_a_suffix() {
+    fn ids_have_a_number_and_a_suffix() {
         for (prefix, record, text) in
             [("001", 0, "001Sim000000001"), ("001", 9, "001Sim00000000A"), ("a0B", 61, "a0BSim000000010")]
         {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn texts_that_are_not_ids_are_refused() {
         for text in ["", "001", "001Sim00000000", "001Sim0000000001", "001Sim000000001AA!", "äöü"] {
             assert_eq!(normalize(text), None, "{text}");
         }

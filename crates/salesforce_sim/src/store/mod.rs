@@ -1,8 +1,8 @@
-//! The records of the org, held compactly: a loader's test may put several 100,000 of them here.
+//! The records of the org, stored compactly: a test may load several 100,000 of them.
 
 pub(crate) mod id;
 mod record;
 mod table;
 
 pub(crate) use record::Cells;
-pub(crate) use table::{Life, Table, Tables};
+pub(crate) use table::{RecordState, Table, Tables};

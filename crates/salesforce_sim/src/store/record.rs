@@ -1,18 +1,19 @@
 //! The values of one record in one allocation.
 
-/// The fields that have a value, each as its position in the object, a length and the text.
+/// The fields of a record that have a value, each as its position in the object, a length and the text.
 #[derive(Debug, Default)]
 pub(crate) struct Cells(Box<[u8]>);
 
+/// The bytes of a position and a length.
 const HEAD: usize = 6;
 
 impl Cells {
-    /// Packs values; the order is kept.
+    /// Packs values in their order.
     pub(crate) fn pack<'a>(values: impl Iterator<Item = (u16, &'a str)>) -> Self {
         let mut packed = Vec::with_capacity(256);
         for (field, value) in values {
             packed.extend_from_slice(&field.to_le_bytes());
-            // A field takes 131,072 characters at most, far below 4 GiB.
+            // A field has at most 131,072 characters, far less than 4 GiB.
             packed.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
             packed.extend_from_slice(value.as_bytes());
         }
@@ -42,7 +43,7 @@ impl Cells {
     }
 }
 
-/// Only text was ever packed.
+/// Reads a packed value, which is always text.
 fn text(value: &[u8]) -> &str {
     std::str::from_utf8(value).unwrap_or_default()
 }
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_values_come_back() {
+    fn packed_values_are_read_back() {
         let values = [(3, "three"), (9, ""), (65_000, "Zoë 東京\n")];
         let cells = Cells::pack(values.into_iter());
         assert_eq!(cells.iter().collect::<Vec<_>>(), values);

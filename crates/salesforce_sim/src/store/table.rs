@@ -5,31 +5,31 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Cells, id};
 use crate::schema::{FieldType, Object};
 
-/// Where a record is in its life.
+/// Whether a record exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// It can be read and changed.
+pub(crate) enum RecordState {
+    /// Clients can read and change it.
     Live,
-    /// It was deleted and lies in the recycle bin.
+    /// Deleted, and in the recycle bin.
     Recycled,
-    /// It was deleted for good.
-    Gone,
+    /// Deleted for good.
+    Erased,
 }
 
 #[derive(Debug)]
 struct Record {
-    life: Life,
+    state: RecordState,
     cells: Cells,
 }
 
-/// The live records by the value of one field.
+/// The live records by the key of one field's value.
 #[derive(Debug)]
 struct Index {
     field: usize,
     records: HashMap<Box<str>, Vec<u32>>,
 }
 
-/// The records of one object. A record is addressed by its number, which its id spells.
+/// The records of one object. A record has a number, which is a part of its id.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) object: Arc<Object>,
@@ -46,28 +46,28 @@ impl Table {
         Self { object: Arc::new(object), prefix, records: Vec::new(), indexes, live: 0 }
     }
 
-    /// How many records live.
+    /// The number of live records.
     pub(crate) fn len(&self) -> usize {
         self.live
     }
 
-    /// The number that the next record gets.
+    /// The number of the next record.
     pub(crate) fn next_number(&self) -> usize {
         self.records.len()
     }
 
-    /// The 18 characters of a record's id.
+    /// The 18-character id of a record.
     pub(crate) fn id(&self, record: usize) -> String {
         id::format(&self.prefix, record)
     }
 
-    /// The record that a normalized id names, dead or alive.
-    pub(crate) fn locate(&self, normalized: &str) -> Option<(usize, Life)> {
+    /// The record with a normalized id, live or deleted.
+    pub(crate) fn locate(&self, normalized: &str) -> Option<(usize, RecordState)> {
         let record = id::number(normalized).filter(|_| normalized.starts_with(&self.prefix))?;
-        Some((record, self.records.get(record)?.life))
+        Some((record, self.records.get(record)?.state))
     }
 
-    /// The live records whose key field has this value.
+    /// The live records with this value in a key field.
     pub(crate) fn find(&self, field: usize, value: &str) -> &[u32] {
         let key = self.object.fields[field].key_of(value);
         let index = self.indexes.iter().find(|index| index.field == field);
@@ -81,44 +81,48 @@ impl Table {
 
     /// The numbers of the live records, oldest first.
     pub(crate) fn live(&self) -> impl Iterator<Item = usize> {
-        self.records.iter().enumerate().filter(|(_, record)| record.life == Life::Live).map(|(number, _)| number)
+        self.records
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| record.state == RecordState::Live)
+            .map(|(number, _)| number)
     }
 
     /// Adds a record.
     pub(crate) fn insert(&mut self, cells: Cells) -> usize {
         let record = self.records.len();
-        self.records.push(Record { life: Life::Live, cells });
+        self.records.push(Record { state: RecordState::Live, cells });
         self.live += 1;
-        self.enter(record);
+        self.add_to_indexes(record);
         record
     }
 
     /// Sets and clears fields of a record.
     pub(crate) fn update(&mut self, record: usize, changes: &[(u16, Option<&str>)]) {
-        self.leave(record);
+        self.remove_from_indexes(record);
         let old = std::mem::take(&mut self.records[record].cells);
         let kept = old.iter().filter(|(field, _)| changes.iter().all(|(changed, _)| changed != field));
         let set = changes.iter().filter_map(|(field, value)| Some((*field, (*value)?)));
         self.records[record].cells = Cells::pack(kept.chain(set));
-        self.enter(record);
+        self.add_to_indexes(record);
     }
 
-    /// Moves a record to the recycle bin, or deletes it for good.
-    pub(crate) fn delete(&mut self, record: usize, life: Life) {
-        self.leave(record);
+    /// Deletes a live record, into the recycle bin or for good.
+    pub(crate) fn delete(&mut self, record: usize, state: RecordState) {
+        self.remove_from_indexes(record);
         self.live -= 1;
-        self.records[record].life = life;
+        self.records[record].state = state;
     }
 
-    /// Lets go of all that is known of a live record but its number.
+    /// Deletes a live record for good and frees its values. The number stays used.
     pub(crate) fn forget(&mut self, record: usize) {
-        if self.records[record].life == Life::Live {
-            self.delete(record, Life::Gone);
+        if self.records[record].state == RecordState::Live {
+            self.delete(record, RecordState::Erased);
             self.records[record].cells = Cells::default();
         }
     }
 
-    fn enter(&mut self, record: usize) {
+    fn add_to_indexes(&mut self, record: usize) {
         let Self { object, records, indexes, .. } = self;
         // A table holds far fewer than 2^32 records.
         let number = u32::try_from(record).unwrap_or(u32::MAX);
@@ -133,7 +137,7 @@ impl Table {
         }
     }
 
-    fn leave(&mut self, record: usize) {
+    fn remove_from_indexes(&mut self, record: usize) {
         let Self { object, records, indexes, .. } = self;
         for index in indexes {
             if let Some(value) = records[record].cells.get(index.field) {
@@ -158,7 +162,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Adds an object, or replaces the object of that name while it has no records.
+    /// Adds an object, or replaces the object with the same name and its records.
     pub(crate) fn add(&mut self, object: Object) {
         let name = object.name.to_lowercase();
         let at = self.by_name.get(&name).copied().unwrap_or(self.tables.len());
@@ -177,7 +181,7 @@ impl Tables {
         }
     }
 
-    /// The position of an object; Salesforce ignores case in object names.
+    /// The position of an object. Ignores the case of the name.
     pub(crate) fn position(&self, object: &str) -> Option<usize> {
         self.by_name.get(&object.to_lowercase()).copied()
     }
@@ -187,17 +191,17 @@ impl Tables {
         self.position(object).map(|at| &self.tables[at])
     }
 
-    /// The table at a position that [`Tables::position`] gave.
+    /// The table at a position from [`Tables::position`].
     pub(crate) fn at(&self, position: usize) -> &Table {
         &self.tables[position]
     }
 
-    /// The table at a position that [`Tables::position`] gave, to change it.
+    /// The table at a position from [`Tables::position`], to change it.
     pub(crate) fn at_mut(&mut self, position: usize) -> &mut Table {
         &mut self.tables[position]
     }
 
-    /// The table whose records have ids with this prefix.
+    /// The table whose record ids begin with this prefix.
     pub(crate) fn by_prefix(&self, prefix: &str) -> Option<&Table> {
         self.by_prefix.get(prefix).map(|at| &self.tables[*at])
     }
@@ -207,7 +211,7 @@ impl Tables {
         self.tables.iter()
     }
 
-    /// The fields of a live record as text, `Id` first; `None` is null.
+    /// The fields of a record as text, `Id` first. `None` is null.
     pub(crate) fn values(table: &Table, record: usize) -> impl Iterator<Item = (&str, Option<String>)> {
         let cells = table.cells(record);
         let fields = table.object.fields.iter().enumerate().filter(|(_, field)| field.kind != FieldType::Address);
@@ -221,7 +225,7 @@ impl Tables {
     }
 }
 
-/// Custom objects have prefixes from `a00` on.
+/// The key prefix of a custom object, from `a00` on.
 fn custom_prefix(position: usize) -> String {
     const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let letter = char::from(b'a' + u8::try_from(position / (36 * 36) % 5).unwrap_or(0));
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn key_fields_are_indexed_through_every_change() {
+    fn every_change_updates_the_indexes_of_key_fields() {
         let mut table = table();
         let (key, exact) = (table.object.position("key__C").unwrap(), table.object.position("Exact__c").unwrap());
         let cells = |value| {
@@ -257,14 +261,14 @@ mod tests {
         table.update(first, &[(u16::try_from(key).unwrap(), None)]);
         assert_eq!(table.find(key, "abc"), [1]);
         assert_eq!(table.cells(first).get(exact), Some("Abc"));
-        table.delete(second, Life::Recycled);
+        table.delete(second, RecordState::Recycled);
         assert!(table.find(key, "abc").is_empty());
         assert_eq!((table.len(), table.live().collect::<Vec<_>>()), (1, vec![first]));
-        assert_eq!(table.locate(&table.id(second)[..15]), Some((second, Life::Recycled)));
+        assert_eq!(table.locate(&table.id(second)[..15]), Some((second, RecordState::Recycled)));
     }
 
     #[test]
-    fn custom_objects_get_prefixes_of_their_own() {
+    fn every_custom_object_has_its_own_prefix() {
         let prefixes: std::collections::HashSet<_> = (0..1_600).map(custom_prefix).collect();
         assert_eq!(prefixes.len(), 1_600);
         assert_eq!(custom_prefix(37), "a11");

@@ -1,11 +1,11 @@
-//! Values of single fields: whether Salesforce takes the text for the type.
+//! Checks the text of a cell against the type of its field.
 
 use std::borrow::Cow;
 
 use super::row_error::RowError;
 use crate::schema::{Field, FieldType};
 
-/// The value that is stored for the text of a cell, or the error of its row. References are not looked at here.
+/// Returns the value to store for the text of a cell, or the error of its row. Does not check references.
 pub(crate) fn check<'a>(field: &Field, text: &'a str) -> Result<Cow<'a, str>, RowError> {
     match field.kind {
         FieldType::Boolean => return boolean(text).map(Cow::Borrowed).ok_or_else(|| wrong_type(field, text)),
@@ -24,10 +24,10 @@ pub(crate) fn check<'a>(field: &Field, text: &'a str) -> Result<Cow<'a, str>, Ro
     Ok(Cow::Borrowed(text))
 }
 
-/// The error of a text that is not of the field's type.
+/// The error of a text that does not have the type of the field.
 pub(crate) fn wrong_type(field: &Field, text: &str) -> RowError {
     let message = format!("{}: value not of required type: {text}", field.label);
-    RowError::of("INVALID_TYPE_ON_FIELD_IN_RECORD", message, &[&field.name])
+    RowError::with_fields("INVALID_TYPE_ON_FIELD_IN_RECORD", message, &[&field.name])
 }
 
 /// The booleans of XML Schema, in any case.
@@ -45,16 +45,16 @@ fn number(field: &Field, text: &str) -> Result<(), RowError> {
     let Some(magnitude) = magnitude else {
         return Err(wrong_type(field, text));
     };
-    // Digits behind the decimal point that the field does not keep are rounded away; those before it must fit.
+    // Salesforce rounds extra digits after the decimal point. The digits before it must fit.
     let digits = i32::try_from(field.precision.saturating_sub(field.scale)).unwrap_or(i32::MAX);
     if magnitude.abs() >= 10_f64.powi(digits) {
         let message = format!("{}: value outside of valid range on numeric field: {text}", field.label);
-        return Err(RowError::of("NUMBER_OUTSIDE_VALID_RANGE", message, &[&field.name]));
+        return Err(RowError::with_fields("NUMBER_OUTSIDE_VALID_RANGE", message, &[&field.name]));
     }
     Ok(())
 }
 
-/// A decimal number, with a point and an exponent unless it must be whole.
+/// Whether a text is a decimal number. A number that need not be whole may have a point and an exponent.
 fn is_number(text: &str, is_int: bool) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,8 +72,8 @@ fn is_number(text: &str, is_int: bool) -> bool {
         && exponent.is_none_or(|exponent| !exponent.is_empty() && all_digits(exponent))
 }
 
-/// Whether a text has the shape of a pattern, in which `0` stands for any digit.
-fn has_shape(text: &str, pattern: &str) -> bool {
+/// Whether a text matches a pattern, in which `0` stands for any digit.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
         && text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
             b'0' => byte.is_ascii_digit(),
@@ -83,7 +83,7 @@ fn has_shape(text: &str, pattern: &str) -> bool {
 
 /// `yyyy-MM-dd` (Bulk API 2.0, "Valid Date Format in Records").
 fn is_date(text: &str) -> bool {
-    has_shape(text, "0000-00-00") && text.parse::<jiff::civil::Date>().is_ok()
+    matches_pattern(text, "0000-00-00") && text.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// `yyyy-MM-ddTHH:mm:ss` with milliseconds or not, and `Z` or an offset (Bulk API 2.0, "Valid Date Format in
@@ -100,8 +100,8 @@ fn is_datetime(text: &str) -> bool {
 }
 
 fn is_offset(text: &str) -> bool {
-    let is_shaped = has_shape(text, "00:00") || has_shape(text, "0000");
-    is_shaped && text[..2] <= *"14" && text[text.len() - 2..] < *"60"
+    let has_digits = matches_pattern(text, "00:00") || matches_pattern(text, "0000");
+    has_digits && text[..2] <= *"14" && text[text.len() - 2..] < *"60"
 }
 
 /// `HH:mm:ss` with milliseconds or not, and with `Z` or not.
@@ -112,7 +112,7 @@ fn is_time(text: &str) -> bool {
 fn is_clock(text: &str) -> bool {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_fraction = matches!(fraction.len(), 1..=3) && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    is_fraction && has_shape(clock, "00:00:00") && clock[..2] < *"24" && clock[3..5] < *"60" && clock[6..] < *"60"
+    is_fraction && matches_pattern(clock, "00:00:00") && clock[..2] < *"24" && clock[3..5] < *"60" && clock[6..] < *"60"
 }
 
 fn email(field: &Field, text: &str) -> Result<(), RowError> {
@@ -128,7 +128,7 @@ fn email(field: &Field, text: &str) -> Result<(), RowError> {
         return Ok(());
     }
     let message = format!("{}: invalid email address: {text}", field.label);
-    Err(RowError::of("INVALID_EMAIL_ADDRESS", message, &[&field.name]))
+    Err(RowError::with_fields("INVALID_EMAIL_ADDRESS", message, &[&field.name]))
 }
 
 fn picklist(field: &Field, value: &str, text: &str) -> Result<(), RowError> {
@@ -136,17 +136,17 @@ fn picklist(field: &Field, value: &str, text: &str) -> Result<(), RowError> {
         return Ok(());
     }
     let message = format!("bad value for restricted picklist field: {text}");
-    Err(RowError::of("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, &[&field.name]))
+    Err(RowError::with_fields("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, &[&field.name]))
 }
 
-/// Lengths are counted as Java counts them: a character beyond the basic plane is two.
+/// Checks the length in UTF-16 units, as Java counts them.
 fn length(field: &Field, text: &str) -> Result<(), RowError> {
     let max = field.length;
     if max == 0 || text.len() <= max || text.encode_utf16().count() <= max {
         return Ok(());
     }
     let message = format!("{}: data value too large: {text} (max length={max})", field.label);
-    Err(RowError::of("STRING_TOO_LONG", message, &[&field.name]))
+    Err(RowError::with_fields("STRING_TOO_LONG", message, &[&field.name]))
 }
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_each_type() {
+    fn each_type_takes_its_own_texts() {
         let fields = [
             Field::boolean("Flag"),
             Field::int("Count", 4),
@@ -168,7 +168,7 @@ mod tests {
             Field::picklist("Open", &["A", "B"]),
             Field::multipicklist("Choices", &["A", "B"]).restricted(),
         ];
-        for (name, taken, refused) in [
+        for (name, accepted, refused) in [
             ("Flag", &["true", "false", "TRUE", "1", "0"][..], &["yes", "t", "2", "on"][..]),
             ("Count", &["0", "-12", "+7", "9999"], &["1.0", "1e3", "1,000", "", " 1", "0x1"]),
             (
@@ -213,7 +213,7 @@ mod tests {
             ("Choices", &["A", "A;B", "B;A"], &["A;C", "A; B", "C"]),
         ] {
             let field = fields.iter().find(|field| field.name == name).unwrap();
-            for text in taken {
+            for text in accepted {
                 assert!(check(field, text).is_ok(), "{name}: {text}");
             }
             for text in refused {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_in_the_words_of_the_org() {
+    fn errors_name_the_field_and_the_text() {
         for (field, text, error) in [
             (
                 Field::text("FirstName", 4),

@@ -1,13 +1,14 @@
-//! The CSV that a client uploads (Bulk API 2.0, "Prepare CSV Files").
+//! Finds the rows and cells of an upload (Bulk API 2.0, "Prepare CSV Files").
 
 use std::borrow::Cow;
 
-/// A field, and all fields of a record, in characters; and the fields of a record (Limits Quick Reference,
-/// "Bulk API and Bulk API 2.0 Limits").
+/// The most characters of a field (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits", as the next two).
 const MAX_FIELD: usize = 131_072;
+/// The most characters of a record.
 const MAX_RECORD: usize = 400_000;
+/// The most fields of a record.
 const MAX_FIELDS: usize = 5_000;
-/// The header row, in characters.
+/// The most characters of the header row.
 const MAX_HEADER: usize = 32_000;
 
 /// How rows end.
@@ -30,11 +31,11 @@ impl LineEnding {
     }
 }
 
-/// The delimiters of a job by name.
+/// The delimiters by their names in the API.
 pub(crate) const DELIMITERS: [(&str, u8); 6] =
     [("COMMA", b','), ("BACKQUOTE", b'`'), ("CARET", b'^'), ("PIPE", b'|'), ("SEMICOLON", b';'), ("TAB", b'\t')];
 
-/// Where a row lies in the upload, without its line ending.
+/// The place of a row in the upload, without its line ending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -54,7 +55,7 @@ impl Span {
     }
 }
 
-/// Whether a byte stands inside quotes, byte by byte.
+/// Tracks whether the scan is inside quotes.
 #[derive(Debug, Default)]
 struct Quotes {
     inside: bool,
@@ -62,8 +63,8 @@ struct Quotes {
 }
 
 impl Quotes {
-    /// Takes note of a quote. One at the start of a cell opens it; a doubled one closes it and opens it again.
-    fn meet(&mut self, at: usize, cell_start: usize) {
+    /// Passes a quote. A quote at the start of a cell opens; a doubled quote closes and opens again.
+    fn pass(&mut self, at: usize, cell_start: usize) {
         if self.inside {
             (self.inside, self.closed_at) = (false, Some(at));
         } else {
@@ -72,7 +73,8 @@ impl Quotes {
     }
 }
 
-/// Finds the rows of an upload. Empty lines are no rows. The error is that of a job that fails as a whole.
+/// Finds the rows of an upload. Empty lines do not count as rows. An error fails the whole job, with this text as its
+/// `errorMessage`.
 pub(crate) fn scan(upload: &[u8], delimiter: u8, ending: LineEnding) -> Result<Vec<Span>, String> {
     let mut rows = Vec::new();
     let (mut row_start, mut cell_start) = (0, 0);
@@ -82,7 +84,7 @@ pub(crate) fn scan(upload: &[u8], delimiter: u8, ending: LineEnding) -> Result<V
     while at < upload.len() {
         let byte = upload[at];
         if byte == b'"' {
-            quotes.meet(at, cell_start);
+            quotes.pass(at, cell_start);
         } else if !quotes.inside && byte == delimiter {
             check_field(upload, cell_start, at)?;
             cell_start = at + 1;
@@ -142,16 +144,16 @@ fn check_row(upload: &[u8], start: usize, end: usize, cells: usize, is_header: b
 /// A cell as it was uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell<'a> {
-    /// Its bytes, with the quotes.
+    /// The bytes of the cell, with its quotes.
     pub(crate) raw: &'a [u8],
-    /// It is enclosed in quotes, and nothing stands beside them.
+    /// Whether quotes enclose the whole cell.
     pub(crate) quoted: bool,
-    /// Quotes do not enclose the whole of it.
+    /// Whether quotes enclose only a part of the cell.
     pub(crate) malformed: bool,
 }
 
 impl<'a> Cell<'a> {
-    /// The value: without the enclosing quotes, and with doubled quotes made single.
+    /// The value, without the enclosing quotes, and with doubled quotes made single.
     pub(crate) fn text(&self) -> Cow<'a, str> {
         let inner = if self.quoted { &self.raw[1..self.raw.len() - 1] } else { self.raw };
         let text = String::from_utf8_lossy(inner);
@@ -168,7 +170,7 @@ pub(crate) fn cells(row: &[u8], delimiter: u8) -> impl Iterator<Item = Cell<'_>>
         let mut end = row.len();
         for (at, byte) in row.iter().enumerate() {
             if *byte == b'"' {
-                quotes.meet(at, 0);
+                quotes.pass(at, 0);
             } else if !quotes.inside && *byte == delimiter {
                 end = at;
                 break;
@@ -182,12 +184,12 @@ pub(crate) fn cells(row: &[u8], delimiter: u8) -> impl Iterator<Item = Cell<'_>>
 
 fn classify(raw: &[u8]) -> Cell<'_> {
     let is_closed = raw.len() >= 2 && raw[0] == b'"' && closing_quote(raw) == Some(raw.len() - 1);
-    // `"John", "Smith"`: the spaces around quotes make the row an error (Bulk API 2.0, "Prepare CSV Files").
+    // `"John", "Smith"`: spaces around quotes make the row fail (Bulk API 2.0, "Prepare CSV Files").
     let malformed = !is_closed && raw.trim_ascii_start().first() == Some(&b'"');
     Cell { raw, quoted: is_closed, malformed }
 }
 
-/// The quote that ends a cell which begins with one.
+/// The position of the closing quote of a cell that begins with a quote.
 fn closing_quote(raw: &[u8]) -> Option<usize> {
     let mut at = 1;
     while at < raw.len() {
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_cells() {
+    fn uploads_split_into_rows_and_cells() {
         for (upload, expected) in [
             ("", vec![]),
             ("A\n", vec![vec!["A"]]),
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn line_endings_must_be_those_of_the_job() {
+    fn line_endings_must_match_the_job() {
         for (upload, ending, is_right) in [
             ("A\n1\n", LineEnding::Lf, true),
             ("A\r\n1\r\n", LineEnding::CrLf, true),

@@ -1,15 +1,15 @@
-//! Table tests of saving rows: one CSV a case, one expected outcome a row.
+//! Table tests of saving rows: each case has one CSV, and one expected outcome for each row.
 
 use super::*;
 use crate::{
-    fault::RowFault,
-    ingest::csv::{LineEnding, scan},
+    csv::{LineEnding, scan},
+    ingest::row_reader::not_writable,
     org::{Hosts, Org},
     settings::Settings,
 };
 
-/// An org with a few records: accounts `A-1`, `A-2` (which share their segment and their legacy key but for its
-/// case), a contact, and an account in the recycle bin.
+/// An org with a few records: accounts `A-1` and `A-2`, with the same segment and the same legacy key in another case, a
+/// contact, and an account in the recycle bin.
 struct World {
     org: Org,
 }
@@ -39,7 +39,7 @@ impl World {
         world
     }
 
-    /// What becomes of each row: `created`, `saved`, or the error.
+    /// Loads a CSV, and returns `created`, `saved` or the error for each row.
     fn load(&mut self, object: &str, operation: Operation, key: Option<&str>, csv: &str) -> Vec<String> {
         let request = JobRequest {
             object: object.to_owned(),
@@ -55,13 +55,13 @@ impl World {
         let columns =
             Columns::read(header, &request, &self.org.tables).unwrap_or_else(|error| panic!("{csv}: {error}"));
         let table = self.org.tables.position(object).unwrap();
-        let plan = Plan::new(&self.org.tables, table, &request, columns, &self.org.user_id);
+        let saver = RowSaver::new(&self.org.tables, table, &request, columns, &self.org.user_id);
         let rows = rows[1..].iter().map(|row| row.of(csv.as_bytes()));
-        let outcomes = plan.save(&mut self.org.tables, &mut self.org.faults.rows, rows);
+        let outcomes = saver.save(&mut self.org.tables, &mut self.org.faults.rows, rows);
         let text = |outcome| match outcome {
-            Outcome::Saved { created: true, .. } => "created".to_owned(),
-            Outcome::Saved { created: false, .. } => "saved".to_owned(),
-            Outcome::Failed(error) => error.into(),
+            RowOutcome::Saved { created: true, .. } => "created".to_owned(),
+            RowOutcome::Saved { created: false, .. } => "saved".to_owned(),
+            RowOutcome::Failed(error) => error.into(),
         };
         outcomes.into_iter().map(text).collect()
     }
@@ -73,7 +73,7 @@ impl World {
 }
 
 #[test]
-fn rows_that_are_refused() {
+fn a_wrong_row_fails_and_changes_nothing() {
     use Operation::{Delete, HardDelete, Insert, Update, Upsert};
     let key = Some("External_Id__c");
     let not_writable = |field: &str| not_writable(field).to_string();
@@ -130,7 +130,7 @@ fn rows_that_are_refused() {
         ("Account", Insert, None, "Name,Phone\nx,1,2", &ragged(3)),
         ("Account", Insert, None, "Name,Phone\nx", &ragged(1)),
         ("Account", Insert, None, "Name,Phone\n\"x\", \"1\"", "INVALID_FIELD:Quotes must enclose the whole value:--"),
-        // Fields that are not for the loader.
+        // Fields that a loader cannot set.
         (
             "Account",
             Insert,
@@ -235,7 +235,7 @@ fn rows_that_are_refused() {
 }
 
 #[test]
-fn rows_that_are_saved() {
+fn a_right_row_is_saved() {
     use Operation::{Delete, HardDelete, Insert, Update, Upsert};
     let key = Some("External_Id__c");
     let short = &ACCOUNT_1[..15];
@@ -276,7 +276,7 @@ fn rows_that_are_saved() {
 }
 
 #[test]
-fn what_a_saved_row_leaves_behind() {
+fn a_saved_row_sets_its_fields_and_the_defaults() {
     let mut world = World::new();
     world.load("Account", Operation::Update, None, &format!("Id,Phone,Fax\n{ACCOUNT_1},1,2\n"));
     let csv = format!("Id,Phone,Fax,Segment_Key__c\n{ACCOUNT_1},,#N/A,\"#N/A\"\n");
@@ -306,7 +306,7 @@ fn what_a_saved_row_leaves_behind() {
 }
 
 #[test]
-fn a_master_is_fixed_once_the_detail_exists() {
+fn the_master_of_a_detail_cannot_change() {
     let mut world = World::new();
     world.load("Invoice__c", Operation::Insert, None, "Amount__c,External_Id__c\n1,I-1\n2,I-2\n");
     let csv = "External_Id__c,Quantity__c,Invoice__r.External_Id__c\nL-1,1,I-1\n";
@@ -318,7 +318,7 @@ fn a_master_is_fixed_once_the_detail_exists() {
 }
 
 #[test]
-fn keys_must_differ_within_a_chunk() {
+fn rows_with_the_same_key_fail_within_a_chunk() {
     let twice = "DUPLICATE_VALUE:Duplicate external id specified:";
     let mut world = World::new();
     let csv = "External_Id__c,Name\nN-1,x\nn-1,y\nN-2,z\n";
@@ -342,10 +342,10 @@ fn keys_must_differ_within_a_chunk() {
 }
 
 #[test]
-fn rules_come_after_the_values_and_before_saving() {
+fn a_row_fault_acts_after_the_check_of_values_and_before_saving() {
     let mut world = World::new();
-    let rule = RowFault::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
-    world.org.faults.rows.push(rule.when(|row| row.get("Name") == Some("x")).times(1));
+    let fault = RowFault::new("Account", "DUPLICATES_DETECTED:Use one of these records?:--");
+    world.org.faults.rows.push(fault.when(|row| row.get("Name") == Some("x")).times(1));
     let csv = "Name,External_Id__c\nx,R-1\ny,R-2\n";
     assert_eq!(
         world.load("Account", Operation::Insert, None, csv),

@@ -1,4 +1,4 @@
-//! `/services/oauth2/`: token, revoke, userinfo.
+//! The calls `token`, `revoke` and `userinfo`.
 
 use std::borrow::Cow;
 
@@ -8,41 +8,15 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Map, Value, json};
 
-use super::{assertion, session::ORGANIZATION_ID};
+use super::{assertion, token_error::TokenError};
 use crate::{
-    http::{ApiError, Reply, empty, json as reply},
-    org::Org,
+    headers,
+    org::{ORGANIZATION_ID, Org},
+    reply::{ApiError, Reply, empty, json as reply},
     settings::SignInRefusal,
 };
 
-/// A refusal of the token endpoint: status 400 and one object (Salesforce Help, "OAuth 2.0 Error Codes").
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TokenError {
-    error: &'static str,
-    description: &'static str,
-}
-
-impl TokenError {
-    const fn new(error: &'static str, description: &'static str) -> Self {
-        Self { error, description }
-    }
-
-    /// What was presented is not good for a session.
-    pub(super) const fn grant(description: &'static str) -> Self {
-        Self::new("invalid_grant", description)
-    }
-
-    /// There is no such app.
-    pub(super) const fn client_id() -> Self {
-        Self::new("invalid_client_id", "client identifier invalid")
-    }
-
-    fn reply(&self) -> Reply {
-        reply(400, &json!({"error": self.error, "error_description": self.description}))
-    }
-}
-
-/// The flows that the org knows.
+/// A flow of OAuth 2.0 that the org supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Grant {
     RefreshToken,
@@ -79,11 +53,11 @@ impl<'a> Form<'a> {
 /// `POST /services/oauth2/token`.
 pub(crate) fn token(org: &mut Org, headers: &HeaderMap, body: &[u8]) -> Reply {
     org.sign_in.attempts += 1;
-    let is_my_domain = !is_login_host(headers);
-    match grant(org, headers, is_my_domain, &Form::read(body)) {
-        Ok(rotated) => {
+    let is_login_host = is_login_host(headers);
+    match check_sign_in(org, headers, is_login_host, &Form::read(body)) {
+        Ok(new_refresh_token) => {
             org.sign_in.granted += 1;
-            reply(200, &granted(org, is_my_domain, rotated))
+            reply(200, &token_answer(org, is_login_host, new_refresh_token))
         }
         Err(error) => error.reply(),
     }
@@ -91,21 +65,21 @@ pub(crate) fn token(org: &mut Org, headers: &HeaderMap, body: &[u8]) -> Reply {
 
 /// `localhost` stands for `login.salesforce.com`, every other name of the loopback for My Domain.
 fn is_login_host(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = headers::value(headers, header::HOST).unwrap_or_default();
     host.split(':').next() == Some("localhost")
 }
 
-/// Checks one sign-in; the new refresh token, if there is one.
-fn grant(
+/// Checks a sign-in, and returns the new refresh token if the org rotates them.
+fn check_sign_in(
     org: &mut Org,
     headers: &HeaderMap,
-    is_my_domain: bool,
+    is_login_host: bool,
     form: &Form<'_>,
 ) -> Result<Option<String>, TokenError> {
     let grant = Grant::parse(form.get("grant_type"))
         .ok_or(TokenError::new("unsupported_grant_type", "grant type not supported"))?;
-    if !is_my_domain && (org.settings.my_domain_only || grant == Grant::ClientCredentials) {
-        return Err(TokenError::grant("request not supported on this domain"));
+    if is_login_host && (org.settings.my_domain_only || grant == Grant::ClientCredentials) {
+        return Err(TokenError::invalid_grant("request not supported on this domain"));
     }
     if grant == Grant::JwtBearer {
         assertion::check(org, form.get("assertion"))?;
@@ -116,32 +90,32 @@ fn grant(
     if grant == Grant::Password {
         let password = format!("{}{}", credentials.password, credentials.security_token);
         if form.get("username") != credentials.username || form.get("password") != password {
-            return Err(TokenError::grant("authentication failure"));
+            return Err(TokenError::invalid_grant("authentication failure"));
         }
     }
-    if let Some(error) = org.sign_in.refusal.and_then(|refusal| refused(refusal, grant)) {
+    if let Some(error) = org.sign_in.refusal.and_then(|refusal| error_of(refusal, grant)) {
         return Err(error);
     }
     if grant != Grant::RefreshToken {
         return Ok(None);
     }
     if !org.sign_in.accept_refresh_token(form.get("refresh_token")) {
-        return Err(TokenError::grant("expired access/refresh token"));
+        return Err(TokenError::invalid_grant("expired access/refresh token"));
     }
-    Ok(org.sign_in.rotates.then(|| org.sign_in.rotate()))
+    Ok(org.sign_in.rotates_refresh_tokens.then(|| org.sign_in.rotate_refresh_token()))
 }
 
-/// Checks the app's key and secret, which come in the form or, as HTTP Basic, in the header.
+/// Checks the app's key and secret, which are in the form or, as HTTP Basic, in the header.
 fn check_client(org: &Org, headers: &HeaderMap, form: &Form<'_>) -> Result<(), TokenError> {
-    let basic = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
-    let basic = basic.and_then(|basic| String::from_utf8(STANDARD.decode(basic).ok()?).ok());
+    let basic =
+        headers::credentials(headers, "Basic").and_then(|basic| String::from_utf8(STANDARD.decode(basic).ok()?).ok());
     let (id, secret) = match basic.as_deref().and_then(|basic| basic.split_once(':')) {
         Some(pair) => pair,
         None => (form.get("client_id"), form.get("client_secret")),
     };
     let credentials = &org.settings.credentials;
     if id != credentials.client_id {
-        return Err(TokenError::client_id());
+        return Err(TokenError::invalid_client_id());
     }
     if secret != credentials.client_secret {
         return Err(TokenError::new("invalid_client", "invalid client credentials"));
@@ -149,25 +123,27 @@ fn check_client(org: &Org, headers: &HeaderMap, form: &Form<'_>) -> Result<(), T
     Ok(())
 }
 
-/// The words of a refusal, where it concerns the flow.
-fn refused(refusal: SignInRefusal, grant: Grant) -> Option<TokenError> {
+/// The error of a refusal; `None` if the refusal does not concern the flow.
+fn error_of(refusal: SignInRefusal, grant: Grant) -> Option<TokenError> {
     match (refusal, grant) {
         (SignInRefusal::InactiveUser, _) => Some(TokenError::new("inactive_user", "user is inactive")),
         (SignInRefusal::InactiveOrg, _) => Some(TokenError::new("inactive_org", "organization is inactive")),
-        (SignInRefusal::TooManySignIns, _) => Some(TokenError::grant("login rate exceeded")),
-        (SignInRefusal::NotApproved, Grant::JwtBearer) => Some(TokenError::grant("user hasn't approved this consumer")),
-        (SignInRefusal::NoRunAsUser, Grant::ClientCredentials) => {
-            Some(TokenError::grant("no client credentials user enabled"))
+        (SignInRefusal::TooManySignIns, _) => Some(TokenError::invalid_grant("login rate exceeded")),
+        (SignInRefusal::NotApproved, Grant::JwtBearer) => {
+            Some(TokenError::invalid_grant("user hasn't approved this consumer"))
         }
-        (SignInRefusal::FlowDisabled, Grant::Password) => Some(TokenError::grant("authentication failure")),
+        (SignInRefusal::NoRunAsUser, Grant::ClientCredentials) => {
+            Some(TokenError::invalid_grant("no client credentials user enabled"))
+        }
+        (SignInRefusal::FlowDisabled, Grant::Password) => Some(TokenError::invalid_grant("authentication failure")),
         (SignInRefusal::FlowDisabled, _) => Some(TokenError::new("unsupported_grant_type", "grant type not supported")),
         (SignInRefusal::NotApproved | SignInRefusal::NoRunAsUser, _) => None,
     }
 }
 
-/// The answer to a sign-in. It does not say how long the token lives; neither does the real one.
-fn granted(org: &mut Org, is_my_domain: bool, refresh_token: Option<String>) -> Value {
-    let host = if is_my_domain { &org.hosts.my_domain } else { &org.hosts.login };
+/// The answer to a sign-in. Like Salesforce's answer, it does not say how long the token lives.
+fn token_answer(org: &mut Org, is_login_host: bool, refresh_token: Option<String>) -> Value {
+    let host = if is_login_host { &org.hosts.login } else { &org.hosts.my_domain };
     let id = identity(host, &org.user_id);
     let issued_at = Timestamp::now().as_millisecond().to_string();
     let mut answer = Map::new();
@@ -189,7 +165,7 @@ fn identity(host: &str, user_id: &str) -> String {
     format!("{host}/id/{ORGANIZATION_ID}/{user_id}")
 }
 
-/// HMAC-SHA256 with the consumer secret, in ordinary base64.
+/// HMAC-SHA256 with the consumer secret, in standard base64.
 fn signature(secret: &str, message: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
     let url_safe = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap_or_default();
@@ -206,7 +182,7 @@ pub(crate) fn revoke(org: &mut Org, body: &[u8]) -> Reply {
 
 /// `GET /services/oauth2/userinfo`.
 pub(crate) fn user_info(org: &Org, headers: &HeaderMap) -> Reply {
-    if !org.sign_in.knows(headers) {
+    if !org.sign_in.has_session(headers) {
         return ApiError::new(403, "Bad_OAuth_Token", "Bad_OAuth_Token").reply();
     }
     let username = &org.settings.credentials.username;

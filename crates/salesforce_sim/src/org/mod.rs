@@ -1,56 +1,41 @@
 //! The state of the org, which all calls share.
 
+mod allowance;
+mod job;
+mod request;
+mod sign_in_state;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub(crate) use allowance::DailyAllowance;
 use jiff::Timestamp;
+pub(crate) use job::{Job, JobRequest, RowOutcome};
+pub use job::{JobState, Operation};
+pub use request::Request;
+pub(crate) use sign_in_state::SignInState;
 
 use crate::{
     fault::Faults,
-    http::Request,
-    ingest::Job,
     schema::{Field, Object, standard_objects},
     settings::Settings,
-    sign_in::SignIn,
     store::{Cells, Tables},
 };
 
-/// Where the org is reached.
+/// The id of the org, with which access tokens begin.
+pub(crate) const ORGANIZATION_ID: &str = "00DSim000000001MAA";
+
+/// The URLs of the org.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {
-    /// `login.salesforce.com` of this simulation.
+    /// Stands for `login.salesforce.com`.
     pub(crate) login: String,
     /// My Domain of the org.
     pub(crate) my_domain: String,
-    /// What token answers name as `instance_url`.
+    /// The `instance_url` of token answers.
     pub(crate) instance: String,
-}
-
-/// What the org still lets its clients do today.
-#[derive(Debug)]
-pub(crate) struct Allowance {
-    pub(crate) requests_used: u64,
-    pub(crate) requests_max: u64,
-    pub(crate) batches_used: u64,
-    pub(crate) batches_max: u64,
-}
-
-impl Allowance {
-    /// Counts a request; false when there is none left.
-    pub(crate) fn take_request(&mut self) -> bool {
-        let is_left = self.requests_used < self.requests_max;
-        self.requests_used += u64::from(is_left);
-        is_left
-    }
-
-    /// Counts a batch; false when there is none left.
-    pub(crate) fn take_batch(&mut self) -> bool {
-        let is_left = self.batches_used < self.batches_max;
-        self.batches_used += u64::from(is_left);
-        is_left
-    }
 }
 
 /// Everything the org knows.
@@ -58,9 +43,10 @@ impl Allowance {
 pub(crate) struct Org {
     pub(crate) settings: Settings,
     pub(crate) hosts: Hosts,
-    pub(crate) sign_in: SignIn,
-    pub(crate) allowance: Allowance,
+    pub(crate) sign_in: SignInState,
+    pub(crate) allowance: DailyAllowance,
     pub(crate) tables: Tables,
+    /// The user of the integration, who owns records without an owner.
     pub(crate) user_id: String,
     /// Jobs by the first 15 characters of their id.
     pub(crate) jobs: BTreeMap<String, Job>,
@@ -71,16 +57,16 @@ pub(crate) struct Org {
     pub(crate) schema_changed: Timestamp,
 }
 
-/// The org, as everything that serves it holds it.
+/// A handle to the org for everything that serves it.
 #[derive(Debug, Clone)]
-pub(crate) struct Shared(Arc<Mutex<Org>>);
+pub(crate) struct SharedOrg(Arc<Mutex<Org>>);
 
-impl Shared {
+impl SharedOrg {
     pub(crate) fn new(org: Org) -> Self {
         Self(Arc::new(Mutex::new(org)))
     }
 
-    /// The org, for this caller alone. A panic elsewhere does not make it unusable.
+    /// Locks the org. It stays usable after a panic of another holder.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Org> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,8 +81,8 @@ impl Org {
             tables.add(object);
         });
         let mut org = Self {
-            sign_in: SignIn::new(&settings),
-            allowance: Allowance {
+            sign_in: SignInState::new(&settings),
+            allowance: DailyAllowance {
                 requests_used: 0,
                 requests_max: settings.daily_requests,
                 batches_used: 0,
@@ -112,12 +98,12 @@ impl Org {
             requests: Vec::new(),
             schema_changed: Timestamp::now(),
         };
-        org.populate();
+        org.insert_first_records();
         org
     }
 
-    /// The records that every org has: the user of the integration, and a queue.
-    fn populate(&mut self) {
+    /// Inserts the records that every org has: the user of the integration, and a queue.
+    fn insert_first_records(&mut self) {
         let username = self.settings.credentials.username.clone();
         let user = [
             ("Username", username.as_str()),
@@ -131,7 +117,7 @@ impl Org {
         self.insert("Group", &[("Name", "Support"), ("DeveloperName", "Support"), ("Type", "Queue")]);
     }
 
-    /// Adds a record as it is, without any check, and gives its id.
+    /// Adds a record without any check and returns its id; `None` if the object does not exist.
     pub(crate) fn insert(&mut self, object: &str, values: &[(&str, &str)]) -> Option<String> {
         let position = self.tables.position(object)?;
         let table = self.tables.at_mut(position);
@@ -150,7 +136,7 @@ impl Org {
     }
 }
 
-/// One of the objects that make a large org large.
+/// One of the objects that [`Settings::extra_objects`] adds.
 fn extra_object(number: usize) -> Object {
     Object::custom(&format!("Extra_{number:04}__c"))
         .field(Field::text("External_Id__c", 40).external_id().unique())

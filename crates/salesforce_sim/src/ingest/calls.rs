@@ -6,21 +6,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    job::{Job, JobState},
-    multipart, processing, request,
+    job_json, multipart, new_job, processing,
     results::{ResultSet, Results},
 };
 use crate::{
-    http::{ApiError, Reply, csv, empty, json as reply},
-    org::{Org, Shared},
+    headers,
+    org::{Job, JobState, Org, SharedOrg},
+    reply::{ApiError, Reply, csv, empty, json as reply},
     store::id,
 };
 
-/// A multipart call carries at most so many characters (Bulk API 2.0, "Create a Multipart Request").
+/// The most characters of a multipart call (Bulk API 2.0, "Create a Multipart Request").
 const MAX_MULTIPART: usize = 100_000;
 
 fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers::value(headers, header::CONTENT_TYPE).unwrap_or_default()
 }
 
 fn wrong_media_type() -> ApiError {
@@ -28,7 +28,7 @@ fn wrong_media_type() -> ApiError {
     ApiError::new(415, "UNSUPPORTED_MEDIA_TYPE", message)
 }
 
-/// The job that the path names, unless the org has cleaned it away.
+/// The job with an id. Removes expired jobs first.
 fn find<'a>(org: &'a mut Org, id: &str) -> Result<&'a mut Job, ApiError> {
     let id = id::normalize(id).ok_or_else(ApiError::not_found)?;
     org.jobs.retain(|_, job| !job.is_expired());
@@ -39,8 +39,8 @@ fn invalid_state(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "INVALIDJOBSTATE", message)
 }
 
-/// Creates a job, alone or together with its data.
-pub(crate) fn create(org: &Shared, headers: &HeaderMap, body: &[u8], version: f64) -> Result<Reply, ApiError> {
+/// Creates a job, with its data if the call is multipart.
+pub(crate) fn create(org: &SharedOrg, headers: &HeaderMap, body: &[u8], version: f64) -> Result<Reply, ApiError> {
     let content_type = content_type(headers);
     if let Some(boundary) = multipart::boundary(content_type) {
         if body.len() > MAX_MULTIPART {
@@ -55,7 +55,7 @@ pub(crate) fn create(org: &Shared, headers: &HeaderMap, body: &[u8], version: f6
         let job = find(&mut locked, &id)?;
         job.upload = Some(Bytes::copy_from_slice(parts.content));
         job.enter(JobState::UploadComplete);
-        let shown = job.created();
+        let shown = job_json::created(job);
         start(org, id);
         return Ok(reply(200, &shown));
     }
@@ -64,11 +64,12 @@ pub(crate) fn create(org: &Shared, headers: &HeaderMap, body: &[u8], version: f6
     }
     let mut org = org.lock();
     let id = open(&mut org, body, version)?;
-    Ok(reply(200, &find(&mut org, &id)?.created()))
+    Ok(reply(200, &job_json::created(find(&mut org, &id)?)))
 }
 
+/// Creates an open job and returns the first 15 characters of its id.
 fn open(org: &mut Org, body: &[u8], version: f64) -> Result<String, ApiError> {
-    let request = request::read(body, org, version)?;
+    let request = new_job::read(body, org, version)?;
     let full = id::format("750", org.next_job);
     org.next_job += 1;
     let id = full[..15].to_owned();
@@ -76,12 +77,12 @@ fn open(org: &mut Org, body: &[u8], version: f64) -> Result<String, ApiError> {
     Ok(id)
 }
 
-fn start(org: &Shared, id: String) {
+fn start(org: &SharedOrg, id: String) {
     tokio::spawn(processing::run(org.clone(), id));
 }
 
-/// Takes the data of a job, once.
-pub(crate) fn upload(org: &Shared, id: &str, headers: &HeaderMap, body: Bytes) -> Result<Reply, ApiError> {
+/// Takes the data of a job. A second upload is an error.
+pub(crate) fn upload(org: &SharedOrg, id: &str, headers: &HeaderMap, body: Bytes) -> Result<Reply, ApiError> {
     let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
     if !content_type(headers).starts_with("text/csv") || !is_plain {
         return Err(wrong_media_type());
@@ -108,14 +109,13 @@ pub(crate) fn upload(org: &Shared, id: &str, headers: &HeaderMap, body: Bytes) -
 }
 
 /// Closes or aborts a job.
-pub(crate) fn patch(org: &Shared, id: &str, body: &[u8]) -> Result<Reply, ApiError> {
+pub(crate) fn patch(org: &SharedOrg, id: &str, body: &[u8]) -> Result<Reply, ApiError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Patch {
         state: String,
     }
-    let patch: Patch =
-        serde_json::from_slice(body).map_err(|error| ApiError::new(400, "JSON_PARSER_ERROR", error.to_string()))?;
+    let patch: Patch = serde_json::from_slice(body).map_err(|error| ApiError::json_parser(&error))?;
     let mut locked = org.lock();
     let job = find(&mut locked, id)?;
     match (patch.state.as_str(), job.state) {
@@ -130,16 +130,16 @@ pub(crate) fn patch(org: &Shared, id: &str, body: &[u8]) -> Result<Reply, ApiErr
             return Err(invalid_state(format!("InvalidJobState : A job cannot be set to the state '{other}'")));
         }
     }
-    Ok(reply(200, &Value::Object(job.short())))
+    Ok(reply(200, &job_json::patched(job)))
 }
 
-/// Tells about a job.
-pub(crate) fn info(org: &Shared, id: &str) -> Result<Reply, ApiError> {
-    Ok(reply(200, &find(&mut org.lock(), id)?.full()))
+/// Shows a job.
+pub(crate) fn info(org: &SharedOrg, id: &str) -> Result<Reply, ApiError> {
+    Ok(reply(200, &job_json::info(find(&mut org.lock(), id)?)))
 }
 
 /// Deletes a job that is not open and not in progress.
-pub(crate) fn delete(org: &Shared, id: &str) -> Result<Reply, ApiError> {
+pub(crate) fn delete(org: &SharedOrg, id: &str) -> Result<Reply, ApiError> {
     let mut org = org.lock();
     let job = find(&mut org, id)?;
     if matches!(job.state, JobState::Open | JobState::InProgress) {
@@ -152,7 +152,7 @@ pub(crate) fn delete(org: &Shared, id: &str) -> Result<Reply, ApiError> {
 }
 
 /// Lists the jobs of the org, a page at a time and in no useful order.
-pub(crate) fn list(org: &Shared, query: &str, version: f64) -> Reply {
+pub(crate) fn list(org: &SharedOrg, query: &str, version: f64) -> Reply {
     let mut org = org.lock();
     org.jobs.retain(|_, job| !job.is_expired());
     let parameter = |name: &str| {
@@ -162,26 +162,26 @@ pub(crate) fn list(org: &Shared, query: &str, version: f64) -> Reply {
         && parameter("isPkChunkingEnabled").is_none_or(|enabled| enabled == "false");
     let start = parameter("queryLocator").and_then(|locator| locator.parse().ok()).unwrap_or(0_usize);
     let mut jobs: Vec<&Job> = org.jobs.values().filter(|_| is_ingest).collect();
-    // Reading ids from behind brings the jobs out of the order of their creation.
+    // Sorting by the reversed id puts the jobs out of the order of their creation.
     jobs.sort_by_key(|job| job.id.bytes().rev().collect::<Vec<_>>());
     let page = org.settings.jobs_per_page;
     let end = jobs.len().min(start.saturating_add(page));
-    let records: Vec<Value> = jobs.iter().skip(start).take(page).map(|job| job.listed()).collect();
+    let records: Vec<Value> = jobs.iter().skip(start).take(page).map(|job| job_json::listed(job)).collect();
     let next = (end < jobs.len()).then(|| format!("/services/data/v{version:.1}/jobs/ingest?queryLocator={end}"));
     reply(200, &json!({"done": next.is_none(), "records": records, "nextRecordsUrl": next}))
 }
 
 /// Answers with one of the three result sets.
-pub(crate) async fn results(org: &Shared, id: &str, set: ResultSet) -> Result<Reply, ApiError> {
+pub(crate) async fn results(org: &SharedOrg, id: &str, set: ResultSet) -> Result<Reply, ApiError> {
     let results = {
         let mut org = org.lock();
         let seed = org.settings.seed;
         let id = find(&mut org, id)?.id[..15].to_owned();
         let job = org.job(&id).ok_or_else(ApiError::not_found)?;
         let prefix = org.tables.get(&job.request.object).map(|table| table.prefix.clone()).unwrap_or_default();
-        Results::pick(job, set, seed, |record| id::format(&prefix, record))
+        Results::select(job, set, seed, |record| id::format(&prefix, record))
     };
-    // Writing a large result takes a while, which other requests should not wait for.
+    // Other requests do not wait while a large result is written.
     let written = tokio::task::spawn_blocking(move || results.write(set)).await.unwrap_or_default();
     Ok(csv(written))
 }

@@ -1,8 +1,6 @@
-//! Which call a method and a path mean.
+//! Which call a method and a path name.
 
-use crate::ingest::ResultSet;
-
-/// The calls that the org knows.
+/// A call that the org answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `POST /services/oauth2/token`
@@ -49,39 +47,24 @@ pub enum Endpoint {
     Unknown,
 }
 
-impl Endpoint {
-    /// The result set that the call asks for.
-    pub(crate) fn result_set(self) -> Option<ResultSet> {
-        match self {
-            Self::SuccessfulResults => Some(ResultSet::Successful),
-            Self::FailedResults => Some(ResultSet::Failed),
-            Self::UnprocessedRecords => Some(ResultSet::Unprocessed),
-            _ => None,
-        }
-    }
-}
+/// The methods that at least one call uses.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// The methods that some call answers to.
-const METHODS: [Method; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-
-/// An HTTP method by name.
-type Method = &'static str;
-
-/// A request's call and what its path names.
+/// The call of a request, and what its path names.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
-    /// The API version, when the path has one.
+    /// The API version, if the path has one.
     pub(crate) version: Option<f64>,
-    /// The object of the call.
+    /// The object that the path names.
     pub(crate) object: String,
-    /// The job or record of the call.
+    /// The job or record that the path names.
     pub(crate) id: String,
 }
 
 impl Route {
-    /// Reads a path. Trailing and doubled slashes do not matter.
-    pub(crate) fn of(method: &str, path: &str) -> Self {
+    /// Reads a path. Ignores trailing and doubled slashes.
+    pub(crate) fn parse(method: &str, path: &str) -> Self {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let mut route = Self { endpoint: Endpoint::Unknown, version: None, object: String::new(), id: String::new() };
         match (method, segments.as_slice()) {
@@ -91,14 +74,14 @@ impl Route {
             ("GET", ["services", "data"]) => route.endpoint = Endpoint::Versions,
             (_, ["services", "data", version, rest @ ..]) => {
                 route.version = version.strip_prefix('v').and_then(|version| version.parse().ok());
-                route.in_version(method, rest);
+                route.parse_in_version(method, rest);
             }
             _ => {}
         }
         route
     }
 
-    fn in_version(&mut self, method: &str, segments: &[&str]) {
+    fn parse_in_version(&mut self, method: &str, segments: &[&str]) {
         self.endpoint = match (method, segments) {
             ("GET", []) => Endpoint::Resources,
             ("GET", ["limits"]) => Endpoint::Limits,
@@ -114,13 +97,13 @@ impl Route {
             ("GET", ["jobs", "ingest"]) => Endpoint::JobList,
             (method, ["jobs", "ingest", id, rest @ ..]) => {
                 self.id = (*id).to_owned();
-                Self::of_job(method, rest)
+                Self::parse_in_job(method, rest)
             }
             _ => Endpoint::Unknown,
         };
     }
 
-    fn of_job(method: &str, segments: &[&str]) -> Endpoint {
+    fn parse_in_job(method: &str, segments: &[&str]) -> Endpoint {
         match (method, segments) {
             ("GET", []) => Endpoint::JobInfo,
             ("PATCH", []) => Endpoint::JobPatch,
@@ -128,15 +111,15 @@ impl Route {
             ("PUT", ["batches"]) => Endpoint::JobUpload,
             ("GET", ["successfulResults"]) => Endpoint::SuccessfulResults,
             ("GET", ["failedResults"]) => Endpoint::FailedResults,
-            // Clients spell it in two ways, and both are in use.
+            // Clients use both spellings.
             ("GET", [name]) if name.eq_ignore_ascii_case("unprocessedrecords") => Endpoint::UnprocessedRecords,
             _ => Endpoint::Unknown,
         }
     }
 
-    /// The methods that the path answers to.
-    pub(crate) fn allowed(path: &str) -> Vec<Method> {
-        METHODS.into_iter().filter(|method| Self::of(method, path).endpoint != Endpoint::Unknown).collect()
+    /// The methods that work for a path.
+    pub(crate) fn allowed_methods(path: &str) -> Vec<&'static str> {
+        METHODS.into_iter().filter(|method| Self::parse(method, path).endpoint != Endpoint::Unknown).collect()
     }
 }
 
@@ -145,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_their_calls() {
+    fn a_method_and_a_path_name_a_call() {
         use Endpoint::*;
         for (method, path, endpoint) in [
             ("POST", "/services/oauth2/token", Token),
@@ -171,10 +154,10 @@ mod tests {
             ("GET", "/services/data/v62.0/jobs/query/750", Unknown),
             ("GET", "/", Unknown),
         ] {
-            assert_eq!(Route::of(method, path).endpoint, endpoint, "{method} {path}");
+            assert_eq!(Route::parse(method, path).endpoint, endpoint, "{method} {path}");
         }
-        let route = Route::of("GET", "/services/data/v62.0/jobs/ingest/750ABC");
+        let route = Route::parse("GET", "/services/data/v62.0/jobs/ingest/750ABC");
         assert_eq!((route.version, route.id.as_str()), (Some(62.0), "750ABC"));
-        assert_eq!(Route::allowed("/services/data/v62.0/jobs/ingest/750"), ["GET", "PATCH", "DELETE"]);
+        assert_eq!(Route::allowed_methods("/services/data/v62.0/jobs/ingest/750"), ["GET", "PATCH", "DELETE"]);
     }
 }

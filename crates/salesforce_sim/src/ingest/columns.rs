@@ -1,43 +1,42 @@
-//! What the header of an upload means for its object.
+//! Matches the header of an upload to fields.
 
-use super::{
-    csv::cells,
-    job::{JobRequest, Operation},
-};
 use crate::{
-    schema::{FieldType, Object},
+    csv::cells,
+    org::{JobRequest, Operation},
+    schema::{FieldType, Object, is_same_name},
     store::Tables,
 };
 
-/// What a column holds.
+/// What a column sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Column {
-    /// The record's own id.
+    /// The id of the row's record.
     Id,
-    /// A field, by its position.
+    /// A field of the object, by its position.
     Field(usize),
-    /// A reference field, to be found by a key field of the object it leads to (Bulk API 2.0, "Relationship Fields
+    /// A reference field. The cell has the value of a key field of the other object (Bulk API 2.0, "Relationship Fields
     /// in a Header Row").
     Relationship { field: usize, object: usize, key: usize },
 }
 
-/// The columns of an upload, and the one whose value names the record.
+/// The columns of an upload.
 #[derive(Debug)]
 pub(crate) struct Columns {
     pub(crate) columns: Vec<Column>,
-    /// The names as they were uploaded, for rules that look at rows by name.
+    /// The names as the client uploaded them.
     pub(crate) names: Vec<String>,
+    /// The column that names the record of a row; `None` if every row is a new record.
     pub(crate) key: Option<usize>,
 }
 
 impl Columns {
-    /// Reads the header. The error is that of a job that fails as a whole; it names the first column that is wrong.
+    /// Reads the header. An error fails the whole job and names the first wrong column.
     pub(crate) fn read(header: &[u8], request: &JobRequest, tables: &Tables) -> Result<Self, String> {
         let Some(table) = tables.get(&request.object) else {
             return Err(format!("InvalidBatch : Entity not found : {}", request.object));
         };
         let names: Vec<String> = cells(header, request.delimiter.1).map(|cell| cell.text().into_owned()).collect();
-        if request.operation.is_delete() && (names.len() > 1 || !names[0].eq_ignore_ascii_case("Id")) {
+        if request.operation.is_delete() && (names.len() > 1 || !is_same_name(&names[0], "Id")) {
             let operation = request.operation.as_str();
             return Err(format!("InvalidBatch : The '{operation}' batch must contain only ids"));
         }
@@ -65,13 +64,13 @@ fn column(name: &str, object: &Object, tables: &Tables) -> Result<Column, String
     let field = object.position(name).ok_or_else(|| not_found(name))?;
     match object.fields[field].kind {
         FieldType::Id => Ok(Column::Id),
-        // Compound fields and files cannot be loaded, so that they count as unknown.
+        // The Bulk API cannot load compound fields and files, so it does not know them.
         FieldType::Address | FieldType::Base64 => Err(not_found(name)),
         _ => Ok(Column::Field(field)),
     }
 }
 
-/// A column such as `Account.External_Id__c`, or `User:Owner.Username` where the relationship is polymorphic.
+/// A column such as `Account.External_Id__c`, or `User:Owner.Username` if the relationship is polymorphic.
 fn related_column(
     name: &str,
     relationship: &str,
@@ -84,9 +83,8 @@ fn related_column(
         None => (None, relationship),
     };
     let mut fields = object.fields.iter();
-    let is_meant =
-        |known: &Option<String>| known.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(relationship));
-    let Some(field) = fields.position(|field| is_meant(&field.relationship_name)) else {
+    let has_name = |known: &Option<String>| known.as_ref().is_some_and(|known| is_same_name(known, relationship));
+    let Some(field) = fields.position(|field| has_name(&field.relationship_name)) else {
         return Err(format!("InvalidBatch : Unable to find relationship: {relationship}"));
     };
     let reference = &object.fields[field];
@@ -95,7 +93,7 @@ fn related_column(
             let text = "type is not needed for non polymorphic foreign key references";
             return Err(format!("InvalidBatch : {text}: {relationship}"));
         }
-        Some(target) => reference.reference_to.iter().find(|known| known.eq_ignore_ascii_case(target)),
+        Some(target) => reference.reference_to.iter().find(|known| is_same_name(known, target)),
         None if reference.is_polymorphic() => None,
         None => reference.reference_to.first(),
     };
@@ -110,11 +108,11 @@ fn key_column(columns: &[Column], request: &JobRequest, object: &Object) -> Resu
     let position = |wanted: &Column| columns.iter().position(|column| column == wanted);
     match (request.operation, request.external_id_field.as_deref()) {
         (Operation::Insert, _) => Ok(None),
-        (Operation::Upsert, Some(field)) if !field.eq_ignore_ascii_case("Id") => {
+        (Operation::Upsert, Some(field)) if !is_same_name(field, "Id") => {
             let wanted = object.position(field).map(Column::Field);
             wanted.and_then(|wanted| position(&wanted)).map(Some).ok_or_else(|| not_found(field))
         }
-        // Without an `Id` every row of an upsert by id is a new record.
+        // Without an `Id` column, every row of an upsert by id is a new record.
         (Operation::Upsert, _) => Ok(position(&Column::Id)),
         _ => position(&Column::Id).map(Some).ok_or_else(|| not_found("Id")),
     }
@@ -123,7 +121,7 @@ fn key_column(columns: &[Column], request: &JobRequest, object: &Object) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ingest::csv::LineEnding, schema::standard_objects};
+    use crate::{csv::LineEnding, schema::standard_objects};
 
     fn read(object: &str, operation: Operation, key: Option<&str>, header: &str) -> Result<Columns, String> {
         let mut tables = Tables::default();
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_fit() {
+    fn a_valid_header_is_accepted() {
         use Operation::{Delete, HardDelete, Insert, Update, Upsert};
         for (object, operation, key, header, key_column) in [
             ("Account", Insert, None, "NAME,phone,\"Industry\"", None),
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_fail_the_job() {
+    fn a_wrong_header_fails_the_job() {
         use Operation::{Delete, HardDelete, Insert, Update, Upsert};
         for (object, operation, key, header, message) in [
             ("Account", Insert, None, "Name,Nme,Phne", "Field name not found : Nme"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json as value};
 /// An HTTP answer.
 pub(crate) type Reply = Response;
 
-/// A refusal of the REST API: an array of one error (REST API Developer Guide, "Status Codes and Error Responses").
+/// An error of the REST API: an array with one entry (REST API Developer Guide, "Status Codes and Error Responses").
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
@@ -23,7 +23,7 @@ impl ApiError {
         Self { status, code, message: message.into() }
     }
 
-    /// The access token is not or no longer good.
+    /// The access token is unknown or no longer valid.
     pub(crate) fn session() -> Self {
         Self::new(401, "INVALID_SESSION_ID", "Session expired or invalid")
     }
@@ -33,9 +33,14 @@ impl ApiError {
         Self::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     }
 
-    /// There is no such resource, or the user may not see it.
+    /// The resource does not exist, or the user may not see it.
     pub(crate) fn not_found() -> Self {
         Self::new(404, "NOT_FOUND", "The requested resource does not exist")
+    }
+
+    /// The body is not the JSON that the call takes.
+    pub(crate) fn json_parser(error: &serde_json::Error) -> Self {
+        Self::new(400, "JSON_PARSER_ERROR", error.to_string())
     }
 
     /// The body of the answer.

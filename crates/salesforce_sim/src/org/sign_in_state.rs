@@ -1,0 +1,98 @@
+//! Sessions and refresh tokens.
+
+use std::{collections::HashSet, iter::repeat_with};
+
+use axum::http::HeaderMap;
+
+use super::ORGANIZATION_ID;
+use crate::{
+    headers,
+    settings::{Settings, SignInRefusal},
+};
+
+/// The sessions, the refresh token, and what the token endpoint has done.
+#[derive(Debug)]
+pub(crate) struct SignInState {
+    /// The access tokens that work.
+    sessions: HashSet<String>,
+    /// The refresh token that works; `None` once the connection is revoked.
+    pub(crate) refresh_token: Option<String>,
+    /// Refresh tokens that newer ones have replaced.
+    replaced: HashSet<String>,
+    pub(crate) rotates_refresh_tokens: bool,
+    pub(crate) refusal: Option<SignInRefusal>,
+    /// How often a client asked for a token.
+    pub(crate) attempts: usize,
+    /// How often a client received a token.
+    pub(crate) granted: usize,
+}
+
+/// Letters and digits in random order.
+fn random_text(length: usize) -> String {
+    repeat_with(fastrand::alphanumeric).take(length).collect()
+}
+
+impl SignInState {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            sessions: HashSet::new(),
+            refresh_token: Some(settings.credentials.refresh_token.clone()),
+            replaced: HashSet::new(),
+            rotates_refresh_tokens: settings.rotate_refresh_tokens,
+            refusal: settings.refuse_sign_in,
+            attempts: 0,
+            granted: 0,
+        }
+    }
+
+    /// Starts a session and returns its access token.
+    pub(crate) fn start_session(&mut self) -> String {
+        let (organization, random) = (&ORGANIZATION_ID[..15], random_text(90));
+        let token = format!("{organization}!AQ.{random}");
+        self.sessions.insert(token.clone());
+        token
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn end_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// Ends the session of an access token, or the whole connection if the token is the refresh token. False if the
+    /// token is unknown.
+    pub(crate) fn revoke(&mut self, token: &str) -> bool {
+        let is_refresh_token = self.refresh_token.as_deref() == Some(token);
+        if is_refresh_token {
+            self.revoke_connection();
+        }
+        is_refresh_token || self.sessions.remove(token)
+    }
+
+    /// Revokes the refresh token and ends all sessions.
+    pub(crate) fn revoke_connection(&mut self) {
+        self.refresh_token = None;
+        self.end_sessions();
+    }
+
+    /// Whether a refresh token works. A replaced one revokes the whole connection (Salesforce Help, "Refresh Token
+    /// Rotation").
+    pub(crate) fn accept_refresh_token(&mut self, token: &str) -> bool {
+        if self.replaced.contains(token) {
+            self.revoke_connection();
+        }
+        self.refresh_token.as_deref() == Some(token)
+    }
+
+    /// Replaces the refresh token and returns the new one.
+    pub(crate) fn rotate_refresh_token(&mut self) -> String {
+        let token = format!("5Aep861{}", random_text(70));
+        self.replaced.extend(self.refresh_token.replace(token.clone()));
+        token
+    }
+
+    /// Whether a request carries the access token of a session.
+    pub(crate) fn has_session(&self, headers: &HeaderMap) -> bool {
+        let token = headers::credentials(headers, "Bearer").or_else(|| headers::credentials(headers, "OAuth"));
+        token.is_some_and(|token| self.sessions.contains(token))
+    }
+}

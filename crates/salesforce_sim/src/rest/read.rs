@@ -1,0 +1,25 @@
+//! Reading calls, which are also the subrequests of a composite batch.
+
+use serde_json::Value;
+
+use super::{limits::limits, query::query, resources};
+use crate::{
+    org::Org,
+    reply::ApiError,
+    route::{Endpoint, Route},
+};
+
+/// The answer to a call that only reads.
+pub(crate) fn read(org: &Org, route: &Route, parameters: &str) -> Result<Value, ApiError> {
+    let version = resources::check_version(route.version)?;
+    let base = format!("/services/data/v{version:.1}");
+    match route.endpoint {
+        Endpoint::Resources => Ok(resources::resources(&base)),
+        Endpoint::Limits => Ok(limits(org)),
+        Endpoint::Objects => Ok(resources::objects(org, &base)),
+        Endpoint::Describe => resources::describe(org, &route.object, &base),
+        Endpoint::Record => resources::record(org, &route.object, &route.id, &base),
+        Endpoint::Query => query(org, parameters, &base),
+        _ => Err(ApiError::not_found()),
+    }
+}
