@@ -15,17 +15,12 @@ fn name(stream: usize) -> String {
     format!("s{stream:03}")
 }
 
-/// A text that compresses badly: 64 letters in a random order (an xorshift).
+/// A text that compresses badly: 64 letters in a random order.
 fn noise(seed: usize, length: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = 0x9E37_79B9_7F4A_7C15 ^ (seed as u64 + 1);
-    let mut letter = || {
-        bits ^= bits << 13;
-        bits ^= bits >> 7;
-        bits ^= bits << 17;
-        char::from(LETTERS[(bits >> 58) as usize])
-    };
-    (0..length).map(|_| letter()).collect()
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(seed as u64).fill(&mut bytes);
+    bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 64)])).collect()
 }
 
 /// In each round each stream sends a record with 30,000 letters, a record that the connector rejects and holds as text, and

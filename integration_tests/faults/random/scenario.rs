@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Effect, Endpoint, Fault, JobFault, Random, RandomFaults, RequestFault};
+use salesforce_sim::{Effect, Endpoint, Fault, JobFault, RandomFaults, RequestFault};
 
 use crate::connector::Signal;
 
 /// Makes random choices from a seed.
-struct Dice(Random);
+struct Dice(fastrand::Rng);
 
 impl Dice {
     /// A number of `first..end`.
     fn within(&mut self, first: usize, end: usize) -> usize {
-        first + usize::try_from(self.0.below((end - first) as u64)).unwrap()
+        self.0.usize(first..end)
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -110,7 +110,7 @@ pub(super) struct Scenario {
 
 impl Scenario {
     pub(super) fn from_seed(seed: u64) -> Self {
-        let mut dice = Dice(Random::new(seed));
+        let mut dice = Dice(fastrand::Rng::with_seed(seed));
         let is_global = dice.one_in(4);
         let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| PlannedStream::random(index, &mut dice)).collect();
         let messages = interleave(&streams, is_global, &mut dice);
