@@ -1,4 +1,4 @@
-//! Whether it all adds up: what was sent, what came back, what the org holds, what the bucket holds.
+//! Compares what was sent with what came back, what is in the org, and what is in the bucket.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +6,31 @@ use anyhow::{Context, Result};
 use salesforce_sim::{JobState, JobSummary};
 use serde_json::Value;
 
-use crate::warehouse::{Checkpoint, Stream, Sync};
+use crate::warehouse::{StateCounts, Stream, Sync};
 
-/// What the sync left behind, each thing from the place where it is.
+/// The result of the sync, as the states, the org and the bucket show it.
 pub(crate) struct Outcome {
     /// The states, in the order in which they came back.
-    pub(crate) states: Vec<Checkpoint>,
-    /// How many records each object of the org has.
+    pub(crate) states: Vec<StateCounts>,
+    /// The number of records of each object in the org.
     pub(crate) created: BTreeMap<&'static str, usize>,
     pub(crate) jobs: Vec<JobSummary>,
-    /// The API requests of the whole run.
+    /// The number of API requests.
     pub(crate) requests: usize,
-    /// What the bucket keeps.
+    /// The records in the bucket.
     pub(crate) rejected: Vec<Rejected>,
 }
 
-/// A rejected record of the bucket.
+/// A rejected record in the bucket.
 pub(crate) struct Rejected {
     pub(crate) stream: &'static str,
-    /// What the shop calls the record.
+    /// The number of the record in the shop.
     pub(crate) number: String,
-    /// The status code.
+    /// The code of the rejection.
     pub(crate) reason: String,
-    /// Salesforce's name of the field at fault; empty where none is named.
+    /// The field that the rejection names, or empty.
     pub(crate) field: String,
-    /// All that is kept.
+    /// All that the bucket has of it.
     pub(crate) row: Value,
 }
 
@@ -46,8 +46,8 @@ impl Outcome {
 }
 
 impl Rejected {
-    /// Reads a row of the bucket.
-    pub(crate) fn read(stream: &Stream, row: Value) -> Result<Self> {
+    /// Parses a line of an object in the bucket.
+    pub(crate) fn parse(stream: &Stream, row: Value) -> Result<Self> {
         let text = |name: &str| {
             let text = row["_airbyte_data"][name].as_str().map(str::to_owned);
             text.with_context(|| format!("A rejected record of {} has no {name}.", stream.name))
@@ -57,60 +57,60 @@ impl Rejected {
     }
 }
 
-/// What does not add up, each as a sentence.
+/// Everything that does not add up, each as a sentence.
 pub(crate) fn problems(streams: &[Stream], sync: &Sync, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
-    let mut hold = |holds: bool, problem: String| {
-        if !holds {
+    let mut expect = |is_true: bool, problem: String| {
+        if !is_true {
             problems.push(problem);
         }
     };
     for stream in streams {
         let (name, read) = (stream.name, stream.records.len());
         let (created, rejected) = (outcome.created(stream.object), outcome.rejected_of(stream).count());
-        hold(
+        expect(
             created + rejected == read,
-            format!("Of {name}, {read} were read, but {created} created and {rejected} kept as refused."),
+            format!("{name}: {read} records were read, but {created} were created and {rejected} rejected."),
         );
 
-        let (expected, actual) = (planted(stream), reasons(outcome.rejected_of(stream)));
-        hold(expected == actual, format!("Of {name}, {expected:?} had to be refused, and {actual:?} were."));
+        let (expected, actual) = (expected_rejections(stream), rejections(outcome.rejected_of(stream)));
+        expect(expected == actual, format!("{name}: the rejections are {actual:?}, but must be {expected:?}."));
 
-        let states = |of: &[Checkpoint]| -> Vec<Checkpoint> {
-            of.iter().filter(|state| state.stream == name).cloned().collect()
+        let of_stream = |states: &[StateCounts]| -> Vec<StateCounts> {
+            states.iter().filter(|state| state.stream == name).cloned().collect()
         };
-        let (sent, back) = (states(&sync.checkpoints), states(&outcome.states));
+        let (sent, back) = (of_stream(&sync.states), of_stream(&outcome.states));
         let (sent_ids, back_ids) = (ids(&sent), ids(&back));
-        hold(sent_ids == back_ids, format!("The states {sent_ids:?} of {name} were sent, and {back_ids:?} came back."));
+        expect(sent_ids == back_ids, format!("{name}: the states {sent_ids:?} were sent, but {back_ids:?} came back."));
         for (sent, back) in sent.iter().zip(&back).filter(|(sent, back)| sent.id == back.id) {
             let (id, expected, actual) = (sent.id, (sent.written, sent.rejected), (back.written, back.rejected));
-            hold(
+            expect(
                 expected == actual,
-                format!("State {id} stands for {expected:?} written and refused, and tells {actual:?}."),
+                format!("State {id} reports {actual:?} records written and rejected, but must report {expected:?}."),
             );
         }
     }
-    hold(
-        outcome.states.len() == sync.checkpoints.len(),
-        format!("{} states were sent, and {} came back.", sync.checkpoints.len(), outcome.states.len()),
+    expect(
+        outcome.states.len() == sync.states.len(),
+        format!("{} states were sent, but {} came back.", sync.states.len(), outcome.states.len()),
     );
     for job in &outcome.jobs {
-        hold(job.state == JobState::JobComplete, format!("The job {} was left in the state {:?}.", job.id, job.state));
+        expect(job.state == JobState::JobComplete, format!("The job {} ended in the state {:?}.", job.id, job.state));
     }
     problems
 }
 
-fn ids(states: &[Checkpoint]) -> Vec<u64> {
+fn ids(states: &[StateCounts]) -> Vec<u64> {
     states.iter().map(|state| state.id).collect()
 }
 
-/// How many records of a stream have to be refused, by reason.
-fn planted(stream: &Stream) -> BTreeMap<&str, usize> {
-    count(stream.records.iter().filter_map(|record| record.flaw))
+/// How many records of a stream must be rejected, by reason.
+fn expected_rejections(stream: &Stream) -> BTreeMap<&str, usize> {
+    count(stream.records.iter().filter_map(|record| record.expected_rejection))
 }
 
-/// How many records were refused, by reason.
-fn reasons<'a>(rejected: impl Iterator<Item = &'a Rejected>) -> BTreeMap<&'a str, usize> {
+/// How many records were rejected, by reason.
+fn rejections<'a>(rejected: impl Iterator<Item = &'a Rejected>) -> BTreeMap<&'a str, usize> {
     count(rejected.map(|rejected| rejected.reason.as_str()))
 }
 

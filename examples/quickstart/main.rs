@@ -1,13 +1,13 @@
-//! The connector at work, from one end to the other, on this machine alone: `cargo quickstart`.
+//! Runs the connector from end to end on this machine: `cargo quickstart`.
 //!
-//! An invented shop loads its companies and customers into a simulated Salesforce org. This process is everything
-//! around the connector: the org, the S3 server that keeps the refused records, and the platform that starts the
-//! connector for each verb of the protocol. Read it in this order:
+//! An invented shop loads its companies and customers into a simulated Salesforce org. This process has everything around
+//! the connector: the org, the S3 server for the rejected records, and the platform, which starts the connector once for
+//! each command of the protocol. Read the modules in this order:
 //!
-//! - `warehouse`: what the source sends, and which of it has to be refused;
-//! - `platform`: how a platform drives a destination, the part to take away;
-//! - `audit`: whether what came back, what the org holds and what the bucket holds add up to what was sent;
-//! - `report`: what is told in the end.
+//! - `warehouse`: what the source sends, and which records must be rejected;
+//! - `platform`: how a platform drives a destination, the part to reuse;
+//! - `audit`: compares what was sent with what came back and with what is in the org and in the bucket;
+//! - `report`: prints what happens.
 
 mod audit;
 mod platform;
@@ -34,9 +34,9 @@ use warehouse::Stream;
 const BUCKET: &str = "rejected-records";
 
 fn main() -> ExitCode {
-    // The platform starts this very program once more for each verb; with a verb, it is the connector and nothing
-    // else. These are the three lines of `src/main.rs`.
+    // The platform starts this same program for each command. With arguments it is the connector, as in `src/main.rs`.
     if std::env::args_os().len() > 1 {
+        destination_salesforce::log_panics();
         let display = destination_salesforce::Display::on_stderr();
         return destination_salesforce::run(std::env::args_os(), std::io::stdin(), std::io::stdout(), &display);
     }
@@ -54,11 +54,11 @@ fn quickstart() -> Result<()> {
     let folder = empty_folder()?;
     let mut report = Report::new();
 
-    // The servers live on the threads of the runtime; this thread plays the platform. Both end with this function.
+    // The servers run on the threads of the runtime, the platform on this thread.
     let runtime = Runtime::new()?;
     let org = runtime.block_on(SimulatedOrg::start(Settings::default())).context("The org cannot listen.")?;
     let store = runtime.block_on(ObjectStore::start(&[BUCKET])).context("The S3 server cannot listen.")?;
-    report.world(&org, &store.endpoint)?;
+    report.servers(&org, &store.endpoint)?;
 
     let streams = warehouse::streams();
     let sync = warehouse::sync(&streams);
@@ -87,10 +87,10 @@ fn quickstart() -> Result<()> {
     if !problems.is_empty() {
         bail!("The numbers do not add up:\n- {}", problems.join("\n- "));
     }
-    report.end(&folder)
+    report.next_steps(&folder)
 }
 
-/// What a user would type in for this org and this bucket.
+/// The configuration that a user would enter for this org and this bucket.
 fn config(org: &SimulatedOrg, store: &ObjectStore) -> Value {
     let credentials = Credentials::default();
     json!({
@@ -99,7 +99,7 @@ fn config(org: &SimulatedOrg, store: &ObjectStore) -> Value {
         "refresh_token": credentials.refresh_token,
         "domain_url": org.url(),
         "streams": [warehouse::customer_settings()],
-        // As a rule batches are as large as Salesforce takes them; small ones make several jobs of few records.
+        // By default batches are as large as Salesforce accepts. Small ones make several jobs of these few records.
         "batch_size_mb": 0.1,
         "object_storage_config": {
             "storage_type": "S3",
@@ -113,10 +113,10 @@ fn config(org: &SimulatedOrg, store: &ObjectStore) -> Value {
     })
 }
 
-/// The folder `quickstart` of the target folder that this program was built into, without what an earlier run left.
+/// The folder `quickstart` in the target folder of this program, emptied.
 fn empty_folder() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(3).context("The program does not lie in a target folder.")?;
+    let target = program.ancestors().nth(3).context("The program is not in a target folder.")?;
     let folder = target.join("quickstart");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied.", folder.display()))?;
@@ -125,7 +125,7 @@ fn empty_folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Copies the objects of the bucket into a folder, and gives the rejected records in them, one a line.
+/// Copies the objects of the bucket into a folder and returns the rejected records, one for each line.
 fn save_rejected(streams: &[Stream], store: &ObjectStore, folder: &Path) -> Result<Vec<Rejected>> {
     let mut records = Vec::new();
     for (key, bytes) in store.objects(BUCKET)? {
@@ -136,7 +136,7 @@ fn save_rejected(streams: &[Stream], store: &ObjectStore, folder: &Path) -> Resu
         let stream = stream.with_context(|| format!("The object {key} belongs to no stream."))?;
         for line in std::str::from_utf8(&bytes)?.lines() {
             let row = serde_json::from_str(line).with_context(|| format!("{key} has a line that is not JSON."))?;
-            records.push(Rejected::read(stream, row)?);
+            records.push(Rejected::parse(stream, row)?);
         }
     }
     Ok(records)

@@ -1,4 +1,4 @@
-//! How a platform drives a destination: a process for each verb, files for what is configured, pipes for the messages.
+//! How a platform drives a destination: one process for each command, files for the configuration, pipes for the messages.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -12,17 +12,17 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::warehouse::Checkpoint;
+use crate::warehouse::StateCounts;
 
-/// The longest silence of a connector here. On a real org it has reason to be silent for longer: a job may take hours.
+/// The longest time without a message. A real platform waits longer, because a job can take hours.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
-/// A platform with one connection. It leaves everything that went over the pipes in its folder.
+/// A platform with one connection. Saves everything that goes through the pipes in its folder.
 pub(crate) struct Platform {
     folder: PathBuf,
 }
 
-/// A message of the connector, as far as this platform needs it.
+/// A message of the connector, with the parts that this platform needs.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
 enum Message {
@@ -39,7 +39,7 @@ enum Message {
     Trace {
         trace: Trace,
     },
-    /// Log lines, and a configuration to be stored anew.
+    /// Logs, and configurations that the platform should store.
     #[serde(other)]
     Other,
 }
@@ -79,7 +79,7 @@ struct StreamDescriptor {
     name: String,
 }
 
-/// The records since the stream's state before.
+/// The counts of the records since the stream's previous state.
 #[derive(Deserialize)]
 struct Stats {
     #[serde(rename = "recordCount")]
@@ -88,7 +88,7 @@ struct Stats {
     rejected: f64,
 }
 
-impl From<State> for Checkpoint {
+impl From<State> for StateCounts {
     fn from(state: State) -> Self {
         let Stats { written, rejected } = state.stats;
         Self {
@@ -101,7 +101,7 @@ impl From<State> for Checkpoint {
 }
 
 impl Platform {
-    /// Writes down what a connection is made of.
+    /// Writes the configuration and the catalog to files.
     pub(crate) fn new(folder: &Path, config: &Value, catalog: &Value) -> Result<Self> {
         let platform = Self { folder: folder.to_owned() };
         fs::write(platform.path("config.json"), format!("{config:#}\n"))?;
@@ -109,7 +109,7 @@ impl Platform {
         Ok(platform)
     }
 
-    /// `spec`: what can be configured. The platform makes a form of it.
+    /// `spec`: what can be configured. The platform shows it as a form.
     pub(crate) fn spec(&self) -> Result<Value> {
         let mut answer = None;
         self.run("spec", &[], &[], |message| {
@@ -118,10 +118,10 @@ impl Platform {
             }
             Ok(())
         })?;
-        answer.context("spec was not answered.")
+        answer.context("spec gave no answer.")
     }
 
-    /// `check`: whether a sync could begin. The message is for the user, whatever the answer is.
+    /// `check`: whether a sync can start. Returns the message for the user.
     pub(crate) fn check(&self) -> Result<String> {
         let mut answer = None;
         self.run("check", &["config"], &[], |message| {
@@ -130,47 +130,47 @@ impl Platform {
             }
             Ok(())
         })?;
-        let ConnectionStatus { status, message } = answer.context("check was not answered.")?;
+        let ConnectionStatus { status, message } = answer.context("check gave no answer.")?;
         if status != "SUCCEEDED" {
             bail!("check: {message}");
         }
         Ok(message)
     }
 
-    /// `write`: messages in, states out. A state that is back is one that the next sync may go on from.
-    pub(crate) fn write(&self, messages: &[String], mut on_state: impl FnMut(Checkpoint) -> Result<()>) -> Result<()> {
+    /// `write`: sends the messages and receives the states. The next sync can continue from a state that came back.
+    pub(crate) fn write(&self, messages: &[String], mut on_state: impl FnMut(StateCounts) -> Result<()>) -> Result<()> {
         self.run("write", &["config", "catalog"], messages, |message| match message {
             Message::State { state } => on_state(state.into()),
             _ => Ok(()),
         })
     }
 
-    /// Runs the connector to its end. It fails where the connector does: by its message, and by its exit code.
+    /// Runs the connector until it ends. Fails when it sends an error or its exit code is not 0.
     fn run(
         &self,
-        verb: &str,
+        command: &str,
         options: &[&str],
         messages: &[String],
         mut on_message: impl FnMut(Message) -> Result<()>,
     ) -> Result<()> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg(verb);
+        let mut process = Command::new(std::env::current_exe()?);
+        process.arg(command);
         for option in options {
-            command.arg(format!("--{option}")).arg(self.path(&format!("{option}.json")));
+            process.arg(format!("--{option}")).arg(self.path(&format!("{option}.json")));
         }
-        // Nothing of this machine may change what happens here: no proxy, no profile of AWS.
-        command
+        // Nothing on this machine changes the run: no proxy, no AWS profile.
+        process
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE" || name == "SSL_CERT_DIR"));
-        let mut connector = Connector::start(command)?;
+        let mut connector = Connector::start(process)?;
 
-        let mut received = File::create(self.path(&format!("{verb}_received.jsonl")))?;
+        let mut received = File::create(self.path(&format!("{command}_received.jsonl")))?;
         let mut input = messages.join("\n");
         if !messages.is_empty() {
             input.push('\n');
-            fs::write(self.path(&format!("{verb}_sent.jsonl")), &input)?;
+            fs::write(self.path(&format!("{command}_sent.jsonl")), &input)?;
         }
-        // A pipe holds little. Who only writes, or only reads, waits for a connector that waits for them.
+        // A pipe holds little, so write and read at the same time. Otherwise both sides wait for each other.
         let mut stdin = connector.0.stdin.take().context("The connector has no standard input.")?;
         let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
         let stdout = connector.0.stdout.take().context("The connector has no standard output.")?;
@@ -182,24 +182,24 @@ impl Platform {
                 Ok(line) => line?,
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!("{verb}: the connector has said nothing for {LONGEST_SILENCE:?}.")
+                    bail!("{command}: the connector has sent nothing for {LONGEST_SILENCE:?}.")
                 }
             };
             writeln!(received, "{line}")?;
-            match serde_json::from_str(&line).with_context(|| format!("{verb}: this is no message: {line}"))? {
+            match serde_json::from_str(&line).with_context(|| format!("{command}: not a message: {line}"))? {
                 Message::Trace { trace } => failure = Some(trace.error),
                 message => on_message(message)?,
             }
         }
         let status = connector.end()?;
         if let Some(TraceError { failure_type, message }) = failure {
-            bail!("{verb}: {failure_type}: {message}");
+            bail!("{command}: {failure_type}: {message}");
         }
         if !status.success() {
-            bail!("{verb}: the connector ended with {status} and without an error message.");
+            bail!("{command}: the connector ended with {status} and sent no error.");
         }
-        // A connector that closes its input early has told why.
-        writer.join().unwrap_or(Ok(())).with_context(|| format!("{verb}: the input was not read to its end"))
+        // A connector that closes its input early has sent an error.
+        writer.join().unwrap_or(Ok(())).with_context(|| format!("{command}: the connector did not read all messages"))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -207,7 +207,7 @@ impl Platform {
     }
 }
 
-/// The running connector, which does not outlive this.
+/// A running connector. Dropping this ends the process.
 struct Connector(Child);
 
 impl Connector {
@@ -223,13 +223,13 @@ impl Connector {
 
 impl Drop for Connector {
     fn drop(&mut self) {
-        // Both do nothing to a process that has ended.
+        // Neither does anything when the process has ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Reads lines on a thread of its own, so that a silence can be noticed.
+/// Reads lines on a thread of its own, so that the caller can wait with a timeout.
 fn lines_of(reader: impl BufRead + Send + 'static) -> Receiver<std::io::Result<String>> {
     let (sender, receiver) = channel();
     thread::spawn(move || reader.lines().all(|line| sender.send(line).is_ok()));

@@ -1,4 +1,4 @@
-//! What is told on the terminal.
+//! Prints what happens.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use salesforce_sim::SimulatedOrg;
 use serde_json::Value;
 
 use crate::audit::{Outcome, Rejected};
-use crate::warehouse::{Checkpoint, Stream, Sync};
+use crate::warehouse::{StateCounts, Stream, Sync};
 
-/// The longest line of a paragraph.
+/// The length of a line in a paragraph.
 const WIDTH: usize = 100;
 
-/// Writes the report as the sync goes on.
+/// Prints to standard output while the sync runs.
 pub(crate) struct Report {
     out: Stdout,
 }
@@ -26,10 +26,10 @@ impl Report {
         Self { out: stdout() }
     }
 
-    pub(crate) fn world(&mut self, org: &SimulatedOrg, endpoint: &str) -> Result<()> {
+    pub(crate) fn servers(&mut self, org: &SimulatedOrg, endpoint: &str) -> Result<()> {
         writeln!(
             self.out,
-            "An invented shop loads its warehouse into Salesforce. Both are simulated in this process:"
+            "An invented shop loads its warehouse into Salesforce. This process simulates the org and the bucket:"
         )?;
         writeln!(self.out, "  org      {}", org.url())?;
         writeln!(self.out, "  bucket   {endpoint}/{}", crate::BUCKET)?;
@@ -58,16 +58,16 @@ impl Report {
         self.section("destination-salesforce write --config config.json --catalog catalog.json < write_sent.jsonl")?;
         writeln!(
             self.out,
-            "  {} messages go in, {} of them states",
-            grouped(sync.messages.len()),
-            sync.checkpoints.len()
+            "  {} messages are sent, {} of them states",
+            with_commas(sync.messages.len()),
+            sync.states.len()
         )?;
         Ok(())
     }
 
-    pub(crate) fn state(&mut self, state: &Checkpoint) -> Result<()> {
-        let Checkpoint { id, stream, written, rejected } = state;
-        writeln!(self.out, "  state {id:>2} is back: {stream}, {written:>3} written, {rejected:>2} refused")?;
+    pub(crate) fn state(&mut self, state: &StateCounts) -> Result<()> {
+        let StateCounts { id, stream, written, rejected } = state;
+        writeln!(self.out, "  state {id:>2} came back: {stream}, {written:>3} written, {rejected:>2} rejected")?;
         Ok(())
     }
 
@@ -80,36 +80,41 @@ impl Report {
     ) -> Result<()> {
         self.section("Created in the org")?;
         for stream in streams {
-            let (created, read) = (grouped(outcome.created(stream.object)), grouped(stream.records.len()));
+            let (created, read) = (with_commas(outcome.created(stream.object)), with_commas(stream.records.len()));
             writeln!(self.out, "  {:<8} {created:>6}   of {read} {}", stream.object, stream.name)?;
         }
-        self.section("Refused, and kept in the bucket")?;
-        writeln!(self.out, "  {:<10} {:<39} {:>5}   for example", "stream", "reason", "count")?;
+        self.section("Rejected, and stored in the bucket")?;
+        writeln!(self.out, "  {:<10} {:<39} {:>5}   example", "stream", "reason", "count")?;
         for stream in streams {
-            self.refused(stream, outcome)?;
+            self.rejections(stream, outcome)?;
         }
-        let reasons = streams.iter().flat_map(|stream| reasons(stream, outcome));
-        if let Some((_, rejected)) = reasons.max_by_key(|(_, rejected)| rejected.len()) {
-            self.section("One of them, as it is kept")?;
+        let by_reason = streams.iter().flat_map(|stream| rejected_by_reason(stream, outcome));
+        if let Some((_, rejected)) = by_reason.max_by_key(|(_, rejected)| rejected.len()) {
+            self.section("One of them, as it is in the bucket")?;
             for line in format!("{:#}", rejected[0].row).lines() {
                 writeln!(self.out, "  {line}")?;
             }
         }
-        self.section("In all")?;
+        self.section("In total")?;
         let records: usize = streams.iter().map(|stream| stream.records.len()).sum();
         let rows: usize = outcome.jobs.iter().map(|job| job.rows).sum();
         let (jobs, unsent) = (outcome.jobs.len(), records.saturating_sub(rows));
-        writeln!(self.out, "  {} states given back", outcome.states.len())?;
-        writeln!(self.out, "  {jobs} jobs with {} rows; {unsent} records were refused unsent", grouped(rows))?;
+        writeln!(self.out, "  {} states came back", outcome.states.len())?;
+        writeln!(
+            self.out,
+            "  {jobs} jobs with {} rows; {unsent} records were rejected before they were sent",
+            with_commas(rows)
+        )?;
         writeln!(self.out, "  {} API requests", outcome.requests)?;
         writeln!(self.out, "  {:.1} seconds", elapsed.as_secs_f64())?;
-        writeln!(self.out, "  rejected records: {}", shown(&folder.join("rejected")))?;
-        writeln!(self.out, "  all messages:     {}", shown(folder))?;
+        writeln!(self.out, "  rejected records: {}", relative(&folder.join("rejected")))?;
+        writeln!(self.out, "  all messages:     {}", relative(folder))?;
         Ok(())
     }
 
-    fn refused(&mut self, stream: &Stream, outcome: &Outcome) -> Result<()> {
-        for (reason, rejected) in reasons(stream, outcome) {
+    /// A line for each reason, with one record as an example.
+    fn rejections(&mut self, stream: &Stream, outcome: &Outcome) -> Result<()> {
+        for (reason, rejected) in rejected_by_reason(stream, outcome) {
             let count = rejected.len();
             let Rejected { number, field, .. } = rejected[0];
             let field = if field.is_empty() { String::new() } else { format!(", field {field}") };
@@ -118,11 +123,11 @@ impl Report {
         Ok(())
     }
 
-    pub(crate) fn end(&mut self, folder: &Path) -> Result<()> {
-        self.section("What next")?;
-        let received = shown(&folder.join("write_received.jsonl"));
-        writeln!(self.out, "  Read {received}: all that the connector said, its log included.")?;
-        writeln!(self.out, "  Pipe a file of your own into it: README.md, \"Drive it by hand\".")?;
+    pub(crate) fn next_steps(&mut self, folder: &Path) -> Result<()> {
+        self.section("Next steps")?;
+        let received = relative(&folder.join("write_received.jsonl"));
+        writeln!(self.out, "  Read {received}: all messages of the connector, with its log.")?;
+        writeln!(self.out, "  Load a file of your own: see \"Drive it by hand\" in README.md.")?;
         Ok(())
     }
 
@@ -146,8 +151,8 @@ impl Report {
     }
 }
 
-/// The rejected records of a stream by reason, the most frequent first, each in the order of their numbers.
-fn reasons<'a>(stream: &'a Stream, outcome: &'a Outcome) -> Vec<(&'a str, Vec<&'a Rejected>)> {
+/// The rejected records of a stream by reason. The most frequent reason comes first.
+fn rejected_by_reason<'a>(stream: &'a Stream, outcome: &'a Outcome) -> Vec<(&'a str, Vec<&'a Rejected>)> {
     let mut by_reason: BTreeMap<&str, Vec<&Rejected>> = BTreeMap::new();
     for rejected in outcome.rejected_of(stream) {
         by_reason.entry(&rejected.reason).or_default().push(rejected);
@@ -158,16 +163,16 @@ fn reasons<'a>(stream: &'a Stream, outcome: &'a Outcome) -> Vec<(&'a str, Vec<&'
     reasons
 }
 
-/// A number with commas between its thousands.
-fn grouped(number: usize) -> String {
+/// A number with commas between the thousands.
+fn with_commas(number: usize) -> String {
     match number {
         0..1_000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
+        _ => format!("{},{:03}", with_commas(number / 1_000), number % 1_000),
     }
 }
 
-/// A path as one types it here.
-fn shown(path: &Path) -> String {
-    let here: PathBuf = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+/// A path relative to the current folder.
+fn relative(path: &Path) -> String {
+    let current: PathBuf = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(current).unwrap_or(path).display().to_string()
 }

@@ -1,17 +1,17 @@
-//! What the source sends: the companies and customers of an invented shop, made up by number, the same in every run.
+//! The source: companies and customers of an invented shop, the same in every run.
 //!
-//! A few records are wrong in ways that warehouses know. Each of those carries the reason for which it has to be
-//! refused, so that the end of the sync can be held against it.
+//! A few records have mistakes that are common in warehouses. Each of them names the reason for which it must be rejected,
+//! so that the audit can compare.
 
 use serde_json::{Value, json};
 
-/// How many records lie between two states. A source sends a state where it could go on after a failure.
+/// How many records are between two states. A source sends a state wherever it can continue after a failure.
 const RECORDS_PER_STATE: usize = 400;
 
 const COMPANIES: usize = 1_200;
 const CUSTOMERS: usize = 3_600;
 
-/// When the records were extracted, in milliseconds since 1970.
+/// When the source read the records, in milliseconds since 1970.
 const EXTRACTED_AT: u64 = 1_790_000_000_000;
 
 const NAMESPACE: &str = "shop";
@@ -25,9 +25,9 @@ const LEVELS: [&str; 3] = ["Primary", "Secondary", "Tertiary"];
 /// A stream with all its records.
 pub(crate) struct Stream {
     pub(crate) name: &'static str,
-    /// The object that the records become.
+    /// The Salesforce object that the records are loaded into.
     pub(crate) object: &'static str,
-    /// The column that names a record.
+    /// The source column with the number of a record.
     pub(crate) number_column: &'static str,
     pub(crate) records: Vec<Record>,
 }
@@ -35,26 +35,27 @@ pub(crate) struct Stream {
 /// A record of the source.
 pub(crate) struct Record {
     pub(crate) data: Value,
-    /// The status code with which it has to be refused.
-    pub(crate) flaw: Option<&'static str>,
+    /// The code with which the record must be rejected; none for a record that must be written.
+    pub(crate) expected_rejection: Option<&'static str>,
 }
 
-/// Everything that the platform hands to the connector on its standard input.
+/// What the platform sends to the connector on standard input.
 pub(crate) struct Sync {
     pub(crate) messages: Vec<String>,
-    pub(crate) checkpoints: Vec<Checkpoint>,
+    /// The states among the messages, with the counts that each must come back with.
+    pub(crate) states: Vec<StateCounts>,
 }
 
-/// A state that has been sent, and the counts that it has to come back with.
+/// A state of a stream, with the counts of the records since the stream's previous state.
 #[derive(Clone)]
-pub(crate) struct Checkpoint {
+pub(crate) struct StateCounts {
     pub(crate) id: u64,
     pub(crate) stream: String,
     pub(crate) written: u64,
     pub(crate) rejected: u64,
 }
 
-/// The warehouse.
+/// The streams of the warehouse.
 pub(crate) fn streams() -> [Stream; 2] {
     [
         Stream {
@@ -72,7 +73,7 @@ pub(crate) fn streams() -> [Stream; 2] {
     ]
 }
 
-/// A company. The platform has mapped its columns to the fields of the object, so they bear the names of Salesforce.
+/// A company. The platform maps the source columns to the fields of the object, so they have Salesforce's names.
 fn company(number: usize) -> Record {
     let mut data = json!({
         "External_Id__c": format!("C-{number:04}"),
@@ -82,9 +83,9 @@ fn company(number: usize) -> Record {
         "Customer_Since__c": format!("20{:02}-{:02}-{:02}", number % 25, number % 12 + 1, number % 28 + 1),
         "Website": format!("https://shop-{number}.example.com"),
     });
-    let flaw = match number % 200 {
+    let expected_rejection = match number % 200 {
         60 => {
-            // A telephone number in the wrong column.
+            // A phone number in the wrong column.
             data["NumberOfEmployees"] = json!(5_550_100_000_u64 + number as u64);
             Some("NUMBER_OUTSIDE_VALID_RANGE")
         }
@@ -94,10 +95,10 @@ fn company(number: usize) -> Record {
         }
         _ => None,
     };
-    Record { data, flaw }
+    Record { data, expected_rejection }
 }
 
-/// A customer, under the column names of the warehouse; [`customer_settings`] says which field each becomes.
+/// A customer, with the warehouse's own column names. [`customer_settings`] maps them to fields.
 fn customer(number: usize) -> Record {
     let mut data = json!({
         "customer_number": customer_number(number),
@@ -108,7 +109,7 @@ fn customer(number: usize) -> Record {
         "no_newsletter": number.is_multiple_of(5),
         "birthday": format!("19{:02}-{:02}-{:02}", number % 60 + 30, number % 12 + 1, number % 28 + 1),
     });
-    let flaw = match number % 200 {
+    let expected_rejection = match number % 200 {
         7 | 107 => {
             data["last_name"] = Value::Null;
             Some("REQUIRED_FIELD_MISSING")
@@ -130,24 +131,24 @@ fn customer(number: usize) -> Record {
             Some("STRING_TOO_LONG")
         }
         180 => {
-            // What a spreadsheet leaves behind. Salesforce would take it for an order to clear the field.
+            // An error value of a spreadsheet. Salesforce would clear the field.
             data["last_name"] = json!("#N/A");
             Some("NULL_MARKER_AS_TEXT")
         }
         _ => None,
     };
-    Record { data, flaw }
+    Record { data, expected_rejection }
 }
 
 fn customer_number(number: usize) -> String {
     format!("K-{number:05}")
 }
 
-fn pick<'a>(of: &[&'a str], number: usize) -> &'a str {
-    of[number % of.len()]
+fn pick<'a>(choices: &[&'a str], number: usize) -> &'a str {
+    choices[number % choices.len()]
 }
 
-/// The entry of the configuration that maps the customers, as one needs it where the platform does not map columns.
+/// The entry under `streams` in the configuration that maps the customers, for platforms that do not map columns.
 pub(crate) fn customer_settings() -> Value {
     json!({
         "stream": "customers",
@@ -165,10 +166,10 @@ pub(crate) fn customer_settings() -> Value {
     })
 }
 
-/// The configured catalog: which streams come, and what the user wants done with them.
+/// The configured catalog: the streams, and what the user wants to do with them.
 pub(crate) fn catalog(streams: &[Stream]) -> Value {
     let mut configured: Vec<Value> = streams.iter().map(configured_stream).collect();
-    // On platforms that map columns, the user has chosen the object, the mode and the key there.
+    // On platforms that map columns, the user chooses the object, the mode and the key there.
     configured[0]["destination_object_name"] = json!("Account");
     configured[0]["destination_sync_mode"] = json!("append_dedup");
     configured[0]["primary_key"] = json!([["External_Id__c"]]);
@@ -177,13 +178,13 @@ pub(crate) fn catalog(streams: &[Stream]) -> Value {
 
 fn configured_stream(stream: &Stream) -> Value {
     let columns = stream.records[0].data.as_object().into_iter().flatten();
-    let kind = |value: &Value| match value {
+    let json_type = |value: &Value| match value {
         Value::Bool(_) => "boolean",
         Value::Number(_) => "integer",
         _ => "string",
     };
     let properties: serde_json::Map<String, Value> =
-        columns.map(|(name, value)| (name.clone(), json!({"type": ["null", kind(value)]}))).collect();
+        columns.map(|(name, value)| (name.clone(), json!({"type": ["null", json_type(value)]}))).collect();
     json!({
         "stream": {
             "name": stream.name,
@@ -199,21 +200,21 @@ fn configured_stream(stream: &Stream) -> Value {
     })
 }
 
-/// The messages of a sync: the records with a state after every few hundred, and the end of each stream.
+/// The messages of a sync: the records, a state after every 400 of them, and the end of each stream.
 pub(crate) fn sync(streams: &[Stream]) -> Sync {
-    let mut sync = Sync { messages: Vec::new(), checkpoints: Vec::new() };
+    let mut sync = Sync { messages: Vec::new(), states: Vec::new() };
     for stream in streams {
         for records in stream.records.chunks(RECORDS_PER_STATE) {
-            let rejected = records.iter().filter(|record| record.flaw.is_some()).count();
-            let checkpoint = Checkpoint {
-                id: sync.checkpoints.len() as u64 + 1,
+            let rejected = records.iter().filter(|record| record.expected_rejection.is_some()).count();
+            let state = StateCounts {
+                id: sync.states.len() as u64 + 1,
                 stream: stream.name.to_owned(),
                 written: (records.len() - rejected) as u64,
                 rejected: rejected as u64,
             };
             sync.messages.extend(records.iter().map(|record| record_message(stream, record)));
-            sync.messages.push(state_message(&checkpoint));
-            sync.checkpoints.push(checkpoint);
+            sync.messages.push(state_message(&state));
+            sync.states.push(state);
         }
         sync.messages.push(complete_message(stream));
     }
@@ -230,21 +231,21 @@ fn record_message(stream: &Stream, record: &Record) -> String {
     .to_string()
 }
 
-/// A state is the source's own affair; the destination gives it back as it came.
-fn state_message(checkpoint: &Checkpoint) -> String {
+/// Only the source reads what is in a state. The destination returns it unchanged.
+fn state_message(state: &StateCounts) -> String {
     json!({"type": "STATE", "state": {
         "type": "STREAM",
         "stream": {
-            "stream_descriptor": {"name": checkpoint.stream, "namespace": NAMESPACE},
-            "stream_state": {"page": checkpoint.id},
+            "stream_descriptor": {"name": state.stream, "namespace": NAMESPACE},
+            "stream_state": {"page": state.id},
         },
-        "id": checkpoint.id,
-        "sourceStats": {"recordCount": (checkpoint.written + checkpoint.rejected) as f64},
+        "id": state.id,
+        "sourceStats": {"recordCount": (state.written + state.rejected) as f64},
     }})
     .to_string()
 }
 
-/// Without it the connector takes the stream for cut off.
+/// Without this message the connector reports the stream as incomplete.
 fn complete_message(stream: &Stream) -> String {
     json!({"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": EXTRACTED_AT, "stream_status": {
         "stream_descriptor": {"name": stream.name, "namespace": NAMESPACE},
