@@ -1,26 +1,26 @@
-//! The columns of a stream's CSV.
+//! The columns of the CSV of a stream.
 
-use std::fmt;
 use std::ops::Index;
 
 use super::key::{Key, KeyComparison};
+use super::source_column::SourceColumn;
 use airbyte::JsonTypes;
 
-/// What a field of Salesforce takes.
+/// The values that a field takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Text, and whatever is not one of the others; `longest` is where the user wants it cut, in UTF-16 units.
+    /// Text, and everything that is not one of the others.
     Text {
-        /// The length of the field, where longer text is to be cut.
+        /// The length to which longer text is cut, in UTF-16 units. `None` if text is not cut.
         longest: Option<usize>,
     },
     /// A number.
     Number,
     /// True or false.
     Boolean,
-    /// A day.
+    /// A date.
     Date,
-    /// A moment.
+    /// A date and time.
     DateTime,
     /// A time of day.
     Time,
@@ -28,45 +28,7 @@ pub enum Kind {
     MultiPicklist,
 }
 
-/// Where a field stands in a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceColumn {
-    parent: Option<String>,
-    name: String,
-}
-
-impl SourceColumn {
-    /// A field of the record itself.
-    pub fn top(name: impl Into<String>) -> Self {
-        Self { parent: None, name: name.into() }
-    }
-
-    /// A field of a nested object of the record.
-    pub fn nested(parent: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { parent: Some(parent.into()), name: name.into() }
-    }
-
-    /// The nested object, where there is one.
-    pub fn parent(&self) -> Option<&str> {
-        self.parent.as_deref()
-    }
-
-    /// The name of the field.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for SourceColumn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.parent {
-            Some(parent) => write!(f, "{parent}.{}", self.name),
-            None => f.write_str(&self.name),
-        }
-    }
-}
-
-/// One column: a field of the record on one side, of the object on the other.
+/// A column: it takes a source column of the record to a field of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     source: SourceColumn,
@@ -76,22 +38,22 @@ pub struct Column {
 }
 
 impl Column {
-    /// The record's field `source` becomes the column `header`.
+    /// The source column `source` becomes the column `header`. `types` are its types in the schema of the stream.
     pub fn new(source: SourceColumn, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
         Self { source, header: header.into(), kind, types }
     }
 
-    /// Where the field stands in the record.
+    /// The source column.
     pub fn source(&self) -> &SourceColumn {
         &self.source
     }
 
-    /// Whether the column is that of `field`; Salesforce does not tell `Name` from `name`.
-    pub fn is(&self, field: &str) -> bool {
-        self.header.eq_ignore_ascii_case(field)
+    /// Whether the column is called `header`. Salesforce ignores case in the names of fields.
+    pub fn is_named(&self, header: &str) -> bool {
+        self.header.eq_ignore_ascii_case(header)
     }
 
-    /// The name of the field in Salesforce.
+    /// The header: the name of the field in Salesforce, or of a field of a related object.
     pub fn header(&self) -> &str {
         &self.header
     }
@@ -101,7 +63,7 @@ impl Column {
         self.kind
     }
 
-    /// The JSON types that the stream's schema gives the field.
+    /// The JSON types of the source column in the schema of the stream.
     pub fn types(&self) -> JsonTypes {
         self.types
     }
@@ -116,10 +78,10 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The columns, and which field tells the record that a row means. Its column may come later.
+    /// The columns, and the key if the operation needs one. The column of the key may be added later.
     pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
-        let of_key = |column: &Column| key.as_ref().is_some_and(|key| column.is(&key.field));
-        let key_column = columns.iter().position(of_key);
+        let is_key = |column: &Column| key.as_ref().is_some_and(|key| column.is_named(&key.field));
+        let key_column = columns.iter().position(is_key);
         Self { columns, key, key_column }
     }
 
@@ -136,7 +98,7 @@ impl Columns {
         self.columns.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no columns.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
@@ -146,18 +108,18 @@ impl Columns {
         self.columns.iter()
     }
 
-    /// The field that tells the record that a row means, where the operation needs one. No row leaves it empty.
+    /// The key, if the operation needs one. No row has an empty key.
     pub fn key(&self) -> Option<&Key> {
         self.key.as_ref()
     }
 
-    /// Whether `column` is that of the key.
+    /// Whether `column` is the column of the key.
     #[inline]
     pub(super) fn is_key(&self, column: usize) -> bool {
         self.key_column == Some(column)
     }
 
-    /// How the values of `column` are compared, where it is that of the key.
+    /// How keys are compared, if `column` is the column of the key.
     pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
         self.key.as_ref().filter(|_| self.is_key(column)).map(|key| key.comparison)
     }

@@ -1,7 +1,9 @@
-//! Cells and rows in the CSV that Salesforce reads: comma, line feed, double quote (Bulk API 2.0 guide, "Prepare CSV
-//! Files").
+//! Writes CSV as Salesforce reads it: comma, line feed, double quote (Bulk API 2.0 guide, "Prepare CSV Files").
 
-/// Whether a cell of this text must be quoted.
+/// Salesforce's marker for null in a CSV cell (Bulk API 2.0 guide, "Prepare CSV Files"). CSV cannot write it as text.
+pub const NULL_MARKER: &str = "#N/A";
+
+/// Whether a cell of this text needs quotes.
 pub(super) fn needs_quotes(text: &str) -> bool {
     let bytes = text.as_bytes();
     memchr::memchr3(b',', b'"', b'\n', bytes).is_some() || memchr::memchr(b'\r', bytes).is_some()
@@ -28,10 +30,10 @@ fn write_quoted(out: &mut Vec<u8>, mut rest: &[u8]) {
     out.push(b'"');
 }
 
-/// Ends the row that began at `start`.
+/// Ends the row that begins at `start`.
 pub(super) fn end_row(out: &mut Vec<u8>, start: usize) {
     if out.len() == start {
-        // A lone empty cell would be a blank line, which readers of CSV pass over.
+        // A single empty cell would be a blank line, which readers of CSV skip.
         out.extend_from_slice(b"\"\"");
     }
     out.push(b'\n');
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_quoted_only_where_they_must_be() {
+    fn cells_are_quoted_only_if_needed() {
         for (cells, expected) in [
             (vec!["a", "b"], "a,b\n"),
             (vec!["a b ", ""], "a b ,\n"),

@@ -1,25 +1,25 @@
-//! The key of a row, compared as the org compares it.
+//! The keys of rows, compared as the org compares them.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 
-/// When two values of a key field name the same record.
+/// When two values of the key mean the same record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyComparison {
-    /// When they are equal to the letter: a case-sensitive external id.
+    /// If they are equal: a case-sensitive external id.
     Exact,
-    /// When they are equal but for case.
+    /// If they are equal apart from case.
     IgnoreCase,
-    /// When they are the same number.
+    /// If they are the same number.
     Number,
-    /// When they are the same record id, in its form of 15 or of 18 characters (REST API guide, "sObject IDs"): the
-    /// last three of 18 only repeat the case of the first.
+    /// If they are the same record id, in its form of 15 or 18 characters (REST API guide, "sObject IDs"). The last three
+    /// of 18 characters encode the case of the first 15.
     Id,
 }
 
-/// The field that tells which record a row means.
+/// The field that identifies the record of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The name of the field in Salesforce.
@@ -28,9 +28,9 @@ pub struct Key {
     pub comparison: KeyComparison,
 }
 
-/// Stands for the key in comparisons. Of 128 bits, because rows with equal hashes are taken for rows of one record:
-/// among the rows of a batch no two keys share one by chance.
-pub fn key_hash(text: &str, comparison: KeyComparison) -> u128 {
+/// The hash of a key: equal for keys that mean the same record. It has 128 bits because rows with equal hashes are taken
+/// for rows of one record, so two keys of a batch must not share a hash by chance.
+pub(super) fn key_hash(text: &str, comparison: KeyComparison) -> u128 {
     let canonical = canonical(text, comparison);
     let half = |seed| {
         let mut hasher = FixedState::with_seed(seed).build_hasher();
@@ -49,18 +49,18 @@ fn canonical(text: &str, comparison: KeyComparison) -> Cow<'_, str> {
     }
 }
 
-/// A record id in its form of 15 characters; a text that is none stays as it is, for Salesforce to refuse.
+/// A record id in its form of 15 characters. Other text is returned unchanged; Salesforce rejects it.
 fn id(text: &str) -> &str {
     const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     let Some((id, suffix)) = text.split_at_checked(15).filter(|_| text.is_ascii()) else { return text };
-    // Each character of the suffix tells which of five are upper case, the first of them in the lowest bit.
+    // Each character of the suffix encodes which of five characters are upper case, the first in the lowest bit.
     let upper_case =
         |five: &[u8]| five.iter().rev().fold(0, |bits, it| bits << 1 | usize::from(it.is_ascii_uppercase()));
-    let repeated = id.as_bytes().chunks(5).map(|five| SUFFIX[upper_case(five)]);
-    if repeated.eq(suffix.bytes().map(|it| it.to_ascii_uppercase())) { id } else { text }
+    let encoded = id.as_bytes().chunks(5).map(|five| SUFFIX[upper_case(five)]);
+    if encoded.eq(suffix.bytes().map(|it| it.to_ascii_uppercase())) { id } else { text }
 }
 
-/// A number without what does not change it; a text that is none stays as it is.
+/// A number without zeros and signs that do not change it. Other text is returned unchanged.
 fn number(text: &str) -> Cow<'_, str> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_equal_as_the_org_compares_them() {
+    fn keys_are_compared_as_the_org_compares_them() {
         use KeyComparison::{Exact, Id, IgnoreCase, Number};
         for (comparison, one, other, expected) in [
             (Exact, "a", "a", true),

@@ -1,12 +1,12 @@
 //! Dates, date-times and times of day in the forms that Salesforce reads (Bulk API 2.0 guide, "Valid Date Format in
 //! Records"): `yyyy-MM-dd`, `yyyy-MM-ddTHH:mm:ss[.SSS](Z|±HH:mm)`, `HH:mm:ss.SSSZ`.
 //!
-//! Warehouses write them with a space for the `T`, with short offsets, without an offset (taken as UTC), and with more
-//! digits of a second than the milliseconds that Salesforce keeps. What says something else is refused.
+//! Warehouses write them with a space instead of the `T`, with short offsets, without an offset (read as UTC), and with
+//! more digits of a second than the milliseconds that Salesforce keeps. Everything else is not a date or time.
 
 use std::borrow::Cow;
 
-/// A date; also a moment at midnight, of which nothing but the date is lost.
+/// A date, or the date of a midnight.
 pub(super) fn date(text: &str) -> Option<&str> {
     let (date, rest) = read_date(text)?;
     let is_midnight = rest.is_empty()
@@ -18,7 +18,7 @@ pub(super) fn date(text: &str) -> Option<&str> {
     is_midnight.then_some(date)
 }
 
-/// A date and time; a date alone is its midnight in UTC.
+/// A date and time. A date alone is its midnight in UTC.
 pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
     let (date, rest) = read_date(text)?;
     if rest.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
         && matches!(clock.fraction.len(), 0 | 3)
         && *offset == *written_offset
     {
-        // As most are: it is in Salesforce's form.
+        // Most are in the form of Salesforce.
         return Some(Cow::Borrowed(text));
     }
     let mut written = format!("{date}T{}", clock.to_second);
@@ -43,7 +43,7 @@ pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(written))
 }
 
-/// A time of day, which has no zone in Salesforce.
+/// A time of day. It has no time zone in Salesforce, so the only offset is zero.
 pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
     let (clock, offset) = read_clock(text)?;
     if !matches!(&*read_offset(offset)?, "Z" | "+00:00" | "-00:00") {
@@ -67,17 +67,17 @@ fn read_date(text: &str) -> Option<(&str, &str)> {
     in_range.then_some((date, rest))
 }
 
-/// A time of day as it was written.
+/// A time of day as it is written.
 struct Clock<'a> {
     /// `HH:mm:ss`.
     to_second: Cow<'a, str>,
     second_of_day: u32,
-    /// The digits after the second's point.
+    /// The digits after the point of the second.
     fraction: &'a str,
 }
 
 impl Clock<'_> {
-    /// Three digits, where there was a fraction.
+    /// Three digits, if there is a fraction.
     fn milliseconds(&self) -> Option<String> {
         if self.fraction.is_empty() {
             return None;
@@ -116,7 +116,7 @@ fn read_clock(text: &str) -> Option<(Clock<'_>, &str)> {
     Some((Clock { to_second, second_of_day: hour * 3600 + minute * 60 + second, fraction }, rest))
 }
 
-/// The offset that is the whole of `text`, as `Z` or `±HH:mm`.
+/// Reads all of `text` as an offset, in the form `Z` or `±HH:mm`.
 fn read_offset(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_start_matches(' ');
     if text.is_empty() || matches!(text, "Z" | "z" | "UTC") {
@@ -137,7 +137,7 @@ fn read_offset(text: &str) -> Option<Cow<'_, str>> {
     Some(if text.len() == 6 { Cow::Borrowed(text) } else { Cow::Owned(format!("{}{hours}:{minutes}", &text[..1])) })
 }
 
-/// A number of digits only.
+/// A number, if the text has only digits.
 fn digits(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| number(text))
 }

@@ -1,14 +1,14 @@
-//! A row that Salesforce gave back, as the record it came from.
+//! Turns a row that Salesforce returned back into the record.
 
 use serde_json::value::RawValue;
 
-use super::NULL_MARKER;
 use super::column::{Column, Columns, Kind};
+use super::csv::NULL_MARKER;
 
-/// The record under its source names with its JSON types, from the cells of its row in the order of the columns.
+/// The record of a row, with its source columns and JSON types. `cells` are in the order of the columns.
 ///
-/// Missing, null and empty text were one empty cell and are null here; a moment has the form in which it was sent. A field
-/// that the schema allows to be text and something else is text.
+/// Null, empty text and missing values all became empty cells, and are null here. Dates and times have the form in which
+/// they were sent. If the schema allows text and another type, the value is text.
 pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) -> Vec<(String, Box<RawValue>)> {
     let mut record: Vec<(String, Box<RawValue>)> = Vec::with_capacity(columns.len());
     let mut nested: Vec<(&str, String)> = Vec::new();
@@ -59,7 +59,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `json` is JSON by construction.
+/// Wraps a text that is known to be JSON.
 fn raw(json: String) -> Box<RawValue> {
     RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
@@ -71,7 +71,7 @@ mod tests {
     use airbyte::JsonTypes;
 
     #[test]
-    fn json_types_come_back() {
+    fn values_get_their_json_types_back() {
         let none = JsonTypes::default();
         let text = JsonTypes { text: true, ..none };
         let number = JsonTypes { number: true, ..none };
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_fields_come_back_together() {
+    fn members_of_a_nested_object_are_put_together() {
         let plain = Kind::Text { longest: None };
         let text = JsonTypes { text: true, ..JsonTypes::default() };
         let columns = Columns::new(

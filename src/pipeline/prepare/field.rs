@@ -84,7 +84,7 @@ impl ObjectFields {
         types: JsonTypes,
         key: Option<&str>,
     ) -> Result<ResolvedField, String> {
-        if source.name().starts_with("_airbyte_") {
+        if source.is_of_airbyte() {
             return Ok(ResolvedField::Ignored);
         }
         if let Some(field) = self.describe.field(target) {

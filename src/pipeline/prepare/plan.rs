@@ -239,7 +239,7 @@ impl StreamPlan {
         let types = airbyte::JsonTypes { text: true, ..Default::default() };
         let met = self.fields.resolve_field(source, &target, types, key)?;
         if let ResolvedField::Column(column) = &met {
-            if columns.iter().any(|other| other.is(column.header())) {
+            if columns.iter().any(|other| other.is_named(column.header())) {
                 return Err(twice(column.header(), &self.job.object));
             }
             if let Some(problem) = too_wide(columns.with(column.clone()).iter()) {

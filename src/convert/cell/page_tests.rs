@@ -1,6 +1,6 @@
-//! The table of `docs/values.md` against the code.
+//! Compares the table of `docs/values.md` with the code.
 
-use super::{Kind, cell};
+use super::{Kind, convert};
 use crate::config::NullHandling;
 use airbyte::json::Cursor;
 
@@ -16,7 +16,7 @@ const KINDS: [(&str, Kind); 7] = [
 
 /// A cell as the page shows it.
 fn shown(kind: Kind, json: &str) -> String {
-    match cell::of(kind, Cursor::new(json).value().unwrap(), NullHandling::Ignore, &mut String::new()) {
+    match convert(kind, Cursor::new(json).value().unwrap(), NullHandling::Ignore, &mut String::new()) {
         Err(_) => "rejected".to_owned(),
         Ok(cell) if cell.text.is_empty() => "empty".to_owned(),
         Ok(cell) => format!("`{}`", cell.text.replace('\n', "↵").replace('\r', "␍")),
@@ -24,8 +24,8 @@ fn shown(kind: Kind, json: &str) -> String {
 }
 
 #[test]
-fn the_page_shows_what_the_code_does() {
-    let page = include_str!("../../docs/values.md");
+fn the_page_shows_the_cells_of_the_code() {
+    let page = include_str!("../../../docs/values.md");
     let table: Vec<Vec<&str>> = page
         .lines()
         .skip_while(|line| !line.starts_with("| JSON value"))

@@ -1,29 +1,28 @@
-//! The row that is being written.
+//! Writes a row whose cells may arrive in any order.
 
-use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
 use super::csv;
 
-/// Writes the cells of one row after the other, in whatever order they come.
+/// Writes rows, one after the other, from cells in any order.
 #[derive(Debug, Default)]
 pub(super) struct RowWriter {
-    /// The row, once it has ended. Before that, its cells as they came: with the commas between them as long as they came
-    /// in the order of the columns, which spares them a second copy.
+    /// The row, once it has ended. Before that, its cells in the order of their arrival. As long as that is the order of
+    /// the columns, the commas are written too, so that the cells need no second copy.
     bytes: Vec<u8>,
-    /// Where the cell of each column stands in `bytes`.
+    /// The range of each column's cell in `bytes`.
     cells: Vec<Range<usize>>,
     is_in_order: bool,
-    /// The column that comes next in order.
+    /// The first column that may follow in order.
     next: usize,
     /// How many commas have been written.
     commas: usize,
-    /// The row put together from cells that came out of order.
+    /// The row, if its cells arrived out of order.
     assembled: Vec<u8>,
 }
 
 impl RowWriter {
-    /// Writes rows of so many cells from now on.
+    /// Writes rows of `width` cells from now on.
     pub(super) fn set_width(&mut self, width: usize) {
         self.cells = vec![0..0; width];
     }
@@ -35,7 +34,7 @@ impl RowWriter {
         (self.is_in_order, self.next, self.commas) = (true, 0, 0);
     }
 
-    /// Writes the cell of a column; of several, the last one counts.
+    /// Writes the cell of a column. If a column has several, the last one counts.
     #[inline(always)]
     pub(super) fn put(&mut self, column: usize, text: &str, needs_quotes: bool) {
         if self.is_in_order && column >= self.next {
@@ -49,7 +48,7 @@ impl RowWriter {
         self.cells[column] = start..self.bytes.len();
     }
 
-    /// Ends the row, and tells it with its line end.
+    /// Ends the row and returns it with its line end.
     pub(super) fn end(&mut self) -> &[u8] {
         if self.is_in_order {
             self.commas_up_to(self.cells.len().saturating_sub(1));
@@ -60,7 +59,7 @@ impl RowWriter {
         &self.bytes
     }
 
-    /// The row that has ended last.
+    /// The last row that has ended.
     pub(super) fn row(&self) -> &[u8] {
         &self.bytes
     }
@@ -81,16 +80,5 @@ impl RowWriter {
             self.assembled.extend_from_slice(&self.bytes[cell.clone()]);
         }
         std::mem::swap(&mut self.bytes, &mut self.assembled);
-    }
-}
-
-/// Finds a row again among those that Salesforce gives back, when they are written as CSV anew: equal cells make equal
-/// bytes.
-pub fn row_hash(csv: &[u8]) -> u32 {
-    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-    hasher.write(csv);
-    #[expect(clippy::cast_possible_truncation, reason = "half of the bits tell rows apart well enough")]
-    {
-        hasher.finish() as u32
     }
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::convert::{Column, Key, KeyComparison, Kind, RejectionCode, write_row};
 use airbyte::JsonTypes;
 
 const PLAIN: Kind = Kind::Text { longest: None };
@@ -26,7 +27,7 @@ fn csv_of(converter: &mut Converter, json: &str) -> String {
 }
 
 #[test]
-fn cells_stand_in_the_order_of_the_columns_whatever_the_order_of_the_fields() {
+fn cells_have_the_order_of_the_columns() {
     let mut converter = Converter::new(columns(&["a", "b", "c"]), NullHandling::Ignore);
     for (json, expected) in [
         (r#"{"a":"1","b":"2","c":"3"}"#, "1,2,3\n"),
@@ -42,13 +43,13 @@ fn cells_stand_in_the_order_of_the_columns_whatever_the_order_of_the_fields() {
 }
 
 #[test]
-fn a_lone_empty_cell_is_not_a_blank_line() {
+fn a_single_empty_cell_is_not_a_blank_line() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"a":null}"#), "\"\"\n");
 }
 
 #[test]
-fn a_field_that_no_column_takes_is_asked_about_once() {
+fn a_new_source_column_is_reported_once() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     let json = r#"{"new":"2","a":"1"}"#;
     assert!(
@@ -63,7 +64,7 @@ fn a_field_that_no_column_takes_is_asked_about_once() {
 }
 
 #[test]
-fn the_cuts_of_a_row_are_counted_and_not_those_of_the_records_before() {
+fn only_the_cut_values_of_the_current_row_are_counted() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let short = Column::new(SourceColumn::top("a"), "a", Kind::Text { longest: Some(1) }, types);
     let number = Column::new(SourceColumn::top("n"), "n", Kind::Number, types);
@@ -103,7 +104,7 @@ fn a_nested_object_fills_the_columns_of_its_relationship() {
 }
 
 #[test]
-fn a_row_without_its_key_is_refused() {
+fn a_record_without_its_key_is_rejected() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let columns = Columns::new(
         vec![Column::new(SourceColumn::top("id"), "Id", PLAIN, types)],
@@ -120,7 +121,7 @@ fn a_row_without_its_key_is_refused() {
 }
 
 #[test]
-fn what_is_no_object_is_no_record() {
+fn data_that_are_not_an_object_are_an_error() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     for json in ["null", "[]", "\"text\"", "1"] {
         assert_eq!(convert(&mut converter, json).unwrap_err(), NotAnObject, "{json}");
@@ -132,7 +133,7 @@ fn what_is_no_object_is_no_record() {
 }
 
 #[test]
-fn a_record_over_the_limit_is_refused() {
+fn a_record_over_the_limit_is_rejected() {
     let names: Vec<String> = (0..4).map(|index| format!("f{index}")).collect();
     let mut converter = Converter::new(columns(&names.each_ref_str()), NullHandling::Ignore);
     let long = "x".repeat(110_000);
@@ -163,7 +164,7 @@ fn any_scalar() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    /// Whatever a record holds, an independent reader of CSV finds it in the row, and the row can be found again.
+    /// Another reader of CSV finds the values of the record in the row, and the cells are written as the same row again.
     #[test]
     fn a_row_reads_back_as_the_record(values in prop::collection::vec(any_scalar(), 1..6)) {
         let names: Vec<String> = (0..values.len()).map(|index| format!("f{index}")).collect();
@@ -190,8 +191,8 @@ proptest! {
             })
             .collect();
         prop_assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut again = Vec::new();
-        write_row(&mut again, rows[0].iter());
-        prop_assert_eq!(again, row);
+        let mut rewritten = Vec::new();
+        write_row(&mut rewritten, rows[0].iter());
+        prop_assert_eq!(rewritten, row);
     }
 }

@@ -1,0 +1,248 @@
+//! Converts records one after the other.
+
+mod routes;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use airbyte::json::{Cursor, NotUnicode, Text, Value};
+
+use super::cell;
+use super::column::Columns;
+use super::csv::NULL_MARKER;
+use super::key::key_hash;
+use super::rejection::Rejection;
+use super::row_writer::RowWriter;
+use super::source_column::SourceColumn;
+use crate::config::NullHandling;
+
+use routes::{NestedObject, Route, Routes};
+
+/// The longest record that Salesforce accepts, in characters (Developer Limits Quick Reference, "Bulk API limits").
+const LONGEST_RECORD: usize = 400_000;
+
+/// Turns the records of one stream into CSV rows.
+#[derive(Debug)]
+pub struct Converter {
+    columns: Arc<Columns>,
+    nulls: NullHandling,
+    routes: Routes,
+    row: RowWriter,
+    /// The current text, if it had escapes, decoded.
+    decoded: String,
+    key: Option<u128>,
+    /// How many values of the current record were cut.
+    truncated: u64,
+}
+
+/// The result of a conversion.
+#[derive(Debug)]
+pub enum Converted {
+    /// A row to send, [`Converter::row`].
+    Row,
+    /// The record cannot be sent unchanged in meaning.
+    Rejected(Rejection),
+    /// The record has a source column that the converter does not know. The caller decides about it and converts again.
+    NewColumn(SourceColumn),
+}
+
+/// A CSV row with its line end.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'c> {
+    /// The bytes of the row.
+    pub csv: &'c [u8],
+    /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record.
+    pub key: Option<u128>,
+}
+
+/// The data of a record are not a JSON object.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the data of the record is not a JSON object")]
+pub struct NotAnObject;
+
+/// Why the conversion of a record stops.
+enum Stop {
+    Rejected(Rejection),
+    NewColumn(SourceColumn),
+    Malformed,
+}
+
+impl From<Rejection> for Stop {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl Converter {
+    /// A converter into `columns`.
+    pub fn new(columns: Arc<Columns>, nulls: NullHandling) -> Self {
+        let mut converter = Self {
+            columns: Arc::new(Columns::default()),
+            nulls,
+            routes: Routes::default(),
+            row: RowWriter::default(),
+            decoded: String::new(),
+            key: None,
+            truncated: 0,
+        };
+        converter.set_columns(columns);
+        converter
+    }
+
+    /// The columns of the rows.
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
+    /// How many values of the last row were cut to the length of their field.
+    pub fn truncated(&self) -> u64 {
+        self.truncated
+    }
+
+    /// Converts into `columns` from now on.
+    pub fn set_columns(&mut self, columns: Arc<Columns>) {
+        self.row.set_width(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            self.routes.set(column.source(), Route::Column(index));
+        }
+        self.columns = columns;
+    }
+
+    /// Reads the source column `name` as a nested object from now on, whose members are source columns of their own.
+    pub fn nest(&mut self, name: &str) {
+        self.routes.nest(name);
+    }
+
+    /// Leaves a source column out from now on.
+    pub fn ignore(&mut self, source: &SourceColumn) {
+        self.routes.set(source, Route::Ignored);
+    }
+
+    /// Converts the data of one record, which begin at the cursor. After a row the cursor is behind the data.
+    ///
+    /// # Errors
+    /// The data are not a JSON object. If there is no row, a part of the data may not have been read and checked.
+    pub fn convert(&mut self, data: &mut Cursor<'_>) -> Result<Converted, NotAnObject> {
+        self.row.begin();
+        (self.key, self.truncated) = (None, 0);
+        match self.read(data).and_then(|()| self.finish().map_err(Stop::Rejected)) {
+            Ok(()) => Ok(Converted::Row),
+            Err(Stop::Rejected(rejection)) => Ok(Converted::Rejected(rejection)),
+            Err(Stop::NewColumn(source)) => Ok(Converted::NewColumn(source)),
+            Err(Stop::Malformed) => Err(NotAnObject),
+        }
+    }
+
+    /// The row of the last record, if it was converted.
+    pub fn row(&self) -> Row<'_> {
+        Row { csv: self.row.row(), key: self.key }
+    }
+
+    fn read(&mut self, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        data.enter_object().ok_or(Stop::Malformed)?;
+        let mut position = 0;
+        while data.next_member(position == 0).ok_or(Stop::Malformed)? {
+            match self.routes.next(position, data)? {
+                Route::Column(column) => {
+                    let value = data.value().ok_or(Stop::Malformed)?;
+                    self.write_cell(column, value)?;
+                }
+                Route::Nested(nested) => self.read_nested(nested, data)?,
+                Route::Ignored => drop(data.value().ok_or(Stop::Malformed)?),
+            }
+            position += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads the members of a nested object.
+    fn read_nested(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        if data.enter_object().is_none() {
+            let name = self.routes.nested(nested).name();
+            return match data.value().ok_or(Stop::Malformed)? {
+                Value::Null => {
+                    let is_member = |column: &usize| self.columns[*column].source().parent() == Some(name);
+                    let members: Vec<usize> = (0..self.columns.len()).filter(is_member).collect();
+                    members
+                        .into_iter()
+                        .try_for_each(|column| self.convert_cell(column, Value::Null))
+                        .map_err(Stop::from)
+                }
+                _ => Err(Rejection::not_an_object(name).into()),
+            };
+        }
+        let mut is_first = true;
+        while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
+            let object: &NestedObject = self.routes.nested(nested);
+            let key = data.key().ok_or(Stop::Malformed)?;
+            let name = decoded(key).map_err(|_| Rejection::text_is_not_unicode(object.name()))?;
+            match object.route(&name) {
+                Some(Route::Column(column)) => {
+                    let value = data.value().ok_or(Stop::Malformed)?;
+                    self.convert_cell(column, value)?;
+                }
+                Some(Route::Nested(_) | Route::Ignored) => drop(data.value().ok_or(Stop::Malformed)?),
+                None => return Err(Stop::NewColumn(SourceColumn::nested(object.name(), name))),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
+        match cell::unchanged(self.columns[index].kind(), &value, self.nulls) {
+            Some((text, needs_quotes)) if !self.columns.is_key(index) => {
+                self.row.put(index, text, needs_quotes);
+                Ok(())
+            }
+            _ => self.convert_cell(index, value),
+        }
+    }
+
+    /// Writes the cell of any value, also of one that changes and of the key.
+    fn convert_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
+        let column = &self.columns[index];
+        let cell = cell::convert(column.kind(), value, self.nulls, &mut self.decoded)
+            .map_err(|error| Rejection::of_cell(error, column))?;
+        self.truncated += u64::from(cell.is_truncated);
+        if let Some(comparison) = self.columns.comparison(index) {
+            let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
+            self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
+        }
+        self.row.put(index, &cell.text, cell.needs_quotes);
+        Ok(())
+    }
+
+    /// Ends the row, if nothing speaks against it.
+    fn finish(&mut self) -> Result<(), Rejection> {
+        if let Some(key) = self.columns.key()
+            && self.key.is_none()
+        {
+            return Err(Rejection::missing_key(&key.field));
+        }
+        if self.columns.is_empty() {
+            return Err(Rejection::no_field());
+        }
+        // The line end does not count.
+        let row = self.row.end();
+        if row.len() > LONGEST_RECORD && characters(row) - 1 > LONGEST_RECORD {
+            return Err(Rejection::record_too_long());
+        }
+        Ok(())
+    }
+}
+
+fn decoded(text: Text<'_>) -> Result<Cow<'_, str>, NotUnicode> {
+    if !text.has_escape {
+        return Ok(Cow::Borrowed(text.raw));
+    }
+    let mut decoded = String::new();
+    text.decode(&mut decoded).map(|_| Cow::Owned(decoded))
+}
+
+fn characters(utf8: &[u8]) -> usize {
+    utf8.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Where the source columns of a record go.
+
+use std::collections::HashMap;
+
+use airbyte::json::{Cursor, Text};
+
+use super::{Stop, decoded};
+use crate::convert::rejection::Rejection;
+use crate::convert::source_column::{SourceColumn, is_of_airbyte};
+
+/// Where a source column goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// To a column of the row.
+    Column(usize),
+    /// To the columns of its members: it is this nested object.
+    Nested(usize),
+    /// Nowhere.
+    Ignored,
+}
+
+/// The routes of all known source columns.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    /// The keys of the last record as they are written, quotes included, with their routes. Records of a stream nearly
+    /// always have the same keys in the same order, so the key at the same position is compared before any lookup.
+    expected: Vec<(Box<str>, Route)>,
+    by_name: HashMap<Box<str>, Route>,
+    nested: Vec<NestedObject>,
+}
+
+/// A nested object whose members are source columns.
+#[derive(Debug)]
+pub(super) struct NestedObject {
+    name: Box<str>,
+    routes: HashMap<Box<str>, Route>,
+}
+
+impl NestedObject {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn route(&self, member: &str) -> Option<Route> {
+        self.routes.get(member).copied()
+    }
+}
+
+impl Routes {
+    pub(super) fn set(&mut self, source: &SourceColumn, route: Route) {
+        self.expected.clear();
+        let routes = match source.parent() {
+            Some(parent) => &mut self.nest(parent).routes,
+            None => &mut self.by_name,
+        };
+        routes.insert(source.name().into(), route);
+    }
+
+    /// The nested object `name`, added if it is new.
+    pub(super) fn nest(&mut self, name: &str) -> &mut NestedObject {
+        let known = self.nested.iter().position(|object| *object.name == *name);
+        let index = known.unwrap_or_else(|| {
+            self.nested.push(NestedObject { name: name.into(), routes: HashMap::new() });
+            self.nested.len() - 1
+        });
+        self.expected.clear();
+        self.by_name.insert(name.into(), Route::Nested(index));
+        &mut self.nested[index]
+    }
+
+    pub(super) fn nested(&self, index: usize) -> &NestedObject {
+        &self.nested[index]
+    }
+
+    /// Steps over the key at `position` of its record and returns its route.
+    pub(super) fn next(&mut self, position: usize, data: &mut Cursor<'_>) -> Result<Route, Stop> {
+        if let Some((quoted, route)) = self.expected.get(position)
+            && data.skip_key(quoted)
+        {
+            return Ok(*route);
+        }
+        self.look_up(position, data.key().ok_or(Stop::Malformed)?)
+    }
+
+    fn look_up(&mut self, position: usize, key: Text<'_>) -> Result<Route, Stop> {
+        let name = decoded(key).map_err(|_| Rejection::name_is_not_unicode())?;
+        let route = match self.by_name.get(&*name) {
+            Some(route) => *route,
+            None if is_of_airbyte(&name) => Route::Ignored,
+            None => return Err(Stop::NewColumn(SourceColumn::top(name))),
+        };
+        let entry = (format!("\"{}\"", key.raw).into_boxed_str(), route);
+        if let Some(expected) = self.expected.get_mut(position) {
+            *expected = entry;
+        } else if position == self.expected.len() && position < 2 * self.by_name.len() + 64 {
+            // Without the bound, a record that repeats its keys would make this grow without end.
+            self.expected.push(entry);
+        }
+        Ok(route)
+    }
+}

@@ -1,0 +1,147 @@
+//! Why a record is rejected before it is sent.
+
+use super::NULL_MARKER;
+use super::cell::CellError;
+use super::column::{Column, Kind};
+
+/// The kind of reason why a record is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectionCode {
+    /// A text that is exactly the marker for null.
+    NullMarker,
+    /// A text with half of a surrogate pair.
+    NotUnicode,
+    /// A text longer than any field.
+    FieldTooLong,
+    /// A record longer than Salesforce accepts.
+    RecordTooLong,
+    /// A value that the type of the field cannot hold.
+    WrongType,
+    /// A value other than an object under the name of a relationship.
+    NotAnObject,
+    /// No value for the key.
+    MissingKey,
+    /// No column for any value.
+    NoField,
+}
+
+impl RejectionCode {
+    /// The status code: Salesforce's own if it has one for the case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NullMarker => "NULL_MARKER_AS_TEXT",
+            Self::NotUnicode => "TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET",
+            Self::FieldTooLong => "STRING_TOO_LONG",
+            Self::RecordTooLong => "RECORD_TOO_LONG",
+            Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
+        }
+    }
+}
+
+/// Why a record is rejected before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The kind of reason.
+    pub code: RejectionCode,
+    /// The field in Salesforce, if the reason is about one.
+    pub field: Option<String>,
+    /// The reason as a sentence, without the value.
+    pub message: String,
+}
+
+impl Rejection {
+    fn of_field(code: RejectionCode, field: &str, message: String) -> Self {
+        Self { code, field: Some(field.to_owned()), message }
+    }
+
+    fn of_record(code: RejectionCode, message: &str) -> Self {
+        Self { code, field: None, message: message.to_owned() }
+    }
+
+    pub(super) fn of_cell(error: CellError, column: &Column) -> Self {
+        let field = column.header();
+        match error {
+            CellError::NullMarker => Self::of_field(
+                RejectionCode::NullMarker,
+                field,
+                format!(
+                    "{field} is the text {NULL_MARKER}, which Salesforce reads as an instruction to clear the field."
+                ),
+            ),
+            CellError::NotUnicode => Self::text_is_not_unicode(field),
+            CellError::TooLong => Self::of_field(
+                RejectionCode::FieldTooLong,
+                field,
+                format!("{field} is longer than 131,072 characters, the most that Salesforce accepts in a field."),
+            ),
+            CellError::WrongType => Self::of_field(
+                RejectionCode::WrongType,
+                field,
+                format!("{field} takes {}, and the value is not one.", value_of(column.kind())),
+            ),
+        }
+    }
+
+    pub(super) fn text_is_not_unicode(field: &str) -> Self {
+        Self::of_field(RejectionCode::NotUnicode, field, format!("{field} holds text that is not Unicode."))
+    }
+
+    pub(super) fn name_is_not_unicode() -> Self {
+        Self::of_record(RejectionCode::NotUnicode, "The record has a field name that is not Unicode.")
+    }
+
+    pub(super) fn not_an_object(relationship: &str) -> Self {
+        Self::of_field(
+            RejectionCode::NotAnObject,
+            relationship,
+            format!("{relationship} names a related record and must be an object."),
+        )
+    }
+
+    pub(super) fn missing_key(field: &str) -> Self {
+        Self::of_field(
+            RejectionCode::MissingKey,
+            field,
+            format!("{field} is empty. It is the key, so every record needs a value for it."),
+        )
+    }
+
+    pub(super) fn no_field() -> Self {
+        Self::of_record(RejectionCode::NoField, "No field of the record can be sent.")
+    }
+
+    pub(super) fn record_too_long() -> Self {
+        Self::of_record(
+            RejectionCode::RecordTooLong,
+            "The record is longer than 400,000 characters, the most that Salesforce accepts.",
+        )
+    }
+}
+
+fn value_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text { .. } => "text",
+        Kind::Number => "a number",
+        Kind::Boolean => "true or false",
+        Kind::Date => "a date such as 2026-01-31",
+        Kind::DateTime => "a date and time such as 2026-01-31T09:30:00Z",
+        Kind::Time => "a time such as 09:30:00",
+        Kind::MultiPicklist => "values of a list",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use airbyte::JsonTypes;
+
+    use super::*;
+    use crate::convert::SourceColumn;
+
+    #[test]
+    fn a_message_names_the_field_and_not_the_value() {
+        let column = Column::new(SourceColumn::top("f"), "Amount__c", Kind::Number, JsonTypes::default());
+        let rejection = Rejection::of_cell(CellError::WrongType, &column);
+        assert_eq!(rejection.message, "Amount__c takes a number, and the value is not one.");
+    }
+}
