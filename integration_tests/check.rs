@@ -8,9 +8,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::connector::{self, Run};
 use crate::world::{BUCKET, World, blocking};
 
-const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, and not kept.";
-const BUCKET_WORKS: &str = "Rejected records can be kept in the bucket rejected-records.";
-const VERSION_SERVED: &str = "It serves version 62.0 of the API.";
+const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, but not stored.";
+const BUCKET_WORKS: &str = "Rejected records can be stored in the bucket rejected-records.";
+const VERSION_SUPPORTED: &str = "The org supports version 62.0 of the API.";
 
 /// The URL of a closed port on this machine.
 fn closed_port() -> String {
@@ -33,14 +33,14 @@ async fn check_reports_everything_that_works() {
     let run = world.check(json!({})).await;
     let (status, message) = run.connection_status();
     assert_eq!(status, "SUCCEEDED");
-    let objects = message.split(" objects can be written.").next().unwrap().rsplit(' ').next().unwrap();
+    let objects = message.split("The user can write ").nth(1).unwrap().split(' ').next().unwrap();
     assert!(objects.parse::<usize>().unwrap() > 0, "{message}");
     // Of the 500, `check` uses two: for the objects and for the limits.
     assert_eq!(
         message,
         format!(
-            "Signed in to {url}. {VERSION_SERVED} {objects} objects can be written. 498 of 1000 API requests of the \
-             last 24 hours are left. 0 of 15000 bulk batches of the last 24 hours are left. {BUCKET_WORKS}"
+            "Signed in to {url}. {VERSION_SUPPORTED} The user can write {objects} objects. 498 of 1000 daily API \
+             requests are left. 0 of 15000 daily bulk batches are left. {BUCKET_WORKS}"
         )
     );
     assert_eq!(world.store.objects(BUCKET).unwrap(), [], "the test object is gone");
@@ -59,7 +59,7 @@ async fn an_org_without_api_requests_left_is_reported() {
                  hours are a moving window, so requests come back hour by hour. Run the sync again later, or have the \
                  limit raised (Setup, Company Information, API Requests).";
     let url = world.org.url();
-    let facts = format!("Signed in to {url}. {VERSION_SERVED} {BUCKET_WORKS}");
+    let facts = format!("Signed in to {url}. {VERSION_SUPPORTED} {BUCKET_WORKS}");
     assert_failed(&world.check(json!({})).await, &format!("{limit} {facts}"));
 }
 
@@ -72,7 +72,7 @@ struct OrgCase {
     status: &'static str,
     message: &'static str,
     /// Whether the message goes on with the version of the API, as it does when a later step fails.
-    version_served: bool,
+    version_supported: bool,
 }
 
 /// An org that accepts every sign-in and gives these answers.
@@ -113,9 +113,9 @@ async fn check_says_why_an_org_cannot_be_loaded() {
         OrgCase {
             answers: vec![("", versions("61.0"))],
             status: "FAILED",
-            message: "The org does not serve version 62.0 of the API, which this connector speaks. Check that domain_url names \
-             an org of Salesforce, and ask for a newer version of the connector. Signed in to {url}.",
-            version_served: false,
+            message: "The org does not support version 62.0 of the API, which this connector uses. Check that domain_url \
+             is the address of a Salesforce org, and look for a newer version of the connector. Signed in to {url}.",
+            version_supported: false,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", disabled())],
@@ -124,7 +124,7 @@ async fn check_says_why_an_org_cannot_be_loaded() {
              (API_DISABLED_FOR_ORG, HTTP 403: API is not enabled for this Organization or Partner). Grant it in the \
              user's profile or in a permission set: \"API Enabled\", the rights on the object and its fields, and \
              \"Bulk API Hard Delete\" for hard_delete. Signed in to {url}.",
-            version_served: true,
+            version_supported: true,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
@@ -133,14 +133,14 @@ async fn check_says_why_an_org_cannot_be_loaded() {
              the REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has \
              the permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in \
              to {url}.",
-            version_served: true,
+            version_supported: true,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
             status: "FAILED",
             message: "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on \
              the objects that you want to load. Signed in to {url}.",
-            version_served: true,
+            version_supported: true,
         },
         // A user without "View Setup and Configuration" can load records too.
         OrgCase {
@@ -150,17 +150,17 @@ async fn check_says_why_an_org_cannot_be_loaded() {
                 ("/v62.0/limits", error_answer(403, "INSUFFICIENT_ACCESS", "You may not see this")),
             ],
             status: "SUCCEEDED",
-            message: "Signed in to {url}. It serves version 62.0 of the API. 1 objects can be written. The org's limits could \
-             not be read (You may not see this).",
-            version_served: false,
+            message: "Signed in to {url}. The org supports version 62.0 of the API. The user can write 1 objects. The \
+             limits of the org cannot be read (You may not see this).",
+            version_supported: false,
         },
     ];
-    for OrgCase { answers, status, message, version_served } in cases {
+    for OrgCase { answers, status, message, version_supported } in cases {
         let (server, world) = (org(&answers).await, World::new().await);
         let run = world.check(json!({"domain_url": server.uri()})).await;
         let message = message.replace("{url}", &server.uri());
-        let expected = match version_served {
-            true => format!("{message} {VERSION_SERVED} {BUCKET_WORKS}"),
+        let expected = match version_supported {
+            true => format!("{message} {VERSION_SUPPORTED} {BUCKET_WORKS}"),
             false => format!("{message} {BUCKET_WORKS}"),
         };
         assert_eq!(run.connection_status(), (status, &*expected));
@@ -204,7 +204,7 @@ async fn check_says_why_the_bucket_cannot_be_used() {
         let (status, message) = run.connection_status();
         assert_eq!(status, "FAILED");
         // The failure comes first, then what works.
-        let works = format!("{sentence} Signed in to {}. {VERSION_SERVED} ", world.org.url());
+        let works = format!("{sentence} Signed in to {}. {VERSION_SUPPORTED} ", world.org.url());
         assert!(message.starts_with(&works), "{message}");
     }
     assert_eq!(world.store.objects(BUCKET).unwrap(), []);
@@ -286,8 +286,8 @@ async fn an_unreachable_org_is_reported_with_its_address() {
         &run,
         &format!(
             "Salesforce gave no usable answer while signing in (no connection to 127.0.0.1: Connection refused (os \
-             error 111)). This usually passes by itself; run the sync again. If it lasts, check domain_url and the way \
-             through the network. {NO_BUCKET}"
+             error 111)). This usually passes by itself; run the sync again. If it keeps failing, check domain_url \
+             and the network. {NO_BUCKET}"
         ),
     );
 }

@@ -73,7 +73,7 @@ async fn every_sign_in_flow_works_in_check_and_write() {
         assert_eq!(world.values("Contact", "LastName"), [Some("Example".to_owned())], "{name}");
         assert_eq!(world.org.sign_ins(), 2, "{name}: one sign-in a run");
 
-        let deprecated = "auth_type Password uses a flow that Salesforce has deprecated and blocks in new orgs; choose \
+        let deprecated = "auth_type Password uses a flow that Salesforce deprecates and blocks in new orgs; choose \
                           another";
         let expected: &[&str] = if changes["auth_type"] == "Password" { &[deprecated] } else { &[] };
         assert_eq!(run.warnings(), expected, "{name}");
@@ -129,7 +129,7 @@ const WRONG_AUDIENCE: &str = "The org is not of the kind that the assertion was 
                               and clear it for production. Salesforce said: invalid_grant, Audience validation failed.";
 
 /// What `check` says without a bucket, as in these tests.
-const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, and not kept.";
+const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, but not stored.";
 
 /// `check` and `write` report a refusal in the same words. Neither tries twice, which may lock the user out.
 async fn assert_refused(world: &World, changes: &Value, failure_type: &str, sentence: &str) {
@@ -231,8 +231,8 @@ async fn an_unexpected_token_answer_is_explained() {
     let maintenance = ResponseTemplate::new(503).insert_header("Retry-After", "3600");
     let page = maintenance.clone().set_body_raw("<html>Down</html>", "text/html");
     let mistyped = ResponseTemplate::new(404).insert_header("Retry-After", "3600").set_body_string("<html/>");
-    let lasting = "This usually passes by itself; run the sync again. If it lasts, check domain_url and the way \
-                   through the network.";
+    let lasting = "This usually passes by itself; run the sync again. If it keeps failing, check domain_url \
+                   and the network.";
     let unusable = |what: &str| format!("Salesforce gave no usable answer while signing in ({what}). {lasting}");
     for (answer, failure_type, sentence) in [
         (refused("invalid_grant", "Audience validation failed"), "config_error", WRONG_AUDIENCE.to_owned()),

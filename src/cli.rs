@@ -5,36 +5,35 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// What the user wants done.
 #[derive(Debug, Parser, PartialEq, Eq)]
 #[command(
     name = "destination-salesforce",
     version,
-    about = "Loads records into Salesforce, as an Airbyte destination."
+    about = "An Airbyte destination that loads records into Salesforce."
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-/// A verb of the Airbyte protocol with its files.
+/// A command of the Airbyte protocol, with its files.
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Print the specification of the configuration.
     Spec,
-    /// Try the configuration out.
+    /// Check that the configuration works.
     Check {
         /// The configuration, a JSON file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Tell what records can be loaded into.
+    /// List the objects and fields that records can be loaded into.
     Discover {
         /// The configuration, a JSON file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Write the records on standard input.
+    /// Load the records from standard input.
     Write {
         /// The configuration, a JSON file.
         #[arg(long, value_name = "FILE")]
@@ -45,10 +44,10 @@ pub(crate) enum Command {
     },
 }
 
-/// Reads the arguments, the program's name first.
+/// Reads the arguments. The first is the name of the program.
 ///
 /// # Errors
-/// What clap has to say: a fault of the arguments, or the help that was asked for.
+/// The arguments are wrong, or ask for help: clap reports both as an error.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     Arguments::try_parse_from(arguments).map(|arguments| arguments.command)
 }
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_an_option_are_taken() {
+    fn an_option_may_have_a_space_or_an_equals_sign() {
         let expected = Command::Write { config: "c".into(), catalog: "k".into() };
         assert_eq!(command(&["write", "--config", "c", "--catalog", "k"]).unwrap(), expected);
         assert_eq!(command(&["write", "--catalog=k", "--config=c"]).unwrap(), expected);
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_unknown_is_named() {
+    fn a_missing_or_unknown_argument_is_named() {
         for (arguments, part) in [
             (&["write", "--config", "c"][..], "--catalog"),
             (&["check"], "--config"),

@@ -1,45 +1,43 @@
-//! The progress that a person sees on a terminal. It is drawn on standard error, and only where that is a terminal: the
-//! platform takes whatever else comes there for an error.
+//! The progress that a person sees on a terminal. It is drawn on standard error, and only if that is a terminal, because
+//! the platform treats everything on standard error as an error.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often lines change: often enough to look alive.
+/// How often lines change.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// How many lines are drawn, so that they fit on a terminal.
+/// The most lines that are drawn, so that they fit on a terminal.
 const MOST_LINES: usize = 20;
 
-/// Lines that change in place.
+/// Lines on a terminal that change in place.
 #[derive(Debug, Clone)]
 pub struct Display {
     lines: MultiProgress,
 }
 
-/// One line.
 #[derive(Debug)]
 pub(crate) struct ProgressLine(ProgressBar);
 
 impl Display {
-    /// A display on standard error where that is a terminal, and else none.
+    /// A display on standard error, if that is a terminal. Otherwise it is hidden.
     pub fn on_stderr() -> Self {
-        // It is hidden where nobody could see it.
         Self { lines: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()) }
     }
 
-    /// A display that nobody sees.
+    /// A display that draws nothing.
     pub fn hidden() -> Self {
         Self { lines: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()) }
     }
 
-    /// How often the lines want to be changed; `None` where nobody sees them.
+    /// How often the lines should change; `None` if they are hidden.
     pub(crate) fn interval(&self) -> Option<Duration> {
         (!self.lines.is_hidden()).then_some(INTERVAL)
     }
 
-    /// A line for each of so many things; none for those that do not fit.
+    /// Adds `count` lines, or fewer if they do not fit on a terminal.
     pub(crate) fn lines(&self, count: usize) -> Vec<ProgressLine> {
         let style =
             ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -47,47 +45,45 @@ impl Display {
         std::iter::repeat_with(line).take(count.min(MOST_LINES)).collect()
     }
 
-    /// A writer that may write to the same terminal: the lines step aside for what it writes.
-    pub fn beside<W: Write>(&self, writer: W) -> impl Write + use<W> {
-        Beside { display: self.clone(), writer }
+    /// Wraps a writer that may write to the same terminal, so that the lines are hidden while it writes.
+    pub(crate) fn wrap<W: Write>(&self, writer: W) -> impl Write + use<W> {
+        SharedTerminal { display: self.clone(), writer }
     }
 }
 
 impl ProgressLine {
-    /// Shows `text`.
     pub(crate) fn show(&self, text: String) {
         self.0.set_message(text);
         self.0.tick();
     }
 
-    /// Leaves `text` standing.
+    /// Shows `text` for the last time; it stays on the terminal.
     pub(crate) fn finish(&self, text: String) {
         self.0.finish_with_message(text);
     }
 }
 
-struct Beside<W> {
+struct SharedTerminal<W> {
     display: Display,
     writer: W,
 }
 
-impl<W: Write> Beside<W> {
-    /// Lines that nobody sees need not step aside: then what is written here passes no lock, and a writer that fails
-    /// leaves none behind.
-    fn write_with<T>(&mut self, how: impl FnOnce(&mut W) -> T) -> T {
+impl<W: Write> SharedTerminal<W> {
+    /// Takes the lock of the lines only if they are visible, so that a writer that panics cannot poison it otherwise.
+    fn without_lines<T>(&mut self, write: impl FnOnce(&mut W) -> T) -> T {
         if self.display.lines.is_hidden() {
-            return how(&mut self.writer);
+            return write(&mut self.writer);
         }
-        self.display.lines.suspend(|| how(&mut self.writer))
+        self.display.lines.suspend(|| write(&mut self.writer))
     }
 }
 
-impl<W: Write> Write for Beside<W> {
+impl<W: Write> Write for SharedTerminal<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_with(|writer| writer.write(bytes))
+        self.without_lines(|writer| writer.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.write_with(Write::flush)
+        self.without_lines(Write::flush)
     }
 }

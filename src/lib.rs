@@ -1,15 +1,35 @@
-//! Airbyte destination that loads records into Salesforce through the Bulk API 2.0.
+//! An Airbyte destination connector that loads records into Salesforce through the Bulk API 2.0.
 //!
-//! The way of the data is the layout of the crate; `docs/architecture.md` walks along it.
+//! The program `destination-salesforce` calls [`run`], which is the whole connector: arguments and messages in, messages
+//! and an exit code out. The other public items are for the benchmarks, the fuzz targets and the tests of this
+//! repository.
+//!
+//! # The way of the data
+//!
+//! | step | where |
+//! | --- | --- |
+//! | The arguments become a command, and a failure becomes a message and an exit code. | `run`, `cli` |
+//! | Each command of the protocol has a file: `spec`, `check`, `discover`, `write`. | `command` |
+//! | The text of the configuration becomes a [`Config`](config::Config) that breaks no rule. | [`config`] |
+//! | The describes of an org become the operations of a catalog. | `discover` |
+//! | Each stream gets a plan; records become batches, batches become jobs, and states leave in order. | [`pipeline`] |
+//! | The JSON of a record becomes one CSV row. | [`convert`] |
+//! | Records that cannot be loaded are stored in a bucket. | `rejected` |
+//! | A person at a terminal sees the progress of a sync. | [`Display`] |
+//!
+//! The crate `airbyte` reads and writes the protocol and owns standard output. The crate `salesforce` speaks to an org.
+//! Neither knows the other.
+//!
+//! `docs/architecture.md` explains the three rules that all of this follows.
 
-pub mod command;
 pub mod config;
 pub mod convert;
-pub mod discover;
 pub mod pipeline;
 pub mod rejected;
 
 mod cli;
+mod command;
+mod discover;
 mod display;
 mod run;
 mod user_error;

@@ -1,4 +1,4 @@
-//! The connector as a program.
+//! The program; everything else is in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! From the arguments to the exit code.
+//! Runs the connector, from the arguments to the exit code.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -11,13 +11,13 @@ use crate::command;
 use crate::display::Display;
 use airbyte::{Error, Output, exit_code, log, run_command};
 
-/// The crates whose events are for the user.
+/// The crates whose log events the user reads.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
 
-/// Runs the connector: `arguments` with the program's name first, messages from `input`, messages to `output`, and
-/// what a person may watch on `display`.
+/// Runs the connector. The first of `arguments` is the name of the program. Messages are read from `input` and written
+/// to `output`, and `display` shows the progress to a person.
 ///
-/// A failure, a panic included, is reported as the platform expects: as a TRACE message and as an exit code other than 0.
+/// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than 0.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     input: impl Read + Send + 'static,
@@ -27,21 +27,21 @@ pub fn run(
     let command = match cli::parse(arguments) {
         Ok(command) => command,
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            // A person asks; there is no message for that.
+            // Help is for a person, so it is not a message.
             return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Err(error) => {
-            let message = format!("The command line is wrong: {}.", complaint(&error).trim_end_matches('.'));
+            let message = format!("The command line is wrong: {}.", first_paragraph(&error).trim_end_matches('.'));
             return exit_code(&Output::new(output), Err(Error::config(message).internal(error)));
         }
     };
-    let output = Output::new(display.beside(output));
+    let output = Output::new(display.wrap(output));
     log::start(output.clone(), LOGGED);
     run_command(&output, || execute(command, input, &output, display))
 }
 
-/// Tells of panics where they happened, in the log. The words of a panic can quote a record, and standard error is not
-/// to be written.
+/// Logs where a panic happens, in place of Rust's own report: that one has a text that can quote a record, and goes to
+/// standard error, where nothing may be written.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -61,7 +61,7 @@ fn execute(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::system("The program's runtime cannot be started.").internal(error))?;
+        .map_err(|error| Error::system("The runtime of the program cannot be started.").internal(error))?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Spec => Ok(()),
@@ -70,13 +70,13 @@ fn execute(
             Command::Write { config, catalog } => command::write::run(&config, &catalog, input, output, display).await,
         }
     });
-    // Nothing is under way any more but the read of standard input, which cannot be interrupted.
+    // Only the read of standard input can still run, and it cannot be interrupted.
     runtime.shutdown_background();
     outcome
 }
 
-/// What clap says before it goes on to explain the usage, on one line.
-fn complaint(error: &clap::Error) -> String {
+/// What clap says before it explains the usage, on one line.
+fn first_paragraph(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()
@@ -89,14 +89,14 @@ mod tests {
 
     use super::*;
 
-    /// Panics at the first write, and takes the others.
+    /// Panics at the first write, and accepts the others.
     #[derive(Clone, Default)]
-    struct Faulty {
+    struct PanicsOnce {
         panicked: bool,
         written: Arc<Mutex<Vec<u8>>>,
     }
 
-    impl Write for Faulty {
+    impl Write for PanicsOnce {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             assert!(std::mem::replace(&mut self.panicked, true), "a record's value");
             self.written.lock().unwrap().extend_from_slice(bytes);
@@ -109,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_as_a_failure() {
-        let output = Faulty::default();
+    fn a_panic_is_reported_as_a_failure() {
+        let output = PanicsOnce::default();
         let written = Arc::clone(&output.written);
         run(["destination-salesforce".into(), "spec".into()], io::empty(), output, &Display::hidden());
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();

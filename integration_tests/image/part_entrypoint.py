@@ -21,7 +21,7 @@ def check_command() -> None:
     check("check: exit code", found.exit_code, 0)
     status, message = found.status()
     check("check: status", status, "SUCCEEDED")
-    check_holds("check: the bucket was tried", message, "Rejected records can be kept in the bucket rejected-records.")
+    check_holds("check: the bucket was tried", message, "Rejected records can be stored in the bucket rejected-records.")
     check("check: nothing on standard error", found.stderr, "")
 
     wrong = config("entrypoint", client_secret="another one")

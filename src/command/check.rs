@@ -1,9 +1,9 @@
-//! `check`: whether a sync could begin, in one message that tells everything that was found.
+//! `check`: tries the configuration, and reports everything that it finds in one message.
 
 use crate::user_error::IntoUserError;
 use std::path::Path;
 
-use super::{Rotation, read_config, sign_in};
+use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
 use crate::config::Config;
 use crate::discover::no_writable_object;
 use crate::rejected::{RejectedStore, SyncIdentity};
@@ -13,18 +13,18 @@ use salesforce::{API_VERSION, Allowance, Org};
 /// Answers with one CONNECTION_STATUS.
 ///
 /// # Errors
-/// Standard output is closed. Whatever else fails is the answer.
-pub async fn run(config: &Path, output: &Output) -> Result<()> {
-    let found = match read_config(config) {
-        Ok(config) => look(&config, output).await,
+/// Standard output is closed. Every other failure is part of the answer.
+pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
+    let findings = match read_config(config) {
+        Ok(config) => check_config(&config, output).await,
         Err(error) => Findings { failures: vec![error], ..Findings::default() },
     };
-    let message = found.message();
-    let status = if found.failures.is_empty() { Ok(&*message) } else { Err(&*message) };
-    output.connection_status(status).map_err(|error| Error::system("Standard output was closed.").internal(error))
+    let message = findings.message();
+    let status = if findings.failures.is_empty() { Ok(&*message) } else { Err(&*message) };
+    output.connection_status(status).map_err(stdout_closed)
 }
 
-/// What was found, good and bad.
+/// What a check finds.
 #[derive(Debug, Default)]
 struct Findings {
     failures: Vec<Error>,
@@ -32,74 +32,75 @@ struct Findings {
 }
 
 impl Findings {
-    /// The failures first; they are what the user has to act on.
+    /// All sentences, failures first: the user must act on them.
     fn message(&self) -> String {
         let failures = self.failures.iter().map(|error| error.message());
         failures.chain(self.facts.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 
-    fn take<T>(&mut self, outcome: Result<T>) -> Option<T> {
+    /// Adds a failure, or returns the value of a success.
+    fn check<T>(&mut self, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.failures.push(error)).ok()
     }
 }
 
-async fn look(config: &Config, output: &Output) -> Findings {
-    // At the same time, because each may be an address that swallows packets.
+async fn check_config(config: &Config, output: &Output) -> Findings {
     let org = async {
-        let mut found = Findings::default();
-        if let Some(org) = found.take(sign_in(config, output, Rotation::HandOver).await) {
-            found.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
-            look_at_org(&org, &mut found).await;
+        let mut findings = Findings::default();
+        if let Some(org) = findings.check(sign_in(config, output, NewRefreshToken::SendToPlatform).await) {
+            findings.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
+            check_org(&org, &mut findings).await;
         }
-        found
+        findings
     };
-    let (mut found, bucket) = tokio::join!(Box::pin(org), Box::pin(look_at_bucket(config)));
-    found.failures.extend(bucket.failures);
-    found.facts.extend(bucket.facts);
-    found
+    // Both at once, because each may wait long for an address that does not answer.
+    let (mut findings, bucket) = tokio::join!(Box::pin(org), Box::pin(check_bucket(config)));
+    findings.failures.extend(bucket.failures);
+    findings.facts.extend(bucket.facts);
+    findings
 }
 
-async fn look_at_org(org: &Org, found: &mut Findings) {
+async fn check_org(org: &Org, findings: &mut Findings) {
     let versions = org.versions().await.map_err(|fault| fault.into_error("asking for the versions of the API"));
-    let Some(versions) = found.take(versions) else { return };
+    let Some(versions) = findings.check(versions) else { return };
     if !versions.iter().any(|version| version == API_VERSION) {
-        return found.failures.push(Error::config(format!(
-            "The org does not serve version {API_VERSION} of the API, which this connector speaks. Check that \
-             domain_url names an org of Salesforce, and ask for a newer version of the connector."
+        return findings.failures.push(Error::config(format!(
+            "The org does not support version {API_VERSION} of the API, which this connector uses. Check that \
+             domain_url is the address of a Salesforce org, and look for a newer version of the connector."
         )));
     }
-    found.facts.push(format!("It serves version {API_VERSION} of the API."));
+    findings.facts.push(format!("The org supports version {API_VERSION} of the API."));
     let objects = org.describe_global().await.map_err(|fault| fault.into_error("asking which objects the org has"));
-    let Some(objects) = found.take(objects) else { return };
+    let Some(objects) = findings.check(objects) else { return };
     let writable = objects.iter().filter(|object| object.createable || object.updateable || object.deletable).count();
     if writable == 0 {
-        return found.failures.push(no_writable_object());
+        return findings.failures.push(no_writable_object());
     }
-    found.facts.push(format!("{writable} objects can be written."));
+    findings.facts.push(format!("The user can write {writable} objects."));
     match org.limits().await {
         Ok(limits) => {
-            found.facts.extend(left("API requests", limits.daily_api_requests));
-            found.facts.extend(left("bulk batches", limits.daily_bulk_batches));
+            findings.facts.extend(remaining("API requests", limits.daily_api_requests));
+            findings.facts.extend(remaining("bulk batches", limits.daily_bulk_batches));
         }
-        // A user without "View Setup and Configuration" can load all the same.
-        Err(fault) => found.facts.push(format!("The org's limits could not be read ({}).", fault.message())),
+        // No failure: a sync works without the permission "View Setup and Configuration".
+        Err(fault) => findings.facts.push(format!("The limits of the org cannot be read ({}).", fault.message())),
     }
 }
 
-fn left(what: &str, allowance: Option<Allowance>) -> Option<String> {
-    allowance.map(|it| format!("{} of {} {what} of the last 24 hours are left.", it.remaining, it.max))
+fn remaining(what: &str, allowance: Option<Allowance>) -> Option<String> {
+    allowance.map(|it| format!("{} of {} daily {what} are left.", it.remaining, it.max))
 }
 
-async fn look_at_bucket(config: &Config) -> Findings {
-    let mut found = Findings::default();
+async fn check_bucket(config: &Config) -> Findings {
+    let mut findings = Findings::default();
     let Some(settings) = config.rejected_storage() else {
-        found.facts.push("No bucket is configured: rejected records are counted, and not kept.".to_owned());
-        return found;
+        findings.facts.push("No bucket is configured: rejected records are counted, but not stored.".to_owned());
+        return findings;
     };
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::now() };
     let probe = async { Box::pin(RejectedStore::open(settings, sync)).await?.probe().await };
-    if found.take(probe.await).is_some() {
-        found.facts.push(format!("Rejected records can be kept in the bucket {}.", settings.bucket));
+    if findings.check(probe.await).is_some() {
+        findings.facts.push(format!("Rejected records can be stored in the bucket {}.", settings.bucket));
     }
-    found
+    findings
 }

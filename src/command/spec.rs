@@ -1,13 +1,14 @@
-//! `spec`: what can be configured.
+//! `spec`: the keys of the configuration.
 
+use super::stdout_closed;
 use crate::config;
-use airbyte::{Error, Output, Result};
+use airbyte::{Output, Result};
 
-/// Answers with one SPEC message. It needs nothing, so that it works where nothing else does.
+/// Answers with one SPEC message. Needs no configuration, no network and no runtime.
 ///
 /// # Errors
 /// Standard output is closed.
-pub fn run(output: &Output) -> Result<()> {
+pub(crate) fn run(output: &Output) -> Result<()> {
     let spec = config::spec()?;
-    output.spec(&spec).map_err(|error| Error::system("Standard output was closed.").internal(error))
+    output.spec(&spec).map_err(stdout_closed)
 }

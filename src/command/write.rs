@@ -1,20 +1,20 @@
-//! `write`: records in, records in Salesforce.
+//! `write`: loads records into Salesforce.
 
 use std::io::Read;
 use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Rotation, read, read_config, sign_in};
+use super::{NewRefreshToken, read_config, read_file, sign_in};
 use crate::display::Display;
 use crate::pipeline::{self, Stop};
 use airbyte::{Error, Output, Result, parse_catalog};
 
-/// Writes the records of `input` and gives its states back.
+/// Loads the records of `input`, and returns each state of `input` once the records before it are safe.
 ///
 /// # Errors
-/// The first thing that ended the sync. What could be acknowledged has been.
-pub async fn run(
+/// The first failure that ended the sync. Everything proven until then is acknowledged.
+pub(crate) async fn run(
     config: &Path,
     catalog: &Path,
     input: impl Read + Send + 'static,
@@ -22,16 +22,16 @@ pub async fn run(
     display: &Display,
 ) -> Result<()> {
     let config = read_config(config)?;
-    let catalog = parse_catalog(&read(catalog, "--catalog")?)?;
+    let catalog = parse_catalog(&read_file(catalog, "--catalog")?)?;
     let stop = stop_on_signal()?;
-    let org = async || sign_in(&config, output, Rotation::HandOver).await;
+    let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform).await;
     Box::pin(pipeline::write(&config, &catalog, org, input, output.clone(), display, stop)).await
 }
 
-/// A stop that is asked for whenever the process is asked to end.
+/// A stop that is requested by each signal that ends a process.
 fn stop_on_signal() -> Result<Stop> {
     let listen = |kind| {
-        signal(kind).map_err(|error| Error::system("Signals of the system cannot be listened to.").internal(error))
+        signal(kind).map_err(|error| Error::system("The signals of the system cannot be received.").internal(error))
     };
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let stop = Stop::default();
@@ -43,7 +43,7 @@ fn stop_on_signal() -> Result<Stop> {
                 _ = interrupt.recv() => {}
             }
             stopped.ask();
-            tracing::warn!("asked to stop: running jobs are waited for a minute, or until the next signal");
+            tracing::warn!("asked to stop: waits for running jobs, for at most a minute or until the next signal");
         }
     });
     Ok(stop)

@@ -95,7 +95,7 @@ pub async fn write(
 
 async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<RejectedStore>> {
     let Some(settings) = config.rejected_storage() else {
-        tracing::warn!("no bucket is configured: rejected records are counted, and not kept");
+        tracing::warn!("no bucket is configured: rejected records are counted, but not stored");
         return Ok(None);
     };
     let sync =
