@@ -25,7 +25,7 @@
 pub mod config;
 pub mod convert;
 pub mod pipeline;
-pub mod rejected;
+mod rejected;
 
 mod cli;
 mod command;

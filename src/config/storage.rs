@@ -1,35 +1,48 @@
-//! Where rejected records go.
+//! Checks `object_storage_config`: where rejected records go.
 
 use url::Url;
 
-use super::raw::{self, Flattening, non_blank};
+use super::raw::{self, non_blank};
 use super::violations::Violations;
-use crate::rejected::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
+use crate::rejected::{
+    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
+    Format, S3Settings,
+};
 
-/// Builds the settings of the bucket, or notes what keeps them from being built. `None` is also no storage at all.
+/// Builds the settings of the bucket. Returns `None` if no bucket is configured, and if a rule is broken, which is then in
+/// `violations`.
 pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -> Option<S3Settings> {
     let Some(raw::Storage::S3(raw)) = raw else { return None };
-    let access_key_id = non_blank(raw.access_key_id);
-    let secret_access_key = non_blank(raw.secret_access_key);
-    match (&access_key_id, &secret_access_key) {
-        (Some(_), None) => violations.add(key("secret_access_key"), "is missing; it goes with the access key id"),
-        (None, Some(_)) => violations.add(key("access_key_id"), "is missing; it goes with the secret access key"),
-        _ => {}
-    }
+    let access_key = match (non_blank(raw.access_key_id), non_blank(raw.secret_access_key)) {
+        (Some(id), Some(secret)) => Some(AccessKey { id, secret: secret.into() }),
+        (Some(_), None) => {
+            violations.add(key("secret_access_key"), "is missing; it goes with the access key id");
+            None
+        }
+        (None, Some(_)) => {
+            violations.add(key("access_key_id"), "is missing; it goes with the secret access key");
+            None
+        }
+        (None, None) => None,
+    };
 
     let role_arn = non_blank(raw.role_arn);
     if role_arn.as_deref().is_some_and(|arn| !(arn.starts_with("arn:") && arn.contains(":role/"))) {
         violations.add(key("role_arn"), "must be the ARN of a role, such as `arn:aws:iam::123456789012:role/name`");
     }
 
-    let bucket = non_blank(raw.s3_bucket_name);
-    match bucket.as_deref() {
-        None => violations.add(key("s3_bucket_name"), "is missing"),
-        Some(name) if !is_bucket_name(name) => violations.add(
+    let bucket_name = non_blank(raw.s3_bucket_name);
+    let bucket = bucket_name.as_deref().and_then(BucketName::parse);
+    if bucket.is_none() {
+        violations.add(
             key("s3_bucket_name"),
-            "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores",
-        ),
-        Some(_) => {}
+            match bucket_name {
+                None => "is missing",
+                Some(_) => {
+                    "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores"
+                }
+            },
+        );
     }
 
     let endpoint_text = non_blank(raw.s3_endpoint);
@@ -43,7 +56,7 @@ pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -
     }
     let region = non_blank(raw.s3_bucket_region);
     if region.is_none() && endpoint_text.is_none() {
-        violations.add(key("s3_bucket_region"), "is missing; it may be empty only beside an `s3_endpoint`");
+        violations.add(key("s3_bucket_region"), "is missing; it may be empty only with an `s3_endpoint`");
     }
 
     let bucket_path = non_blank(raw.bucket_path);
@@ -59,37 +72,33 @@ pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -
         }
     }
 
-    if file_name_format.ends_with('/') {
+    let file_name_format = FileNameFormat::parse(&file_name_format);
+    if file_name_format.is_none() {
         violations.add(key("file_name_format"), "must end in the name of a file, not in a folder");
     }
 
+    let (format, flattening) = match raw.format {
+        None => (Format::Csv, None),
+        Some(raw::Format::Csv { flattening }) => (Format::Csv, flattening),
+        Some(raw::Format::Jsonl { flattening }) => (Format::Jsonl, flattening),
+    };
     Some(S3Settings {
-        access_key_id,
-        secret_access_key: secret_access_key.map(Into::into),
+        access_key,
         role_arn,
         bucket: bucket?,
         region,
         endpoint,
         bucket_path,
-        format: raw.format.map_or(Format::Csv { flatten: false }, Format::from),
+        format,
+        flattening: flattening.map_or(Flattening::None, Flattening::from),
         compression: raw.compression.map_or(Compression::None, Compression::from),
         path_format,
-        file_name_format,
+        file_name_format: file_name_format?,
     })
 }
 
 fn key(name: &str) -> String {
     format!("object_storage_config.{name}")
-}
-
-/// Whether a text can be a bucket name. Looser than "General purpose bucket naming rules" of the S3 guide, which hold
-/// for new buckets of AWS: older buckets and other servers go up to 255 characters and know underscores.
-fn is_bucket_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    (3..=255).contains(&name.len())
-        && name.bytes().all(allowed)
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && !name.contains("..")
 }
 
 fn endpoint_url(text: &str) -> Option<Url> {
@@ -99,18 +108,17 @@ fn endpoint_url(text: &str) -> Option<Url> {
     (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
 }
 
-/// Whether a text can be part of an object key. Some servers and tools resolve `.` and `..` as folders
+/// Whether a text can be part of a key in the bucket. Some servers and tools resolve `.` and `..` as folders
 /// (S3 guide, "Naming Amazon S3 objects").
 fn is_key_part(path: &str) -> bool {
     !path.chars().any(char::is_control) && !path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-impl From<raw::Format> for Format {
-    fn from(format: raw::Format) -> Self {
-        let flatten = |flattening: Option<Flattening>| flattening == Some(Flattening::RootLevel);
-        match format {
-            raw::Format::Csv { flattening } => Self::Csv { flatten: flatten(flattening) },
-            raw::Format::Jsonl { flattening } => Self::Jsonl { flatten: flatten(flattening) },
+impl From<raw::Flattening> for Flattening {
+    fn from(flattening: raw::Flattening) -> Self {
+        match flattening {
+            raw::Flattening::No => Self::None,
+            raw::Flattening::RootLevel => Self::RootLevel,
         }
     }
 }
@@ -136,18 +144,18 @@ mod tests {
     fn bucket_and_region_are_enough() {
         let config = valid(&s3(json!({})));
         let settings = config.rejected_storage().unwrap();
-        assert_eq!(settings.bucket, "example-rejected");
+        assert_eq!(settings.bucket.as_str(), "example-rejected");
         assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
-        assert!(settings.access_key_id.is_none() && settings.secret_access_key.is_none());
+        assert!(settings.access_key.is_none());
         assert!(settings.endpoint.is_none() && settings.bucket_path.is_none() && settings.role_arn.is_none());
-        assert_eq!(settings.format, Format::Csv { flatten: false });
+        assert_eq!((settings.format, settings.flattening), (Format::Csv, Flattening::None));
         assert_eq!(settings.compression, Compression::None);
         assert_eq!(settings.path_format, "{sync_id}/{namespace}/{stream_name}/");
-        assert_eq!(settings.file_name_format, "{date}_{timestamp}_{part_number}{format_extension}");
+        assert_eq!(settings.file_name_format.as_str(), "{date}_{timestamp}_{part_number}{format_extension}");
     }
 
     #[test]
-    fn every_key_arrives() {
+    fn every_key_reaches_the_settings() {
         let config = valid(&s3(json!({
             "access_key_id": " key-id\n", "secret_access_key": "s3cr3t-access-key ",
             "role_arn": "arn:aws-us-gov:iam::123456789012:role/writer",
@@ -157,27 +165,27 @@ mod tests {
             "compression": {"compression_type": "GZIP"},
         })));
         let settings = config.rejected_storage().unwrap();
-        assert_eq!(settings.access_key_id.as_deref(), Some("key-id"));
-        assert_eq!(settings.secret_access_key.as_ref().unwrap().expose_secret(), "s3cr3t-access-key");
+        let access_key = settings.access_key.as_ref().unwrap();
+        assert_eq!((&*access_key.id, access_key.secret.expose_secret()), ("key-id", "s3cr3t-access-key"));
         assert_eq!(settings.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
-        assert_eq!(settings.bucket, "airbyte_sync");
+        assert_eq!(settings.bucket.as_str(), "airbyte_sync");
         assert_eq!(settings.region, None);
         assert_eq!(settings.endpoint.as_ref().unwrap().as_str(), "http://localhost:9000/");
         assert_eq!(settings.bucket_path.as_deref(), Some("prefix/"));
-        assert_eq!(settings.format, Format::Jsonl { flatten: true });
+        assert_eq!((settings.format, settings.flattening), (Format::Jsonl, Flattening::RootLevel));
         assert_eq!(settings.compression, Compression::Gzip);
-        assert_eq!((&*settings.path_format, &*settings.file_name_format), ("{stream_name}", "{sync_id}"));
+        assert_eq!((&*settings.path_format, settings.file_name_format.as_str()), ("{stream_name}", "{sync_id}"));
     }
 
     #[test]
-    fn storage_may_be_left_out() {
+    fn without_storage_there_are_no_settings() {
         for config in [client(json!({})), client(json!({"object_storage_config": {"storage_type": "None"}}))] {
             assert!(valid(&config).rejected_storage().is_none());
         }
     }
 
     #[test]
-    fn each_rule_is_named() {
+    fn each_broken_rule_is_reported() {
         let bucket = "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, \
                       digits, dots, hyphens and underscores";
         let endpoint = "`object_storage_config.s3_endpoint` must be an http or https URL of a server, without user \
@@ -198,7 +206,7 @@ mod tests {
             (json!({"s3_bucket_name": "a".repeat(256)}), bucket),
             (
                 json!({"s3_bucket_region": ""}),
-                "`object_storage_config.s3_bucket_region` is missing; it may be empty only beside an `s3_endpoint`",
+                "`object_storage_config.s3_bucket_region` is missing; it may be empty only with an `s3_endpoint`",
             ),
             (json!({"s3_endpoint": "s3.example.com"}), endpoint),
             (json!({"s3_endpoint": "ftp://s3.example.com"}), endpoint),

@@ -276,7 +276,7 @@ mod tests {
                 "format": null, "access_key_id": null}}"#;
         let config = Config::parse(text).unwrap();
         assert_eq!(config.max_parallel_jobs(), 5);
-        assert!(config.rejected_storage().unwrap().access_key_id.is_none());
+        assert!(config.rejected_storage().unwrap().access_key.is_none());
         assert!(!config.uses_password_flow());
     }
 

@@ -1,4 +1,4 @@
-//! The bytes of an object while it is being filled, compressed on the way where that is wanted.
+//! The bytes of an open object, compressed if the user chose so.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 
 use super::settings::Compression;
 
-/// Takes text and holds the bytes that are not uploaded yet.
+/// Takes text, and holds its bytes until they are uploaded.
 #[derive(Debug)]
 pub(super) enum Compressor {
     Plain(Vec<u8>),
@@ -28,23 +28,23 @@ impl Compressor {
         }
     }
 
-    /// How many bytes wait to be uploaded. The newest text may still be inside the encoder.
-    pub(super) fn waiting(&self) -> usize {
+    /// How many bytes can be taken. The newest text may still be inside the encoder.
+    pub(super) fn pending_bytes(&self) -> usize {
         match self {
             Self::Plain(bytes) => bytes.len(),
             Self::Gzip(encoder) => encoder.get_ref().len(),
         }
     }
 
-    /// Takes the bytes that wait.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    /// Takes these bytes.
+    pub(super) fn take_pending(&mut self) -> Vec<u8> {
         match self {
             Self::Plain(bytes) => std::mem::take(bytes),
             Self::Gzip(encoder) => std::mem::take(encoder.get_mut()),
         }
     }
 
-    /// The last bytes, with the end of the compressed stream.
+    /// The rest of the bytes, with the end of the compressed stream.
     pub(super) fn finish(self) -> io::Result<Vec<u8>> {
         match self {
             Self::Plain(bytes) => Ok(bytes),
@@ -62,19 +62,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_taken_on_the_way_make_one_stream() {
+    fn pieces_add_up_to_one_stream() {
         for compression in [Compression::None, Compression::Gzip] {
             let mut compressor = Compressor::new(compression);
             let (mut expected, mut stored, mut pieces) = (String::new(), Vec::new(), 0);
             for row in 0..20_000_u64 {
-                // Scrambled, so that the encoder has something to give before its end.
+                // Scrambled, so that the encoder returns bytes before its end.
                 let text = format!("{row},{}\n", row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                 compressor.write(text.as_bytes()).unwrap();
                 expected.push_str(&text);
-                if compressor.waiting() > 1000 {
-                    stored.extend(compressor.take());
+                if compressor.pending_bytes() > 1000 {
+                    stored.extend(compressor.take_pending());
                     pieces += 1;
-                    assert_eq!(compressor.waiting(), 0);
+                    assert_eq!(compressor.pending_bytes(), 0);
                 }
             }
             stored.extend(compressor.finish().unwrap());

@@ -4,22 +4,20 @@ use jiff::Timestamp;
 
 /// The sync that the records belong to.
 #[derive(Debug, Clone, Copy)]
-pub struct SyncIdentity {
-    /// The platform's number of the sync, where it gives one.
-    pub sync_id: Option<i64>,
-    /// When the sync began: every time in a key is this one.
-    pub started: Timestamp,
+pub(crate) struct SyncIdentity {
+    /// The platform's number of the sync, if the platform sends one.
+    pub(crate) sync_id: Option<i64>,
+    /// When the sync started. Every time in a key is this one.
+    pub(crate) started: Timestamp,
 }
 
-/// The stream whose records are rejected.
+/// The stream that the records belong to.
 #[derive(Debug, Clone)]
-pub struct StreamIdentity {
-    /// The namespace, where the stream has one.
-    pub namespace: Option<String>,
-    /// The name.
-    pub name: String,
-    /// The generation, where the platform counts them.
-    pub generation_id: Option<i64>,
+pub(crate) struct StreamIdentity {
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+    /// The generation of the stream, if the platform counts generations.
+    pub(crate) generation_id: Option<i64>,
     /// The top-level properties of the stream's schema, in their order: the columns of flattened rows.
-    pub source_columns: Vec<String>,
+    pub(crate) source_columns: Vec<String>,
 }

@@ -1,8 +1,10 @@
-//! Object keys: the two formats of the configuration, filled in for a stream.
+//! Keys of objects: `path_format` and `file_name_format`, filled in for a stream.
 //!
-//! Every time in a key is the start of the sync, so that the key of an object depends on nothing but that start, the
-//! stream and the number of the part: storing the same object again overwrites it. `{uuid}` alone is different for
-//! every object.
+//! Every time in a key is the start of the sync. So the key of an object depends only on that start, the stream and the
+//! part number, and the same object stored again overwrites itself. Only `{uuid}` is different for every object.
+
+mod name;
+mod pattern;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -12,34 +14,33 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::identity::{StreamIdentity, SyncIdentity};
-use super::name::safe_name;
-use super::settings::{S3Settings, extension};
+use super::settings::S3Settings;
 use airbyte::{Error, Result};
+use name::safe_name;
+use pattern::{MAX_NUMBER_BYTES, Token, Variable};
 
-/// The longest key that S3 takes, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").
+/// The longest key that S3 accepts, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The longest form of a number in a key: the digits of an `i64` with its sign.
-const MAX_NUMBER_BYTES: usize = 20;
-
-/// What `-N` adds to a key at most: the sign and the digits of a `u32`.
+/// The most that `-N` adds to a key: the hyphen and the digits of a `u32`.
 const MAX_SUFFIX_BYTES: usize = 11;
 
-/// Gives out the keys of one sync.
+/// Hands out the keys of one sync.
 #[derive(Debug)]
 pub(super) struct Keys {
     prefix: String,
     path: Vec<Token>,
-    name: Vec<Token>,
+    file_name: Vec<Token>,
     extension: &'static str,
     sync: SyncIdentity,
     started: Zoned,
-    given: Mutex<Given>,
+    used: Mutex<UsedKeys>,
 }
 
 #[derive(Debug, Default)]
-struct Given {
-    parts: HashMap<String, u64>,
+struct UsedKeys {
+    /// The next part number of each folder.
+    next_parts: HashMap<String, u64>,
     keys: HashSet<String>,
 }
 
@@ -51,48 +52,16 @@ pub(super) struct Claim {
     copy: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Token {
-    Text(String),
-    Variable(Variable),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Variable {
-    Namespace,
-    StreamName,
-    SyncId,
-    Year,
-    Month,
-    Day,
-    Hour,
-    Minute,
-    Second,
-    Millisecond,
-    Epoch,
-    Uuid,
-    Date,
-    YearMonth,
-    Timestamp,
-    PartNumber,
-    FormatExtension,
-}
-
 impl Keys {
     pub(super) fn new(settings: &S3Settings, sync: SyncIdentity) -> Result<Self> {
-        let path = parse(&settings.path_format, Variable::of_path);
-        let name = parse(settings.file_name_format.trim_start_matches('/'), Variable::of_name);
-        if settings.file_name_format.ends_with('/') || name.is_empty() {
-            return Err(Error::config(
-                "`file_name_format` of the rejected-records storage must end in the name of a file.",
-            ));
-        }
+        let path = pattern::parse_path(&settings.path_format);
+        let file_name = pattern::parse_file_name(settings.file_name_format.as_str());
         let mut prefix = joined_segments(settings.bucket_path.as_deref().unwrap_or_default());
         if !prefix.is_empty() {
             prefix.push('/');
         }
-        let extension = extension(settings.format, settings.compression);
-        let tokens: usize = path.iter().chain(&name).map(Token::longest).sum();
+        let extension = settings.extension();
+        let tokens: usize = path.iter().chain(&file_name).map(Token::max_bytes).sum();
         let longest = prefix.len() + tokens + "/".len() + MAX_NUMBER_BYTES + MAX_SUFFIX_BYTES;
         if longest > MAX_KEY_BYTES {
             return Err(Error::config(format!(
@@ -101,7 +70,7 @@ impl Keys {
             )));
         }
         let started = sync.started.to_zoned(TimeZone::UTC);
-        Ok(Self { prefix, path, name, extension, sync, started, given: Mutex::default() })
+        Ok(Self { prefix, path, file_name, extension, sync, started, used: Mutex::default() })
     }
 
     /// The folder of a stream's objects, with its slash at the end.
@@ -114,42 +83,43 @@ impl Keys {
         folder
     }
 
-    /// A key that nobody of this sync has: part numbers count from 0 in each folder.
+    /// A key that no other writer of this sync has. Part numbers count from 0 in each folder.
     pub(super) fn claim(&self, stream: &StreamIdentity) -> Claim {
         let folder = self.folder(stream);
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = given.parts.entry(folder.clone()).or_default();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = used.next_parts.entry(folder.clone()).or_default();
         let part = *counter;
         *counter += 1;
 
-        let (stem, extension) = match self.name.split_last() {
+        let (stem, extension) = match self.file_name.split_last() {
             Some((Token::Variable(Variable::FormatExtension), stem)) => (stem, self.extension),
-            _ => (self.name.as_slice(), ""),
+            _ => (self.file_name.as_slice(), ""),
         };
         let mut stem = joined_segments(&stem.iter().map(|token| self.render(token, stream, part)).collect::<String>());
         if stem.is_empty() {
             stem = part.to_string();
         }
         let mut claim = Claim { stem: format!("{folder}{stem}"), extension, copy: 0 };
-        while !given.keys.insert(claim.key()) {
+        while !used.keys.insert(claim.key()) {
             claim.copy += 1;
         }
         claim
     }
 
-    /// Another key in place of one that is taken in the bucket.
+    /// Another key instead of one that an object in the bucket has.
     pub(super) fn claim_another(&self, mut taken: Claim) -> Claim {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        while !given.keys.insert(taken.key()) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        while !used.keys.insert(taken.key()) {
             taken.copy += 1;
         }
         taken
     }
 
-    /// Whether an earlier attempt of this sync may have used the same keys: nothing in them tells the attempts apart.
+    /// Whether an earlier attempt of this sync may have used the same keys, because nothing in them differs between
+    /// attempts.
     pub(super) fn may_be_taken(&self) -> bool {
         let unique = [Variable::Timestamp, Variable::Epoch, Variable::Uuid].map(Token::Variable);
-        !self.path.iter().chain(&self.name).any(|token| unique.contains(token))
+        !self.path.iter().chain(&self.file_name).any(|token| unique.contains(token))
     }
 
     fn render(&self, token: &Token, stream: &StreamIdentity, part: u64) -> String {
@@ -169,7 +139,7 @@ impl Keys {
             Variable::Hour => format!("{:02}", started.hour()),
             Variable::Minute => format!("{:02}", started.minute()),
             Variable::Second => format!("{:02}", started.second()),
-            // Four digits, as Airbyte writes it.
+            // Four digits, as Airbyte writes milliseconds.
             Variable::Millisecond => format!("{:04}", started.millisecond()),
             Variable::Epoch | Variable::Timestamp => milliseconds.to_string(),
             Variable::Uuid => Uuid::now_v7().to_string(),
@@ -190,74 +160,8 @@ impl Claim {
     }
 }
 
-impl Variable {
-    fn of_path(word: &str) -> Option<Self> {
-        Self::of_name(word).filter(|found| !matches!(found, Self::PartNumber | Self::FormatExtension))
-    }
-
-    fn of_name(word: &str) -> Option<Self> {
-        Some(match word {
-            "namespace" => Self::Namespace,
-            "stream_name" => Self::StreamName,
-            "sync_id" => Self::SyncId,
-            "year" => Self::Year,
-            "month" => Self::Month,
-            "day" => Self::Day,
-            "hour" => Self::Hour,
-            "minute" => Self::Minute,
-            "second" => Self::Second,
-            "millisecond" => Self::Millisecond,
-            "epoch" => Self::Epoch,
-            "uuid" => Self::Uuid,
-            "date" => Self::Date,
-            "date:yyyy_MM" => Self::YearMonth,
-            "timestamp" => Self::Timestamp,
-            "part_number" => Self::PartNumber,
-            "format_extension" => Self::FormatExtension,
-            _ => return None,
-        })
-    }
-}
-
-impl Token {
-    fn longest(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Variable(Variable::Namespace | Variable::StreamName) => super::name::MAX_NAME_BYTES,
-            Self::Variable(Variable::Uuid) => uuid::fmt::Hyphenated::LENGTH,
-            Self::Variable(_) => MAX_NUMBER_BYTES,
-        }
-    }
-}
-
-/// Splits a format into text and variables; a word that is no variable stays as it stands, braces and all.
-fn parse(format: &str, variable: fn(&str) -> Option<Variable>) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut text = String::new();
-    let mut rest = format;
-    while let Some(character) = rest.chars().next() {
-        let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        if let Some((word, after)) = braced
-            && let Some(variable) = variable(word)
-        {
-            if !text.is_empty() {
-                tokens.push(Token::Text(std::mem::take(&mut text)));
-            }
-            tokens.push(Token::Variable(variable));
-            rest = after;
-            continue;
-        }
-        text.push(if character.is_control() { '_' } else { character });
-        rest = &rest[character.len_utf8()..];
-    }
-    if !text.is_empty() {
-        tokens.push(Token::Text(text));
-    }
-    tokens
-}
-
-/// Joins the segments of a path with one slash each. Empty ones drop out, and those that mean another folder to some
-/// readers (`.` and `..`) become underscores.
+/// Joins the segments of a path with single slashes. It leaves out empty segments, and replaces `.` and `..`, which some
+/// readers resolve as folders, with underscores.
 fn joined_segments(path: &str) -> String {
     let segments = path.split('/').filter(|segment| !segment.is_empty()).map(|segment| match segment {
         "." => "_".to_owned(),

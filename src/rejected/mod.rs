@@ -1,22 +1,31 @@
-//! Records that were refused, and the bucket they are kept in.
+//! Rejected records, and the bucket that keeps them.
+//!
+//! A [`RejectedStore`] is opened once for a sync. Each load of a stream takes a [`RejectedWriter`] from it, writes its
+//! rejected records, and finishes the writer before a state that covers them is acknowledged. Without
+//! `object_storage_config` there is no store, and rejected records are only counted.
+//!
+//! In this module an object is an object in the bucket, not one of Salesforce. Arrows go one way:
+//!
+//! - `store` -> `writer` -> `bucket`, `key`, `format`: what is written, where, and in which form;
+//! - `bucket` -> `connect`, `retries`, `error` -> `fault`: the calls, and what their failures mean;
+//! - `format` -> `row` -> `record`: a format knows rows, and a row knows no format.
 
 mod bucket;
 mod compress;
-mod connect;
-mod csv;
-mod fault;
+mod format;
 mod identity;
-mod jsonl;
 mod key;
-mod name;
 mod record;
 mod row;
 mod settings;
 mod store;
 mod writer;
 
-pub use identity::{StreamIdentity, SyncIdentity};
-pub use record::{REJECTION_COLUMNS, RejectedRecord, RejectionDetails};
-pub use settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format, S3Settings};
-pub use store::RejectedStore;
-pub use writer::RejectedWriter;
+pub(crate) use identity::{StreamIdentity, SyncIdentity};
+pub(crate) use record::{RejectedRecord, RejectionDetails};
+pub(crate) use settings::{
+    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
+    Format, S3Settings,
+};
+pub(crate) use store::RejectedStore;
+pub(crate) use writer::RejectedWriter;

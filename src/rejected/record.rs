@@ -1,54 +1,54 @@
-//! A record that was refused, as it is stored: what the source sent, and why it was not taken.
+//! A rejected record as it is stored: what the source sent, and why it was rejected.
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// The columns that a refusal adds to a record, in their order.
-pub const REJECTION_COLUMNS: [&str; 5] =
+/// The columns that say why a record was rejected, in their order.
+pub(super) const REJECTION_COLUMNS: [&str; 5] =
     ["sf__Id", "sf__Error", "rejected_reason", "rejected_field", "rejected_message"];
 
-/// One rejected record with the reason for its rejection.
+/// One rejected record with the details of its rejection.
 #[derive(Debug, Clone)]
-pub struct RejectedRecord {
-    /// The identity of this stored row.
-    pub raw_id: Uuid,
+pub(crate) struct RejectedRecord {
+    /// The id of this stored row.
+    pub(crate) raw_id: Uuid,
     /// When the source extracted the record, in milliseconds since 1970.
-    pub extracted_at_ms: i64,
-    /// The record under its source column names, then the columns of the refusal. The values stay JSON text, so that
-    /// a number keeps every digit.
-    pub data: Vec<(String, Box<RawValue>)>,
+    pub(super) extracted_at_ms: i64,
+    /// The record under its source columns, then the rejection columns. The values stay JSON text, so that a number
+    /// keeps every digit.
+    pub(super) data: Vec<(String, Box<RawValue>)>,
 }
 
 impl RejectedRecord {
-    /// Joins a record with its refusal. A column of the record that bears the name of a refusal's column gives way,
-    /// so that no name occurs twice.
-    pub fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, refusal: RejectionDetails) -> Self {
+    /// Joins a record with the details of its rejection. They replace source columns of the same names, so that no
+    /// name occurs twice.
+    pub(crate) fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, details: RejectionDetails) -> Self {
         data.retain(|(name, _)| !REJECTION_COLUMNS.contains(&name.as_str()));
-        let values = [refusal.salesforce_id, refusal.error, refusal.reason, refusal.field, refusal.message];
+        let values = [details.salesforce_id, details.error, details.reason, details.field, details.message];
         data.extend(REJECTION_COLUMNS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json_text(&value))));
         Self { raw_id: Uuid::now_v7(), extracted_at_ms, data }
     }
 }
 
-/// Why a record was rejected.
+/// The content of the rejection columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectionDetails {
-    /// `sf__Id` of the failed row; empty on most of them.
-    pub salesforce_id: String,
+pub(crate) struct RejectionDetails {
+    /// `sf__Id` of the failed row, which is mostly empty.
+    pub(crate) salesforce_id: String,
     /// `sf__Error`, word for word.
-    pub error: String,
+    pub(crate) error: String,
     /// The status code.
-    pub reason: String,
-    /// The fields at fault, joined with commas, or nothing.
-    pub field: String,
+    pub(crate) reason: String,
+    /// The fields at fault, joined with commas, or an empty text.
+    pub(crate) field: String,
     /// The sentence between the status code and the fields.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl RejectionDetails {
-    /// A rejection by the connector itself, told in Salesforce's grammar: `CODE:message:Field --`, or `CODE:message:--`
-    /// without a field.
-    pub fn local(code: impl Into<String>, message: impl Into<String>, field: impl Into<String>) -> Self {
+    /// A rejection by the connector itself, in the form of Salesforce's errors: `CODE:message:Field --`, or
+    /// `CODE:message:--` without a field.
+    pub(crate) fn local(code: impl Into<String>, message: impl Into<String>, field: impl Into<String>) -> Self {
         let (reason, message, field) = (code.into(), message.into(), field.into());
         let gap = if field.is_empty() { "" } else { " " };
         let error = format!("{reason}:{message}:{field}{gap}--");
@@ -65,13 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_local_refusal_speaks_salesforces_grammar() {
+    fn a_local_rejection_has_the_form_of_salesforces_errors() {
         let cases = [
             (("INVALID_FIELD", "no such: thing", "Name"), "INVALID_FIELD:no such: thing:Name --"),
             (("MISSING_ARGUMENT", "Id not specified", ""), "MISSING_ARGUMENT:Id not specified:--"),
         ];
         for ((code, message, field), error) in cases {
-            let refusal = RejectionDetails::local(code, message, field);
+            let details = RejectionDetails::local(code, message, field);
             let expected = RejectionDetails {
                 salesforce_id: String::new(),
                 error: error.to_owned(),
@@ -79,12 +79,12 @@ mod tests {
                 field: field.to_owned(),
                 message: message.to_owned(),
             };
-            assert_eq!(refusal, expected);
+            assert_eq!(details, expected);
         }
     }
 
     #[test]
-    fn the_refusal_comes_after_the_record_and_replaces_what_bears_its_names() {
+    fn rejection_columns_follow_the_record_and_replace_source_columns_of_the_same_names() {
         let value = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
         let data = vec![
             ("sf__Error".to_owned(), value("1")),

@@ -1,97 +1,116 @@
-//! The columns of a stored row, and the rows of a stream in the chosen text form.
+//! A rejected record as the cells of a row, whatever the format that the row is written in.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::record::{REJECTION_COLUMNS, RejectedRecord};
-use super::settings::Format;
-use super::{csv, jsonl};
+use super::settings::Flattening;
 
-/// The columns that Airbyte puts before the data of every record it stores.
-const AIRBYTE_COLUMNS: [&str; 4] =
+/// The columns that Airbyte puts before the data of every stored record.
+pub(super) const AIRBYTE_COLUMNS: [&str; 4] =
     ["_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_airbyte_generation_id"];
 
 const DATA_COLUMN: &str = "_airbyte_data";
 
-/// What `_airbyte_meta` and `_airbyte_generation_id` hold where the platform gave no number: Airbyte's own
-/// destinations take a missing number for 0, and never store null there.
+/// What `_airbyte_meta` and `_airbyte_generation_id` hold if the platform sends no number. Airbyte's own destinations
+/// read a missing number as 0 and never store null there.
 const NO_NUMBER: i64 = 0;
 
-/// Writes the rows of one stream.
+/// The columns of one stream's rows, and the values that all its rows share.
 #[derive(Debug)]
-pub(super) struct Rows {
-    format: Format,
-    columns: Vec<String>,
+pub(super) struct RowLayout {
+    data: DataColumns,
     meta: Box<RawValue>,
     generation_id: i64,
+}
+
+/// The columns after those of Airbyte.
+#[derive(Debug)]
+enum DataColumns {
+    /// `_airbyte_data` with the whole record.
+    One,
+    /// One column for each of these names.
+    Flattened(Vec<String>),
 }
 
 /// The value of one cell.
 pub(super) enum Cell<'a> {
     Json(&'a RawValue),
     Object(&'a [(String, Box<RawValue>)]),
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Number(i64),
     Null,
 }
 
-impl Rows {
-    pub(super) fn new(format: Format, sync: SyncIdentity, stream: &StreamIdentity) -> Self {
+impl RowLayout {
+    pub(super) fn new(flattening: Flattening, sync: SyncIdentity, stream: &StreamIdentity) -> Self {
         let meta = serde_json::json!({"sync_id": sync.sync_id.unwrap_or(NO_NUMBER), "changes": []});
         Self {
-            format,
-            columns: if format.flatten() { flattened(&stream.source_columns) } else { vec![DATA_COLUMN.to_owned()] },
+            data: match flattening {
+                Flattening::None => DataColumns::One,
+                Flattening::RootLevel => DataColumns::Flattened(flattened(&stream.source_columns)),
+            },
             meta: serde_json::value::to_raw_value(&meta).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             generation_id: stream.generation_id.unwrap_or(NO_NUMBER),
         }
     }
 
-    /// What an object begins with.
-    pub(super) fn header(&self, out: &mut Vec<u8>) {
-        if let Format::Csv { .. } = self.format {
-            csv::row(AIRBYTE_COLUMNS.into_iter().chain(self.columns.iter().map(String::as_str)).map(Cell::Text), out);
-        }
+    /// The names of the columns, in the order of the cells.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let (one, flattened) = match &self.data {
+            DataColumns::One => (Some(DATA_COLUMN), [].as_slice()),
+            DataColumns::Flattened(names) => (None, names.as_slice()),
+        };
+        AIRBYTE_COLUMNS.into_iter().chain(one).chain(flattened.iter().map(String::as_str))
     }
 
-    /// One record.
-    pub(super) fn row(&self, record: &RejectedRecord, out: &mut Vec<u8>) {
-        let raw_id = record.raw_id.to_string();
-        let airbyte = [
-            Cell::Text(&raw_id),
+    /// The cells of one record.
+    pub(super) fn cells<'a>(&'a self, record: &'a RejectedRecord) -> Vec<Cell<'a>> {
+        let mut cells = vec![
+            Cell::Text(Cow::Owned(record.raw_id.to_string())),
             Cell::Number(record.extracted_at_ms),
             Cell::Json(&self.meta),
             Cell::Number(self.generation_id),
         ];
-        if !self.format.flatten() {
-            return self.write(airbyte.into_iter().chain([Cell::Object(&record.data)]), out);
-        }
-        let values: HashMap<&str, &RawValue> =
-            record.data.iter().map(|(name, value)| (name.as_str(), value.as_ref())).collect();
-        let fields =
-            self.columns.iter().map(|name| values.get(name.as_str()).map_or(Cell::Null, |value| Cell::Json(value)));
-        self.write(airbyte.into_iter().chain(fields), out);
-    }
-
-    fn write<'a>(&'a self, cells: impl Iterator<Item = Cell<'a>>, out: &mut Vec<u8>) {
-        match self.format {
-            Format::Csv { .. } => csv::row(cells, out),
-            Format::Jsonl { .. } => {
-                let names = AIRBYTE_COLUMNS.into_iter().chain(self.columns.iter().map(String::as_str));
-                jsonl::row(names.zip(cells), out);
+        match &self.data {
+            DataColumns::One => cells.push(Cell::Object(&record.data)),
+            DataColumns::Flattened(names) => {
+                let values: HashMap<&str, &RawValue> =
+                    record.data.iter().map(|(name, value)| (name.as_str(), value.as_ref())).collect();
+                let cell = |name: &String| values.get(name.as_str()).map_or(Cell::Null, |value| Cell::Json(value));
+                cells.extend(names.iter().map(cell));
             }
         }
+        cells
     }
 }
 
-/// The columns of the schema and of the refusal, no name twice: the columns of Airbyte and of the refusal win.
-fn flattened(schema: &[String]) -> Vec<String> {
+/// The columns of the schema, then those of the rejection, no name twice: a column of Airbyte or of the rejection
+/// replaces a source column of the same name.
+fn flattened(source_columns: &[String]) -> Vec<String> {
     let mut taken: HashSet<&str> = AIRBYTE_COLUMNS.into_iter().chain(REJECTION_COLUMNS).collect();
-    let fields = schema.iter().map(String::as_str).filter(|name| taken.insert(name));
-    let fields: Vec<&str> = fields.collect();
-    fields.into_iter().chain(REJECTION_COLUMNS).map(str::to_owned).collect()
+    let mut names: Vec<&str> = source_columns.iter().map(String::as_str).filter(|name| taken.insert(name)).collect();
+    names.extend(REJECTION_COLUMNS);
+    names.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_occurs_once_and_rejection_columns_are_last() {
+        for (source_columns, expected) in [
+            (&[][..], &[][..]),
+            (&["Name", "Phone"], &["Name", "Phone"]),
+            (&["Name", "Phone", "Name"], &["Name", "Phone"]),
+            (&["sf__Error", "_airbyte_raw_id", "A", "rejected_reason"], &["A"]),
+        ] {
+            let source_columns: Vec<String> = source_columns.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(flattened(&source_columns), [expected, &REJECTION_COLUMNS].concat());
+        }
+    }
+}

@@ -1,88 +1,186 @@
-//! Where rejected records are kept, and in which form: the validated `object_storage_config`.
+//! Where rejected records are kept and in which form: `object_storage_config` after validation.
+//!
+//! `config` checks what the user typed. These types cannot hold anything that breaks a rule, so nobody checks again.
+
+use std::fmt;
 
 use secrecy::SecretString;
 use url::Url;
 
-/// The `path_format` where the configuration names none.
-pub const DEFAULT_PATH_FORMAT: &str = "{sync_id}/{namespace}/{stream_name}/";
+/// The `path_format` if the configuration names none.
+pub(crate) const DEFAULT_PATH_FORMAT: &str = "{sync_id}/{namespace}/{stream_name}/";
 
-/// The `file_name_format` where the configuration names none.
-pub const DEFAULT_FILE_NAME_FORMAT: &str = "{date}_{timestamp}_{part_number}{format_extension}";
+/// The `file_name_format` if the configuration names none.
+pub(crate) const DEFAULT_FILE_NAME_FORMAT: &str = "{date}_{timestamp}_{part_number}{format_extension}";
 
-/// A bucket, the way into it, and the layout of the objects.
+/// A bucket, how to reach it, and how its objects are named and written.
 #[derive(Debug, Clone)]
-pub struct S3Settings {
-    /// `access_key_id`; without it the AWS default credential chain is asked.
-    pub access_key_id: Option<String>,
-    /// `secret_access_key`, given exactly when `access_key_id` is.
-    pub secret_access_key: Option<SecretString>,
-    /// `role_arn`: a role to assume with the credentials above.
-    pub role_arn: Option<String>,
+pub(crate) struct S3Settings {
+    /// `access_key_id` and `secret_access_key`. Without them the AWS default credential chain is used.
+    pub(crate) access_key: Option<AccessKey>,
+    /// `role_arn`: a role to assume with these credentials.
+    pub(crate) role_arn: Option<String>,
     /// `s3_bucket_name`.
-    pub bucket: String,
-    /// `s3_bucket_region`; without it the AWS chain is asked, or `us-east-1` is taken for an endpoint of one's own.
-    pub region: Option<String>,
-    /// `s3_endpoint`: a store that speaks S3 but is not AWS.
-    pub endpoint: Option<Url>,
-    /// `bucket_path`: what every key begins with.
-    pub bucket_path: Option<String>,
-    /// `format`.
-    pub format: Format,
+    pub(crate) bucket: BucketName,
+    /// `s3_bucket_region`. Without it the region is `us-east-1` if there is an endpoint, or else that of the AWS chain.
+    pub(crate) region: Option<String>,
+    /// `s3_endpoint`: a store that speaks S3 but is not Amazon S3.
+    pub(crate) endpoint: Option<Url>,
+    /// `bucket_path`: the start of every key.
+    pub(crate) bucket_path: Option<String>,
+    /// `format.format_type`.
+    pub(crate) format: Format,
+    /// `format.flattening`.
+    pub(crate) flattening: Flattening,
     /// `compression`.
-    pub compression: Compression,
+    pub(crate) compression: Compression,
     /// `path_format`: the folders below `bucket_path`.
-    pub path_format: String,
-    /// `file_name_format`: the name below the folders.
-    pub file_name_format: String,
+    pub(crate) path_format: String,
+    /// `file_name_format`: the name of an object in its folder.
+    pub(crate) file_name_format: FileNameFormat,
 }
 
-/// The text form of the objects.
+/// The name of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BucketName(String);
+
+/// An access key with its secret.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessKey {
+    pub(crate) id: String,
+    pub(crate) secret: SecretString,
+}
+
+/// A `file_name_format` that names a file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileNameFormat(String);
+
+/// How rows become text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// Comma-separated values with a header in every object.
-    Csv {
-        /// One column per field of the stream, in place of the one column `_airbyte_data`.
-        flatten: bool,
-    },
+    Csv,
     /// One JSON object a line.
-    Jsonl {
-        /// One key per field of the stream, in place of the one key `_airbyte_data`.
-        flatten: bool,
-    },
+    Jsonl,
 }
 
-/// Whether objects are compressed.
+/// How the data of a record become columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Plain text.
+pub(crate) enum Flattening {
+    /// The one column `_airbyte_data`.
     None,
-    /// Gzip, with `.gz` after the extension.
+    /// One column for each property of the stream's schema.
+    RootLevel,
+}
+
+/// How objects are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// Not at all.
+    None,
+    /// With gzip, and `.gz` after the extension.
     Gzip,
 }
 
-impl Format {
-    pub(super) fn flatten(self) -> bool {
-        match self {
-            Self::Csv { flatten } | Self::Jsonl { flatten } => flatten,
+impl BucketName {
+    /// Takes 3 to 255 ASCII letters, digits, dots, hyphens and underscores that start with a letter or a digit and have
+    /// no two dots in a row. Anything else would change the path of a request, or is the name of no bucket.
+    ///
+    /// This is looser than "General purpose bucket naming rules" of the Amazon S3 User Guide, which apply to new buckets
+    /// of AWS: older buckets and other stores allow 255 characters and underscores.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let is_valid = (3..=255).contains(&name.len())
+            && name.bytes().all(is_allowed)
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && !name.contains("..");
+        is_valid.then(|| Self(name.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BucketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FileNameFormat {
+    /// Takes a text that does not end in a folder.
+    pub(crate) fn parse(format: &str) -> Option<Self> {
+        let names_a_file = !format.is_empty() && !format.ends_with('/');
+        names_a_file.then(|| Self(format.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl S3Settings {
+    /// The URL of the endpoint without a slash at its end.
+    pub(super) fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/'))
+    }
+
+    /// The `{format_extension}` of an object's name.
+    pub(super) fn extension(&self) -> &'static str {
+        match (self.format, self.compression) {
+            (Format::Csv, Compression::None) => ".csv",
+            (Format::Csv, Compression::Gzip) => ".csv.gz",
+            (Format::Jsonl, Compression::None) => ".jsonl",
+            (Format::Jsonl, Compression::Gzip) => ".jsonl.gz",
+        }
+    }
+
+    /// The media type of an object.
+    pub(super) fn content_type(&self) -> &'static str {
+        match (self.format, self.compression) {
+            (_, Compression::Gzip) => "application/gzip",
+            (Format::Csv, Compression::None) => "text/csv",
+            (Format::Jsonl, Compression::None) => "application/x-ndjson",
         }
     }
 }
 
-/// The `{format_extension}` of an object's name.
-pub(super) fn extension(format: Format, compression: Compression) -> &'static str {
-    match (format, compression) {
-        (Format::Csv { .. }, Compression::None) => ".csv",
-        (Format::Csv { .. }, Compression::Gzip) => ".csv.gz",
-        (Format::Jsonl { .. }, Compression::None) => ".jsonl",
-        (Format::Jsonl { .. }, Compression::Gzip) => ".jsonl.gz",
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The media type of an object.
-pub(super) fn content_type(format: Format, compression: Compression) -> &'static str {
-    match (format, compression) {
-        (_, Compression::Gzip) => "application/gzip",
-        (Format::Csv { .. }, Compression::None) => "text/csv",
-        (Format::Jsonl { .. }, Compression::None) => "application/x-ndjson",
+    #[test]
+    fn only_the_name_of_a_bucket_is_a_bucket_name() {
+        let (longest, too_long) = ("a".repeat(255), "a".repeat(256));
+        for name in ["abc", "acme-rejects", "airbyte_sync", "Acme.Rejects", "1ab", "a-.b", &longest] {
+            assert_eq!(BucketName::parse(name).unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            "ab",
+            "s3://acme-rejects",
+            "acme-rejects/path",
+            "acme rejects",
+            "acme\u{fc}",
+            "a..b",
+            "../acme",
+            "-acme",
+            ".acme",
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/acme",
+            &too_long,
+        ] {
+            assert_eq!(BucketName::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_format_names_a_file() {
+        for format in ["a", "a/b", "/a", "{part_number}", DEFAULT_FILE_NAME_FORMAT] {
+            assert_eq!(FileNameFormat::parse(format).unwrap().as_str(), format);
+        }
+        for format in ["", "/", "a/", "{part_number}/"] {
+            assert!(FileNameFormat::parse(format).is_none(), "{format}");
+        }
     }
 }

@@ -1,56 +1,64 @@
-//! The store of rejected records: opened once for a sync, written by many.
+//! The store of rejected records: opened once for a sync, written to by many loads.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::bucket::Label;
-use super::connect::connect;
+use super::bucket::{Bucket, ObjectMetadata};
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::settings::S3Settings;
 use super::writer::{RejectedWriter, Shared, Sizes};
 use airbyte::{Error, FailureType, Result};
 
-/// Keeps rejected records in a bucket. Clones share the keys they give out.
+/// Keeps rejected records in a bucket. Clones never hand out the same key.
 #[derive(Debug, Clone)]
-pub struct RejectedStore {
+pub(crate) struct RejectedStore {
     shared: Arc<Shared>,
 }
 
 impl RejectedStore {
-    /// Prepares the client. No request is made to the bucket: [`probe`](Self::probe) does that.
-    pub async fn open(config: &S3Settings, sync: SyncIdentity) -> Result<Self> {
-        Self::open_with(config, sync, Sizes::default()).await
+    /// Prepares the client without a request to the bucket, which [`probe`](Self::probe) makes.
+    pub(crate) async fn open(settings: &S3Settings, sync: SyncIdentity) -> Result<Self> {
+        Self::open_with(settings, sync, Sizes::default()).await
     }
 
-    pub(super) async fn open_with(config: &S3Settings, sync: SyncIdentity, sizes: Sizes) -> Result<Self> {
-        let keys = Keys::new(config, sync)?;
-        let bucket = Box::pin(connect(config)).await?;
-        let shared = Shared { bucket, keys, sync, format: config.format, compression: config.compression, sizes };
+    async fn open_with(settings: &S3Settings, sync: SyncIdentity, sizes: Sizes) -> Result<Self> {
+        let keys = Keys::new(settings, sync)?;
+        let bucket = Box::pin(Bucket::connect(settings)).await?;
+        let shared = Shared {
+            bucket,
+            keys,
+            sync,
+            format: settings.format,
+            flattening: settings.flattening,
+            compression: settings.compression,
+            content_type: settings.content_type(),
+            sizes,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// A writer for rejected records of `stream`.
-    pub fn writer(&self, stream: &StreamIdentity) -> RejectedWriter {
+    pub(crate) fn writer(&self, stream: &StreamIdentity) -> RejectedWriter {
         RejectedWriter::new(Arc::clone(&self.shared), stream)
     }
 
-    /// Writes, lists and deletes a test object under the prefix, as `check` does, and tells all that failed.
-    pub async fn probe(&self) -> Result<()> {
+    /// Writes, lists and deletes a test object below `bucket_path`, as `check` needs it, and returns all that failed in
+    /// one error.
+    pub(crate) async fn probe(&self) -> Result<()> {
         let stream = StreamIdentity {
             namespace: Some("testing".to_owned()),
             name: "test".to_owned(),
             generation_id: None,
             source_columns: Vec::new(),
         };
-        // A name of its own, because two checks of one bucket may run at the same time.
+        // A new name each time, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.shared.keys.folder(&stream), Uuid::now_v7());
-        let label = Label { content_type: "application/json", generation_id: None };
-        // Whoever checks waits for the answer.
-        let bucket = self.shared.bucket.without_patience();
+        let metadata = ObjectMetadata { content_type: "application/json", generation_id: None };
+        let bucket = self.shared.bucket.without_outage_wait();
 
-        Box::pin(bucket.put(&key, &label, br#"{"data":1}"#.to_vec())).await?;
+        Box::pin(bucket.put(&key, &metadata, br#"{"data":1}"#.to_vec())).await?;
         let listed = match Box::pin(bucket.exists(&key)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::config(format!(
@@ -70,8 +78,8 @@ impl RejectedStore {
 
 fn both(first: &Error, second: &Error) -> Error {
     let message = format!("{first} {second}");
-    let config = [first, second].iter().any(|error| error.failure_type() == FailureType::Config);
-    if config { Error::config(message) } else { Error::transient(message) }
+    let is_config = [first, second].iter().any(|error| error.failure_type() == FailureType::Config);
+    if is_config { Error::config(message) } else { Error::transient(message) }
 }
 
 #[cfg(test)]

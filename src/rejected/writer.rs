@@ -1,25 +1,26 @@
-//! Rows become objects: small ones in one request, large ones in parts.
+//! Rows become objects: a small one in one request, a large one in parts.
 
 use std::sync::Arc;
 
-use super::bucket::{Bucket, Label, Upload};
+use super::bucket::{Bucket, ObjectMetadata, Upload};
 use super::compress::Compressor;
+use super::format::RowEncoder;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::record::RejectedRecord;
-use super::row::Rows;
-use super::settings::{Compression, Format, content_type};
+use super::row::RowLayout;
+use super::settings::{Compression, Flattening, Format};
 use airbyte::{Error, Result};
 
-/// What is uploaded at once, and the most that a writer holds beside one row: the part size of Airbyte's own
-/// object-storage destinations, above the 5 MiB that S3 asks of every part but the last (Amazon S3 User Guide,
+/// The size of a part, and the most that a writer holds besides one row. It is the part size of Airbyte's own
+/// object-storage destinations, and above the 5 MiB that S3 requires of every part but the last (Amazon S3 User Guide,
 /// "Multipart upload limits").
 const PART_BYTES: usize = 10 * 1024 * 1024;
 
-/// Where an object ends and the next one begins, as in Airbyte's own object-storage destinations.
+/// The size at which an object ends and the next one starts, as in Airbyte's own object-storage destinations.
 const OBJECT_BYTES: usize = 200 * 1024 * 1024;
 
-/// The sizes at which a writer acts.
+/// The sizes at which a writer acts, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) part: usize,
@@ -32,132 +33,133 @@ impl Default for Sizes {
     }
 }
 
-/// What every writer of a store shares.
+/// What all writers of a store share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) bucket: Bucket,
     pub(super) keys: Keys,
     pub(super) sync: SyncIdentity,
     pub(super) format: Format,
+    pub(super) flattening: Flattening,
     pub(super) compression: Compression,
+    pub(super) content_type: &'static str,
     pub(super) sizes: Sizes,
 }
 
 /// Writes the rejected records of one stream.
 ///
-/// Nothing is an object before [`finish`](Self::finish): a writer that is dropped, or that failed, gives back the parts
-/// it has uploaded, as far as it can.
+/// Objects become visible in [`finish`](Self::finish) only. A writer that is dropped or that fails deletes the parts it
+/// has uploaded, as far as it can.
 #[derive(Debug)]
-pub struct RejectedWriter {
+pub(crate) struct RejectedWriter {
     shared: Arc<Shared>,
     stream: StreamIdentity,
-    rows: Rows,
-    label: Label,
-    filling: Option<Filling>,
+    encoder: RowEncoder,
+    metadata: ObjectMetadata,
+    /// The object that takes the rows.
+    open: Option<OpenObject>,
     /// Objects whose parts are all uploaded.
-    full: Vec<Upload>,
-    /// Set while a request is under way, and for good when one fails or is cancelled: then bytes may be missing.
+    uploaded: Vec<Upload>,
+    /// True while a request runs, and for good when one fails or is cancelled: then bytes may be missing.
     broken: bool,
     row: Vec<u8>,
 }
 
-/// The object that takes the rows.
 #[derive(Debug)]
-struct Filling {
+struct OpenObject {
     key: String,
     text: Compressor,
     upload: Option<Upload>,
-    uploaded: usize,
+    uploaded_bytes: usize,
 }
 
 impl RejectedWriter {
     pub(super) fn new(shared: Arc<Shared>, stream: &StreamIdentity) -> Self {
-        let rows = Rows::new(shared.format, shared.sync, stream);
-        let label = Label {
-            content_type: content_type(shared.format, shared.compression),
-            generation_id: stream.generation_id,
-        };
+        let layout = RowLayout::new(shared.flattening, shared.sync, stream);
+        let encoder = RowEncoder::new(shared.format, layout);
+        let metadata = ObjectMetadata { content_type: shared.content_type, generation_id: stream.generation_id };
         Self {
             shared,
             stream: stream.clone(),
-            rows,
-            label,
-            filling: None,
-            full: Vec::new(),
+            encoder,
+            metadata,
+            open: None,
+            uploaded: Vec::new(),
             broken: false,
             row: Vec::new(),
         }
     }
 
-    /// Adds a record; a part is uploaded when enough of them have come together.
-    pub async fn write(&mut self, record: &RejectedRecord) -> Result<()> {
-        self.begin_request()?;
-        let outcome = Box::pin(self.push_row(record)).await;
+    /// Adds a record, and uploads a part when enough records are there.
+    pub(crate) async fn write(&mut self, record: &RejectedRecord) -> Result<()> {
+        self.start_request()?;
+        let outcome = Box::pin(self.write_row(record)).await;
         self.end_request(outcome).await
     }
 
-    /// Completes the objects and names their keys. A writer that was never pushed to writes none.
-    pub async fn finish(mut self) -> Result<Vec<String>> {
-        self.begin_request()?;
+    /// Completes the objects and returns their keys. Without a record there is no object.
+    pub(crate) async fn finish(mut self) -> Result<Vec<String>> {
+        self.start_request()?;
         let outcome = Box::pin(self.complete_all()).await;
         self.end_request(outcome).await
     }
 
-    async fn push_row(&mut self, record: &RejectedRecord) -> Result<()> {
+    async fn write_row(&mut self, record: &RejectedRecord) -> Result<()> {
         self.row.clear();
-        let filling = match &mut self.filling {
-            Some(filling) => filling,
-            empty => {
-                self.rows.header(&mut self.row);
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => {
+                self.encoder.header(&mut self.row);
                 let key = self.shared.free_key(&self.stream).await?;
-                empty.insert(Filling { key, text: Compressor::new(self.shared.compression), upload: None, uploaded: 0 })
+                let text = Compressor::new(self.shared.compression);
+                none.insert(OpenObject { key, text, upload: None, uploaded_bytes: 0 })
             }
         };
-        self.rows.row(record, &mut self.row);
-        filling.text.write(&self.row).map_err(cannot_compress)?;
-        if filling.text.waiting() >= self.shared.sizes.part {
-            let bytes = filling.text.take();
-            filling.send_part(&self.shared.bucket, &self.label, bytes).await?;
+        self.encoder.row(record, &mut self.row);
+        open.text.write(&self.row).map_err(cannot_compress)?;
+        if open.text.pending_bytes() >= self.shared.sizes.part {
+            let bytes = open.text.take_pending();
+            open.upload_part(&self.shared.bucket, &self.metadata, bytes).await?;
         }
-        if filling.uploaded + filling.text.waiting() >= self.shared.sizes.object {
-            self.fill_up().await?;
+        if open.uploaded_bytes + open.text.pending_bytes() >= self.shared.sizes.object {
+            self.close_object().await?;
         }
         Ok(())
     }
 
-    /// Uploads the rest of the object that takes the rows, so that the next row begins another one.
-    async fn fill_up(&mut self) -> Result<()> {
-        let Some(mut filling) = self.filling.take() else { return Ok(()) };
-        let rest = std::mem::replace(&mut filling.text, Compressor::new(Compression::None));
+    /// Uploads the rest of the open object, so that the next row starts another one.
+    async fn close_object(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let rest = std::mem::replace(&mut open.text, Compressor::new(Compression::None));
         let rest = rest.finish().map_err(cannot_compress)?;
-        // Kept where a failure finds it.
-        let filling = self.filling.insert(filling);
+        // Put back, so that its upload is aborted if this fails.
+        let open = self.open.insert(open);
         if !rest.is_empty() {
-            filling.send_part(&self.shared.bucket, &self.label, rest).await?;
+            open.upload_part(&self.shared.bucket, &self.metadata, rest).await?;
         }
-        self.full.extend(self.filling.take().and_then(|filling| filling.upload));
+        self.uploaded.extend(self.open.take().and_then(|open| open.upload));
         Ok(())
     }
 
     async fn complete_all(&mut self) -> Result<Vec<String>> {
-        // The last object, where it is small enough for one request.
-        let small = self.filling.take_if(|filling| filling.upload.is_none());
-        self.fill_up().await?;
+        // The last object, if it is small enough for one request.
+        let small = self.open.take_if(|open| open.upload.is_none());
+        self.close_object().await?;
         let mut keys = Vec::new();
-        while let Some(upload) = self.full.first() {
+        while let Some(upload) = self.uploaded.first() {
             self.shared.bucket.complete(upload).await?;
-            keys.push(self.full.remove(0).key);
+            keys.push(self.uploaded.remove(0).key);
         }
-        if let Some(filling) = small {
-            let bytes = filling.text.finish().map_err(cannot_compress)?;
-            self.shared.bucket.put(&filling.key, &self.label, bytes).await?;
-            keys.push(filling.key);
+        if let Some(open) = small {
+            let bytes = open.text.finish().map_err(cannot_compress)?;
+            self.shared.bucket.put(&open.key, &self.metadata, bytes).await?;
+            keys.push(open.key);
         }
         tracing::debug!(objects = keys.len(), stream = self.stream.name, "rejected records stored");
         Ok(keys)
     }
 
-    fn begin_request(&mut self) -> Result<()> {
+    fn start_request(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.broken, true) {
             return Err(Error::system("Rejected records were written after storing them had failed."));
         }
@@ -169,44 +171,22 @@ impl RejectedWriter {
             self.broken = false;
             return outcome;
         }
-        for upload in self.unfinished() {
+        for upload in self.take_uploads() {
             self.shared.bucket.abort(&upload).await;
         }
         outcome
     }
 
-    fn unfinished(&mut self) -> Vec<Upload> {
-        let mut uploads = std::mem::take(&mut self.full);
-        uploads.extend(self.filling.take().and_then(|filling| filling.upload));
+    fn take_uploads(&mut self) -> Vec<Upload> {
+        let mut uploads = std::mem::take(&mut self.uploaded);
+        uploads.extend(self.open.take().and_then(|open| open.upload));
         uploads
-    }
-}
-
-impl Filling {
-    async fn send_part(&mut self, bucket: &Bucket, label: &Label, bytes: Vec<u8>) -> Result<()> {
-        self.uploaded += bytes.len();
-        let upload = match &mut self.upload {
-            Some(upload) => upload,
-            none => none.insert(bucket.begin(&self.key, label).await?),
-        };
-        bucket.add_part(upload, bytes).await
-    }
-}
-
-impl Shared {
-    /// A key that no object has.
-    pub(super) async fn free_key(&self, stream: &StreamIdentity) -> Result<String> {
-        let mut claim = self.keys.claim(stream);
-        while self.keys.may_be_taken() && self.bucket.exists(&claim.key()).await? {
-            claim = self.keys.claim_another(claim);
-        }
-        Ok(claim.key())
     }
 }
 
 impl Drop for RejectedWriter {
     fn drop(&mut self) {
-        let uploads = self.unfinished();
+        let uploads = self.take_uploads();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if uploads.is_empty() {
             return;
@@ -217,6 +197,28 @@ impl Drop for RejectedWriter {
                 shared.bucket.abort(&upload).await;
             }
         });
+    }
+}
+
+impl OpenObject {
+    async fn upload_part(&mut self, bucket: &Bucket, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
+        self.uploaded_bytes += bytes.len();
+        let upload = match &mut self.upload {
+            Some(upload) => upload,
+            none => none.insert(bucket.start_upload(&self.key, metadata).await?),
+        };
+        bucket.add_part(upload, bytes).await
+    }
+}
+
+impl Shared {
+    /// A key that no object has.
+    async fn free_key(&self, stream: &StreamIdentity) -> Result<String> {
+        let mut claim = self.keys.claim(stream);
+        while self.keys.may_be_taken() && self.bucket.exists(&claim.key()).await? {
+            claim = self.keys.claim_another(claim);
+        }
+        Ok(claim.key())
     }
 }
 

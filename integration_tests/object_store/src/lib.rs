@@ -1,4 +1,11 @@
-//! An S3 server in the process, for tests and the example: buckets are folders of a temporary directory.
+//! An S3 server for tests: it runs in the process of the test, and its buckets are folders of a temporary directory.
+//!
+//! It shows what a client really stores. It checks signatures, takes objects in one request and in parts, lists and
+//! deletes them, and can be [away](ObjectStore::set_away) for a time. The quickstart uses it as its bucket.
+//!
+//! It is not a model of S3. A put into a bucket that does not exist succeeds, the one access key may do everything,
+//! lifecycle rules do not run, and no call fails unless the server is away. A test of such an answer needs a stub that
+//! sends it.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +21,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A running server, which ends when this is dropped. It lets a put into a missing bucket succeed, unlike S3.
+/// A running server. It stops when this is dropped, and its objects are gone.
 pub struct ObjectStore {
-    /// Where it listens.
+    /// The URL of the server: `http`, on a free port of the loopback interface.
     pub endpoint: String,
-    /// The one access key that it knows, made up at the start.
+    /// The id of the only access key, random for each server.
     pub access_key: String,
     /// The secret of that key.
     pub secret_key: String,
@@ -28,7 +35,11 @@ pub struct ObjectStore {
 }
 
 impl ObjectStore {
-    /// Starts a server with empty buckets on a free port of the loopback interface.
+    /// Starts a server with empty buckets.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the temporary directory cannot be made, or if no port is free.
     pub async fn start(buckets: &[&str]) -> anyhow::Result<Self> {
         let root = tempfile::tempdir()?;
         for bucket in buckets {
@@ -53,7 +64,7 @@ impl ObjectStore {
                 let service = service.clone();
                 tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
-                    // A client that hangs up is no failure of the server.
+                    // A client may close the connection at any time.
                     let _ = builder.serve_connection(TokioIo::new(socket), service).await;
                 });
             }
@@ -61,12 +72,16 @@ impl ObjectStore {
         Ok(Self { endpoint, access_key, secret_key, root, server, is_away })
     }
 
-    /// Hangs up on every new connection from now on, or does so no more.
+    /// Closes every new connection unanswered while `is_away` is set. Connections that are open stay so.
     pub fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::Relaxed);
     }
 
-    /// The objects of a bucket by their keys, in order.
+    /// The keys and the bytes of all objects of a bucket, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bucket does not exist.
     pub fn objects(&self, bucket: &str) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let root = self.root.path().join(bucket);
         let mut objects = Vec::new();
@@ -75,7 +90,11 @@ impl ObjectStore {
         Ok(objects)
     }
 
-    /// How many parts of unfinished uploads the server holds.
+    /// The number of uploaded parts that are not yet part of an object.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the temporary directory cannot be read.
     pub fn unfinished_parts(&self) -> anyhow::Result<usize> {
         let entries = fs::read_dir(self.root.path())?.collect::<Result<Vec<_>, _>>()?;
         Ok(entries.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(".upload_id-")).count())

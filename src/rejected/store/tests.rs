@@ -1,4 +1,4 @@
-//! The store against an S3 server in the process, and against canned answers where that server is too kind.
+//! The store with an S3 server in the process, and with fixed answers for what that server never answers.
 
 use std::io::Read;
 
@@ -9,29 +9,32 @@ use wiremock::matchers::{method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::rejected::settings::{Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, Format};
+use crate::rejected::settings::{
+    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
+    Format,
+};
 use crate::rejected::{RejectedRecord, RejectionDetails};
 
 use object_store::ObjectStore;
 
 const BUCKET: &str = "acme-rejects";
 
-/// The smallest part that S3 takes, and an object of two of them.
+/// The smallest part that S3 accepts, and an object of two such parts.
 const SMALL: Sizes = Sizes { part: 5 * 1024 * 1024, object: 10 * 1024 * 1024 };
 
 fn settings(endpoint: &str, access_key: &str, secret: &str) -> S3Settings {
     S3Settings {
-        access_key_id: Some(access_key.to_owned()),
-        secret_access_key: Some(secret.to_owned().into()),
+        access_key: Some(AccessKey { id: access_key.to_owned(), secret: secret.to_owned().into() }),
         role_arn: None,
-        bucket: BUCKET.to_owned(),
+        bucket: BucketName::parse(BUCKET).unwrap(),
         region: None,
         endpoint: Some(endpoint.parse().unwrap()),
         bucket_path: Some("rejected".to_owned()),
-        format: Format::Csv { flatten: false },
+        format: Format::Csv,
+        flattening: Flattening::None,
         compression: Compression::None,
         path_format: DEFAULT_PATH_FORMAT.to_owned(),
-        file_name_format: DEFAULT_FILE_NAME_FORMAT.to_owned(),
+        file_name_format: FileNameFormat::parse(DEFAULT_FILE_NAME_FORMAT).unwrap(),
     }
 }
 
@@ -39,7 +42,7 @@ fn settings_of(server: &ObjectStore) -> S3Settings {
     settings(&server.endpoint, &server.access_key, &server.secret_key)
 }
 
-/// Made up anew, as no test holds a key.
+/// With a random key, because no test contains one.
 fn settings_for(endpoint: &str) -> S3Settings {
     let key = || uuid::Uuid::now_v7().simple().to_string();
     settings(endpoint, &key(), &key())
@@ -72,7 +75,7 @@ async fn store_with(settings: &S3Settings, sizes: Sizes) -> RejectedStore {
 }
 
 #[tokio::test]
-async fn a_small_object_is_stored_at_the_end() {
+async fn a_small_object_is_stored_when_the_writer_finishes() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
     let mut writer = store.writer(&accounts());
@@ -80,7 +83,7 @@ async fn a_small_object_is_stored_at_the_end() {
     for record in &records {
         writer.write(record).await.unwrap();
     }
-    assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
+    assert!(server.objects(BUCKET).unwrap().is_empty(), "no object is visible before the end");
 
     let keys = writer.finish().await.unwrap();
     assert_eq!(keys, ["rejected/42/crm/accounts/2026_03_04_1772600767089_0.csv"]);
@@ -94,7 +97,7 @@ async fn a_small_object_is_stored_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_writer_that_was_never_pushed_to_writes_nothing() {
+async fn a_writer_without_records_writes_nothing() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
     assert!(store.writer(&accounts()).finish().await.unwrap().is_empty());
@@ -114,17 +117,17 @@ async fn writers_of_one_stream_get_their_own_parts() {
 }
 
 #[tokio::test]
-async fn large_ones_go_up_in_parts_and_roll_over() {
+async fn a_large_object_is_uploaded_in_parts_and_a_full_one_is_followed_by_another() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let settings = S3Settings { format: Format::Csv { flatten: true }, ..settings_of(&server) };
+    let settings = S3Settings { flattening: Flattening::RootLevel, ..settings_of(&server) };
     let store = store_with(&settings, SMALL).await;
     let mut writer = store.writer(&accounts());
     let text = "x".repeat(1_000_000);
     for row in 0..14 {
         writer.write(&record(&format!("{row}{text}"))).await.unwrap();
     }
-    assert_eq!(server.unfinished_parts().unwrap(), 2, "the first object is whole, the second one small");
-    assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is an object before the end");
+    assert_eq!(server.unfinished_parts().unwrap(), 2, "the first object is complete, the second one small");
+    assert!(server.objects(BUCKET).unwrap().is_empty(), "no object is visible before the end");
 
     let keys = writer.finish().await.unwrap();
     assert_eq!(keys.len(), 2, "{keys:?}");
@@ -145,10 +148,14 @@ async fn large_ones_go_up_in_parts_and_roll_over() {
 }
 
 #[tokio::test]
-async fn gzip_objects_say_so_in_their_name() {
+async fn a_gzip_object_has_the_extension_gz() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let format = Format::Jsonl { flatten: true };
-    let settings = S3Settings { compression: Compression::Gzip, format, ..settings_of(&server) };
+    let settings = S3Settings {
+        format: Format::Jsonl,
+        flattening: Flattening::RootLevel,
+        compression: Compression::Gzip,
+        ..settings_of(&server)
+    };
     let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
     writer.write(&record("Acme")).await.unwrap();
     let keys = writer.finish().await.unwrap();
@@ -160,7 +167,7 @@ async fn gzip_objects_say_so_in_their_name() {
 }
 
 #[tokio::test]
-async fn a_dropped_writer_gives_its_parts_back() {
+async fn a_dropped_writer_deletes_its_parts() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let store = store_with(&settings_of(&server), SMALL).await;
     let mut writer = store.writer(&accounts());
@@ -168,20 +175,20 @@ async fn a_dropped_writer_gives_its_parts_back() {
     writer.write(&record(&text)).await.unwrap();
     assert_eq!(server.unfinished_parts().unwrap(), 1);
     drop(writer);
-    // The task that gives back is not ours to await: asked until it is done.
-    let given_back = async {
+    // The test cannot await the task that deletes them.
+    let deleted = async {
         while server.unfinished_parts().unwrap() > 0 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(30), given_back).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(30), deleted).await.unwrap();
     assert!(server.objects(BUCKET).unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let file_name_format = "{part_number}{format_extension}".to_owned();
+    let file_name_format = FileNameFormat::parse("{part_number}{format_extension}").unwrap();
     let settings = S3Settings { file_name_format, ..settings_of(&server) };
     let mut keys = Vec::new();
     for attempt in ["first", "second"] {
@@ -203,11 +210,12 @@ async fn the_probe_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_told_by_its_key() {
+async fn a_wrong_secret_is_reported_under_its_key() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let right = settings_of(&server);
     let secret = "not the secret of this key".to_owned();
-    let wrong = S3Settings { secret_access_key: Some(secret.clone().into()), ..right };
+    let access_key = AccessKey { secret: secret.clone().into(), ..right.access_key.clone().unwrap() };
+    let wrong = S3Settings { access_key: Some(access_key), ..right };
     let error = RejectedStore::open(&wrong, sync()).await.unwrap().probe().await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Config);
     assert!(error.message().contains("`secret_access_key`"), "{error}");
@@ -215,27 +223,8 @@ async fn a_wrong_secret_is_told_by_its_key() {
 }
 
 #[tokio::test]
-async fn half_a_pair_of_keys_is_refused() {
-    let right = settings_for("http://127.0.0.1:9");
-    let wrong = S3Settings { secret_access_key: None, ..right };
-    let error = RejectedStore::open(&wrong, sync()).await.unwrap_err();
-    assert_eq!(error.failure_type(), FailureType::Config);
-    assert!(error.message().contains("belong together"), "{error}");
-}
-
-#[tokio::test]
-async fn what_cannot_be_a_bucket_is_refused_before_any_request() {
-    for bucket in ["", "s3://acme-rejects", "acme-rejects/path", "acme rejects", "acme\u{fc}"] {
-        let settings = S3Settings { bucket: bucket.to_owned(), ..settings_for("http://127.0.0.1:9") };
-        let error = RejectedStore::open(&settings, sync()).await.unwrap_err();
-        assert_eq!(error.failure_type(), FailureType::Config);
-        assert!(error.message().contains("`s3_bucket_name`"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_refused_connection_is_told_soon() {
-    // Bound and let go, so that nobody listens there.
+async fn a_refused_connection_is_reported_soon() {
+    // Bound and closed, so that nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = settings_for(&format!("http://127.0.0.1:{port}"));
     let store = RejectedStore::open(&settings, sync()).await.unwrap();
@@ -246,13 +235,13 @@ async fn a_refused_connection_is_told_soon() {
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
-fn refusal(status: u16, code: &str) -> ResponseTemplate {
-    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>said the store</Message></Error>");
+fn error_answer(status: u16, code: &str) -> ResponseTemplate {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>a message</Message></Error>");
     ResponseTemplate::new(status).set_body_raw(body, "application/xml")
 }
 
 #[tokio::test]
-async fn the_probe_tells_what_each_refusal_means() {
+async fn the_probe_says_what_to_change_for_each_error() {
     let cases = [
         ("PUT", 404, "NoSuchBucket", "`s3_bucket_name`"),
         ("PUT", 403, "AccessDenied", "s3:PutObject"),
@@ -261,22 +250,22 @@ async fn the_probe_tells_what_each_refusal_means() {
         ("GET", 403, "AccessDenied", "s3:ListBucket"),
         ("DELETE", 403, "AccessDenied", "s3:DeleteObject"),
     ];
-    for (verb, status, code, told) in cases {
+    for (verb, status, code, expected) in cases {
         let server = MockServer::start().await;
-        let refusal = refusal(status, code).insert_header("x-amz-bucket-region", "eu-west-1");
-        Mock::given(method(verb)).respond_with(refusal).with_priority(1).mount(&server).await;
+        let answer = error_answer(status, code).insert_header("x-amz-bucket-region", "eu-west-1");
+        Mock::given(method(verb)).respond_with(answer).with_priority(1).mount(&server).await;
         Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
         Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
         Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
         let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
         let error = store.probe().await.unwrap_err();
         assert_eq!(error.failure_type(), FailureType::Config, "{verb} {code}");
-        assert!(error.message().contains(told) && error.message().contains(BUCKET), "{verb} {code}: {error}");
+        assert!(error.message().contains(expected) && error.message().contains(BUCKET), "{verb} {code}: {error}");
         assert!(error.internal_message().unwrap().contains(code), "{error:?}");
     }
 }
 
-/// Lists the one key that is asked for.
+/// Lists the requested key.
 struct Listing;
 
 impl wiremock::Respond for Listing {
@@ -291,21 +280,21 @@ impl wiremock::Respond for Listing {
 }
 
 #[tokio::test]
-async fn the_probe_tells_both_when_listing_and_deleting_are_denied() {
+async fn the_probe_reports_both_when_listing_and_deleting_are_denied() {
     let server = MockServer::start().await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    Mock::given(path_regex(".*")).respond_with(refusal(403, "AccessDenied")).mount(&server).await;
+    Mock::given(path_regex(".*")).respond_with(error_answer(403, "AccessDenied")).mount(&server).await;
     let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
     let error = store.probe().await.unwrap_err();
-    for told in ["s3:ListBucket", "s3:DeleteObject"] {
-        assert!(error.message().contains(told), "{error}");
+    for permission in ["s3:ListBucket", "s3:DeleteObject"] {
+        assert!(error.message().contains(permission), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_store_that_recovers_is_tried_again() {
+async fn a_call_to_a_busy_store_is_repeated() {
     let server = MockServer::start().await;
-    let busy = refusal(503, "SlowDown");
+    let busy = error_answer(503, "SlowDown");
     Mock::given(method("PUT")).respond_with(busy).up_to_n_times(2).with_priority(1).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
     let mut writer = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap().writer(&accounts());
@@ -315,7 +304,7 @@ async fn a_store_that_recovers_is_tried_again() {
 
 const KEY_PATH: &str = "/acme-rejects/rejected/42/crm/accounts/2026_03_04_1772600767089_0.csv";
 
-async fn begin_upload(server: &MockServer) {
+async fn accept_upload(server: &MockServer) {
     let body = "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
     Mock::given(method("POST"))
         .and(path(KEY_PATH))
@@ -326,10 +315,10 @@ async fn begin_upload(server: &MockServer) {
 }
 
 #[tokio::test]
-async fn a_failed_part_aborts_the_upload_and_ends_the_writer() {
+async fn a_failed_part_aborts_the_upload_and_breaks_the_writer() {
     let server = MockServer::start().await;
-    begin_upload(&server).await;
-    Mock::given(method("PUT")).respond_with(refusal(403, "AccessDenied")).mount(&server).await;
+    accept_upload(&server).await;
+    Mock::given(method("PUT")).respond_with(error_answer(403, "AccessDenied")).mount(&server).await;
     Mock::given(method("DELETE"))
         .and(path(KEY_PATH))
         .and(query_param("uploadId", "u-1"))
@@ -347,15 +336,15 @@ async fn a_failed_part_aborts_the_upload_and_ends_the_writer() {
 }
 
 #[tokio::test]
-async fn a_completion_whose_answer_was_lost_is_settled_by_looking() {
+async fn a_completion_with_a_lost_answer_counts_if_the_object_exists() {
     for (listed, stored) in [(true, true), (false, false)] {
         let server = MockServer::start().await;
-        begin_upload(&server).await;
+        accept_upload(&server).await;
         let part = ResponseTemplate::new(200).insert_header("etag", "\"p\"");
         Mock::given(method("PUT")).respond_with(part).mount(&server).await;
         Mock::given(method("POST"))
             .and(query_param("uploadId", "u-1"))
-            .respond_with(refusal(404, "NoSuchUpload"))
+            .respond_with(error_answer(404, "NoSuchUpload"))
             .mount(&server)
             .await;
         Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;

@@ -1,18 +1,19 @@
-//! Names of streams and namespaces as one segment of an object key.
+//! The name of a stream or a namespace as one segment of a key.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 
-/// How much of a name goes into a key. Two of them, the rest of the default formats and 500 bytes of `bucket_path` fit
-/// into the 1024 bytes of a key; names that agree so far share a folder, and its part numbers keep the objects apart.
+/// The most characters of a name in a key. Two names, the rest of the default formats and 500 bytes of `bucket_path` fit
+/// into the 1024 bytes of a key. Names with the same first 200 characters share a folder, whose part numbers keep their
+/// objects apart.
 pub(super) const MAX_NAME_BYTES: usize = 200;
 
-/// The letter without its accent where there is one, and an underscore for what S3 clients do not all take in a key
-/// (Amazon S3 User Guide, "Naming Amazon S3 objects"), or what would open another folder.
+/// Drops accents, and puts an underscore for every character that would open a folder or that not all S3 clients accept
+/// in a key (Amazon S3 User Guide, "Naming Amazon S3 objects").
 pub(super) fn safe_name(name: &str) -> String {
     let marks = CanonicalCombiningClassMapBorrowed::new();
     let letters = DecomposingNormalizerBorrowed::new_nfkd();
-    // No name that long is told from another by what follows; decomposing a character gives at most 18.
+    // Cut before decomposing, which makes at most 18 characters of one, and cut again after it.
     let safe: String = letters
         .normalize_iter(name.chars().take(MAX_NAME_BYTES))
         .filter(|character| marks.get_u8(*character) == 0)
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_safe_segment() {
+    fn a_name_becomes_one_safe_segment() {
         let cases = [
             ("accounts", "accounts"),
             ("Opportunity Line Item", "Opportunity_Line_Item"),

@@ -1,8 +1,14 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rejected::RejectionDetails;
+use crate::rejected::identity::{StreamIdentity, SyncIdentity};
+use crate::rejected::record::{REJECTION_COLUMNS, RejectionDetails};
+use crate::rejected::row::AIRBYTE_COLUMNS;
+use crate::rejected::settings::Flattening;
 
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
@@ -10,17 +16,17 @@ fn raw(json: &str) -> Box<RawValue> {
 
 fn record(data: &[(&str, &str)]) -> RejectedRecord {
     let data = data.iter().map(|(name, json)| ((*name).to_owned(), raw(json))).collect();
-    let refusal = RejectionDetails {
+    let details = RejectionDetails {
         salesforce_id: "001000000000001AAA".to_owned(),
         error: "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --".to_owned(),
         reason: "REQUIRED_FIELD_MISSING".to_owned(),
         field: "Name".to_owned(),
         message: "Required fields are missing: [Name]".to_owned(),
     };
-    RejectedRecord::new(1_772_600_767_089, data, refusal)
+    RejectedRecord::new(1_772_600_767_089, data, details)
 }
 
-fn text(format: Format, columns: &[&str], records: &[RejectedRecord]) -> String {
+fn text((format, flattening): (Format, Flattening), columns: &[&str], records: &[RejectedRecord]) -> String {
     let stream = StreamIdentity {
         namespace: None,
         name: "accounts".to_owned(),
@@ -28,25 +34,25 @@ fn text(format: Format, columns: &[&str], records: &[RejectedRecord]) -> String 
         source_columns: columns.iter().map(|name| (*name).to_owned()).collect(),
     };
     let sync = SyncIdentity { sync_id: Some(42), started: jiff::Timestamp::UNIX_EPOCH };
-    let rows = Rows::new(format, sync, &stream);
+    let encoder = RowEncoder::new(format, RowLayout::new(flattening, sync, &stream));
     let mut out = Vec::new();
-    rows.header(&mut out);
+    encoder.header(&mut out);
     for record in records {
-        rows.row(record, &mut out);
+        encoder.row(record, &mut out);
     }
     String::from_utf8(out).unwrap()
 }
 
-/// Read by a reader that is not ours: the header, then the rows.
+/// The header and the rows, read by the crate `csv`.
 fn read_csv(text: &str) -> Vec<Vec<String>> {
     let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
     reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
-const CSV: Format = Format::Csv { flatten: false };
-const FLAT_CSV: Format = Format::Csv { flatten: true };
-const JSONL: Format = Format::Jsonl { flatten: false };
-const FLAT_JSONL: Format = Format::Jsonl { flatten: true };
+const CSV: (Format, Flattening) = (Format::Csv, Flattening::None);
+const FLAT_CSV: (Format, Flattening) = (Format::Csv, Flattening::RootLevel);
+const JSONL: (Format, Flattening) = (Format::Jsonl, Flattening::None);
+const FLAT_JSONL: (Format, Flattening) = (Format::Jsonl, Flattening::RootLevel);
 
 #[test]
 fn csv_keeps_the_record_in_one_column() {
@@ -72,7 +78,7 @@ fn csv_keeps_the_record_in_one_column() {
 }
 
 #[test]
-fn csv_cells_by_json_type() {
+fn a_csv_cell_depends_on_the_json_type() {
     let cases = [
         ("null", "", ""),
         ("true", "true", "true"),
@@ -96,7 +102,7 @@ fn csv_cells_by_json_type() {
 }
 
 #[test]
-fn flattened_csv_has_the_columns_of_the_schema_and_of_the_refusal() {
+fn flattened_csv_has_the_columns_of_the_schema_and_of_the_rejection() {
     let text = text(FLAT_CSV, &["Name", "Phone", "Name"], &[record(&[("Phone", "1"), ("Unlisted", "2")])]);
     let rows = read_csv(&text);
     assert_eq!(
@@ -108,7 +114,7 @@ fn flattened_csv_has_the_columns_of_the_schema_and_of_the_refusal() {
 }
 
 #[test]
-fn columns_of_airbyte_and_of_the_refusal_win() {
+fn columns_of_airbyte_and_of_the_rejection_replace_source_columns() {
     let hostile =
         [("sf__Error", r#""mine""#), ("rejected_reason", "1"), ("_airbyte_raw_id", r#""theirs""#), ("A", "2")];
     let columns = ["sf__Error", "_airbyte_raw_id", "A", "rejected_reason"];
@@ -159,12 +165,13 @@ fn flattened_jsonl_has_the_same_keys_on_every_line() {
 }
 
 #[test]
-fn numbers_the_platform_did_not_give_are_zero() {
+fn missing_numbers_of_the_platform_are_zero() {
     let stream =
         StreamIdentity { namespace: None, name: "a".to_owned(), generation_id: None, source_columns: Vec::new() };
-    let rows = Rows::new(JSONL, SyncIdentity { sync_id: None, started: jiff::Timestamp::UNIX_EPOCH }, &stream);
+    let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::UNIX_EPOCH };
+    let encoder = RowEncoder::new(Format::Jsonl, RowLayout::new(Flattening::None, sync, &stream));
     let mut line = Vec::new();
-    rows.row(&record(&[]), &mut line);
+    encoder.row(&record(&[]), &mut line);
     let line: Value = serde_json::from_slice(&line).unwrap();
     assert_eq!(line["_airbyte_generation_id"], 0);
     assert_eq!(line["_airbyte_meta"]["sync_id"], 0);

@@ -1,0 +1,57 @@
+//! How long a call to the bucket may take, and how often it is made.
+//!
+//! Two layers, because they answer two questions. The SDK repeats an attempt that failed within one call, and so gets
+//! past a moment of load without a log line; it does the same for the services that issue credentials. When the SDK
+//! gives a call up, the store is away, and [`OUTAGE`] waits for it.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use retry::{Policy, random_jitter};
+
+/// Waits for a store that is away. The SDK has already made its attempts with short waits, so these waits start at two
+/// seconds. They stay below half a minute, so that a store that is back is noticed soon. A store that is away for more
+/// than ten minutes may be away for hours, and ending the sync loses nothing.
+pub(super) const OUTAGE: Policy = Policy {
+    attempts: u32::MAX,
+    first_wait: Duration::from_secs(2),
+    longest_wait: Duration::from_secs(30),
+    total: Duration::from_secs(10 * 60),
+    jitter: random_jitter,
+};
+
+/// Attempts of one call. Their waits add up to 6 seconds on average and to 13 at most: longer than a store takes to shed
+/// load, and short enough that a refused connection is reported within half a minute.
+const ATTEMPTS: u32 = 6;
+
+/// The wait after the first attempt. It doubles, and the SDK waits a random share of it.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How long opening a connection may take. Six attempts report an address that drops packets within half a minute.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long one attempt may take: a part of 10 MiB at 100 kB/s.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(105);
+
+/// How long aborting an upload may delay the failure that it follows.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The attempts within one call.
+pub(super) fn attempts() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_WAIT).with_max_backoff(LONGEST_WAIT)
+}
+
+/// The limits of each attempt.
+pub(super) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
+/// Aborting an upload: one attempt, because a lifecycle rule of the bucket removes what is left.
+pub(super) fn abort_once() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_timeout(ABORT_TIMEOUT).build();
+    aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts)
+}
