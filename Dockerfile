@@ -2,16 +2,16 @@
 #
 #     docker build -t destination-salesforce:0.1.0 .
 #
-# Each architecture is built on itself, or by emulation; nothing is compiled for another one.
+# It builds for the architecture of the machine, or of its emulation. It does not cross-compile.
 
 # Where the program comes from: `build` compiles it here, `prebuilt` takes it from the folder target/image.
 ARG BINARY=build
 
-# Named once, so that a release can give them with their digests.
+# A release can set them with their digests.
 ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 
-# The shell and the certificates are Debian's. `packages` names them and their versions for the bill of materials.
+# The shell and the certificates are Debian's. `packages` lists them with their versions for the bill of materials.
 FROM ${DEBIAN_IMAGE} AS system
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends busybox-static ca-certificates \
@@ -23,10 +23,10 @@ RUN apt-get update \
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /source
-# The program brings its C library, so that it runs without one. Without a named target cargo would build the macros of
-# the dependencies in the same way, and the compiler could not load them.
+# The C library is linked into the program. Without a named target cargo would link the macros of the dependencies in the
+# same way, and the compiler could not load them.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
-# The dependencies, in a layer that stands until the lock file changes: the sources are empty ones.
+# The dependencies, with empty sources. This layer is reused until a manifest or the lock file changes.
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY crates/airbyte/Cargo.toml crates/airbyte/
@@ -37,7 +37,7 @@ COPY integration_tests/object_store/Cargo.toml integration_tests/object_store/
 RUN for member in . benches crates/* integration_tests/object_store; do mkdir -p $member/src && touch $member/src/lib.rs; done \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
-# The program. The files keep the time at which they were written, which may be before that of the empty ones.
+# The program. The sources may be older than the empty ones, so cargo needs a newer time.
 COPY spec.json ./
 COPY crates crates
 COPY src src

@@ -1,6 +1,6 @@
-# One line each; `.ci/run` is what a change must pass.
+# Short names for common commands. A change must pass `.ci/run`.
 
-# Load sample records into a simulated org, and look at what was refused.
+# Load sample records into a simulated org, and show the rejected ones.
 quickstart:
     cargo quickstart
 
@@ -10,17 +10,17 @@ test:
 
 # Formatting and lints, as errors.
 lint:
-    .ci/run fmt clippy
+    .ci/run fmt lint clippy
 
 # The documentation of the code.
 doc:
     cargo doc --workspace --no-deps --document-private-items --open
 
-# A simulated org to test a loader with.
+# A simulated org, to test a loader.
 org port="8080":
     cargo run -p salesforce_sim -- --port {{port}}
 
-# The image, built and run as Airbyte's platform runs it.
+# Build the image, and run it as Airbyte's platform does.
 image:
     .ci/run image
 

@@ -1,5 +1,5 @@
-"""The pass from RECORD lines to CSV, as whole processes on one file: the connector's own code, DuckDB, and what
-serde_json takes to read the same lines into a tree."""
+"""The conversion of RECORD lines to CSV, as whole processes on one file: the connector's code and DuckDB. For
+comparison, serde_json reads the same lines into a tree."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ import install
 from process import RELEASE, ROOT, WORK, build, generate, in_turn, markdown, middle, ratio
 
 HERE = Path(__file__).resolve().parent
-# A workspace of its own: in that of the connector serde_json would have other features, with which it is slower.
+# In a separate workspace: in the connector's, serde_json has other features and is slower.
 VALUE = HERE.parent / "serde_value"
 VALUE_TARGET = ROOT / "target" / "serde_value"
 
@@ -27,8 +27,18 @@ def run(arguments) -> None:
         rows.append(one(shape, arguments, duckdb))
     print()
     markdown(
-        ["shape", "bytes a line", "to a file", "into a batch", "to bytes", "DuckDB, typed", "DuckDB, as text",
-         "serde_json `Value`", "of DuckDB", "of `Value`"],
+        [
+            "shape",
+            "bytes a line",
+            "to a file",
+            "into a batch",
+            "to bytes",
+            "DuckDB, typed",
+            "DuckDB, as text",
+            "serde_json `Value`",
+            "of DuckDB",
+            "of `Value`",
+        ],
         rows,
     )
 
@@ -57,27 +67,30 @@ def one(shape: str, arguments, duckdb: Path) -> list:
     cheaper = min("typed", "text", key=cpu.get)
     size = messages.stat().st_size
     return [
-        shape, round(size / records), *(f"{cpu[name]:.2f} s" for name in commands),
-        f"{ratio(costs['convert'], costs[cheaper]):.1%}", f"{ratio(costs['bytes'], costs['value']):.1%}",
+        shape,
+        round(size / records),
+        *(f"{cpu[name]:.2f} s" for name in commands),
+        f"{ratio(costs['convert'], costs[cheaper]):.1%}",
+        f"{ratio(costs['bytes'], costs['value']):.1%}",
     ]
 
 
 def compare(ours: Path, theirs: Path, numbers: set[str], records: int) -> None:
-    """Every cell must have the same text, apart from CR LF, which the connector makes LF, and from the digits of
-    numbers, which DuckDB writes anew: 1.10 becomes 1.1."""
+    """Checks that all cells have the same text. The connector turns CR LF into LF, and DuckDB writes numbers in its own
+    way: 1.10 becomes 1.1."""
     csv.field_size_limit(sys.maxsize)
     count = 0
     with ours.open(newline="") as one, theirs.open(newline="") as other:
         rows, expected_rows = csv.reader(one), csv.reader(other)
         head, expected_head = next(rows), next(expected_rows)
         is_number = [name in numbers for name in head]
-        for row, expected in zip_longest(rows, expected_rows):
-            expected = [cell.replace("\r\n", "\n") for cell in expected or []]
+        for row, expected_row in zip_longest(rows, expected_rows):
+            expected = [cell.replace("\r\n", "\n") for cell in expected_row or []]
             if row != expected and canonical(row or [], is_number) != canonical(expected, is_number):
                 raise SystemExit(f"row {count} differs: {json.dumps(row)} is {json.dumps(expected)} in {theirs}")
             count += 1
     if head != expected_head or count != records:
-        raise SystemExit(f"{count} rows in place of {records}, or other columns")
+        raise SystemExit(f"{count} rows instead of {records}, or other columns")
     print(f"{records:,} rows have the same cells in {ours.name} and {theirs.name}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Packages, installed as the tests with other clients install theirs, and in the same versions."""
+"""Installs packages in the same way, and in the same versions, as the tests with other clients."""
 
 import sys
 from importlib.machinery import SourceFileLoader

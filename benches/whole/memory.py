@@ -1,4 +1,4 @@
-"""The most memory that a sync holds: one stream and twenty with batches of 100 MB, in several shapes and operations."""
+"""The peak memory of a sync: one stream and twenty with batches of 100 MB, in several shapes and operations."""
 
 from org import Org, sync
 from process import MB, RELEASE, WORK, build, markdown
@@ -31,7 +31,7 @@ def one(name: str, arguments) -> list:
     catalog = [*generate, "--catalog", "Contact" if shape == "contact" else "Extra_0001__c", mode]
     peaks = []
     for _ in range(arguments.runs):
-        # A forgetful org lets go of what was written, and a slow one keeps the batches waiting.
+        # A forgetful org drops the written records, and a slow org makes the batches wait.
         with Org("--forgetful", "--objects", 1, "--seconds-per-batch", arguments.seconds_per_batch, *flags) as org:
             done = sync(org, WORK / "memory" / name, source, catalog, batch_size_mb=100)
         if done.written + done.rejected != records:

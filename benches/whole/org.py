@@ -1,4 +1,4 @@
-"""A simulated org as a process of its own, and the connector that loads into it."""
+"""A simulated org in its own process, and the connector that loads into it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ CONNECTOR = RELEASE / "destination-salesforce"
 
 
 class Org:
-    """A simulated org with these flags; it ends with the block that it is used in."""
+    """A simulated org with these flags; it ends with its `with` block."""
 
     def __init__(self, *flags):
         command = [RELEASE / "salesforce_sim", *(str(flag) for flag in flags)]
@@ -40,7 +40,7 @@ class Org:
         return self.facts["url"]
 
     def requests(self) -> int:
-        """How many API requests it has counted; sign-ins are none, and this question is taken off again."""
+        """How many API requests the org has counted, without this one. Sign-ins do not count."""
         request = urllib.request.Request(f"{self.url}/services/data/v62.0/limits")
         request.add_header("Authorization", f"Bearer {self.facts['access_token']}")
         with urllib.request.urlopen(request) as answer:
@@ -51,18 +51,18 @@ class Org:
 
 @dataclass
 class Sync:
-    """What a sync took and left."""
+    """What a sync cost, and its counts."""
 
     cost: Cost
     jobs: int
     written: int
     rejected: int
-    # Resident memory in bytes with the seconds and the bytes read at which it was that, where it was asked for.
+    # Seconds, resident memory in bytes, and bytes read; empty unless requested.
     samples: list[tuple[float, int, int]] = field(default_factory=list)
 
 
 def sync(org: Org, folder: Path, source: list, catalog: list, sample_every: float = 0, **settings) -> Sync:
-    """Runs the connector with what `source` prints as its input and what `catalog` prints as its catalog."""
+    """Runs the connector with the output of `source` as its input, and the output of `catalog` as its catalog."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = ["client_id", "client_secret", "refresh_token"]
     config = {key: org.facts[key] for key in keys} | {"domain_url": org.url} | settings
@@ -94,14 +94,14 @@ def watch(process: subprocess.Popen, started: float, every: float) -> list[tuple
         except (OSError, IndexError):
             return samples
         if resident == 0:
-            # It has ended, and waits to be waited for.
+            # The process has ended and is a zombie.
             return samples
         samples.append((time.monotonic() - started, resident, read))
         time.sleep(every)
 
 
 def tally(messages: Path, cost: Cost, samples: list) -> Sync:
-    """Counts what the messages of a sync tell."""
+    """Counts jobs and records from the messages of a sync."""
     jobs = written = rejected = 0
     with messages.open() as lines:
         for line in lines:

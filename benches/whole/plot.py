@@ -1,4 +1,4 @@
-"""Draws the memory of a sync over what it has read, as an SVG without anything else."""
+"""Draws the memory of a sync over the input that it has read, as an SVG."""
 
 from pathlib import Path
 
@@ -10,8 +10,13 @@ MB, GB = 1_000_000, 1_000_000_000
 def draw(samples: list[tuple[float, int, int]], file: Path) -> None:
     most_read = max(read for _, _, read in samples) / GB
     most_held = max(20 * -(-max(resident for _, resident, _ in samples) // (20 * MB)), 20)
-    x = lambda read: LEFT + (WIDTH - LEFT - RIGHT) * read / GB / most_read
-    y = lambda resident: HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * resident / MB / most_held
+
+    def x(read: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * read / GB / most_read
+
+    def y(resident: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * resident / MB / most_held
+
     lines = []
     for held in range(0, most_held + 1, 20):
         at = y(held * MB)
@@ -20,7 +25,7 @@ def draw(samples: list[tuple[float, int, int]], file: Path) -> None:
     step = max(1, round(most_read / 10))
     for read in range(0, int(most_read) + 1, step):
         lines.append(f'<text x="{x(read * GB):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{read}</text>')
-    # So many points as there are pixels are enough.
+    # One point for each pixel is enough.
     every = max(1, len(samples) // (WIDTH - LEFT - RIGHT))
     points = " ".join(f"{x(read):.1f},{y(resident):.1f}" for _, resident, read in samples[::every])
     file.write_text(

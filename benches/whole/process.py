@@ -1,4 +1,4 @@
-"""One process: what it took, by the account that the operating system keeps of every process that has ended."""
+"""What a process costs, as the operating system counts it for every process that has ended."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RELEASE = ROOT / "target" / "release"
-# Files of a measurement, and packages.
+# The files of measurements.
 WORK = ROOT / "target" / "measured"
 
 MB = 1_000_000
@@ -17,13 +17,13 @@ MB = 1_000_000
 
 @dataclass
 class Cost:
-    """What a process and the processes that it waited for took."""
+    """What a process and its children cost."""
 
     exit_code: int
     wall: float
     cpu: float
-    # The most of the largest single process, in bytes. Linux counts what a process was before it became its program,
-    # which makes this at least as large as the Python that started it: some 15 MB.
+    # The peak of the largest single process, in bytes. Linux also counts the process before it became its program, so
+    # this is at least the size of the Python that started it: about 15 MB.
     peak: int
 
 
@@ -46,8 +46,8 @@ def measure(command: list, **options) -> Cost:
 
 
 def in_turn(commands: dict[str, list], runs: int, **options) -> dict[str, list[Cost]]:
-    """Runs every command once to warm up, then all of them in turn, so that a slower minute of the machine meets all
-    alike."""
+    """Runs every command once to warm up, then all of them in turn, so that a slow minute of the machine slows all of
+    them."""
     costs = {name: [] for name in commands}
     for number in range(runs + 1):
         for name, command in commands.items():
@@ -59,7 +59,7 @@ def in_turn(commands: dict[str, list], runs: int, **options) -> dict[str, list[C
 
 def ratio(first: list[Cost], second: list[Cost]) -> float:
     """The median of the ratios of CPU time, run by run."""
-    return median(one.cpu / other.cpu for one, other in zip(first, second))
+    return median(one.cpu / other.cpu for one, other in zip(first, second, strict=True))
 
 
 def middle(costs: list[Cost], what: str) -> float:
@@ -67,15 +67,15 @@ def middle(costs: list[Cost], what: str) -> float:
 
 
 def build(*packages: str) -> None:
-    """Builds the programs of packages. Each package is built by itself, because in one build with others the features
-    of its dependencies would be those that all of them need."""
+    """Builds the programs of packages one after another. In one build they would share the features of their
+    dependencies."""
     for package in packages:
         command = ["cargo", "build", "--quiet", "--release", "--locked", "--package", package, "--bins"]
         subprocess.run(command, cwd=ROOT, check=True)
 
 
 def generate(file: Path, *arguments) -> Path:
-    """Makes messages up, unless the file is there."""
+    """Generates messages, unless the file exists."""
     name = " ".join(str(argument) for argument in arguments)
     stamp = file.with_suffix(".made-with")
     if not (stamp.exists() and stamp.read_text() == name and file.exists()):
@@ -87,6 +87,6 @@ def generate(file: Path, *arguments) -> Path:
 
 
 def markdown(head: list[str], rows: list[list]) -> None:
-    """Prints a table as the documentation has it."""
+    """Prints a table for the documentation."""
     for cells in [head, ["---"] * len(head), *rows]:
         print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)

@@ -1,4 +1,4 @@
-"""Gigabytes through the pipe, with the memory watched all the way."""
+"""Sends gigabytes through the pipe and samples the memory all the way."""
 
 import csv
 
@@ -6,7 +6,7 @@ import plot
 from org import Org, sync
 from process import MB, RELEASE, ROOT, WORK, build
 
-# A line of the contact shape has so many bytes on average.
+# The average bytes of a line of the contact shape.
 LINE = 575
 
 

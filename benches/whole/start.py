@@ -1,4 +1,4 @@
-"""How large the program is, and how soon it answers."""
+"""The size of the program, and the time of its first answer."""
 
 import os
 import subprocess

@@ -1,14 +1,12 @@
-"""Whether anything waits where it could work: an org that takes its time, and one that answers at once."""
+"""Whether the connector waits when it could work: with a slow org, and with one that answers at once."""
 
 from org import Org, sync
 from process import RELEASE, WORK, build, markdown
 
 SECONDS = 30
-# Salesforce, and the simulated org, cut a job into batches of so many rows; a job of ours that is smaller is one of them.
-ROWS_A_BATCH = 10_000
-# So many megabytes of contacts are somewhat fewer rows than that.
+# Somewhat fewer contacts than 10,000 rows: Salesforce, and the simulated org, process a job in batches of so many rows.
 BATCH_MB = 2.6
-# Ten batches of that.
+# Ten batches of this size.
 RECORDS = 93_000
 
 
@@ -23,13 +21,31 @@ def run(arguments) -> None:
             rounds = done.jobs if mode == "append_dedup" else -(-done.jobs // 5)
             expected = rounds * arguments.seconds
             late = done.cost.wall / expected - 1
-            rows.append([name, done.jobs, f"{expected:.0f} s", f"{done.cost.wall:.2f} s", f"{late:.1%}",
-                         org.requests(), f"{done.cost.cpu:.2f} s"])
+            rows.append(
+                [
+                    name,
+                    done.jobs,
+                    f"{expected:.0f} s",
+                    f"{done.cost.wall:.2f} s",
+                    f"{late:.1%}",
+                    org.requests(),
+                    f"{done.cost.cpu:.2f} s",
+                ]
+            )
     if "tiny" in arguments.only:
         with Org() as org:
             done = load(org, "append", 10)
-            rows.append(["ten records", done.jobs, "0 s", f"{done.cost.wall:.2f} s", "", org.requests(),
-                         f"{done.cost.cpu:.2f} s"])
+            rows.append(
+                [
+                    "ten records",
+                    done.jobs,
+                    "0 s",
+                    f"{done.cost.wall:.2f} s",
+                    "",
+                    org.requests(),
+                    f"{done.cost.cpu:.2f} s",
+                ]
+            )
     markdown(["sync", "jobs", "processing", "wall", "more than the processing", "API requests", "CPU"], rows)
 
 

@@ -1,30 +1,26 @@
-"""The image, run as a container that may do as little as Airbyte's strictest setting allows."""
+"""The image, run as a container with no more rights than Airbyte's strictest setting gives."""
 
 import json
-import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE = os.environ["IMAGE"]
-DOCKER = os.environ.get("DOCKER", "docker")
-ROOT = Path(os.environ["REPOSITORY"])
-
 # The network of the machine, because the simulated org and the object store listen on its loopback.
-CONFINED = [
-    "--rm", "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges",
-]
+CONFINED = ["--rm", "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 
-# A container that hangs is a failure.
+# Seconds. A container that runs longer fails its test.
 TIME_LIMIT = 120
 
-# The connector asks the cloud's metadata service for credentials where it has none; here is no cloud.
+# Without credentials the connector asks the cloud's metadata service for them. There is no cloud here.
 ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @dataclass
 class Run:
+    """What a container printed, and its exit code."""
+
     exit_code: int
     stdout: str
     stderr: str
@@ -34,7 +30,7 @@ class Run:
         return [line for line in lines if line["type"] == kind]
 
     def status(self) -> tuple[str, str]:
-        """The one answer to `check`."""
+        """The answer to `check`."""
         [answer] = self.messages("CONNECTION_STATUS")
         return answer["connectionStatus"]["status"], answer["connectionStatus"]["message"]
 
@@ -42,36 +38,59 @@ class Run:
         return [message["trace"]["error"]["failure_type"] for message in self.messages("TRACE")]
 
     def counts(self) -> list[tuple[int, int]]:
-        """Written and rejected records of each state that came back."""
+        """Written and rejected records of each state that the connector returned."""
         states = [message["state"]["destinationStats"] for message in self.messages("STATE")]
         return [(int(it["recordCount"]), int(it.get("rejectedRecordCount", 0))) for it in states]
 
 
-def run(
-    arguments: list[str],
-    files: dict[str, object] = {},
-    stdin: str = "",
-    flags: list[str] = [],
-    environment: dict[str, str] = {},
-    entrypoint: str | None = None,
-) -> Run:
-    """Runs the image. `files` lie in /config, as JSON, where the user of the container may read them."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        place.chmod(0o755)
-        for name, content in files.items():
-            (place / name).write_text(json.dumps(content))
-        variables = [f"--env={name}={value}" for name, value in (ENVIRONMENT | environment).items()]
-        own = [f"--entrypoint={entrypoint}"] if entrypoint else []
-        command = [
-            DOCKER, "run", "--interactive", *CONFINED, *variables, *own, *flags, f"--volume={place}:/config:ro",
-            IMAGE, *arguments,
-        ]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=TIME_LIMIT)
-    return Run(done.returncode, done.stdout, done.stderr)
+@dataclass
+class Image:
+    """An image, and the client of the engine that has it."""
 
+    name: str
+    client: str
+    environment: dict[str, str]
 
-def inspect() -> dict:
-    """What the engine knows of the image."""
-    printed = subprocess.run([DOCKER, "image", "inspect", IMAGE], check=True, capture_output=True, text=True).stdout
-    return json.loads(printed)[0]
+    def docker(self, *arguments: object, **options: object) -> str:
+        """Runs a command of the engine, which must succeed, and returns its output."""
+        command = [self.client, *map(str, arguments)]
+        return subprocess.run(
+            command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True, **options
+        ).stdout
+
+    def inspect(self) -> dict:
+        """What the engine knows of the image."""
+        return json.loads(self.docker("image", "inspect", self.name))[0]
+
+    def command(self, flags: list[str], arguments: list[str], environment: dict[str, str] | None = None) -> list[str]:
+        """The command that starts a container."""
+        variables = [f"--env={name}={value}" for name, value in (ENVIRONMENT | (environment or {})).items()]
+        return [self.client, "run", *CONFINED, *variables, *flags, self.name, *arguments]
+
+    def run(
+        self,
+        arguments: list[str],
+        files: dict[str, object] | None = None,
+        stdin: str = "",
+        *,
+        flags: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+        time_limit: int = TIME_LIMIT,
+    ) -> Run:
+        """Runs a container. `files` are in its folder /config, as JSON that its user may read."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            for file, content in (files or {}).items():
+                (folder / file).write_text(json.dumps(content))
+            command = self.command(["--interactive", f"--volume={folder}:/config:ro", *flags], arguments, environment)
+            done = subprocess.run(
+                command,
+                env=self.environment,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=time_limit,
+                check=False,
+            )
+        return Run(done.returncode, done.stdout, done.stderr)

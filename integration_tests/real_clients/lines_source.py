@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""An Airbyte source whose catalog and messages are its configuration."""
+"""An Airbyte source that takes its catalog and its messages from its configuration."""
 
 import argparse
 import json
 from pathlib import Path
 
 
-def tell(kind: str, key: str, body: object) -> None:
+def send(kind: str, key: str, body: object) -> None:
     print(json.dumps({"type": kind, key: body}), flush=True)
 
 
@@ -18,12 +18,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "spec":
         properties = {"catalog": {"type": "object"}, "messages": {"type": "array", "items": {"type": "object"}}}
-        return tell("SPEC", "spec", {"connectionSpecification": {"type": "object", "properties": properties}})
+        send("SPEC", "spec", {"connectionSpecification": {"type": "object", "properties": properties}})
+        return
     config = json.loads(arguments.config.read_text())
     if arguments.command == "check":
-        tell("CONNECTION_STATUS", "connectionStatus", {"status": "SUCCEEDED"})
+        send("CONNECTION_STATUS", "connectionStatus", {"status": "SUCCEEDED"})
     elif arguments.command == "discover":
-        tell("CATALOG", "catalog", config["catalog"])
+        send("CATALOG", "catalog", config["catalog"])
     else:
         for message in config["messages"]:
             print(json.dumps(message), flush=True)

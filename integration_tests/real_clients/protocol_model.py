@@ -1,4 +1,4 @@
-"""Messages of the connector, held against the models of the Airbyte protocol."""
+"""Checks messages of the connector against the models of the Airbyte protocol."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from airbyte_protocol.models import AirbyteMessage
 from pydantic import BaseModel
 
-# Where the message of each type stands; the others are for sources.
+# The key of the body in each type of message that a destination may send.
 BODIES = {
     "SPEC": "spec",
     "CONNECTION_STATUS": "connectionStatus",
@@ -19,7 +19,7 @@ BODIES = {
 
 
 def read_folder(folder: Path) -> tuple[dict[str, int], list[str]]:
-    """Counts the messages of each type in the files of a folder, and tells what is wrong with the others."""
+    """Counts the messages of each type in the files of a folder, and lists what is wrong with any of them."""
     counts: dict[str, int] = {}
     problems: list[str] = []
     for file in sorted(folder.iterdir()):
@@ -42,13 +42,13 @@ def read(line: str) -> tuple[str, Iterable[str]]:
     body = getattr(message, BODIES[kind])
     if body is None:
         return kind, [f"{BODIES[kind]} is missing"]
-    # A source may put what it likes into its state and beside it, and all of it comes back.
+    # A source may add any key to its state, and the destination returns all of them.
     checked = [body.destinationStats] if kind == "STATE" else [message]
     return kind, [problem for model in checked for problem in unknown_keys(model, kind)]
 
 
 def unknown_keys(model: object, path: str) -> Iterable[str]:
-    """The keys that the protocol does not have; its models let them pass."""
+    """The keys that the protocol does not have. Its models accept them."""
     if not isinstance(model, BaseModel):
         return [f"{path} is missing"] if model is None else []
     found = [f"{path} has no {key}" for key in model.model_extra or {}]

@@ -1,5 +1,5 @@
-// jsforce: inserts records, either an array of them, read from a file with a JSON object a line, or a file of CSV as a
-// stream. It polls as it does by default, but waits longer than the 30 seconds after which it would give up.
+// jsforce: inserts records, either an array that is read from a file with one JSON object on each line, or a CSV file as
+// a stream. It polls at its default interval, and waits longer than its default limit of 30 seconds.
 
 import { createReadStream, readFileSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-"""PyAirbyte: it runs the connector through `spec`, `check` and `write`, with a source and from a cache."""
+"""PyAirbyte runs `spec`, `check` and `write` of the connector, with records of a source and of a cache."""
 
 import json
 import os
@@ -15,10 +15,9 @@ os.environ |= {
 }
 
 import airbyte as ab
+import pytest
 from airbyte.exceptions import AirbyteConnectorCheckFailedError, AirbyteConnectorWriteError
 from airbyte.strategies import WriteStrategy
-
-from checks import check, check_holds
 from protocol_model import read_folder
 
 REPOSITORY = Path(os.environ["REPOSITORY"])
@@ -32,7 +31,7 @@ CONFIG = {
     "object_storage_config": {"storage_type": "None"},
 }
 
-# The names are those of a cache too, which knows lower case only; Salesforce does not mind.
+# In lower case, because a cache has no other names. Salesforce ignores the case.
 FIELDS = {
     "external_id__c": {"type": ["null", "string"]},
     "name": {"type": ["null", "string"]},
@@ -75,8 +74,9 @@ def destination(**changes: object) -> ab.Destination:
     return ab.get_destination("destination-salesforce", local_executable=program, config=CONFIG | changes)
 
 
-def install_connector() -> None:
-    """Puts a program in front of the connector that keeps what it prints."""
+@pytest.fixture(scope="module", autouse=True)
+def connector() -> None:
+    """Starts the connector from a script that keeps its messages."""
     MESSAGES.mkdir()
     connector = shlex.quote(str(REPOSITORY / "target/debug/destination-salesforce"))
     kept = shlex.quote(str(MESSAGES))
@@ -93,84 +93,19 @@ def accounts() -> int:
         return json.load(answer)["totalSize"]
 
 
-def spec_and_check() -> None:
-    required = destination().config_spec["required"]
-    check("spec names what is required", "client_id" in required)
-    destination().check()
-    check("check succeeds", True)
-    try:
-        destination(client_secret="wrong").check()
-        message = "no error"
-    except AirbyteConnectorCheckFailedError as error:
-        message = str(error)
-    check_holds("check tells which key is wrong", message, "client_secret")
-
-
-def without_cache() -> None:
-    rows = [
-        record("Account", external_id__c="P-1", name='Example, "Ltd"\nnext line', annualrevenue=1),
-        record("Account", external_id__c="P-2", name="Café 東京", annualrevenue=12345678.25),
-        # Salesforce refuses an account without a name.
-        record("Account", external_id__c="P-3", name=None, annualrevenue=None),
-        state("Account", 3),
-        record("Account", external_id__c="P-4", name="last", annualrevenue=3.5),
-        state("Account", 4),
-    ]
-    result = destination().write(source(rows), cache=False, state_cache=False, write_strategy=WriteStrategy.APPEND)
-    check("four records were sent", result.processed_records, 4)
-    check("three arrived", accounts(), 3)
-    check("each state came back with its counts", counts("write"), [(3, 2, 1), (4, 1, 0)])
-
-
-def from_cache() -> None:
-    rows = [
-        record("Account", external_id__c="P-1", name="changed", annualrevenue=2),
-        record("Account", external_id__c="P-9", name="new", annualrevenue=9.5),
-        state("Account", 9),
-    ]
-    cache = ab.new_local_cache("replay", cache_dir=str(Path("cache").resolve()))
-    cached = source(rows).read(cache=cache)
-    forget("write")
-    # The cache adds columns of its own, `_airbyte_raw_id` and the like.
-    result = destination().write(cached, write_strategy=WriteStrategy.MERGE)
-    check("two records were replayed", result.processed_records, 2)
-    check("one of them was new", accounts(), 4)
-    check("the state came back with its counts", counts("write"), [(9, 2, 0)])
-    kept = cache.get_state_provider(source_name="source-lines", destination_name="destination-salesforce")
-    cursor = kept.get_stream_state("Account").stream.stream_state.model_dump()
-    check("PyAirbyte keeps the state as the destination's", cursor, {"cursor": 9})
-
-
-def whole_failure() -> None:
-    fields = FIELDS | {"nothing__c": {"type": "string"}}
-    rows = [record("Account", external_id__c="P-5", name="a", nothing__c="1"), state("Account", 5)]
-    forget("write")
-    try:
-        destination().write(source(rows, fields), cache=False, state_cache=False, write_strategy=WriteStrategy.APPEND)
-        exit_code = 0
-    except AirbyteConnectorWriteError as error:
-        exit_code = error.original_exception.context["exit_code"]
-    check("an unknown column ends the write", exit_code, 1)
-    errors = [message["trace"]["error"] for message in printed("write") if message["type"] == "TRACE"]
-    check("as an error of the configuration", [error["failure_type"] for error in errors], ["config_error"])
-    check_holds("which names the column", "".join(error["message"] for error in errors), "nothing__c")
-    check("no state came back", counts("write"), [])
-    check("nothing was written", accounts(), 4)
-
-
 def printed(command: str) -> list[dict]:
     files = MESSAGES.glob(f"{command}-*.jsonl")
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
 def forget(command: str) -> None:
-    """Leaves the earlier runs out of what is `printed`."""
+    """Renames the messages of earlier runs, so that `printed` does not read them."""
     for file in list(MESSAGES.glob(f"{command}-*.jsonl")):
         file.rename(MESSAGES / f"earlier-{file.name}")
 
 
 def counts(command: str) -> list[tuple[int, float, float]]:
-    """Cursor, written and rejected of each state that came back."""
+    """Cursor, written and rejected of each state that the connector returned."""
     states = [message["state"] for message in printed(command) if message["type"] == "STATE"]
     return [
         (
@@ -182,16 +117,70 @@ def counts(command: str) -> list[tuple[int, float, float]]:
     ]
 
 
-def main() -> None:
-    install_connector()
-    spec_and_check()
-    without_cache()
-    from_cache()
-    whole_failure()
+def test_spec_names_the_required_keys():
+    assert "client_id" in destination().config_spec["required"]
+
+
+def test_check_succeeds():
+    destination().check()
+
+
+def test_check_names_the_wrong_key():
+    with pytest.raises(AirbyteConnectorCheckFailedError, match="client_secret"):
+        destination(client_secret="wrong").check()
+
+
+def test_records_of_a_source_are_written():
+    rows = [
+        record("Account", external_id__c="P-1", name='Example, "Ltd"\nnext line', annualrevenue=1),
+        record("Account", external_id__c="P-2", name="Café 東京", annualrevenue=12345678.25),
+        # Salesforce rejects an account without a name.
+        record("Account", external_id__c="P-3", name=None, annualrevenue=None),
+        state("Account", 3),
+        record("Account", external_id__c="P-4", name="last", annualrevenue=3.5),
+        state("Account", 4),
+    ]
+    result = destination().write(source(rows), cache=False, state_cache=False, write_strategy=WriteStrategy.APPEND)
+    assert result.processed_records == 4
+    assert accounts() == 3
+    assert counts("write") == [(3, 2, 1), (4, 1, 0)]
+
+
+def test_records_of_a_cache_are_written():
+    rows = [
+        record("Account", external_id__c="P-1", name="changed", annualrevenue=2),
+        record("Account", external_id__c="P-9", name="new", annualrevenue=9.5),
+        state("Account", 9),
+    ]
+    cache = ab.new_local_cache("replay", cache_dir=str(Path("cache").resolve()))
+    cached = source(rows).read(cache=cache)
+    forget("write")
+    # The cache adds its own columns, such as `_airbyte_raw_id`.
+    result = destination().write(cached, write_strategy=WriteStrategy.MERGE)
+    assert result.processed_records == 2
+    # One of the two is new.
+    assert accounts() == 4
+    assert counts("write") == [(9, 2, 0)]
+    kept = cache.get_state_provider(source_name="source-lines", destination_name="destination-salesforce")
+    assert kept.get_stream_state("Account").stream.stream_state.model_dump() == {"cursor": 9}
+
+
+def test_an_unknown_column_fails_the_write_as_a_configuration_error():
+    fields = FIELDS | {"nothing__c": {"type": "string"}}
+    rows = [record("Account", external_id__c="P-5", name="a", nothing__c="1"), state("Account", 5)]
+    forget("write")
+    with pytest.raises(AirbyteConnectorWriteError) as failure:
+        destination().write(source(rows, fields), cache=False, state_cache=False, write_strategy=WriteStrategy.APPEND)
+    assert failure.value.original_exception.context["exit_code"] == 1
+    errors = [message["trace"]["error"] for message in printed("write") if message["type"] == "TRACE"]
+    assert [error["failure_type"] for error in errors] == ["config_error"]
+    assert "nothing__c" in errors[0]["message"]
+    assert counts("write") == []
+    assert accounts() == 4
+
+
+def test_every_message_is_one_of_the_protocol():
     found, problems = read_folder(MESSAGES)
     print(f"{len(list(MESSAGES.iterdir()))} runs, messages: {found}")
-    check("every message is one of the protocol", problems, [])
-
-
-if __name__ == "__main__":
-    main()
+    assert found
+    assert problems == []
