@@ -74,21 +74,25 @@ pub struct UploadedJob {
 }
 
 /// Why a job has no data. It has no effect, and was aborted if Salesforce could be reached.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The caller stopped the upload.
+    #[error("the upload was stopped")]
     Stopped,
     /// The upload failed.
+    #[error("the upload failed: {0}")]
     Fault(Fault),
 }
 
 /// Why a job is not known to run.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CloseError {
     /// The job is not closed and has no effect. It was aborted if Salesforce could be reached.
+    #[error("the job is not closed: {0}")]
     NotClosed(Fault),
     /// The job may run: the close had no clear answer, and then the status of the job could not be read for the reason
     /// in the fault.
+    #[error("the job may be closed or not: {0}")]
     OutcomeUnknown(Fault),
 }
 

@@ -1,4 +1,62 @@
-//! A client for one Salesforce org: signing in, describing objects, and loading records with Bulk API 2.0 ingest jobs.
+//! A client for one Salesforce org: sign in, describe objects, and load records with Bulk API 2.0 ingest jobs.
+//!
+//! It is for programs that move many records and must know what became of each of them:
+//!
+//! - A job has a type for each of its stages, from [`OpenJob`] to [`FinishedJob`]. Closing it
+//!   ([`UploadedJob::close`]) is the commit point: before it a job has no effect, after it the job is only observed.
+//! - A [`Fault`] says what happened ([`FaultKind`]) and whether it is known what the call did ([`Outcome`]).
+//! - Calls are retried with growing waits as far as that is safe, an expired access token is renewed once for all calls,
+//!   and an outage of half an hour is waited out while a job runs.
+//!
+//! The crate knows Salesforce: its OAuth flows, its error codes, and what it documents about jobs, with the source of
+//! each rule. It knows nothing about where records come from, how a CSV is made of them, or what a user reads about a
+//! fault. It spawns no task.
+//!
+//! # Example
+//!
+//! It runs against the simulated org of the crate `salesforce_sim`. The second row lacks the required `LastName`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use salesforce::{JobEnd, JobSpec, LoginUrl, OAuthFlow, Operation, Org, RowError, SignIn};
+//! use salesforce_sim::{Settings, SimulatedOrg};
+//!
+//! # type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+//! # #[tokio::main]
+//! # async fn main() -> Result {
+//! let sim = SimulatedOrg::start(Settings::default()).await?;
+//! let sign_in = SignIn {
+//!     login_url: LoginUrl::parse(&sim.url())?,
+//!     flow: OAuthFlow::ClientCredentials {
+//!         client_id: "consumer-key".into(),
+//!         client_secret: "consumer-secret".into(),
+//!     },
+//! };
+//! let org = Org::sign_in(sign_in, "loader/1.0", Arc::new(|_| {})).await?;
+//!
+//! let spec = JobSpec {
+//!     object: "Contact".into(),
+//!     operation: Operation::Insert,
+//!     external_id_field: None,
+//!     assignment_rule_id: None,
+//! };
+//! let csv = bytes::Bytes::from("FirstName,LastName\nAda,Lovelace\nGrace,\n");
+//! let never = std::future::pending();
+//! let uploaded = org.create_job(&spec).await?.upload(Arc::new(csv), never).await?;
+//! let finished = uploaded.close().await?.wait(2, |processed| println!("{processed} rows")).await?;
+//! assert_eq!(finished.end(), &JobEnd::Complete);
+//! assert_eq!((finished.rows_processed(), finished.rows_failed()), (Some(2), Some(1)));
+//!
+//! let mut failed = finished.failed_rows().await?;
+//! assert_eq!(failed.header(), ["sf__Id", "sf__Error", "FirstName", "LastName"]);
+//! while let Some(row) = failed.next().await? {
+//!     let errors = RowError::parse(row.get(1));
+//!     assert_eq!((row.get(2), errors[0].code.as_str()), ("Grace", "REQUIRED_FIELD_MISSING"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod describe;
 mod fault;
