@@ -313,7 +313,7 @@ async fn every_problem_of_an_invalid_configuration_is_reported() {
         "`client_id` is missing.",
         "`client_secret` is missing; the sign-in flow Client needs it.",
         "`refresh_token` must be text.",
-        "`domain_url` is refused: its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or \
+        "`domain_url` is not allowed: its host must be under salesforce.com, salesforce.mil, sfcrmproducts.cn or \
          cloudforce.com.",
         "`object_storage_config.s3_bucket_name` must be the name of a bucket alone: 3 to 255 letters, digits, dots, \
          hyphens and underscores.",

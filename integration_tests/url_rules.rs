@@ -53,7 +53,7 @@ async fn a_forbidden_domain_url_is_an_error_before_any_request() {
         ("https://login.salesforce.com@example.com".to_owned(), "it must not hold a user name or password"),
         ("https://login.salesforce.com:8443".to_owned(), "it must not name a port"),
     ] {
-        let sentence = format!("The configuration is not valid. `domain_url` is refused: {rule}.");
+        let sentence = format!("The configuration is not valid. `domain_url` is not allowed: {rule}.");
         let run = world.check(json!({"domain_url": domain_url})).await;
         assert_eq!(run.connection_status(), ("FAILED", &*sentence), "{domain_url}");
         let run = write(&world, json!({"domain_url": domain_url})).await;

@@ -1,4 +1,4 @@
-//! The sign-in flow, with everything that it needs and nothing else.
+//! The sign-in: the chosen flow with the keys that it needs.
 
 use secrecy::SecretString;
 use url::Url;
@@ -7,15 +7,15 @@ use super::raw::{self, AuthType, non_blank};
 use super::violations::Violations;
 use salesforce::{LoginUrl, OAuthFlow, PrivateKey, SignIn, UrlRule};
 
-const PRODUCTION: &str = "https://login.salesforce.com";
-const SANDBOX: &str = "https://test.salesforce.com";
-
-/// Builds the sign-in, or notes what keeps it from being built.
+/// Returns the sign-in, or adds the violations that prevent it.
 pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<SignIn> {
-    let is_sandbox = raw.is_sandbox.unwrap_or_default();
+    let environment = if raw.is_sandbox.unwrap_or_default() { Environment::Sandbox } else { Environment::Production };
     let domain_url = non_blank(raw.domain_url);
     let has_domain_url = domain_url.is_some();
-    let login_url = login_url(domain_url.as_deref(), is_sandbox, violations);
+    let login_url = match domain_url {
+        Some(domain_url) => parse_domain_url(&domain_url, violations),
+        None => Some(environment.login_url()),
+    };
     let client_id = non_blank(raw.client_id);
     if client_id.is_none() {
         violations.add("client_id", "is missing");
@@ -25,17 +25,17 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
     }
 
     let auth_type = raw.auth_type.unwrap_or_default();
-    let mut needed = Needed { auth_type, violations };
+    let mut required = RequiredKeys { auth_type, violations };
     let flow = match auth_type {
         AuthType::Client => {
-            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
-            let refresh_token = needed.secret("refresh_token", non_blank(raw.refresh_token));
+            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
+            let refresh_token = required.secret("refresh_token", non_blank(raw.refresh_token));
             OAuthFlow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
         }
         AuthType::ClientCredentials => {
-            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
+            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
             if !has_domain_url {
-                needed.text("domain_url", None);
+                required.text("domain_url", None);
             } else if login_url.as_ref().is_some_and(is_shared) {
                 violations.add(
                     "domain_url",
@@ -46,24 +46,17 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
             OAuthFlow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
         }
         AuthType::JwtBearer => {
-            let username = needed.text("username", non_blank(raw.username));
-            let pem = needed.text("private_key", non_blank(raw.private_key));
-            let private_key = pem.map(|pem| PrivateKey::from_pem(&pem)).transpose();
-            if private_key.is_err() {
-                violations.add(
-                    "private_key",
-                    "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
-                );
-            }
-            let audience = audience(login_url.as_ref()?, is_sandbox);
-            let private_key = private_key.ok()??;
-            OAuthFlow::JwtBearer { client_id: client_id?, username: username?, audience, private_key }
+            let username = required.text("username", non_blank(raw.username));
+            let pem = required.text("private_key", non_blank(raw.private_key));
+            let private_key = pem.and_then(|pem| parse_private_key(&pem, violations));
+            let audience = environment.audience(login_url.as_ref()?);
+            OAuthFlow::JwtBearer { client_id: client_id?, username: username?, audience, private_key: private_key? }
         }
         AuthType::Password => {
-            let client_secret = needed.secret("client_secret", non_blank(raw.client_secret));
-            let username = needed.text("username", non_blank(raw.username));
-            // White space may belong to a password.
-            let password = needed.text("password", raw.password.filter(|text| !text.is_empty()));
+            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
+            let username = required.text("username", non_blank(raw.username));
+            // Not trimmed: a password may begin or end with white space.
+            let password = required.text("password", raw.password.filter(|text| !text.is_empty()));
             let security_token = non_blank(raw.security_token).unwrap_or_default();
             let password = SecretString::from(password? + &security_token);
             OAuthFlow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
@@ -72,13 +65,13 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
     Some(SignIn { login_url: login_url?, flow })
 }
 
-/// The keys that the chosen flow cannot do without.
-struct Needed<'a> {
+/// Adds a violation for each missing key that the flow needs.
+struct RequiredKeys<'a> {
     auth_type: AuthType,
     violations: &'a mut Violations,
 }
 
-impl Needed<'_> {
+impl RequiredKeys<'_> {
     fn text(&mut self, key: &str, value: Option<String>) -> Option<String> {
         if value.is_none() {
             self.violations.add(key, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
@@ -91,44 +84,71 @@ impl Needed<'_> {
     }
 }
 
-fn login_url(domain_url: Option<&str>, is_sandbox: bool, violations: &mut Violations) -> Option<LoginUrl> {
-    let Some(domain_url) = domain_url else {
-        return Some(if is_sandbox { LoginUrl::sandbox() } else { LoginUrl::production() });
-    };
-    let refused = |rule: &UrlRule| {
-        if *rule == UrlRule::Host && is_page_host(domain_url) {
-            violations.add(
-                "domain_url",
-                "is refused: it leads to pages; the login is at the host that ends in my.salesforce.com",
-            );
-        } else {
-            violations.add("domain_url", format!("is refused: {rule}"));
-        }
-    };
-    LoginUrl::parse(domain_url).inspect_err(refused).ok()
+/// The kind of org, as the user chose it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Environment {
+    Production,
+    Sandbox,
 }
 
-/// Whether a URL is one that a browser shows while someone works in the org: `name.lightning.force.com`,
+impl Environment {
+    /// The login host that all orgs of this kind share.
+    fn login_url(self) -> LoginUrl {
+        match self {
+            Self::Production => LoginUrl::production(),
+            Self::Sandbox => LoginUrl::sandbox(),
+        }
+    }
+
+    /// The `aud` of the JWT: the authorization server of the org, not the host that is called
+    /// (Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration").
+    fn audience(self, login_url: &LoginUrl) -> String {
+        let host = login_url.as_url().host_str().unwrap_or_default();
+        // Host names of My Domain: `org--name.sandbox.my.salesforce.com`, `name.scratch.my.salesforce.com`
+        // (Salesforce Help, "My Domain URL Formats").
+        let is_sandbox_host = host == "test.salesforce.com" || host.contains(".sandbox.") || host.contains(".scratch.");
+        match self {
+            Self::Production if !is_sandbox_host => "https://login.salesforce.com".to_owned(),
+            Self::Production | Self::Sandbox => "https://test.salesforce.com".to_owned(),
+        }
+    }
+}
+
+fn parse_domain_url(domain_url: &str, violations: &mut Violations) -> Option<LoginUrl> {
+    let add_violation = |rule: &UrlRule| {
+        if *rule == UrlRule::Host && is_browser_host(domain_url) {
+            violations.add(
+                "domain_url",
+                "is not allowed: it is an address for browsers; use the My Domain URL, which ends in my.salesforce.com",
+            );
+        } else {
+            violations.add("domain_url", format!("is not allowed: {rule}"));
+        }
+    };
+    LoginUrl::parse(domain_url).inspect_err(add_violation).ok()
+}
+
+/// Whether the URL is one that a browser shows while someone works in the org: `name.lightning.force.com`,
 /// `name.my.salesforce-setup.com` (Salesforce Help, "My Domain URL Formats").
-fn is_page_host(text: &str) -> bool {
+fn is_browser_host(text: &str) -> bool {
     let host = Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     host.ends_with(".force.com") || host.ends_with(".salesforce-setup.com")
 }
 
-/// Whether the login host is one that all orgs share.
+/// Whether all orgs share the login host.
 fn is_shared(login_url: &LoginUrl) -> bool {
     matches!(login_url.as_url().host_str(), Some("login.salesforce.com" | "test.salesforce.com"))
 }
 
-/// The `aud` of the JWT: the authorization server that the org belongs to, not the host that is called
-/// (Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration").
-fn audience(login_url: &LoginUrl, is_sandbox: bool) -> String {
-    let host = login_url.as_url().host_str().unwrap_or_default();
-    // Host names of My Domain: `org--name.sandbox.my.salesforce.com`, `name.scratch.my.salesforce.com`
-    // (Salesforce Help, "My Domain URL Formats").
-    let names_sandbox = host == "test.salesforce.com" || host.contains(".sandbox.") || host.contains(".scratch.");
-    let audience = if is_sandbox || names_sandbox { SANDBOX } else { PRODUCTION };
-    audience.to_owned()
+fn parse_private_key(pem: &str, violations: &mut Violations) -> Option<PrivateKey> {
+    let private_key = PrivateKey::from_pem(pem).ok();
+    if private_key.is_none() {
+        violations.add(
+            "private_key",
+            "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
+        );
+    }
+    private_key
 }
 
 #[cfg(test)]
@@ -144,7 +164,7 @@ mod tests {
     };
 
     #[test]
-    fn refresh_token_is_the_flow_without_an_auth_type() {
+    fn the_default_flow_is_the_refresh_token() {
         for auth_type in [Value::Null, json!("Client")] {
             let config = valid(&client(json!({"auth_type": auth_type, "client_id": " key-of-app\n"})));
             let OAuthFlow::RefreshToken { client_id, client_secret, refresh_token } = &config.sign_in().flow else {
@@ -158,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn client_credentials_go_to_the_my_domain() {
+    fn client_credentials_are_sent_to_the_my_domain_url() {
         let config = valid(&client_credentials(json!({})));
         let OAuthFlow::ClientCredentials { client_id, client_secret } = &config.sign_in().flow else {
             panic!("{:?}", config.sign_in());
@@ -168,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_security_token_goes_behind_the_password_as_it_is() {
+    fn the_security_token_is_appended_to_the_password() {
         for (changes, expected) in [
             (json!({}), "s3cr3t-passwords3cr3t-token"),
             (json!({"security_token": null}), "s3cr3t-password"),
@@ -184,11 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn a_private_key_may_be_pasted_in_many_ways() {
+    fn a_private_key_may_have_any_line_ends() {
         let key = private_key();
         let line_ends = ["\n", "\r\n", "\r", "\\n", "\\r\\n", " "];
-        for typed in line_ends.map(|line_end| key.replace('\n', line_end)).into_iter().chain([format!("\n {key} ")]) {
-            let config = valid(&jwt(json!({"private_key": typed, "client_secret": null})));
+        for pasted in line_ends.map(|line_end| key.replace('\n', line_end)).into_iter().chain([format!("\n {key} ")]) {
+            let config = valid(&jwt(json!({"private_key": pasted, "client_secret": null})));
             let OAuthFlow::JwtBearer { username, .. } = &config.sign_in().flow else {
                 panic!("{:?}", config.sign_in());
             };
@@ -197,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_sign_is_not_a_private_key() {
+    fn a_key_that_cannot_sign_is_not_accepted() {
         let rule =
             "`private_key` must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase";
         let elliptic = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
         let key = private_key();
-        for typed in [
+        for text in [
             "s3cr3t-but-no-key".to_owned(),
             public_key(),
             pem("PRIVATE KEY", elliptic.as_ref()),
             key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
             key[..key.len() / 2].to_owned(),
         ] {
-            assert_invalid(&jwt(json!({ "private_key": typed })), &[rule]);
+            assert_invalid(&jwt(json!({ "private_key": text })), &[rule]);
         }
     }
 
@@ -248,38 +268,38 @@ mod tests {
     }
 
     #[test]
-    fn each_flow_names_the_keys_that_it_misses() {
+    fn each_flow_names_its_missing_keys() {
         let blank = |keys: &[&str], blank: Value| -> Value {
             Value::Object(keys.iter().map(|key| ((*key).to_owned(), blank.clone())).collect())
         };
-        type Sample = fn(Value) -> Value;
-        let cases: [(Sample, &str, &[&str]); 4] = [
+        type TestConfig = fn(Value) -> Value;
+        let cases: [(TestConfig, &str, &[&str]); 4] = [
             (client, "Client", &["client_secret", "refresh_token"]),
             (client_credentials, "ClientCredentials", &["client_secret", "domain_url"]),
             (jwt, "JwtBearer", &["username", "private_key"]),
             (password, "Password", &["client_secret", "username", "password"]),
         ];
-        for (sample, flow, keys) in cases {
+        for (config, flow, keys) in cases {
             let violations: Vec<_> =
                 keys.iter().map(|key| format!("`{key}` is missing; the sign-in flow {flow} needs it")).collect();
             let violations: Vec<_> = violations.iter().map(String::as_str).collect();
-            assert_invalid(&sample(blank(keys, Value::Null)), &violations);
-            assert_invalid(&sample(blank(keys, json!(""))), &violations);
+            assert_invalid(&config(blank(keys, Value::Null)), &violations);
+            assert_invalid(&config(blank(keys, json!(""))), &violations);
         }
     }
 
     #[test]
-    fn client_credentials_refuse_the_hosts_that_all_orgs_share() {
+    fn client_credentials_need_a_host_of_the_org() {
         for url in ["https://login.salesforce.com", "https://test.salesforce.com/"] {
-            let problem = "`domain_url` must be the My Domain URL of the org: login.salesforce.com and \
+            let violation = "`domain_url` must be the My Domain URL of the org: login.salesforce.com and \
                            test.salesforce.com do not offer the sign-in flow ClientCredentials";
-            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[problem]);
+            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[violation]);
         }
     }
 
     #[test]
-    fn a_login_url_that_must_not_see_credentials_is_refused() {
-        let page = "it leads to pages; the login is at the host that ends in my.salesforce.com";
+    fn a_url_that_must_not_receive_credentials_is_not_accepted() {
+        let page = "it is an address for browsers; use the My Domain URL, which ends in my.salesforce.com";
         for (url, rule) in [
             ("https://example.lightning.force.com", page),
             ("https://example.my.salesforce-setup.com/lightning", page),
@@ -288,9 +308,9 @@ mod tests {
             ("example.my.salesforce.com", &UrlRule::NotAUrl.to_string()),
             ("https://u:s3cr3t@example.my.salesforce.com", &UrlRule::UserInfo.to_string()),
         ] {
-            let problem = format!("`domain_url` is refused: {rule}");
-            assert_invalid(&client(json!({ "domain_url": url })), &[&problem]);
-            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[&problem]);
+            let violation = format!("`domain_url` is not allowed: {rule}");
+            assert_invalid(&client(json!({ "domain_url": url })), &[&violation]);
+            assert_invalid(&client_credentials(json!({ "domain_url": url })), &[&violation]);
         }
     }
 }

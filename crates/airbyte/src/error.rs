@@ -32,7 +32,7 @@ impl FailureType {
 /// ```
 /// use airbyte::{Error, FailureType};
 ///
-/// let error = Error::config("The file given with --config is missing. Pass its path.").internal("ENOENT");
+/// let error = Error::config("The configuration must be a JSON object.").internal("ENOENT");
 /// assert_eq!(error.failure_type(), FailureType::Config);
 /// assert_eq!(error.internal_message(), Some("ENOENT"));
 /// ```
