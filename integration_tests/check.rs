@@ -113,33 +113,34 @@ async fn check_says_why_an_org_cannot_be_loaded() {
         OrgCase {
             answers: vec![("", versions("61.0"))],
             status: "FAILED",
-            message: "The org does not support version 62.0 of the API, which this connector uses. Check that domain_url \
-             is the address of a Salesforce org, and look for a newer version of the connector. Signed in to {url}.",
+            message: "The org does not support version 62.0 of the API, which this connector uses. Check that \
+                      domain_url is the address of a Salesforce org, and look for a newer version of the connector. \
+                      Signed in to {url}.",
             version_supported: false,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", disabled())],
             status: "FAILED",
             message: "The Salesforce user lacks a permission that is needed for asking which objects the org has \
-             (API_DISABLED_FOR_ORG, HTTP 403: API is not enabled for this Organization or Partner). Grant it in the \
-             user's profile or in a permission set: \"API Enabled\", the rights on the object and its fields, and \
-             \"Bulk API Hard Delete\" for hard_delete. Signed in to {url}.",
+                      (API_DISABLED_FOR_ORG, HTTP 403: API is not enabled for this Organization or Partner). Grant it \
+                      in the user's profile or in a permission set: \"API Enabled\", the rights on the object and its \
+                      fields, and \"Bulk API Hard Delete\" for hard_delete. Signed in to {url}.",
             version_supported: true,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
             status: "FAILED",
-            message: "Salesforce refuses the access token that it issued a moment ago: This session is not valid for use with \
-             the REST API. Check that the connected app grants access to the API (scope \"api\"), that the user has \
-             the permission \"API Enabled\", and that no policy of the org ends sessions from this address. Signed in \
-             to {url}.",
+            message: "Salesforce refuses the access token that it issued a moment ago: This session is not valid for \
+                      use with the REST API. Check that the connected app grants access to the API (scope \"api\"), \
+                      that the user has the permission \"API Enabled\", and that no policy of the org ends sessions \
+                      from this address. Signed in to {url}.",
             version_supported: true,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
             status: "FAILED",
-            message: "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on \
-             the objects that you want to load. Signed in to {url}.",
+            message: "The signed-in user may write no object. Give the user a permission set with Create, Edit or \
+                      Delete on the objects that you want to load. Signed in to {url}.",
             version_supported: true,
         },
         // A user without "View Setup and Configuration" can load records too.
@@ -151,7 +152,7 @@ async fn check_says_why_an_org_cannot_be_loaded() {
             ],
             status: "SUCCEEDED",
             message: "Signed in to {url}. The org supports version 62.0 of the API. The user can write 1 objects. The \
-             limits of the org cannot be read (You may not see this).",
+                      limits of the org cannot be read (You may not see this).",
             version_supported: false,
         },
     ];

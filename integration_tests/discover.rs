@@ -294,7 +294,8 @@ struct MeasuredDiscover {
     peak: u64,
 }
 
-/// Runs `discover` and measures its memory. The catalog does not fit into the pipe, so the process lives until it is read.
+/// Runs `discover` and measures its memory. The catalog does not fit into the pipe, so the process lives until it is
+/// read.
 async fn measured_discover(world: &World) -> MeasuredDiscover {
     let config = world.config(json!({}));
     blocking(move || {

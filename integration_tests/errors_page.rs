@@ -9,7 +9,7 @@ const PAGE: &str = include_str!("../docs/errors.md");
 /// The folders with the errors of the connector.
 const SOURCES: [&str; 3] = ["src", "crates/airbyte/src", "crates/salesforce/src"];
 
-/// The Rust files below a folder of the repository, without the tests.
+/// The Rust files below a folder of the repository, without the tests and the comments.
 fn source_files(folder: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(repository::path(folder))
         .unwrap()
@@ -19,9 +19,13 @@ fn source_files(folder: &str) -> Vec<String> {
     names.sort();
     let files = names.iter().flat_map(|name| match repository::path(name).is_dir() {
         true => source_files(name),
-        false => vec![repository::text(name)],
+        false => vec![without_comments(&repository::text(name))],
     });
     files.collect()
+}
+
+fn without_comments(source: &str) -> String {
+    source.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
 }
 
 fn all_source_files() -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Tests that run the connector as the platform does: the binary, with files and pipes, against a simulated org and an
-//! S3 server.
+//! Runs the connector as the platform does: the program, with files and pipes, against a simulated org and an S3
+//! server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
 mod acceptance;

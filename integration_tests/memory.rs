@@ -23,8 +23,8 @@ fn noise(seed: usize, length: usize) -> String {
     bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 64)])).collect()
 }
 
-/// In each round each stream sends a record with 30,000 letters, a record that the connector rejects and holds as text, and
-/// a state. Together they are larger than the memory.
+/// In each round each stream sends a record with 30,000 letters, a record that the connector rejects and holds as text,
+/// and a state. Together they are larger than the memory.
 fn lines() -> impl Iterator<Item = String> + Send {
     let rounds = (0..ROUNDS).flat_map(|round| (0..STREAMS).map(move |stream| (round, stream)));
     let rounds = rounds.flat_map(|(round, stream)| {

@@ -167,7 +167,7 @@ fn sign_in_hosts_are_allowed() {
     }
 }
 
-/// `docs/limits.md` names the memory of all batches.
+/// The memory of all batches is in `docs/limits.md`.
 #[test]
 fn a_sync_gets_more_memory_than_its_batches_take() {
     let page = repository::text("docs/limits.md");
@@ -221,7 +221,7 @@ fn the_pages_name_the_current_version() {
     assert!(count > 5, "{count}");
 }
 
-/// It is also no older than the release that the code needs.
+/// The image's release is also no older than the one that `Cargo.toml` names.
 #[test]
 fn the_image_uses_the_rust_release_of_the_checks() {
     let release = |name: &str, before: &str| {

@@ -128,8 +128,8 @@ struct JobTimes {
     last_poll: usize,
 }
 
-/// Forty versions of three records in many small, slow batches. The last version wins, because no job is closed before the
-/// previous one has ended.
+/// Forty versions of three records in many small, slow batches. The last version wins, because no job is closed before
+/// the previous one has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn upserts_of_one_object_take_effect_in_record_order() {
     let world = World::with(Settings { time_per_batch: Duration::from_millis(50), ..Settings::default() }).await;

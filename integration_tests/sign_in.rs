@@ -250,9 +250,9 @@ async fn an_unexpected_token_answer_is_explained() {
              brand_new, never seen."
                 .to_owned(),
         ),
-        (page, "transient_error", unusable("HTTP 503: an HTML page in place of an answer")),
+        (page, "transient_error", unusable("HTTP 503: an HTML page instead of an answer")),
         (maintenance, "transient_error", unusable("HTTP 503: an empty answer")),
-        (mistyped, "transient_error", unusable("HTTP 404: an HTML page in place of an answer")),
+        (mistyped, "transient_error", unusable("HTTP 404: an HTML page instead of an answer")),
     ] {
         let login = MockServer::start().await;
         Mock::given(any()).respond_with(answer).mount(&login).await;

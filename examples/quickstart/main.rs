@@ -1,8 +1,8 @@
 //! Runs the connector from end to end on this machine: `cargo quickstart`.
 //!
-//! An invented shop loads its companies and customers into a simulated Salesforce org. This process has everything around
-//! the connector: the org, the S3 server for the rejected records, and the platform, which starts the connector once for
-//! each command of the protocol. Read the modules in this order:
+//! An invented shop loads its companies and customers into a simulated Salesforce org. This process has everything
+//! around the connector: the org, the S3 server for the rejected records, and the platform, which starts the connector
+//! once for each command of the protocol. Read the modules in this order:
 //!
 //! - `warehouse`: what the source sends, and which records must be rejected;
 //! - `platform`: how a platform drives a destination, the part to reuse;

@@ -1,4 +1,5 @@
-//! How a platform drives a destination: one process for each command, files for the configuration, pipes for the messages.
+//! How a platform drives a destination: one process for each command, files for the configuration, pipes for the
+//! messages.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

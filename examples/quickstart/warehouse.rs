@@ -1,7 +1,7 @@
 //! The source: companies and customers of an invented shop, the same in every run.
 //!
-//! A few records have mistakes that are common in warehouses. Each of them names the reason for which it must be rejected,
-//! so that the audit can compare.
+//! A few records have mistakes that are common in warehouses. Each of them names the reason for which it must be
+//! rejected, so that the audit can compare.
 
 use serde_json::{Value, json};
 

@@ -8,26 +8,26 @@ use super::{
 };
 use crate::world::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
+/// The first job ends after 200 of 300 rows, and a second one has the rest.
+async fn assert_second_job_has_the_rest(fault: JobFault, first_state: JobState) {
     let world = World::new().await;
     reject_some_rows(&world);
-    world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
+    world.org.inject(fault);
     let run = insert_contacts(&world, 300).await;
     assert_all_in_org_or_bucket(&world, &run, 300);
     let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
-    assert_eq!(jobs, [(JobState::Failed, 300), (JobState::JobComplete, 100)]);
+    assert_eq!(jobs, [(first_state, 300), (JobState::JobComplete, 100)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
+    let fault = JobFault::failed("Contact", 1, "Timeout : took too long");
+    assert_second_job_has_the_rest(fault, JobState::Failed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_aborted_midway_neither_loses_nor_doubles_a_row() {
-    let world = World::new().await;
-    reject_some_rows(&world);
-    world.org.inject(JobFault::aborted("Contact", 1));
-    let run = insert_contacts(&world, 300).await;
-    assert_all_in_org_or_bucket(&world, &run, 300);
-    let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
-    assert_eq!(jobs, [(JobState::Aborted, 300), (JobState::JobComplete, 100)]);
+    assert_second_job_has_the_rest(JobFault::aborted("Contact", 1), JobState::Aborted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,8 +19,8 @@ const ONCE_FAILED: &[u64] = &[];
 /// How many scenarios run in parallel. They wait most of the time, for jobs and between retries.
 const PARALLEL_SCENARIOS: usize = 12;
 
-/// Whatever goes wrong and whenever the process stops: every record before a returned state is in the org or the bucket,
-/// no sync writes a record twice, and syncs that start after the last state complete the load.
+/// Whatever goes wrong and whenever the process stops: every record before a returned state is in the org or the
+/// bucket, no sync writes a record twice, and syncs that start after the last state complete the load.
 ///
 /// `FAULT_SEEDS=1000..1100` runs other seeds, `FAULT_SEEDS=7` a single one.
 #[tokio::test(flavor = "multi_thread")]

@@ -62,8 +62,8 @@ async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
     assert!(rejected.iter().all(|row| row["_airbyte_data"]["rejected_reason"] == "ENTITY_IS_DELETED"), "{rejected:?}");
 }
 
-/// The first 200 of 300 rows are processed. The next sync starts after the state at 150, so it rejects the records 151 to
-/// 200 a second time.
+/// The first 200 of 300 rows are processed. The next sync starts after the state at 150, so it rejects the records 151
+/// to 200 a second time.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_proven_part_of_a_failed_job_is_acknowledged_and_the_next_sync_sends_the_rest() {
     let world = World::new().await;

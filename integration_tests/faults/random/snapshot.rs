@@ -27,8 +27,8 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the org first, so that a record that moves to the bucket meanwhile is not missed. `keys_by_id` has the keys of
-    /// the records that are updated or deleted by their id.
+    /// Reads the org, then the bucket. The bucket only grows, so a record that is missing from it was never in it.
+    /// `keys_by_id` has the keys of the records that are updated or deleted by their id.
     pub(super) fn take(world: &World, keys_by_id: &HashMap<String, String>) -> Self {
         let mut org: HashMap<String, Vec<Origin>> = HashMap::new();
         for target in &TARGETS {
