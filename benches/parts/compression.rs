@@ -1,4 +1,4 @@
-//! What it costs to hold a batch compressed, and to read it for its upload.
+//! The cost of compressing a batch, and of reading it for its upload.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark has no documentation, and may fail")]
 
@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use destination_salesforce::pipeline::{CompressedCsv, PIECE_SIZE};
 use salesforce::CsvBody;
 
-/// How much CSV a batch of this benchmark has.
+/// The size of the CSV of a batch.
 const BYTES: usize = 8 << 20;
 
 fn csv(shape: Shape) -> Vec<u8> {
@@ -46,7 +46,7 @@ fn compression(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("unpack", shape.name()), |bencher| {
             bencher.iter(|| Arc::clone(&packed).pieces().map(|piece| piece.len()).sum::<usize>());
         });
-        // What else could have been chosen, on the same pieces.
+        // The alternatives, on the same pieces.
         let lz4 = || csv.chunks(PIECE_SIZE).map(|piece| lz4_flex::compress(piece).len()).sum::<usize>();
         group.bench_function(name("lz4", lz4()), |bencher| bencher.iter(|| black_box(lz4())));
         for level in [-3, 1, 3] {

@@ -1,4 +1,4 @@
-//! The rows that Salesforce gives back, read as they arrive.
+//! Reads the rows that Salesforce returns, as they arrive.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark has no documentation, and may fail")]
 
@@ -8,7 +8,7 @@ use benchmarks::{Pass, Shape, Source};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use salesforce::{ResultRow, RowReader};
 
-/// How much of a result there is, and in which pieces it arrives.
+/// The size of a result, and of the pieces in which it arrives.
 const BYTES: usize = 4 << 20;
 const PIECE: usize = 16 << 10;
 

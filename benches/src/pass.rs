@@ -1,4 +1,4 @@
-//! The connector's pass from a line to a row, as its pipeline makes it for nearly every line.
+//! The connector's way from a line to a row, as its pipeline takes it for nearly every line.
 
 use std::io;
 
@@ -16,23 +16,23 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// A pass for records of a shape.
+    /// A pass for the records of a shape.
     pub fn new(shape: Shape) -> Self {
         Self { records: RecordReader::default(), converter: Converter::new(shape.columns(), NullHandling::Ignore) }
     }
 
-    /// The row of a line; none where it is no record.
+    /// The row of a line; `None` if the line is not a plain record.
     ///
     /// # Errors
-    /// The record does not become a row in one pass.
+    /// The record cannot be converted in one pass.
     pub fn row(&mut self, line: &[u8]) -> io::Result<Option<&[u8]>> {
         let text = decode_line(line).map_err(io::Error::other)?;
-        // Messages other than records take the way around, which is not measured here.
+        // Other messages take the slow way, which is not measured here.
         let Some(mut record) = self.records.open(text) else { return Ok(None) };
         let Ok(Converted::Row) = self.converter.convert(record.data()) else {
-            return Err(io::Error::other("a record does not become a row"));
+            return Err(io::Error::other("a record cannot be converted into a row"));
         };
-        record.close().ok_or_else(|| io::Error::other("a record is no message to its end"))?;
+        record.close().ok_or_else(|| io::Error::other("the line of a record is not a message"))?;
         Ok(Some(self.converter.row().csv))
     }
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::field::Field;
 use crate::random::Random;
-use crate::shape::{Field, Shape};
+use crate::shape::Shape;
 
-/// When the made-up records were extracted.
+/// When the records were extracted, in milliseconds since 1970.
 const EXTRACTED_AT: u64 = 1_780_000_000_000;
 
 /// Writes the messages of a source, one record of each stream in turn.
@@ -22,14 +23,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of records of `shape`, the same ones for the same seed.
+    /// A source of records of `shape`, the same records for the same seed.
     pub fn new(shape: Shape, seed: u64, streams: usize) -> Self {
         let name = |number| if streams == 1 { "records".to_owned() } else { format!("records_{number:02}") };
         let streams = (1..=streams).map(name).collect();
         Self { shape, fields: shape.fields(), streams, seed, random: Random::new(seed), next: 0 }
     }
 
-    /// Appends the data of the next record without anything around it.
+    /// Appends the data of the next record without its message.
     pub fn data(&mut self, out: &mut Vec<u8>) {
         self.shape.write(out, &self.fields, self.seed, self.next, &mut self.random);
         self.next += 1;
@@ -44,7 +45,7 @@ impl Source {
         let _ = writeln!(out, ",\"emitted_at\":{}}}}}", EXTRACTED_AT + number / 8);
     }
 
-    /// Appends a state of every stream.
+    /// Appends a STATE message of every stream.
     pub fn states(&self, out: &mut Vec<u8>) {
         for stream in &self.streams {
             let state = json!({"type": "STATE", "state": {"type": "STREAM", "stream": {
@@ -54,7 +55,7 @@ impl Source {
         }
     }
 
-    /// The configured catalog, every stream with the same object and mode.
+    /// The configured catalog; every stream has the same object and mode.
     pub fn catalog(&self, object: &str, mode: &str) -> Value {
         let properties: serde_json::Map<String, Value> = self
             .fields
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_messages_and_the_same_for_the_same_seed() {
+    fn a_seed_gives_the_same_messages_every_time() {
         for shape in Shape::ALL {
             let lines = |seed| {
                 let mut source = Source::new(shape, seed, 2);
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contact_is_as_long_as_it_should_be() {
+    fn a_contact_has_the_expected_length() {
         let mut source = Source::new(Shape::Contact, 1, 1);
         let mut lines = Vec::new();
         (0..10_000).for_each(|_| source.record(&mut lines));

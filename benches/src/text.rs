@@ -4,6 +4,15 @@ use std::fmt::Write;
 
 use crate::random::Random;
 
+/// How letters beyond ASCII are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Letters {
+    /// As they are.
+    Plain,
+    /// As JSON escapes, which some sources do.
+    Escaped,
+}
+
 pub(crate) const FIRST_NAMES: [&str; 24] = [
     "Anna",
     "Jonas",
@@ -146,7 +155,7 @@ const WORDS: [&str; 48] = [
     "αύριο",
 ];
 
-/// Appends a remark of about so many characters, as people type them: lines, quotations, commas.
+/// Appends a remark of about `characters` bytes, as people type it: lines, quotations, commas.
 pub(crate) fn remark(out: &mut String, characters: usize, random: &mut Random) {
     let start = out.len();
     while out.len() - start < characters {
@@ -168,12 +177,12 @@ pub(crate) fn remark(out: &mut String, characters: usize, random: &mut Random) {
             }
         }
     }
-    // Some orgs and some tools trim text, so none begins or ends with a space.
+    // Some orgs and tools trim text, so it does not end with a space.
     out.truncate(start + out[start..].trim_end().len());
 }
 
-/// Appends text as a JSON string; beyond ASCII either as it is or, as some sources do, in escapes.
-pub(crate) fn string(out: &mut Vec<u8>, text: &str, in_ascii: bool) {
+/// Appends text as a JSON string.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str, letters: Letters) {
     out.push(b'"');
     for character in text.chars() {
         match character {
@@ -183,7 +192,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str, in_ascii: bool) {
             '\r' => out.extend_from_slice(b"\\r"),
             '\t' => out.extend_from_slice(b"\\t"),
             ' '..='~' => out.push(character as u8),
-            _ if in_ascii => {
+            _ if letters == Letters::Escaped => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
                 }

@@ -1,4 +1,4 @@
-//! What serde_json takes to read the same lines into a tree: the way that most programs go.
+//! Reads the same lines into trees of serde_json, as most programs do.
 
 use std::fs::File;
 use std::hint::black_box;

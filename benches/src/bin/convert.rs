@@ -1,4 +1,4 @@
-//! The connector's pass from lines to CSV as a process of its own: the same reader, parser and converter.
+//! The connector's way from lines to CSV as a program: the same reader, parser and converter.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,12 +14,12 @@ use destination_salesforce::pipeline::{CompressedCsv, PIECE_SIZE};
 #[derive(Debug, Parser)]
 #[command(name = "convert")]
 struct Arguments {
-    /// What the records look like.
+    /// The shape of the records.
     #[arg(long, value_enum, default_value = "contact")]
     shape: Shape,
-    /// The messages.
+    /// The file of messages.
     input: PathBuf,
-    /// Where the CSV goes; without it, each piece is dropped when it is complete.
+    /// The file for the CSV. Without it, each piece is dropped when it is complete.
     output: Option<PathBuf>,
     /// Hold the CSV compressed, as a batch does.
     #[arg(long, conflicts_with = "output")]
@@ -34,7 +34,7 @@ enum Sink {
 }
 
 impl Sink {
-    fn take(&mut self, csv: &mut Vec<u8>) -> io::Result<()> {
+    fn write(&mut self, csv: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::File(file) => file.write_all(csv)?,
             Self::Batch(packed) => packed.push(csv),
@@ -64,9 +64,9 @@ fn convert(shape: Shape, input: impl Read, mut sink: Sink) -> io::Result<()> {
         for (_, line) in block.lines() {
             csv.extend_from_slice(pass.row(line)?.unwrap_or_default());
             if csv.len() >= PIECE_SIZE {
-                sink.take(&mut csv)?;
+                sink.write(&mut csv)?;
             }
         }
     }
-    sink.take(&mut csv)
+    sink.write(&mut csv)
 }

@@ -1,27 +1,27 @@
-//! Writes the messages of a made-up source to standard output.
+//! Writes the messages of a generated source to standard output.
 
 use std::io::{self, Write};
 
 use benchmarks::{Shape, Source};
 use clap::Parser;
 
-/// Writes the messages of a made-up source to standard output.
+/// Writes the messages of a generated source to standard output.
 #[derive(Debug, Parser)]
 #[command(name = "generate")]
 struct Arguments {
-    /// What the records look like.
+    /// The shape of the records.
     #[arg(long, value_enum, default_value = "contact")]
     shape: Shape,
-    /// Other records for another seed.
+    /// Another seed gives other records.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many records.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
-    /// Over how many streams they are spread, one record of each in turn.
+    /// How many streams there are; each has a record in turn.
     #[arg(long, default_value_t = 1)]
     streams: usize,
-    /// After how many records every stream has a state; 0 means only at the end.
+    /// After how many records each stream has a state; 0 means only at the end.
     #[arg(long, default_value_t = 10_000)]
     state_every: u64,
     /// Only the data of each record, without a message around it and without states.
