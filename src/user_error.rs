@@ -52,8 +52,8 @@ fn known(fault: &Fault, doing: &str) -> Error {
              API Hard Delete\" for hard_delete."
         )),
         FaultKind::NotFound => Error::config(format!(
-            "Salesforce does not know what was named while {doing} ({fault}). Check the spelling, and that the user \
-             may see it."
+            "Salesforce did not find a name that was used while {doing} ({fault}). Check the spelling, and that the \
+             user may see it."
         )),
         FaultKind::Configuration => Error::config(format!(
             "Salesforce refused the request while {doing} ({fault}). Change the object, operation or fields of the \
@@ -65,7 +65,7 @@ fn known(fault: &Fault, doing: &str) -> Error {
         )),
         FaultKind::StillRunning => unknown(fault, doing),
         FaultKind::Unexpected => Error::system(format!(
-            "Salesforce gave an answer that this connector has no rule for while {doing} ({fault}). Please report it."
+            "Salesforce sent an answer that this connector does not know while {doing} ({fault}). Please report it."
         )),
     }
 }

@@ -50,7 +50,7 @@ enum Accept {
 /// One API call.
 pub(crate) struct Call {
     method: Method,
-    /// The segments behind `/services/data/vNN.N`.
+    /// The segments after `/services/data/vNN.N`.
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
     payload: Payload,

@@ -163,7 +163,7 @@ impl Job {
         self.org.http.done(&Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, retry_when)).await
     }
 
-    /// Makes sure that the job is closed, and settles an unclear answer by the status of the job.
+    /// Closes the job. After an unclear answer the status of the job says whether it is closed.
     async fn try_to_close(&self) -> Result<(), CloseAttempt> {
         let Err(fault) = self.set_state(RequestedState::UploadComplete, RetryWhen::NothingDone).await else {
             return Ok(());
@@ -176,7 +176,7 @@ impl Job {
         if status.state == JobState::Open { Err(CloseAttempt::StillOpen(fault)) } else { Ok(()) }
     }
 
-    /// Gives up a job that is not closed. If that fails, Salesforce removes it after a day.
+    /// Aborts a job that is not closed. If that fails, Salesforce removes it after a day.
     async fn abort(&self) {
         match timeout(ABORT_TIMEOUT, self.set_state(RequestedState::Aborted, RetryWhen::Always)).await {
             Ok(Ok(())) => tracing::debug!(job = self.id, "aborted a job"),
@@ -214,7 +214,7 @@ impl OpenJob {
         Err(error)
     }
 
-    /// Gives the job up, if Salesforce can be reached.
+    /// Aborts the job, if Salesforce can be reached.
     pub async fn abort(self) {
         self.job.abort().await;
     }
@@ -246,7 +246,7 @@ impl UploadedJob {
         Err(CloseError::NotClosed(fault))
     }
 
-    /// Gives the job up, if Salesforce can be reached.
+    /// Aborts the job, if Salesforce can be reached.
     pub async fn abort(self) {
         self.job.abort().await;
     }

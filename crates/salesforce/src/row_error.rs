@@ -43,7 +43,7 @@ const TRANSIENT_CODES: &[(&str, RetryFor)] = &[
 ];
 
 impl RowError {
-    /// Reads the errors of a row. There is at least one, whatever the text is.
+    /// Reads the errors of a row. There is always at least one.
     ///
     /// One error reads `CODE:message:Field1,Field2 --`, or `CODE:message:--` if it names no field. The message may
     /// contain colons and commas, and several errors may follow one another (Bulk API 2.0 guide, "Get Failed Record

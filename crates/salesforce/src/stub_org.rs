@@ -60,13 +60,13 @@ impl StubOrg {
         }))
     }
 
-    /// Gives the same answer to every call at an address. `at` follows `/services/data`.
+    /// Sends the same answer to every call at an address. `at` follows `/services/data`.
     pub(super) async fn answer(&self, verb: &str, at: &str, answer: ResponseTemplate) {
         let at = format!("/services/data{at}");
         Mock::given(method(verb)).and(path(at)).respond_with(answer).with_priority(100).mount(&self.server).await;
     }
 
-    /// Gives an answer to the next call at an address only.
+    /// Sends an answer to the next call at an address only.
     pub(super) async fn answer_once(&self, verb: &str, at: &str, answer: ResponseTemplate) {
         let at = format!("/services/data{at}");
         let mock = Mock::given(method(verb)).and(path(at)).respond_with(answer);

@@ -17,8 +17,8 @@ const LONGEST_ERROR_BODY: usize = 64 * 1024;
 
 /// Builds the one client of an org.
 ///
-/// It follows no redirect, which would carry credentials elsewhere, and retries nothing by itself. HTTP/1.1 gives each
-/// upload a connection of its own: one that breaks takes no other call with it.
+/// It follows no redirect, which would carry credentials elsewhere, and retries nothing by itself. With HTTP/1.1
+/// each upload has a connection of its own, so a connection that breaks affects no other call.
 pub(crate) fn client(login_url: &LoginUrl, user_agent: &str, connect_timeout: Duration) -> Result<Client, Fault> {
     let mut builder = Client::builder()
         .user_agent(user_agent)

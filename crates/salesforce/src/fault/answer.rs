@@ -33,8 +33,8 @@ pub(crate) struct OAuthError {
 }
 
 impl Fault {
-    /// Classifies an answer whose status is not a success. Its outcome is known; the caller knows better for a call
-    /// that must not be made twice.
+    /// Classifies an answer whose status is not a success. The outcome is known; for a call that must not be made twice
+    /// the caller changes that where the answer does not say.
     pub(crate) fn of_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let error = match serde_json::from_slice(body) {
             Ok(Body::Many(errors)) => errors.into_iter().next().map(|error| (error.code, error.message)),
@@ -47,7 +47,7 @@ impl Fault {
             let (kind, message) = without_code(status, body);
             return Self { kind, outcome, status: Some(status), code: None, message: message.to_owned(), retry_after };
         };
-        // Only its text tells the refusal of a second upload from other errors.
+        // A refused second upload is recognised by its text; the code is also used for other errors.
         let kind = if message.starts_with("Found multiple contents for job") {
             FaultKind::InvalidJobState
         } else {

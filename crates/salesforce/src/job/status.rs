@@ -23,7 +23,7 @@ pub(super) enum JobState {
 pub(super) enum RequestedState {
     /// Closes the job: Salesforce begins to process it.
     UploadComplete,
-    /// Gives the job up.
+    /// Aborts the job.
     Aborted,
 }
 

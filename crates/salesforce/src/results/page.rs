@@ -1,5 +1,7 @@
 //! One page of a result: an answer in CSV with its own header row, its own row count, and the locator of the next page.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes};
 use reqwest::Response;
 
@@ -8,7 +10,6 @@ use crate::fault::{Fault, FaultKind};
 use crate::headers;
 use crate::http::{Call, Http};
 use crate::transport;
-use std::time::Duration;
 
 /// A page, read row by row as it arrives.
 pub(crate) struct Page {
@@ -19,7 +20,7 @@ pub(crate) struct Page {
     reader: RowReader,
     row: ResultRow,
     header: Vec<String>,
-    /// The row that was read in search of the header, and is none.
+    /// Whether the first row is not a header but a row that [`advance`](Self::advance) has not returned yet.
     row_is_unread: bool,
     rows_read: u64,
     row_count: Option<u64>,

@@ -26,7 +26,7 @@ async fn all(org: &Org) -> Result<Vec<Vec<String>>, Fault> {
 }
 
 #[tokio::test]
-async fn rows_are_read_as_utf8_whatever_the_header_says() {
+async fn rows_are_utf8_even_if_the_header_says_otherwise() {
     let stub = StubOrg::start().await;
     let body = "\"sf__Id\",\"sf__Error\",Name\n\"\",\"X_Y:\"\"no\"\":--\",\"Zo\u{eb}\n東京\"\n\n";
     for charset in ["text/csv", "text/csv; charset=ISO-8859-1", "text/csv;charset=UTF-8", "application/octet-stream"] {
