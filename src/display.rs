@@ -69,7 +69,7 @@ struct SharedTerminal<W> {
 }
 
 impl<W: Write> SharedTerminal<W> {
-    /// Takes the lock of the lines only if they are visible, so that a writer that panics cannot poison it otherwise.
+    /// Hides visible lines while `write` runs. Hidden lines need no lock, so a writer that panics cannot poison one.
     fn without_lines<T>(&mut self, write: impl FnOnce(&mut W) -> T) -> T {
         if self.display.lines.is_hidden() {
             return write(&mut self.writer);

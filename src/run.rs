@@ -40,8 +40,8 @@ pub fn run(
     run_command(&output, || execute(command, input, &output, display))
 }
 
-/// Logs where a panic happens, in place of Rust's own report: that one has a text that can quote a record, and goes to
-/// standard error, where nothing may be written.
+/// Logs where a panic happens, instead of Rust's own report. That report goes to standard error, which must stay empty,
+/// and its text can quote a record.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -35,7 +35,8 @@ const NOT_IN_BULK: [&str; 24] = [
 /// feed, history, change events and tags. Nobody may write most of them; some may be deleted.
 const NOT_IN_BULK_BY_SUFFIX: [&str; 4] = ["Feed", "History", "ChangeEvent", "__Tag"];
 
-/// Whether records of the object can be loaded: the user may do something with it, and the Bulk API takes it.
+/// Whether records of the object can be loaded: the user may create, change or delete them, and the Bulk API supports
+/// the object.
 pub(super) fn is_loadable(object: &ObjectSummary) -> bool {
     let is_writable = object.createable || object.updateable || object.deletable;
     let name = object.name.as_str();
