@@ -1,4 +1,4 @@
-//! A small client of the org.
+//! A small client for the tests.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder, header};
 use salesforce_sim::{Settings, SimulatedOrg};
 use serde_json::{Value, json};
 
-/// An answer: status, body as text, and a header that some tests look at.
+/// An answer of the org.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -19,8 +19,8 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The status, error code and message of a refusal by the REST API.
-    pub(crate) fn refusal(&self) -> (u16, String, String) {
+    /// The status, code and message of a REST API error.
+    pub(crate) fn api_error(&self) -> (u16, String, String) {
         let body = self.json();
         let text = |key: &str| body[0][key].as_str().unwrap().to_owned();
         (self.status, text("errorCode"), text("message"))
@@ -46,7 +46,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     Answer { status, headers, text: response.text().await.unwrap() }
 }
 
-/// An org and someone who is signed in there.
+/// An org with a client that is signed in.
 pub(crate) struct Client {
     pub(crate) org: SimulatedOrg,
     pub(crate) http: reqwest::Client,
@@ -93,7 +93,7 @@ impl Client {
         send(request.header(header::CONTENT_TYPE, "application/json").body(body)).await
     }
 
-    /// Waits for the end of a job and gives its description.
+    /// Waits for the end of a job and returns the job.
     pub(crate) async fn finish(&self, id: &str) -> Value {
         loop {
             let job = self.get(&format!("jobs/ingest/{id}")).await.json();
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    /// Loads a CSV in a job of its own and waits for its end.
+    /// Loads a CSV with a new job, waits for its end, and returns its id and the job.
     pub(crate) async fn load(&self, job: Value, csv: impl Into<reqwest::Body>) -> (String, Value) {
         let id = self.create(job).await;
         assert_eq!(self.upload(&id, csv).await.status, 201);

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: what the client sees of it, and what the org did all the same.
+//! Faults: what the client sees, and what the org does.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ async fn client() -> Client {
     Client::start(Settings::default()).await
 }
 
-/// Sends a request whose answer does not arrive in whole; what of its head and body did.
+/// Sends a request whose answer is cut, and returns its status and the part of its body that arrived.
 async fn broken(request: reqwest::RequestBuilder) -> (Option<u16>, Vec<u8>) {
     let mut response = match request.send().await {
         Ok(response) => response,
@@ -43,7 +43,7 @@ async fn broken(request: reqwest::RequestBuilder) -> (Option<u16>, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn an_answer_takes_the_place_of_the_call() {
+async fn an_injected_answer_replaces_the_call() {
     let client = client().await;
     for (answer, status, content_type, retry_after, part) in [
         (Answer::status(503), 503, Some("application/json;charset=UTF-8"), None, "SERVER_UNAVAILABLE"),
@@ -79,7 +79,7 @@ async fn a_connection_is_cut_before_or_after_the_call() {
         assert_eq!(broken(create().body(insert().to_string())).await, (None, Vec::new()));
         assert_eq!(client.org.jobs().len(), jobs);
     }
-    // A large upload is cut before it has been read.
+    // The org cuts a large upload before it reads the body.
     let id = client.org.jobs()[0].id.clone();
     client.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Cut));
     let upload = client.request(Method::PUT, &format!("jobs/ingest/{id}/batches")).header("content-type", "text/csv");
@@ -88,7 +88,7 @@ async fn a_connection_is_cut_before_or_after_the_call() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_in_the_middle() {
+async fn a_body_is_truncated() {
     let client = client().await;
     let (id, _) = client.load(insert(), CSV).await;
     let whole = client.results(&id, "successfulResults").await.text;
@@ -106,7 +106,7 @@ async fn a_body_is_cut_in_the_middle() {
 }
 
 #[tokio::test]
-async fn an_answer_is_late_or_waits_or_has_another_content_type() {
+async fn an_answer_is_delayed_or_held_or_has_another_content_type() {
     let client = client().await;
     let late = Duration::from_millis(300);
     client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Delayed(late)));
@@ -137,7 +137,7 @@ async fn sessions_end_before_the_call() {
     let client = client().await;
     client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::SessionsEnded).starting_at(2));
     client.create(insert()).await;
-    let refused = client.post("jobs/ingest", insert()).await.refusal();
+    let refused = client.post("jobs/ingest", insert()).await.api_error();
     assert_eq!((refused.0, refused.1.as_str()), (401, "INVALID_SESSION_ID"));
     assert!(client.org.refresh_token().is_some());
 
@@ -147,7 +147,7 @@ async fn sessions_end_before_the_call() {
 }
 
 #[tokio::test]
-async fn a_job_ends_otherwise_than_it_should() {
+async fn a_job_fault_ends_one_job() {
     let rows: String = (0..500).map(|row| format!("Example {row}\n")).collect();
     let csv = format!("Name\n{rows}");
     for (fault, state, counts, left, saved) in [
@@ -162,12 +162,12 @@ async fn a_job_ends_otherwise_than_it_should() {
         client.org.inject(fault.clone());
         let (id, job) = client.load(insert(), csv.clone()).await;
         assert_eq!(client.org.jobs()[0].state, state, "{fault:?}");
-        let told = |key: &str| job[key].as_i64().unwrap();
-        assert_eq!((told("numberRecordsProcessed"), told("numberRecordsFailed")), counts, "{fault:?}");
+        let count = |key: &str| job[key].as_i64().unwrap();
+        assert_eq!((count("numberRecordsProcessed"), count("numberRecordsFailed")), counts, "{fault:?}");
         assert_eq!(client.results(&id, "unprocessedrecords").await.lines().len() - 1, left, "{fault:?}");
         assert_eq!(client.org.count("Account"), saved, "{fault:?}");
         let (_, next) = client.load(insert(), CSV).await;
-        assert_eq!(next["numberRecordsProcessed"], 2, "only one job is meant");
+        assert_eq!(next["numberRecordsProcessed"], 2, "the fault affects one job");
     }
 }
 
@@ -187,7 +187,7 @@ async fn a_job_never_ends() {
 }
 
 #[tokio::test]
-async fn faults_are_forgotten() {
+async fn faults_are_cleared() {
     let client = client().await;
     client.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Cut).always());
     client.org.inject(JobFault::never_ends("Account", 0));
@@ -199,12 +199,12 @@ async fn faults_are_forgotten() {
     assert_eq!(client.load(insert(), CSV).await.1["numberRecordsFailed"], 0);
 }
 
-/// The program takes the same faults as the library, in words. What becomes of so many requests to it.
+/// Runs the program with arguments and returns the status of each request to it; `None` without an answer.
 async fn outcomes_with(arguments: &[&str], requests: usize) -> Vec<Option<u16>> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_salesforce_sim"));
     let mut program = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    // It has more to print, so the reader stays.
+    // The program prints more lines, so its output stays open.
     let mut stdout = BufReader::new(program.stdout.take().unwrap());
     stdout.read_line(&mut line).unwrap();
     let versions = format!("{}/services/data", line.trim().strip_prefix("url=").unwrap());
@@ -220,7 +220,7 @@ async fn outcomes_with(arguments: &[&str], requests: usize) -> Vec<Option<u16>> 
 }
 
 #[tokio::test]
-async fn faults_can_be_given_on_the_command_line() {
+async fn the_command_line_takes_faults() {
     let faults = ["--fault", "versions@2 503 html", "--fault", "versions@3 cut"];
     assert_eq!(outcomes_with(&faults, 4).await, [Some(200), Some(503), None, Some(200)]);
     let of_seed = async |seed: &str| outcomes_with(&["--fault-rate", "0.5", "--seed", seed], 12).await;

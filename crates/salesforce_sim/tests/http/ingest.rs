@@ -1,4 +1,4 @@
-//! Jobs from their creation to their results.
+//! Ingest jobs, from their creation to their results.
 
 use reqwest::{
     Method,
@@ -53,7 +53,7 @@ async fn an_insert_from_end_to_end() {
 }
 
 #[tokio::test]
-async fn jobs_that_are_refused() {
+async fn a_wrong_job_is_refused() {
     let client = Client::start(Settings { hard_delete: false, ..Settings::default() }).await;
     let upsert = |key: &str| json!({"object": "Account", "operation": "upsert", "externalIdFieldName": key});
     for (job, code, text) in [
@@ -75,7 +75,7 @@ async fn jobs_that_are_refused() {
         (json!({"object": "Account", "operation": "insert", "label": "mine"}), "JSON_PARSER_ERROR", "label"),
         (json!([]), "JSON_PARSER_ERROR", ""),
     ] {
-        let (status, found, message) = client.post("jobs/ingest", job.clone()).await.refusal();
+        let (status, found, message) = client.post("jobs/ingest", job.clone()).await.api_error();
         assert_eq!((status, found.as_str()), (400, code), "{job}");
         assert!(message.contains(text), "{job}: {message}");
     }
@@ -87,7 +87,7 @@ async fn jobs_that_are_refused() {
 }
 
 #[tokio::test]
-async fn data_is_taken_once_and_only_while_open() {
+async fn a_job_takes_one_upload_while_it_is_open() {
     let client = Client::start(Settings { max_upload_bytes: 100, ..Settings::default() }).await;
     let id = client.create(json!({"object": "Account", "operation": "insert"})).await;
     let path = format!("jobs/ingest/{id}/batches");
@@ -98,26 +98,26 @@ async fn data_is_taken_once_and_only_while_open() {
         assert_eq!(send(request).await.status, 415, "{name}: {value}");
     }
     assert_eq!(client.upload(&id, "x".repeat(101)).await.status, 413);
-    // Fifteen characters of the id and a charset will do.
+    // The org accepts the first 15 characters of the id, and a charset.
     let short = client.request(Method::PUT, &format!("jobs/ingest/{}/batches/", &id[..15]));
     let short = short.header(header::CONTENT_TYPE, "text/csv; charset=UTF-8").body("Name\nx\n");
     assert_eq!(send(short).await.status, 201);
-    let (status, code, message) = client.upload(&id, "Name\ny\n").await.refusal();
+    let (status, code, message) = client.upload(&id, "Name\ny\n").await.api_error();
     assert_eq!((status, code.as_str()), (400, "CLIENTINPUTERROR"));
     assert!(message.starts_with("Found multiple contents for job"));
 
     client.set_state(&id, "UploadComplete").await;
     assert_eq!(client.finish(&id).await["numberRecordsProcessed"], 1);
-    assert_eq!(client.upload(&id, "Name\ny\n").await.refusal().1, "INVALIDJOBSTATE");
-    assert_eq!(client.set_state(&id, "UploadComplete").await.refusal().1, "INVALIDJOBSTATE");
+    assert_eq!(client.upload(&id, "Name\ny\n").await.api_error().1, "INVALIDJOBSTATE");
+    assert_eq!(client.set_state(&id, "UploadComplete").await.api_error().1, "INVALIDJOBSTATE");
     for state in ["JobComplete", "Open", "Failed"] {
-        assert_eq!(client.set_state(&id, state).await.refusal().1, "INVALIDJOBSTATE", "{state}");
+        assert_eq!(client.set_state(&id, state).await.api_error().1, "INVALIDJOBSTATE", "{state}");
     }
     assert_eq!(client.org.count("Account"), 1);
 }
 
 #[tokio::test]
-async fn uploads_that_fail_the_job_write_nothing() {
+async fn a_wrong_upload_fails_the_job_and_saves_nothing() {
     let client = Client::start(Settings::default()).await;
     let ending = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is";
     for (line_ending, csv, message) in [
@@ -136,7 +136,7 @@ async fn uploads_that_fail_the_job_write_nothing() {
 }
 
 #[tokio::test]
-async fn empty_uploads_complete_with_no_rows() {
+async fn an_empty_upload_completes_without_rows() {
     let client = Client::start(Settings::default()).await;
     let job = json!({"object": "Account", "operation": "insert"});
     for csv in ["", "Name\n"] {
@@ -149,7 +149,7 @@ async fn empty_uploads_complete_with_no_rows() {
 }
 
 #[tokio::test]
-async fn delimiters_and_line_endings_of_the_job() {
+async fn a_job_has_its_own_delimiter_and_line_ending() {
     let client = Client::start(Settings::default()).await;
     let job = json!({"object": "Account", "operation": "insert", "lineEnding": "CRLF", "columnDelimiter": "PIPE"});
     let (id, _) = client.load(job, "Name|Description\r\n\"a|b\"|\"two\r\nlines\"\r\n").await;
@@ -162,7 +162,7 @@ async fn delimiters_and_line_endings_of_the_job() {
 }
 
 #[tokio::test]
-async fn rows_that_failed_keep_the_id_that_was_to_be_deleted() {
+async fn a_failed_delete_shows_the_id() {
     let client = Client::start(Settings::default()).await;
     let unknown = "001000000000000AAA";
     let error = "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--";
@@ -178,7 +178,7 @@ async fn rows_that_failed_keep_the_id_that_was_to_be_deleted() {
 }
 
 #[tokio::test]
-async fn ragged_rows_come_back_empty() {
+async fn a_row_with_a_wrong_number_of_cells_has_empty_cells_in_the_result() {
     let client = Client::start(Settings::default()).await;
     let job = json!({"object": "Account", "operation": "insert"});
     for (row, cells) in [("x", 1), ("x,1,2", 3)] {
@@ -211,21 +211,21 @@ async fn a_multipart_call_creates_uploads_and_closes() {
 }
 
 #[tokio::test]
-async fn jobs_are_deleted_when_they_are_over() {
+async fn a_job_that_has_ended_can_be_deleted() {
     let client = Client::start(Settings::default()).await;
     let job = json!({"object": "Account", "operation": "insert"});
     let delete = async |id: &str| send(client.request(Method::DELETE, &format!("jobs/ingest/{id}"))).await;
     let id = client.create(job).await;
-    assert_eq!(delete(&id).await.refusal().1, "INVALIDJOBSTATE");
+    assert_eq!(delete(&id).await.api_error().1, "INVALIDJOBSTATE");
     client.set_state(&id, "Aborted").await;
     assert_eq!(delete(&id).await.status, 204);
     let missing = (404, "NOT_FOUND".to_owned(), "The requested resource does not exist".to_owned());
-    assert_eq!(client.get(&format!("jobs/ingest/{id}")).await.refusal(), missing);
-    assert_eq!(delete("750Sim000000099").await.refusal(), missing);
+    assert_eq!(client.get(&format!("jobs/ingest/{id}")).await.api_error(), missing);
+    assert_eq!(delete("750Sim000000099").await.api_error(), missing);
 }
 
 #[tokio::test]
-async fn the_list_of_jobs_comes_in_pages() {
+async fn the_list_of_jobs_has_pages() {
     let client = Client::start(Settings { jobs_per_page: 3, ..Settings::default() }).await;
     let mut created = Vec::new();
     for _ in 0..7 {
@@ -250,7 +250,7 @@ async fn the_list_of_jobs_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn requests_are_written_down() {
+async fn requests_are_logged() {
     let client = Client::start(Settings::default()).await;
     client.load(json!({"object": "Account", "operation": "insert"}), "Name\nx\n").await;
     let requests = client.org.requests();

@@ -1,4 +1,4 @@
-//! Drives the simulated org over HTTP, as a loader does.
+//! Tests the simulated org over HTTP.
 
 #![allow(clippy::unwrap_used, reason = "functions that tests share fail their test")]
 

@@ -1,4 +1,4 @@
-//! Jobs on their way: time, interruptions, allowances.
+//! The processing of jobs: time, faults, allowances.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn counters_grow_while_a_job_is_in_progress() {
 }
 
 #[tokio::test]
-async fn a_forgetful_org_keeps_counts_and_what_failed() {
+async fn a_forgetful_org_keeps_counts_and_failed_rows() {
     let client = Client::start(Settings { forgetful: true, ..Settings::default() }).await;
     let (id, job) = client.load(insert(), accounts(0..500)).await;
     assert_eq!((job["state"].as_str(), counts(&job)), (Some("JobComplete"), (500, 0)));
@@ -58,7 +58,7 @@ async fn a_forgetful_org_keeps_counts_and_what_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_passes_on_tokios_clock() {
+async fn waits_use_tokios_clock() {
     let settings = Settings { time_per_batch: Duration::from_secs(2), ..Settings::default() };
     let org = salesforce_sim::SimulatedOrg::start(settings).await.unwrap();
     let http = reqwest::Client::builder().build().unwrap();
@@ -88,7 +88,7 @@ async fn an_interrupted_job_leaves_rows_unprocessed() {
         let (id, job) = client.load(insert(), accounts(0..1_000)).await;
         assert_eq!((job["state"].as_str().unwrap(), counts(&job)), (state.as_str(), (400, 1)));
         assert_eq!(job.get("errorMessage").cloned().unwrap_or_default(), message);
-        assert_eq!(client.org.count("Account"), 399, "what was saved stays");
+        assert_eq!(client.org.count("Account"), 399, "saved rows stay");
         let rows = async |set: &str| client.results(&id, set).await.lines().len() - 1;
         assert_eq!((rows("successfulResults").await, rows("failedResults").await), (399, 1));
         let unprocessed = client.results(&id, "unprocessedrecords").await;
@@ -96,7 +96,7 @@ async fn an_interrupted_job_leaves_rows_unprocessed() {
         assert_eq!(unprocessed.lines()[1], "Example 400,K-400", "as it was uploaded");
 
         let (_, job) = client.load(insert(), accounts(2_000..2_001)).await;
-        assert_eq!(job["state"], "JobComplete", "only one job is interrupted");
+        assert_eq!(job["state"], "JobComplete", "the fault affects one job");
     }
 }
 
@@ -110,16 +110,16 @@ async fn a_running_job_can_be_aborted_but_not_deleted() {
         tokio::task::yield_now().await;
     }
     let delete = client.request(reqwest::Method::DELETE, &format!("jobs/ingest/{id}"));
-    assert_eq!(crate::client::send(delete).await.refusal().1, "INVALIDJOBSTATE");
+    assert_eq!(crate::client::send(delete).await.api_error().1, "INVALIDJOBSTATE");
     assert_eq!(client.set_state(&id, "Aborted").await.json()["state"], "Aborted");
     assert_eq!(client.results(&id, "unprocessedrecords").await.lines().len(), 301);
-    let again = client.set_state(&id, "Aborted").await.refusal();
+    let again = client.set_state(&id, "Aborted").await.api_error();
     let text = "Aborting already Completed Job not allowed";
     assert_eq!(again, (400, "INVALIDJOBSTATE".to_owned(), text.to_owned()));
 }
 
 #[tokio::test]
-async fn each_10_000_rows_use_a_batch_of_the_day() {
+async fn each_10_000_rows_use_one_daily_batch() {
     let client = Client::start(Settings::default()).await;
     client.org.set_remaining_batches(3);
     let (_, job) = client.load(insert(), accounts(0..10_001)).await;
@@ -133,7 +133,7 @@ async fn each_10_000_rows_use_a_batch_of_the_day() {
 }
 
 #[tokio::test]
-async fn keys_repeat_over_chunks_but_not_within_one() {
+async fn a_key_may_repeat_in_another_chunk() {
     let client = Client::start(Settings::default()).await;
     let mut csv = accounts(0..200);
     csv.push_str("Changed,K-0\n");
@@ -147,7 +147,7 @@ async fn keys_repeat_over_chunks_but_not_within_one() {
 }
 
 #[tokio::test]
-async fn results_are_shuffled_the_same_way_each_time() {
+async fn results_have_the_same_order_for_the_same_seed() {
     let order = async |seed: u64| {
         let client = Client::start(Settings { seed, ..Settings::default() }).await;
         let (id, _) = client.load(insert(), accounts(0..50)).await;

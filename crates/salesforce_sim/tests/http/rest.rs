@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::client::{Client, send};
 
 #[tokio::test]
-async fn objects_and_their_describe() {
+async fn objects_are_listed_and_described() {
     let object = Object::custom("Shipment__c").field(Field::text("Tracking__c", 20).external_id().unique());
     let client = Client::start(Settings { objects: vec![object], extra_objects: 1_500, ..Settings::default() }).await;
     let objects = client.get("sobjects").await;
@@ -24,11 +24,11 @@ async fn objects_and_their_describe() {
     assert_eq!((&tracking["externalId"], &tracking["type"]), (&json!(true), &json!("string")));
 
     let missing = (404, "NOT_FOUND".to_owned(), "The requested resource does not exist".to_owned());
-    assert_eq!(client.get("sobjects/Nothing__c/describe").await.refusal(), missing);
+    assert_eq!(client.get("sobjects/Nothing__c/describe").await.api_error(), missing);
 }
 
 #[tokio::test]
-async fn describe_may_be_unchanged() {
+async fn an_unchanged_describe_is_a_304() {
     let client = Client::start(Settings::default()).await;
     let first = client.get("sobjects/Account/describe").await;
     let stamp = first.header("last-modified").unwrap().to_owned();
@@ -42,7 +42,7 @@ async fn describe_may_be_unchanged() {
 }
 
 #[tokio::test]
-async fn every_call_is_counted_and_the_last_one_refused() {
+async fn every_call_counts_until_the_daily_requests_are_used_up() {
     let client = Client::start(Settings { daily_requests: 10, ..Settings::default() }).await;
     assert_eq!(client.get("limits").await.header("sforce-limit-info"), Some("api-usage=1/10"));
     let batch = json!({"batchRequests": [
@@ -65,11 +65,11 @@ async fn every_call_is_counted_and_the_last_one_refused() {
     assert_eq!(limits["DailyApiRequests"], json!({"Max": 10, "Remaining": 0}));
     assert_eq!(limits["DailyBulkApiBatches"], json!({"Max": 15_000, "Remaining": 15_000}));
     let refused = (403, "REQUEST_LIMIT_EXCEEDED".to_owned(), "TotalRequests Limit exceeded.".to_owned());
-    assert_eq!(client.get("limits").await.refusal(), refused);
+    assert_eq!(client.get("limits").await.api_error(), refused);
 }
 
 #[tokio::test]
-async fn a_batch_has_its_own_rules() {
+async fn a_composite_batch_has_a_limit_and_can_halt() {
     let client = Client::start(Settings::default()).await;
     let request = json!({"method": "GET", "url": "v62.0/limits"});
     let too_many = client.post("composite/batch", json!({"batchRequests": vec![request.clone(); 26]})).await;
@@ -83,7 +83,7 @@ async fn a_batch_has_its_own_rules() {
 }
 
 #[tokio::test]
-async fn the_queries_of_the_command_line_client() {
+async fn the_org_answers_the_queries_of_the_salesforce_cli() {
     let client = Client::start(Settings::default()).await;
     let query = async |soql: &str| {
         let soql: String = form_urlencoded::byte_serialize(soql.as_bytes()).collect();
@@ -95,15 +95,15 @@ async fn the_queries_of_the_command_line_client() {
     );
     let record = organization.await.json()["records"][0].clone();
     assert_eq!((&record["Name"], &record["IsSandbox"]), (&json!("Simulated Org"), &json!(false)));
-    let (status, code, message) = query("SELECT Id FROM ScratchOrgInfo limit 1").await.refusal();
+    let (status, code, message) = query("SELECT Id FROM ScratchOrgInfo limit 1").await.api_error();
     assert_eq!((status, code.as_str()), (400, "INVALID_TYPE"));
     assert!(message.contains("sObject type 'ScratchOrgInfo' is not supported."));
     assert_eq!(query("select COUNT() from Group").await.json()["totalSize"], 1);
-    assert_eq!(query("SELECT Name FROM Account").await.refusal().1, "MALFORMED_QUERY");
+    assert_eq!(query("SELECT Name FROM Account").await.api_error().1, "MALFORMED_QUERY");
 }
 
 #[tokio::test]
-async fn paths_that_do_not_exist() {
+async fn unknown_paths_and_methods_are_refused() {
     let client = Client::start(Settings::default()).await;
     let get = async |path: &str| {
         send(client.http.get(format!("{}{path}", client.org.url())).bearer_auth(&client.token)).await
@@ -119,8 +119,8 @@ async fn paths_that_do_not_exist() {
         assert_eq!(get(path).await.status, status, "{path}");
     }
     let wrong = send(client.request(Method::PUT, "limits")).await;
-    assert_eq!(wrong.refusal().1, "METHOD_NOT_ALLOWED");
-    assert!(wrong.refusal().2.contains("Allowed are GET"));
+    assert_eq!(wrong.api_error().1, "METHOD_NOT_ALLOWED");
+    assert!(wrong.api_error().2.contains("Allowed are GET"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The token endpoint: every flow and every refusal.
+//! The token endpoint: every flow and every error.
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -75,7 +75,7 @@ async fn a_token_answer_has_salesforces_keys() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_refused_in_their_words() {
+async fn wrong_credentials_are_refused() {
     let client = Client::start(Settings::default()).await;
     let grant = "invalid_grant";
     for (form, error, description) in [
@@ -132,7 +132,7 @@ async fn client_credentials_need_my_domain() {
 }
 
 #[tokio::test]
-async fn a_rotated_refresh_token_is_a_trap() {
+async fn a_replaced_refresh_token_revokes_the_connection() {
     let client = Client::start(Settings { rotate_refresh_tokens: true, ..Settings::default() }).await;
     let first = ask(&client, &REFRESH).await;
     let second = first.json()["refresh_token"].as_str().unwrap().to_owned();
@@ -206,20 +206,20 @@ async fn assertions_are_checked() {
 }
 
 #[tokio::test]
-async fn ended_sessions_answer_401_everywhere() {
+async fn every_call_after_the_end_of_the_session_is_401() {
     let client = Client::start(Settings::default()).await;
     assert_eq!(client.get("limits").await.status, 200);
     client.org.end_sessions();
     for path in ["limits", "sobjects", "jobs/ingest", "jobs/ingest/750Sim000000001", "nowhere"] {
         let refused = (401, "INVALID_SESSION_ID".to_owned(), "Session expired or invalid".to_owned());
-        assert_eq!(client.get(path).await.refusal(), refused, "{path}");
+        assert_eq!(client.get(path).await.api_error(), refused, "{path}");
     }
     let versions = send(client.http.get(format!("{}/services/data", client.org.url()))).await;
-    assert_eq!(versions.status, 200, "the versions are for everybody");
+    assert_eq!(versions.status, 200, "the versions need no session");
 }
 
 #[tokio::test]
-async fn the_instance_may_move() {
+async fn the_instance_can_move() {
     let client = Client::start(Settings::default()).await;
     let moved = client.org.move_instance().await.unwrap();
     assert_ne!(moved, client.org.url());
@@ -233,7 +233,7 @@ async fn the_instance_may_move() {
 }
 
 #[tokio::test]
-async fn a_token_can_be_revoked_and_asked_about() {
+async fn a_token_can_be_looked_up_and_revoked() {
     let client = Client::start(Settings::default()).await;
     let url = client.org.url();
     let about = || client.http.get(format!("{url}/services/oauth2/userinfo")).bearer_auth(&client.token);
