@@ -28,7 +28,6 @@
 //! # }
 //! ```
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -108,10 +107,9 @@ impl Policy {
     }
 }
 
-/// A random jitter, from the seeds that the standard library makes for its maps.
+/// A random jitter.
 pub fn random_jitter() -> f64 {
-    let bits = RandomState::new().build_hasher().finish();
-    f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
+    fastrand::f64()
 }
 
 #[cfg(test)]
