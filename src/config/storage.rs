@@ -9,8 +9,12 @@ use crate::rejected::{
     Format, S3Settings,
 };
 
-/// Builds the settings of the bucket. Returns `None` if no bucket is configured, and if a rule is broken, which is then in
-/// `violations`.
+/// [`BucketName::parse`] as a sentence.
+const NOT_A_BUCKET_NAME: &str =
+    "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores";
+
+/// Builds the settings of the bucket. Returns `None` if no bucket is configured, or if `violations` says why there are
+/// no settings.
 pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -> Option<S3Settings> {
     let Some(raw::Storage::S3(raw)) = raw else { return None };
     let access_key = match (non_blank(raw.access_key_id), non_blank(raw.secret_access_key)) {
@@ -38,9 +42,7 @@ pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -
             key("s3_bucket_name"),
             match bucket_name {
                 None => "is missing",
-                Some(_) => {
-                    "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores"
-                }
+                Some(_) => NOT_A_BUCKET_NAME,
             },
         );
     }

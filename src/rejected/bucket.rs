@@ -69,7 +69,16 @@ impl Bucket {
         &self.location.bucket
     }
 
-    /// Makes a call, and repeats it while the store is away. Every call may be repeated: it stores the same bytes again.
+    /// Makes a call, and repeats it while the store is away. A failure becomes the error for `action`.
+    async fn call<T, E, F>(&self, action: Action, call: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
+        E: StdError + ProvideErrorMetadata + 'static,
+    {
+        self.repeat(call).await.map_err(|error| call_error(&error, action, &self.location))
+    }
+
+    /// Makes a call, and repeats it while the store is away. Every call may be repeated: it does the same again.
     async fn repeat<T, E, F>(&self, call: impl FnMut() -> F) -> std::result::Result<T, SdkError<E, HttpResponse>>
     where
         F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
@@ -98,7 +107,7 @@ impl Bucket {
                 .set_metadata(metadata.headers())
                 .body(ByteStream::from(bytes.clone()))
         };
-        self.repeat(|| call().send()).await.map_err(|error| call_error(&error, Action::Write, &self.location))?;
+        self.call(Action::Write, || call().send()).await?;
         Ok(())
     }
 
@@ -111,10 +120,7 @@ impl Bucket {
             .key(key)
             .content_type(metadata.content_type)
             .set_metadata(metadata.headers());
-        let answer = self
-            .repeat(|| call.clone().send())
-            .await
-            .map_err(|error| call_error(&error, Action::Write, &self.location))?;
+        let answer = self.call(Action::Write, || call.clone().send()).await?;
         let Some(id) = answer.upload_id else {
             return Err(fault_error(&Fault::Unreadable, Action::Write, &self.location).internal("no upload id"));
         };
@@ -134,8 +140,7 @@ impl Bucket {
                 .part_number(number)
                 .body(ByteStream::from(bytes.clone()))
         };
-        let answer =
-            self.repeat(|| call().send()).await.map_err(|error| call_error(&error, Action::Write, &self.location))?;
+        let answer = self.call(Action::Write, || call().send()).await?;
         let part = CompletedPart::builder()
             .part_number(number)
             .set_e_tag(answer.e_tag)
@@ -166,7 +171,7 @@ impl Bucket {
         Err(call_error(&error, Action::Write, &self.location))
     }
 
-    /// Deletes the parts, with one attempt: a lifecycle rule of the bucket removes what is left.
+    /// Deletes the parts, with one attempt: a lifecycle rule of the bucket can remove what is left.
     pub(super) async fn abort(&self, upload: &Upload) {
         let call =
             self.client.abort_multipart_upload().bucket(self.name().as_str()).key(&upload.key).upload_id(&upload.id);
@@ -179,19 +184,14 @@ impl Bucket {
     pub(super) async fn exists(&self, key: &str) -> Result<bool> {
         // Keys are listed in order, so the key itself precedes the longer ones.
         let call = self.client.list_objects_v2().bucket(self.name().as_str()).prefix(key).max_keys(1);
-        let answer = self
-            .repeat(|| call.clone().send())
-            .await
-            .map_err(|error| call_error(&error, Action::List, &self.location))?;
+        let answer = self.call(Action::List, || call.clone().send()).await?;
         Ok(answer.contents().iter().any(|object| object.key() == Some(key)))
     }
 
     /// Deletes an object.
     pub(super) async fn delete(&self, key: &str) -> Result<()> {
         let call = self.client.delete_object().bucket(self.name().as_str()).key(key);
-        self.repeat(|| call.clone().send())
-            .await
-            .map_err(|error| call_error(&error, Action::Delete, &self.location))?;
+        self.call(Action::Delete, || call.clone().send()).await?;
         Ok(())
     }
 }

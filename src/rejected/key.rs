@@ -160,8 +160,8 @@ impl Claim {
     }
 }
 
-/// Joins the segments of a path with single slashes. It leaves out empty segments, and replaces `.` and `..`, which some
-/// readers resolve as folders, with underscores.
+/// Joins the segments of a path with single slashes. It leaves out empty segments, and puts underscores for `.` and
+/// `..`, which some readers resolve as folders.
 fn joined_segments(path: &str) -> String {
     let segments = path.split('/').filter(|segment| !segment.is_empty()).map(|segment| match segment {
         "." => "_".to_owned(),

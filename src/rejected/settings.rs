@@ -86,8 +86,8 @@ impl BucketName {
     /// Takes 3 to 255 ASCII letters, digits, dots, hyphens and underscores that start with a letter or a digit and have
     /// no two dots in a row. Anything else would change the path of a request, or is the name of no bucket.
     ///
-    /// This is looser than "General purpose bucket naming rules" of the Amazon S3 User Guide, which apply to new buckets
-    /// of AWS: older buckets and other stores allow 255 characters and underscores.
+    /// This is looser than "General purpose bucket naming rules" of the Amazon S3 User Guide, which apply to new
+    /// buckets of AWS: older buckets and other stores allow 255 characters and underscores.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         let is_valid = (3..=255).contains(&name.len())

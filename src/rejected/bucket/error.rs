@@ -70,8 +70,8 @@ pub(super) fn fault_error(fault: &Fault, action: Action, location: &Location) ->
             "{failed}: the clock of this machine differs too much from that of {store}. Set the clock."
         )),
         Fault::InvalidBucketName => Error::config(format!(
-            "\"{bucket}\" is not a valid name of a bucket. Correct `s3_bucket_name`: the name alone, without `s3://` and \
-         without a path."
+            "\"{bucket}\" is not a valid name of a bucket. Correct `s3_bucket_name`: the name alone, without `s3://` \
+             and without a path."
         )),
         Fault::NoCredentials => Error::config(format!(
             "{failed}: there are no AWS credentials. Set `access_key_id` and `secret_access_key`, or give the \

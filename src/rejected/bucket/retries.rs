@@ -21,8 +21,8 @@ pub(super) const OUTAGE: Policy = Policy {
     jitter: random_jitter,
 };
 
-/// Attempts of one call. Their waits add up to 6 seconds on average and to 13 at most: longer than a store takes to shed
-/// load, and short enough that a refused connection is reported within half a minute.
+/// Attempts of one call. The waits between them take 6 seconds on average and 13 at most: longer than a store takes to
+/// shed load, and short enough that a refused connection is reported within half a minute.
 const ATTEMPTS: u32 = 6;
 
 /// The wait after the first attempt. It doubles, and the SDK waits a random share of it.
@@ -50,7 +50,7 @@ pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
-/// Aborting an upload: one attempt, because a lifecycle rule of the bucket removes what is left.
+/// Aborting an upload: one attempt, because a lifecycle rule of the bucket can remove what is left.
 pub(super) fn abort_once() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().operation_timeout(ABORT_TIMEOUT).build();
     aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts)

@@ -3,9 +3,9 @@
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 
-/// The most characters of a name in a key. Two names, the rest of the default formats and 500 bytes of `bucket_path` fit
-/// into the 1024 bytes of a key. Names with the same first 200 characters share a folder, whose part numbers keep their
-/// objects apart.
+/// The most characters of a name in a key. Two names, the rest of the default formats and 500 bytes of `bucket_path`
+/// fit into the 1024 bytes of a key. Names with the same first 200 characters share a folder, whose part numbers keep
+/// their objects apart.
 pub(super) const MAX_NAME_BYTES: usize = 200;
 
 /// Drops accents, and puts an underscore for every character that would open a folder or that not all S3 clients accept

@@ -5,12 +5,14 @@ use super::name::MAX_NAME_BYTES;
 /// The longest form of a number in a key: the digits of an `i64` with its sign.
 pub(super) const MAX_NUMBER_BYTES: usize = 20;
 
+/// A piece of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
     Text(String),
     Variable(Variable),
 }
 
+/// A word in braces that stands for a value. `docs/rejected-records.md` says for which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variable {
     Namespace,
@@ -73,10 +75,12 @@ impl Token {
     }
 }
 
+/// Splits a `path_format`, which knows neither `{part_number}` nor `{format_extension}`.
 pub(super) fn parse_path(format: &str) -> Vec<Token> {
     parse(format, Variable::in_path)
 }
 
+/// Splits a `file_name_format`.
 pub(super) fn parse_file_name(format: &str) -> Vec<Token> {
     parse(format.trim_start_matches('/'), Variable::in_file_name)
 }
