@@ -1,11 +1,11 @@
-//! The configuration: whatever is typed is taken or refused, and no value that is secret comes to light.
+//! Reads configurations. Every text is accepted or rejected, and no secret is shown.
 #![no_main]
 
 use destination_salesforce::config::Config;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// The secret of every seed; a new token that the platform is to be handed is another.
+/// The secret of every seed, and a new token that is sent to the platform.
 const SECRET: &str = "s3cr3t";
 const NEW_TOKEN: &str = "new \"token\"\n";
 
@@ -14,9 +14,9 @@ fuzz_target!(|data: &[u8]| {
     let config = match Config::parse(text) {
         Ok(config) => config,
         Err(error) => {
-            // Keys are named, so the secret must not be one.
-            let told = format!("{} {:?}", error.message(), error.internal_message());
-            assert!(!told.contains(SECRET) || value(text).is_ok_and(|it| is_in_a_key(&it)), "{told}");
+            // The error names keys, so the secret may only be shown if it is one.
+            let shown = format!("{} {:?}", error.message(), error.internal_message());
+            assert!(!shown.contains(SECRET) || value(text).is_ok_and(|it| is_in_a_key(&it)), "{shown}");
             return;
         }
     };
@@ -27,15 +27,15 @@ fuzz_target!(|data: &[u8]| {
     assert!(!config.flush_interval().is_zero());
     assert!(config.max_api_usage_percent().is_none_or(|percent| (1.0..=100.0).contains(&percent)));
 
-    let handed_over = config.with_refresh_token(&NEW_TOKEN.into()).unwrap();
-    assert!(!handed_over.get().contains('\n'));
-    // Of a number that no float holds nothing can be told in this way.
-    if let (Ok(mut before), Ok(mut after)) = (value(text), value(handed_over.get())) {
+    let updated = config.with_refresh_token(&NEW_TOKEN.into()).unwrap();
+    assert!(!updated.get().contains('\n'));
+    // serde_json cannot read numbers beyond the range of a float.
+    if let (Ok(mut before), Ok(mut after)) = (value(text), value(updated.get())) {
         assert_eq!(after.as_object_mut().unwrap().remove("refresh_token"), Some(Value::from(NEW_TOKEN)));
         before.as_object_mut().unwrap().remove("refresh_token");
         assert_eq!(before, after);
     }
-    Config::parse(handed_over.get()).unwrap();
+    Config::parse(updated.get()).unwrap();
 });
 
 fn value(text: &str) -> serde_json::Result<Value> {
@@ -54,7 +54,7 @@ fn is_in_a_key(value: &Value) -> bool {
     }
 }
 
-/// Whether the secret stands nowhere but under the keys that are for secrets.
+/// Whether the secret is only under the keys for secrets.
 fn is_only_secret(value: &Value) -> bool {
     match value {
         Value::Object(keys) => keys.iter().all(|(key, value)| {

@@ -1,16 +1,16 @@
-//! The data of records on their way into CSV and back.
+//! Converts the data of records into CSV and back.
 //!
-//! The first byte chooses what nulls do, the key and the line around the data, the second the columns; then comes the data of one record a line,
-//! all of which one converter takes. What becomes of a record does not depend on those before it, and is what the model
-//! says; the row is one of CSV to another reader, and gives the values back.
+//! The first byte chooses the handling of nulls, the key and the message around the data, the second the columns. Each
+//! line that follows is the data of a record; one converter converts them all. The result must not depend on earlier
+//! records and must be that of the model. Another reader of CSV must read the row, and the values must be restored.
 #![no_main]
 
 use airbyte::RecordReader;
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Columns, Converter, Key, KeyComparison, restore, write_row};
-use destination_salesforce_fuzz::columns::chosen;
-use destination_salesforce_fuzz::model::{Expected, expected_of};
-use destination_salesforce_fuzz::{Outcome, Read, read_plainly, take, take_any};
+use destination_salesforce_fuzz::columns::choose;
+use destination_salesforce_fuzz::model::{Expected, expect};
+use destination_salesforce_fuzz::{Outcome, PlainMessage, convert, convert_any, read_plainly};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ fuzz_target!(|data: &[u8]| {
         _ => None,
     };
     let key = key.map(|(field, comparison)| Key { field: field.to_owned(), comparison });
-    let mut converter = Converter::new(Arc::new(Columns::new(chosen(*columns), key)), nulls);
-    let mut read = RecordReader::default();
+    let mut converter = Converter::new(Arc::new(Columns::new(choose(*columns), key)), nulls);
+    let mut record_reader = RecordReader::default();
     for data in records.split(|byte| *byte == b'\n') {
         let Ok(data) = str::from_utf8(data) else { continue };
         let message = match choices >> 4 {
@@ -35,31 +35,31 @@ fuzz_target!(|data: &[u8]| {
             2 => format!(r#"{{"record":{{"emitted_at":{},"stream":"s","data":{data}}},"type":"RECORD"}}"#, data.len()),
             _ => format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{data},"namespace":"n"}}}}"#),
         };
-        let outcome = take(&mut read, &mut converter, &message);
+        let outcome = convert(&mut record_reader, &mut converter, &message);
         let mut fresh = Converter::new(Arc::clone(converter.columns()), nulls);
-        assert_eq!(outcome, take_any(&mut fresh, &message), "neither the records before matter nor the way");
+        assert_eq!(outcome, convert_any(&mut fresh, &message), "earlier records and the way must not matter");
         if let Outcome::Row { .. } = outcome {
             assert_eq!(converter.truncated(), fresh.truncated());
         }
         match read_plainly(message.as_bytes()) {
-            Read::Record { data, .. } => judge(outcome, &expected_of(data, converter.columns(), nulls), &converter),
-            Read::Nothing => assert_eq!(outcome, Outcome::NoRecord),
-            _ => assert_eq!(outcome, Outcome::NotAsked),
+            PlainMessage::Record { data, .. } => check(outcome, &expect(data, converter.columns(), nulls), &converter),
+            PlainMessage::Invalid => assert_eq!(outcome, Outcome::Invalid),
+            _ => assert_eq!(outcome, Outcome::OtherMessage),
         }
     }
 });
 
-fn judge(outcome: Outcome, expected: &Expected, converter: &Converter) {
+fn check(outcome: Outcome, expected: &Expected, converter: &Converter) {
     let columns = converter.columns();
     let (csv, key) = match (outcome, expected) {
-        (Outcome::NoRecord, Expected::NoObject) => return,
-        (Outcome::Refused, Expected::Refused) => return,
-        (Outcome::Refused, Expected::Row(row)) => {
+        (Outcome::Invalid, Expected::NotAnObject) => return,
+        (Outcome::Rejected, Expected::Rejected) => return,
+        (Outcome::Rejected, Expected::Row(row)) => {
             let lacks_key = columns.key().is_some_and(|key| {
                 let column = columns.iter().position(|column| column.is_named(&key.field));
                 column.is_none_or(|it| row.cells[it].is_blank())
             });
-            assert!(row.may_be_refused || lacks_key || columns.is_empty(), "refused: {row:?}");
+            assert!(row.may_be_rejected || lacks_key || columns.is_empty(), "rejected: {row:?}");
             return;
         }
         (Outcome::Row { csv, key, .. }, Expected::Row(_)) => (csv, key),
@@ -71,7 +71,7 @@ fn judge(outcome: Outcome, expected: &Expected, converter: &Converter) {
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
     assert_eq!((rows.len(), rows[0].len(), csv.last()), (1, columns.len(), Some(&b'\n')), "{csv:?}");
     assert!(!csv.contains(&b'\r'));
-    // Rows that come back are found by being written anew.
+    // A row that Salesforce returns is found by its hash, so its cells must be written as the same row.
     let mut written = Vec::new();
     write_row(&mut written, &rows[0]);
     assert_eq!(csv, written);
@@ -79,6 +79,6 @@ fn judge(outcome: Outcome, expected: &Expected, converter: &Converter) {
 
     let restored = restore(columns, &rows[0]);
     for ((column, cell), expected) in columns.iter().zip(&rows[0]).zip(&expected.cells) {
-        expected.hold_against(cell, column, &restored);
+        expected.check(cell, column, &restored);
     }
 }

@@ -1,24 +1,24 @@
-//! The input: lines out of the bytes of a pipe, and messages out of lines.
+//! Reads lines from the bytes of a pipe, and messages from lines.
 //!
-//! The first byte says how much each read of the pipe brings, the second how long a line may be. Lines are the same
-//! however they arrive; a message is what a plain reader of the protocol takes for one.
+//! The first byte is the size of a read, the second the limit for the length of a line. The lines must not depend on the
+//! size of a read, and messages must be what a reader of the protocol in plain serde reads.
 #![no_main]
 
 use std::io::{self, Read};
 
 use airbyte::{BlockReader, InputError, Message, MessageError, RecordReader, StateScope, StreamName, decode_line};
-use destination_salesforce_fuzz::{Read as Found, read_plainly};
+use destination_salesforce_fuzz::{PlainMessage, read_plainly};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|data: &[u8]| {
     let [read_size, longest, input @ ..] = data else { return };
     let longest = 16 * usize::from(*longest);
-    // Each read has a price of its own, so there are few.
+    // Reads are slow, so there are few.
     let read_size = usize::from(*read_size).max(input.len() / 4).max(1);
     let (lines, too_long) = lines(input, read_size, longest);
     let all = || (1..).zip(input.split(|byte| *byte == b'\n'));
-    // Within a block a line may be longer, as the real limit is longer than a block.
+    // A line within a block may be longer, because the real limit is longer than a block.
     let is_too_long = |number: u64| all().any(|(it, line)| it == number && line.len() > longest);
     assert!(too_long.map_or(!is_too_long(1), is_too_long), "{too_long:?}");
     let taken = all().take_while(|(number, _)| too_long.is_none_or(|it| *number < it));
@@ -26,11 +26,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(lines.iter().map(|(number, line)| (*number, &line[..])).collect::<Lines>(), expected);
     let mut records = RecordReader::default();
     for line in input.split(|byte| *byte == b'\n') {
-        look_at(line, &mut records);
+        check_line(line, &mut records);
     }
 });
 
-/// Hands out so many bytes a read.
+/// Returns at most this many bytes a read.
 struct Pipe<'a>(&'a [u8], usize);
 
 impl Read for Pipe<'_> {
@@ -60,13 +60,13 @@ fn lines(input: &[u8], read_size: usize, longest: usize) -> (Vec<(u64, Vec<u8>)>
     }
 }
 
-fn look_at(line: &[u8], records: &mut RecordReader) {
+fn check_line(line: &[u8], records: &mut RecordReader) {
     let message = decode_line(line).and_then(Message::parse);
     let plainly = read_plainly(line);
-    look_at_plain_record(line, records, &message);
+    check_plain_record(line, records, &message);
     match (&message, &plainly) {
-        (Ok(Message::Other), Found::Other) | (Err(_), Found::Nothing) => {}
-        (Ok(Message::Record(record)), Found::Record { namespace, stream, data }) => {
+        (Ok(Message::Other), PlainMessage::Other) | (Err(_), PlainMessage::Invalid) => {}
+        (Ok(Message::Record(record)), PlainMessage::Record { namespace, stream, data }) => {
             let name = serde_json::from_str::<String>(stream).ok();
             let namespace = namespace.map_or(Some(None), |text| serde_json::from_str::<Option<String>>(text).ok());
             let expected = name
@@ -75,11 +75,11 @@ fn look_at(line: &[u8], records: &mut RecordReader) {
             assert_eq!(record.stream().decode().ok(), expected);
             assert_eq!(record.data.get(), *data);
         }
-        (Ok(Message::StreamComplete(name)), Found::Complete(expected)) => assert_eq!(name, expected),
-        (Ok(Message::State(state)), Found::State(scope)) => {
+        (Ok(Message::StreamComplete(name)), PlainMessage::Complete(expected)) => assert_eq!(name, expected),
+        (Ok(Message::State(state)), PlainMessage::State(scope)) => {
             assert_eq!(*state.scope(), scope.clone().map_or(StateScope::AllStreams, StateScope::Stream));
             let acknowledged = state.acknowledged(3, 1);
-            // Of a value that no float holds nothing can be told in this way.
+            // serde_json cannot read numbers beyond the range of a float.
             if let (Ok(mut before), Ok(mut after)) = (value(line), value(acknowledged.as_bytes())) {
                 let stats = take_stats(&mut after).expect("the counts");
                 assert_eq!(stats.to_string(), r#"{"recordCount":3.0,"rejectedRecordCount":1.0}"#);
@@ -91,12 +91,12 @@ fn look_at(line: &[u8], records: &mut RecordReader) {
     }
 }
 
-/// What is read in one pass is what is read as any message.
-fn look_at_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, MessageError>) {
+/// Compares a record that is read in one pass with the same line read as any message.
+fn check_plain_record(line: &[u8], records: &mut RecordReader, message: &Result<Message<'_>, MessageError>) {
     let mut plain = || {
         let mut record = records.open(str::from_utf8(line).ok()?)?;
-        let (names, data) = (record.stream(), record.data().raw_value()?);
-        Some((names, data, record.close()?))
+        let (stream, data) = (record.stream(), record.data().raw_value()?);
+        Some((stream, data, record.close()?))
     };
     let Some(plain) = plain() else { return };
     let Ok(Message::Record(record)) = message else { panic!("{plain:?} and {message:?}") };

@@ -1,7 +1,7 @@
-//! The CSV of a job's results, as it arrives in pieces.
+//! Reads the CSV of a job's results, as it arrives in pieces.
 //!
-//! The first byte says how large the pieces are. However the CSV is cut, the rows are the same, and they are those that
-//! another reader finds; what is written by another writer is read back.
+//! The first byte is the size of a piece. The rows must not depend on it, and must be those that another reader finds.
+//! Rows that another writer writes must be read back.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use salesforce::{FaultKind, ResultRow, RowReader};
 
 type Rows = Vec<Vec<String>>;
 
-/// The mark that may stand at the beginning of a text. A reader knows it only when it comes whole.
+/// The mark that may begin a text. A reader knows it only if it is in one piece.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fuzz_target!(|data: &[u8]| {
@@ -19,19 +19,19 @@ fuzz_target!(|data: &[u8]| {
     let in_pieces = read(csv, size);
     assert_eq!((&rows, end), (&in_pieces.0, in_pieces.1));
 
-    let mut of_another = rows_of_another_reader(csv);
+    let mut other_rows = rows_of_another_reader(csv);
     if end.is_some() {
-        // What was cut off is no row here, and one there.
-        of_another.truncate(rows.len());
+        // The other reader takes the part before the cut for a row.
+        other_rows.truncate(rows.len());
     }
-    assert_eq!(rows, of_another);
+    assert_eq!(rows, other_rows);
     assert!(end.is_none_or(|kind| kind == FaultKind::Transient));
 
     let written = written(&rows);
     assert_eq!(read(&written, size), (rows, None));
 });
 
-/// The rows of a CSV that arrives in pieces of a size, and the fault at their end.
+/// The rows of a CSV that arrives in pieces of `size` bytes, and the fault that ends them.
 fn read(csv: &[u8], size: usize) -> (Rows, Option<FaultKind>) {
     let (mut reader, mut row, mut rows) = (RowReader::new(), ResultRow::default(), Rows::new());
     let cells = |row: &ResultRow| row.iter().map(str::to_owned).collect::<Vec<_>>();

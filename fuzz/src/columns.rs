@@ -1,4 +1,4 @@
-//! Columns of every kind, and what is done about a field that no column takes.
+//! Columns of every kind, and the decision about a new source column.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ const BOOLEAN: JsonTypes = JsonTypes { boolean: true, ..NONE };
 const ARRAY: JsonTypes = JsonTypes { array: true, ..NONE };
 const ALL_BUT_TEXT: JsonTypes = JsonTypes { text: false, number: true, boolean: true, array: true, object: true };
 
-/// The columns that the bits of a number stand for.
-pub fn chosen(bits: u8) -> Vec<Column> {
+/// Chooses columns by the bits of a number.
+pub fn choose(bits: u8) -> Vec<Column> {
     let plain = Kind::Text { longest: None };
     let top = |bit: u8, name: &str, kind, types| {
         (bits >> bit & 1 == 1)
@@ -39,17 +39,17 @@ pub fn chosen(bits: u8) -> Vec<Column> {
     columns.into_iter().flatten().collect()
 }
 
-/// A record may bring so many columns in all.
+/// How many columns new source columns may add up to.
 const MOST_COLUMNS: usize = 20;
 
-/// Makes a field a column, a nested object, or nothing, as its name and the number of columns want it.
-pub fn decide(converter: &mut Converter, path: SourceColumn) {
-    if path.parent().is_none() && path.name().starts_with('N') {
-        converter.nest(path.name());
-    } else if path.name().starts_with('c') && converter.columns().len() < MOST_COLUMNS {
-        let column = Column::new(path.clone(), path.to_string(), Kind::Text { longest: None }, TEXT);
+/// Makes a new source column a column or a nested object, or ignores it, by its name and the number of columns.
+pub fn decide(converter: &mut Converter, source: SourceColumn) {
+    if source.parent().is_none() && source.name().starts_with('N') {
+        converter.nest(source.name());
+    } else if source.name().starts_with('c') && converter.columns().len() < MOST_COLUMNS {
+        let column = Column::new(source.clone(), source.to_string(), Kind::Text { longest: None }, TEXT);
         converter.set_columns(Arc::new(converter.columns().with(column)));
     } else {
-        converter.ignore(&path);
+        converter.ignore(&source);
     }
 }

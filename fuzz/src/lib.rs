@@ -1,4 +1,4 @@
-//! What the fuzz targets hold the connector against.
+//! Simple models of the connector, which the fuzz targets compare it with.
 
 pub mod columns;
 pub mod model;
@@ -8,26 +8,26 @@ use destination_salesforce::convert::{Converted, Converter};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What a line is to a plain reader of the protocol.
+/// A message as plain serde reads it.
 #[derive(Debug)]
-pub enum Read<'a> {
-    /// A record, each part the JSON text that it is.
+pub enum PlainMessage<'a> {
+    /// A record, each part as its JSON text.
     Record {
-        /// The stream's namespace, where there is one.
+        /// The namespace of the stream, if there is one.
         namespace: Option<&'a str>,
-        /// The stream's name.
+        /// The name of the stream.
         stream: &'a str,
-        /// The record's fields, which may be any value.
+        /// The data, which may be any value.
         data: &'a str,
     },
     /// A state of one stream, or of all.
     State(Option<StreamName>),
-    /// The end of a stream.
+    /// The source has sent all records of a stream.
     Complete(StreamName),
     /// Any other message.
     Other,
-    /// No message at all.
-    Nothing,
+    /// Not a message.
+    Invalid,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ struct StatePart<'a> {
     r#type: Option<String>,
     stream: Option<StreamPart>,
     #[serde(rename = "destinationStats", borrow)]
-    #[allow(dead_code, reason = "it may come once")]
+    #[allow(dead_code, reason = "it may occur once")]
     destination_stats: Option<&'a RawValue>,
 }
 
@@ -93,65 +93,67 @@ struct StreamPart {
     stream_descriptor: StreamName,
 }
 
-/// Reads a line with nothing but derived readers.
-pub fn read_plainly(line: &[u8]) -> Read<'_> {
-    let Ok(text) = str::from_utf8(line) else { return Read::Nothing };
-    // Derived readers take arrays for structs.
+/// Reads a line with derived readers only.
+pub fn read_plainly(line: &[u8]) -> PlainMessage<'_> {
+    let Ok(text) = str::from_utf8(line) else { return PlainMessage::Invalid };
+    // Derived readers also read structs from arrays.
     let is_object = |json: &str| json.trim_ascii_start().starts_with('{');
     if !is_object(text) {
-        return Read::Nothing;
+        return PlainMessage::Invalid;
     }
-    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else { return Read::Nothing };
+    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else { return PlainMessage::Invalid };
     match envelope {
-        Envelope { r#type: Type::Record, record: Some(it), .. } => {
-            Read::Record { namespace: it.namespace.map(RawValue::get), stream: it.stream.get(), data: it.data.get() }
-        }
+        Envelope { r#type: Type::Record, record: Some(it), .. } => PlainMessage::Record {
+            namespace: it.namespace.map(RawValue::get),
+            stream: it.stream.get(),
+            data: it.data.get(),
+        },
         Envelope { r#type: Type::State, state: Some(body), .. } if is_object(body.get()) => {
             match serde_json::from_str::<StatePart<'_>>(body.get()) {
                 Ok(StatePart { r#type: Some(kind), stream, .. }) if kind == "STREAM" => {
-                    stream.map_or(Read::Nothing, |it| Read::State(Some(it.stream_descriptor)))
+                    stream.map_or(PlainMessage::Invalid, |it| PlainMessage::State(Some(it.stream_descriptor)))
                 }
-                Ok(_) => Read::State(None),
-                Err(_) => Read::Nothing,
+                Ok(_) => PlainMessage::State(None),
+                Err(_) => PlainMessage::Invalid,
             }
         }
-        Envelope { r#type: Type::Record | Type::State, .. } => Read::Nothing,
+        Envelope { r#type: Type::Record | Type::State, .. } => PlainMessage::Invalid,
         Envelope { r#type: Type::Trace, trace: Some(TracePart { stream_status: Some(it) }), .. }
             if it.status == "COMPLETE" =>
         {
-            Read::Complete(it.stream_descriptor)
+            PlainMessage::Complete(it.stream_descriptor)
         }
-        _ => Read::Other,
+        _ => PlainMessage::Other,
     }
 }
 
-/// What becomes of a line that is to be a record.
+/// What the connector makes of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The line is a message of another kind.
-    NotAsked,
-    /// It is no record, or its data are no JSON object.
-    NoRecord,
-    /// It is kept as a rejected record.
-    Refused,
+    /// It is a message of another type.
+    OtherMessage,
+    /// It is not a message, or its data are not an object.
+    Invalid,
+    /// It is a rejected record.
+    Rejected,
     /// It becomes a row.
     Row {
         /// The CSV.
         csv: Vec<u8>,
-        /// By which its record is known.
+        /// The hash of its key.
         key: Option<u128>,
         /// When the record was extracted.
         extracted_at_ms: i64,
     },
 }
 
-/// Takes a line as the pipeline does: in one pass where that goes well, else as any message.
-pub fn take(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Outcome {
-    take_plain(records, converter, line).unwrap_or_else(|| take_any(converter, line))
+/// Converts a line as the pipeline does: in one pass if it can, otherwise as any message.
+pub fn convert(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Outcome {
+    convert_plain(records, converter, line).unwrap_or_else(|| convert_any(converter, line))
 }
 
-/// Takes a plain record that becomes a row.
-fn take_plain(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Option<Outcome> {
+/// Converts a plain record that becomes a row.
+fn convert_plain(records: &mut RecordReader, converter: &mut Converter, line: &str) -> Option<Outcome> {
     let mut record = records.open(line)?;
     record.stream().decode().ok()?;
     let Ok(Converted::Row) = converter.convert(record.data()) else { return None };
@@ -159,23 +161,23 @@ fn take_plain(records: &mut RecordReader, converter: &mut Converter, line: &str)
     Some(row(converter, extracted_at_ms))
 }
 
-/// Takes any line, and decides about the fields that no column takes.
-pub fn take_any(converter: &mut Converter, line: &str) -> Outcome {
+/// Converts any line, and decides about its new source columns.
+pub fn convert_any(converter: &mut Converter, line: &str) -> Outcome {
     let record = match Message::parse(line) {
         Ok(Message::Record(record)) if record.stream().decode().is_ok() => record,
-        Ok(Message::Record(_)) | Err(_) => return Outcome::NoRecord,
-        Ok(_) => return Outcome::NotAsked,
+        Ok(Message::Record(_)) | Err(_) => return Outcome::Invalid,
+        Ok(_) => return Outcome::OtherMessage,
     };
-    // Each question is about another field, so it cannot be asked more often than there are bytes.
+    // Each source column is new once, so there are fewer than bytes.
     for _ in 0..=line.len() {
         match converter.convert(&mut Cursor::new(record.data.get())) {
             Ok(Converted::Row) => return row(converter, record.extracted_at_ms()),
-            Ok(Converted::Rejected(_)) => return Outcome::Refused,
-            Ok(Converted::NewColumn(path)) => columns::decide(converter, path),
-            Err(_) => return Outcome::NoRecord,
+            Ok(Converted::Rejected(_)) => return Outcome::Rejected,
+            Ok(Converted::NewColumn(source)) => columns::decide(converter, source),
+            Err(_) => return Outcome::Invalid,
         }
     }
-    panic!("a field is asked about again and again");
+    panic!("a source column stays new");
 }
 
 fn row(converter: &Converter, extracted_at_ms: i64) -> Outcome {

@@ -1,4 +1,4 @@
-//! What should become of a record, by the rules of `docs/values.md` and with the readers of serde_json alone.
+//! A model of the conversion: the rules of `docs/values.md` with plain serde_json.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,58 +8,58 @@ use destination_salesforce::convert::{Column, Columns, Kind, NULL_MARKER};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What should become of the data of a record.
+/// The expected result for the data of a record.
 #[derive(Debug)]
 pub enum Expected {
-    /// It is no object.
-    NoObject,
-    /// It is refused.
-    Refused,
-    /// It becomes a row, or is refused.
+    /// The data are not an object.
+    NotAnObject,
+    /// The record is rejected.
+    Rejected,
+    /// The record becomes a row; it may be rejected if the row says so.
     Row(ExpectedRow),
 }
 
-/// The row that should come.
+/// The expected row.
 #[derive(Debug)]
 pub struct ExpectedRow {
     /// The cells in the order of the columns.
     pub cells: Vec<Cell>,
-    /// Whether the record may be refused as well, for a value that the model does not judge or that another replaces.
-    pub may_be_refused: bool,
+    /// Whether the record may also be rejected, for a value that the model does not check or that a later one replaces.
+    pub may_be_rejected: bool,
 }
 
-/// The cell that should come.
+/// An expected cell.
 #[derive(Debug, Clone)]
 pub enum Cell {
-    /// This text, of a value that is this JSON.
+    /// This text.
     Text {
         /// The text.
         text: String,
-        /// The value.
+        /// The JSON of its value.
         json: String,
     },
-    /// A text of which the model knows nothing.
+    /// Any text: the model does not check it.
     Any,
-    /// None, because the value is refused.
-    Refused,
+    /// None: the value is rejected.
+    Rejected,
 }
 
 impl Cell {
-    /// Whether no record can be found by it.
+    /// Whether it is empty as a key.
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Text { text, .. } if text.trim().is_empty() || text == NULL_MARKER)
     }
 
-    /// Holds a cell, and the record that was made of its row, against this.
-    pub fn hold_against(&self, cell: &str, column: &Column, restored: &[(String, Box<RawValue>)]) {
+    /// Checks a cell, and the record that was restored from its row.
+    pub fn check(&self, cell: &str, column: &Column, restored: &[(String, Box<RawValue>)]) {
         let Self::Text { text, json } = self else { return };
         assert_eq!(cell, text, "{column:?}");
-        let path = column.source();
+        let source = column.source();
         let field = |name: &str| &*restored.iter().find(|(restored, _)| restored == name).unwrap().1;
-        let value = match path.parent() {
-            None => field(path.name()),
+        let value = match source.parent() {
+            None => field(source.name()),
             Some(object) => {
-                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == path.name()).unwrap().1
+                members(field(object).get()).unwrap().into_iter().rfind(|(name, _)| name == source.name()).unwrap().1
             }
         };
         if text.is_empty() || text == NULL_MARKER {
@@ -87,22 +87,22 @@ impl Cell {
     }
 }
 
-/// What should become of `data`.
-pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expected {
+/// The expected result for `data`.
+pub fn expect(data: &str, columns: &Columns, nulls: NullHandling) -> Expected {
     if !data.starts_with('{') {
-        return Expected::NoObject;
+        return Expected::NotAnObject;
     }
-    // A name that is not Unicode.
-    let Some(fields) = members(data) else { return Expected::Refused };
+    // A name is not Unicode.
+    let Some(fields) = members(data) else { return Expected::Rejected };
     let absent = Cell::Text { text: String::new(), json: "null".to_owned() };
-    let mut row = ExpectedRow { cells: vec![absent; columns.len()], may_be_refused: false };
-    let mut is_refused = false;
+    let mut row = ExpectedRow { cells: vec![absent; columns.len()], may_be_rejected: false };
+    let mut is_rejected = false;
     let of_object =
         |object: &str| columns.iter().any(|it| it.source().parent() == Some(object)) || object.starts_with('N');
     let mut seen = HashSet::new();
     for (name, value) in fields {
-        // What a field that comes twice holds first may be refused or not.
-        row.may_be_refused |= seen.contains(&name);
+        // The earlier value of a repeated name may be rejected or not.
+        row.may_be_rejected |= seen.contains(&name);
         if !of_object(&name) {
             let column = columns.iter().position(|it| it.source().parent().is_none() && it.source().name() == name);
             column.into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
@@ -120,18 +120,18 @@ pub fn expected_of(data: &str, columns: &Columns, nulls: NullHandling) -> Expect
                 let all = (0..columns.len()).filter(|it| columns[*it].source().parent() == Some(&name));
                 all.for_each(|it| row.put(it, &columns[it], value, nulls));
             }
-            None => is_refused = true,
+            None => is_rejected = true,
         }
         seen.insert(name);
     }
-    is_refused |= !row.may_be_refused && row.cells.iter().any(|cell| matches!(cell, Cell::Refused));
-    if is_refused { Expected::Refused } else { Expected::Row(row) }
+    is_rejected |= !row.may_be_rejected && row.cells.iter().any(|cell| matches!(cell, Cell::Rejected));
+    if is_rejected { Expected::Rejected } else { Expected::Row(row) }
 }
 
 impl ExpectedRow {
     fn put(&mut self, index: usize, column: &Column, value: &RawValue, nulls: NullHandling) {
         let cell = cell(column.kind(), value.get(), nulls);
-        self.may_be_refused |= matches!(cell, Cell::Any);
+        self.may_be_rejected |= matches!(cell, Cell::Any);
         self.cells[index] = cell;
     }
 }
@@ -143,9 +143,9 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
     match json.as_bytes()[0] {
         b'n' => nothing(),
         b'"' => match serde_json::from_str::<String>(json) {
-            Err(_) => Cell::Refused,
+            Err(_) => Cell::Rejected,
             Ok(text) if text.is_empty() => nothing(),
-            Ok(text) if text == NULL_MARKER => Cell::Refused,
+            Ok(text) if text == NULL_MARKER => Cell::Rejected,
             Ok(text) => match kind {
                 Kind::Text { longest } => {
                     let text = one_line_end(&text);
@@ -155,25 +155,25 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
                 Kind::Boolean => match text.to_ascii_lowercase().as_str() {
                     "true" | "1" => some("true".to_owned()),
                     "false" | "0" => some("false".to_owned()),
-                    _ => Cell::Refused,
+                    _ => Cell::Rejected,
                 },
                 Kind::Date | Kind::DateTime | Kind::Time => Cell::Any,
             },
         },
         b't' | b'f' => match kind {
             Kind::Boolean | Kind::Text { .. } => some(json.to_owned()),
-            _ => Cell::Refused,
+            _ => Cell::Rejected,
         },
         b'[' if kind == Kind::MultiPicklist => Cell::Any,
         b'[' | b'{' => match kind {
             Kind::Text { longest } => some(cut(&one_line_end(json), longest)),
-            _ => Cell::Refused,
+            _ => Cell::Rejected,
         },
-        _ if is_moment => Cell::Refused,
+        _ if is_moment => Cell::Rejected,
         _ if kind == Kind::Boolean => match json {
             "1" => some("true".to_owned()),
             "0" => some("false".to_owned()),
-            _ => Cell::Refused,
+            _ => Cell::Rejected,
         },
         _ => some(json.to_owned()),
     }
@@ -194,7 +194,7 @@ fn cut(text: &str, longest: Option<usize>) -> String {
         .collect()
 }
 
-/// The members of an object in their order; none where it is no object or has a name that is not Unicode.
+/// The members of an object in their order. `None` if it is not an object or has a name that is not Unicode.
 fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
     serde_json::from_str::<Members<'_>>(json).ok().map(|members| members.0)
 }
