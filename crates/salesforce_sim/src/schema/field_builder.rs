@@ -1,4 +1,4 @@
-//! Builds fields: a constructor for each type, and methods for what else describe says of a field.
+//! Builds fields: a constructor for each type, and methods that change a field.
 
 use super::{Field, FieldType};
 

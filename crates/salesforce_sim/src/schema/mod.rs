@@ -101,7 +101,7 @@ impl Object {
         self.fields.iter().position(|field| is_same_name(&field.name, name))
     }
 
-    /// The positions of the fields that meet a condition.
+    /// The positions of the fields that match a condition.
     pub(crate) fn positions(&self, condition: fn(&Field) -> bool) -> Vec<usize> {
         self.fields.iter().enumerate().filter(|(_, field)| condition(field)).map(|(at, _)| at).collect()
     }
