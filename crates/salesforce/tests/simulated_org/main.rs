@@ -1,5 +1,7 @@
 //! The client against the simulated org, through its public API.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod describe;
 mod ingest;
 mod limits;
