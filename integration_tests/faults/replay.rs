@@ -79,16 +79,16 @@ async fn the_proven_part_of_a_failed_job_is_acknowledged_and_the_next_sync_sends
         [(150, Counts { written: 135, rejected: 15 })],
         "200 records were processed, and the last state before them is at 150"
     );
-    let refused =
+    let rejected_keys =
         |numbers: RangeInclusive<u64>| numbers.filter(|number| is_rejected(*number)).map(key).collect::<Vec<_>>();
-    assert_eq!(keys_in_bucket(&world), refused(1..=200));
+    assert_eq!(keys_in_bucket(&world), rejected_keys(1..=200));
 
     world.org.clear_faults();
     reject_some_rows(&world);
     let rest = input_range(151..=300, upsert_record);
     let run = world.write(json!({}), upsert_catalog(), rest).await;
     run.assert_success();
-    let mut both = [refused(1..=200), refused(151..=300)].concat();
+    let mut both = [rejected_keys(1..=200), rejected_keys(151..=300)].concat();
     both.sort();
     assert_eq!(keys_in_bucket(&world), both);
     assert_eq!(keys_in_org(&world).len(), 270);
