@@ -18,12 +18,12 @@ async fn write_after_good_lines(world: &World, rest: &[u8]) -> Run {
 async fn a_broken_line_is_named_and_everything_before_it_is_loaded() {
     let good = record("c", json!({"LastName": "After"}));
     let table: Vec<(&[u8], &str, &str)> = vec![
-        (b"hello\n", "system_error", "Line 3 of the input is no message that can be understood: it is not JSON"),
+        (b"hello\n", "system_error", "Line 3 of the input is not a valid message: it is not JSON"),
         (b"\n\n{\"type\":\"RECORD\"}\n", "system_error", "Line 5 of the input"),
         (
             b"{\"type\":\"RECORD\",\"record\":{\"str",
             "system_error",
-            "Line 3 of the input is no message that can be understood: it ends in the middle",
+            "Line 3 of the input is not a valid message: it ends in the middle",
         ),
         (b"{\"a\":\"\xff\"}\n", "system_error", "byte 7 is not UTF-8"),
         (

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{NewRefreshToken, read_config, read_file, sign_in};
 use crate::display::Display;
-use crate::pipeline::{self, Stop};
+use crate::pipeline::{self, Connections, Stop};
 use airbyte::{Error, Output, Result, parse_catalog};
 
 /// Loads the records of `input`, and returns each state of `input` once the records before it are safe.
@@ -25,7 +25,8 @@ pub(crate) async fn run(
     let catalog = parse_catalog(&read_file(catalog, "--catalog")?)?;
     let stop = stop_on_signal()?;
     let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform).await;
-    Box::pin(pipeline::write(&config, &catalog, org, input, output.clone(), display, stop)).await
+    let connections = Connections { input, output: output.clone(), display, stop };
+    Box::pin(pipeline::write(&config, &catalog, org, connections)).await
 }
 
 /// A stop that is requested by each signal that ends a process.
@@ -42,7 +43,7 @@ fn stop_on_signal() -> Result<Stop> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            stopped.ask();
+            stopped.request();
             tracing::warn!("asked to stop: waits for running jobs, for at most a minute or until the next signal");
         }
     });

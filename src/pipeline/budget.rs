@@ -1,76 +1,80 @@
-//! The one memory budget: bytes that are leased by what is held for a job, and come back when it is dropped.
+//! The one memory budget: what holds records leases bytes from it, and returns them when it is dropped.
+//!
+//! Leases cover open batches, batches on their way, the index of a batch's rows while results are judged, rows to retry,
+//! and waiting states. Not covered, but small or bounded elsewhere: describes, blocks of input, buffers of connections, and
+//! the parts of rejected-records objects on their way to the bucket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// How much may be held for one stream: a batch of 100 MB, which as contacts becomes 30 MB, with up to 10 MB for the marks
+/// The bytes for one stream: a batch of 100 MB, which takes 30 MB compressed (contacts), and up to 10 MB for the origins
 /// and keys of its rows. With it a sync of one stream stays below 64 MB (`docs/performance.md`).
 const FIRST_STREAM: usize = 40 * 1024 * 1024;
-/// How much every other stream adds.
+/// The bytes that every other stream adds.
 const OTHER_STREAM: usize = 3 * 1024 * 1024;
-/// How much may be held at most. The smallest container that must carry any catalog has 256 MB; the program itself with
-/// its connections and buffers needs about 30 MB, and results and rejected records are streamed through a few MB a job.
-const MOST: usize = 96 * 1024 * 1024;
+/// The most bytes. The smallest container for any catalog has 256 MB; the program itself with
+/// its connections and buffers needs about 30 MB, and results and rejected records pass through a few MB per job.
+const MAX_CAPACITY: usize = 96 * 1024 * 1024;
 
-/// How much may be held in batches for so many streams, in bytes: compressed CSV, row marks and refused records together.
-pub(in crate::pipeline) fn capacity(streams: usize) -> usize {
-    (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MOST)
+/// The capacity for a number of streams, in bytes.
+pub(super) fn capacity_for(streams: usize) -> usize {
+    (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MAX_CAPACITY)
 }
 
-/// Bytes to be leased. It can be overdrawn, by no more than one block of input: a record that has been read must go
-/// somewhere.
+/// The bytes that can be leased. A lease never fails: the budget may be overdrawn, because a record that was read must be
+/// held. The intake then reads no further block.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Budget {
+pub(super) struct Budget {
     capacity: usize,
     used: AtomicUsize,
     released: Notify,
 }
 
 impl Budget {
-    pub(in crate::pipeline) fn new(capacity: usize) -> Arc<Self> {
+    pub(super) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self { capacity, used: AtomicUsize::new(0), released: Notify::new() })
     }
 
     /// A lease that holds nothing yet.
-    pub(in crate::pipeline) fn lease(self: &Arc<Self>) -> Lease {
+    pub(super) fn lease(self: &Arc<Self>) -> Lease {
         Lease { budget: Arc::clone(self), bytes: 0 }
     }
 
-    /// How many bytes are held beyond the capacity.
-    pub(in crate::pipeline) fn overdrawn(&self) -> usize {
+    /// The bytes leased beyond the capacity.
+    pub(super) fn overdrawn(&self) -> usize {
         self.used.load(Ordering::Relaxed).saturating_sub(self.capacity)
     }
 
-    /// Whether the budget comes back by itself, when all that is held ends but for `staying` bytes.
-    pub(in crate::pipeline) fn comes_back(&self, staying: usize) -> bool {
-        self.overdrawn() <= self.used().saturating_sub(staying)
+    /// Whether the budget recovers when all leases end but for `remaining` bytes.
+    pub(super) fn can_recover(&self, remaining: usize) -> bool {
+        self.overdrawn() <= self.used().saturating_sub(remaining)
     }
 
-    /// How many bytes are held.
-    pub(in crate::pipeline) fn used(&self) -> usize {
+    /// The bytes leased.
+    pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Waits until bytes have come back since this was last awaited.
-    pub(in crate::pipeline) async fn released(&self) {
+    /// Waits until bytes were returned since the last such wait.
+    pub(super) async fn released(&self) {
         self.released.notified().await;
     }
 }
 
-/// Bytes held by someone; dropping it gives them back.
+/// Leased bytes. They are returned when the lease is dropped.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Lease {
+pub(super) struct Lease {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Lease {
-    /// Holds `bytes` from now on, more or fewer than before.
-    pub(in crate::pipeline) fn set(&mut self, bytes: usize) {
+    /// Changes the lease to `bytes`, more or fewer than before.
+    pub(super) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {
-            // As for nearly every row: what grows, grows by leaps.
+            // The usual case after a row, because buffers grow in steps.
             return;
         }
         if bytes > self.bytes {
@@ -82,8 +86,8 @@ impl Lease {
         self.bytes = bytes;
     }
 
-    /// The bytes held.
-    pub(in crate::pipeline) fn bytes(&self) -> usize {
+    /// The bytes leased.
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 }
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_dropped_comes_back_and_wakes_whoever_waits() {
+    async fn a_dropped_lease_returns_its_bytes_and_wakes_the_waiting_task() {
         let budget = Budget::new(100);
         let mut first = budget.lease();
         first.set(80);

@@ -1,4 +1,7 @@
-//! The way of a record from the line that was read to the state that is given back.
+//! The way of a record: from a line of the input to the acknowledged state.
+//!
+//! `prepare` plans the streams, `intake` reads records into a `batch`, `job` loads the batch, and `ledger` says which
+//! states may be acknowledged.
 
 mod batch;
 mod budget;
@@ -12,7 +15,6 @@ use std::io::Read;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::display::Display;
@@ -20,77 +22,82 @@ use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
-use budget::{Budget, capacity};
-use intake::{Intake, Rules, reader, stream::Stream};
-use job::lane::Lanes;
-use job::load::Loader;
-use prepare::plan::StreamRequest;
-use prepare::preflight;
-use prepare::quota::Quota;
+use budget::{Budget, capacity_for};
+use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
+use job::{Event, Jobs, Loader};
+use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use report::Report;
 
-pub use batch::compressed_csv::{CompressedCsv, PIECE_SIZE};
-pub use intake::stop::Stop;
+pub use batch::{CompressedCsv, PIECE_SIZE};
+pub use intake::Stop;
 
-/// Writes the records of `input` to Salesforce and gives its states back on `output`.
+/// What connects a sync with its user and platform.
+pub struct Connections<'d, R> {
+    /// Messages of the source.
+    pub input: R,
+    /// Messages to the platform.
+    pub output: Output,
+    /// The progress on a terminal.
+    pub display: &'d Display,
+    /// A request to stop.
+    pub stop: Stop,
+}
+
+/// What a sync needs before it reads.
+struct Prepared {
+    streams: Vec<PlannedStream>,
+    jobs: Jobs,
+    events: mpsc::UnboundedReceiver<Event>,
+    quota: Option<Quota>,
+}
+
+/// Writes the records of the input to Salesforce and acknowledges its states on the output.
 ///
-/// `sign_in` is called once, and only where records may come: a reset succeeds without an org.
+/// `sign_in` is called at most once. A sync that only resets streams needs no org, so it does not call it.
 ///
 /// # Errors
-/// The first thing that ended the sync. What could be acknowledged has been.
+/// The first error that ended the sync. All states that are proven are acknowledged.
 pub async fn write(
     config: &Config,
     catalog: &[ConfiguredStream],
     sign_in: impl AsyncFnOnce() -> Result<Org>,
-    input: impl Read + Send + 'static,
-    output: Output,
-    display: &Display,
-    stop: Stop,
+    connections: Connections<'_, impl Read + Send + 'static>,
 ) -> Result<()> {
-    let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::of(stream, config)).collect();
-    let budget = Budget::new(capacity(requests.len()));
-    let halt = CancellationToken::new();
-    let mut plans = Vec::new();
-    let mut quota = None;
-    let (lanes, events) = if requests.iter().any(|request| request.operation.is_some()) {
+    let Connections { input, output, display, stop } = connections;
+    let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::new(stream, config)).collect();
+    let budget = Budget::new(capacity_for(requests.len()));
+    let prepared = if requests.iter().any(StreamRequest::brings_records) {
         let prepare = async {
             let org = sign_in().await?;
-            let plans = preflight::plans(&org, &requests, config).await?;
-            let quota = Quota::open(&org, config.max_api_usage_percent()).await?;
+            let streams = plan_streams(&org, &requests, config).await?;
+            let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
             let store = open_store(config, catalog).await?;
-            Ok((plans, quota, Loader::new(org, store, Arc::clone(&budget), halt.clone())))
+            let loader = Loader::new(org, store, Arc::clone(&budget));
+            let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
+            Ok(Prepared { streams, jobs, events, quota })
         };
-        let loader;
-        (plans, quota, loader) = tokio::select! {
+        tokio::select! {
             prepared = prepare => prepared?,
-            () = stop.asked() => return Err(intake::stopped()),
-        };
-        let (lanes, events) = Lanes::new(loader, config.max_parallel_jobs());
-        (Some(lanes), events)
+            () = stop.requested() => return Err(intake::stopped()),
+        }
     } else {
-        (None, mpsc::unbounded_channel().1)
+        let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
+        let (jobs, events) = Jobs::none();
+        Prepared { streams: streams.collect(), jobs, events, quota: None }
     };
-    let mut plans = plans.into_iter();
-    let streams = requests
-        .iter()
-        .map(|request| {
-            let plan = request.operation.and_then(|_| plans.next());
-            Stream::new(request.name().clone(), plan, config.null_handling())
-        })
-        .collect();
-    let rules = Rules {
-        batch_size: config.batch_size(),
+    let Prepared { streams, jobs, events, quota } = prepared;
+    let settings = IntakeSettings {
+        limits: BatchLimits { batch_size: config.batch_size(), budget },
         flush_interval: config.flush_interval(),
         max_rejected_records: config.max_rejected_records(),
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
     };
-    let input = reader::read(input)
+    let input = read_on_thread(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
-    let report = Report::new(requests.len(), display);
-    let mut intake = Intake::new(streams, lanes, budget, halt, output, report, rules);
-    let outcome = intake.run(input, events, quota, stop).await;
-    intake.report.conclude(&intake.streams);
-    outcome
+    let report = Report::new(streams.iter().map(|stream| stream.name.clone()), display);
+    let streams = streams.into_iter().map(|stream| Stream::new(stream, config.null_handling())).collect();
+    let intake = Intake::new(streams, jobs, settings, output, report);
+    intake.run(Signals { input, events, quota, stop }).await
 }
 
 async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<RejectedStore>> {

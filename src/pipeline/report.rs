@@ -1,5 +1,5 @@
-//! What the sync has done so far, for the one who watches it: a line a stream in the log at an interval, the same on a
-//! terminal more often, and a table of reasons at the end.
+//! What the user sees of a running sync: a line per stream in the log twice a minute, the same line on a terminal more
+//! often, and the reasons of rejected records at the end.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,62 +7,84 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::job::{Event, EventKind, RejectionReasons};
 use crate::display::{Display, ProgressLine};
-use crate::pipeline::intake::stream::Stream;
-use crate::pipeline::job::event::{Event, EventKind};
-use crate::pipeline::job::reason::RejectionReasons;
+use airbyte::StreamName;
 
-/// How often streams that have moved are reported.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// How often the log reports streams that have changed.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Counts what the intake does not need for its own work.
+/// The progress of all streams.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Report {
+pub(super) struct Report {
     streams: Vec<StreamReport>,
     started: Instant,
-    /// When the log is due.
-    log: Instant,
-    /// When the terminal is due, where there is one.
-    screen: Option<Instant>,
+    log_due: Instant,
+    /// `None` without a terminal.
+    terminal_due: Option<Instant>,
     display: Display,
     lines: Vec<ProgressLine>,
 }
 
-/// What is known of one stream beside its records.
-#[derive(Debug, Default)]
-struct StreamReport {
-    /// Rows in jobs that have been closed, those included that were sent again.
-    sent: u64,
-    /// Jobs that have been closed.
-    jobs: u64,
-    running: BTreeMap<String, Running>,
-    reasons: RejectionReasons,
-    /// The settled records when the stream was reported last, and what the line said.
-    last: (u64, Figures),
+/// How many records of a stream were read, and what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct RecordCounts {
+    pub(super) read: u64,
+    /// Written to Salesforce.
+    pub(super) written: u64,
+    pub(super) rejected: u64,
+    /// Values that were cut to the length of their field.
+    pub(super) truncated: u64,
 }
 
-/// A job that runs.
+impl RecordCounts {
+    /// How many records are written or rejected.
+    pub(super) fn settled(&self) -> u64 {
+        self.written + self.rejected
+    }
+}
+
+/// What the report knows of one stream besides the counts of its records.
 #[derive(Debug)]
-struct Running {
+struct StreamReport {
+    name: StreamName,
+    /// Rows in closed jobs. A retried row counts again.
+    sent: u64,
+    /// Closed jobs.
+    jobs: u64,
+    running: BTreeMap<String, RunningJob>,
+    reasons: RejectionReasons,
+    last_logged: Logged,
+}
+
+#[derive(Debug)]
+struct RunningJob {
     rows: u64,
     processed: u64,
 }
 
+/// What the log said last of a stream.
+#[derive(Debug, Default)]
+struct Logged {
+    settled: u64,
+    figures: Figures,
+}
+
 /// The figures of a stream at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::pipeline) struct Figures {
-    /// Records that were read.
-    pub(in crate::pipeline) read: u64,
+struct Figures {
+    /// Records read.
+    read: u64,
     /// Rows in closed jobs.
-    pub(in crate::pipeline) sent: u64,
-    /// Records that are in Salesforce.
-    pub(in crate::pipeline) committed: u64,
-    /// Records that are rejected.
-    pub(in crate::pipeline) rejected: u64,
-    /// Jobs that were closed.
-    pub(in crate::pipeline) jobs: u64,
-    /// What runs now, in words.
-    pub(in crate::pipeline) running: String,
+    sent: u64,
+    /// Records in Salesforce.
+    committed: u64,
+    /// Rejected records.
+    rejected: u64,
+    /// Closed jobs.
+    jobs: u64,
+    /// The jobs that run, in words.
+    running: String,
 }
 
 impl fmt::Display for Figures {
@@ -73,94 +95,90 @@ impl fmt::Display for Figures {
 }
 
 impl Report {
-    /// A report of so many streams.
-    pub(in crate::pipeline) fn new(streams: usize, display: &Display) -> Self {
+    pub(super) fn new(names: impl IntoIterator<Item = StreamName>, display: &Display) -> Self {
         let now = Instant::now();
+        let streams: Vec<_> = names.into_iter().map(StreamReport::new).collect();
         Self {
-            streams: std::iter::repeat_with(StreamReport::default).take(streams).collect(),
             started: now,
-            log: now + INTERVAL,
-            screen: display.interval().map(|_| now),
+            log_due: now + LOG_INTERVAL,
+            terminal_due: display.interval().map(|_| now),
             display: display.clone(),
-            lines: display.lines(streams),
+            lines: display.lines(streams.len()),
+            streams,
         }
     }
 
-    /// Takes in what happened to a batch.
-    pub(in crate::pipeline) fn apply(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, event: &Event) {
         let stream = &mut self.streams[event.stream];
         match &event.kind {
-            EventKind::JobRuns { job, rows } => {
+            EventKind::JobStarted { job, rows } => {
                 stream.jobs += 1;
                 stream.sent += rows;
-                stream.running.insert(job.clone(), Running { rows: *rows, processed: 0 });
+                stream.running.insert(job.clone(), RunningJob { rows: *rows, processed: 0 });
             }
-            EventKind::JobProcessed { job, rows } => {
+            EventKind::JobProgressed { job, rows } => {
                 if let Some(running) = stream.running.get_mut(job) {
                     running.processed = *rows;
                 }
             }
             EventKind::JobEnded { job } => drop(stream.running.remove(job)),
-            EventKind::Settled(settlement) => stream.reasons.merge(&settlement.reasons),
-            EventKind::Ended(_) => {}
+            EventKind::Settled(settled) => stream.reasons.merge(&settled.reasons),
+            EventKind::BatchEnded(_) => {}
         }
     }
 
-    /// How many jobs are running.
-    pub(in crate::pipeline) fn running(&self) -> usize {
+    pub(super) fn running_jobs(&self) -> usize {
         self.streams.iter().map(|stream| stream.running.len()).sum()
     }
 
     /// When the next lines are due.
-    pub(in crate::pipeline) fn due(&self) -> Instant {
-        self.screen.map_or(self.log, |screen| screen.min(self.log))
+    pub(super) fn due(&self) -> Instant {
+        self.terminal_due.map_or(self.log_due, |terminal| terminal.min(self.log_due))
     }
 
-    /// Tells what is due by now.
-    pub(in crate::pipeline) fn tell(&mut self, streams: &[Stream]) {
+    /// Logs and draws the lines that are due. `counts` has an item per stream.
+    pub(super) fn publish_due(&mut self, counts: &[RecordCounts]) {
         let now = Instant::now();
-        if self.log <= now {
-            self.log(streams);
-            self.log = now + INTERVAL;
+        if self.log_due <= now {
+            self.log_changed(counts);
+            self.log_due = now + LOG_INTERVAL;
         }
-        if self.screen.is_some_and(|screen| screen <= now) {
-            self.show(streams, ProgressLine::show);
-            self.screen = self.display.interval().map(|interval| now + interval);
-        }
-    }
-
-    fn show(&self, streams: &[Stream], how: impl Fn(&ProgressLine, String)) {
-        for ((line, report), stream) in self.lines.iter().zip(&self.streams).zip(streams) {
-            how(line, format!("{}: {}", stream.name, report.figures(stream)));
+        if self.terminal_due.is_some_and(|due| due <= now) {
+            self.draw(counts, ProgressLine::show);
+            self.terminal_due = self.display.interval().map(|interval| now + interval);
         }
     }
 
-    /// Logs a line for each stream that has moved since its last one.
-    fn log(&mut self, streams: &[Stream]) {
-        for (report, stream) in self.streams.iter_mut().zip(streams) {
-            let figures = report.figures(stream);
-            let settled = stream.written + stream.rejected;
-            if figures == report.last.1 {
+    fn draw(&self, counts: &[RecordCounts], draw: impl Fn(&ProgressLine, String)) {
+        for ((line, stream), counts) in self.lines.iter().zip(&self.streams).zip(counts) {
+            draw(line, format!("{}: {}", stream.name, stream.figures(counts)));
+        }
+    }
+
+    /// Logs a line for each stream that has changed since its last line.
+    fn log_changed(&mut self, counts: &[RecordCounts]) {
+        for (stream, counts) in self.streams.iter_mut().zip(counts) {
+            let figures = stream.figures(counts);
+            if figures == stream.last_logged.figures {
                 continue;
             }
-            let rows_a_second = (settled - report.last.0) / INTERVAL.as_secs();
-            log_figures("progress", stream, &figures, rows_a_second);
-            report.last = (settled, figures);
+            let rows_a_second = (counts.settled() - stream.last_logged.settled) / LOG_INTERVAL.as_secs();
+            stream.log("progress", &figures, counts, rows_a_second);
+            stream.last_logged = Logged { settled: counts.settled(), figures };
         }
     }
 
-    /// Logs the whole of every stream, and why records were rejected.
-    pub(in crate::pipeline) fn conclude(&self, streams: &[Stream]) {
-        self.show(streams, ProgressLine::finish);
+    /// Logs the totals of every stream, and why records were rejected.
+    pub(super) fn conclude(&self, counts: &[RecordCounts]) {
+        self.draw(counts, ProgressLine::finish);
         let seconds = self.started.elapsed().as_secs_f64();
-        for (report, stream) in self.streams.iter().zip(streams) {
-            let figures = report.figures(stream);
+        for (stream, counts) in self.streams.iter().zip(counts) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let rows_a_second = ((stream.written + stream.rejected) as f64 / seconds.max(0.001)) as u64;
-            log_figures("stream ended", stream, &figures, rows_a_second);
+            let rows_a_second = (counts.settled() as f64 / seconds.max(0.001)) as u64;
+            stream.log("stream ended", &stream.figures(counts), counts, rows_a_second);
         }
-        for (report, stream) in self.streams.iter().zip(streams) {
-            for (reason, counted) in report.reasons.by_count() {
+        for stream in &self.streams {
+            for (reason, counted) in stream.reasons.by_count() {
                 tracing::info!(
                     stream = %stream.name,
                     reason,
@@ -173,30 +191,41 @@ impl Report {
     }
 }
 
-fn log_figures(what: &str, stream: &Stream, figures: &Figures, rows_a_second: u64) {
-    let Figures { read, sent, committed, rejected, jobs, running } = figures;
-    let truncated = stream.truncated();
-    tracing::info!(
-        stream = %stream.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
-    );
-}
-
 impl StreamReport {
-    fn figures(&self, stream: &Stream) -> Figures {
-        Figures {
-            read: stream.read,
-            sent: self.sent,
-            committed: stream.written,
-            rejected: stream.rejected,
-            jobs: self.jobs,
-            running: self.in_words(),
+    fn new(name: StreamName) -> Self {
+        Self {
+            name,
+            sent: 0,
+            jobs: 0,
+            running: BTreeMap::new(),
+            reasons: RejectionReasons::default(),
+            last_logged: Logged::default(),
         }
     }
 
-    /// The job that has begun first of those that run, and how many others there are.
-    fn in_words(&self) -> String {
+    fn log(&self, what: &str, figures: &Figures, counts: &RecordCounts, rows_a_second: u64) {
+        let Figures { read, sent, committed, rejected, jobs, running } = figures;
+        let truncated = counts.truncated;
+        tracing::info!(
+            stream = %self.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
+        );
+    }
+
+    fn figures(&self, counts: &RecordCounts) -> Figures {
+        Figures {
+            read: counts.read,
+            sent: self.sent,
+            committed: counts.written,
+            rejected: counts.rejected,
+            jobs: self.jobs,
+            running: self.running_in_words(),
+        }
+    }
+
+    /// The oldest running job, and how many others run.
+    fn running_in_words(&self) -> String {
         let mut running = self.running.iter();
-        let Some((job, Running { rows, processed })) = running.next() else { return "no job".to_owned() };
+        let Some((job, RunningJob { rows, processed })) = running.next() else { return "no job".to_owned() };
         match running.count() {
             0 => format!("job {job} at {processed} of {rows} rows"),
             others => format!("job {job} at {processed} of {rows} rows, and {others} more"),
@@ -206,33 +235,30 @@ impl StreamReport {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job::SettledRecords;
     use super::*;
-    use crate::config::NullHandling;
-    use crate::pipeline::job::event::Settlement;
-    use airbyte::StreamName;
 
     #[test]
-    fn the_job_that_runs_is_told_with_how_far_it_is() {
+    fn the_figures_say_how_far_the_running_job_is() {
         let name = StreamName { namespace: None, name: "s".into() };
-        let mut stream = Stream::new(name, None, NullHandling::Ignore);
-        let mut report = Report::new(1, &Display::hidden());
+        let counts = RecordCounts { read: 200, ..RecordCounts::default() };
+        let mut report = Report::new([name], &Display::hidden());
         let mut apply = |kind| report.apply(&Event { stream: 0, kind });
-        apply(EventKind::JobRuns { job: "7501".into(), rows: 100 });
-        apply(EventKind::JobRuns { job: "7502".into(), rows: 50 });
-        apply(EventKind::JobProcessed { job: "7501".into(), rows: 40 });
+        apply(EventKind::JobStarted { job: "7501".into(), rows: 100 });
+        apply(EventKind::JobStarted { job: "7502".into(), rows: 50 });
+        apply(EventKind::JobProgressed { job: "7501".into(), rows: 40 });
         let mut reasons = RejectionReasons::default();
         reasons.add("INVALID_EMAIL_ADDRESS", || None);
-        apply(EventKind::Settled(Settlement { segments: Vec::new(), reasons }));
-        stream.read = 200;
-        let figures = report.streams[0].figures(&stream);
+        apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons }));
+        let figures = report.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");
         assert_eq!(report.streams[0].reasons.by_count().len(), 1);
 
         report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7501".into() } });
-        assert_eq!(report.streams[0].figures(&stream).running, "job 7502 at 0 of 50 rows");
-        assert_eq!(report.running(), 1);
+        assert_eq!(report.streams[0].figures(&counts).running, "job 7502 at 0 of 50 rows");
+        assert_eq!(report.running_jobs(), 1);
         report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7502".into() } });
-        assert_eq!(report.streams[0].figures(&stream).running, "no job");
+        assert_eq!(report.streams[0].figures(&counts).running, "no job");
     }
 }

@@ -1,13 +1,12 @@
-//! What is kept for each row of a batch.
+//! A list that grows without moving its values.
 
-/// How many bytes a piece has. Blocks of 128 KiB and more come from the system one by one, and each that is freed raises
-/// that bound for glibc (mallopt(3), "M_MMAP_THRESHOLD") until what large vectors leave behind is given back no more.
+/// The bytes of a piece. It is below 128 KiB, because glibc asks the system for each larger block, and returns less and
+/// less of them (mallopt(3), "M_MMAP_THRESHOLD").
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Values in the order of the rows. They lie in pieces of one size, so that none of them moves and no room is left for
-/// twice as many, as a vector would that grows.
+/// A list of values in pieces of one size. Unlike a growing `Vec` it moves no value and reserves little room.
 #[derive(Debug, Clone)]
-pub(in crate::pipeline) struct ChunkedVec<T> {
+pub(super) struct ChunkedVec<T> {
     pieces: Vec<Vec<T>>,
 }
 
@@ -20,11 +19,11 @@ impl<T> Default for ChunkedVec<T> {
 impl<T: Copy> ChunkedVec<T> {
     const PER_PIECE: usize = PIECE_BYTES / size_of::<T>();
 
-    /// Adds the value of the next row.
-    pub(in crate::pipeline) fn push(&mut self, value: T) {
+    /// Adds a value.
+    pub(super) fn push(&mut self, value: T) {
         match self.pieces.last_mut() {
             Some(last) if last.len() < Self::PER_PIECE => last.push(value),
-            // The first piece grows by itself, because most batches of a sync of many streams have few rows.
+            // The first piece starts small, because with many streams most batches have few rows.
             None => self.pieces.push(vec![value]),
             Some(_) => {
                 let mut piece = Vec::with_capacity(Self::PER_PIECE);
@@ -34,24 +33,24 @@ impl<T: Copy> ChunkedVec<T> {
         }
     }
 
-    /// How many values there are.
-    pub(in crate::pipeline) fn len(&self) -> usize {
+    /// The number of values.
+    pub(super) fn len(&self) -> usize {
         self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * Self::PER_PIECE + last.len())
     }
 
     /// The bytes held.
-    pub(in crate::pipeline) fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         let values = self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * Self::PER_PIECE + last.capacity());
         values * size_of::<T>() + self.pieces.capacity() * size_of::<Vec<T>>()
     }
 
-    /// The value of a row.
-    pub(in crate::pipeline) fn of(&self, row: usize) -> T {
-        self.pieces[row / Self::PER_PIECE][row % Self::PER_PIECE]
+    /// The value at an index.
+    pub(super) fn get(&self, index: usize) -> T {
+        self.pieces[index / Self::PER_PIECE][index % Self::PER_PIECE]
     }
 
-    /// The values in the order of the rows.
-    pub(in crate::pipeline) fn iter(&self) -> impl Iterator<Item = T> {
+    /// The values in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         self.pieces.iter().flatten().copied()
     }
 }
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_come_back_in_their_order_and_take_little_more_room_than_they_need() {
+    fn values_keep_their_order_and_need_little_extra_room() {
         let mut values = ChunkedVec::<u64>::default();
         assert_eq!((values.len(), values.size()), (0, 0));
         for count in 1..100_000 {
@@ -74,7 +73,7 @@ mod tests {
         }
         assert!(values.iter().eq((1..100_000).map(|count| count * 7)));
         for row in [0, 1, 8_191, 8_192, 99_998] {
-            assert_eq!(values.of(row), (row as u64 + 1) * 7);
+            assert_eq!(values.get(row), (row as u64 + 1) * 7);
         }
         let total: usize = values.pieces.iter().map(|piece| piece.capacity() * size_of::<u64>()).sum();
         assert_eq!(values.size(), total + values.pieces.capacity() * size_of::<Vec<u64>>());

@@ -1,4 +1,4 @@
-//! CSV that is held compressed until it is uploaded.
+//! CSV that stays compressed in memory until the upload.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use salesforce::CsvBody;
 
-/// How much CSV is compressed at once. It is the window within which repetitions are found, and an open batch holds
+/// The bytes of CSV that are compressed at once. Repetitions are found within this window, and an open batch holds
 /// this much uncompressed; twice as much makes the result 2 % smaller.
 pub const PIECE_SIZE: usize = 64 * 1024;
 
@@ -17,9 +17,9 @@ pub const PIECE_SIZE: usize = 64 * 1024;
 const LEVEL: i32 = 1;
 
 thread_local! {
-    /// One a thread, because each takes some hundred kilobytes. None where there is no memory for it.
+    /// One per thread, because each takes some hundred kilobytes. `None` if there is no memory for it.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
-    /// What a piece is compressed into before its size is known.
+    /// Holds a compressed piece until its size is known.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE_SIZE)));
 }
 
@@ -31,11 +31,11 @@ pub struct CompressedCsv {
     length: u64,
 }
 
-/// One piece; one that would not become smaller is held as it is.
+/// One piece. It stays uncompressed if compression would not make it smaller.
 #[derive(Debug)]
 struct Piece {
     bytes: Box<[u8]>,
-    /// The length of the CSV.
+    /// The length of the CSV in bytes.
     length: usize,
 }
 
@@ -48,7 +48,7 @@ impl CompressedCsv {
         self.pieces.push(piece);
     }
 
-    /// The bytes held.
+    /// The bytes held in memory.
     pub fn size(&self) -> usize {
         self.size
     }
@@ -65,8 +65,8 @@ impl Piece {
         Self { bytes: compressed.unwrap_or_else(|| csv.into()), length: csv.len() }
     }
 
-    /// The CSV again. What was compressed here decompresses; a piece that does not makes the upload end short of its
-    /// length, and so fail.
+    /// The uncompressed CSV. If a piece ever fails to decompress, the upload ends short of its length and fails at
+    /// Salesforce.
     fn csv(&self, decompressor: &mut Decompressor<'_>) -> Bytes {
         if self.bytes.len() == self.length {
             return Bytes::copy_from_slice(&self.bytes);
@@ -92,19 +92,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_come_back_as_they_were_and_as_often_as_asked() {
+    fn pieces_can_be_read_more_than_once() {
         let noise: Vec<u8> = (0..PIECE_SIZE).map(|number| (number * number * 31 / 7 % 251) as u8).collect();
         let pieces =
             [b"A__c\n".to_vec(), b"again and again\n".repeat(10_000), noise, vec![b'x'; 5 * PIECE_SIZE], Vec::new()];
-        let mut packed = CompressedCsv::default();
-        pieces.iter().for_each(|piece| packed.push(piece));
-        assert!(packed.size() < 2 * PIECE_SIZE, "{}", packed.size());
+        let mut compressed = CompressedCsv::default();
+        pieces.iter().for_each(|piece| compressed.push(piece));
+        assert!(compressed.size() < 2 * PIECE_SIZE, "{}", compressed.size());
         let expected = pieces.concat();
-        assert_eq!(packed.len(), expected.len() as u64);
-        let packed = Arc::new(packed);
+        assert_eq!(compressed.len(), expected.len() as u64);
+        let compressed = Arc::new(compressed);
         for _ in 0..2 {
-            let again: Vec<Bytes> = Arc::clone(&packed).pieces().collect();
-            assert!(again.concat() == expected);
+            let read: Vec<Bytes> = Arc::clone(&compressed).pieces().collect();
+            assert!(read.concat() == expected);
         }
     }
 }

@@ -1,68 +1,71 @@
-//! The one task that reads, keeps count, and gives states back.
+//! The one task that reads the input, keeps count, and acknowledges states.
 //!
-//! It owns everything that changes with a message, so that nothing needs a lock: the open batches, the ledger, the
-//! report, the end. It never waits for a job; events of the batches come to it, and while the memory budget is overdrawn
-//! it does not take input.
+//! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a job:
+//! batches send it events. While the memory budget is overdrawn, it reads no input.
 
-pub(super) mod reader;
-pub(super) mod stop;
-pub(super) mod stream;
+mod line_error;
+mod reader;
+mod stop;
+mod stream;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::pipeline::batch::origin::Origin;
-use crate::pipeline::budget::{Budget, Lease};
-use crate::pipeline::intake::reader::Input;
-use crate::pipeline::intake::stop::Stop;
-use crate::pipeline::intake::stream::{BatchLimits, RecordError, Stream};
-use crate::pipeline::job::event::{Event, EventKind, LoadError, Settlement};
-use crate::pipeline::job::lane::{Lanes, StreamBatch};
-use crate::pipeline::ledger::Ledger;
-use crate::pipeline::prepare::quota::Quota;
-use crate::pipeline::report::Report;
+use super::batch::{OpenBatch, Origin};
+use super::budget::Lease;
+use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
+use super::ledger::Ledger;
+use super::prepare::Quota;
+use super::report::{RecordCounts, Report};
 use airbyte::{
     Block, Error, InputError, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line,
 };
+use line_error::LineError;
+
+pub(super) use reader::{Input, read_on_thread};
+pub use stop::Stop;
+pub(super) use stream::{BatchLimits, Stream};
 
 /// Settings of the intake.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::pipeline) struct Rules {
-    /// The largest upload in bytes.
-    pub(in crate::pipeline) batch_size: usize,
-    /// The age at which a batch is sent even when it is small.
-    pub(in crate::pipeline) flush_interval: Duration,
+pub(super) struct IntakeSettings {
+    pub(super) limits: BatchLimits,
+    /// The age at which a batch is sent, whatever its size.
+    pub(super) flush_interval: Duration,
     /// More rejected records than this end the sync.
-    pub(in crate::pipeline) max_rejected_records: Option<u64>,
-    /// Whether the end of every stream is announced with a status.
-    pub(in crate::pipeline) expects_completion: bool,
+    pub(super) max_rejected_records: Option<u64>,
+    /// Whether the source announces the end of every stream.
+    pub(super) expects_completion: bool,
 }
 
-/// Reads messages and gives states back.
-pub(in crate::pipeline) struct Intake {
-    pub(in crate::pipeline) streams: Vec<Stream>,
+/// What the intake waits for.
+pub(super) struct Signals {
+    pub(super) input: mpsc::Receiver<Input>,
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    pub(super) quota: Option<Quota>,
+    pub(super) stop: Stop,
+}
+
+/// Reads messages and acknowledges states.
+pub(super) struct Intake {
+    streams: Vec<Stream>,
     records: RecordReader,
     by_name: HashMap<StreamName, usize>,
-    /// The names of the last record as they were written, and its stream.
-    last: Option<LastStream>,
+    last_stream: Option<LastStream>,
     ledger: Ledger,
-    /// What the waiting states hold.
-    states: Lease,
-    room: BatchLimits,
-    lanes: Option<Lanes>,
-    halt: CancellationToken,
+    /// Covers the states that wait.
+    states_lease: Lease,
+    jobs: Jobs,
     output: Output,
-    rules: Rules,
-    pub(in crate::pipeline) report: Report,
+    settings: IntakeSettings,
+    report: Report,
     rejected: u64,
     ending: Option<Ending>,
 }
 
+/// The stream of the last record, to find it without a lookup for the next one.
 struct LastStream {
     namespace: Option<Box<str>>,
     name: Box<str>,
@@ -70,42 +73,38 @@ struct LastStream {
 }
 
 impl LastStream {
-    fn is_named(&self, names: RawStreamName<'_>) -> bool {
-        *self.name == *names.name && self.namespace.as_deref() == names.namespace
+    fn is_named(&self, name: RawStreamName<'_>) -> bool {
+        *self.name == *name.name && self.namespace.as_deref() == name.namespace
     }
 }
 
-/// Why input is not taken any more.
+/// Why no more input is read.
 enum Ending {
-    /// The input is at its end.
+    /// The input has ended.
     Complete,
-    /// What came so far is finished and acknowledged, then the sync fails.
+    /// What was read is loaded and acknowledged, then the sync fails.
     Finish(Error),
-    /// Nothing more is sent; what runs is watched to its end.
+    /// Nothing more is loaded. Running jobs are watched to their end, then the sync fails.
     Halt(Error),
 }
 
 impl Intake {
-    pub(in crate::pipeline) fn new(
+    pub(super) fn new(
         streams: Vec<Stream>,
-        lanes: Option<Lanes>,
-        budget: Arc<Budget>,
-        halt: CancellationToken,
+        jobs: Jobs,
+        settings: IntakeSettings,
         output: Output,
         report: Report,
-        rules: Rules,
     ) -> Self {
         Self {
             by_name: streams.iter().enumerate().map(|(index, stream)| (stream.name.clone(), index)).collect(),
             records: RecordReader::default(),
-            last: None,
+            last_stream: None,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
-            states: budget.lease(),
-            room: BatchLimits { batch_size: rules.batch_size, budget },
-            lanes,
-            halt,
+            states_lease: settings.limits.budget.lease(),
+            jobs,
             output,
-            rules,
+            settings,
             report,
             rejected: 0,
             ending: None,
@@ -113,68 +112,67 @@ impl Intake {
         }
     }
 
-    /// Takes the input to its end, and everything that came of it.
+    /// Reads the input to its end, waits for all jobs, and logs the totals.
     ///
     /// # Errors
-    /// The first that ended the sync. All that could be acknowledged has been.
-    pub(in crate::pipeline) async fn run(
-        &mut self,
-        mut input: mpsc::Receiver<Input>,
-        mut events: mpsc::UnboundedReceiver<Event>,
-        mut quota: Option<Quota>,
-        stop: Stop,
-    ) -> Result<()> {
-        let budget = Arc::clone(&self.room.budget);
-        while self.ending.is_none() {
-            self.relieve_budget();
-            let due = self.next_due();
-            let is_overdrawn = budget.overdrawn() > 0;
+    /// The first error that ended the sync. All states that are proven are acknowledged.
+    pub(super) async fn run(mut self, signals: Signals) -> Result<()> {
+        self.process(signals).await;
+        let outcome = self.outcome();
+        self.report.conclude(&self.counts());
+        outcome
+    }
+
+    async fn process(&mut self, signals: Signals) {
+        let Signals { input, mut events, mut quota, stop } = signals;
+        let mut input = Some(input);
+        let mut all_batches_ended = false;
+        let grace_period_over = stop.grace_period_over();
+        tokio::pin!(grace_period_over);
+        loop {
+            if self.ending.is_some() && input.take().is_some() {
+                self.stop_reading();
+            }
+            let is_reading = input.is_some();
+            if all_batches_ended && !is_reading {
+                return;
+            }
+            if is_reading {
+                self.relieve_budget();
+            }
+            let flush_due = self.next_flush().filter(|_| is_reading);
+            let budget = &self.settings.limits.budget;
+            let must_wait_for_memory = is_reading && budget.overdrawn() > 0;
+            let is_halted = self.jobs.is_halted();
             tokio::select! {
                 biased;
-                () = stop.asked() => self.end(Ending::Halt(stopped())),
-                error = reach(&mut quota) => self.end(Ending::Halt(error)),
-                Some(event) = events.recv() => self.apply(event),
-                () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
-                () = budget.released(), if is_overdrawn => {}
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due(),
-                block = input.recv(), if !is_overdrawn => match block {
-                    Some(Input::Block(block)) => self.take_block(&block),
+                () = stop.requested(), if !is_halted => self.end(Ending::Halt(stopped())),
+                error = quota_reached(&mut quota), if !is_halted => self.end(Ending::Halt(error)),
+                event = events.recv(), if !all_batches_ended => match event {
+                    Some(event) => self.apply(event),
+                    None => all_batches_ended = true,
+                },
+                () = tokio::time::sleep_until(self.report.due()) => self.report.publish_due(&self.counts()),
+                () = budget.released(), if must_wait_for_memory => {}
+                () = sleep_until(flush_due) => self.flush_due(),
+                block = receive(&mut input), if is_reading && !must_wait_for_memory => match block {
+                    Some(Input::Block(block)) => self.read_block(&block),
                     Some(Input::End) => self.end(Ending::Complete),
-                    Some(Input::Broken(error)) => self.end(Ending::Finish(broken_input(&error))),
+                    Some(Input::Failed(error)) => self.end(Ending::Finish(input_failed(&error))),
                     None => self.end(Ending::Finish(Error::panic())),
                 },
-            }
-        }
-        drop(input);
-        if !matches!(self.ending, Some(Ending::Halt(_))) {
-            (0..self.streams.len()).for_each(|index| self.flush(index));
-        }
-        self.lanes = None;
-        let insisted = stop.insisted();
-        tokio::pin!(insisted);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.asked(), if !self.halt.is_cancelled() => self.end(Ending::Halt(stopped())),
-                error = reach(&mut quota), if !self.halt.is_cancelled() => self.end(Ending::Halt(error)),
-                event = events.recv() => match event {
-                    Some(event) => self.apply(event),
-                    None => break,
-                },
-                () = tokio::time::sleep_until(self.report.due()) => self.report.tell(&self.streams),
-                () = &mut insisted => {
-                    tracing::warn!(jobs = self.report.running(), "jobs are still running and are not waited for any more");
-                    break;
+                () = &mut grace_period_over, if !is_reading => {
+                    tracing::warn!(jobs = self.report.running_jobs(), "the grace period is over: running jobs are left");
+                    return;
                 }
             }
         }
-        self.conclude()
     }
 
-    /// Ends the intake. The first reason stays, except that a halt takes the place of a softer end.
+    /// Ends the reading. The first reason counts, but a halt replaces the end of the input.
     fn end(&mut self, ending: Ending) {
         if matches!(ending, Ending::Halt(_)) {
-            self.halt.cancel();
+            self.jobs.halt();
         }
         match (&self.ending, &ending) {
             (None, _) | (Some(Ending::Complete), Ending::Halt(_)) => self.ending = Some(ending),
@@ -182,22 +180,29 @@ impl Intake {
         }
     }
 
-    fn conclude(&mut self) -> Result<()> {
+    /// Sends the open batches, unless the sync is halted. No batch follows them.
+    fn stop_reading(&mut self) {
+        if !matches!(self.ending, Some(Ending::Halt(_))) {
+            (0..self.streams.len()).for_each(|index| self.flush(index));
+        }
+        self.jobs.finish();
+    }
+
+    fn outcome(&mut self) -> Result<()> {
         match self.ending.take() {
             Some(Ending::Finish(error) | Ending::Halt(error)) => return Err(error),
             Some(Ending::Complete) | None => {}
         }
-        if self.ledger.waiting() > 0
-            || self.streams.iter().any(|stream| stream.read != stream.written + stream.rejected)
-        {
+        let all_settled = self.streams.iter().all(|stream| stream.counts.read == stream.counts.settled());
+        if self.ledger.waiting_states() > 0 || !all_settled {
             return Err(Error::system(
-                "Records are left over of which nothing is known, so their states are not acknowledged. Please report \
-                 this with the log of the sync.",
+                "It is not known what became of some records, so their states are not acknowledged. Please report this \
+                 with the log of the sync.",
             ));
         }
         let incomplete: Vec<String> =
             self.streams.iter().filter(|stream| !stream.is_complete).map(|stream| stream.name.to_string()).collect();
-        if self.rules.expects_completion && !incomplete.is_empty() {
+        if self.settings.expects_completion && !incomplete.is_empty() {
             return Err(Error::transient(format!(
                 "The source ended before it had sent everything of {}. What it sent is written and acknowledged; run \
                  the sync again for the rest.",
@@ -207,17 +212,10 @@ impl Intake {
         Ok(())
     }
 
-    fn take_block(&mut self, block: &Block) {
+    fn read_block(&mut self, block: &Block) {
         for (number, line) in block.lines() {
-            match self.take_line(line) {
-                Ok(()) => {}
-                Err(Refused::Line(why)) => {
-                    return self.end(Ending::Finish(Error::system(format!(
-                        "Line {number} of the input is no message that can be understood: {why}. Everything before it \
-                         has been finished."
-                    ))));
-                }
-                Err(Refused::Error(error)) => return self.end(Ending::Finish(error)),
+            if let Err(error) = self.read_line(line) {
+                return self.end(Ending::Finish(error.into_error(number)));
             }
             if self.ending.is_some() {
                 return;
@@ -225,18 +223,18 @@ impl Intake {
         }
     }
 
-    fn take_line(&mut self, line: &[u8]) -> Result<(), Refused> {
-        let text = decode_line(line).map_err(|error| Refused::Line(error.to_string()))?;
-        if self.take_plain_record(text).is_some() {
+    fn read_line(&mut self, line: &[u8]) -> Result<(), LineError> {
+        let text = decode_line(line).map_err(|error| LineError::Invalid(error.to_string()))?;
+        if self.try_plain_record(text).is_some() {
             return Ok(());
         }
-        match Message::parse(text).map_err(|error| Refused::Line(error.to_string()))? {
-            Message::Record(record) => self.take_record(&record),
+        match Message::parse(text).map_err(|error| LineError::Invalid(error.to_string()))? {
+            Message::Record(record) => self.add_record(&record),
             Message::State(state) => {
-                if self.ledger.state(state) {
-                    self.release();
+                if self.ledger.add_state(state) {
+                    self.acknowledge_states();
                 } else {
-                    self.states.set(self.ledger.size());
+                    self.states_lease.set(self.ledger.size());
                 }
                 Ok(())
             }
@@ -250,104 +248,102 @@ impl Intake {
         }
     }
 
-    /// Takes the line in one pass, if it is a record that becomes a row. If not, nothing has happened.
-    fn take_plain_record(&mut self, line: &str) -> Option<()> {
+    /// Adds the record of a line in one pass, if it becomes a row. `None` changes nothing.
+    fn try_plain_record(&mut self, line: &str) -> Option<()> {
         let record = self.records.open(line)?;
-        let index = self.stream_named(record.stream()).ok()?;
+        let index = self.stream_index(record.stream()).ok()?;
         let ledger = &mut self.ledger;
-        let found = |extracted_at_ms| Origin { segment: ledger.record(index), extracted_at_ms };
-        let full = self.streams[index].take_plain(index, record, found, &self.room)?;
-        self.put(full);
+        let origin = |extracted_at_ms| Origin { segment: ledger.add_record(index), extracted_at_ms };
+        let added = self.streams[index].add_plain(index, record, origin, &self.settings.limits)?;
+        self.load(added.full_batch);
         Some(())
     }
 
-    fn take_record(&mut self, record: &Record<'_>) -> Result<(), Refused> {
-        let index = self.stream_named(record.stream())?;
-        let segment = self.ledger.record(index);
-        let found = Origin { segment, extracted_at_ms: record.extracted_at_ms() };
-        match self.streams[index].take(index, record.data, found, &self.room) {
-            Ok(full) => self.put(full),
-            Err(not_taken) => {
-                self.ledger.withdraw(index);
-                return Err(match not_taken {
-                    RecordError::NotAnObject => Refused::Line("the `data` of the record is not an object".to_owned()),
-                    RecordError::Config(error) => Refused::Error(error),
-                });
+    fn add_record(&mut self, record: &Record<'_>) -> Result<(), LineError> {
+        let index = self.stream_index(record.stream())?;
+        let segment = self.ledger.add_record(index);
+        let origin = Origin { segment, extracted_at_ms: record.extracted_at_ms() };
+        match self.streams[index].add(index, record.data, origin, &self.settings.limits) {
+            Ok(added) => {
+                self.load(added.full_batch);
+                Ok(())
+            }
+            Err(error) => {
+                self.ledger.remove_last_record(index);
+                Err(error)
             }
         }
-        Ok(())
     }
 
-    fn put(&mut self, full: Option<StreamBatch>) {
-        if let (Some(work), Some(lanes)) = (full, &mut self.lanes) {
-            lanes.put(work);
+    fn load(&mut self, batch: Option<StreamBatch>) {
+        if let Some(batch) = batch {
+            self.jobs.add(batch);
         }
     }
 
-    fn stream_named(&mut self, names: RawStreamName<'_>) -> Result<usize, Refused> {
-        if let Some(last) = &self.last
-            && last.is_named(names)
+    fn stream_index(&mut self, raw: RawStreamName<'_>) -> Result<usize, LineError> {
+        if let Some(last) = &self.last_stream
+            && last.is_named(raw)
         {
             return Ok(last.index);
         }
-        let name = names.decode().map_err(|_| Refused::Line("the stream of the record is not named".to_owned()))?;
+        let name = raw.decode().map_err(|_| LineError::Invalid("the record does not name its stream".to_owned()))?;
         let Some(index) = self.by_name.get(&name).copied() else {
-            return Err(Refused::Line(format!("the catalog has no stream {name}")));
+            return Err(LineError::Invalid(format!("the catalog has no stream {name}")));
         };
-        self.last = Some(LastStream { namespace: names.namespace.map(Into::into), name: names.name.into(), index });
+        self.last_stream = Some(LastStream { namespace: raw.namespace.map(Into::into), name: raw.name.into(), index });
         Ok(index)
     }
 
     fn apply(&mut self, event: Event) {
         self.report.apply(&event);
         match event.kind {
-            EventKind::Settled(settlement) => self.settle(event.stream, settlement),
-            EventKind::Ended(Err(LoadError::Failed(error))) => self.end(Ending::Halt(error)),
+            EventKind::Settled(settled) => self.settle(event.stream, &settled),
+            EventKind::BatchEnded(Err(LoadError::Failed(error))) => self.end(Ending::Halt(error)),
             _ => {}
         }
     }
 
-    fn settle(&mut self, index: usize, settlement: Settlement) {
-        let stream = &mut self.streams[index];
-        for (segment, written, rejected) in settlement.segments {
-            self.ledger.settle(index, segment, written, rejected);
-            stream.written += written;
-            stream.rejected += rejected;
-            self.rejected += rejected;
+    fn settle(&mut self, index: usize, settled: &SettledRecords) {
+        let counts = &mut self.streams[index].counts;
+        for segment in &settled.segments {
+            self.ledger.settle(index, *segment);
+            counts.written += segment.written;
+            counts.rejected += segment.rejected;
+            self.rejected += segment.rejected;
         }
-        self.release();
-        if let Some(most) = self.rules.max_rejected_records
-            && self.rejected > most
+        self.acknowledge_states();
+        if let Some(max) = self.settings.max_rejected_records
+            && self.rejected > max
         {
             self.end(Ending::Halt(Error::config(format!(
-                "{} records have been rejected, and `max_rejected_records` allows {most}. The reasons are in the bucket of \
-                 rejected records, where one is configured. Mend the records or raise the limit, and run the sync again.",
+                "{} records have been rejected, and `max_rejected_records` allows {max}. The reasons are in the bucket \
+                 of rejected records, if one is configured. Fix the records or raise the limit, and run the sync again.",
                 self.rejected
             ))));
         }
     }
 
-    /// Gives back the states that are proven.
-    fn release(&mut self) {
-        for line in self.ledger.release() {
+    /// Writes the states that are proven to standard output.
+    fn acknowledge_states(&mut self) {
+        for line in self.ledger.acknowledge() {
             if let Err(error) = self.output.state(&line) {
-                let gone = Error::system("Standard output was closed, so states cannot be given back.");
-                return self.end(Ending::Halt(gone.internal(error)));
+                let closed = Error::system("Standard output was closed, so states cannot be acknowledged.");
+                return self.end(Ending::Halt(closed.internal(error)));
             }
         }
-        self.states.set(self.ledger.size());
+        self.states_lease.set(self.ledger.size());
     }
 
-    /// Sends the largest open batches until what is on its way is enough to bring the budget back.
+    /// Sends the largest open batches, until the budget recovers when the batches on their way are done.
     fn relieve_budget(&mut self) {
         loop {
-            let open: usize =
-                self.streams.iter().filter_map(Stream::open).map(crate::pipeline::batch::OpenBatch::held).sum();
-            if self.room.budget.comes_back(open + self.states.bytes()) {
+            let open: usize = self.streams.iter().filter_map(Stream::open_batch).map(OpenBatch::held).sum();
+            if self.settings.limits.budget.can_recover(open + self.states_lease.bytes()) {
                 return;
             }
             let largest = (0..self.streams.len())
-                .filter_map(|index| Some((self.streams[index].open()?.held(), index)))
+                .filter_map(|index| Some((self.streams[index].open_batch()?.held(), index)))
                 .max_by_key(|(held, _)| *held);
             let Some((_, index)) = largest else { return };
             self.flush(index);
@@ -355,57 +351,63 @@ impl Intake {
     }
 
     fn flush(&mut self, index: usize) {
-        let work = self.streams[index].seal(index);
-        self.put(work);
+        let batch = self.streams[index].seal_batch(index);
+        self.load(batch);
     }
 
-    fn next_due(&self) -> Option<Instant> {
-        let opened =
-            self.streams.iter().filter_map(Stream::open).map(crate::pipeline::batch::OpenBatch::opened_at).min()?;
-        Some(opened + self.rules.flush_interval)
+    fn next_flush(&self) -> Option<Instant> {
+        let opened = self.streams.iter().filter_map(Stream::open_batch).map(OpenBatch::opened_at).min()?;
+        Some(opened + self.settings.flush_interval)
     }
 
     fn flush_due(&mut self) {
-        let now = Instant::now();
+        let (now, interval) = (Instant::now(), self.settings.flush_interval);
         for index in 0..self.streams.len() {
-            let is_due =
-                self.streams[index].open().is_some_and(|batch| batch.opened_at() + self.rules.flush_interval <= now);
-            if is_due {
+            if self.streams[index].open_batch().is_some_and(|batch| batch.opened_at() + interval <= now) {
                 self.flush(index);
             }
         }
     }
+
+    fn counts(&self) -> Vec<RecordCounts> {
+        self.streams.iter().map(|stream| stream.counts).collect()
+    }
 }
 
-/// Waits until the share of the API requests is reached; without one, for ever.
-async fn reach(quota: &mut Option<Quota>) -> Error {
+/// Waits for the next input. Must not be awaited after the reading has ended.
+async fn receive(input: &mut Option<mpsc::Receiver<Input>>) -> Option<Input> {
+    input.as_mut()?.recv().await
+}
+
+/// Waits until the quota is reached: forever, if there is none.
+async fn quota_reached(quota: &mut Option<Quota>) -> Error {
     match quota {
-        Some(quota) => quota.reach().await,
+        Some(quota) => quota.reached().await,
         None => std::future::pending().await,
     }
 }
 
-/// Why a line is not taken.
-enum Refused {
-    /// The line is at fault; this is why.
-    Line(String),
-    /// The user must change something.
-    Error(Error),
+/// Sleeps until a moment: forever, if there is none.
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The error of a sync that was asked to stop.
-pub(in crate::pipeline) fn stopped() -> Error {
+pub(super) fn stopped() -> Error {
     Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }
 
-fn broken_input(error: &InputError) -> Error {
+fn input_failed(error: &InputError) -> Error {
     match error {
         InputError::LineTooLong { line, limit } => Error::system(format!(
             "Line {line} of the input is longer than {limit} bytes, which no record of Salesforce can be. Everything \
-             before it has been finished."
+             before it is loaded."
         )),
         InputError::Read { line, source } => Error::transient(format!(
-            "Standard input could not be read after line {line}. Everything before it has been finished."
+            "Standard input could not be read after line {line}. Everything before it is loaded."
         ))
         .internal(source),
     }

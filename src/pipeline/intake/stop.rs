@@ -4,38 +4,38 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How long jobs that run are waited for after the sync was asked to stop. The platform takes a container away a minute
-/// after it has closed its input. To wait is a courtesy: what is not acknowledged by then the next sync sends again.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long running jobs are waited for after a request to stop. The platform kills a container a minute after it closed
+/// its input. The next sync sends again what is not acknowledged by then.
+const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
-/// The wish that the sync stop. Clones speak of the same sync.
+/// Asks a sync to stop. Clones belong to the same sync.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    asked: CancellationToken,
-    asked_again: CancellationToken,
+    requested: CancellationToken,
+    requested_again: CancellationToken,
 }
 
 impl Stop {
-    /// Asks the sync to stop: no further job takes effect, and running jobs are waited for a while. Asked again, it
-    /// waits no longer.
-    pub fn ask(&self) {
-        if self.asked.is_cancelled() {
-            self.asked_again.cancel();
+    /// Asks the sync to stop: it closes no more jobs, and waits for running jobs during a grace period. A second request
+    /// ends the grace period.
+    pub fn request(&self) {
+        if self.requested.is_cancelled() {
+            self.requested_again.cancel();
         }
-        self.asked.cancel();
+        self.requested.cancel();
     }
 
     /// Waits until the sync is asked to stop.
-    pub(in crate::pipeline) async fn asked(&self) {
-        self.asked.cancelled().await;
+    pub(crate) async fn requested(&self) {
+        self.requested.cancelled().await;
     }
 
-    /// Waits until running jobs are not waited for any more.
-    pub(in crate::pipeline) async fn insisted(&self) {
-        self.asked().await;
+    /// Waits until the sync is asked to stop and the grace period, which begins then, is over.
+    pub(super) async fn grace_period_over(&self) {
+        self.requested().await;
         tokio::select! {
-            () = self.asked_again.cancelled() => {}
-            () = tokio::time::sleep(PATIENCE) => {}
+            () = self.requested_again.cancelled() => {}
+            () = tokio::time::sleep(GRACE_PERIOD) => {}
         }
     }
 }
@@ -48,26 +48,26 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_patience_begins_when_the_sync_is_asked() {
+    async fn the_grace_period_begins_with_the_request() {
         let stop = Stop::default();
-        let (asker, started) = (stop.clone(), Instant::now());
+        let (requester, started) = (stop.clone(), Instant::now());
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(1_000)).await;
-            asker.ask();
+            requester.request();
         });
-        stop.asked().await;
+        stop.requested().await;
         assert_eq!(started.elapsed(), Duration::from_secs(1_000));
-        stop.insisted().await;
-        assert_eq!(started.elapsed(), Duration::from_secs(1_000) + PATIENCE);
+        stop.grace_period_over().await;
+        assert_eq!(started.elapsed(), Duration::from_secs(1_000) + GRACE_PERIOD);
     }
 
     #[tokio::test]
-    async fn asked_again_the_sync_waits_no_longer() {
+    async fn a_second_request_ends_the_grace_period() {
         let stop = Stop::default();
-        stop.ask();
-        let mut insisted = Box::pin(stop.insisted());
-        assert!(poll_immediate(&mut insisted).await.is_none());
-        stop.ask();
-        insisted.await;
+        stop.request();
+        let mut over = Box::pin(stop.grace_period_over());
+        assert!(poll_immediate(&mut over).await.is_none());
+        stop.request();
+        over.await;
     }
 }

@@ -1,49 +1,47 @@
-//! What the batches tell on their way. The intake hears it, and nobody else keeps count.
+//! What batches report to the intake, which alone keeps count.
 
 use tokio::sync::mpsc;
 
-use crate::pipeline::batch::origin::SegmentId;
-use crate::pipeline::job::reason::RejectionReasons;
+use super::RejectionReasons;
+use crate::pipeline::batch::SettledSegment;
 use airbyte::Error;
 
 /// Something that happened to a batch of a stream.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Event {
-    /// The place of the stream in the catalog.
-    pub(in crate::pipeline) stream: usize,
-    pub(in crate::pipeline) kind: EventKind,
+pub(crate) struct Event {
+    /// The index of the stream in the catalog.
+    pub(crate) stream: usize,
+    pub(crate) kind: EventKind,
 }
 
-/// What happened.
+/// What happened to a batch.
 #[derive(Debug)]
-pub(in crate::pipeline) enum EventKind {
-    /// A job was closed with so many rows, and runs.
-    JobRuns { job: String, rows: u64 },
-    /// Salesforce has processed so many rows of a running job.
-    JobProcessed { job: String, rows: u64 },
-    /// A job has come to its end.
+pub(crate) enum EventKind {
+    /// A job with this many rows is closed and runs.
+    JobStarted { job: String, rows: u64 },
+    /// Salesforce has processed this many rows of a running job.
+    JobProgressed { job: String, rows: u64 },
+    /// A job no longer runs, or is no longer watched.
     JobEnded { job: String },
-    /// Records are in Salesforce, or kept as rejected.
-    Settled(Settlement),
-    /// Nothing more comes of the batch. Records of it that were not settled before never are.
-    Ended(Result<(), LoadError>),
+    /// Records are settled: written to Salesforce, or kept as rejected.
+    Settled(SettledRecords),
+    /// The batch is done and sends no more events. Its records that are not settled by now never will be.
+    BatchEnded(Result<(), LoadError>),
 }
 
-/// Records that are settled.
+/// Settled records of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::pipeline) struct Settlement {
-    /// For each segment: the records written, and those rejected.
-    pub(in crate::pipeline) segments: Vec<(SegmentId, u64, u64)>,
-    /// Why the rejected ones are.
-    pub(in crate::pipeline) reasons: RejectionReasons,
+pub(crate) struct SettledRecords {
+    pub(crate) segments: Vec<SettledSegment>,
+    /// Why the rejected ones were rejected.
+    pub(crate) reasons: RejectionReasons,
 }
 
 /// Why records of a batch are not settled.
 #[derive(Debug)]
-pub(in crate::pipeline) enum LoadError {
-    /// The sync was halted before they took effect.
+pub(crate) enum LoadError {
+    /// The sync was halted before their job was closed.
     Halted,
-    /// They failed.
     Failed(Error),
 }
 
@@ -53,20 +51,20 @@ impl From<Error> for LoadError {
     }
 }
 
-/// Tells of the batches of one stream.
+/// Sends the events of one stream's batches.
 #[derive(Debug, Clone)]
-pub(in crate::pipeline) struct EventSender {
+pub(super) struct EventSender {
     stream: usize,
-    event: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<Event>,
 }
 
 impl EventSender {
-    pub(in crate::pipeline) fn new(stream: usize, event: mpsc::UnboundedSender<Event>) -> Self {
-        Self { stream, event }
+    pub(super) fn new(stream: usize, events: mpsc::UnboundedSender<Event>) -> Self {
+        Self { stream, events }
     }
 
-    /// Without a listener the sync has ended, and nobody wants to know.
-    pub(in crate::pipeline) fn send(&self, kind: EventKind) {
-        let _ = self.event.send(Event { stream: self.stream, kind });
+    pub(super) fn send(&self, kind: EventKind) {
+        // Without a receiver the sync is over, and nobody needs the event.
+        let _ = self.events.send(Event { stream: self.stream, kind });
     }
 }

@@ -1,31 +1,81 @@
-//! Which job may run when: at most so many at once, and those of one object in the order of the records where the
-//! order can be seen.
+//! When a batch is loaded: at most so many jobs run at once, and jobs of one object keep the order of their batches.
 //!
-//! A lane is a queue of batches with a task of its own. Inserts have a lane a stream. Updates, upserts and deletes
-//! of one object share a lane, even when they come from several streams: in it the next job is created and filled
-//! while the last one runs, and only its close waits.
+//! A lane is a queue of batches with a task of its own. Inserts have a lane per stream. Updates, upserts and deletes of
+//! one object share a lane, even if they come from several streams: while one job runs, the next one is created and
+//! filled, and waits to be closed until the first has ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
+use super::event::{Event, EventKind, EventSender, LoadError};
+use super::load::{Loader, Turn};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::job::event::{Event, EventKind, EventSender, LoadError};
-use crate::pipeline::job::load::Loader;
-use crate::pipeline::prepare::plan::StreamPlan;
+use crate::pipeline::prepare::StreamPlan;
 use airbyte::Error;
 
-/// A batch of a stream.
+/// A batch with the stream that it belongs to.
 #[derive(Debug)]
-pub(in crate::pipeline) struct StreamBatch {
-    pub(in crate::pipeline) stream: usize,
-    pub(in crate::pipeline) plan: Arc<StreamPlan>,
-    pub(in crate::pipeline) batch: Batch,
+pub(crate) struct StreamBatch {
+    /// The index of the stream in the catalog.
+    pub(crate) stream: usize,
+    pub(crate) plan: Arc<StreamPlan>,
+    pub(crate) batch: Batch,
 }
 
-/// All lanes of a sync.
-pub(in crate::pipeline) struct Lanes {
+/// The jobs of a sync.
+pub(crate) struct Jobs {
+    /// `None` if no stream brings records, or if no batch follows.
+    lanes: Option<Lanes>,
+    halt: CancellationToken,
+}
+
+impl Jobs {
+    /// Jobs that `loader` runs, at most `max_parallel_jobs` at once, and the events of their batches. The events end
+    /// when no batch follows and all batches have ended.
+    pub(crate) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, events) = mpsc::unbounded_channel();
+        let halt = loader.halt.clone();
+        let lanes = Lanes {
+            loader: Arc::new(loader),
+            max_parallel_jobs,
+            permits: Arc::new(Semaphore::new(max_parallel_jobs)),
+            lanes: HashMap::new(),
+            events: sender,
+        };
+        (Self { lanes: Some(lanes), halt }, events)
+    }
+
+    /// The jobs of a sync that brings no records.
+    pub(crate) fn none() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        (Self { lanes: None, halt: CancellationToken::new() }, mpsc::unbounded_channel().1)
+    }
+
+    /// Adds a batch to the end of its lane.
+    pub(crate) fn add(&mut self, batch: StreamBatch) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.add(batch);
+        }
+    }
+
+    /// Takes no more batches.
+    pub(crate) fn finish(&mut self) {
+        self.lanes = None;
+    }
+
+    /// Closes no more jobs. Running jobs are watched to their end.
+    pub(crate) fn halt(&self) {
+        self.halt.cancel();
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halt.is_cancelled()
+    }
+}
+
+struct Lanes {
     loader: Arc<Loader>,
     max_parallel_jobs: usize,
     permits: Arc<Semaphore>,
@@ -40,16 +90,16 @@ enum LaneKey {
 }
 
 impl LaneKey {
-    fn of(work: &StreamBatch) -> Self {
-        if work.plan.job.operation.is_ordered() {
-            Self::Object(work.plan.job.object.to_ascii_lowercase())
+    fn of(batch: &StreamBatch) -> Self {
+        if batch.plan.job.operation.is_ordered() {
+            Self::Object(batch.plan.job.object.to_ascii_lowercase())
         } else {
-            Self::Stream(work.stream)
+            Self::Stream(batch.stream)
         }
     }
 
-    /// How many jobs of the lane may be under way. In order: one that runs and one that waits with its upload done.
-    fn width(&self, max_parallel_jobs: usize) -> usize {
+    /// How many batches of the lane may be loaded at once. In an ordered lane, one job runs and one waits to be closed.
+    fn max_batches(&self, max_parallel_jobs: usize) -> usize {
         match self {
             Self::Stream(_) => max_parallel_jobs,
             Self::Object(_) => 2,
@@ -58,84 +108,74 @@ impl LaneKey {
 }
 
 impl Lanes {
-    /// Lanes with at most `max_parallel_jobs` jobs in progress, and the events of their batches, which end when the lanes
-    /// have been dropped and all batches have come to their end.
-    pub(in crate::pipeline) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
-        let (sender, events) = mpsc::unbounded_channel();
-        let lanes = Self {
-            loader: Arc::new(loader),
-            max_parallel_jobs,
-            permits: Arc::new(Semaphore::new(max_parallel_jobs)),
-            lanes: HashMap::new(),
-            events: sender,
-        };
-        (lanes, events)
-    }
-
-    /// Puts a batch at the end of its lane. The queue has no bound of its own: what waits in it holds a lease of the
-    /// memory budget.
-    pub(in crate::pipeline) fn put(&mut self, work: StreamBatch) {
-        let key = LaneKey::of(&work);
-        let lane = self.lanes.entry(key).or_insert_with_key(|key| {
+    /// Adds a batch to the end of its lane. The queue is unbounded: the memory budget bounds what waits in it.
+    fn add(&mut self, batch: StreamBatch) {
+        let lane = self.lanes.entry(LaneKey::of(&batch)).or_insert_with_key(|key| {
             let (sender, batches) = mpsc::unbounded_channel();
             let lane = Lane {
                 loader: Arc::clone(&self.loader),
-                permits: Arc::clone(&self.permits),
-                width: Arc::new(Semaphore::new(key.width(self.max_parallel_jobs))),
+                sync_permits: Arc::clone(&self.permits),
+                lane_permits: Arc::new(Semaphore::new(key.max_batches(self.max_parallel_jobs))),
                 is_ordered: matches!(key, LaneKey::Object(_)),
                 events: self.events.clone(),
             };
             tokio::spawn(lane.run(batches));
             sender
         });
-        // The lane's task ends only when this sender is dropped.
-        let _ = lane.send(work);
+        // This fails only if the task of the lane was halted.
+        let _ = lane.send(batch);
     }
 }
 
 struct Lane {
     loader: Arc<Loader>,
-    permits: Arc<Semaphore>,
-    width: Arc<Semaphore>,
+    sync_permits: Arc<Semaphore>,
+    lane_permits: Arc<Semaphore>,
     is_ordered: bool,
     events: mpsc::UnboundedSender<Event>,
 }
 
+/// The right to load a batch, within the limits of the lane and of the sync.
+struct LoadPermit {
+    _lane: OwnedSemaphorePermit,
+    _sync: OwnedSemaphorePermit,
+}
+
 impl Lane {
     async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
-        let mut before: Option<oneshot::Receiver<()>> = None;
-        while let Some(work) = batches.recv().await {
-            let Some(permits) = self.permits().await else { break };
+        let mut previous = Turn::Now;
+        while let Some(StreamBatch { stream, plan, batch }) = batches.recv().await {
+            let Some(permit) = self.permit().await else { break };
             let (done, next) = oneshot::channel();
-            let turn = if self.is_ordered { before.replace(next) } else { None };
-            let StreamBatch { stream, plan, batch } = work;
+            let turn = if self.is_ordered { std::mem::replace(&mut previous, Turn::After(next)) } else { Turn::Now };
             let (loader, events) = (Arc::clone(&self.loader), EventSender::new(stream, self.events.clone()));
             tokio::spawn(async move {
+                // A task of its own turns a panic into an error.
                 let load = {
                     let events = events.clone();
                     tokio::spawn(async move { loader.load(&plan, batch, turn, &events).await })
                 };
                 let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::panic())));
-                drop(permits);
+                drop(permit);
                 if outcome.is_ok() {
-                    // The next job of the lane may take effect now. After a failure it may not.
+                    // Only after a success may the next job of the lane be closed.
                     let _ = done.send(());
                 }
-                events.send(EventKind::Ended(outcome));
+                events.send(EventKind::BatchEnded(outcome));
             });
         }
     }
 
-    /// The right to have a job under way; none when the sync has been halted.
-    async fn permits(&self) -> Option<[OwnedSemaphorePermit; 2]> {
-        let both = async {
-            let width = Arc::clone(&self.width).acquire_owned().await.ok()?;
-            let all = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-            Some([width, all])
+    /// Waits for a permit. `None` if the sync is halted.
+    async fn permit(&self) -> Option<LoadPermit> {
+        let permit = async {
+            let lane = Arc::clone(&self.lane_permits).acquire_owned().await.ok()?;
+            let sync = Arc::clone(&self.sync_permits).acquire_owned().await.ok()?;
+            Some(LoadPermit { _lane: lane, _sync: sync })
         };
         tokio::select! {
             () = self.loader.halt.cancelled() => None,
-            permits = both => permits,
+            permit = permit => permit,
         }
     }
 }

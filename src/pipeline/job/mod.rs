@@ -1,7 +1,13 @@
 //! The way of a batch through Salesforce: it waits in a lane, is loaded as a job, and its results are judged.
 
-pub(super) mod event;
+mod event;
 mod judge;
-pub(super) mod lane;
-pub(super) mod load;
-pub(super) mod reason;
+mod lane;
+mod load;
+mod rejection_reasons;
+mod result_layout;
+
+pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
+pub(super) use lane::{Jobs, StreamBatch};
+pub(super) use load::Loader;
+pub(super) use rejection_reasons::RejectionReasons;

@@ -1,6 +1,14 @@
-//! Before the first record: what each stream asks for is checked against the org and becomes a plan.
+//! Before the first record: checks each stream against the org, and makes a plan of it.
 
-pub(super) mod field;
-pub(super) mod plan;
-pub(super) mod preflight;
-pub(super) mod quota;
+mod fields;
+mod nearest_name;
+mod plan;
+mod planning;
+mod quota;
+mod request;
+
+pub(super) use fields::ResolvedField;
+pub(super) use plan::StreamPlan;
+pub(super) use planning::{PlannedStream, plan_streams};
+pub(super) use quota::Quota;
+pub(super) use request::StreamRequest;

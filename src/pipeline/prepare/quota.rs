@@ -1,4 +1,4 @@
-//! What the sync may use up of the org's allowances, which it shares with every other program of the org.
+//! The allowances of the org, and the share of its API requests that a sync may leave used.
 
 use crate::user_error::IntoUserError;
 use tokio::sync::watch;
@@ -6,24 +6,24 @@ use tokio::sync::watch;
 use airbyte::{Error, Result};
 use salesforce::{ApiUsage, Org};
 
-/// Requests that are kept back when the sync stops at its share: jobs that run are watched to their end, and their
-/// results are read. Twenty-five jobs at once, each looked at twice and with its results read once, make 75.
-const KEPT_BACK: u64 = 75;
+/// Requests that are left when the sync stops at its share, to watch running jobs to their end and read their results.
+/// Twenty-five jobs at once, each polled twice and with its results read once, need 75.
+const RESERVED_REQUESTS: u64 = 75;
 
-/// The share of the org's daily API requests that may be used up, by whomever.
+/// Stops a sync when the org has used a share of its daily API requests, no matter which program made them.
 #[derive(Debug)]
-pub(in crate::pipeline) struct Quota {
-    most_percent: f64,
+pub(crate) struct Quota {
+    max_percent: f64,
     usage: watch::Receiver<Option<ApiUsage>>,
 }
 
 impl Quota {
-    /// Looks at the allowances before the first record is sent, and watches the requests from now on where the user
-    /// has set a share.
+    /// Checks the allowances before the first record is sent. If the user has set a share, watches the API requests from
+    /// then on.
     ///
     /// # Errors
-    /// `transient_error`s: there is no bulk batch left, or the share is used up already.
-    pub(in crate::pipeline) async fn open(org: &Org, most_percent: Option<f64>) -> Result<Option<Self>> {
+    /// A `transient_error` if no bulk batch is left, or if the share is already used.
+    pub(crate) async fn check(org: &Org, max_percent: Option<f64>) -> Result<Option<Self>> {
         match org.limits().await {
             Ok(limits) => {
                 let left = |allowance: Option<salesforce::Allowance>| allowance.map(|it| it.remaining);
@@ -39,45 +39,44 @@ impl Quota {
                     ));
                 }
             }
-            // A user without "View Setup and Configuration" can load all the same.
+            // A user without "View Setup and Configuration" may still load records.
             Err(fault) if !fault.is_transient() && fault.status() == Some(403) => {
-                tracing::info!("the org does not tell this user its limits");
+                tracing::info!("this user may not see the limits of the org");
             }
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),
         }
-        let Some(most_percent) = most_percent else { return Ok(None) };
-        let quota = Self { most_percent, usage: org.watch_api_usage() };
-        match org.api_usage().and_then(|usage| quota.reached(usage)) {
+        let Some(max_percent) = max_percent else { return Ok(None) };
+        let quota = Self { max_percent, usage: org.watch_api_usage() };
+        match org.api_usage().and_then(|usage| quota.check_usage(usage)) {
             Some(error) => Err(error),
             None => Ok(Some(quota)),
         }
     }
 
-    /// Waits until the share is reached.
-    pub(in crate::pipeline) async fn reach(&mut self) -> Error {
+    /// Waits until the share is used.
+    pub(crate) async fn reached(&mut self) -> Error {
         loop {
             let usage = *self.usage.borrow_and_update();
-            if let Some(error) = usage.and_then(|usage| self.reached(usage)) {
+            if let Some(error) = usage.and_then(|usage| self.check_usage(usage)) {
                 return error;
             }
             if self.usage.changed().await.is_err() {
-                // Nobody makes requests any more.
+                // No request follows.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    fn reached(&self, usage: ApiUsage) -> Option<Error> {
+    fn check_usage(&self, usage: ApiUsage) -> Option<Error> {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let most = (usage.max as f64 * self.most_percent / 100.0) as u64;
-        (usage.used + KEPT_BACK.min(most / 2) >= most).then(|| {
+        let max_requests = (usage.max as f64 * self.max_percent / 100.0) as u64;
+        (usage.used + RESERVED_REQUESTS.min(max_requests / 2) >= max_requests).then(|| {
             Error::transient(format!(
                 "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves \
-                 this sync {}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again later, \
+                 this sync no more than {max_requests}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again later, \
                  or raise the share.",
                 usage.used,
                 usage.max,
-                format_args!("no more than {most}"),
             ))
         })
     }
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sync_stops_before_the_share_is_passed() {
+    fn the_sync_stops_before_it_exceeds_the_share() {
         for (percent, used, max, expected) in [
             (50.0, 0, 1_000, false),
             (50.0, 424, 1_000, false),
@@ -99,8 +98,8 @@ mod tests {
             (1.0, 4, 1_000, false),
             (1.0, 5, 1_000, true),
         ] {
-            let quota = Quota { most_percent: percent, usage: watch::channel(None).1 };
-            assert_eq!(quota.reached(ApiUsage { used, max }).is_some(), expected, "{percent} {used}");
+            let quota = Quota { max_percent: percent, usage: watch::channel(None).1 };
+            assert_eq!(quota.check_usage(ApiUsage { used, max }).is_some(), expected, "{percent} {used}");
         }
     }
 }

@@ -1,52 +1,55 @@
-//! The fields of an object as columns: which may be written, how their values are carried, and what to say of a name
-//! that the object does not have.
+//! The fields of an object: which source column becomes which column, and what is wrong with a name.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::nearest_name::nearest_name;
 use crate::config::{Config, UnknownFields};
 use crate::convert::{Column, KeyComparison, Kind, SourceColumn};
 use airbyte::JsonTypes;
 use salesforce::{Describe, Field, FieldType, Operation};
 
-/// The fields of one object, for one operation.
+/// The fields of one object, as one operation sees them.
 #[derive(Debug)]
-pub(in crate::pipeline) struct ObjectFields {
+pub(super) struct ObjectFields {
     describe: Arc<Describe>,
     operation: Operation,
     truncate: bool,
     unknown: UnknownFields,
 }
 
-/// What becomes of a field of a record.
+/// What becomes of a source column.
 #[derive(Debug)]
-pub(in crate::pipeline) enum ResolvedField {
-    /// It is a column.
+pub(crate) enum ResolvedField {
+    /// It is written to a column.
     Column(Column),
-    /// It holds an object whose fields are columns of their own.
+    /// It holds an object, and each field of that becomes a column.
     Nested,
-    /// It is left out, as the user wants it.
+    /// It is not written: it is metadata of Airbyte, is of no use to the operation, or the user wants unknown fields ignored.
     Ignored,
 }
 
-/// A field without which no record can be created.
-pub(in crate::pipeline) struct Required<'d>(&'d Field);
+/// A field that a new record must have.
+pub(super) struct RequiredField<'d>(&'d Field);
 
 impl ObjectFields {
-    pub(in crate::pipeline) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
+    pub(super) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
         Self { describe, operation, truncate: config.truncate_text(), unknown: config.unknown_fields() }
     }
 
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
     /// The API name of the object.
-    pub(in crate::pipeline) fn object(&self) -> &str {
+    pub(super) fn object(&self) -> &str {
         &self.describe.name
     }
 
-    /// The key of an upsert in the object's spelling.
+    /// The key of an upsert, in the object's spelling.
     ///
     /// # Errors
     /// The field cannot be a key.
-    pub(in crate::pipeline) fn upsert_key(&self, name: &str) -> Result<String, String> {
+    pub(super) fn upsert_key(&self, name: &str) -> Result<String, String> {
         let object = self.object();
         let Some(field) = self.describe.field(name) else {
             return Err(format!("its key {name} is no field of {object}{}", self.nearest(name)));
@@ -64,7 +67,7 @@ impl ObjectFields {
     }
 
     /// How the org compares the values of a key field.
-    pub(in crate::pipeline) fn comparison(&self, name: &str) -> KeyComparison {
+    pub(super) fn comparison(&self, name: &str) -> KeyComparison {
         match self.describe.field(name) {
             Some(field) if field.field_type == FieldType::Id => KeyComparison::Id,
             Some(field) if is_number(&field.field_type) => KeyComparison::Number,
@@ -73,38 +76,38 @@ impl ObjectFields {
         }
     }
 
-    /// What becomes of the field `source` of a record, which is known to Salesforce as `target`.
+    /// What becomes of `source`, which would be written to the column `name`.
     ///
     /// # Errors
-    /// A sentence that tells why it cannot be written.
-    pub(in crate::pipeline) fn resolve_field(
+    /// Why it cannot be written, as a sentence.
+    pub(super) fn resolve_field(
         &self,
         source: SourceColumn,
-        target: &str,
+        name: &str,
         types: JsonTypes,
         key: Option<&str>,
     ) -> Result<ResolvedField, String> {
         if source.is_of_airbyte() {
             return Ok(ResolvedField::Ignored);
         }
-        if let Some(field) = self.describe.field(target) {
-            let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(target));
+        if let Some(field) = self.describe.field(name) {
+            let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(name));
             if !is_key && !field.is_writable_by(self.operation) {
                 return Err(self.not_writable(field));
             }
             let kind = match self.kind(field) {
-                // Cut short, a key would be that of another record.
+                // A key that is cut would be the key of another record.
                 Kind::Text { .. } if is_key => Kind::Text { longest: None },
                 kind => kind,
             };
             let column = Column::new(source, &field.name, kind, types);
             return Ok(ResolvedField::Column(column));
         }
-        if let Some((relationship, inner)) = target.split_once('.') {
-            if let Some(column) = self.relationship(source.clone(), relationship, inner, types)? {
+        if let Some((relationship, inner)) = name.split_once('.') {
+            if let Some(column) = self.relationship_column(source.clone(), relationship, inner, types)? {
                 return Ok(ResolvedField::Column(column));
             }
-        } else if self.by_relationship(target).is_some() {
+        } else if self.by_relationship(name).is_some() {
             return Ok(ResolvedField::Nested);
         }
         match self.unknown {
@@ -112,14 +115,14 @@ impl ObjectFields {
             UnknownFields::Fail => Err(format!(
                 "its field {source} is no field of {} that the user may see{}",
                 self.object(),
-                self.nearest(target)
+                self.nearest(name)
             )),
         }
     }
 
-    /// The column `relationship.inner`, with the type of the related object before it where Salesforce wants it (Bulk
+    /// The column `relationship.inner`, with the type of the related object before it if Salesforce needs that (Bulk
     /// API 2.0 guide, "Relationship ObjectFields in a Header Row").
-    fn relationship(
+    fn relationship_column(
         &self,
         source: SourceColumn,
         relationship: &str,
@@ -151,9 +154,9 @@ impl ObjectFields {
         Ok(Some(Column::new(source, header, Kind::Text { longest: None }, types)))
     }
 
-    /// The fields that must be given to create a record.
-    pub(in crate::pipeline) fn required(&self) -> impl Iterator<Item = Required<'_>> {
-        self.describe.fields.iter().filter(|field| field.is_required()).map(Required)
+    /// The fields that a new record must have.
+    pub(super) fn required(&self) -> impl Iterator<Item = RequiredField<'_>> {
+        self.describe.fields.iter().filter(|field| field.is_required()).map(RequiredField)
     }
 
     fn by_relationship(&self, name: &str) -> Option<&Field> {
@@ -187,7 +190,7 @@ impl ObjectFields {
             FieldType::Datetime => Kind::DateTime,
             FieldType::Time => Kind::Time,
             FieldType::Multipicklist => Kind::MultiPicklist,
-            // Cut short, an address, a link or a value of a list would be another one.
+            // An address, a link or a value of a list that is cut would be another one.
             FieldType::String | FieldType::Textarea | FieldType::Encryptedstring | FieldType::Phone
                 if self.truncate && field.length > 0 =>
             {
@@ -197,23 +200,23 @@ impl ObjectFields {
         }
     }
 
-    /// The end of a sentence that names the nearest field, where one is near.
+    /// The end of a sentence, which names the nearest field if there is one.
     fn nearest(&self, name: &str) -> String {
         let names = self.describe.fields.iter().map(|field| field.name.as_str());
-        nearest(name, names).map_or_else(String::new, |near| format!("; the nearest name is {near}"))
+        nearest_name(name, names).map_or_else(String::new, |near| format!("; the nearest name is {near}"))
     }
 }
 
-impl Required<'_> {
-    pub(in crate::pipeline) fn name(&self) -> &str {
+impl RequiredField<'_> {
+    pub(super) fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Whether one of the columns fills the field, itself or through its relationship, or whether it is one of the
-    /// relationships whose fields only the records name.
-    pub(in crate::pipeline) fn is_among(&self, columns: &[Column], relationships: &[&str]) -> bool {
+    /// Whether a column writes the field, itself or through its relationship. A relationship in `names` counts too,
+    /// because only the records show its fields.
+    pub(super) fn is_among(&self, columns: &[Column], names: &[&str]) -> bool {
         let relationship = self.0.relationship_name.as_deref();
-        if relationship.is_some_and(|name| relationships.iter().any(|it| it.eq_ignore_ascii_case(name))) {
+        if relationship.is_some_and(|name| names.iter().any(|it| it.eq_ignore_ascii_case(name))) {
             return true;
         }
         columns.iter().any(|column| {
@@ -228,43 +231,4 @@ impl Required<'_> {
 fn is_number(field_type: &FieldType) -> bool {
     use FieldType::{Currency, Double, Int, Long, Percent};
     matches!(field_type, Int | Long | Double | Currency | Percent)
-}
-
-/// The name that `typed` may have been meant for.
-pub(in crate::pipeline) fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let typed = bare(typed);
-    let mut seen = HashSet::new();
-    names
-        .filter(|name| seen.insert(*name))
-        .map(|name| (strsim::normalized_damerau_levenshtein(&typed, &bare(name)), name))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        // Below this, two names have less than half of their letters in common.
-        .filter(|(likeness, _)| *likeness >= 0.5)
-        .map(|(_, name)| name)
-}
-
-/// A name without what differs between the spelling of a warehouse and that of Salesforce.
-fn bare(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    name.strip_suffix("__c").unwrap_or(&name).replace('_', "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_found_across_spellings() {
-        let names = ["LastName", "FirstName", "Invoice_Number__c", "Email"];
-        for (typed, expected) in [
-            ("last_name", Some("LastName")),
-            ("Lastname", Some("LastName")),
-            ("invoice_number", Some("Invoice_Number__c")),
-            ("InvoiceNumer__c", Some("Invoice_Number__c")),
-            ("mail", Some("Email")),
-            ("shoe_size", None),
-        ] {
-            assert_eq!(nearest(typed, names.into_iter()), expected, "{typed}");
-        }
-    }
 }

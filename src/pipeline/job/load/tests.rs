@@ -1,4 +1,4 @@
-//! A batch against a simulated org, with waits that a test can bear.
+//! Loads a batch into a simulated org, with short waits.
 
 use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
@@ -7,13 +7,12 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
-use crate::pipeline::batch::OpenBatch;
-use crate::pipeline::batch::origin::{Origin, SegmentId};
-use crate::pipeline::prepare::plan::StreamRequest;
-use crate::pipeline::prepare::preflight;
+use crate::pipeline::batch::{OpenBatch, Origin, SegmentId};
+use crate::pipeline::prepare::{StreamRequest, plan_streams};
 use airbyte::{ConfiguredStream, FailureType, json::Cursor, parse_catalog};
 
-const QUICK: [Duration; 3] = [Duration::from_millis(1); 3];
+const SHORT_WAITS: RetryWaits =
+    RetryWaits { rows: [Duration::from_millis(1); 3], results: [Duration::from_millis(1); 2] };
 
 struct Bench {
     org: SimulatedOrg,
@@ -35,10 +34,10 @@ impl Bench {
         let config = Config::parse(&config.to_string()).unwrap();
         let signed_in = Org::sign_in(config.sign_in().clone(), "loader/1.0", Arc::new(|_| {})).await.unwrap();
         let streams = contacts();
-        let requests = [StreamRequest::of(&streams[0], &config)];
-        let plan = preflight::plans(&signed_in, &requests, &config).await.unwrap().remove(0);
-        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX), CancellationToken::new());
-        loader.waits = QUICK;
+        let requests = [StreamRequest::new(&streams[0], &config)];
+        let plan = plan_streams(&signed_in, &requests, &config).await.unwrap().remove(0).plan.unwrap();
+        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX));
+        loader.waits = SHORT_WAITS;
         Self { org, plan, config, loader }
     }
 
@@ -54,23 +53,24 @@ impl Bench {
         batch.seal()
     }
 
-    /// Loads a batch; what was settled, each time in the order of the segments, and how it ended.
+    /// Loads a batch. Returns the segments of each event that settles records, in order, and the outcome.
     async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), LoadError>) {
         let (sender, mut received) = mpsc::unbounded_channel();
-        let outcome = self.loader.load(&self.plan, self.batch(names), None, &EventSender::new(0, sender)).await;
+        let outcome = self.loader.load(&self.plan, self.batch(names), Turn::Now, &EventSender::new(0, sender)).await;
         let mut settled = Vec::new();
         while let Some(event) = received.recv().await {
-            if let EventKind::Settled(mut settlement) = event.kind {
-                settlement.segments.sort_unstable();
-                settled.push(settlement.segments);
+            if let EventKind::Settled(SettledRecords { segments, .. }) = event.kind {
+                let mut segments: Vec<_> = segments.iter().map(|it| (it.segment, it.written, it.rejected)).collect();
+                segments.sort_unstable();
+                settled.push(segments);
             }
         }
         (settled, outcome)
     }
 }
 
-/// Tells nobody.
-fn nobody() -> EventSender {
+/// A sender without a receiver.
+fn no_receiver() -> EventSender {
     EventSender::new(0, mpsc::unbounded_channel().0)
 }
 
@@ -83,7 +83,7 @@ fn contacts() -> Vec<ConfiguredStream> {
 }
 
 #[tokio::test]
-async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
+async fn rows_that_keep_failing_for_a_transient_reason_are_rejected() {
     let bench = Bench::new().await;
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     bench.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("Locked")));
@@ -98,7 +98,7 @@ async fn rows_that_keep_failing_for_a_passing_reason_are_rejected_in_the_end() {
 }
 
 #[tokio::test]
-async fn what_stays_unprocessed_is_not_settled() {
+async fn unprocessed_rows_are_not_settled() {
     let bench = Bench::new().await;
     for _ in 0..4 {
         bench.org.inject(JobFault::aborted("Contact", 0));
@@ -112,7 +112,7 @@ async fn what_stays_unprocessed_is_not_settled() {
 }
 
 #[tokio::test]
-async fn a_batch_that_was_halted_takes_no_effect() {
+async fn a_halted_batch_takes_no_effect() {
     let bench = Bench::new().await;
     bench.loader.halt.cancel();
     assert!(matches!(bench.load(&["A"]).await.1, Err(LoadError::Halted)));
@@ -120,27 +120,27 @@ async fn a_batch_that_was_halted_takes_no_effect() {
 }
 
 #[tokio::test]
-async fn a_job_whose_turn_does_not_come_is_given_up() {
+async fn a_job_whose_turn_never_comes_is_aborted() {
     let bench = Bench::new().await;
-    let (before, turn) = oneshot::channel();
-    drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Some(turn), &nobody()).await;
+    let (previous, turn) = oneshot::channel();
+    drop(previous);
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Turn::After(turn), &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)));
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
 }
 
 #[tokio::test]
-async fn a_batch_without_rows_does_not_let_the_next_one_pass_the_one_before() {
+async fn after_a_batch_without_rows_the_next_one_does_not_overtake() {
     let bench = Bench::new().await;
-    let (before, turn) = oneshot::channel();
-    let no_one = nobody();
-    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &no_one));
+    let (previous, turn) = oneshot::channel();
+    let events = no_receiver();
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Turn::After(turn), &events));
     assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
-    before.send(()).unwrap();
+    previous.send(()).unwrap();
     assert!(load.await.is_ok());
-    let (before, turn) = oneshot::channel();
-    drop(before);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Some(turn), &nobody()).await;
+    let (previous, turn) = oneshot::channel();
+    drop(previous);
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Turn::After(turn), &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)), "after a failure nothing of the lane takes effect");
 }

@@ -1,0 +1,170 @@
+//! A batch that still takes rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::Batch;
+use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
+use super::origin::{Origin, RowOrigins, SegmentId};
+use super::row_keys::RowKeys;
+use crate::convert::{Column, Columns, Rejection, Row, row_hash, write_row};
+use crate::pipeline::budget::Lease;
+use salesforce::CsvBody;
+
+/// A batch that still takes rows.
+#[derive(Debug)]
+pub(crate) struct OpenBatch {
+    columns: Arc<Columns>,
+    opened_at: Instant,
+    pub(super) compressed: CompressedCsv,
+    /// CSV that is not compressed yet.
+    pub(super) tail: Vec<u8>,
+    length: u64,
+    header_length: usize,
+    pub(super) origins: RowOrigins,
+    pub(super) keys: RowKeys,
+    pub(super) local_rejections: Vec<LocalRejection>,
+    local_rejections_size: usize,
+    lease: Lease,
+}
+
+/// A record that the connector itself rejects, so that it is never uploaded.
+#[derive(Debug)]
+pub(crate) struct LocalRejection {
+    pub(crate) origin: Origin,
+    pub(crate) data: Box<RawValue>,
+    pub(crate) rejection: Rejection,
+}
+
+impl LocalRejection {
+    /// The bytes held.
+    pub(super) fn size(&self) -> usize {
+        self.data.get().len() + self.rejection.message.len() + size_of::<Self>()
+    }
+}
+
+impl OpenBatch {
+    pub(crate) fn new(columns: Arc<Columns>, lease: Lease) -> Self {
+        let mut batch = Self {
+            opened_at: Instant::now(),
+            compressed: CompressedCsv::default(),
+            tail: Vec::with_capacity(PIECE_SIZE),
+            length: 0,
+            header_length: 0,
+            origins: RowOrigins::default(),
+            keys: RowKeys::default(),
+            local_rejections: Vec::new(),
+            local_rejections_size: 0,
+            lease,
+            columns,
+        };
+        let mut header = Vec::new();
+        write_row(&mut header, batch.columns.iter().map(Column::header));
+        batch.append(&header);
+        batch.header_length = header.len();
+        batch.update_lease();
+        batch
+    }
+
+    /// Whether a row of `length` bytes fits within `limit`. An empty batch takes any row, so a row that is larger than
+    /// the limit is uploaded alone.
+    pub(crate) fn has_room(&self, length: usize, limit: usize) -> bool {
+        self.origins.len() == 0 || self.length + length as u64 <= limit as u64
+    }
+
+    pub(crate) fn push(&mut self, row: Row<'_>, origin: Origin) {
+        if let Some(key) = row.key {
+            self.keys.push(key, row.csv.len());
+        }
+        self.append(row.csv);
+        self.origins.push(row_hash(row.csv), origin);
+        self.update_lease();
+    }
+
+    /// Adds a record that is not uploaded. It is stored together with the rejected rows of the batch.
+    pub(crate) fn reject(&mut self, record: LocalRejection) {
+        self.local_rejections_size += record.size();
+        self.local_rejections.push(record);
+        self.update_lease();
+    }
+
+    fn append(&mut self, csv: &[u8]) {
+        self.length += csv.len() as u64;
+        self.tail.extend_from_slice(csv);
+        if self.tail.len() >= PIECE_SIZE {
+            self.compress_tail();
+        }
+    }
+
+    fn compress_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.compressed.push(&self.tail);
+            self.tail.clear();
+        }
+    }
+
+    fn update_lease(&mut self) {
+        let rows = self.origins.size() + self.keys.size();
+        self.lease.set(self.compressed.size() + self.tail.capacity() + rows + self.local_rejections_size);
+    }
+
+    pub(crate) fn opened_at(&self) -> Instant {
+        self.opened_at
+    }
+
+    /// The bytes leased.
+    pub(crate) fn held(&self) -> usize {
+        self.lease.bytes()
+    }
+
+    /// The bytes of the CSV and of the records that are not uploaded.
+    pub(crate) fn length(&self) -> u64 {
+        self.length + self.local_rejections_size as u64
+    }
+
+    /// The batch to upload. It keeps only the last row of each record.
+    pub(crate) fn seal(mut self) -> Batch {
+        self.compress_tail();
+        let replaced = self.drop_replaced_rows();
+        self.tail = Vec::new();
+        self.update_lease();
+        Batch {
+            columns: self.columns,
+            csv: Arc::new(self.compressed),
+            origins: self.origins,
+            replaced,
+            local_rejections: self.local_rejections,
+            local_rejections_size: self.local_rejections_size,
+            lease: self.lease,
+        }
+    }
+
+    /// Removes rows that a later row of the same record replaces, and returns how many of each segment.
+    fn drop_replaced_rows(&mut self) -> HashMap<SegmentId, u64> {
+        let keys = std::mem::take(&mut self.keys);
+        let Some(is_replaced) = keys.replaced_rows() else { return HashMap::new() };
+        let compressed = Arc::new(std::mem::take(&mut self.compressed));
+        self.length = 0;
+        let mut rows = keys.lengths().zip(&is_replaced);
+        let mut header = self.header_length;
+        // No row and no header spans two pieces.
+        for piece in compressed.pieces() {
+            let (begin, mut rest) = piece.split_at(std::mem::take(&mut header));
+            self.append(begin);
+            while !rest.is_empty()
+                && let Some((length, is_replaced)) = rows.next()
+            {
+                let (csv, after) = rest.split_at(length);
+                if !is_replaced {
+                    self.append(csv);
+                }
+                rest = after;
+            }
+        }
+        self.compress_tail();
+        self.origins.remove(&is_replaced)
+    }
+}

@@ -1,0 +1,118 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
+use crate::pipeline::budget::Budget;
+use airbyte::JsonTypes;
+
+fn columns() -> Arc<Columns> {
+    let kind = Kind::Text { longest: None };
+    Arc::new(Columns::new(vec![Column::new(SourceColumn::top("a"), "A__c", kind, JsonTypes::default())], None))
+}
+
+/// The settled segments in order: segment, records written, records rejected.
+fn sorted(segments: Vec<SettledSegment>) -> Vec<(SegmentId, u64, u64)> {
+    let mut segments: Vec<_> = segments.iter().map(|it| (it.segment, it.written, it.rejected)).collect();
+    segments.sort_unstable();
+    segments
+}
+
+fn text(batch: &Batch) -> String {
+    let pieces: Vec<Bytes> = batch.csv().pieces().collect();
+    String::from_utf8(pieces.concat()).unwrap()
+}
+
+#[test]
+fn the_csv_can_be_read_more_than_once() {
+    let budget = Budget::new(usize::MAX);
+    let mut batch = OpenBatch::new(columns(), budget.lease());
+    let mut expected = String::from("A__c\n");
+    for number in 0..40_000_i64 {
+        let row = format!("row {number} of a batch that repeats itself\n");
+        batch.push(Row { csv: row.as_bytes(), key: None }, Origin { segment: 1, extracted_at_ms: number });
+        expected.push_str(&row);
+    }
+    assert!(batch.held() < expected.len(), "it is held compressed");
+    let mut batch = batch.seal();
+    assert_eq!(batch.csv().len(), expected.len() as u64);
+    assert_eq!(batch.rows(), 40_000);
+    assert!(text(&batch) == expected && text(&batch) == expected);
+    let before = budget.used();
+    batch.drop_csv();
+    assert!(budget.used() < before);
+    drop(batch);
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn only_the_last_row_of_each_record_is_uploaded() {
+    let budget = Budget::new(usize::MAX);
+    let mut batch = OpenBatch::new(columns(), budget.lease());
+    let mut expected = vec![String::new(); 1_000];
+    // Each record has thirty rows, in many pieces and in two segments.
+    for number in 0..30_000_u64 {
+        let row = format!("row {number} of a batch with keys\n");
+        let origin = Origin { segment: number / 20_000, extracted_at_ms: 0 };
+        batch.push(Row { csv: row.as_bytes(), key: Some(u128::from(number * 7 % 1_000)) }, origin);
+        expected[(number * 7 % 1_000) as usize] = row;
+    }
+    let mut batch = batch.seal();
+    assert_eq!(batch.rows(), 1_000);
+    let mut lines: Vec<String> = text(&batch).split_inclusive('\n').map(str::to_owned).collect();
+    assert_eq!(batch.csv().len(), lines.iter().map(|line| line.len() as u64).sum::<u64>());
+    assert_eq!(lines.remove(0), "A__c\n");
+    lines.sort();
+    expected.sort();
+    assert_eq!(lines, expected);
+    assert_eq!(batch.origins.rows_by_segment(), HashMap::from([(1, 1_000)]));
+    let settled = batch.settle(HashMap::from([(1, 7)]), None);
+    assert_eq!(sorted(settled), [(0, 20_000, 0), (1, 9_993, 7)]);
+}
+
+#[test]
+fn replaced_rows_are_settled_with_the_last_row_of_their_record() {
+    let budget = Budget::new(usize::MAX);
+    let rows = |keys: &[(u128, SegmentId)]| {
+        let mut batch = OpenBatch::new(columns(), budget.lease());
+        for (key, segment) in keys {
+            let origin = Origin { segment: *segment, extracted_at_ms: 0 };
+            batch.push(Row { csv: b"row\n", key: Some(*key) }, origin);
+        }
+        batch.seal()
+    };
+    // Key 1 is in segment 0 and in segment 1; key 2 in segment 1 and 3 in segment 2.
+    let mut batch = rows(&[(1, 0), (1, 1), (2, 1), (3, 2)]);
+    let mut retry = rows(&[(1, 1), (3, 2)]);
+    let first = batch.settle(HashMap::new(), Some(&mut retry));
+    assert_eq!(sorted(first), [(1, 1, 0)], "neither row of key 1 is settled");
+    let last = retry.settle(HashMap::from([(2, 1)]), None);
+    assert_eq!(sorted(last), [(0, 1, 0), (1, 1, 0), (2, 0, 1)]);
+}
+
+#[test]
+fn a_batch_has_no_room_for_a_row_that_would_exceed_the_limit() {
+    let budget = Budget::new(usize::MAX);
+    let mut batch = OpenBatch::new(columns(), budget.lease());
+    let limit = "A__c\n12345\n12345\n".len();
+    assert!(batch.has_room(1_000, limit), "a row over the limit is uploaded alone");
+    let origin = Origin { segment: 1, extracted_at_ms: 0 };
+    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    assert!(batch.has_room(6, limit));
+    assert!(!batch.has_room(7, limit));
+    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    assert_eq!(batch.seal().csv().len(), limit as u64);
+}
+
+#[test]
+fn local_rejections_stay_in_memory_after_the_upload() {
+    let budget = Budget::new(usize::MAX);
+    let mut batch = OpenBatch::new(columns(), budget.lease());
+    let origin = Origin { segment: 1, extracted_at_ms: 0 };
+    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
+    let rejection = Rejection { code: RejectionCode::NoField, field: None, message: String::new() };
+    batch.reject(LocalRejection { origin, data, rejection });
+    let mut batch = batch.seal();
+    batch.drop_csv();
+    assert!(budget.used() > 100_000, "{}", budget.used());
+}

@@ -1,0 +1,42 @@
+//! The nearest name to one that does not exist.
+
+use std::collections::HashSet;
+
+/// The name that is most similar to `typed`, if one is similar at all.
+pub(super) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let typed = normalize(typed);
+    let mut seen = HashSet::new();
+    names
+        .filter(|name| seen.insert(*name))
+        .map(|name| (strsim::normalized_damerau_levenshtein(&typed, &normalize(name)), name))
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        // Below 0.5, two names share less than half of their letters.
+        .filter(|(similarity, _)| *similarity >= 0.5)
+        .map(|(_, name)| name)
+}
+
+/// A name without the differences between the spellings of warehouses and of Salesforce.
+fn normalize(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    name.strip_suffix("__c").unwrap_or(&name).replace('_', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_across_spellings() {
+        let names = ["LastName", "FirstName", "Invoice_Number__c", "Email"];
+        for (typed, expected) in [
+            ("last_name", Some("LastName")),
+            ("Lastname", Some("LastName")),
+            ("invoice_number", Some("Invoice_Number__c")),
+            ("InvoiceNumer__c", Some("Invoice_Number__c")),
+            ("mail", Some("Email")),
+            ("shoe_size", None),
+        ] {
+            assert_eq!(nearest_name(typed, names.into_iter()), expected, "{typed}");
+        }
+    }
+}

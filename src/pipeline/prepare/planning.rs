@@ -1,0 +1,106 @@
+//! Checks every stream against the org before the first record, and plans it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::nearest_name::nearest_name;
+use super::plan::StreamPlan;
+use super::request::StreamRequest;
+use crate::config::Config;
+use crate::user_error::IntoUserError;
+use airbyte::{Error, Result, StreamName};
+use salesforce::{Describe, Fault, FaultKind, Org};
+
+/// A stream of the catalog with its plan.
+#[derive(Debug)]
+pub(crate) struct PlannedStream {
+    pub(crate) name: StreamName,
+    /// `None` for a reset, which brings no records.
+    pub(crate) plan: Option<StreamPlan>,
+}
+
+/// Plans all streams, in their order.
+///
+/// # Errors
+/// A `config_error` with all problems of all streams.
+pub(crate) async fn plan_streams(
+    org: &Org,
+    requests: &[StreamRequest<'_>],
+    config: &Config,
+) -> Result<Vec<PlannedStream>> {
+    let mut objects: Vec<String> = Vec::new();
+    for request in requests.iter().filter(|request| request.brings_records()) {
+        if !objects.iter().any(|object| object.eq_ignore_ascii_case(&request.object)) {
+            objects.push(request.object.clone());
+        }
+    }
+    let describes = describe(org, &objects).await?;
+    let mut problems = Vec::new();
+    let mut streams = Vec::new();
+    let mut all_objects = None;
+    for request in requests {
+        let name = request.name().clone();
+        let Some(operation) = request.operation else {
+            streams.push(PlannedStream { name, plan: None });
+            continue;
+        };
+        let describe = describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref);
+        let outcome = match describe {
+            Some(describe) => request.plan(operation, Arc::clone(describe), config),
+            None => Err(vec![missing_object(org, &request.object, &mut all_objects).await?]),
+        };
+        match outcome {
+            Ok(plan) => streams.push(PlannedStream { name, plan: Some(plan) }),
+            Err(found) => problems.extend(found.into_iter().map(|problem| format!("Stream {name}: {problem}."))),
+        }
+    }
+    match &*problems {
+        [] => Ok(streams),
+        [problem] => Err(Error::config(format!("Nothing has been sent. {problem}"))),
+        problems => Err(Error::config(format!(
+            "Nothing has been sent, for {} reasons.\n- {}",
+            problems.len(),
+            problems.join("\n- ")
+        ))),
+    }
+}
+
+/// The describes by the object's name in lower case. An object that does not exist has `None`.
+async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Option<Arc<Describe>>>> {
+    let answers = match objects {
+        // A composite call counts as two, so one object is cheaper on its own.
+        [object] => vec![org.describe(object).await],
+        objects => org.describe_many(objects).await,
+    };
+    objects
+        .iter()
+        .zip(answers)
+        .map(|(object, answer)| Ok((object.to_ascii_lowercase(), if_exists(object, answer)?)))
+        .collect()
+}
+
+fn if_exists(object: &str, answer: Result<Describe, Fault>) -> Result<Option<Arc<Describe>>> {
+    match answer {
+        Ok(describe) => Ok(Some(Arc::new(describe))),
+        Err(fault) if fault.kind() == FaultKind::NotFound => Ok(None),
+        Err(fault) => Err(fault.into_error(&format!("asking what fields {object} has"))),
+    }
+}
+
+/// The problem of an object that does not exist. The names of all objects are fetched once, for the first of them.
+async fn missing_object(org: &Org, object: &str, all: &mut Option<Vec<String>>) -> Result<String> {
+    let all = match all {
+        Some(all) => all,
+        none => {
+            let objects =
+                org.describe_global().await.map_err(|fault| fault.into_error("asking which objects the org has"))?;
+            none.insert(objects.into_iter().map(|object| object.name).collect())
+        }
+    };
+    let nearest = nearest_name(object, all.iter().map(String::as_str))
+        .map_or_else(String::new, |name| format!("; the nearest name is {name}"));
+    Ok(format!(
+        "there is no object {object} that the signed-in user may see{nearest}. Choose the object as the stream's name, as \
+         its destination object, or with `object` in its entry under `streams`"
+    ))
+}

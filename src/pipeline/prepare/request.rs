@@ -1,0 +1,195 @@
+//! What a stream asks for, before the org is asked.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::fields::{ObjectFields, ResolvedField};
+use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns};
+use crate::config::{Config, StreamSettings};
+use crate::convert::{Column, Columns, Key, SourceColumn};
+use crate::rejected::StreamIdentity;
+use airbyte::{ConfiguredStream, StreamName, SyncMode};
+use salesforce::{Describe, JobSpec, Operation};
+
+/// What a stream asks for: its entry under `streams`, or else what the catalog says.
+#[derive(Debug)]
+pub(crate) struct StreamRequest<'c> {
+    stream: &'c ConfiguredStream,
+    settings: Option<&'c StreamSettings>,
+    pub(super) object: String,
+    /// `None` for a reset, which brings no records.
+    pub(super) operation: Option<Operation>,
+}
+
+impl<'c> StreamRequest<'c> {
+    pub(crate) fn new(stream: &'c ConfiguredStream, config: &'c Config) -> Self {
+        let settings = config.stream(stream.name.namespace.as_deref(), &stream.name.name);
+        let object = settings
+            .and_then(StreamSettings::object)
+            .or(stream.object.as_deref())
+            .unwrap_or(&stream.name.name)
+            .to_owned();
+        let by_mode = match stream.sync_mode {
+            SyncMode::Append => Some(Operation::Insert),
+            SyncMode::AppendDedup => Some(Operation::Upsert),
+            SyncMode::Update => Some(Operation::Update),
+            SyncMode::SoftDelete => Some(Operation::Delete),
+            SyncMode::Overwrite | SyncMode::OverwriteDedup => None,
+        };
+        let operation = settings.and_then(StreamSettings::operation).or(by_mode);
+        Self { stream, settings, object, operation }
+    }
+
+    pub(crate) fn name(&self) -> &StreamName {
+        &self.stream.name
+    }
+
+    pub(crate) fn brings_records(&self) -> bool {
+        self.operation.is_some()
+    }
+
+    /// The plan of the stream.
+    ///
+    /// # Errors
+    /// Every problem of the stream, each as the rest of a sentence that begins with the stream.
+    pub(super) fn plan(
+        &self,
+        operation: Operation,
+        describe: Arc<Describe>,
+        config: &Config,
+    ) -> Result<StreamPlan, Vec<String>> {
+        let mut problems = Vec::new();
+        let object = describe.name.clone();
+        if let Some(verb) = forbidden_verb(operation, &describe) {
+            problems.push(format!(
+                "the signed-in user may not {verb} records of {object}; grant it in a permission set, or sign in as \
+                 another user"
+            ));
+        }
+        let fields = ObjectFields::new(describe, operation, config);
+        let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
+        let columns = self.columns(&fields, key.as_deref(), &mut problems);
+        if problems.is_empty() {
+            self.check_columns(&fields, &columns, key.as_deref(), &mut problems);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
+        Ok(StreamPlan {
+            name: self.stream.name.clone(),
+            job: JobSpec {
+                object,
+                operation,
+                external_id_field: (operation == Operation::Upsert).then(|| key.unwrap_or_default()),
+                assignment_rule_id: self.settings.and_then(StreamSettings::assignment_rule_id).map(str::to_owned),
+            },
+            columns: Arc::new(Columns::new(columns, row_key)),
+            identity: StreamIdentity {
+                namespace: self.stream.name.namespace.clone(),
+                name: self.stream.name.name.clone(),
+                generation_id: self.stream.generation_id,
+                source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
+            },
+            renames: self.settings.map(|settings| settings.renames().clone()).unwrap_or_default(),
+            fields,
+        })
+    }
+
+    /// The name of the column that a source column becomes.
+    fn column_name<'n>(&'n self, source: &'n str) -> &'n str {
+        self.settings.map_or(source, |settings| settings.renames().column(source))
+    }
+
+    /// The field that identifies a record, in the object's spelling. An insert has none.
+    fn key(&self, operation: Operation, fields: &ObjectFields) -> Result<Option<String>, String> {
+        let object = fields.object();
+        match operation {
+            Operation::Insert => return Ok(None),
+            Operation::Update | Operation::Delete | Operation::HardDelete => return Ok(Some(ID.to_owned())),
+            Operation::Upsert => {}
+        }
+        let chosen = match (self.settings.and_then(StreamSettings::external_id_field), &*self.stream.primary_key) {
+            (Some(field), _) => field,
+            (None, [path]) if path.len() == 1 => self.column_name(&path[0]),
+            (None, []) => {
+                return Err(format!(
+                    "an upsert needs a key, and the stream has none; set `external_id_field` in its entry under \
+                     `streams`, or choose a matching key, which must be an external id of {object}"
+                ));
+            }
+            (None, _) => {
+                return Err(format!(
+                    "an upsert takes a single field of {object} as its key, and the stream's primary key has several; \
+                     set `external_id_field` in its entry under `streams`"
+                ));
+            }
+        };
+        fields.upsert_key(chosen).map(Some)
+    }
+
+    fn columns(&self, fields: &ObjectFields, key: Option<&str>, problems: &mut Vec<String>) -> Vec<Column> {
+        let mut columns = Vec::with_capacity(self.stream.fields.len());
+        for source in &self.stream.fields {
+            let name = self.column_name(&source.name);
+            if fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
+                continue;
+            }
+            match fields.resolve_field(SourceColumn::top(&source.name), name, source.types, key) {
+                Ok(ResolvedField::Column(column)) => columns.push(column),
+                Ok(ResolvedField::Nested | ResolvedField::Ignored) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        columns
+    }
+
+    fn check_columns(&self, fields: &ObjectFields, columns: &[Column], key: Option<&str>, problems: &mut Vec<String>) {
+        let operation = fields.operation();
+        let mut seen = HashSet::new();
+        for column in columns {
+            if !seen.insert(column.header().to_ascii_lowercase()) {
+                problems.push(duplicate_column(column.header(), fields.object()));
+            }
+        }
+        // Without a schema, only the records show the columns.
+        let has_schema = !self.stream.fields.is_empty();
+        let names: Vec<&str> = self.stream.fields.iter().map(|source| self.column_name(&source.name)).collect();
+        if let Some(key) = key
+            && has_schema
+            && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
+        {
+            problems
+                .push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
+        }
+        if operation == Operation::Insert && has_schema {
+            problems.extend(fields.required().filter(|required| !required.is_among(columns, &names)).map(|required| {
+                format!(
+                    "{} of {} is required to create a record, and the stream has no such field",
+                    required.name(),
+                    fields.object()
+                )
+            }));
+        }
+        problems.extend(too_many_columns(columns.iter()));
+    }
+}
+
+/// What the operation does to records and the user may not do, as a verb.
+fn forbidden_verb(operation: Operation, describe: &Describe) -> Option<&'static str> {
+    let (create, change, delete) = match operation {
+        Operation::Insert => (true, false, false),
+        Operation::Update => (false, true, false),
+        Operation::Upsert => (true, true, false),
+        Operation::Delete | Operation::HardDelete => (false, false, true),
+    };
+    if create && !describe.createable {
+        Some("create")
+    } else if change && !describe.updateable {
+        Some("change")
+    } else if delete && !describe.deletable {
+        Some("delete")
+    } else {
+        None
+    }
+}
