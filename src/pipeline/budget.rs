@@ -1,16 +1,16 @@
 //! The one memory budget: what holds records leases bytes from it, and returns them when it is dropped.
 //!
-//! Leases cover open batches, batches on their way, the index of a batch's rows while results are judged, rows to retry,
-//! and waiting states. Not covered, but small or bounded elsewhere: describes, blocks of input, buffers of connections, and
-//! the parts of rejected-records objects on their way to the bucket.
+//! Leases cover open batches, batches on their way, the index of a batch's rows while results are judged, rows to
+//! retry, and waiting states. Not covered, but small or bounded elsewhere: describes, blocks of input, buffers of
+//! connections, and the parts of rejected-records objects on their way to the bucket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// The bytes for one stream: a batch of 100 MB, which takes 30 MB compressed (contacts), and up to 10 MB for the origins
-/// and keys of its rows. With it a sync of one stream stays below 64 MB (`docs/performance.md`).
+/// The bytes for one stream: a batch of 100 MB, which takes 30 MB compressed (contacts), and up to 10 MB for the
+/// origins and keys of its rows. With it a sync of one stream stays below 64 MB (`docs/performance.md`).
 const FIRST_STREAM: usize = 40 * 1024 * 1024;
 /// The bytes that every other stream adds.
 const OTHER_STREAM: usize = 3 * 1024 * 1024;
@@ -23,8 +23,8 @@ pub(super) fn capacity_for(streams: usize) -> usize {
     (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MAX_CAPACITY)
 }
 
-/// The bytes that can be leased. A lease never fails: the budget may be overdrawn, because a record that was read must be
-/// held. The intake then reads no further block.
+/// The bytes that can be leased. A lease never fails: the budget may be overdrawn, because a record that was read must
+/// be held. The intake then reads no further block.
 #[derive(Debug)]
 pub(super) struct Budget {
     capacity: usize,

@@ -1,8 +1,8 @@
 //! Which records are settled, and which states may be acknowledged.
 //!
-//! The ledger counts the records of a stream in segments. A state closes the open segments of its streams, and waits until
-//! every record in them and in all segments before them is settled. States are acknowledged in the order of the input,
-//! except that the state of one stream does not wait for that of another.
+//! The ledger counts the records of a stream in segments. A state closes the open segments of its streams, and waits
+//! until every record in them and in all segments before them is settled. States are acknowledged in the order of the
+//! input, except that the state of one stream does not wait for that of another.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -124,7 +124,8 @@ impl Sync {
         }
     }
 
-    /// Settles a batch as the judge does: results have another order than the upload, and retries are a batch of their own.
+    /// Settles a batch as the judge does: results have another order than the upload, and retries are a batch of their
+    /// own.
     fn end(&mut self, stream: usize, mut batch: Batch, rejected: usize, retried: usize) {
         let rows = batch.rows() as usize;
         let mut index = OriginIndex::new(&batch.origins);
@@ -170,8 +171,9 @@ fn rejections_size(rejections: &[LocalRejection]) -> usize {
 }
 
 proptest! {
-    /// In whatever order records are read and jobs end: the leases add up to what is held, the intake never waits for memory
-    /// that cannot be released, a release wakes whoever waits, each record is settled once, and nothing is held at the end.
+    /// In whatever order records are read and jobs end: the leases add up to what is held, the intake never waits for
+    /// memory that cannot be released, a release wakes whoever waits, each record is settled once, and nothing is held
+    /// at the end.
     #[test]
     fn the_budget_comes_back_and_every_record_is_settled(
         steps in prop::collection::vec(any_step(), 1..120),

@@ -1,5 +1,5 @@
-//! Where each row of a batch comes from, and how to find that for a row in the results of a job, which Salesforce returns
-//! in any order and without row numbers.
+//! Where each row of a batch comes from, and how to find that for a row in the results of a job, which Salesforce
+//! returns in any order and without row numbers.
 
 use std::collections::HashMap;
 
@@ -129,8 +129,8 @@ impl<'b> OriginIndex<'b> {
         (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>()
     }
 
-    /// The origin of a row with this hash. If no free row has it, because Salesforce changed a cell, that of any free row,
-    /// so that the number of rows stays right. `None` if every row was taken.
+    /// The origin of a row with this hash. If no free row has it, because Salesforce changed a cell, that of any free
+    /// row, so that the number of rows stays right. `None` if every row was taken.
     pub(crate) fn take(&mut self, hash: u32) -> Option<Origin> {
         let start = self.by_hash.partition_point(|row| self.origins.rows.get(*row as usize).hash < hash);
         let place = self.free_at_or_after(start);

@@ -2,8 +2,8 @@
 
 use super::chunked_vec::ChunkedVec;
 
-/// The keys of the rows of a batch, in the order of the rows. They are compared once, when the batch is complete: sorting
-/// takes less time and a quarter of the memory of a map that is asked for every row.
+/// The keys of the rows of a batch, in the order of the rows. They are compared once, when the batch is complete:
+/// sorting takes less time and a quarter of the memory of a map that is asked for every row.
 #[derive(Debug, Default)]
 pub(super) struct RowKeys {
     keys: ChunkedVec<u128>,

@@ -1,9 +1,9 @@
 //! The one task that reads the input, keeps count, and acknowledges states.
 //!
-//! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a job:
-//! batches send it events. While the memory budget is overdrawn, it reads no input.
+//! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a
+//! job: batches send it events. While the memory budget is overdrawn, it reads no input.
 
-mod line_error;
+mod input_errors;
 mod reader;
 mod stop;
 mod stream;
@@ -20,10 +20,8 @@ use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch}
 use super::ledger::Ledger;
 use super::prepare::Quota;
 use super::report::{RecordCounts, Report};
-use airbyte::{
-    Block, Error, InputError, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line,
-};
-use line_error::LineError;
+use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
+use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
 pub use stop::Stop;
@@ -398,17 +396,4 @@ async fn sleep_until(moment: Option<Instant>) {
 /// The error of a sync that was asked to stop.
 pub(super) fn stopped() -> Error {
     Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
-}
-
-fn input_failed(error: &InputError) -> Error {
-    match error {
-        InputError::LineTooLong { line, limit } => Error::system(format!(
-            "Line {line} of the input is longer than {limit} bytes, which no record of Salesforce can be. Everything \
-             before it is loaded."
-        )),
-        InputError::Read { line, source } => Error::transient(format!(
-            "Standard input could not be read after line {line}. Everything before it is loaded."
-        ))
-        .internal(source),
-    }
 }

@@ -20,13 +20,13 @@ pub(crate) enum Input {
     End,
 }
 
-/// Reads `input` on a thread of its own, because a read of a pipe cannot be interrupted and must not keep the process from
-/// ending. Sends blocks until the end of the input or the first error.
+/// Reads `input` on a thread of its own, because a read of a pipe cannot be interrupted and must not keep the process
+/// from ending. Sends blocks until the end of the input or the first error.
 pub(crate) fn read_on_thread(input: impl Read + Send + 'static) -> std::io::Result<mpsc::Receiver<Input>> {
     let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        // A longer line cannot become a record: Salesforce takes 400,000 characters (Developer Limits Quick Reference, "Bulk
-        // API limits").
+        // A longer line cannot become a record: Salesforce takes 400,000 characters (Developer Limits Quick Reference,
+        // "Bulk API limits").
         let mut reader = BlockReader::new(input, LONGEST_LINE);
         loop {
             let input = match reader.next_block() {

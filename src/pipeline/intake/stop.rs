@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How long running jobs are waited for after a request to stop. The platform kills a container a minute after it closed
-/// its input. The next sync sends again what is not acknowledged by then.
+/// How long running jobs are waited for after a request to stop. The platform kills a container a minute after it
+/// closed its input. The next sync sends again what is not acknowledged by then.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Asks a sync to stop. Clones belong to the same sync.
@@ -16,8 +16,8 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Asks the sync to stop: it closes no more jobs, and waits for running jobs during a grace period. A second request
-    /// ends the grace period.
+    /// Asks the sync to stop: it closes no more jobs, and waits for running jobs during a grace period. A second
+    /// request ends the grace period.
     pub fn request(&self) {
         if self.requested.is_cancelled() {
             self.requested_again.cancel();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::line_error::LineError;
+use super::input_errors::LineError;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, SourceColumn};
 use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin};
@@ -149,8 +149,8 @@ impl Loading {
         full
     }
 
-    /// Decides what becomes of a source column that has no column yet. A new column ends the open batch, whose rows lack
-    /// it.
+    /// Decides what becomes of a source column that has no column yet. A new column ends the open batch, whose rows
+    /// lack it.
     fn resolve_field(&mut self, source: SourceColumn) -> Result<Option<OpenBatch>, String> {
         match self.plan.resolve_field(source.clone(), self.converter.columns())? {
             ResolvedField::Column(column) => {

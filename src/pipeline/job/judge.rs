@@ -58,8 +58,8 @@ pub(super) struct FinishedBatch<'j> {
     pub(super) job: &'j FinishedJob,
 }
 
-/// Judges the rows of one job. A judge that fails is dropped with everything that it stored, and another one starts from
-/// the beginning: no object is in the bucket before the verdict.
+/// Judges the rows of one job. A judge that fails is dropped with everything that it stored, and another one starts
+/// from the beginning: no object is in the bucket before the verdict.
 pub(super) struct Judge<'j> {
     plan: &'j StreamPlan,
     job: &'j FinishedJob,
@@ -239,8 +239,9 @@ impl<'j> Judge<'j> {
     fn wrong_counts(&self, succeeded: u64, failed: u64, unprocessed: u64) -> JudgeError {
         JudgeError::Unproven(Error::transient(format!(
             "The results of job {} for {} do not add up: {} rows were sent, and Salesforce reports {succeeded} \
-             succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. Salesforce \
-             keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load Jobs.",
+             succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. \
+             Salesforce keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load \
+             Jobs.",
             self.job.id(),
             self.plan.job.object,
             self.batch.rows(),

@@ -1,4 +1,4 @@
-//! When a batch is loaded: at most so many jobs run at once, and jobs of one object keep the order of their batches.
+//! When a batch is loaded: a limited number of jobs run at once, and jobs of one object keep the order of the batches.
 //!
 //! A lane is a queue of batches with a task of its own. Inserts have a lane per stream. Updates, upserts and deletes of
 //! one object share a lane, even if they come from several streams: while one job runs, the next one is created and

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// How many reasons are counted separately. A sync meets a handful of Salesforce's three hundred status codes; the limit is
-/// for answers that have no status code.
+/// How many reasons are counted separately. A sync meets a handful of Salesforce's three hundred status codes; the
+/// limit is for answers that have no status code.
 const MAX_REASONS: usize = 100;
 
 /// The name of all further reasons.
@@ -17,7 +17,8 @@ pub(crate) struct RejectionReasons(BTreeMap<String, Reason>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) count: u64,
-    /// Where to find one of the records: its `_airbyte_raw_id` in the bucket. Without a bucket it is the id of its job, if it has one.
+    /// Where to find one of the records: its `_airbyte_raw_id` in the bucket, or without a bucket the id of its job, if
+    /// it has one.
     pub(crate) example: Option<String>,
 }
 

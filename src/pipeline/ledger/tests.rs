@@ -115,8 +115,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// In whatever order records are settled: no state is acknowledged before its records, each is acknowledged once and
-    /// in order, and its counts are the records since the state before.
+    /// In whatever order records are settled: no state is acknowledged before its records, each is acknowledged once
+    /// and in order, and its counts are the records since the state before.
     #[test]
     fn no_state_is_ahead_of_its_records(steps in prop::collection::vec(any_step(), 1..200)) {
         let names: Vec<_> = (0..3).map(stream).collect();

@@ -24,7 +24,8 @@ pub(crate) enum ResolvedField {
     Column(Column),
     /// It holds an object, and each field of that becomes a column.
     Nested,
-    /// It is not written: it is metadata of Airbyte, is of no use to the operation, or the user wants unknown fields ignored.
+    /// It is not written: Airbyte's own metadata, of no use to the operation, or unknown and ignored by the user's
+    /// choice.
     Ignored,
 }
 

@@ -18,8 +18,8 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    /// Checks the allowances before the first record is sent. If the user has set a share, watches the API requests from
-    /// then on.
+    /// Checks the allowances before the first record is sent. If the user has set a share, watches the API requests
+    /// from then on.
     ///
     /// # Errors
     /// A `transient_error` if no bulk batch is left, or if the share is already used.
@@ -73,8 +73,8 @@ impl Quota {
         (usage.used + RESERVED_REQUESTS.min(max_requests / 2) >= max_requests).then(|| {
             Error::transient(format!(
                 "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves \
-                 this sync no more than {max_requests}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again later, \
-                 or raise the share.",
+                 this sync no more than {max_requests}. Nothing more is sent; what was acknowledged is in Salesforce. Run \
+                 the sync again later, or raise the share.",
                 usage.used,
                 usage.max,
             ))
