@@ -25,12 +25,12 @@
 pub mod config;
 pub mod convert;
 pub mod pipeline;
-mod rejected;
 
 mod cli;
 mod command;
 mod discover;
 mod display;
+mod rejected;
 mod run;
 mod user_error;
 

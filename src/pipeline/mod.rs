@@ -29,18 +29,18 @@ use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use report::Report;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
-pub use intake::Stop;
+pub(crate) use intake::Stop;
 
 /// What connects a sync with its user and platform.
-pub struct Connections<'d, R> {
+pub(crate) struct Connections<'d, R> {
     /// Messages of the source.
-    pub input: R,
+    pub(crate) input: R,
     /// Messages to the platform.
-    pub output: Output,
+    pub(crate) output: Output,
     /// The progress on a terminal.
-    pub display: &'d Display,
+    pub(crate) display: &'d Display,
     /// A request to stop.
-    pub stop: Stop,
+    pub(crate) stop: Stop,
 }
 
 /// What a sync needs before it reads.
@@ -57,7 +57,7 @@ struct Prepared {
 ///
 /// # Errors
 /// The first error that ended the sync. All states that are proven are acknowledged.
-pub async fn write(
+pub(crate) async fn write(
     config: &Config,
     catalog: &[ConfiguredStream],
     sign_in: impl AsyncFnOnce() -> Result<Org>,

@@ -24,7 +24,7 @@ use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
-pub use stop::Stop;
+pub(crate) use stop::Stop;
 pub(super) use stream::{BatchLimits, Stream};
 
 /// Settings of the intake.

@@ -10,7 +10,7 @@ const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Asks a sync to stop. Clones belong to the same sync.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     requested: CancellationToken,
     requested_again: CancellationToken,
 }
@@ -18,7 +18,7 @@ pub struct Stop {
 impl Stop {
     /// Asks the sync to stop: it closes no more jobs, and waits for running jobs during a grace period. A second
     /// request ends the grace period.
-    pub fn request(&self) {
+    pub(crate) fn request(&self) {
         if self.requested.is_cancelled() {
             self.requested_again.cancel();
         }
