@@ -7,7 +7,8 @@ use airbyte::{Error, Result};
 use salesforce::{ApiUsage, Org};
 
 /// Requests that are left when the sync stops at its share, to watch running jobs to their end and read their results.
-/// Twenty-five jobs at once, each polled twice and with its results read once, need 75.
+/// Twenty-five jobs at once, each polled twice and with its results read once, need 75. It is a margin, no guarantee: a
+/// long job is polled more often, and a small share reserves less.
 const RESERVED_REQUESTS: u64 = 75;
 
 /// Stops a sync when the org has used a share of its daily API requests, no matter which program made them.
