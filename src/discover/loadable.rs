@@ -51,7 +51,7 @@ mod tests {
     fn objects_that_cannot_be_loaded_are_left_out() {
         let object = |name: &str, rights: [bool; 3]| {
             let [createable, updateable, deletable] = rights;
-            ObjectSummary { name: name.to_owned(), createable, updateable, deletable, ..ObjectSummary::default() }
+            ObjectSummary { name: name.to_owned(), createable, updateable, deletable }
         };
         for (name, rights, expected) in [
             ("Account", [true, true, true], true),

@@ -122,7 +122,7 @@ impl ObjectFields {
     }
 
     /// The column `relationship.inner`, with the type of the related object before it if Salesforce needs that (Bulk
-    /// API 2.0 guide, "Relationship ObjectFields in a Header Row").
+    /// API 2.0 guide, "Relationship Fields in a Header Row").
     fn relationship_column(
         &self,
         source: SourceColumn,
