@@ -116,3 +116,15 @@ async fn running_out_of_requests_midway_is_named_in_the_error() {
     assert_nothing_acknowledged(&run, "the API requests that the org may make in 24 hours are used up");
     assert_eq!(keys_in_org(&world), Vec::<String>::new());
 }
+
+/// The answer of a proxy, or of a server with a bug.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_of_any_length_at_any_step_is_survived() {
+    let world = World::new().await;
+    reject_some_rows(&world);
+    for endpoint in [Endpoint::Token].into_iter().chain(STEPS) {
+        world.org.inject(RequestFault::new(endpoint, Answer::html(503).retry_after(u64::MAX)));
+    }
+    let run = insert_contacts(&world, 20).await;
+    assert_all_in_org_or_bucket(&world, &run, 20);
+}

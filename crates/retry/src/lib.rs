@@ -39,7 +39,7 @@ pub struct Policy {
     pub attempts: u32,
     /// The wait after the first failure. It doubles after every further failure.
     pub first_wait: Duration,
-    /// The longest wait of the policy. A wait that a failure requests may be longer.
+    /// The longest wait of the policy. A wait that a failure requests may be longer, as long as `total` has room for it.
     pub longest_wait: Duration,
     /// No call begins later than this after the first call.
     pub total: Duration,
@@ -52,7 +52,8 @@ pub struct Policy {
 pub enum Retry {
     /// The failure is final.
     No,
-    /// The failure is transient: call again after the wait that it requests, or after the wait of the policy.
+    /// The failure is transient: call again after the wait of the policy, or after the wait that the failure requests if
+    /// that is longer. A request never shortens a wait: an answer that asks for none would use up all attempts at once.
     After(Option<Duration>),
 }
 
@@ -88,8 +89,10 @@ where
             Err(failure) => failure,
         };
         let Retry::After(requested) = classify(&failure) else { return Err(failure) };
-        let wait = requested.unwrap_or_else(|| policy.wait_after(attempt));
-        if attempt >= policy.attempts || started.elapsed() + wait > policy.total {
+        let wait = policy.wait_after(attempt).max(requested.unwrap_or_default());
+        // A requested wait can have any length, so it is compared and never added.
+        let has_time = policy.total.checked_sub(started.elapsed()).is_some_and(|left| wait <= left);
+        if attempt >= policy.attempts || !has_time {
             return Err(failure);
         }
         log(&failure);
@@ -164,12 +167,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_requested_wait_replaces_the_wait_of_the_policy() {
-        for requested in [0, 7] {
-            let requested = Duration::from_secs(requested);
-            let got = measure(POLICY, 2, Retry::After(Some(requested))).await;
-            assert_eq!(got, (Ok("done"), 3, 2 * requested));
+    async fn a_requested_wait_lengthens_the_wait_of_the_policy_and_never_shortens_it() {
+        for (requested, took) in [(0, 1 + 2), (1, 1 + 2), (7, 7 + 7)] {
+            let got = measure(POLICY, 2, Retry::After(Some(Duration::from_secs(requested)))).await;
+            assert_eq!(got, (Ok("done"), 3, Duration::from_secs(took)), "{requested}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_of_any_length_can_be_requested() {
+        for requested in [Duration::from_secs(61), Duration::from_secs(u64::MAX), Duration::MAX] {
+            let got = measure(POLICY, 2, Retry::After(Some(requested))).await;
+            assert_eq!(got, (Err(1), 1, Duration::ZERO), "the total has no room for {requested:?}");
+        }
+        let endless = Policy { total: Duration::MAX, ..POLICY };
+        let got = measure(endless, 1, Retry::After(Some(Duration::from_secs(24 * 60 * 60)))).await;
+        assert_eq!(got, (Ok("done"), 2, Duration::from_secs(24 * 60 * 60)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,10 @@ use crate::host::LoginUrl;
 /// The most that is read of the body of an error; Salesforce's own are a few hundred bytes.
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
 
+/// The longest wait that an answer can ask for. No limit of Salesforce that passes takes longer: the allowances count
+/// the last 24 hours. A longer wait is a mistake of a server on the way, and is read as no request at all.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Builds the one client of an org.
 ///
 /// It follows no redirect, which would carry credentials elsewhere, and retries nothing by itself. With HTTP/1.1
@@ -99,13 +103,17 @@ pub(crate) async fn error_answer(mut response: Response, limit: Duration) -> Err
     ErrorAnswer { status, retry_after, body }
 }
 
-/// Reads `Retry-After`: seconds, or a date.
+/// Reads `Retry-After`: seconds, or a date. A date that has passed asks for no wait. What cannot be read, or is longer
+/// than [`LONGEST_RETRY_AFTER`], asks for nothing, so the policy of the call decides.
 fn retry_after(value: &str) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-    Some(until.duration_since(jiff::Timestamp::now()).try_into().unwrap_or(Duration::ZERO))
+    let wait = match value.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+            until.duration_since(jiff::Timestamp::now()).try_into().unwrap_or(Duration::ZERO)
+        }
+    };
+    (wait <= LONGEST_RETRY_AFTER).then_some(wait)
 }
 
 fn connection_fault(error: reqwest::Error) -> Fault {
@@ -155,5 +163,21 @@ mod tests {
         for none in ["", "soon", "-1", "1.5"] {
             assert_eq!(retry_after(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_retry_after_of_more_than_a_day_is_no_request() {
+        assert_eq!(retry_after("86400"), Some(LONGEST_RETRY_AFTER));
+        for absurd in [
+            "86401",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-18446744073709551615",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri, 31 Dec 99999 23:59:59 GMT",
+        ] {
+            assert_eq!(retry_after(absurd), None, "{absurd}");
+        }
+        assert_eq!(retry_after("Mon, 01 Jan 0001 00:00:00 GMT"), Some(Duration::ZERO), "a date that has passed");
     }
 }

@@ -71,7 +71,7 @@ impl Quota {
     fn check_usage(&self, usage: ApiUsage) -> Option<Error> {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let max_requests = (usage.max as f64 * self.max_percent / 100.0) as u64;
-        (usage.used + RESERVED_REQUESTS.min(max_requests / 2) >= max_requests).then(|| {
+        (usage.used.saturating_add(RESERVED_REQUESTS.min(max_requests / 2)) >= max_requests).then(|| {
             Error::transient(format!(
                 "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves \
                  this sync no more than {max_requests}. Nothing more is sent; what was acknowledged is in Salesforce. Run \
@@ -98,6 +98,10 @@ mod tests {
             (100.0, 925, 1_000, true),
             (1.0, 4, 1_000, false),
             (1.0, 5, 1_000, true),
+            // The org counts, so any number can come.
+            (50.0, u64::MAX, 1_000, true),
+            (50.0, u64::MAX, u64::MAX, true),
+            (50.0, 0, u64::MAX, false),
         ] {
             let quota = Quota { max_percent: percent, usage: watch::channel(None).1 };
             assert_eq!(quota.check_usage(ApiUsage { used, max }).is_some(), expected, "{percent} {used}");
