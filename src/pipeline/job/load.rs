@@ -185,6 +185,8 @@ impl Loader {
         match turn {
             Turn::Now => !self.halt.is_cancelled(),
             Turn::After(previous) => tokio::select! {
+                // When both are there, the halt wins: no job is closed after it.
+                biased;
                 () = self.halt.cancelled() => false,
                 previous = previous => previous.is_ok(),
             },

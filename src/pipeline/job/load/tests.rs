@@ -131,6 +131,18 @@ async fn a_job_whose_turn_never_comes_is_aborted() {
 }
 
 #[tokio::test]
+async fn a_halt_wins_against_a_turn_that_has_come() {
+    let bench = Bench::new().await;
+    bench.loader.halt.cancel();
+    // A random choice would pass once in two rounds.
+    for _ in 0..64 {
+        let (previous, turn) = oneshot::channel();
+        previous.send(()).unwrap();
+        assert!(!bench.loader.wait_for_turn(Turn::After(turn)).await);
+    }
+}
+
+#[tokio::test]
 async fn after_a_batch_without_rows_the_next_one_does_not_overtake() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
