@@ -4,7 +4,7 @@ use salesforce_sim::{Field, Object, Settings};
 use serde_json::{Value, json};
 
 use crate::connector::Run;
-use crate::world::{World, catalog, complete, record, stream};
+use crate::world::{World, catalog, complete, keyed, record, stream};
 
 /// A write that the preflight ends with a configuration error.
 async fn failed_preflight(world: &World, config: Value, streams: &[Value]) -> Run {
@@ -42,6 +42,83 @@ async fn all_problems_are_reported_at_once_with_the_nearest_name() {
     ] {
         assert!(message.contains(part), "{part}\n{message}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_problem_of_a_stream_is_reported_at_once() {
+    let world = World::new().await;
+    let fields = [("LastName", "string"), ("lastname", "string"), ("Emial", "string"), ("Id", "string")];
+    let run = failed_preflight(&world, json!({}), &[stream("leads", "Lead", &fields)]).await;
+    let (_, message) = run.failure();
+    for part in [
+        "Nothing has been sent, for 4 reasons.",
+        "Stream leads: its field Emial is no field of Lead that the user may see; the nearest name is Email.",
+        "Stream leads: its field Id cannot be written by insert",
+        "Stream leads: two of its fields are to become LastName of Lead.",
+        "Stream leads: Company of Lead is required to create a record, and the stream has no such field.",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_is_reported_together_with_an_unknown_field() {
+    let world = World::new().await;
+    let keyless = keyed(stream("a", "Account", &[("Nmae", "string")]), "append_dedup", "External_Id__c");
+    let run = failed_preflight(&world, json!({}), &[keyless]).await;
+    let (_, message) = run.failure();
+    for part in [
+        "Stream a: its field Nmae is no field of Account that the user may see; the nearest name is Name.",
+        "Stream a: upsert needs the field External_Id__c in every record, and the stream has no such field.",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_required_field_is_one_problem() {
+    let world = World::new().await;
+    let people = stream("people", "Contact", &[("last_name", "string")]);
+    let run = failed_preflight(&world, json!({}), &[people]).await;
+    assert_eq!(
+        run.failure().1,
+        "Nothing has been sent. Stream people: its field last_name is no field of Contact that the user may see; the \
+         nearest name is LastName, and LastName of Contact is required to create a record."
+    );
+    let accounts = keyed(stream("a", "Account", &[("external_id", "string")]), "append_dedup", "External_Id__c");
+    let run = failed_preflight(&world, json!({}), &[accounts]).await;
+    assert_eq!(
+        run.failure().1,
+        "Nothing has been sent. Stream a: its field external_id is no field of Account that the user may see; the \
+         nearest name is External_Id__c, and upsert needs the field External_Id__c in every record."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nearest_name_is_one_that_can_be_written() {
+    let object = Object::custom("Order__c").field(Field::double("Amount__c", 18, 2).formula()).field(Field::double(
+        "Amounts_Due__c",
+        18,
+        2,
+    ));
+    let world = World::with(Settings { objects: vec![object], ..Settings::default() }).await;
+    let run = failed_preflight(&world, json!({}), &[stream("o", "Order__c", &[("amout", "number")])]).await;
+    let (_, message) = run.failure();
+    assert!(!message.contains("the nearest name is Amount__c"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relationship_that_is_written_wrongly_is_not_reported_as_missing_too() {
+    let world = World::new().await;
+    let lines = stream(
+        "l",
+        "Invoice_Line__c",
+        &[("Quantity__c", "integer"), ("Invoice__c:Invoice__r.External_Id__c", "string")],
+    );
+    let run = failed_preflight(&world, json!({}), &[lines]).await;
+    let (_, message) = run.failure();
+    assert!(message.contains("must not name an object; write Invoice__r.External_Id__c"), "{message}");
+    assert!(!message.contains("is required"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,21 @@ pub(crate) enum ResolvedField {
     Ignored,
 }
 
+/// Why a source column cannot be written.
+#[derive(Debug)]
+pub(super) struct FieldProblem {
+    /// A sentence without its end.
+    pub(super) sentence: String,
+    /// The field that the column probably means, if the object has no field of its name.
+    pub(super) nearest: Option<String>,
+}
+
+impl From<String> for FieldProblem {
+    fn from(sentence: String) -> Self {
+        Self { sentence, nearest: None }
+    }
+}
+
 /// A field that a new record must have.
 pub(super) struct RequiredField<'d>(&'d Field);
 
@@ -53,7 +68,8 @@ impl ObjectFields {
     pub(super) fn upsert_key(&self, name: &str) -> Result<String, String> {
         let object = self.object();
         let Some(field) = self.describe.field(name) else {
-            return Err(format!("its key {name} is no field of {object}{}", self.nearest(name)));
+            let near = self.nearest(name, Field::is_lookup);
+            return Err(format!("its key {name} is no field of {object}{}", nearest_name_is(near)));
         };
         if field.is_lookup() {
             return Ok(field.name.clone());
@@ -87,14 +103,14 @@ impl ObjectFields {
         name: &str,
         types: JsonTypes,
         key: Option<&str>,
-    ) -> Result<ResolvedField, String> {
+    ) -> Result<ResolvedField, FieldProblem> {
         if source.is_of_airbyte() {
             return Ok(ResolvedField::Ignored);
         }
         if let Some(field) = self.describe.field(name) {
             let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(name));
             if !is_key && !field.is_writable_by(self.operation) {
-                return Err(self.not_writable(field));
+                return Err(self.not_writable(field).into());
             }
             let kind = match self.kind(field) {
                 // A key that is cut would be the key of another record.
@@ -113,11 +129,16 @@ impl ObjectFields {
         }
         match self.unknown {
             UnknownFields::Ignore => Ok(ResolvedField::Ignored),
-            UnknownFields::Fail => Err(format!(
-                "its field {source} is no field of {} that the user may see{}",
-                self.object(),
-                self.nearest(name)
-            )),
+            UnknownFields::Fail => {
+                let is_key = |field: &Field| key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
+                let nearest = self.nearest(name, |field| is_key(field) || field.is_writable_by(self.operation));
+                let sentence = format!(
+                    "its field {source} is no field of {} that the user may see{}",
+                    self.object(),
+                    nearest_name_is(nearest)
+                );
+                Err(FieldProblem { sentence, nearest: nearest.map(str::to_owned) })
+            }
         }
     }
 
@@ -201,10 +222,9 @@ impl ObjectFields {
         }
     }
 
-    /// The end of a sentence, which names the nearest field if there is one.
-    fn nearest(&self, name: &str) -> String {
-        let names = self.describe.fields.iter().map(|field| field.name.as_str());
-        nearest_name(name, names).map_or_else(String::new, |near| format!("; the nearest name is {near}"))
+    /// The most similar name among the fields that `can` accepts.
+    fn nearest(&self, name: &str, can: impl Fn(&Field) -> bool) -> Option<&str> {
+        nearest_name(name, self.describe.fields.iter().filter(|field| can(field)).map(|field| field.name.as_str()))
     }
 }
 
@@ -213,20 +233,22 @@ impl RequiredField<'_> {
         &self.0.name
     }
 
-    /// Whether a column writes the field, itself or through its relationship. A relationship in `names` counts too,
-    /// because only the records show its fields.
-    pub(super) fn is_among(&self, columns: &[Column], names: &[&str]) -> bool {
+    /// Whether one of the column names is of the field, itself or through its relationship. A name that cannot be
+    /// written counts too, because it has a problem of its own; so does the name of a relationship, because only the
+    /// records show its fields.
+    pub(super) fn is_among(&self, names: &[&str]) -> bool {
         let relationship = self.0.relationship_name.as_deref();
-        if relationship.is_some_and(|name| names.iter().any(|it| it.eq_ignore_ascii_case(name))) {
-            return true;
-        }
-        columns.iter().any(|column| {
-            let header = column.header();
-            let by_relationship = header.split_once('.').map(|(before, _)| before.rsplit(':').next().unwrap_or(before));
-            header.eq_ignore_ascii_case(&self.0.name)
-                || by_relationship.is_some_and(|it| relationship.is_some_and(|name| name.eq_ignore_ascii_case(it)))
+        names.iter().any(|name| {
+            let before = name.split_once('.').map_or(*name, |(before, _)| before.rsplit(':').next().unwrap_or(before));
+            name.eq_ignore_ascii_case(&self.0.name)
+                || relationship.is_some_and(|relationship| relationship.eq_ignore_ascii_case(before))
         })
     }
+}
+
+/// The end of a sentence, which names the nearest field if there is one.
+fn nearest_name_is(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!("; the nearest name is {name}"))
 }
 
 fn is_number(field_type: &FieldType) -> bool {

@@ -41,7 +41,7 @@ impl StreamPlan {
         }
         let key = self.columns.key().map(|key| key.field.as_str());
         let types = airbyte::JsonTypes { text: true, ..Default::default() };
-        let resolved = self.fields.resolve_field(source, &name, types, key)?;
+        let resolved = self.fields.resolve_field(source, &name, types, key).map_err(|problem| problem.sentence)?;
         if let ResolvedField::Column(column) = &resolved {
             if columns.iter().any(|other| other.is_named(column.header())) {
                 return Err(duplicate_column(column.header(), &self.job.object));

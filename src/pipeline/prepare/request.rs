@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::fields::{ObjectFields, ResolvedField};
+use super::fields::{FieldProblem, ObjectFields, ResolvedField};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns};
 use crate::config::{Config, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
@@ -69,9 +69,6 @@ impl<'c> StreamRequest<'c> {
         let fields = ObjectFields::new(describe, operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
         let columns = self.columns(&fields, key.as_deref(), &mut problems);
-        if problems.is_empty() {
-            self.check_columns(&fields, &columns, key.as_deref(), &mut problems);
-        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -128,7 +125,10 @@ impl<'c> StreamRequest<'c> {
         fields.upsert_key(chosen).map(Some)
     }
 
+    /// The columns of the schema. All their problems go to `problems`, because a user who sees only the first of them
+    /// needs a sync for each.
     fn columns(&self, fields: &ObjectFields, key: Option<&str>, problems: &mut Vec<String>) -> Vec<Column> {
+        let mut needed = self.needed_fields(fields, key);
         let mut columns = Vec::with_capacity(self.stream.fields.len());
         for source in &self.stream.fields {
             let name = self.column_name(&source.name);
@@ -138,40 +138,69 @@ impl<'c> StreamRequest<'c> {
             match fields.resolve_field(SourceColumn::top(&source.name), name, source.types, key) {
                 Ok(ResolvedField::Column(column)) => columns.push(column),
                 Ok(ResolvedField::Nested | ResolvedField::Ignored) => {}
-                Err(problem) => problems.push(problem),
+                Err(FieldProblem { sentence, nearest }) => {
+                    // A field that is missing under its own name, and probably meant, is one problem and not two.
+                    let meant = nearest.and_then(|nearest| needed.iter().position(|field| field.is_named(&nearest)));
+                    match meant.map(|position| needed.remove(position)) {
+                        Some(field) => problems.push(format!("{sentence}, and {}", field.need())),
+                        None => problems.push(sentence),
+                    }
+                }
             }
         }
-        columns
-    }
-
-    fn check_columns(&self, fields: &ObjectFields, columns: &[Column], key: Option<&str>, problems: &mut Vec<String>) {
-        let operation = fields.operation();
         let mut seen = HashSet::new();
-        for column in columns {
+        for column in &columns {
             if !seen.insert(column.header().to_ascii_lowercase()) {
                 problems.push(duplicate_column(column.header(), fields.object()));
             }
         }
-        // Without a schema, only the records show the columns.
-        let has_schema = !self.stream.fields.is_empty();
-        let names: Vec<&str> = self.stream.fields.iter().map(|source| self.column_name(&source.name)).collect();
-        if let Some(key) = key
-            && has_schema
-            && !columns.iter().any(|column| column.header().eq_ignore_ascii_case(key))
-        {
-            problems
-                .push(format!("{operation} needs the field {key} in every record, and the stream has no such field"));
+        problems.extend(needed.iter().map(|field| format!("{}, and the stream has no such field", field.need())));
+        problems.extend(too_many_columns(columns.iter()));
+        columns
+    }
+
+    /// The fields that the operation needs and no column of the schema names. Without a schema, only the records show
+    /// the columns.
+    fn needed_fields(&self, fields: &ObjectFields, key: Option<&str>) -> Vec<NeededField> {
+        if self.stream.fields.is_empty() {
+            return Vec::new();
         }
-        if operation == Operation::Insert && has_schema {
-            problems.extend(fields.required().filter(|required| !required.is_among(columns, &names)).map(|required| {
-                format!(
-                    "{} of {} is required to create a record, and the stream has no such field",
-                    required.name(),
-                    fields.object()
-                )
+        let operation = fields.operation();
+        let names: Vec<&str> = self.stream.fields.iter().map(|source| self.column_name(&source.name)).collect();
+        let missing_key = key.filter(|key| !names.iter().any(|name| name.eq_ignore_ascii_case(key)));
+        let mut needed: Vec<_> =
+            missing_key.map(|key| NeededField::Key { name: key.to_owned(), operation }).into_iter().collect();
+        if operation == Operation::Insert {
+            let missing = fields.required().filter(|required| !required.is_among(&names));
+            needed.extend(missing.map(|required| NeededField::Required {
+                name: required.name().to_owned(),
+                object: fields.object().to_owned(),
             }));
         }
-        problems.extend(too_many_columns(columns.iter()));
+        needed
+    }
+}
+
+/// A field that the operation needs and the stream lacks.
+#[derive(Debug)]
+enum NeededField {
+    /// Every record needs it as its key.
+    Key { name: String, operation: Operation },
+    /// A new record must have it.
+    Required { name: String, object: String },
+}
+
+impl NeededField {
+    fn is_named(&self, other: &str) -> bool {
+        let (Self::Key { name, .. } | Self::Required { name, .. }) = self;
+        name.eq_ignore_ascii_case(other)
+    }
+
+    fn need(&self) -> String {
+        match self {
+            Self::Key { name, operation } => format!("{operation} needs the field {name} in every record"),
+            Self::Required { name, object } => format!("{name} of {object} is required to create a record"),
+        }
     }
 }
 
