@@ -61,7 +61,7 @@ async fn a_job_with_failed_rows_downloads_only_the_failed_results() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_job_downloads_each_result_once() {
+async fn a_failed_job_downloads_each_result_twice() {
     let world = World::new().await;
     world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(300)).await;
@@ -69,7 +69,7 @@ async fn a_failed_job_downloads_each_result_once() {
     assert_eq!(world.org.count("Contact"), 300);
     // The second job has the rows that the first left unprocessed.
     let jobs = [("JobCreate", 2), ("JobUpload", 2), ("JobPatch", 2)];
-    let results = [("SuccessfulResults", 1), ("FailedResults", 1), ("UnprocessedRecords", 1)];
+    let results = [("SuccessfulResults", 2), ("FailedResults", 2), ("UnprocessedRecords", 2)];
     assert_eq!(calls(&world), expected(&[jobs, results].concat()));
 }
 

@@ -1,11 +1,14 @@
 //! Jobs that end in an unexpected way.
 
+use std::time::Duration;
+
 use salesforce_sim::{JobFault, JobState, RowFault};
 
 use super::{
     assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states, keys,
     keys_in_bucket, keys_in_org, reject_some_rows, upsert_contacts,
 };
+use crate::protocol_model::Counts;
 use crate::world::World;
 
 /// The first job ends after 200 of 300 rows, and a second one has the rest.
@@ -25,9 +28,29 @@ async fn a_job_that_fails_midway_neither_loses_nor_doubles_a_row() {
     assert_second_job_has_the_rest(fault, JobState::Failed).await;
 }
 
+/// The org lists 400 rows as unprocessed, and saves them a moment later.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_aborted_midway_neither_loses_nor_doubles_a_row() {
-    assert_second_job_has_the_rest(JobFault::aborted("Contact", 1), JobState::Aborted).await;
+async fn rows_that_are_saved_after_the_end_of_their_job_are_not_sent_again() {
+    let world = World::new().await;
+    let fault = JobFault::failed("Contact", 1, "Timeout : took too long");
+    world.org.inject(fault.saves_late(2, Duration::from_millis(100)));
+    let run = insert_contacts(&world, 1_000).await;
+    assert_all_in_org(&world, &run, 1_000);
+    assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [1_000, 400]);
+}
+
+/// The org saves 200 rows more after the abort. The first state is proven then, the second is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_settles_what_is_proven_and_ends_the_sync() {
+    let world = World::new().await;
+    world.org.inject(JobFault::aborted("Contact", 1).saves_late(1, Duration::from_millis(100)));
+    let run = insert_contacts(&world, 600).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error", "{message}");
+    assert!(message.starts_with("Someone aborted job 750") && message.contains("200 of its 600 rows"), "{message}");
+    assert_eq!(run.ids_and_counts(), [(300, Counts { written: 300, rejected: 0 })]);
+    assert_eq!(keys_in_org(&world), keys(1..=400));
+    assert_eq!(job_states(&world), [JobState::Aborted], "nothing is sent again in this sync");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,6 +55,20 @@ async fn unprocessed_rows_are_sent_again_once_after_the_results_break_off() {
     }
 }
 
+/// Salesforce says that the job has ended, and its results come later.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_come_late_are_waited_for() {
+    for effect in [Answer::status(404).into(), Answer::empty(200).into(), Effect::Truncated(40, Truncation::Unnoticed)]
+    {
+        let world = World::new().await;
+        reject_some_rows(&world);
+        world.org.inject(RequestFault::new(Endpoint::FailedResults, effect).times(5));
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org_or_bucket(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::JobComplete], "nothing is sent again in this sync");
+    }
+}
+
 /// One row is rejected. The page that replaces the results also has one line after its first.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_html_page_is_not_read_as_a_rejected_record() {

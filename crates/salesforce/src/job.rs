@@ -1,6 +1,7 @@
 //! One Bulk API 2.0 ingest job, with a type for each of its stages: open, uploaded, running, finished.
 
 mod poll;
+mod standstill;
 mod status;
 
 use std::sync::Arc;

@@ -58,6 +58,49 @@ pub(super) struct FinishedBatch<'j> {
     pub(super) job: &'j FinishedJob,
 }
 
+impl FinishedBatch<'_> {
+    /// Whether the counts of the job say that every row was tried. Else its results must say what became of the rows,
+    /// and Salesforce may still save some of them.
+    pub(super) fn is_processed(&self) -> bool {
+        self.job.end() == &JobEnd::Complete && self.job.rows_processed() == Some(self.batch.rows())
+    }
+
+    /// The error of a job that Salesforce refused as a whole. Nothing of it is settled.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        let JobEnd::Failed { message } = self.job.end() else { return None };
+        let fault = Fault::of_failed_job(message);
+        let is_refused = fault.kind() != FaultKind::Transient;
+        is_refused.then(|| fault.into_error(&format!("loading {} records", self.plan.job.object)))
+    }
+}
+
+/// How many rows the results of a job have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ResultCounts {
+    succeeded: u64,
+    failed: u64,
+    unprocessed: u64,
+}
+
+impl ResultCounts {
+    /// Counts the rows of all results of a job.
+    pub(super) async fn read(job: &FinishedJob) -> Result<Self, Fault> {
+        Ok(Self {
+            succeeded: count(job.successful_rows().await?).await?,
+            failed: count(job.failed_rows().await?).await?,
+            unprocessed: count(job.unprocessed_rows().await?).await?,
+        })
+    }
+}
+
+async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
+    let mut count = 0;
+    while rows.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// Judges the rows of one job. A judge that fails is dropped with everything that it stored, and another one starts
 /// from the beginning: no object is in the bucket before the verdict.
 pub(super) struct Judge<'j> {
@@ -100,9 +143,9 @@ impl<'j> Judge<'j> {
     }
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
-    /// rejected.
-    pub(super) async fn judge(mut self) -> Result<Verdict, JudgeError> {
-        self.prove_counts().await?;
+    /// rejected. `earlier` is an earlier reading of the results, which must have the same counts.
+    pub(super) async fn judge(mut self, earlier: Option<ResultCounts>) -> Result<Verdict, JudgeError> {
+        self.prove_counts(earlier).await?;
         store_local_rejections(self.writer.as_mut(), &self.batch.local_rejections, &mut self.reasons).await?;
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
@@ -113,7 +156,7 @@ impl<'j> Judge<'j> {
     }
 
     /// Compares the number of rows in the results with the number of rows sent.
-    async fn prove_counts(&mut self) -> Result<(), JudgeError> {
+    async fn prove_counts(&mut self, earlier: Option<ResultCounts>) -> Result<(), JudgeError> {
         let sent = self.batch.rows();
         if let (JobEnd::Complete, Some(processed), Some(failed)) =
             (self.job.end(), self.job.rows_processed(), self.job.rows_failed())
@@ -126,30 +169,24 @@ impl<'j> Judge<'j> {
             }
             return Ok(());
         }
-        if let JobEnd::Failed { message } = self.job.end() {
-            let fault = Fault::of_failed_job(message);
-            if fault.kind() != FaultKind::Transient {
-                return Err(fault.into_error(&format!("loading {} records", self.plan.job.object)).into());
-            }
-        }
         let succeeded = self.count_successful_rows().await?;
         let failed = self.read_failed_rows().await?;
         let unprocessed = self.read_unprocessed_rows().await?;
         if succeeded + failed + unprocessed != sent {
             return Err(self.wrong_counts(succeeded, failed, unprocessed));
         }
+        let counts = ResultCounts { succeeded, failed, unprocessed };
+        if earlier.is_some_and(|earlier| earlier != counts) {
+            return Err(self.changing_results());
+        }
         self.unprocessed = unprocessed;
         Ok(())
     }
 
     async fn count_successful_rows(&self) -> Result<u64, JudgeError> {
-        let mut rows = self.job.successful_rows().await?;
+        let rows = self.job.successful_rows().await?;
         self.layout(&rows, &[ID])?;
-        let mut count = 0;
-        while rows.next().await?.is_some() {
-            count += 1;
-        }
-        Ok(count)
+        Ok(count(rows).await?)
     }
 
     /// Rejects or retries each failed row, and returns how many there are.
@@ -234,6 +271,15 @@ impl<'j> Judge<'j> {
                 self.plan.job.object,
             )))
         })
+    }
+
+    fn changing_results(&self) -> JudgeError {
+        JudgeError::Unproven(Error::transient(format!(
+            "The results of job {} for {} still change, although the job has ended. Nothing of this batch is \
+             acknowledged. Look at the job in Setup, Bulk Data Load Jobs, and run the sync again.",
+            self.job.id(),
+            self.plan.job.object,
+        )))
     }
 
     fn wrong_counts(&self, succeeded: u64, failed: u64, unprocessed: u64) -> JudgeError {

@@ -3,35 +3,26 @@
 
 use crate::user_error::IntoUserError;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use retry::Retry;
+
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::RejectionReasons;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
-use super::judge::{FinishedBatch, Judge, JudgeError, Verdict, store_local_rejections};
+use super::judge::{FinishedBatch, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
+use super::waits::Waits;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::RejectedStore;
 use airbyte::{Error, Result};
-use salesforce::{CloseError, Fault, FinishedJob, JobEnd, Org, Outcome, RunningJob, UploadError, UploadedJob};
-
-/// The waits before each retry. They grow faster than those of a `retry::Policy`, which double.
-#[derive(Debug, Clone, Copy)]
-struct RetryWaits {
-    /// Before rows are retried that failed for a transient reason or were left unprocessed. A lock is held as long as
-    /// another transaction runs: seconds as a rule, and ten minutes at most.
-    rows: [Duration; 3],
-    /// Before results are read again that could not be read, or that prove nothing.
-    results: [Duration; 2],
-}
-
-const RETRY_WAITS: RetryWaits = RetryWaits {
-    rows: [Duration::from_secs(2), Duration::from_secs(15), Duration::from_secs(90)],
-    results: [Duration::from_secs(2), Duration::from_secs(15)],
+use salesforce::{
+    CloseError, Fault, FaultKind, FinishedJob, JobEnd, Org, Outcome, RunningJob, UploadError, UploadedJob,
 };
 
 /// A failed upload is retried at once, with another job: the calls have already waited for the fault to pass.
@@ -43,6 +34,9 @@ const UPLOADS: retry::Policy = retry::Policy {
     jitter: || 0.0,
 };
 
+/// How often the log says that the results of a job are not there yet.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Loads batches.
 #[derive(Clone)]
 pub(crate) struct Loader {
@@ -51,7 +45,7 @@ pub(crate) struct Loader {
     budget: Arc<Budget>,
     /// Once it is cancelled, no job is closed.
     pub(super) halt: CancellationToken,
-    waits: RetryWaits,
+    waits: Waits,
 }
 
 /// When a batch may take effect.
@@ -73,7 +67,7 @@ enum UploadFailure {
 
 impl Loader {
     pub(crate) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>) -> Self {
-        Self { org, store, budget, halt: CancellationToken::new(), waits: RETRY_WAITS }
+        Self { org, store, budget, halt: CancellationToken::new(), waits: Waits::of_sync() }
     }
 
     /// Loads a batch and stores its rejected records. Reports records as soon as they are settled.
@@ -99,11 +93,18 @@ impl Loader {
             let uploaded = self.upload(plan, &batch).await?;
             batch.drop_csv();
             let running = self.close(plan, uploaded, std::mem::take(&mut turn)).await?;
-            let finished = self.wait_for_end(plan, &batch, running, events).await?;
+            let mut finished = self.wait_for_end(plan, &batch, running, events).await?;
+            self.wait_for_standstill(plan, &batch, &mut finished).await?;
             let wait = waits.next();
-            let mut verdict = self.judge(plan, &finished, &batch, wait.is_some()).await?;
+            let mut verdict = self.judge(FinishedBatch { plan, batch: &batch, job: &finished }, wait.is_some()).await?;
             let segments = batch.settle(verdict.rejected, verdict.retry.as_mut());
             events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
+            if finished.end() == &JobEnd::Aborted {
+                // Whoever aborted the job does not want its rows to be sent again at once.
+                return Err(
+                    aborted(plan, &finished, verdict.retry.map_or(0, |retry| retry.rows()), batch.rows()).into()
+                );
+            }
             let Some(retry) = verdict.retry else { return Ok(()) };
             let Some(wait) = wait else {
                 return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
@@ -219,25 +220,68 @@ impl Loader {
         Ok(finished)
     }
 
-    async fn judge(&self, plan: &StreamPlan, job: &FinishedJob, batch: &Batch, may_retry: bool) -> Result<Verdict> {
-        let mut waits = self.waits.results.iter();
-        loop {
-            let writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
-            let judge = Judge::new(FinishedBatch { plan, batch, job }, writer, may_retry, &self.budget);
-            let (error, is_transient) = match judge.judge().await {
-                Ok(verdict) => return Ok(verdict),
-                Err(JudgeError::Fault(fault)) => {
-                    let is_transient = fault.is_transient();
-                    (error_after_close(fault, &format!("reading the results of job {}", job.id())), is_transient)
-                }
-                Err(JudgeError::Unproven(error)) => (error, true),
-                Err(JudgeError::Final(error)) => (error, false),
-            };
-            let Some(wait) = waits.next().filter(|_| is_transient) else { return Err(error) };
-            tracing::warn!(job = job.id(), "the results of a job prove nothing yet and are read again");
-            tokio::time::sleep(*wait).await;
+    /// Waits until Salesforce saves no more rows of a job that ended early.
+    async fn wait_for_standstill(&self, plan: &StreamPlan, batch: &Batch, job: &mut FinishedJob) -> Result<()> {
+        let finished = FinishedBatch { plan, batch, job };
+        if finished.is_processed() {
+            return Ok(());
         }
+        if let Some(error) = finished.refusal() {
+            return Err(error);
+        }
+        tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");
+        let id = job.id().to_owned();
+        job.wait_for_standstill(self.waits.standstill)
+            .await
+            .map_err(|fault| error_after_close(fault, &format!("waiting for job {id} of {}", plan.job.object)))
     }
+
+    /// Judges the rows of a job, once its results prove what became of every row.
+    async fn judge(&self, finished: FinishedBatch<'_>, may_retry: bool) -> Result<Verdict> {
+        let job = finished.job.id();
+        let last_log = Mutex::new(None);
+        let log = |failure: &Unjudged| {
+            let mut last_log = last_log.lock().unwrap_or_else(PoisonError::into_inner);
+            if last_log.is_none_or(|last: Instant| last.elapsed() >= LOG_INTERVAL) {
+                *last_log = Some(Instant::now());
+                tracing::warn!(job, reason = failure.reason, "the results of a job are not there yet");
+            }
+        };
+        let classify = |failure: &Unjudged| if failure.may_pass { Retry::After(None) } else { Retry::No };
+        let judged = retry::run_logged(&self.waits.results, classify, log, || self.try_to_judge(finished, may_retry));
+        judged.await.map_err(|failure| failure.error)
+    }
+
+    async fn try_to_judge(&self, finished: FinishedBatch<'_>, may_retry: bool) -> Result<Verdict, Unjudged> {
+        let judged = async {
+            let mut earlier = None;
+            if !finished.is_processed() {
+                earlier = Some(ResultCounts::read(finished.job).await?);
+                tokio::time::sleep(self.waits.between_readings).await;
+            }
+            let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
+            Judge::new(finished, writer, may_retry, &self.budget).judge(earlier).await
+        };
+        judged.await.map_err(|error| match error {
+            JudgeError::Fault(fault) => Unjudged {
+                // Only a lost sign-in does not come back by itself.
+                may_pass: fault.kind() != FaultKind::SignIn,
+                reason: fault.to_string(),
+                error: error_after_close(fault, &format!("reading the results of job {}", finished.job.id())),
+            },
+            JudgeError::Unproven(error) => Unjudged { may_pass: true, reason: "they do not add up".to_owned(), error },
+            JudgeError::Final(error) => Unjudged { may_pass: false, reason: String::new(), error },
+        })
+    }
+}
+
+/// Why the rows of a job are not judged.
+struct Unjudged {
+    /// Whether another reading may help.
+    may_pass: bool,
+    /// A few words for the log.
+    reason: String,
+    error: Error,
 }
 
 /// The error of a fault at or after the commit point, where the job may have taken effect.
@@ -254,11 +298,21 @@ fn error_after_close(fault: Fault, doing: &str) -> Error {
     )
 }
 
+/// The error of a job that someone aborted. `unsettled` of its `sent` rows are not proven to be written or rejected.
+fn aborted(plan: &StreamPlan, job: &FinishedJob, unsettled: u64, sent: u64) -> Error {
+    Error::transient(format!(
+        "Someone aborted job {} for {} in Salesforce. {unsettled} of its {sent} rows are not written and not \
+         acknowledged, and this sync sends nothing again. Ask an administrator of the org who aborted it and why \
+         (Setup, Bulk Data Load Jobs), then run the sync again; it sends what is not acknowledged.",
+        job.id(),
+        plan.job.object,
+    ))
+}
+
 fn left_unprocessed(plan: &StreamPlan, job: &FinishedJob, unprocessed: u64, sent: u64) -> Error {
     let end = match job.end() {
         JobEnd::Failed { message } => format!(" (\"{message}\")"),
-        JobEnd::Aborted => " (the job was aborted)".to_owned(),
-        JobEnd::Complete => String::new(),
+        JobEnd::Aborted | JobEnd::Complete => String::new(),
     };
     Error::transient(format!(
         "Salesforce left {unprocessed} of the {sent} rows of job {} for {} unprocessed, and sending them again did not \

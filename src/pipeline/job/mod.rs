@@ -6,6 +6,7 @@ mod lane;
 mod load;
 mod rejection_reasons;
 mod result_layout;
+mod waits;
 
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};

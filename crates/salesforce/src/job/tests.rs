@@ -341,6 +341,45 @@ async fn a_job_that_does_not_end_within_a_day_is_a_fault() {
 }
 
 #[tokio::test]
+async fn the_counts_of_a_job_stand_still_before_its_results_are_believed() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    let aborted = |rows: u64| {
+        ResponseTemplate::new(200).set_body_json(json!({ "state": "Aborted", "numberRecordsProcessed": rows }))
+    };
+    for rows in [200, 200, 200, 400, 400, 600] {
+        stub.answer_once("GET", JOB, aborted(rows)).await;
+    }
+    stub.answer("GET", JOB, aborted(800)).await;
+    let mut job = uploaded(&stub.org().await).await.close().await.unwrap().wait(800, |_| {}).await.unwrap();
+    assert_eq!(job.rows_processed(), Some(200));
+    job.wait_for_standstill(Duration::from_millis(150)).await.unwrap();
+    assert_eq!(job.rows_processed(), Some(800));
+    let requests = stub.requests("GET", JOB).await.len();
+    assert!(requests > 10, "the last count was read several times: {requests}");
+}
+
+#[tokio::test]
+async fn counts_that_change_for_a_day_are_a_fault() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    let rows = AtomicU32::new(0);
+    let aborted = move |_: &wiremock::Request| {
+        let rows = rows.fetch_add(1, Ordering::Relaxed);
+        ResponseTemplate::new(200).set_body_json(json!({ "state": "Aborted", "numberRecordsProcessed": rows }))
+    };
+    Mock::given(method("GET"))
+        .and(path(format!("/services/data{JOB}")))
+        .respond_with(aborted)
+        .mount(&stub.server)
+        .await;
+    let mut job = uploaded(&stub.hasty_org().await).await.close().await.unwrap().wait(2, |_| {}).await.unwrap();
+    let fault = job.wait_for_standstill(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::StillRunning, Outcome::Unknown));
+    assert!(fault.message().contains("still change"), "{}", fault.message());
+}
+
+#[tokio::test]
 async fn a_failed_abort_is_no_fault() {
     let stub = stub().await;
     let org = stub.org().await;

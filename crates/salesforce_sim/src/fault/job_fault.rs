@@ -1,5 +1,7 @@
 //! Jobs that end wrongly, or never.
 
+use std::time::Duration;
+
 /// What goes wrong with the next job of an object that begins. Each fault acts on one job.
 ///
 /// ```
@@ -19,6 +21,16 @@ pub struct JobFault {
     pub(crate) failed_error: i64,
     /// Whether no result set has the unprocessed rows.
     pub(crate) omits_unprocessed_rows: bool,
+    /// What the org saves after the end.
+    pub(crate) late: LateChunks,
+}
+
+/// Chunks that the org saves after the end of their job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LateChunks {
+    pub(crate) count: usize,
+    /// The wait before each.
+    pub(crate) wait: Duration,
 }
 
 /// How a job ends.
@@ -41,6 +53,7 @@ impl JobFault {
             processed_error: 0,
             failed_error: 0,
             omits_unprocessed_rows: false,
+            late: LateChunks::default(),
         }
     }
 
@@ -79,5 +92,13 @@ impl JobFault {
     #[must_use]
     pub fn omit_unprocessed_rows(self) -> Self {
         Self { omits_unprocessed_rows: true, ..self }
+    }
+
+    /// After the end of the job, the org goes on and saves this many chunks of 200 rows, each after a wait. Until a chunk
+    /// is saved, its rows are listed as unprocessed ("If the job associated with the batch is aborted, the batch is still
+    /// processed to completion", Bulk API guide, batch states).
+    #[must_use]
+    pub fn saves_late(self, chunks: usize, wait: Duration) -> Self {
+        Self { late: LateChunks { count: chunks, wait }, ..self }
     }
 }

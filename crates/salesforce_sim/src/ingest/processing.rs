@@ -1,14 +1,15 @@
 //! Processes a job, from `UploadComplete` to its end.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{columns::Columns, row_saver::RowSaver};
 use crate::{
     csv::{self, Span},
-    fault::JobEnd,
+    fault::{Faults, JobEnd},
     org::{DailyAllowance, Job, JobState, Org, RowOutcome, SharedOrg},
+    store::Tables,
 };
 
 /// The rows of a batch, which uses up one of the daily batches (Bulk API 2.0, "How Requests Are Processed").
@@ -33,10 +34,12 @@ pub(super) async fn run(org: SharedOrg, id: String) {
         if !per_chunk.is_zero() {
             tokio::time::sleep(per_chunk).await;
         }
-        let (org, id, prepared) = (org.clone(), id.clone(), prepared.clone());
-        let continues = tokio::task::spawn_blocking(move || process_chunk(&org, &id, &prepared, chunk)).await;
+        let continues = {
+            let (org, id, prepared) = (org.clone(), id.clone(), prepared.clone());
+            tokio::task::spawn_blocking(move || process_chunk(&org, &id, &prepared, chunk)).await
+        };
         if !continues.unwrap_or(false) {
-            return;
+            return save_late_chunks(org, id, prepared, chunk..chunks).await;
         }
     }
     let mut org = org.lock();
@@ -118,13 +121,30 @@ fn process_chunk(org: &SharedOrg, id: &str, prepared: &Prepared, chunk: usize) -
         job.end(end);
         return false;
     }
+    save_chunk(job, tables, faults, prepared, chunk);
+    true
+}
+
+/// Saves the rows of a chunk.
+fn save_chunk(job: &mut Job, tables: &mut Tables, faults: &mut Faults, prepared: &Prepared, chunk: usize) {
     let start = chunk * CHUNK;
     let rows = &prepared.rows[start..prepared.rows.len().min(start + CHUNK)];
     let rows = rows.iter().map(|row| row.of(&prepared.upload));
     let outcomes = prepared.saver.save(tables, &mut faults.rows, rows);
     job.failed += outcomes.iter().filter(|outcome| matches!(outcome, RowOutcome::Failed(_))).count();
     job.outcomes.extend(outcomes);
-    true
+}
+
+/// Saves chunks of a job that has ended, if a fault says so.
+async fn save_late_chunks(org: SharedOrg, id: String, prepared: Prepared, chunks: Range<usize>) {
+    let Some(late) = org.lock().job(&id).and_then(|job| Some(job.fault.as_ref()?.late)) else { return };
+    for chunk in chunks.take(late.count) {
+        tokio::time::sleep(late.wait).await;
+        let mut org = org.lock();
+        let Org { jobs, tables, faults, .. } = &mut *org;
+        let Some(job) = jobs.get_mut(&id) else { return };
+        save_chunk(job, tables, faults, &prepared, chunk);
+    }
 }
 
 /// Ends a job whose rows are all processed. A fault after more chunks than the job has acts now.

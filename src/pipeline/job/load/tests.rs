@@ -11,8 +11,19 @@ use crate::pipeline::batch::{OpenBatch, Origin, SegmentId};
 use crate::pipeline::prepare::{StreamRequest, plan_streams};
 use airbyte::{ConfiguredStream, FailureType, json::Cursor, parse_catalog};
 
-const SHORT_WAITS: RetryWaits =
-    RetryWaits { rows: [Duration::from_millis(1); 3], results: [Duration::from_millis(1); 2] };
+/// Three readings of results.
+const SHORT_WAITS: Waits = Waits {
+    rows: [Duration::from_millis(1); 3],
+    standstill: Duration::from_millis(15),
+    between_readings: Duration::from_millis(1),
+    results: retry::Policy {
+        attempts: 3,
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(1),
+        total: Duration::MAX,
+        jitter: || 1.0,
+    },
+};
 
 struct Bench {
     org: SimulatedOrg,
@@ -101,13 +112,13 @@ async fn rows_that_keep_failing_for_a_transient_reason_are_rejected() {
 async fn unprocessed_rows_are_not_settled() {
     let bench = Bench::new().await;
     for _ in 0..4 {
-        bench.org.inject(JobFault::aborted("Contact", 0));
+        bench.org.inject(JobFault::failed("Contact", 0, "Timeout : took too long"));
     }
     let (settled, Err(LoadError::Failed(error))) = bench.load(&["A", "B"]).await else { panic!("loaded") };
     assert!(settled.iter().all(Vec::is_empty), "{settled:?}");
     assert_eq!(error.failure_type(), FailureType::Transient);
     assert!(error.message().starts_with("Salesforce left 2 of the 2 rows of job 750"), "{error}");
-    assert!(error.message().contains("(the job was aborted)"), "{error}");
+    assert!(error.message().contains("(\"Timeout : took too long\")"), "{error}");
     assert_eq!(bench.org.jobs().len(), 4);
 }
 

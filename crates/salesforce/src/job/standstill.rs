@@ -1,0 +1,39 @@
+//! Jobs that ended early, of which Salesforce may still save rows.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::FinishedJob;
+use crate::fault::{Fault, FaultKind, Outcome};
+
+/// How often the status is asked for while the counts must stand still.
+const READINGS: u32 = 15;
+
+impl FinishedJob {
+    /// Waits until the counts of the job have not changed for `standstill`. A job that ended as Failed or Aborted may
+    /// go on to save rows: "If the job associated with the batch is aborted, the batch is still processed to
+    /// completion" (Bulk API guide, batch states).
+    ///
+    /// # Errors
+    /// The status of the job cannot be read for half an hour, the job is gone, or its counts still change after a day.
+    pub async fn wait_for_standstill(&mut self, standstill: Duration) -> Result<(), Fault> {
+        let started = Instant::now();
+        let mut changed = started;
+        while changed.elapsed() < standstill {
+            sleep(standstill / READINGS).await;
+            let status = self.job.status_through_outage().await?;
+            let counts = (status.rows_processed, status.rows_failed);
+            if counts != (self.rows_processed, self.rows_failed) {
+                (self.rows_processed, self.rows_failed) = counts;
+                changed = Instant::now();
+            }
+            let longest = self.job.org.http.timing().longest_job;
+            if started.elapsed() > longest {
+                let text = format!("the job {} has ended, and its counts still change", self.job.id);
+                return Err(Fault::new(FaultKind::StillRunning, text).with_outcome(Outcome::Unknown));
+            }
+        }
+        Ok(())
+    }
+}

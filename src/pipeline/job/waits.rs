@@ -1,0 +1,79 @@
+//! How long a batch waits: before rows are sent again, and before the results of its job are believed.
+
+use std::time::Duration;
+
+use retry::Policy;
+
+/// The waits of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    /// Before rows are retried that failed for a transient reason or were left unprocessed. A lock is held as long as
+    /// another transaction runs: seconds as a rule, and ten minutes at most. They grow faster than those of a policy,
+    /// which double.
+    pub(super) rows: [Duration; 3],
+    /// How long the counts of a job that ended early must stand still. "If the job associated with the batch is
+    /// aborted, the batch is still processed to completion" (Bulk API guide, batch states). Salesforce gives an internal
+    /// batch five minutes ("How Requests Are Processed"), so one that still runs is counted within them.
+    pub(super) standstill: Duration,
+    /// Between two readings of the results of such a job. They are believed when both have the same counts.
+    pub(super) between_readings: Duration,
+    /// Results that cannot be read or prove nothing yet. Nothing is sent again meanwhile, and a batch that is given up
+    /// here may be written twice by the next sync, so they get the half hour that the status of a job gets.
+    pub(super) results: Policy,
+}
+
+impl Waits {
+    /// The waits of a sync.
+    pub(super) fn of_sync() -> Self {
+        let haste = test_haste();
+        let seconds = |seconds| Duration::from_secs(seconds) / haste;
+        Self {
+            rows: [seconds(2), seconds(15), seconds(90)],
+            standstill: seconds(5 * 60),
+            between_readings: seconds(15),
+            results: Policy {
+                attempts: u32::MAX,
+                first_wait: seconds(2),
+                longest_wait: seconds(60),
+                total: seconds(30 * 60),
+                jitter: retry::random_jitter,
+            },
+        }
+    }
+}
+
+/// How many times faster the waits of a batch pass. Only the integration tests set it, and a release build ignores it.
+fn test_haste() -> u32 {
+    const VARIABLE: &str = "DESTINATION_SALESFORCE_TEST_HASTE";
+    if !cfg!(debug_assertions) {
+        return 1;
+    }
+    let haste = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok());
+    haste.filter(|haste| *haste > 0).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use retry::Retry;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn results_get_half_an_hour() {
+        let (started, readings) = (Instant::now(), std::cell::Cell::new(0));
+        let result: Result<(), ()> = retry::run(
+            &Waits::of_sync().results,
+            |()| Retry::After(None),
+            || {
+                readings.set(readings.get() + 1);
+                std::future::ready(Err(()))
+            },
+        )
+        .await;
+        assert_eq!(result, Err(()));
+        let minutes = started.elapsed().as_secs() / 60;
+        assert!((28..=30).contains(&minutes), "{minutes} minutes");
+        assert!((30..80).contains(&readings.get()), "{} readings", readings.get());
+    }
+}
