@@ -107,10 +107,15 @@ impl Run {
 
     /// The warnings in the log.
     pub(crate) fn warnings(&self) -> Vec<&str> {
+        self.log("WARN")
+    }
+
+    /// The log messages of a level.
+    pub(crate) fn log(&self, level: &str) -> Vec<&str> {
         let logs = self.messages.iter().filter_map(|message| match message {
             Message::Log { log } => Some(log),
             _ => None,
         });
-        logs.filter(|log| log.level == "WARN").map(|log| log.message.as_str()).collect()
+        logs.filter(|log| log.level == level).map(|log| log.message.as_str()).collect()
     }
 }

@@ -58,7 +58,7 @@ async fn a_close_that_keeps_failing_leaves_the_org_unchanged() {
     let world = World::new().await;
     world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(503)).times(5));
     let run = insert_contacts(&world, 20).await;
-    assert_nothing_acknowledged(&run, "closing a job for Contact");
+    assert_nothing_acknowledged(&run, "while closing job 750");
     assert_eq!(job_states(&world), [JobState::Aborted]);
     assert_eq!(keys_in_org(&world), Vec::<String>::new());
 }

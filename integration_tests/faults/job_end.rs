@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use salesforce_sim::{JobFault, JobState, RowFault};
+use serde_json::json;
 
 use super::{
-    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states, keys,
-    keys_in_bucket, keys_in_org, reject_some_rows, upsert_contacts,
+    assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_catalog, insert_contacts,
+    job_states, keys, keys_in_bucket, keys_in_org, reject_some_rows, upsert_contacts,
 };
 use crate::protocol_model::Counts;
-use crate::world::World;
+use crate::world::{World, complete, record, state};
 
 /// The first job ends after 200 of 300 rows, and a second one has the rest.
 async fn assert_second_job_has_the_rest(fault: JobFault, first_state: JobState) {
@@ -99,6 +100,28 @@ async fn a_job_whose_failed_count_is_wrong_is_not_acknowledged() {
         let run = insert_contacts(&world, 20).await;
         assert_nothing_acknowledged(&run, "do not add up");
         assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
+    }
+}
+
+/// Three inserts are in doubt. The error of the sync names one of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_closed_job_and_every_failure_is_in_the_log() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.org.inject(JobFault::miscounted("Contact", 0, 1));
+    }
+    let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 3});
+    let name = "n".repeat(70);
+    let records = (0..400).map(|_| record("s", json!({"LastName": name})));
+    let run = world.write(config, insert_catalog(), records.chain([state("s", 1), complete("s")]).collect()).await;
+    assert_nothing_acknowledged(&run, "do not add up");
+    let jobs = world.org.jobs();
+    let closed: Vec<_> = jobs.iter().filter(|job| job.state.is_final() && job.processed > 0).collect();
+    assert_eq!(closed.len(), 3, "{jobs:?}");
+    for job in closed {
+        let names_job = |line: &&str| line.contains(&job.id);
+        assert!(run.log("INFO").iter().any(|line| line.starts_with("closed a job") && names_job(line)), "{}", job.id);
+        assert!(run.log("ERROR").iter().any(|line| line.contains("do not add up") && names_job(line)), "{}", job.id);
     }
 }
 

@@ -70,7 +70,8 @@ impl FinishedBatch<'_> {
         let JobEnd::Failed { message } = self.job.end() else { return None };
         let fault = Fault::of_failed_job(message);
         let is_refused = fault.kind() != FaultKind::Transient;
-        is_refused.then(|| fault.into_error(&format!("loading {} records", self.plan.job.object)))
+        is_refused
+            .then(|| fault.into_error(&format!("loading {} records in job {}", self.plan.job.object, self.job.id())))
     }
 }
 

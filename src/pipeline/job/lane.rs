@@ -157,6 +157,10 @@ impl Lane {
                 };
                 let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::panic())));
                 drop(permit);
+                if let Err(LoadError::Failed(error)) = &outcome {
+                    // Only the first failure becomes the error of the sync; each may leave a job to look at.
+                    tracing::error!("a batch is not settled: {error}");
+                }
                 if outcome.is_ok() {
                     // Only after a success may the next job of the lane be closed.
                     let _ = done.send(());

@@ -173,11 +173,14 @@ impl Loader {
             uploaded.abort().await;
             return Err(LoadError::Halted);
         }
-        let doing = format!("closing a job for {}", plan.job.object);
-        uploaded.close().await.map_err(|error| match error {
-            CloseError::NotClosed(fault) => fault.into_error(&doing).into(),
+        let (object, job) = (&plan.job.object, uploaded.id().to_owned());
+        let doing = format!("closing job {job} for {object}");
+        let running = uploaded.close().await.map_err(|error| match error {
+            CloseError::NotClosed(fault) => LoadError::from(fault.into_error(&doing)),
             CloseError::OutcomeUnknown(fault) => error_after_close(fault, &doing).into(),
-        })
+        })?;
+        tracing::info!(job, object, "closed a job");
+        Ok(running)
     }
 
     /// Waits for the turn of a batch. Returns `false` if it never comes: the batch before it failed, or the sync is
