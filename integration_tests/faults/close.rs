@@ -53,14 +53,45 @@ async fn a_close_with_unknown_outcome_is_not_acknowledged_and_the_error_says_so(
     assert_eq!(keys_in_org(&world), keys(1..=20), "the job ran");
 }
 
+/// The id of the first job of a simulated org.
+const FIRST_JOB: &str = "750Sim000000001AAA";
+
+/// Answers of a proxy, and of another job, to a request that the org never saw.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_that_keeps_failing_leaves_the_org_unchanged() {
+async fn a_close_answered_by_something_else_is_settled_by_the_status() {
+    let another = r#"{"id":"750Sim000000009AAA","state":"UploadComplete"}"#;
+    let still_open = format!(r#"{{"id":"{FIRST_JOB}","state":"Open"}}"#);
+    for answer in [
+        Answer::html(200),
+        Answer::empty(200),
+        Answer::json(200, "{}"),
+        Answer::json(200, another),
+        Answer::json(200, &still_open),
+    ] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobPatch, answer));
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::JobComplete]);
+        assert_eq!(request_count(&world, Endpoint::JobPatch), 2, "the job was seen open, and closed again");
+    }
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::status(503)).times(5));
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Effect::Replaced(Answer::html(200))));
     let run = insert_contacts(&world, 20).await;
-    assert_nothing_acknowledged(&run, "while closing job 750");
-    assert_eq!(job_states(&world), [JobState::Aborted]);
-    assert_eq!(keys_in_org(&world), Vec::<String>::new());
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(request_count(&world, Endpoint::JobPatch), 1, "the state says that the job is closed");
+}
+
+/// The close is answered as if it had been done, and the job stays open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_open_after_its_close_is_closed_again() {
+    let world = World::new().await;
+    let closed = format!(r#"{{"id":"{FIRST_JOB}","state":"UploadComplete"}}"#);
+    world.org.inject(RequestFault::new(Endpoint::JobPatch, Answer::json(200, &closed)));
+    let run = insert_contacts(&world, 20).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(job_states(&world), [JobState::JobComplete]);
+    assert_eq!(request_count(&world, Endpoint::JobPatch), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

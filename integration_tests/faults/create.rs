@@ -29,6 +29,8 @@ async fn a_failed_create_is_retried() {
         // A proxy returns a page instead of JSON.
         Answer::html(200).into(),
         Answer::empty(200).into(),
+        Answer::json(200, r#"{"id":"../../sobjects"}"#).into(),
+        Answer::json(200, r#"{"id":"750Sim000000009AAA","state":"JobComplete"}"#).into(),
         Effect::Cut,
     ] {
         let world = World::new().await;

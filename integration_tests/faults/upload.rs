@@ -2,7 +2,7 @@
 
 use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault};
 
-use super::{assert_all_in_org, assert_nothing_acknowledged, insert_contacts, job_states, keys_in_org};
+use super::{assert_all_in_org, insert_contacts, job_states};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,15 +39,24 @@ async fn a_lost_answer_to_an_abort_does_not_close_the_upload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn uploads_that_keep_failing_leave_the_org_unchanged() {
+async fn an_upload_answered_by_something_else_is_aborted_and_another_job_is_loaded() {
+    for answer in [Answer::html(200), Answer::html(201), Answer::empty(200), Answer::json(200, "{}")] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, answer));
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::Aborted, JobState::JobComplete]);
+    }
+}
+
+/// Four failures in a row: more than the three uploads of a few seconds would survive.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_fail_several_times_are_waited_out() {
     let world = World::new().await;
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer).always());
-    let run = insert_contacts(&world, 20).await;
-    assert_nothing_acknowledged(&run, "uploading records of Contact");
-    assert_eq!(keys_in_org(&world), Vec::<String>::new());
-    assert!(job_states(&world).iter().all(|state| *state == JobState::Aborted));
-    // The next sync sends the same records, and each is there once.
-    world.org.clear_faults();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Answer::status(503)).times(4));
     let run = insert_contacts(&world, 20).await;
     assert_all_in_org(&world, &run, 20);
+    let states = job_states(&world);
+    assert_eq!(states[..4], [JobState::Aborted; 4]);
+    assert_eq!(states[4..], [JobState::JobComplete]);
 }

@@ -89,12 +89,7 @@ where
             Err(failure) => failure,
         };
         let Retry::After(requested) = classify(&failure) else { return Err(failure) };
-        let wait = policy.wait_after(attempt).max(requested.unwrap_or_default());
-        // A requested wait can have any length, so it is compared and never added.
-        let has_time = policy.total.checked_sub(started.elapsed()).is_some_and(|left| wait <= left);
-        if attempt >= policy.attempts || !has_time {
-            return Err(failure);
-        }
+        let Some(wait) = policy.next_wait(attempt, started.elapsed(), requested) else { return Err(failure) };
         log(&failure);
         sleep(wait).await;
         attempt += 1;
@@ -102,6 +97,15 @@ where
 }
 
 impl Policy {
+    /// The wait after a failed attempt, or `None` if it was the last one. `attempt` counts from 1, `elapsed` is the time
+    /// since the first attempt, and `requested` the wait that the failure requests.
+    pub fn next_wait(&self, attempt: u32, elapsed: Duration, requested: Option<Duration>) -> Option<Duration> {
+        let wait = self.wait_after(attempt).max(requested.unwrap_or_default());
+        // A requested wait can have any length, so it is compared and never added.
+        let has_time = self.total.checked_sub(elapsed).is_some_and(|left| wait <= left);
+        (attempt < self.attempts && has_time).then_some(wait)
+    }
+
     /// The wait after an attempt: half of it is fixed, and the jitter spreads the other half.
     fn wait_after(&self, attempt: u32) -> Duration {
         let doublings = 2_u32.saturating_pow(attempt - 1);

@@ -19,6 +19,7 @@ use self::elements::Elements;
 use crate::API_VERSION;
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::headers::{self, ApiUsage};
+use crate::patience::Patience;
 use crate::timing::Timing;
 use crate::token::{OnNewRefreshToken, Session, SignIn, Tokens};
 use crate::transport;
@@ -31,6 +32,17 @@ pub(crate) enum RetryWhen {
     Always,
     /// Only when it is known that Salesforce did nothing. Otherwise the outcome of the call is unknown.
     NothingDone,
+}
+
+/// For how long a call that failed for a transient reason is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallPatience {
+    /// Not at all: the caller tries again by itself.
+    None,
+    /// For some minutes.
+    Brief,
+    /// For half an hour, with the reason in the log. The text says what is done, as in "creating a job".
+    Long(&'static str),
 }
 
 /// What a call sends.
@@ -55,6 +67,7 @@ pub(crate) struct Call {
     query: Vec<(&'static str, String)>,
     payload: Payload,
     retry_when: RetryWhen,
+    patience: CallPatience,
     accept: Accept,
 }
 
@@ -79,6 +92,11 @@ impl Call {
         Self::new(Method::PUT, path, Payload::Csv(body), RetryWhen::NothingDone)
     }
 
+    /// The same call with another patience.
+    pub(crate) fn patience(self, patience: CallPatience) -> Self {
+        Self { patience, ..self }
+    }
+
     /// The same call with one more pair in the query of its URL.
     pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.query.push((key, value.into()));
@@ -87,7 +105,15 @@ impl Call {
 
     fn new(method: Method, path: &[&str], payload: Payload, retry_when: RetryWhen) -> Self {
         let path = path.iter().map(|segment| (*segment).to_owned()).collect();
-        Self { method, path, query: Vec::new(), payload, retry_when, accept: Accept::Json }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            payload,
+            retry_when,
+            patience: CallPatience::Brief,
+            accept: Accept::Json,
+        }
     }
 
     fn url(&self, instance: &Url) -> Url {
@@ -150,13 +176,17 @@ impl Http {
 
     /// Makes a call whose answer is JSON.
     pub(crate) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Fault> {
+        self.read(call, |body| serde_json::from_slice(body).map_err(|error| error.to_string())).await
+    }
+
+    /// Makes a call whose answer `read` understands, or says what is wrong with it: an answer may come from a proxy.
+    pub(crate) async fn read<T>(&self, call: &Call, read: impl Fn(&[u8]) -> Result<T, String>) -> Result<T, Fault> {
+        let read = &read;
         let attempt = || async move {
             let response = self.attempt(call).await?;
-            let read = transport::body(response, self.timing.answer).await.and_then(|body| {
-                serde_json::from_slice(&body).map_err(|error| {
-                    Fault::new(FaultKind::Transient, format!("the answer is not the expected JSON: {error}"))
-                })
-            });
+            let read = transport::body(response, self.timing.answer)
+                .await
+                .and_then(|body| read(&body).map_err(|error| foreign_answer(&body, &error)));
             // Salesforce took the call, and what it answered is lost.
             read.map_err(|fault| fault.with_outcome(Outcome::Unknown))
         };
@@ -183,9 +213,20 @@ impl Http {
         self.with_retries(call, attempt).await
     }
 
-    /// Makes a call whose answer is its status.
-    pub(crate) async fn done(&self, call: &Call) -> Result<(), Fault> {
-        self.response(call).await.map(drop)
+    /// Makes a call whose answer has the status 201 and no body.
+    pub(crate) async fn created(&self, call: &Call) -> Result<(), Fault> {
+        let attempt = || async move {
+            let response = self.attempt(call).await?;
+            let status = response.status().as_u16();
+            let body = transport::body(response, self.timing.answer).await;
+            let checked = body.and_then(|body| match (status, body.trim_ascii()) {
+                (201, []) => Ok(()),
+                (201, _) => Err(foreign_answer(&body, "there must be no text")),
+                _ => Err(foreign_answer(&body, &format!("the status is {status} instead of 201"))),
+            });
+            checked.map_err(|fault| fault.with_outcome(Outcome::Unknown))
+        };
+        self.with_retries(call, attempt).await
     }
 
     /// Makes a call whose answer the caller reads piece by piece.
@@ -194,16 +235,33 @@ impl Http {
     }
 
     /// Makes a call, and makes it again as the call and its faults allow.
-    async fn with_retries<T, F>(&self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Fault>
+    async fn with_retries<T, F>(&self, call: &Call, mut attempt: impl FnMut() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let classify = |fault: &Fault| {
+        let may_retry = |fault: &Fault| {
             tracing::debug!(method = %call.method, fault = fault.message(), "a call to Salesforce failed");
-            let may_retry = call.retry_when == RetryWhen::Always || fault.outcome() == Outcome::Known;
-            if may_retry && fault.is_transient() { Retry::After(fault.retry_after()) } else { Retry::No }
+            let nothing_done = fault.outcome() == Outcome::Known;
+            fault.is_transient() && (call.retry_when == RetryWhen::Always || nothing_done)
         };
-        retry::run(&self.timing.calls, classify, attempt).await.map_err(|fault| match call.retry_when {
+        let result = match call.patience {
+            CallPatience::None => attempt().await,
+            CallPatience::Brief => {
+                let classify =
+                    |fault: &Fault| if may_retry(fault) { Retry::After(fault.retry_after()) } else { Retry::No };
+                retry::run(&self.timing.calls, classify, attempt).await
+            }
+            CallPatience::Long(doing) => {
+                let mut patience = Patience::new(&self.timing.patience, doing);
+                loop {
+                    match attempt().await {
+                        Err(fault) if may_retry(&fault) && patience.wait(&fault).await => {}
+                        result => break result,
+                    }
+                }
+            }
+        };
+        result.map_err(|fault| match call.retry_when {
             RetryWhen::Always => fault.with_outcome(Outcome::Known),
             RetryWhen::NothingDone => fault,
         })
@@ -261,6 +319,16 @@ impl Http {
             }
         }
     }
+}
+
+/// The fault of an answer that has the status of a success and is not Salesforce's.
+fn foreign_answer(body: &[u8], error: &str) -> Fault {
+    let message = match body.trim_ascii() {
+        [] => "an empty answer".to_owned(),
+        [b'<', ..] => "an HTML page instead of an answer".to_owned(),
+        _ => format!("the answer is not the expected one: {error}"),
+    };
+    Fault::new(FaultKind::Transient, message)
 }
 
 /// Salesforce refuses some tokens from the start, so another renewal would not help.

@@ -4,18 +4,19 @@ mod poll;
 mod standstill;
 mod status;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use reqwest::Method;
-use retry::Retry;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::poll::PollSchedule;
-use self::status::{CreatedJob, JobState, JobStatus, RequestedState};
+use self::status::{JobState, JobStatus, RequestedState};
 use crate::fault::{Fault, FaultKind, Outcome};
-use crate::http::{Call, RetryWhen};
-use crate::timing::{ABORT_TIMEOUT, CLOSE};
+use crate::http::{Call, CallPatience, RetryWhen};
+use crate::patience::Patience;
+use crate::timing::ABORT_TIMEOUT;
 use crate::upload::CsvBody;
 use crate::{Operation, Org};
 
@@ -36,7 +37,7 @@ impl Org {
     /// Creates a job. If the answer is lost, the call is made again; Salesforce removes the empty job after a day.
     ///
     /// # Errors
-    /// Salesforce refuses the job or cannot be reached.
+    /// Salesforce refuses the job, or cannot be reached for half an hour.
     pub async fn create_job(&self, spec: &JobSpec) -> Result<OpenJob, Fault> {
         let mut body = json!({
             "object": spec.object,
@@ -52,9 +53,44 @@ impl Org {
             body["assignmentRuleId"] = json!(rule);
         }
         let call = Call::json(Method::POST, &["jobs", "ingest"], body, RetryWhen::Always);
-        let CreatedJob { id } = self.http.json(&call).await?;
+        let id = self.http.read(&call.patience(CallPatience::Long("creating a job")), status::created).await?;
         tracing::debug!(job = id, object = spec.object, operation = %spec.operation, "created a job");
         Ok(OpenJob { job: Job { org: self.clone(), id } })
+    }
+
+    /// Creates a job and uploads its CSV, unless `stop` completes first. An upload that fails is tried again with a new
+    /// job, for half an hour: before the close waiting costs nothing.
+    ///
+    /// # Errors
+    /// The upload was stopped, or Salesforce refuses the job or its data, or cannot be reached for half an hour.
+    pub async fn upload_job(
+        &self,
+        spec: &JobSpec,
+        body: Arc<dyn CsvBody>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<UploadedJob, UploadError> {
+        let mut stop = pin!(stop);
+        let policy = self.http.timing().patience;
+        let mut patience = Patience::new(&policy, "uploading the data of a job");
+        loop {
+            let open = tokio::select! {
+                biased;
+                () = &mut stop => return Err(UploadError::Stopped),
+                created = self.create_job(spec) => created.map_err(UploadError::NotCreated)?,
+            };
+            let fault = match open.upload(Arc::clone(&body), stop.as_mut()).await {
+                Err(UploadError::NotUploaded(fault)) => fault,
+                result => return result,
+            };
+            let may_retry = tokio::select! {
+                biased;
+                () = &mut stop => return Err(UploadError::Stopped),
+                may_retry = patience.wait(&fault) => may_retry,
+            };
+            if !may_retry {
+                return Err(UploadError::NotUploaded(fault));
+            }
+        }
     }
 }
 
@@ -80,14 +116,20 @@ pub enum UploadError {
     /// The caller stopped the upload.
     #[error("the upload was stopped")]
     Stopped,
+    /// The job could not be created.
+    #[error("the job could not be created: {0}")]
+    NotCreated(Fault),
     /// The upload failed.
     #[error("the upload failed: {0}")]
-    Fault(Fault),
+    NotUploaded(Fault),
 }
 
 /// Why a job is not known to run.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
+    /// The caller stopped the close. The job has no effect. It was aborted if Salesforce could be reached.
+    #[error("the close was stopped")]
+    Stopped,
     /// The job is not closed and has no effect. It was aborted if Salesforce could be reached.
     #[error("the job is not closed: {0}")]
     NotClosed(Fault),
@@ -127,28 +169,19 @@ pub enum JobEnd {
 
 /// A try to close a job that failed.
 enum CloseAttempt {
-    /// Salesforce refused.
-    Refused(Fault),
-    /// The answer was not clear, and then the job was seen open.
+    /// The job is open. The fault is transient where the next try may succeed.
     StillOpen(Fault),
     /// The answer was not clear, and the status of the job could not be read.
     StatusUnknown(Fault),
 }
 
 impl Job {
+    /// Reads the status of a job that may be closed. The outcome of a job that is gone or stays out of reach is unknown.
     async fn status(&self) -> Result<JobStatus, Fault> {
-        self.org.http.json(&Call::get(&["jobs", "ingest", &self.id])).await
-    }
-
-    /// Reads the status of a job that may be closed, and keeps trying for as long as an outage may last. The outcome of
-    /// a job that is gone or stays out of reach is unknown.
-    async fn status_through_outage(&self) -> Result<JobStatus, Fault> {
-        let classify = |fault: &Fault| if fault.is_transient() { Retry::After(None) } else { Retry::No };
-        let log = |fault: &Fault| {
-            tracing::warn!(job = self.id, fault = fault.message(), "the status of a job is out of reach");
-        };
-        let policy = &self.org.http.timing().job_status;
-        retry::run_logged(policy, classify, log, || self.status()).await.map_err(|fault| match fault.kind() {
+        let call = Call::get(&["jobs", "ingest", &self.id]);
+        let call = call.patience(CallPatience::Long("asking for the status of a job"));
+        let status = self.org.http.read(&call, |body| status::of_job(&self.id, body)).await;
+        status.map_err(|fault| match fault.kind() {
             FaultKind::NotFound => {
                 let id = &self.id;
                 let text = format!("the job {id} is gone: someone deleted it, or it is older than seven days");
@@ -159,27 +192,40 @@ impl Job {
         })
     }
 
-    async fn set_state(&self, state: RequestedState, retry_when: RetryWhen) -> Result<(), Fault> {
+    /// Sets the state. The answer must say that the job is in it: it may come from something else than Salesforce.
+    async fn set_state(
+        &self,
+        state: RequestedState,
+        retry_when: RetryWhen,
+        patience: CallPatience,
+    ) -> Result<(), Fault> {
         let body = json!({ "state": state.api_name() });
-        self.org.http.done(&Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, retry_when)).await
+        let call = Call::json(Method::PATCH, &["jobs", "ingest", &self.id], body, retry_when).patience(patience);
+        self.org.http.read(&call, |body| status::changed(&self.id, state, body)).await
     }
 
     /// Closes the job. After an unclear answer the status of the job says whether it is closed.
     async fn try_to_close(&self) -> Result<(), CloseAttempt> {
-        let Err(fault) = self.set_state(RequestedState::UploadComplete, RetryWhen::NothingDone).await else {
-            return Ok(());
-        };
+        let closed = self.set_state(RequestedState::UploadComplete, RetryWhen::NothingDone, CallPatience::None).await;
+        let Err(fault) = closed else { return Ok(()) };
         // After a close that took effect late, Salesforce refuses the next one because of the state of the job.
-        if fault.outcome() == Outcome::Known && fault.kind() != FaultKind::InvalidJobState {
-            return Err(CloseAttempt::Refused(fault));
+        let is_late = fault.kind() == FaultKind::InvalidJobState;
+        if fault.outcome() == Outcome::Known && !is_late {
+            return Err(CloseAttempt::StillOpen(fault));
         }
-        let status = self.status_through_outage().await.map_err(CloseAttempt::StatusUnknown)?;
-        if status.state == JobState::Open { Err(CloseAttempt::StillOpen(fault)) } else { Ok(()) }
+        let status = self.status().await.map_err(CloseAttempt::StatusUnknown)?;
+        if status.state != JobState::Open {
+            return Ok(());
+        }
+        // The status was read after the unclear answer, so the outcome is known.
+        let fault = fault.with_outcome(Outcome::Known);
+        Err(CloseAttempt::StillOpen(if is_late { fault.with_kind(FaultKind::Transient) } else { fault }))
     }
 
     /// Aborts a job that is not closed. If that fails, Salesforce removes it after a day.
     async fn abort(&self) {
-        match timeout(ABORT_TIMEOUT, self.set_state(RequestedState::Aborted, RetryWhen::Always)).await {
+        let aborted = self.set_state(RequestedState::Aborted, RetryWhen::Always, CallPatience::Brief);
+        match timeout(ABORT_TIMEOUT, aborted).await {
             Ok(Ok(())) => tracing::debug!(job = self.id, "aborted a job"),
             Ok(Err(fault)) => tracing::debug!(job = self.id, fault = fault.message(), "could not abort a job"),
             Err(_) => tracing::debug!(job = self.id, "could not abort a job in time"),
@@ -205,9 +251,10 @@ impl OpenJob {
     ) -> Result<UploadedJob, UploadError> {
         let call = Call::upload(&["jobs", "ingest", &self.job.id, "batches"], body);
         let error = tokio::select! {
-            uploaded = self.job.org.http.done(&call) => match uploaded {
+            uploaded = self.job.org.http.created(&call) => match uploaded {
                 Ok(()) => return Ok(UploadedJob { job: self.job }),
-                Err(fault) => UploadError::Fault(fault),
+                // Whatever became of the data: the job is never closed, so it has no effect.
+                Err(fault) => UploadError::NotUploaded(fault.with_outcome(Outcome::Known)),
             },
             () = stop => UploadError::Stopped,
         };
@@ -227,24 +274,32 @@ impl UploadedJob {
         &self.job.id
     }
 
-    /// Sets the job to `UploadComplete`: the commit point. If the answer is not clear, the status of the job decides.
+    /// Sets the job to `UploadComplete`: the commit point. If the answer is not clear, the status of the job decides. A
+    /// job that is still open is closed again, for half an hour or until `stop` completes.
     ///
     /// # Errors
     /// The job is not closed, or nobody can say whether it is.
-    pub async fn close(self) -> Result<RunningJob, CloseError> {
-        let classify = |attempt: &CloseAttempt| match attempt {
-            CloseAttempt::StillOpen(_) => Retry::After(None),
-            CloseAttempt::Refused(_) | CloseAttempt::StatusUnknown(_) => Retry::No,
-        };
-        let fault = match retry::run(&CLOSE, classify, || self.job.try_to_close()).await {
-            Ok(()) => return Ok(RunningJob { job: self.job }),
-            Err(CloseAttempt::StatusUnknown(fault)) => return Err(CloseError::OutcomeUnknown(fault)),
-            Err(CloseAttempt::Refused(fault)) => fault,
-            // The status was read after the unclear answer, so the outcome is known.
-            Err(CloseAttempt::StillOpen(fault)) => fault.with_outcome(Outcome::Known),
+    pub async fn close(self, stop: impl Future<Output = ()>) -> Result<RunningJob, CloseError> {
+        let mut stop = pin!(stop);
+        let policy = self.job.org.http.timing().patience;
+        let mut patience = Patience::new(&policy, "closing a job");
+        let error = loop {
+            let fault = match self.job.try_to_close().await {
+                Ok(()) => return Ok(RunningJob { job: self.job }),
+                Err(CloseAttempt::StatusUnknown(fault)) => return Err(CloseError::OutcomeUnknown(fault)),
+                Err(CloseAttempt::StillOpen(fault)) => fault,
+            };
+            let may_retry = tokio::select! {
+                biased;
+                () = &mut stop => break CloseError::Stopped,
+                may_retry = patience.wait(&fault) => may_retry,
+            };
+            if !may_retry {
+                break CloseError::NotClosed(fault);
+            }
         };
         self.job.abort().await;
-        Err(CloseError::NotClosed(fault))
+        Err(error)
     }
 
     /// Aborts the job, if Salesforce can be reached.
@@ -268,11 +323,26 @@ impl RunningJob {
         let closed = Instant::now();
         let mut schedule = PollSchedule::new(rows);
         let mut rows_processed = None;
+        let (mut open_since, mut unknown_state) = (None, None);
         loop {
             sleep(schedule.next_wait(closed.elapsed(), rows_processed)).await;
-            let status = self.job.status_through_outage().await?;
+            let status = self.job.status().await?;
             let rows_failed = status.rows_failed;
             rows_processed = status.rows_processed;
+            if status.state == JobState::Open {
+                if open_since.is_none() {
+                    tracing::warn!(job = self.job.id, "a job is open although it was closed, and is closed again");
+                }
+                self.close_again(*open_since.get_or_insert_with(Instant::now)).await?;
+            } else {
+                open_since = None;
+            }
+            if let JobState::Other(state) = &status.state
+                && unknown_state.as_ref() != Some(state)
+            {
+                tracing::warn!(job = self.job.id, state, "the job is in a state that is not known here; it is watched");
+                unknown_state = Some(state.clone());
+            }
             if let Some(end) = status.end() {
                 return Ok(FinishedJob { job: self.job, end, rows_processed, rows_failed });
             }
@@ -284,6 +354,20 @@ impl RunningJob {
             }
             rows_processed.into_iter().for_each(&progress);
         }
+    }
+
+    /// Closes a job that is open although its close was answered: the answer came from something else than Salesforce.
+    /// It has no effect on a job that is closed after all.
+    async fn close_again(&self, open_since: Instant) -> Result<(), Fault> {
+        let fault = match self.job.try_to_close().await {
+            Ok(()) => {
+                let text = format!("the job {} stays open although its close is answered", self.job.id);
+                Fault::new(FaultKind::Transient, text)
+            }
+            Err(CloseAttempt::StillOpen(fault) | CloseAttempt::StatusUnknown(fault)) => fault,
+        };
+        let may_retry = fault.is_transient() && open_since.elapsed() <= self.job.org.http.timing().patience.total;
+        if may_retry { Ok(()) } else { Err(fault.with_outcome(Outcome::Unknown)) }
     }
 }
 
@@ -313,5 +397,7 @@ impl FinishedJob {
     }
 }
 
+#[cfg(test)]
+mod outage_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //!   ([`UploadedJob::close`]) is the commit point: before it a job has no effect, after it the job is only observed.
 //! - A [`Fault`] says what happened ([`FaultKind`]) and whether it is known what the call did ([`Outcome`]).
 //! - Calls are retried with growing waits as far as that is safe, an expired access token is renewed once for all calls,
-//!   and an outage of half an hour is waited out while a job runs.
+//!   and an outage of half an hour is waited out at each step of a job.
 //!
 //! The crate knows Salesforce: its OAuth flows, its error codes, and what it documents about jobs, with the source of
 //! each rule. It knows nothing about where records come from, how a CSV is made of them, or what a user reads about a
@@ -43,8 +43,9 @@
 //! };
 //! let csv = bytes::Bytes::from("FirstName,LastName\nAda,Lovelace\nGrace,\n");
 //! let never = std::future::pending();
-//! let uploaded = org.create_job(&spec).await?.upload(Arc::new(csv), never).await?;
-//! let finished = uploaded.close().await?.wait(2, |processed| println!("{processed} rows")).await?;
+//! let uploaded = org.upload_job(&spec, Arc::new(csv), never).await?;
+//! let never = std::future::pending();
+//! let finished = uploaded.close(never).await?.wait(2, |processed| println!("{processed} rows")).await?;
 //! assert_eq!(finished.end(), &JobEnd::Complete);
 //! assert_eq!((finished.rows_processed(), finished.rows_failed()), (Some(2), Some(1)));
 //!
@@ -66,6 +67,7 @@ mod http;
 mod job;
 mod limits;
 mod operation;
+mod patience;
 mod results;
 mod row_error;
 mod timing;

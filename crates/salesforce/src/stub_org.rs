@@ -30,9 +30,9 @@ pub(super) fn quick() -> Timing {
         },
         answer: Duration::from_secs(2),
         stall: Duration::from_secs(1),
-        job_status: Policy {
+        patience: Policy {
             attempts: u32::MAX,
-            first_wait: Duration::from_millis(4),
+            first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(4),
             total: Duration::from_millis(60),
             jitter: || 1.0,
@@ -77,10 +77,10 @@ impl StubOrg {
         org_at(&self.server.uri()).await
     }
 
-    /// An org whose jobs may be out of reach for longer than any test takes.
+    /// An org that waits for each step of a job for longer than any test takes.
     pub(super) async fn patient_org(&self) -> Org {
-        let job_status = Policy { total: Duration::from_secs(600), ..quick().job_status };
-        org_with(&self.server.uri(), Timing { job_status, ..quick() }).await
+        let patience = Policy { total: Duration::from_secs(600), ..quick().patience };
+        org_with(&self.server.uri(), Timing { patience, ..quick() }).await
     }
 
     /// An org whose jobs must end within half a second.
@@ -107,7 +107,7 @@ pub(super) async fn org_at(uri: &str) -> Org {
     org_with(uri, quick()).await
 }
 
-async fn org_with(uri: &str, timing: Timing) -> Org {
+pub(super) async fn org_with(uri: &str, timing: Timing) -> Org {
     Org::sign_in_timed(sign_in_at(uri), USER_AGENT, Arc::new(|_| {}), timing).await.unwrap()
 }
 

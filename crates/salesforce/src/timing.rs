@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use retry::{Policy, random_jitter};
 
-/// A call that failed in transport or for a transient reason. Most trouble ends within seconds; what lasts longer than
-/// three minutes is an outage, and whoever can wait for its end does so with a policy of its own.
+/// A call that failed in transport or for a transient reason. Most trouble ends within seconds. A step of a job waits
+/// longer, with [`PATIENCE`].
 const CALLS: Policy = Policy {
     attempts: 8,
     first_wait: Duration::from_millis(250),
@@ -14,24 +14,15 @@ const CALLS: Policy = Policy {
     jitter: random_jitter,
 };
 
-/// The status of a closed job, asked for through an outage: half an hour is longer than a release takes an instance
-/// away. Each try is a call with the retries of [`CALLS`], so a steady wait between them is enough.
-const JOB_STATUS: Policy = Policy {
+/// Each step of a job: creating, uploading and closing it, and asking for its status. Half an hour is longer than a
+/// release takes an instance away or makes it read-only. Before the commit point waiting costs nothing, and after it
+/// nothing else helps.
+const PATIENCE: Policy = Policy {
     attempts: u32::MAX,
-    first_wait: Duration::from_secs(30),
+    first_wait: Duration::from_millis(250),
     longest_wait: Duration::from_secs(30),
     total: Duration::from_secs(30 * 60),
-    jitter: || 1.0,
-};
-
-/// A job that is still open after a close without a clear answer. Between two tries its status was read, through
-/// [`JOB_STATUS`], so no further wait is needed.
-pub(crate) const CLOSE: Policy = Policy {
-    attempts: 5,
-    first_wait: Duration::ZERO,
-    longest_wait: Duration::ZERO,
-    total: Duration::MAX,
-    jitter: || 1.0,
+    jitter: random_jitter,
 };
 
 /// How long an abort may take. It only spares Salesforce a job that it removes after a day anyway.
@@ -42,8 +33,8 @@ pub(crate) const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Timing {
     /// The retries of a single call.
     pub(crate) calls: Policy,
-    /// The retries of asking for the status of a closed job.
-    pub(crate) job_status: Policy,
+    /// The retries of each step of a job.
+    pub(crate) patience: Policy,
     /// How long a connection may take.
     pub(crate) connect: Duration,
     /// How long a call without much data may take. A describe of a large object takes some seconds.
@@ -63,7 +54,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             calls: CALLS,
-            job_status: JOB_STATUS,
+            patience: PATIENCE,
             connect: Duration::from_secs(30),
             answer: Duration::from_secs(2 * 60),
             upload_rate: 100_000,

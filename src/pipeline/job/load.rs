@@ -25,15 +25,6 @@ use salesforce::{
     CloseError, Fault, FaultKind, FinishedJob, JobEnd, Org, Outcome, RunningJob, UploadError, UploadedJob,
 };
 
-/// A failed upload is retried at once, with another job: the calls have already waited for the fault to pass.
-const UPLOADS: retry::Policy = retry::Policy {
-    attempts: 3,
-    first_wait: Duration::ZERO,
-    longest_wait: Duration::ZERO,
-    total: Duration::MAX,
-    jitter: || 0.0,
-};
-
 /// How often the log says that the results of a job are not there yet.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -55,14 +46,6 @@ pub(super) enum Turn {
     Now,
     /// Once the batch before it has sent this signal. If the signal is dropped, the turn never comes.
     After(oneshot::Receiver<()>),
-}
-
-/// Why an upload failed.
-enum UploadFailure {
-    /// The job could not be created. The call has already been retried.
-    NotCreated(Error),
-    NotUploaded(UploadError),
-    Halted,
 }
 
 impl Loader {
@@ -137,34 +120,12 @@ impl Loader {
     /// Creates a job and uploads the rows. They take no effect before the job is closed.
     async fn upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, LoadError> {
         let object = &plan.job.object;
-        let classify = |failure: &UploadFailure| match failure {
-            UploadFailure::NotUploaded(UploadError::Fault(fault)) if fault.is_transient() => retry::Retry::After(None),
-            _ => retry::Retry::No,
-        };
-        let mut is_first = true;
-        let uploaded = retry::run(&UPLOADS, classify, || {
-            if !std::mem::take(&mut is_first) {
-                tracing::warn!(object, "an upload failed and is retried with another job");
-            }
-            self.try_upload(plan, batch)
-        });
-        uploaded.await.map_err(|failure| match failure {
-            UploadFailure::Halted | UploadFailure::NotUploaded(UploadError::Stopped) => LoadError::Halted,
-            UploadFailure::NotCreated(error) => error.into(),
-            UploadFailure::NotUploaded(UploadError::Fault(fault)) => {
-                fault.into_error(&format!("uploading records of {object}")).into()
-            }
+        let uploaded = self.org.upload_job(&plan.job, batch.csv(), self.halt.cancelled()).await;
+        uploaded.map_err(|error| match error {
+            UploadError::Stopped => LoadError::Halted,
+            UploadError::NotCreated(fault) => fault.into_error(&format!("creating a job for {object}")).into(),
+            UploadError::NotUploaded(fault) => fault.into_error(&format!("uploading records of {object}")).into(),
         })
-    }
-
-    async fn try_upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, UploadFailure> {
-        if self.halt.is_cancelled() {
-            return Err(UploadFailure::Halted);
-        }
-        let open = self.org.create_job(&plan.job).await.map_err(|fault| {
-            UploadFailure::NotCreated(fault.into_error(&format!("creating a job for {}", plan.job.object)))
-        })?;
-        open.upload(batch.csv(), self.halt.cancelled()).await.map_err(UploadFailure::NotUploaded)
     }
 
     /// Closes a job in its turn: the commit point.
@@ -175,7 +136,8 @@ impl Loader {
         }
         let (object, job) = (&plan.job.object, uploaded.id().to_owned());
         let doing = format!("closing job {job} for {object}");
-        let running = uploaded.close().await.map_err(|error| match error {
+        let running = uploaded.close(self.halt.cancelled()).await.map_err(|error| match error {
+            CloseError::Stopped => LoadError::Halted,
             CloseError::NotClosed(fault) => LoadError::from(fault.into_error(&doing)),
             CloseError::OutcomeUnknown(fault) => error_after_close(fault, &doing).into(),
         })?;

@@ -72,7 +72,7 @@ fn the_time_of_an_upload_grows_with_its_length() {
 async fn every_call_has_user_agent_and_token() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, done()).await;
-    stub.org().await.http.done(&Call::get(&["x"])).await.unwrap();
+    stub.org().await.http.response(&Call::get(&["x"])).await.unwrap();
     let asked = stub.requests("GET", AT).await;
     let headers = &asked[0].headers;
     assert_eq!(headers["authorization"], "Bearer 00Dx!first");
@@ -101,7 +101,7 @@ async fn transient_faults_are_retried() {
             let stub = StubOrg::start().await;
             stub.answer_once(verb, AT, answer.clone()).await;
             stub.answer(verb, AT, done()).await;
-            let result = stub.org().await.http.done(&call).await;
+            let result = stub.org().await.http.response(&call).await;
             assert_eq!(result.is_ok(), retried, "{name} {answer:?}: {result:?}");
             assert_eq!(stub.requests(verb, AT).await.len(), 1 + usize::from(retried), "{name} {answer:?}");
         }
@@ -115,7 +115,7 @@ async fn a_call_over_the_concurrency_limit_is_always_retried() {
     stub.answer_once("PATCH", AT, ResponseTemplate::new(403).set_body_json(busy)).await;
     stub.answer("PATCH", AT, done()).await;
     let [_, (.., once)] = calls();
-    stub.org().await.http.done(&once).await.unwrap();
+    stub.org().await.http.response(&once).await.unwrap();
 }
 
 #[tokio::test]
@@ -126,14 +126,14 @@ async fn only_a_call_that_must_not_be_made_twice_has_an_unknown_outcome() {
         for ((verb, name, call), outcome) in calls().into_iter().zip([Outcome::Known, after_once]) {
             let stub = StubOrg::start().await;
             stub.answer(verb, AT, answer.clone()).await;
-            let fault = stub.org().await.http.done(&call).await.unwrap_err();
+            let fault = stub.org().await.http.response(&call).await.unwrap_err();
             assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, outcome), "{name} {answer:?}");
         }
     }
     let stub = StubOrg::start().await;
     stub.answer("PATCH", AT, done().set_delay(2 * quick().answer)).await;
     let [_, (.., once)] = calls();
-    let fault = stub.org().await.http.done(&once).await.unwrap_err();
+    let fault = stub.org().await.http.response(&once).await.unwrap_err();
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Unknown));
 }
 
@@ -147,7 +147,7 @@ async fn without_a_connection_the_outcome_is_known() {
         .await;
     let org = org_at(&stub.server.uri()).await;
     for (_, name, call) in calls() {
-        let fault = org.http.done(&call).await.unwrap_err();
+        let fault = org.http.response(&call).await.unwrap_err();
         assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Known), "{name}");
     }
 }
@@ -159,7 +159,7 @@ async fn the_wait_of_retry_after_is_kept() {
     stub.answer("GET", AT, done()).await;
     let org = stub.org().await;
     let started = tokio::time::Instant::now();
-    org.http.done(&Call::get(&["x"])).await.unwrap();
+    org.http.response(&Call::get(&["x"])).await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(1));
 }
 
@@ -176,7 +176,7 @@ async fn an_expired_token_is_renewed_once_for_all_calls() {
     renewal.with_priority(1).mount(&stub.server).await;
 
     let [(.., always), (.., once)] = calls();
-    let both = (0..10).map(|index| org.http.done(if index % 2 == 0 { &always } else { &once }));
+    let both = (0..10).map(|index| org.http.response(if index % 2 == 0 { &always } else { &once }));
     for result in futures_util::future::join_all(both).await {
         result.unwrap();
     }
@@ -187,7 +187,7 @@ async fn an_expired_token_is_renewed_once_for_all_calls() {
 async fn a_token_that_is_refused_from_the_start_ends_the_call() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
-    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::SignIn);
     assert!(fault.message().contains("Words of the org") && fault.message().contains("API Enabled"));
     assert_eq!(stub.requests("GET", AT).await.len(), 2);
@@ -199,7 +199,7 @@ async fn redirects_are_not_followed_with_the_token() {
     let (stub, elsewhere) = (StubOrg::start().await, StubOrg::start().await);
     let target = format!("{}/services/data{AT}", elsewhere.server.uri());
     stub.answer("GET", AT, ResponseTemplate::new(307).insert_header("location", target)).await;
-    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!((fault.kind(), fault.status()), (FaultKind::Transient, Some(307)));
     assert!(elsewhere.requests("GET", AT).await.is_empty());
 }
@@ -224,7 +224,7 @@ async fn the_usage_of_the_api_is_kept_and_watched() {
     let mut usage = org.watch_api_usage();
     assert_eq!(org.api_usage(), None);
     for used in [18, 18, 20] {
-        let _ = org.http.done(&Call::get(&["x"])).await;
+        let _ = org.http.response(&Call::get(&["x"])).await;
         assert_eq!(org.api_usage(), Some(ApiUsage { used, max: 5000 }));
     }
     assert_eq!(usage.borrow_and_update().map(|usage| usage.used), Some(20));
@@ -235,7 +235,7 @@ async fn only_the_beginning_of_a_long_error_is_read() {
     let stub = StubOrg::start().await;
     let long = format!(r#"[{{"errorCode":"NOT_FOUND","message":"{}"}}]"#, "x".repeat(1_000_000));
     stub.answer("GET", AT, ResponseTemplate::new(404).set_body_string(long)).await;
-    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!((fault.kind(), fault.code()), (FaultKind::NotFound, None));
 }
 
@@ -243,7 +243,7 @@ async fn only_the_beginning_of_a_long_error_is_read() {
 async fn a_limit_is_reported_at_once() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, refusal(403, "REQUEST_LIMIT_EXCEEDED")).await;
-    let fault = stub.org().await.http.done(&Call::get(&["x"])).await.unwrap_err();
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::LimitReached(Limit::DailyRequests));
     assert_eq!(stub.requests("GET", AT).await.len(), 1);
 }

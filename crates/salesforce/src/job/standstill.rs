@@ -22,7 +22,7 @@ impl FinishedJob {
         let mut changed = started;
         while changed.elapsed() < standstill {
             sleep(standstill / READINGS).await;
-            let status = self.job.status_through_outage().await?;
+            let status = self.job.status().await?;
             let counts = (status.rows_processed, status.rows_failed);
             if counts != (self.rows_processed, self.rows_failed) {
                 (self.rows_processed, self.rows_failed) = counts;

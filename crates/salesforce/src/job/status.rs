@@ -6,6 +6,7 @@ use super::JobEnd;
 
 /// The state of a job (Bulk API 2.0 guide, "Job States").
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
 pub(super) enum JobState {
     Open,
     UploadComplete,
@@ -14,9 +15,25 @@ pub(super) enum JobState {
     Failed,
     Aborted,
     /// A state that this version does not know: the job is neither open nor ended.
-    #[serde(other)]
-    Other,
+    Other(String),
 }
+
+impl From<String> for JobState {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "Open" => Self::Open,
+            "UploadComplete" => Self::UploadComplete,
+            "InProgress" => Self::InProgress,
+            "JobComplete" => Self::JobComplete,
+            "Failed" => Self::Failed,
+            "Aborted" => Self::Aborted,
+            _ => Self::Other(name.chars().take(LONGEST_STATE).collect()),
+        }
+    }
+}
+
+/// The most of an unknown state that is kept, in characters: it goes to the log.
+const LONGEST_STATE: usize = 40;
 
 /// The states that a client may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,16 +53,11 @@ impl RequestedState {
     }
 }
 
-/// The answer to the creation of a job.
-#[derive(Debug, Deserialize)]
-pub(super) struct CreatedJob {
-    #[serde(deserialize_with = "job_id")]
-    pub(super) id: String,
-}
-
 /// The status of a job. It has counts once there is data, and a message if the job failed.
 #[derive(Debug, Deserialize)]
 pub(super) struct JobStatus {
+    #[serde(deserialize_with = "job_id")]
+    id: String,
     pub(super) state: JobState,
     #[serde(rename = "numberRecordsProcessed")]
     pub(super) rows_processed: Option<u64>,
@@ -55,6 +67,34 @@ pub(super) struct JobStatus {
     pub(super) message: Option<String>,
 }
 
+/// Reads the answer to the creation of a job: the id of an open job.
+pub(super) fn created(body: &[u8]) -> Result<String, String> {
+    let JobStatus { id, state, .. } = parse(body)?;
+    if state == JobState::Open { Ok(id) } else { Err(format!("a new job cannot be in the state {state:?}")) }
+}
+
+/// Reads the status of the job with this id.
+pub(super) fn of_job(id: &str, body: &[u8]) -> Result<JobStatus, String> {
+    let status = parse(body)?;
+    // An id has 15 characters; the last three of the long form only repeat which of them are capitals.
+    let is_same = status.id.get(..15) == id.get(..15);
+    if is_same { Ok(status) } else { Err("it is about another job".to_owned()) }
+}
+
+/// Reads the answer to a change of the state. A job that is closed may be further by now.
+pub(super) fn changed(id: &str, requested: RequestedState, body: &[u8]) -> Result<(), String> {
+    let JobStatus { state, .. } = of_job(id, body)?;
+    let has_changed = match requested {
+        RequestedState::UploadComplete => !matches!(state, JobState::Open | JobState::Other(_)),
+        RequestedState::Aborted => state == JobState::Aborted,
+    };
+    if has_changed { Ok(()) } else { Err(format!("the job is in the state {state:?}")) }
+}
+
+fn parse(body: &[u8]) -> Result<JobStatus, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
 impl JobStatus {
     /// How the job ended, if it has.
     pub(super) fn end(self) -> Option<JobEnd> {
@@ -62,7 +102,7 @@ impl JobStatus {
             JobState::JobComplete => Some(JobEnd::Complete),
             JobState::Failed => Some(JobEnd::Failed { message: self.message.unwrap_or_default() }),
             JobState::Aborted => Some(JobEnd::Aborted),
-            JobState::Open | JobState::UploadComplete | JobState::InProgress | JobState::Other => None,
+            JobState::Open | JobState::UploadComplete | JobState::InProgress | JobState::Other(_) => None,
         }
     }
 }
@@ -78,35 +118,74 @@ fn job_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 mod tests {
     use super::*;
 
+    const ID: &str = "7503h00000CV7GpAAL";
+
+    fn answer(state: &str) -> Vec<u8> {
+        format!(r#"{{"id":"{ID}","state":"{state}"}}"#).into_bytes()
+    }
+
     #[test]
     fn every_recorded_status_is_read() {
-        let open = r#"{"id":"7503h00000CV7GpAAL","operation":"update","object":"Account","state":"Open",
+        let open = br#"{"id":"7503h00000CV7GpAAL","operation":"update","object":"Account","state":"Open",
             "apiVersion":62.0,"contentUrl":"services/data/v62.0/jobs/ingest/7503h00000CV7GpAAL/batches"}"#;
-        let status: JobStatus = serde_json::from_str(open).unwrap();
+        let status = of_job(ID, open).unwrap();
         assert_eq!((status.state, status.rows_processed, status.rows_failed), (JobState::Open, None, None));
-        assert_eq!(serde_json::from_str::<CreatedJob>(open).unwrap().id, "7503h00000CV7GpAAL");
-        for (body, end) in [
-            (r#"{"state":"UploadComplete"}"#, None),
-            (r#"{"state":"InProgress","numberRecordsProcessed":10,"numberRecordsFailed":1}"#, None),
-            (r#"{"state":"SomethingNew"}"#, None),
-            (r#"{"state":"JobComplete"}"#, Some(JobEnd::Complete)),
-            (r#"{"state":"Aborted"}"#, Some(JobEnd::Aborted)),
-            (r#"{"state":"Failed"}"#, Some(JobEnd::Failed { message: String::new() })),
+        assert_eq!(created(open).unwrap(), ID);
+        for (rest, end) in [
+            (r#""state":"UploadComplete""#, None),
+            (r#""state":"InProgress","numberRecordsProcessed":10,"numberRecordsFailed":1"#, None),
+            (r#""state":"SomethingNew""#, None),
+            (r#""state":"JobComplete""#, Some(JobEnd::Complete)),
+            (r#""state":"Aborted""#, Some(JobEnd::Aborted)),
+            (r#""state":"Failed""#, Some(JobEnd::Failed { message: String::new() })),
             (
-                r#"{"state":"Failed","errorMessage":"InvalidBatch : no"}"#,
+                r#""state":"Failed","errorMessage":"InvalidBatch : no""#,
                 Some(JobEnd::Failed { message: "InvalidBatch : no".into() }),
             ),
         ] {
-            assert_eq!(serde_json::from_str::<JobStatus>(body).unwrap().end(), end, "{body}");
+            let body = format!(r#"{{"id":"7503h00000CV7Gp",{rest}}}"#);
+            assert_eq!(of_job(ID, body.as_bytes()).unwrap().end(), end, "{body}");
         }
-        assert!(serde_json::from_str::<JobStatus>("{}").is_err());
+    }
+
+    #[test]
+    fn an_answer_about_something_else_is_no_status() {
+        for body in ["", "{}", "<html>", r#"{"state":"JobComplete"}"#, r#"{"id":"7503h00000CV7GqAAL","state":"Open"}"#]
+        {
+            assert!(of_job(ID, body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_new_job_is_open() {
+        assert!(created(&answer("Open")).is_ok());
+        for state in ["UploadComplete", "JobComplete", "SomethingNew"] {
+            assert!(created(&answer(state)).is_err(), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_done_when_the_answer_says_so() {
+        use RequestedState as R;
+        for (requested, state, is_done) in [
+            (R::UploadComplete, "Open", false),
+            (R::UploadComplete, "SomethingNew", false),
+            (R::UploadComplete, "UploadComplete", true),
+            (R::UploadComplete, "InProgress", true),
+            (R::UploadComplete, "JobComplete", true),
+            (R::UploadComplete, "Failed", true),
+            (R::Aborted, "Aborted", true),
+            (R::Aborted, "Open", false),
+        ] {
+            assert_eq!(changed(ID, requested, &answer(state)).is_ok(), is_done, "{requested:?} {state}");
+        }
     }
 
     #[test]
     fn an_id_that_could_change_an_address_is_refused() {
         for id in ["", "750", "../../sobjects/User", "7503h00000CV7Gp/../x", "7503h00000CV7Gp\\u0020AL"] {
-            assert!(serde_json::from_str::<CreatedJob>(&format!(r#"{{"id":"{id}"}}"#)).is_err(), "{id}");
+            assert!(created(format!(r#"{{"id":"{id}","state":"Open"}}"#).as_bytes()).is_err(), "{id}");
         }
-        assert!(serde_json::from_str::<CreatedJob>(r#"{"id":"7503h00000CV7Gp"}"#).is_ok());
+        assert!(created(br#"{"id":"7503h00000CV7Gp","state":"Open"}"#).is_ok());
     }
 }

@@ -25,7 +25,7 @@ async fn uploaded(org: &Org, rows: u64) -> UploadedJob {
 }
 
 async fn finished(org: &Org, rows: u64) -> FinishedJob {
-    uploaded(org, rows).await.close().await.unwrap().wait(rows, |_| {}).await.unwrap()
+    uploaded(org, rows).await.close(pending()).await.unwrap().wait(rows, |_| {}).await.unwrap()
 }
 
 /// The rows below the header.
@@ -44,7 +44,7 @@ async fn a_job_accounts_for_every_row() {
     let locked = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
     sim.inject(RowFault::new("Account", locked).when(|row| row.get("Name").is_some_and(|name| name.ends_with('7'))));
     let counts = Mutex::new(Vec::new());
-    let running = uploaded(&org, 1_000).await.close().await.unwrap();
+    let running = uploaded(&org, 1_000).await.close(pending()).await.unwrap();
     let job = running.wait(1_000, |processed| counts.lock().unwrap().push(processed)).await.unwrap();
 
     assert_eq!((job.end(), job.rows_processed(), job.rows_failed()), (&JobEnd::Complete, Some(1_000), Some(100)));
@@ -75,7 +75,7 @@ async fn an_upsert_finds_records_by_an_external_id() {
     for name in ["first", "second"] {
         let csv = Arc::new(Bytes::from(format!("Number__c,Name\n1,{name}\n")));
         let uploaded = org.create_job(&spec).await.unwrap().upload(csv, pending()).await.unwrap();
-        uploaded.close().await.unwrap().wait(1, |_| {}).await.unwrap();
+        uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.unwrap();
     }
     let records = sim.records("Shipment__c");
     assert_eq!((records.len(), records[0]["Name"].as_deref()), (1, Some("second")));
@@ -150,7 +150,7 @@ async fn a_refused_close_has_no_effect() {
     let (sim, org) = start(Settings::default()).await;
     let disabled = Answer::error(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner");
     sim.inject(RequestFault::new(Endpoint::JobPatch, disabled));
-    let Err(CloseError::NotClosed(fault)) = uploaded(&org, 3).await.close().await else { panic!("closed") };
+    let Err(CloseError::NotClosed(fault)) = uploaded(&org, 3).await.close(pending()).await else { panic!("closed") };
     assert_eq!((fault.kind(), sim.count("Account")), (FaultKind::Permission, 0));
     assert_eq!(sim.jobs()[0].state, JobState::Aborted);
 }

@@ -60,6 +60,11 @@ impl Answer {
         Self::new(status, Some("text/html; charset=utf-8"), PAGE.to_owned())
     }
 
+    /// Any JSON, such as the answer to another call.
+    pub fn json(status: u16, body: &str) -> Self {
+        Self::new(status, Some(JSON), body.to_owned())
+    }
+
     /// A status without a body.
     pub fn empty(status: u16) -> Self {
         Self::new(status, None, String::new())

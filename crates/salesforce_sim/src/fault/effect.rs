@@ -24,6 +24,8 @@ use crate::reply::Reply;
 pub enum Effect {
     /// The org does nothing and sends this answer.
     Answer(Answer),
+    /// The org does the request, and the client gets this answer instead of the org's own, as from a proxy.
+    Replaced(Answer),
     /// The org does nothing and closes the connection before it reads the body.
     Cut,
     /// The org does the request and closes the connection without an answer.
@@ -94,6 +96,7 @@ impl Effect {
     /// Applies the effect to the answer.
     pub(crate) async fn change_reply(self, mut reply: Reply) -> Reply {
         match self {
+            Self::Replaced(answer) => return answer.reply(),
             Self::LostAnswer => return cut_connection(),
             Self::Truncated(bytes, truncation) => return truncate(reply, bytes, truncation).await,
             Self::ContentType(content_type) => {

@@ -120,6 +120,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
     Ok(match words.next("what happens to the request")? {
         "cut" => Effect::Cut,
         "lost" => Effect::LostAnswer,
+        "replaced" => Effect::Replaced(answer(words.next("a status")?, words)?),
         "truncated" => {
             let bytes = words.number("a number of bytes")?;
             let ending = match words.optional() {
@@ -144,17 +145,18 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
     })
 }
 
-/// `STATUS [html|empty] [retry-after SECONDS]`
+/// `STATUS [html|empty] [retry-after SECONDS]` or `STATUS json TEXT`
 fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError> {
     let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
         return error(format!(
-            "'{status}' is not a status and not one of cut, lost, truncated, type, delayed, sessions-end, revoked"
+            "'{status}' is not a status and not one of cut, lost, replaced, truncated, type, delayed, sessions-end, revoked"
         ));
     };
     let mut word = words.optional();
     let answer = match word {
         Some("html") => Answer::html(status),
         Some("empty") => Answer::empty(status),
+        Some("json") => return Ok(Answer::json(status, words.rest("JSON")?)),
         _ => Answer::status(status),
     };
     if matches!(word, Some("html" | "empty")) {
@@ -163,7 +165,7 @@ fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError
     match word {
         None => Ok(answer),
         Some("retry-after") => Ok(answer.retry_after(words.number("a number of seconds")?)),
-        Some(other) => error(format!("'{other}' is not one of html, empty, retry-after")),
+        Some(other) => error(format!("'{other}' is not one of html, empty, json, retry-after")),
     }
 }
 
@@ -220,6 +222,8 @@ mod tests {
             ("info@2x3 406 empty", request(at, Answer::empty(406).into()).starting_at(2).times(3)),
             ("info+ 429 empty retry-after 2", request(at, Answer::empty(429).retry_after(2).into()).always()),
             ("info@4+ cut", request(at, Effect::Cut).starting_at(4).always()),
+            ("patch 200 json {\"state\": 1}", request(Endpoint::JobPatch, Answer::json(200, "{\"state\": 1}").into())),
+            ("patch replaced 200 html", request(Endpoint::JobPatch, Effect::Replaced(Answer::html(200)))),
             ("upload lost", request(Endpoint::JobUpload, Effect::LostAnswer)),
             ("failed truncated 100", request(Endpoint::FailedResults, Effect::Truncated(100, Truncation::Chunked))),
             ("failed truncated 0 length", request(Endpoint::FailedResults, Effect::Truncated(0, Truncation::Length))),

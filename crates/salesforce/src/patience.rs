@@ -1,0 +1,79 @@
+//! Waits out what may pass, and says so in the log once a minute.
+
+use std::time::Duration;
+
+use retry::Policy;
+use tokio::time::{Instant, sleep};
+
+use crate::fault::Fault;
+
+/// How often the log says what is waited for.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The patience with one step of a job.
+pub(crate) struct Patience<'a> {
+    policy: &'a Policy,
+    /// The step, as in "creating a job".
+    doing: &'static str,
+    started: Instant,
+    attempt: u32,
+    logged: Option<Instant>,
+}
+
+impl<'a> Patience<'a> {
+    pub(crate) fn new(policy: &'a Policy, doing: &'static str) -> Self {
+        Self { policy, doing, started: Instant::now(), attempt: 1, logged: None }
+    }
+
+    /// Waits before the step is tried again. Returns `false` if the fault does not pass by itself, or if it has lasted
+    /// too long.
+    pub(crate) async fn wait(&mut self, fault: &Fault) -> bool {
+        let elapsed = self.started.elapsed();
+        let wait = self.policy.next_wait(self.attempt, elapsed, fault.retry_after());
+        let Some(wait) = wait.filter(|_| fault.is_transient()) else { return false };
+        if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
+            self.logged = Some(Instant::now());
+            let minutes = self.policy.total.as_secs() / 60;
+            tracing::warn!(
+                doing = self.doing,
+                fault = %fault,
+                waited_seconds = elapsed.as_secs(),
+                "Salesforce gives no usable answer and is asked again for up to {minutes} minutes"
+            );
+        }
+        sleep(wait).await;
+        self.attempt += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{FaultKind, Limit};
+    use crate::timing::Timing;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_waited_out_for_half_an_hour() {
+        let timing = Timing::default();
+        let fault = Fault::new(FaultKind::Transient, "HTTP 503");
+        let (started, mut tries) = (Instant::now(), 0);
+        let mut patience = Patience::new(&timing.patience, "creating a job");
+        while patience.wait(&fault).await {
+            tries += 1;
+        }
+        let minutes = started.elapsed().as_secs() / 60;
+        assert!((29..=30).contains(&minutes), "{minutes} minutes");
+        assert!((60..140).contains(&tries), "{tries} tries");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_is_not_waited_for() {
+        let timing = Timing::default();
+        for kind in [FaultKind::Permission, FaultKind::SignIn, FaultKind::LimitReached(Limit::DailyRequests)] {
+            let started = Instant::now();
+            assert!(!Patience::new(&timing.patience, "creating a job").wait(&Fault::new(kind, "no")).await, "{kind:?}");
+            assert_eq!(started.elapsed(), Duration::ZERO);
+        }
+    }
+}
