@@ -13,9 +13,18 @@ pub(crate) struct Renames {
 }
 
 impl Renames {
+    pub(crate) const fn new() -> Self {
+        Self { columns: BTreeMap::new() }
+    }
+
     /// The column for a top-level source column: its new name, or else its own.
     pub(crate) fn column<'n>(&'n self, source_column: &'n str) -> &'n str {
         self.columns.get(source_column).map_or(source_column, String::as_str)
+    }
+
+    /// Whether the user named a column for this source column.
+    pub(crate) fn has(&self, source_column: &str) -> bool {
+        self.columns.contains_key(source_column)
     }
 
     /// The column for `field` of the nested source column `object`: the new name of exactly this field

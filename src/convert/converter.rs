@@ -118,6 +118,11 @@ impl Converter {
         self.routes.set(source, Route::Ignored);
     }
 
+    /// Rejects each record with a value in a source column from now on: the source has deleted it.
+    pub fn reject_deleted(&mut self, source: &SourceColumn) {
+        self.routes.set(source, Route::DeletionMark);
+    }
+
     /// Converts the data of one record, which begin at the cursor. After a row the cursor is behind the data.
     ///
     /// # Errors
@@ -148,6 +153,10 @@ impl Converter {
                     self.write_cell(column, value)?;
                 }
                 Route::Nested(nested) => self.read_nested(nested, data)?,
+                Route::DeletionMark => match data.value().ok_or(Stop::Malformed)? {
+                    Value::Null | Value::Text(Text { raw: "", .. }) => {}
+                    _ => return Err(Rejection::delete_not_supported().into()),
+                },
                 Route::Ignored => drop(data.value().ok_or(Stop::Malformed)?),
             }
             position += 1;
@@ -181,7 +190,9 @@ impl Converter {
                     let value = data.value().ok_or(Stop::Malformed)?;
                     self.convert_cell(column, value)?;
                 }
-                Some(Route::Nested(_) | Route::Ignored) => drop(data.value().ok_or(Stop::Malformed)?),
+                Some(Route::Nested(_) | Route::DeletionMark | Route::Ignored) => {
+                    let _ = data.value().ok_or(Stop::Malformed)?;
+                }
                 None => return Err(Stop::NewColumn(SourceColumn::nested(object.name(), name))),
             }
         }

@@ -23,6 +23,8 @@ pub enum RejectionCode {
     MissingKey,
     /// No column for any value.
     NoField,
+    /// The source has deleted the record.
+    DeleteNotSupported,
 }
 
 impl RejectionCode {
@@ -35,6 +37,7 @@ impl RejectionCode {
             Self::RecordTooLong => "RECORD_TOO_LONG",
             Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
             Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
+            Self::DeleteNotSupported => "DELETE_NOT_SUPPORTED",
         }
     }
 }
@@ -109,6 +112,13 @@ impl Rejection {
 
     pub(super) fn no_field() -> Self {
         Self::of_record(RejectionCode::NoField, "No field of the record can be sent.")
+    }
+
+    pub(super) fn delete_not_supported() -> Self {
+        Self::of_record(
+            RejectionCode::DeleteNotSupported,
+            "The source has deleted this record. Deletes by key are not supported, so Salesforce keeps it as it is.",
+        )
     }
 
     pub(super) fn record_too_long() -> Self {

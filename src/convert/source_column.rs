@@ -5,8 +5,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Airbyte adds columns with this prefix to records from a cache. They are not the user's data.
-const AIRBYTE_PREFIX: &str = "_airbyte_";
+/// Columns with these prefixes are not the user's data: Airbyte adds the first to records from a cache, and its sources
+/// add the second. Some warehouses keep names in capitals.
+const PLATFORM_PREFIXES: [&str; 2] = ["_airbyte_", "_ab_"];
+
+/// The column by which a source says when a record was deleted; null in a living record.
+const DELETION_MARK: &str = "_ab_cdc_deleted_at";
 
 /// The path of a value in a record: a top-level column, or a member of a nested object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +40,18 @@ impl SourceColumn {
         &self.name
     }
 
-    /// Whether Airbyte added the column.
-    pub(crate) fn is_of_airbyte(&self) -> bool {
-        is_of_airbyte(&self.name)
+    /// Whether the platform or one of its sources added the column.
+    pub(crate) fn is_of_platform(&self) -> bool {
+        let begins_with = |prefix: &str| {
+            self.name.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
+        };
+        PLATFORM_PREFIXES.into_iter().any(begins_with)
     }
-}
 
-/// Whether Airbyte adds columns of this name.
-pub(super) fn is_of_airbyte(name: &str) -> bool {
-    name.starts_with(AIRBYTE_PREFIX)
+    /// Whether a value in the column says that the source has deleted the record.
+    pub(crate) fn is_deletion_mark(&self) -> bool {
+        self.parent.is_none() && self.name.eq_ignore_ascii_case(DELETION_MARK)
+    }
 }
 
 impl fmt::Display for SourceColumn {
@@ -99,6 +106,23 @@ impl<'de> Visitor<'de> for OrderedColumnsVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_of_the_platform_are_known_by_their_prefix() {
+        for (name, of_platform, deletion_mark) in [
+            ("_airbyte_raw_id", true, false),
+            ("_AB_CDC_LSN", true, false),
+            ("_ab_cdc_deleted_at", true, true),
+            ("_AB_CDC_DELETED_AT", true, true),
+            ("_abc", false, false),
+            ("ab_cdc_deleted_at", false, false),
+            ("_aé_", false, false),
+        ] {
+            let column = SourceColumn::top(name);
+            assert_eq!((column.is_of_platform(), column.is_deletion_mark()), (of_platform, deletion_mark), "{name}");
+        }
+        assert!(!SourceColumn::nested("a", DELETION_MARK).is_deletion_mark());
+    }
 
     #[test]
     fn source_columns_keep_their_order_and_their_text() {

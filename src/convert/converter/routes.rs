@@ -6,7 +6,7 @@ use airbyte::json::{Cursor, Text};
 
 use super::{Stop, decoded};
 use crate::convert::rejection::Rejection;
-use crate::convert::source_column::{SourceColumn, is_of_airbyte};
+use crate::convert::source_column::SourceColumn;
 
 /// Where a source column goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Route {
     Column(usize),
     /// To the columns of its members: it is this nested object.
     Nested(usize),
+    /// Nowhere: a value in it rejects the record.
+    DeletionMark,
     /// Nowhere.
     Ignored,
 }
@@ -86,7 +88,6 @@ impl Routes {
         let name = decoded(key).map_err(|_| Rejection::name_is_not_unicode())?;
         let route = match self.by_name.get(&*name) {
             Some(route) => *route,
-            None if is_of_airbyte(&name) => Route::Ignored,
             None => return Err(Stop::NewColumn(SourceColumn::top(name))),
         };
         let entry = (format!("\"{}\"", key.raw).into_boxed_str(), route);

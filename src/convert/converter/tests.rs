@@ -36,9 +36,25 @@ fn cells_have_the_order_of_the_columns() {
         (r#"{}"#, ",,\n"),
         (r#"{"a":"old","a":"new"}"#, "new,,\n"),
         (r#"{"\u0061":"escaped name"}"#, "escaped name,,\n"),
-        (r#"{"_airbyte_raw_id":"x","c":null}"#, ",,\n"),
     ] {
         assert_eq!(csv_of(&mut converter, json), expected, "{json}");
+    }
+}
+
+#[test]
+fn a_record_that_the_source_has_deleted_is_rejected() {
+    let mut converter = Converter::new(columns(&["a"]), NullHandling::Clear);
+    converter.reject_deleted(&SourceColumn::top("gone"));
+    for (json, is_deleted) in [
+        (r#"{"a":"1","gone":null}"#, false),
+        (r#"{"a":"1","gone":""}"#, false),
+        (r#"{"a":"1"}"#, false),
+        (r#"{"a":"1","gone":"2026-01-01T00:00:00Z"}"#, true),
+        (r#"{"gone":1700000000000,"a":"1"}"#, true),
+    ] {
+        let converted = converter.convert(&mut Cursor::new(json)).unwrap();
+        let found = matches!(converted, Converted::Rejected(Rejection { code: RejectionCode::DeleteNotSupported, .. }));
+        assert_eq!(found, is_deleted, "{json}");
     }
 }
 

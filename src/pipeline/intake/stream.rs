@@ -161,6 +161,14 @@ impl Loading {
                 self.converter.nest(source.name());
                 Ok(None)
             }
+            ResolvedField::Metadata => {
+                self.converter.ignore(&source);
+                Ok(None)
+            }
+            ResolvedField::DeletionMark => {
+                self.converter.reject_deleted(&source);
+                Ok(None)
+            }
             ResolvedField::Ignored => {
                 tracing::warn!(stream = %self.plan.name, field = %source, "a field of the records is ignored");
                 self.converter.ignore(&source);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::nearest_name::nearest_name;
-use crate::config::{Config, UnknownFields};
+use crate::config::{Config, Renames, UnknownFields};
 use crate::convert::{Column, KeyComparison, Kind, SourceColumn};
 use airbyte::JsonTypes;
 use salesforce::{Describe, Field, FieldType, Operation};
@@ -24,9 +24,12 @@ pub(crate) enum ResolvedField {
     Column(Column),
     /// It holds an object, and each field of that becomes a column.
     Nested,
-    /// It is not written: Airbyte's own metadata, of no use to the operation, or unknown and ignored by the user's
-    /// choice.
+    /// It is not written: of no use to the operation, or unknown and ignored by the user's choice.
     Ignored,
+    /// It is not written: metadata that the platform or a source added.
+    Metadata,
+    /// It is not written, and a record with a value in it is rejected: the source has deleted the record.
+    DeletionMark,
 }
 
 /// Why a source column cannot be written.
@@ -93,6 +96,16 @@ impl ObjectFields {
         }
     }
 
+    /// What becomes of a column that the platform or a source added, unless the user names a column for it.
+    pub(super) fn resolve_metadata(&self, source: &SourceColumn, renames: &Renames) -> Option<ResolvedField> {
+        if !source.is_of_platform() || renames.has(&source.to_string()) {
+            return None;
+        }
+        // A delete of a deleted record is right, whether it is marked or not.
+        let is_mark = source.is_deletion_mark() && !self.operation.is_delete();
+        Some(if is_mark { ResolvedField::DeletionMark } else { ResolvedField::Metadata })
+    }
+
     /// What becomes of `source`, which would be written to the column `name`.
     ///
     /// # Errors
@@ -104,9 +117,6 @@ impl ObjectFields {
         types: JsonTypes,
         key: Option<&str>,
     ) -> Result<ResolvedField, FieldProblem> {
-        if source.is_of_airbyte() {
-            return Ok(ResolvedField::Ignored);
-        }
         if let Some(field) = self.describe.field(name) {
             let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(name));
             if !is_key && !field.is_writable_by(self.operation) {

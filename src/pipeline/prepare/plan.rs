@@ -35,6 +35,13 @@ impl StreamPlan {
     /// # Errors
     /// Why it cannot be written, as a sentence.
     pub(crate) fn resolve_field(&self, source: SourceColumn, columns: &Columns) -> Result<ResolvedField, String> {
+        if let Some(metadata) = self.fields.resolve_metadata(&source, &self.renames) {
+            let in_schema = self.identity.source_columns.iter().any(|column| column == source.name());
+            if matches!(metadata, ResolvedField::DeletionMark) && !in_schema {
+                warn_of_deletions(&self.name);
+            }
+            return Ok(metadata);
+        }
         let name = self.column_name(&source);
         if self.job.operation.is_delete() && !name.eq_ignore_ascii_case(ID) {
             return Ok(ResolvedField::Ignored);
@@ -60,6 +67,11 @@ impl StreamPlan {
             None => self.renames.column(source.name()).to_owned(),
         }
     }
+}
+
+/// Says that records which the source has deleted are rejected.
+pub(super) fn warn_of_deletions(stream: &StreamName) {
+    tracing::warn!(%stream, "deletes by key are not supported: deleted records are rejected as DELETE_NOT_SUPPORTED");
 }
 
 /// The problem of more columns than Salesforce accepts.

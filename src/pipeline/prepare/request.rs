@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fields::{FieldProblem, ObjectFields, ResolvedField};
-use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns};
-use crate::config::{Config, StreamSettings};
+use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions};
+use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, StreamName, SyncMode};
 use salesforce::{Describe, JobSpec, Operation};
+
+/// The renames of a stream without an entry.
+static NO_RENAMES: Renames = Renames::new();
 
 /// What a stream asks for: its entry under `streams`, or else what the catalog says.
 #[derive(Debug)]
@@ -88,14 +91,18 @@ impl<'c> StreamRequest<'c> {
                 generation_id: self.stream.generation_id,
                 source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
-            renames: self.settings.map(|settings| settings.renames().clone()).unwrap_or_default(),
+            renames: self.renames().clone(),
             fields,
         })
     }
 
+    fn renames(&self) -> &Renames {
+        self.settings.map_or(&NO_RENAMES, StreamSettings::renames)
+    }
+
     /// The name of the column that a source column becomes.
     fn column_name<'n>(&'n self, source: &'n str) -> &'n str {
-        self.settings.map_or(source, |settings| settings.renames().column(source))
+        self.renames().column(source)
     }
 
     /// The field that identifies a record, in the object's spelling. An insert has none.
@@ -131,13 +138,20 @@ impl<'c> StreamRequest<'c> {
         let mut needed = self.needed_fields(fields, key);
         let mut columns = Vec::with_capacity(self.stream.fields.len());
         for source in &self.stream.fields {
+            let column = SourceColumn::top(&source.name);
+            if let Some(metadata) = fields.resolve_metadata(&column, self.renames()) {
+                if matches!(metadata, ResolvedField::DeletionMark) {
+                    warn_of_deletions(&self.stream.name);
+                }
+                continue;
+            }
             let name = self.column_name(&source.name);
             if fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
                 continue;
             }
-            match fields.resolve_field(SourceColumn::top(&source.name), name, source.types, key) {
+            match fields.resolve_field(column, name, source.types, key) {
                 Ok(ResolvedField::Column(column)) => columns.push(column),
-                Ok(ResolvedField::Nested | ResolvedField::Ignored) => {}
+                Ok(_) => {}
                 Err(FieldProblem { sentence, nearest }) => {
                     // A field that is missing under its own name, and probably meant, is one problem and not two.
                     let meant = nearest.and_then(|nearest| needed.iter().position(|field| field.is_named(&nearest)));
