@@ -26,6 +26,7 @@ async fn a_broken_line_is_named_and_everything_before_it_is_loaded() {
             "Line 3 of the input is not a valid message: it ends in the middle",
         ),
         (b"{\"a\":\"\xff\"}\n", "system_error", "byte 7 is not UTF-8"),
+        (b"\xff\xfe{\0\n", "system_error", "the byte order mark of UTF-16, and messages must be UTF-8"),
         (
             b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"other\",\"data\":{}}}\n",
             "system_error",
@@ -132,6 +133,39 @@ async fn unused_messages_are_ignored() {
     let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_an_unknown_type_is_skipped_and_logged_once() {
+    let world = World::new().await;
+    let unknown = json!({"type": "RECORD_BATCH", "record": {"records": [1]}, "state": 1}).to_string();
+    let lines = vec![
+        record("c", json!({"LastName": "One"})),
+        unknown.clone(),
+        unknown,
+        record("c", json!({"LastName": "Two"})),
+        complete("c"),
+    ];
+    let run = world.write(json!({}), contact_catalog(), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 2);
+    let warnings = run.warnings().iter().filter(|warning| warning.contains("this version does not know")).count();
+    assert_eq!(warnings, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_order_mark_is_skipped_and_loses_nothing() {
+    let world = World::new().await;
+    let mut input = b"\xef\xbb\xbf".to_vec();
+    for line in [record("c", json!({"LastName": "First"})), state("c", 1), complete("c")] {
+        input.extend_from_slice(line.as_bytes());
+        input.extend_from_slice(b"\r\n");
+    }
+    let config = world.config(json!({}));
+    let run = blocking(move || connector::write_bytes(&config, &contact_catalog(), input)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
+    assert_eq!(world.values("Contact", "LastName"), [Some("First".to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

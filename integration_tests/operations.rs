@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Operation, Settings};
+use salesforce_sim::{Field, Object, Operation, Settings};
 use serde_json::json;
 
 use crate::protocol_model::Counts;
@@ -104,6 +104,31 @@ async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
     assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }, Counts { written: 1, rejected: 2 }]);
     let reasons: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["rejected_reason"].clone()).collect();
     assert_eq!(reasons, ["MISSING_ARGUMENT", "MISSING_ARGUMENT"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_leaves_a_checkbox_as_it_is_and_clears_other_fields() {
+    let object = Object::custom("Item__c")
+        .field(Field::text("Key__c", 20).external_id().unique())
+        .field(Field::text("Label__c", 20))
+        .field(Field::boolean("Flag__c"));
+    let world = World::with(Settings { objects: vec![object], ..Settings::default() }).await;
+    world.org.insert("Item__c", &[("Key__c", "K-1"), ("Label__c", "Old"), ("Flag__c", "true")]).unwrap();
+    let fields = [("Key__c", "string"), ("Label__c", "string"), ("Flag__c", "boolean")];
+    let streams = [keyed(stream("i", "Item__c", &fields), "append_dedup", "Key__c")];
+    let lines = vec![
+        record("i", json!({"Key__c": "K-1", "Label__c": null, "Flag__c": null})),
+        record("i", json!({"Key__c": "K-2", "Label__c": null, "Flag__c": ""})),
+        state("i", 1),
+        complete("i"),
+    ];
+    let run = world.write(json!({"null_handling": "clear"}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
+    assert_eq!(
+        values(&world, "Item__c", &["Key__c", "Label__c", "Flag__c"]),
+        [["K-1", "null", "true"], ["K-2", "null", "false"]]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,9 @@ fn check_line(line: &[u8], records: &mut RecordReader) {
     let plainly = read_plainly(line);
     check_plain_record(line, records, &message);
     match (&message, &plainly) {
-        (Ok(Message::Other), PlainMessage::Other) | (Err(_), PlainMessage::Invalid) => {}
+        (Ok(Message::Other), PlainMessage::Other)
+        | (Ok(Message::Unknown), PlainMessage::Unknown)
+        | (Err(_), PlainMessage::Invalid) => {}
         (Ok(Message::Record(record)), PlainMessage::Record { namespace, stream, data }) => {
             let name = serde_json::from_str::<String>(stream).ok();
             let namespace = namespace.map_or(Some(None), |text| serde_json::from_str::<Option<String>>(text).ok());

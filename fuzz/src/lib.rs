@@ -24,8 +24,10 @@ pub enum PlainMessage<'a> {
     State(Option<StreamName>),
     /// The source has sent all records of a stream.
     Complete(StreamName),
-    /// Any other message.
+    /// Any other message of the protocol.
     Other,
+    /// A message of another type.
+    Unknown,
     /// Not a message.
     Invalid,
 }
@@ -54,6 +56,13 @@ enum Type {
         alias = "DESTINATION_CATALOG"
     )]
     Log,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct TypeOnly {
+    r#type: Type,
 }
 
 #[derive(Deserialize)]
@@ -97,11 +106,22 @@ struct StreamPart {
 pub fn read_plainly(line: &[u8]) -> PlainMessage<'_> {
     let Ok(text) = str::from_utf8(line) else { return PlainMessage::Invalid };
     // Derived readers also read structs from arrays.
+    let is_marked = text.starts_with('\u{feff}');
+    let text = text.trim_start_matches('\u{feff}');
+    if is_marked && text.trim_ascii().is_empty() {
+        return PlainMessage::Other;
+    }
     let is_object = |json: &str| json.trim_ascii_start().starts_with('{');
     if !is_object(text) {
         return PlainMessage::Invalid;
     }
-    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else { return PlainMessage::Invalid };
+    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {
+        return match serde_json::from_str(text) {
+            Ok(TypeOnly { r#type: Type::Log }) => PlainMessage::Other,
+            Ok(TypeOnly { r#type: Type::Unknown }) => PlainMessage::Unknown,
+            _ => PlainMessage::Invalid,
+        };
+    };
     match envelope {
         Envelope { r#type: Type::Record, record: Some(it), .. } => PlainMessage::Record {
             namespace: it.namespace.map(RawValue::get),
@@ -123,6 +143,7 @@ pub fn read_plainly(line: &[u8]) -> PlainMessage<'_> {
         {
             PlainMessage::Complete(it.stream_descriptor)
         }
+        Envelope { r#type: Type::Unknown, .. } => PlainMessage::Unknown,
         _ => PlainMessage::Other,
     }
 }

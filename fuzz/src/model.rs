@@ -138,7 +138,9 @@ impl ExpectedRow {
 
 fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
     let some = |text: String| Cell::Text { text, json: json.to_owned() };
-    let nothing = || some(if nulls == NullHandling::Clear { NULL_MARKER.to_owned() } else { String::new() });
+    // A checkbox cannot be null.
+    let clears = nulls == NullHandling::Clear && kind != Kind::Boolean;
+    let nothing = || some(if clears { NULL_MARKER.to_owned() } else { String::new() });
     let is_moment = matches!(kind, Kind::Date | Kind::DateTime | Kind::Time);
     match json.as_bytes()[0] {
         b'n' => nothing(),

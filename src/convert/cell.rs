@@ -81,7 +81,7 @@ pub(super) fn convert<'a>(
     decoded: &'a mut String,
 ) -> Result<Cell<'a>, CellError> {
     match value {
-        Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(nulls))),
+        Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(kind, nulls))),
         Value::Text(text) if text.has_escape => {
             decoded.clear();
             let escapes = text.decode(decoded).map_err(|_| CellError::NotUnicode)?;
@@ -100,10 +100,12 @@ pub(super) fn convert<'a>(
 }
 
 /// The cell of null. An empty text is the same: in Salesforce, a field without text is null.
-fn null(nulls: NullHandling) -> &'static str {
-    match nulls {
-        NullHandling::Ignore => "",
-        NullHandling::Clear => NULL_MARKER,
+fn null(kind: Kind, nulls: NullHandling) -> &'static str {
+    match (nulls, kind) {
+        // A checkbox cannot be null (SOAP API guide, "fieldsToNull": only nillable fields), and no document says that
+        // clearing it means false. So it stays as it is.
+        (NullHandling::Ignore, _) | (_, Kind::Boolean) => "",
+        (NullHandling::Clear, _) => NULL_MARKER,
     }
 }
 
@@ -315,6 +317,7 @@ mod tests {
         for json in ["null", "\"\""] {
             for (nulls, expected) in [(NullHandling::Ignore, ""), (NullHandling::Clear, NULL_MARKER)] {
                 assert_eq!(cell_of(Kind::Number, json, nulls).unwrap().0, expected);
+                assert_eq!(cell_of(Kind::Boolean, json, nulls).unwrap().0, "", "a checkbox cannot be null");
             }
         }
     }

@@ -42,7 +42,7 @@
 //!                     let line = state.acknowledged(std::mem::take(&mut written), 0);
 //!                     output.state(&line).map_err(|error| Error::system("Standard output is closed.").internal(error))?;
 //!                 }
-//!                 Message::StreamComplete(_) | Message::Other => {}
+//!                 Message::StreamComplete(_) | Message::Other | Message::Unknown => {}
 //!             }
 //!         }
 //!     }

@@ -52,6 +52,8 @@ pub(super) struct Intake {
     records: RecordReader,
     by_name: HashMap<StreamName, usize>,
     last_stream: Option<LastStream>,
+    /// Whether a message of an unknown type was skipped, which is logged once.
+    skips_unknown_types: bool,
     ledger: Ledger,
     /// Covers the states that wait.
     states_lease: Lease,
@@ -98,6 +100,7 @@ impl Intake {
             by_name: streams.iter().enumerate().map(|(index, stream)| (stream.name.clone(), index)).collect(),
             records: RecordReader::default(),
             last_stream: None,
+            skips_unknown_types: false,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states_lease: settings.limits.budget.lease(),
             jobs,
@@ -243,6 +246,12 @@ impl Intake {
                 Ok(())
             }
             Message::Other => Ok(()),
+            Message::Unknown => {
+                if !std::mem::replace(&mut self.skips_unknown_types, true) {
+                    tracing::warn!("messages of a type that this version does not know are skipped");
+                }
+                Ok(())
+            }
         }
     }
 

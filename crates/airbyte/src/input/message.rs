@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::{State, StreamName};
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A message, as far as a destination needs it.
 #[derive(Debug)]
 pub enum Message<'a> {
@@ -17,8 +19,10 @@ pub enum Message<'a> {
     State(State),
     /// The source has sent all records of this stream.
     StreamComplete(StreamName),
-    /// Any other message, which a destination passes over.
+    /// Any other message of the protocol, which a destination skips.
     Other,
+    /// A message of a type that this version does not know, which a destination skips too.
+    Unknown,
 }
 
 impl<'a> Message<'a> {
@@ -27,11 +31,21 @@ impl<'a> Message<'a> {
     /// # Errors
     /// The line is not a message of the Airbyte protocol. The error names a place in the line and never quotes it.
     pub fn parse(text: &'a str) -> Result<Self, MessageError> {
+        // A reader of JSON may ignore a byte order mark (RFC 8259, section 8.1). Files that are put together have more
+        // than one, and some have nothing else.
+        let unmarked = text.trim_start_matches(BYTE_ORDER_MARK);
+        if unmarked.len() < text.len() && unmarked.trim_ascii().is_empty() {
+            return Ok(Message::Other);
+        }
+        let text = unmarked;
         if !text.trim_ascii_start().starts_with('{') {
             // serde also reads a struct from an array, which is not a message.
             return Err(MessageError::NotJson(1));
         }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| MessageError::from_json(&error))?;
+        let envelope: Envelope<'_> = match serde_json::from_str(text) {
+            Ok(envelope) => envelope,
+            Err(error) => return Self::parse_type(text).ok_or_else(|| MessageError::from_json(&error)),
+        };
         match envelope.kind {
             MessageType::Record => envelope.record.map(Message::Record).ok_or(MessageError::Missing("record")),
             MessageType::State => {
@@ -44,8 +58,14 @@ impl<'a> Message<'a> {
                 }
                 _ => Message::Other,
             }),
-            _ => Ok(Message::Other),
+            other => Ok(other.skipped()),
         }
+    }
+
+    /// Reads a message that does not have the expected form. Only messages that a destination skips may have another.
+    fn parse_type(text: &str) -> Option<Self> {
+        let AnyMessage { kind } = serde_json::from_str(text).ok()?;
+        (!matches!(kind, MessageType::Record | MessageType::State | MessageType::Trace)).then(|| kind.skipped())
     }
 }
 
@@ -121,6 +141,13 @@ struct Envelope<'a> {
     trace: Option<Trace>,
 }
 
+/// A message of any type.
+#[derive(Deserialize)]
+struct AnyMessage {
+    #[serde(rename = "type")]
+    kind: MessageType,
+}
+
 /// The message types of the Airbyte protocol, version 0.18.
 #[derive(Deserialize, Clone, Copy, PartialEq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -134,6 +161,16 @@ enum MessageType {
     Trace,
     Control,
     DestinationCatalog,
+    /// A type of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl MessageType {
+    /// A message of this type, if a destination skips it.
+    fn skipped<'a>(self) -> Message<'a> {
+        if self == Self::Unknown { Message::Unknown } else { Message::Other }
+    }
 }
 
 #[derive(Deserialize)]
@@ -157,7 +194,10 @@ pub fn decode_line(line: &[u8]) -> Result<&str, MessageError> {
     simdutf8::basic::from_utf8(line)
         // The standard library is slower, but reports where.
         .or_else(|_| std::str::from_utf8(line))
-        .map_err(|error| MessageError::NotUtf8(error.valid_up_to() + 1))
+        .map_err(|error| match line {
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => MessageError::Utf16,
+            _ => MessageError::NotUtf8(error.valid_up_to() + 1),
+        })
 }
 
 /// Why a line is not a message of the Airbyte protocol. Bytes and columns count from 1.
@@ -166,6 +206,9 @@ pub enum MessageError {
     /// The line is not UTF-8 at this byte.
     #[error("byte {0} is not UTF-8")]
     NotUtf8(usize),
+    /// The line begins with the byte order mark of UTF-16.
+    #[error("it begins with the byte order mark of UTF-16, and messages must be UTF-8")]
+    Utf16,
     /// The line is not JSON at this column.
     #[error("it is not JSON at column {0}")]
     NotJson(usize),
@@ -247,6 +290,25 @@ mod tests {
     }
 
     #[test]
+    fn a_type_of_a_later_protocol_is_unknown_whatever_it_holds() {
+        for line in [
+            r#"{"type":"SECRET"}"#,
+            r#"{"type":"RECORD_BATCH","record":{"records":[]},"state":1,"trace":"x"}"#,
+            r#"{"type":"record","record":{"stream":"s","data":{}}}"#,
+        ] {
+            assert!(matches!(Message::parse(line), Ok(Message::Unknown)), "{line}");
+        }
+        assert!(matches!(Message::parse(r#"{"type":"LOG","record":1}"#), Ok(Message::Other)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let line = "\u{feff}{\"type\":\"RECORD\",\"record\":{\"stream\":\"s\",\"data\":{}}}";
+        assert!(matches!(Message::parse(line), Ok(Message::Record(_))));
+        assert!(matches!(Message::parse("\u{feff}\r"), Ok(Message::Other)));
+    }
+
+    #[test]
     fn an_error_names_the_place_and_does_not_quote_the_line() {
         let table: &[(&[u8], MessageError)] = &[
             (b"hello", MessageError::NotJson(1)),
@@ -254,7 +316,10 @@ mod tests {
             (b"{\"type\":\"RECORD\"}", MessageError::Missing("record")),
             (b"{\"type\":\"RECORD\",\"record\":null}", MessageError::Missing("record")),
             (b"{\"type\":\"STATE\"}", MessageError::Missing("state")),
-            (b"{\"type\":\"SECRET\"}", MessageError::NotProtocol(16)),
+            (b"{\"type\":\"RECORD\",\"record\":{}}", MessageError::NotProtocol(28)),
+            (b"\xff\xfe{\0", MessageError::Utf16),
+            (b"\xfe\xff\0{", MessageError::Utf16),
+            (b"\xef\xbb\xbfhello", MessageError::NotJson(1)),
             (b"{\"name\":\"x\"}", MessageError::NotProtocol(12)),
             (b"[]", MessageError::NotJson(1)),
             (b"[\"LOG\"]", MessageError::NotJson(1)),
