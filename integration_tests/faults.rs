@@ -4,6 +4,7 @@ mod bucket;
 mod close;
 mod create;
 mod job_end;
+mod output;
 mod polling;
 mod process;
 mod random;

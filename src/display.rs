@@ -1,7 +1,7 @@
 //! The progress that a person sees on a terminal. It is drawn on standard error, and only if that is a terminal, because
 //! the platform treats everything on standard error as an error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,6 +16,8 @@ const MOST_LINES: usize = 20;
 #[derive(Debug, Clone)]
 pub struct Display {
     lines: MultiProgress,
+    /// Whether standard output is a terminal too, which is the same one as a rule.
+    shares_terminal: bool,
 }
 
 #[derive(Debug)]
@@ -24,12 +26,15 @@ pub(crate) struct ProgressLine(ProgressBar);
 impl Display {
     /// A display on standard error, if that is a terminal. Otherwise it is hidden.
     pub fn on_stderr() -> Self {
-        Self { lines: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()) }
+        Self {
+            lines: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+            shares_terminal: io::stdout().is_terminal(),
+        }
     }
 
     /// A display that draws nothing.
     pub fn hidden() -> Self {
-        Self { lines: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()) }
+        Self { lines: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), shares_terminal: false }
     }
 
     /// How often the lines should change; `None` if they are hidden.
@@ -69,9 +74,10 @@ struct SharedTerminal<W> {
 }
 
 impl<W: Write> SharedTerminal<W> {
-    /// Hides visible lines while `write` runs. Hidden lines need no lock, so a writer that panics cannot poison one.
+    /// Hides visible lines while `write` runs. This holds a lock that drawing the lines needs. So it is not done for a
+    /// pipe, where a write can block for as long as nobody reads, nor for hidden lines.
     fn without_lines<T>(&mut self, write: impl FnOnce(&mut W) -> T) -> T {
-        if self.display.lines.is_hidden() {
+        if !self.display.shares_terminal || self.display.lines.is_hidden() {
             return write(&mut self.writer);
         }
         self.display.lines.suspend(|| write(&mut self.writer))

@@ -4,7 +4,7 @@ use super::stdout_closed;
 use crate::config;
 use airbyte::{Output, Result};
 
-/// Answers with one SPEC message. Needs no configuration, no network and no runtime.
+/// Answers with one SPEC message. Needs no configuration and no network.
 ///
 /// # Errors
 /// Standard output is closed.

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -9,6 +10,10 @@ use super::{NewRefreshToken, read_config, read_file, sign_in};
 use crate::display::Display;
 use crate::pipeline::{self, Connections, Stop};
 use airbyte::{Error, Output, Result, parse_catalog};
+
+/// How long the last messages of a stopped sync may take. By then the sync has ended, and a reader that reads takes them
+/// within milliseconds.
+const TIME_FOR_LAST_MESSAGES: Duration = Duration::from_secs(3);
 
 /// Loads the records of `input`, and returns each state of `input` once the records before it are safe.
 ///
@@ -24,9 +29,17 @@ pub(crate) async fn run(
     let config = read_config(config)?;
     let catalog = parse_catalog(&read_file(catalog, "--catalog")?)?;
     let stop = stop_on_signal()?;
+    tokio::spawn(abandon_output(output.clone(), stop.clone()));
     let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform).await;
     let connections = Connections { input, output: output.clone(), display, stop };
     Box::pin(pipeline::write(&config, &catalog, org, connections)).await
+}
+
+/// Gives up the output of a stopped sync, so that the process ends although nobody reads it.
+async fn abandon_output(output: Output, stop: Stop) {
+    stop.grace_period_over().await;
+    tokio::time::sleep(TIME_FOR_LAST_MESSAGES).await;
+    output.abandon();
 }
 
 /// A stop that is requested by each signal that ends a process.

@@ -13,15 +13,16 @@ pub fn run_command(output: &Output, command: impl FnOnce() -> Result<()>) -> Exi
 
 /// The exit code for the result of a command: 0 for success, 1 for a failure. A failure is reported as a TRACE message
 /// too, as the platform expects both.
+///
+/// Waits until every message is written. If that is not possible, the command has failed: the reader lacks what it
+/// returned.
 pub fn exit_code(output: &Output, result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // If standard output is closed, nobody can read the message.
-            let _ = output.trace_error(&error);
-            ExitCode::FAILURE
-        }
+    if let Err(error) = &result {
+        // If standard output is closed, nobody can read the message.
+        let _ = output.trace_error(error);
     }
+    let flushed = output.flush();
+    if result.is_ok() && flushed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]
@@ -33,7 +34,7 @@ mod tests {
     #[test]
     fn a_failure_and_a_panic_leave_a_trace_message_and_exit_code_1() {
         let (reader, writer) = io::pipe().unwrap();
-        let output = Output::new(writer);
+        let output = Output::new(writer).unwrap();
         assert_eq!(run_command(&output, || Ok(())), ExitCode::SUCCESS);
         assert_eq!(run_command(&output, || Err(Error::config("No."))), ExitCode::FAILURE);
         assert_eq!(run_command(&output, || panic!("a record's value")), ExitCode::FAILURE);

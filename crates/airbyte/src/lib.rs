@@ -15,9 +15,9 @@
 //! | turn `tracing` events into LOG messages | [`log::start`] |
 //! | report a failure: TRACE message and exit code | [`Error`], [`run_command`] |
 //!
-//! The crate is synchronous, starts no threads, and knows no system that records are loaded into or read from. It does
-//! not check the data of records against a schema, and does not keep track of which states may be returned: both are
-//! the work of the connector.
+//! The crate needs no asynchronous runtime, and starts one thread, which writes to standard output. It knows no system
+//! that records are loaded into or read from. It does not check the data of records against a schema, and does not keep
+//! track of which states may be returned: both are the work of the connector.
 //!
 //! # Example
 //!
@@ -53,7 +53,7 @@
 //! {"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"id":1}}}}
 //! "#;
 //! let (stdout, writer) = std::io::pipe().unwrap();
-//! let output = Output::new(writer);
+//! let output = Output::new(writer).unwrap();
 //! write(input.as_bytes(), &output).unwrap();
 //!
 //! drop(output);

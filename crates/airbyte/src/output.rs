@@ -1,8 +1,11 @@
 //! The only writer of standard output.
 
+mod queue;
+
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,10 +13,20 @@ use serde_json::{Value, json};
 
 use crate::Error;
 
-/// Writes protocol messages, one JSON object a line. Clones share the writer, and no two messages mix.
+use queue::{Message, Queue};
+
+/// The parts of a catalog that may wait to be written.
+const PARTS_AHEAD: usize = 16;
+
+/// Writes protocol messages, one JSON object a line, in the order of the calls. Clones share the writer, and no two
+/// messages mix.
+///
+/// A thread writes the messages, so that a reader who does not read blocks nobody. A message is written some time after
+/// the call, and an error of the writer is returned by a later call. [`exit_code`](crate::exit_code) and
+/// [`flush`](Self::flush) wait until every message is written.
 #[derive(Clone)]
 pub struct Output {
-    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+    queue: Arc<Queue>,
 }
 
 impl fmt::Debug for Output {
@@ -36,9 +49,41 @@ pub enum LogLevel {
 }
 
 impl Output {
-    /// Writes to `writer`.
-    pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self { writer: Arc::new(Mutex::new(Box::new(writer))) }
+    /// Writes to `writer`, on a thread that ends after the last clone.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn new(writer: impl Write + Send + 'static) -> io::Result<Self> {
+        Ok(Self { queue: Arc::new(Queue::start(writer)?) })
+    }
+
+    /// Whether few bytes wait to be written. Messages are taken all the same; whoever causes them should wait for
+    /// [`room`](Self::room), so that they do not fill the memory.
+    pub fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
+    /// Waits until few bytes wait to be written, or nothing is written any more.
+    pub async fn room(&self) {
+        self.queue.room().await;
+    }
+
+    /// Waits until standard output is closed.
+    pub async fn closed(&self) -> io::Error {
+        self.queue.failure().await
+    }
+
+    /// Blocks until every message is written.
+    ///
+    /// # Errors
+    /// A message is not written: standard output is closed, or [abandoned](Self::abandon).
+    pub fn flush(&self) -> io::Result<()> {
+        self.queue.flush()
+    }
+
+    /// Gives up the messages that are not written, and every later one, because nobody reads.
+    pub fn abandon(&self) {
+        self.queue.abandon();
     }
 
     /// Writes an acknowledged state, a line that [`State::acknowledged`](crate::State::acknowledged) returned.
@@ -50,12 +95,7 @@ impl Output {
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(line.len() + 1);
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.push(b'\n');
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(&bytes)?;
-        writer.flush()
+        self.queue.push(Message::Whole(line.as_bytes().to_vec()))
     }
 
     fn message(&self, message: &Value) -> io::Result<()> {
@@ -82,22 +122,22 @@ impl Output {
         self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
     }
 
-    /// Answers `discover`. The message can have many millions of characters, so it is written operation by operation,
-    /// under the lock: `operations` must not write messages of its own.
+    /// Answers `discover`. The message can have many millions of characters, so it is written operation by operation, and
+    /// blocks while many of them wait to be written. Messages of other threads follow it.
     ///
     /// # Errors
     /// Standard output is closed.
     pub fn destination_catalog(&self, operations: impl Iterator<Item: Serialize>) -> io::Result<()> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#)?;
+        let (sender, parts) = sync_channel(PARTS_AHEAD);
+        self.queue.push(Message::Parts(parts))?;
+        let send = |part: Vec<u8>| sender.send(part).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe));
+        send(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#.to_vec())?;
         for (position, operation) in operations.enumerate() {
-            if position > 0 {
-                writer.write_all(b",")?;
-            }
-            writer.write_all(&serde_json::to_vec(&operation)?)?;
+            let mut part = if position > 0 { b",".to_vec() } else { Vec::new() };
+            serde_json::to_writer(&mut part, &operation)?;
+            send(part)?;
         }
-        writer.write_all(b"]}}\n")?;
-        writer.flush()
+        send(b"]}}".to_vec())
     }
 
     /// Sends the platform a changed configuration, which replaces the stored one as a whole.
@@ -149,6 +189,8 @@ fn now_ms() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[derive(Clone, Default)]
@@ -167,7 +209,7 @@ mod tests {
     #[test]
     fn every_message_is_one_line_of_json() {
         let shared = Shared::default();
-        let output = Output::new(shared.clone());
+        let output = Output::new(shared.clone()).unwrap();
         output.connection_status(Err("No\nway.")).unwrap();
         output.trace_error(&Error::config("Say \"please\".").internal("detail")).unwrap();
         let config = RawValue::from_string(r#"{"client_id":"c"}"#.to_owned()).unwrap();
@@ -177,6 +219,7 @@ mod tests {
         for count in 0..=2 {
             output.destination_catalog(operations.iter().take(count)).unwrap();
         }
+        output.flush().unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(messages[0]["connectionStatus"]["status"], "FAILED");

@@ -1,7 +1,7 @@
 //! The one task that reads the input, keeps count, and acknowledges states.
 //!
 //! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a
-//! job: batches send it events. While the memory budget is overdrawn, it reads no input.
+//! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
 mod input_errors;
 mod reader;
@@ -9,6 +9,7 @@ mod stop;
 mod stream;
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -144,19 +145,22 @@ impl Intake {
             let flush_due = self.next_flush().filter(|_| is_reading);
             let budget = &self.settings.limits.budget;
             let must_wait_for_memory = is_reading && budget.overdrawn() > 0;
+            let must_wait_for_reader = is_reading && !self.output.has_room();
             let is_halted = self.jobs.is_halted();
             tokio::select! {
                 biased;
                 () = stop.requested(), if !is_halted => self.end(Ending::Halt(stopped())),
                 error = quota_reached(&mut quota), if !is_halted => self.end(Ending::Halt(error)),
+                error = self.output.closed(), if !is_halted => self.end(Ending::Halt(output_closed(error))),
                 event = events.recv(), if !all_batches_ended => match event {
                     Some(event) => self.apply(event),
                     None => all_batches_ended = true,
                 },
                 () = tokio::time::sleep_until(self.report.due()) => self.report.publish_due(&self.counts()),
                 () = budget.released(), if must_wait_for_memory => {}
+                () = self.output.room(), if must_wait_for_reader => {}
                 () = sleep_until(flush_due) => self.flush_due(),
-                block = receive(&mut input), if is_reading && !must_wait_for_memory => match block {
+                block = receive(&mut input), if is_reading && !must_wait_for_memory && !must_wait_for_reader => match block {
                     Some(Input::Block(block)) => self.read_block(&block),
                     Some(Input::End) => self.end(Ending::Complete),
                     Some(Input::Failed(error)) => self.end(Ending::Finish(input_failed(&error))),
@@ -335,8 +339,7 @@ impl Intake {
     fn acknowledge_states(&mut self) {
         for line in self.ledger.acknowledge() {
             if let Err(error) = self.output.state(&line) {
-                let closed = Error::system("Standard output was closed, so states cannot be acknowledged.");
-                return self.end(Ending::Halt(closed.internal(error)));
+                return self.end(Ending::Halt(output_closed(error)));
             }
         }
         self.states_lease.set(self.ledger.size());
@@ -400,6 +403,11 @@ async fn sleep_until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
+}
+
+/// The error of a sync whose states cannot be written.
+fn output_closed(error: io::Error) -> Error {
+    Error::system("Standard output was closed, so states cannot be acknowledged.").internal(error)
 }
 
 /// The error of a sync that was asked to stop.

@@ -31,7 +31,7 @@ impl Stop {
     }
 
     /// Waits until the sync is asked to stop and the grace period, which begins then, is over.
-    pub(super) async fn grace_period_over(&self) {
+    pub(crate) async fn grace_period_over(&self) {
         self.requested().await;
         tokio::select! {
             () = self.requested_again.cancelled() => {}
