@@ -43,6 +43,17 @@ async fn a_request_limit_reported_by_salesforce_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_used_up_at_the_start_are_no_missing_permission() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::Limits, Answer::status(403)));
+    let run = write(&world, json!({})).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("API requests that the org may make in 24 hours are used up"), "{message}");
+    assert!(world.org.jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_when_no_bulk_batch_is_left() {
     let world = World::new().await;
     world.org.set_remaining_batches(0);

@@ -30,6 +30,39 @@ async fn an_expired_session_is_renewed_at_any_step_and_nothing_is_sent_twice() {
     }
 }
 
+/// The old error shape of the Bulk API, and a status other than 401.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_lost_under_another_status_is_renewed_at_any_step() {
+    let bulk = r#"{"exceptionCode":"InvalidSessionId","exceptionMessage":"Unable to find session id"}"#;
+    for step in STEPS {
+        for answer in [Answer::json(400, bulk), Answer::error(403, "INVALID_SESSION_ID", "Session expired or invalid")]
+        {
+            let world = World::new().await;
+            reject_some_rows(&world);
+            world.org.inject(RequestFault::new(step, answer));
+            let run = insert_contacts(&world, 20).await;
+            assert_all_in_org_or_bucket(&world, &run, 20);
+            assert_eq!((world.org.sign_ins(), world.org.jobs().len()), (2, 1), "{step:?}");
+        }
+    }
+}
+
+/// The host of the old instance redirects or has nothing but a page. A new sign-in names the new instance.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_moves_at_any_step_is_followed_and_nothing_is_sent_twice() {
+    for step in STEPS {
+        for answer in [Answer::empty(302), Answer::html(404)] {
+            let world = World::new().await;
+            reject_some_rows(&world);
+            let old = RequestFault::new(step, answer);
+            world.org.inject(old);
+            let run = insert_contacts(&world, 20).await;
+            assert_all_in_org_or_bucket(&world, &run, 20);
+            assert_eq!(world.org.sign_ins(), 2, "{step:?}");
+        }
+    }
+}
+
 /// The org issues tokens and refuses every one of them, as for an app whose sessions are blocked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_refused_again_after_renewal_ends_the_sync() {

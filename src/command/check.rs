@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::discover::no_writable_object;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{Error, Output, Result};
-use salesforce::{API_VERSION, Allowance, Org};
+use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 
 /// Answers with one CONNECTION_STATUS.
 ///
@@ -83,7 +83,10 @@ async fn check_org(org: &Org, findings: &mut Findings) {
             findings.facts.extend(remaining("bulk batches", limits.daily_bulk_batches));
         }
         // No failure: a sync works without the permission "View Setup and Configuration".
-        Err(fault) => findings.facts.push(format!("The limits of the org cannot be read ({}).", fault.message())),
+        Err(fault) if fault.kind() == FaultKind::Permission => {
+            findings.facts.push(format!("The limits of the org cannot be read ({}).", fault.message()));
+        }
+        Err(fault) => findings.failures.push(fault.into_error("asking for the org's limits")),
     }
 }
 

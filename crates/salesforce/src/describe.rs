@@ -56,7 +56,13 @@ impl Org {
     /// # Errors
     /// The user may not see the object ([`NotFound`](crate::FaultKind::NotFound)), or Salesforce cannot be reached.
     pub async fn describe(&self, object: &str) -> Result<Describe, Fault> {
-        self.http.json(&Call::get(&["sobjects", object, "describe"])).await
+        // The answer must be about this object: it may come from something else than Salesforce.
+        let read = |body: &[u8]| {
+            let describe: Describe = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+            let is_same = describe.name.eq_ignore_ascii_case(object);
+            if is_same { Ok(describe) } else { Err("it is about another object".to_owned()) }
+        };
+        self.http.read(&Call::get(&["sobjects", object, "describe"]), read).await
     }
 
     /// Lists every object that the user may see (REST API guide, "Describe Global").

@@ -119,6 +119,18 @@ impl Fault {
         self.retry_after
     }
 
+    /// Whether the session has ended. Salesforce says so with the status 401, or with a code under another status.
+    pub(crate) fn is_session_lost(&self) -> bool {
+        self.status == Some(401) || self.code.as_deref().is_some_and(code::is_session_lost)
+    }
+
+    /// Whether this may be the answer of a host that the org has moved away from: a redirect, or a page for an address
+    /// that it does not know.
+    pub(crate) fn may_be_moved(&self) -> bool {
+        let is_page = self.code.is_none() && self.kind == FaultKind::Transient;
+        is_page && matches!(self.status, Some(300..=399 | 404))
+    }
+
     /// Whether the same call may succeed within minutes. Limits that come back over hours are not transient.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, FaultKind::Transient | FaultKind::LimitReached(Limit::ConcurrentRequests))

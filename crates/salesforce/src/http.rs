@@ -2,7 +2,7 @@
 
 mod elements;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use retry::Retry;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use self::elements::Elements;
@@ -20,7 +21,7 @@ use crate::API_VERSION;
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::headers::{self, ApiUsage};
 use crate::patience::Patience;
-use crate::timing::Timing;
+use crate::timing::{MOVE_INTERVAL, Timing};
 use crate::token::{OnNewRefreshToken, Session, SignIn, Tokens};
 use crate::transport;
 use crate::upload::CsvBody;
@@ -146,6 +147,8 @@ pub(crate) struct Http {
     tokens: Tokens,
     timing: Timing,
     usage: watch::Sender<Option<ApiUsage>>,
+    /// When a sign-in was last asked whether the instance has moved.
+    move_asked: Mutex<Option<Instant>>,
 }
 
 impl Http {
@@ -158,7 +161,7 @@ impl Http {
     ) -> Result<Self, Fault> {
         let client = transport::client(&sign_in.login_url, user_agent, timing.connect)?;
         let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_new_refresh_token).await?;
-        Ok(Self { client, tokens, timing, usage: watch::Sender::new(None) })
+        Ok(Self { client, tokens, timing, usage: watch::Sender::new(None), move_asked: Mutex::new(None) })
     }
 
     pub(crate) fn timing(&self) -> &Timing {
@@ -267,9 +270,10 @@ impl Http {
         })
     }
 
-    /// Makes a call once, with a new token if the present one is refused, and returns an answer that is a success.
+    /// Makes a call once, with a new session if the present one has ended or belongs to an instance that has moved, and
+    /// returns an answer that is a success.
     async fn attempt(&self, call: &Call) -> Result<Response, Fault> {
-        let mut renewed = false;
+        let (mut renewed, mut waited) = (false, false);
         let mut session = self.tokens.session();
         loop {
             let response = transport::send(self.request(call, &session), call.limit(&self.timing)).await?;
@@ -279,22 +283,50 @@ impl Http {
             if response.status().is_success() {
                 return Ok(response);
             }
-            let unauthorized = response.status() == 401;
             let fault = transport::answer_fault(response, self.timing.answer).await;
-            if !unauthorized {
-                return Err(fault);
+            if !fault.is_session_lost() {
+                let moved = if fault.may_be_moved() { self.moved_session(&session).await? } else { None };
+                match moved {
+                    Some(moved) if call.retry_when == RetryWhen::Always => session = moved,
+                    // What must not be made twice is for the caller to settle, in the new session.
+                    _ => return Err(fault),
+                }
+                continue;
             }
             let current = self.tokens.session();
             if current.is_newer_than(&session) {
                 session = current;
-                continue;
-            }
-            if renewed {
+            } else if !renewed {
+                renewed = true;
+                session = self.tokens.renew(&session).await?;
+            } else if !waited {
+                waited = true;
+                sleep(self.timing.new_session).await;
+            } else {
                 return Err(new_token_refused(&fault));
             }
-            renewed = true;
-            session = self.tokens.renew(&session).await?;
         }
+    }
+
+    /// A session at another instance than the one that seems to be gone, if the org has moved. The sign-in that says so
+    /// is not repeated for some minutes.
+    async fn moved_session(&self, session: &Session) -> Result<Option<Arc<Session>>, Fault> {
+        let mut current = self.tokens.session();
+        if !current.is_newer_than(session) {
+            {
+                let mut asked = self.move_asked.lock().unwrap_or_else(PoisonError::into_inner);
+                if asked.is_some_and(|asked| asked.elapsed() < MOVE_INTERVAL) {
+                    return Ok(None);
+                }
+                *asked = Some(Instant::now());
+            }
+            tracing::warn!(
+                instance = session.instance_url.as_str(),
+                "the instance does not know the address of the API, so a new sign-in says where the org is"
+            );
+            current = self.tokens.renew(session).await.map_err(|fault| fault.with_outcome(Outcome::Unknown))?;
+        }
+        Ok((current.instance_url != session.instance_url).then_some(current))
     }
 
     fn request(&self, call: &Call, session: &Session) -> RequestBuilder {

@@ -29,6 +29,7 @@ pub(super) fn quick() -> Timing {
             jitter: || 1.0,
         },
         answer: Duration::from_secs(2),
+        new_session: Duration::from_millis(10),
         stall: Duration::from_secs(1),
         patience: Policy {
             attempts: u32::MAX,

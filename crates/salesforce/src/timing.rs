@@ -25,6 +25,9 @@ const PATIENCE: Policy = Policy {
     jitter: random_jitter,
 };
 
+/// How long an instance is taken to be where it is after a sign-in has said so. An outage can look like a move.
+pub(crate) const MOVE_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
 /// How long an abort may take. It only spares Salesforce a job that it removes after a day anyway.
 pub(crate) const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -43,6 +46,8 @@ pub(crate) struct Timing {
     /// Quick Reference, "API Request Limits"), which 100 MB reach at 167 kB/s; a slower upload is for Salesforce to
     /// refuse.
     pub(crate) upload_rate: u64,
+    /// The wait before a new session that was refused is tried once more: not all servers of the instance may know it.
+    pub(crate) new_session: Duration,
     /// How long a download may stand still, before its first byte and between two.
     pub(crate) stall: Duration,
     /// How long a job may run. Salesforce retries a batch 20 times for at most five minutes each (Bulk API 2.0 guide,
@@ -58,6 +63,7 @@ impl Default for Timing {
             connect: Duration::from_secs(30),
             answer: Duration::from_secs(2 * 60),
             upload_rate: 100_000,
+            new_session: Duration::from_secs(5),
             stall: Duration::from_secs(5 * 60),
             longest_job: Duration::from_secs(24 * 60 * 60),
         }

@@ -4,7 +4,7 @@ use crate::user_error::IntoUserError;
 use tokio::sync::watch;
 
 use airbyte::{Error, Result};
-use salesforce::{ApiUsage, Org};
+use salesforce::{ApiUsage, FaultKind, Org};
 
 /// Requests that are left when the sync stops at its share, to watch running jobs to their end and read their results.
 /// Twenty-five jobs at once, each polled twice and with its results read once, need 75. It is a margin, no guarantee: a
@@ -41,7 +41,7 @@ impl Quota {
                 }
             }
             // A user without "View Setup and Configuration" may still load records.
-            Err(fault) if !fault.is_transient() && fault.status() == Some(403) => {
+            Err(fault) if fault.kind() == FaultKind::Permission => {
                 tracing::info!("this user may not see the limits of the org");
             }
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),

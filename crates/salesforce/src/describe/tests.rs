@@ -56,6 +56,18 @@ async fn an_object_is_described_with_its_fields() {
 }
 
 #[tokio::test]
+async fn a_describe_of_something_else_is_asked_for_again() {
+    let stub = StubOrg::start().await;
+    let at = "/v62.0/sobjects/Contact/describe";
+    for body in [json!({}), json!({ "name": "Account", "createable": true })] {
+        stub.answer_once("GET", at, json_answer(body)).await;
+    }
+    stub.answer("GET", at, json_answer(json!({ "name": "Contact", "createable": true }))).await;
+    assert_eq!(stub.org().await.describe("Contact").await.unwrap().name, "Contact");
+    assert_eq!(stub.requests("GET", at).await.len(), 3);
+}
+
+#[tokio::test]
 async fn an_unknown_object_is_not_found() {
     let stub = StubOrg::start().await;
     let missing = json!([{ "errorCode": "NOT_FOUND", "message": "The requested resource does not exist" }]);

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{Fault, FaultKind, Outcome, code, tidy};
 
-/// The shapes of an error: REST answers with an array, some REST pages with a bare object, OAuth with an object of its
-/// own (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
+/// The shapes of an error: REST answers with an array, some REST pages with a bare object, Bulk API 1.0 with names of its
+/// own in a bare object, OAuth with an object of its own (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Body {
@@ -18,9 +18,9 @@ enum Body {
 
 #[derive(Deserialize)]
 struct RestError {
-    #[serde(rename = "errorCode")]
+    #[serde(rename = "errorCode", alias = "exceptionCode")]
     code: String,
-    #[serde(default)]
+    #[serde(default, alias = "exceptionMessage")]
     message: String,
 }
 
@@ -40,7 +40,7 @@ impl Fault {
             Ok(Body::Many(errors)) => errors.into_iter().next().map(|error| (error.code, error.message)),
             Ok(Body::One(error)) => Some((error.code, error.message)),
             Ok(Body::OAuth(error)) => Some((error.error, error.description)),
-            Err(_) => None,
+            Err(_) => exception_code(body).map(|code| (code.to_owned(), String::new())),
         };
         let outcome = Outcome::Known;
         let Some((code, message)) = error else {
@@ -77,6 +77,13 @@ impl Fault {
 
 fn is_class(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+/// The code of an error that Bulk API 1.0 sends as XML.
+fn exception_code(body: &[u8]) -> Option<&str> {
+    let (_, rest) = std::str::from_utf8(body).ok()?.split_once("<exceptionCode>")?;
+    let (code, _) = rest.split_once("</exceptionCode>")?;
+    is_class(code).then_some(code)
 }
 
 /// Classifies an answer that is not one of Salesforce's own error bodies by its status alone.

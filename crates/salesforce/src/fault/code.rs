@@ -64,6 +64,11 @@ pub(super) fn kind_of(code: &str, message: &str) -> Option<FaultKind> {
     Some(*kind)
 }
 
+/// Whether a code says that the session has ended.
+pub(super) fn is_session_lost(code: &str) -> bool {
+    normalize(code) == "INVALIDSESSIONID"
+}
+
 /// One spelling for `InvalidJobState`, `INVALIDJOBSTATE` and `INVALID_JOB_STATE`.
 fn normalize(code: &str) -> String {
     code.chars().filter(|c| *c != '_').map(|c| c.to_ascii_uppercase()).collect()

@@ -190,7 +190,71 @@ async fn a_token_that_is_refused_from_the_start_ends_the_call() {
     let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::SignIn);
     assert!(fault.message().contains("Words of the org") && fault.message().contains("API Enabled"));
-    assert_eq!(stub.requests("GET", AT).await.len(), 2);
+    assert_eq!(stub.requests("GET", AT).await.len(), 3);
+    assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2);
+}
+
+/// Every form in which Salesforce says that a session has ended.
+#[tokio::test]
+async fn a_lost_session_is_renewed_under_any_status() {
+    let bulk = json!({ "exceptionCode": "InvalidSessionId", "exceptionMessage": "Invalid session id" });
+    let xml = r#"<?xml version="1.0" encoding="UTF-8"?><error><exceptionCode>InvalidSessionId</exceptionCode></error>"#;
+    for answer in [
+        refusal(401, "INVALID_SESSION_ID"),
+        refusal(403, "INVALID_SESSION_ID"),
+        refusal(400, "INVALIDSESSIONID"),
+        ResponseTemplate::new(400).set_body_json(bulk),
+        ResponseTemplate::new(400).set_body_raw(xml, "application/xml"),
+        ResponseTemplate::new(401).set_body_raw("<html>", "text/html"),
+    ] {
+        for (verb, name, call) in calls() {
+            let stub = StubOrg::start().await;
+            stub.answer_once(verb, AT, answer.clone()).await;
+            stub.answer(verb, AT, done()).await;
+            stub.org().await.http.response(&call).await.unwrap_or_else(|fault| panic!("{name} {answer:?}: {fault}"));
+            assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2, "{name} {answer:?}");
+        }
+    }
+}
+
+/// A new session reaches all servers of the instance a moment later.
+#[tokio::test]
+async fn a_new_session_that_is_refused_is_tried_once_more() {
+    let stub = StubOrg::start().await;
+    stub.answer_once("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    stub.answer_once("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    stub.answer("GET", AT, done()).await;
+    stub.org().await.http.response(&Call::get(&["x"])).await.unwrap();
+    assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_instance_that_has_moved_is_followed() {
+    for gone in [
+        ResponseTemplate::new(302),
+        ResponseTemplate::new(301).set_body_raw("<html>", "text/html"),
+        ResponseTemplate::new(404).set_body_raw("<html>", "text/html"),
+    ] {
+        let (old, new) = (StubOrg::start().await, StubOrg::start().await);
+        old.answer("GET", AT, gone.clone()).await;
+        new.answer("GET", AT, done()).await;
+        let org = old.org().await;
+        let moved = Mock::given(path("/services/oauth2/token")).respond_with(new.token("00Dx!second"));
+        moved.with_priority(1).mount(&old.server).await;
+        org.http.response(&Call::get(&["x"])).await.unwrap();
+        assert_eq!(old.requests("GET", AT).await.len(), 1, "{gone:?}");
+        assert_eq!(old.requests("POST", "/services/oauth2/token").await.len(), 2, "{gone:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_has_not_moved_is_not_asked_for_a_session_at_every_try() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", AT, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
+    let org = stub.org().await;
+    for _ in 0..2 {
+        assert_eq!(org.http.response(&Call::get(&["x"])).await.unwrap_err().kind(), FaultKind::Transient);
+    }
     assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 2);
 }
 
