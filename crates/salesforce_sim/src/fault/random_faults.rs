@@ -34,7 +34,7 @@ impl RandomFaults {
 }
 
 fn effect(random: &mut Rng) -> Effect {
-    match random.u8(..12) {
+    match random.u8(..15) {
         0 => Answer::status(503).into(),
         1 => Answer::status(500).into(),
         2 => Answer::html(503).into(),
@@ -45,6 +45,9 @@ fn effect(random: &mut Rng) -> Effect {
         7 | 8 => Effect::LostAnswer,
         9 => Effect::Truncated(random.usize(..4_000), Truncation::Chunked),
         10 => Effect::Truncated(random.usize(..4_000), Truncation::Length),
+        11 => Effect::Replaced(Answer::html(200)),
+        12 => Answer::html(200).into(),
+        13 => Answer::html(404).into(),
         _ => Effect::Delayed(Duration::from_millis(random.u64(..500))),
     }
 }
@@ -75,9 +78,17 @@ mod tests {
         assert_eq!((share(0.0), share(1.0)), (0, 1_000));
         assert!((150..250).contains(&share(0.2)), "{}", share(0.2));
         let effects = effects(1.0, 1, &[Endpoint::JobInfo]);
-        for kind in
-            ["status: 503", "status: 406", "retry_after: Some(1)", "Cut", "LostAnswer", "Chunked", "Length", "Delayed"]
-        {
+        for kind in [
+            "status: 503",
+            "status: 406",
+            "retry_after: Some(1)",
+            "Cut",
+            "LostAnswer",
+            "Chunked",
+            "Length",
+            "Delayed",
+            "Replaced",
+        ] {
             assert!(effects.iter().any(|effect| effect.contains(kind)), "{kind}");
         }
     }
