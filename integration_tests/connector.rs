@@ -6,6 +6,7 @@ mod secrets;
 
 use std::io::Write;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -85,6 +86,12 @@ pub(crate) fn write_with_memory_limit(
                 break;
             }
             peak_memory = peak_memory.max(process::peak_memory(process).unwrap_or_default());
+        }
+        // The jobs end after the input.
+        drop(stdin);
+        while let Some(peak) = process::peak_memory(process) {
+            peak_memory = peak_memory.max(peak);
+            std::thread::sleep(Duration::from_millis(10));
         }
         peak_memory
     });

@@ -1,10 +1,11 @@
 //! Many streams fit into little memory.
 
+use salesforce_sim::RowFault;
 use serde_json::json;
 
 use crate::connector::{MeasuredRun, write_with_memory_limit};
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, catalog, complete, record, state, stream};
+use crate::world::{BUCKET, World, blocking, catalog, complete, record, state, stream};
 
 /// The memory of the smallest container that must load any catalog.
 const LIMIT: u64 = 256_000_000;
@@ -57,5 +58,50 @@ async fn two_hundred_streams_fit_into_256_megabytes() {
         let name = name(stream);
         let expected: Vec<_> = (1..=ROUNDS as u64).map(|round| (round, Counts { written: 1, rejected: 1 })).collect();
         assert_eq!(run.ids_and_counts_of(&name), expected, "{name}");
+    }
+}
+
+/// One job for each stream, all at once, and every row of them is rejected.
+const REJECTED_JOBS: usize = 25;
+const REJECTED_ROWS: usize = 75;
+
+/// A text that is small in the results of a job, and twelve times as large in a rejected record: JSON writes each of
+/// these letters with six bytes, and the record has the text twice. So 75 of them are 9 MB.
+fn long_error() -> String {
+    format!("FIELD_CUSTOM_VALIDATION_EXCEPTION:{}:--", "\u{1}".repeat(10_000))
+}
+
+fn lines_to_reject() -> impl Iterator<Item = String> + Send {
+    let rows = (0..REJECTED_ROWS).flat_map(|row| (0..REJECTED_JOBS).map(move |stream| (row, stream)));
+    let records = rows.map(|(row, stream)| {
+        let name = name(stream);
+        record(&name, json!({"LastName": format!("{name}-{row}")}))
+    });
+    let end = |stream| [state(&name(stream), 1), complete(&name(stream))];
+    records.chain((0..REJECTED_JOBS).flat_map(end))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_five_jobs_with_megabytes_of_rejected_records_each_fit_into_256_megabytes() {
+    let world = World::new().await;
+    world.org.inject(RowFault::new("Contact", &long_error()));
+    let streams: Vec<_> =
+        (0..REJECTED_JOBS).map(|it| stream(&name(it), "Contact", &[("LastName", "string")])).collect();
+    let config = world.config(json!({"max_parallel_jobs": REJECTED_JOBS}));
+    let write = move || write_with_memory_limit(LIMIT, &config, &catalog(&streams), lines_to_reject());
+    let MeasuredRun { run, peak_memory } = blocking(write).await;
+    run.assert_success();
+    assert!((1..LIMIT).contains(&peak_memory), "{peak_memory} bytes were resident");
+
+    assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [REJECTED_ROWS; REJECTED_JOBS]);
+    for stream in 0..REJECTED_JOBS {
+        let expected = Counts { written: 0, rejected: REJECTED_ROWS as u64 };
+        assert_eq!(run.ids_and_counts_of(&name(stream)), [(1, expected)], "{}", name(stream));
+    }
+    let objects = world.store.objects(BUCKET).unwrap();
+    assert_eq!(objects.len(), REJECTED_JOBS);
+    for (key, bytes) in objects {
+        assert!(bytes.len() > 9_000_000, "{key} has {} bytes", bytes.len());
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), REJECTED_ROWS, "{key}");
     }
 }

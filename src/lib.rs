@@ -26,6 +26,7 @@ pub mod config;
 pub mod convert;
 pub mod pipeline;
 
+mod budget;
 mod cli;
 mod command;
 mod discover;

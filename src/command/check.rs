@@ -4,6 +4,7 @@ use crate::user_error::IntoUserError;
 use std::path::Path;
 
 use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
+use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
 use crate::rejected::{RejectedStore, SyncIdentity};
@@ -101,7 +102,8 @@ async fn check_bucket(config: &Config) -> Findings {
         return findings;
     };
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::now() };
-    let probe = async { Box::pin(RejectedStore::open(settings, sync)).await?.probe().await };
+    let probe =
+        async { Box::pin(RejectedStore::open(settings, sync, Budget::new(capacity_for(1)))).await?.probe().await };
     if findings.check(probe.await).is_some() {
         findings.facts.push(format!("Rejected records can be stored in the bucket {}.", settings.bucket));
     }

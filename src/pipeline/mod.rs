@@ -4,7 +4,6 @@
 //! states may be acknowledged.
 
 mod batch;
-mod budget;
 mod intake;
 mod job;
 mod ledger;
@@ -22,7 +21,7 @@ use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
-use budget::{Budget, capacity_for};
+use crate::budget::{Budget, capacity_for};
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
 use job::{Event, Jobs, Loader};
 use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
@@ -71,7 +70,7 @@ pub(crate) async fn write(
             let org = sign_in().await?;
             let streams = plan_streams(&org, &requests, config).await?;
             let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
-            let store = open_store(config, catalog).await?;
+            let store = open_store(config, catalog, &budget).await?;
             let loader = Loader::new(org, store, Arc::clone(&budget));
             let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
             Ok(Prepared { streams, jobs, events, quota })
@@ -100,12 +99,16 @@ pub(crate) async fn write(
     intake.run(Signals { input, events, quota, stop }).await
 }
 
-async fn open_store(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<RejectedStore>> {
+async fn open_store(
+    config: &Config,
+    catalog: &[ConfiguredStream],
+    budget: &Arc<Budget>,
+) -> Result<Option<RejectedStore>> {
     let Some(settings) = config.rejected_storage() else {
         tracing::warn!("no bucket is configured: rejected records are counted, but not stored");
         return Ok(None);
     };
     let sync =
         SyncIdentity { sync_id: catalog.iter().find_map(|stream| stream.sync_id), started: jiff::Timestamp::now() };
-    Box::pin(RejectedStore::open(settings, sync)).await.map(Some)
+    Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await.map(Some)
 }

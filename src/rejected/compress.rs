@@ -6,6 +6,15 @@ use flate2::write::GzEncoder;
 
 use super::settings::Compression;
 
+/// The most bytes that are compressed in one step.
+pub(super) const STEP_BYTES: usize = 16 * 1024;
+
+/// The most bytes that one step adds: the encoder collects a block of some 64 KiB, and then returns all of it.
+pub(super) const MARGIN_BYTES: usize = 128 * 1024;
+
+/// What an encoder holds itself: its window, its tables and its output block, some 320 KiB.
+const ENCODER_BYTES: usize = 384 * 1024;
+
 /// Takes text, and holds its bytes until they are uploaded.
 #[derive(Debug)]
 pub(super) enum Compressor {
@@ -36,12 +45,30 @@ impl Compressor {
         }
     }
 
+    /// Makes room for a part of `bytes`. Without it the buffer doubles as it grows, to far more than the part.
+    pub(super) fn reserve_part(&mut self, bytes: usize) {
+        let buffer = self.buffer_mut();
+        buffer.reserve_exact((bytes + MARGIN_BYTES).saturating_sub(buffer.len()));
+    }
+
+    /// The bytes of memory that are held.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Plain(bytes) => bytes.capacity(),
+            Self::Gzip(encoder) => encoder.get_ref().capacity() + ENCODER_BYTES,
+        }
+    }
+
+    fn buffer_mut(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Plain(bytes) => bytes,
+            Self::Gzip(encoder) => encoder.get_mut(),
+        }
+    }
+
     /// Takes these bytes.
     pub(super) fn take_pending(&mut self) -> Vec<u8> {
-        match self {
-            Self::Plain(bytes) => std::mem::take(bytes),
-            Self::Gzip(encoder) => std::mem::take(encoder.get_mut()),
-        }
+        std::mem::take(self.buffer_mut())
     }
 
     /// The rest of the bytes, with the end of the compressed stream.

@@ -8,7 +8,8 @@ use super::bucket::{Bucket, ObjectMetadata};
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::settings::S3Settings;
-use super::writer::{RejectedWriter, Shared, Sizes};
+use super::writer::{PartMemory, RejectedWriter, Shared, Sizes};
+use crate::budget::Budget;
 use airbyte::{Error, FailureType, Result};
 
 /// Keeps rejected records in a bucket. Clones never hand out the same key.
@@ -18,12 +19,13 @@ pub(crate) struct RejectedStore {
 }
 
 impl RejectedStore {
-    /// Prepares the client without a request to the bucket, which [`probe`](Self::probe) makes.
-    pub(crate) async fn open(settings: &S3Settings, sync: SyncIdentity) -> Result<Self> {
-        Self::open_with(settings, sync, Sizes::default()).await
+    /// Prepares the client without a request to the bucket, which [`probe`](Self::probe) makes. Writers lease what they
+    /// hold from `budget`.
+    pub(crate) async fn open(settings: &S3Settings, sync: SyncIdentity, budget: Arc<Budget>) -> Result<Self> {
+        Self::open_with(settings, sync, budget, Sizes::default()).await
     }
 
-    async fn open_with(settings: &S3Settings, sync: SyncIdentity, sizes: Sizes) -> Result<Self> {
+    async fn open_with(settings: &S3Settings, sync: SyncIdentity, budget: Arc<Budget>, sizes: Sizes) -> Result<Self> {
         let keys = Keys::new(settings, sync)?;
         let bucket = Box::pin(Bucket::connect(settings)).await?;
         let shared = Shared {
@@ -35,6 +37,7 @@ impl RejectedStore {
             compression: settings.compression,
             content_type: settings.content_type(),
             sizes,
+            memory: PartMemory::new(budget, sizes),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

@@ -2,20 +2,29 @@
 
 use std::sync::Arc;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::bucket::{Bucket, ObjectMetadata, Upload};
-use super::compress::Compressor;
+use super::compress::{Compressor, STEP_BYTES};
 use super::format::RowEncoder;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
 use super::record::RejectedRecord;
 use super::row::RowLayout;
 use super::settings::{Compression, Flattening, Format};
+use crate::budget::{Budget, Lease};
 use airbyte::{Error, Result};
 
-/// The size of a part, and the most that a writer holds besides one row. It is the part size of Airbyte's own
-/// object-storage destinations, and above the 5 MiB that S3 requires of every part but the last (Amazon S3 User Guide,
-/// "Multipart upload limits").
-const PART_BYTES: usize = 10 * 1024 * 1024;
+/// The size of a part, and the most that a writer holds besides one row. It is the smallest that S3 accepts of every
+/// part but the last (Amazon S3 User Guide, "Multipart upload limits"), because it is held in memory until it is full.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// What a writer may hold without a place for a part: enough for a few hundred rejected records, so that a job with few
+/// of them never waits for a job with many.
+const PLACELESS_BYTES: usize = 256 * 1024;
+
+/// The share of the memory budget that parts may take, as a divisor. The rest is for batches.
+const PARTS_OF_BUDGET: usize = 4;
 
 /// The size at which an object ends and the next one starts, as in Airbyte's own object-storage destinations.
 const OBJECT_BYTES: usize = 200 * 1024 * 1024;
@@ -25,11 +34,33 @@ const OBJECT_BYTES: usize = 200 * 1024 * 1024;
 pub(super) struct Sizes {
     pub(super) part: usize,
     pub(super) object: usize,
+    pub(super) placeless: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { part: PART_BYTES, object: OBJECT_BYTES }
+        Self { part: PART_BYTES, object: OBJECT_BYTES, placeless: PLACELESS_BYTES }
+    }
+}
+
+/// The memory that the writers of a store take.
+#[derive(Debug)]
+pub(super) struct PartMemory {
+    budget: Arc<Budget>,
+    /// Places for parts. Whoever has one needs the org and the bucket, but no other place and no free memory, to give it
+    /// back. So those that wait for one get it in the end.
+    places: Arc<Semaphore>,
+}
+
+impl PartMemory {
+    /// Room for as many parts as fit into a share of the budget, and for one at least.
+    pub(super) fn new(budget: Arc<Budget>, sizes: Sizes) -> Self {
+        let places = (budget.capacity() / PARTS_OF_BUDGET / sizes.part).clamp(1, Semaphore::MAX_PERMITS);
+        Self { budget, places: Arc::new(Semaphore::new(places)) }
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|closed| Error::panic().internal(closed))
     }
 }
 
@@ -44,6 +75,7 @@ pub(super) struct Shared {
     pub(super) compression: Compression,
     pub(super) content_type: &'static str,
     pub(super) sizes: Sizes,
+    pub(super) memory: PartMemory,
 }
 
 /// Writes the rejected records of one stream.
@@ -63,6 +95,10 @@ pub(crate) struct RejectedWriter {
     /// True while a request runs, and for good when one fails or is cancelled: then bytes may be missing.
     broken: bool,
     row: Vec<u8>,
+    /// Covers the row, the open object, and the part on its way to the bucket.
+    lease: Lease,
+    /// The place for the part, once it is larger than a writer may hold without one.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -79,6 +115,7 @@ impl RejectedWriter {
         let encoder = RowEncoder::new(shared.format, layout);
         let metadata = ObjectMetadata { content_type: shared.content_type, generation_id: stream.generation_id };
         Self {
+            lease: shared.memory.budget.lease(),
             shared,
             stream: stream.clone(),
             encoder,
@@ -87,6 +124,7 @@ impl RejectedWriter {
             uploaded: Vec::new(),
             broken: false,
             row: Vec::new(),
+            place: None,
         }
     }
 
@@ -105,26 +143,53 @@ impl RejectedWriter {
     }
 
     async fn write_row(&mut self, record: &RejectedRecord) -> Result<()> {
-        self.row.clear();
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => {
-                self.encoder.header(&mut self.row);
-                let key = self.shared.free_key(&self.stream).await?;
-                let text = Compressor::new(self.shared.compression);
-                none.insert(OpenObject { key, text, upload: None, uploaded_bytes: 0 })
-            }
-        };
-        self.encoder.row(record, &mut self.row);
-        open.text.write(&self.row).map_err(cannot_compress)?;
-        if open.text.pending_bytes() >= self.shared.sizes.part {
-            let bytes = open.text.take_pending();
-            open.upload_part(&self.shared.bucket, &self.metadata, bytes).await?;
+        let mut row = std::mem::take(&mut self.row);
+        row.clear();
+        if self.open.is_none() {
+            self.encoder.header(&mut row);
+            let key = self.shared.free_key(&self.stream).await?;
+            let text = Compressor::new(self.shared.compression);
+            self.open = Some(OpenObject { key, text, upload: None, uploaded_bytes: 0 });
         }
+        self.encoder.row(record, &mut row);
+        for step in row.chunks(STEP_BYTES) {
+            self.write_step(step, row.capacity()).await?;
+        }
+        // One large row does not keep its memory.
+        row.clear();
+        row.shrink_to(self.shared.sizes.placeless);
+        self.row = row;
+        self.update_lease(self.row.capacity());
+        let Some(open) = &self.open else { return Ok(()) };
         if open.uploaded_bytes + open.text.pending_bytes() >= self.shared.sizes.object {
             self.close_object().await?;
         }
         Ok(())
+    }
+
+    /// Adds a step of a row, which is held in `row_bytes`. Uploads the part that it fills.
+    async fn write_step(&mut self, step: &[u8], row_bytes: usize) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let sizes = self.shared.sizes;
+        if self.place.is_none() && open.text.pending_bytes() + step.len() > sizes.placeless {
+            self.place = Some(self.shared.memory.place().await?);
+            open.text.reserve_part(sizes.part);
+        }
+        open.text.write(step).map_err(cannot_compress)?;
+        self.lease.set(row_bytes + open.text.size());
+        if open.text.pending_bytes() >= sizes.part {
+            // The lease and the place are kept until the part is in the bucket.
+            let bytes = open.text.take_pending();
+            open.upload_part(&self.shared.bucket, &self.metadata, bytes).await?;
+            self.update_lease(row_bytes);
+            self.place = None;
+        }
+        Ok(())
+    }
+
+    fn update_lease(&mut self, row_bytes: usize) {
+        let open = self.open.as_ref().map_or(0, |open| open.text.size());
+        self.lease.set(row_bytes + open);
     }
 
     /// Uploads the rest of the open object, so that the next row starts another one.
@@ -138,13 +203,17 @@ impl RejectedWriter {
             open.upload_part(&self.shared.bucket, &self.metadata, rest).await?;
         }
         self.uploaded.extend(self.open.take().and_then(|open| open.upload));
+        self.update_lease(self.row.capacity());
+        self.place = None;
         Ok(())
     }
 
     async fn complete_all(&mut self) -> Result<Vec<String>> {
         // The last object, if it is small enough for one request.
         let small = self.open.take_if(|open| open.upload.is_none());
-        self.close_object().await?;
+        if small.is_none() {
+            self.close_object().await?;
+        }
         let mut keys = Vec::new();
         while let Some(upload) = self.uploaded.first() {
             self.shared.bucket.complete(upload).await?;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::budget::Budget;
 use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
-use crate::pipeline::budget::Budget;
 use airbyte::JsonTypes;
 
 const STREAMS: usize = 3;

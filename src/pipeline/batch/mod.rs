@@ -9,8 +9,8 @@ mod row_keys;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::budget::Lease;
 use crate::convert::Columns;
-use crate::pipeline::budget::Lease;
 use salesforce::CsvBody;
 
 pub use compressed_csv::{CompressedCsv, PIECE_SIZE};

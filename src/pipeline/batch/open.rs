@@ -10,8 +10,8 @@ use super::Batch;
 use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
 use super::origin::{Origin, RowOrigins, SegmentId};
 use super::row_keys::RowKeys;
+use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, row_hash, write_row};
-use crate::pipeline::budget::Lease;
 use salesforce::CsvBody;
 
 /// A batch that still takes rows.

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::budget::Budget;
 use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
-use crate::pipeline::budget::Budget;
 use airbyte::JsonTypes;
 
 fn columns() -> Arc<Columns> {

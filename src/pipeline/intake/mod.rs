@@ -16,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{OpenBatch, Origin};
-use super::budget::Lease;
 use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
 use super::ledger::Ledger;
 use super::prepare::Quota;
 use super::report::{RecordCounts, Report};
+use crate::budget::Lease;
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
 use input_errors::{LineError, input_failed};
 

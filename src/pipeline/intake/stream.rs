@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::input_errors::LineError;
+use crate::budget::Budget;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, SourceColumn};
 use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin};
-use crate::pipeline::budget::Budget;
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
 use crate::pipeline::report::RecordCounts;

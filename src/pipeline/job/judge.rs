@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::RejectionReasons;
 use super::result_layout::{ERROR, ID, ResultLayout};
+use crate::budget::{Budget, Lease};
 use crate::convert::{Row, restore, row_hash, source_columns};
 use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, OriginIndex, SegmentId};
-use crate::pipeline::budget::{Budget, Lease};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};

@@ -34,7 +34,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long opening a connection may take. Six attempts report an address that drops packets within half a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long one attempt may take: a part of 10 MiB at 100 kB/s.
+/// How long one attempt may take: a part of 5 MiB at 50 kB/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(105);
 
 /// How long aborting an upload may delay the failure that it follows.

@@ -20,7 +20,7 @@ use object_store::ObjectStore;
 const BUCKET: &str = "acme-rejects";
 
 /// The smallest part that S3 accepts, and an object of two such parts.
-const SMALL: Sizes = Sizes { part: 5 * 1024 * 1024, object: 10 * 1024 * 1024 };
+const SMALL: Sizes = Sizes { part: 5 * 1024 * 1024, object: 10 * 1024 * 1024, placeless: 256 * 1024 };
 
 fn settings(endpoint: &str, access_key: &str, secret: &str) -> S3Settings {
     S3Settings {
@@ -71,13 +71,22 @@ fn record(name: &str) -> RejectedRecord {
 }
 
 async fn store_with(settings: &S3Settings, sizes: Sizes) -> RejectedStore {
-    RejectedStore::open_with(settings, sync(), sizes).await.unwrap()
+    store_in(settings, sizes, budget()).await
+}
+
+async fn store_in(settings: &S3Settings, sizes: Sizes, budget: Arc<Budget>) -> RejectedStore {
+    RejectedStore::open_with(settings, sync(), budget, sizes).await.unwrap()
+}
+
+/// A budget with one place for a part of `SMALL`.
+fn budget() -> Arc<Budget> {
+    Budget::new(40 * 1024 * 1024 - 1)
 }
 
 #[tokio::test]
 async fn a_small_object_is_stored_when_the_writer_finishes() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync(), budget()).await.unwrap();
     let mut writer = store.writer(&accounts());
     let records = [record("Acme, Inc."), record("Example Ltd")];
     for record in &records {
@@ -99,7 +108,7 @@ async fn a_small_object_is_stored_when_the_writer_finishes() {
 #[tokio::test]
 async fn a_writer_without_records_writes_nothing() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync(), budget()).await.unwrap();
     assert!(store.writer(&accounts()).finish().await.unwrap().is_empty());
     assert!(server.objects(BUCKET).unwrap().is_empty());
 }
@@ -107,7 +116,7 @@ async fn a_writer_without_records_writes_nothing() {
 #[tokio::test]
 async fn writers_of_one_stream_get_their_own_parts() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync(), budget()).await.unwrap();
     let (mut one, mut other) = (store.writer(&accounts()), store.clone().writer(&accounts()));
     one.write(&record("one")).await.unwrap();
     other.write(&record("other")).await.unwrap();
@@ -126,7 +135,7 @@ async fn a_large_object_is_uploaded_in_parts_and_a_full_one_is_followed_by_anoth
     for row in 0..14 {
         writer.write(&record(&format!("{row}{text}"))).await.unwrap();
     }
-    assert_eq!(server.unfinished_parts().unwrap(), 2, "the first object is complete, the second one small");
+    assert_eq!(server.unfinished_parts().unwrap(), 3, "the first object is whole, the second one small");
     assert!(server.objects(BUCKET).unwrap().is_empty(), "no object is visible before the end");
 
     let keys = writer.finish().await.unwrap();
@@ -148,6 +157,52 @@ async fn a_large_object_is_uploaded_in_parts_and_a_full_one_is_followed_by_anoth
 }
 
 #[tokio::test]
+async fn writers_lease_what_they_hold_and_return_it() {
+    for compression in [Compression::None, Compression::Gzip] {
+        let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+        let settings = S3Settings { compression, ..settings_of(&server) };
+        let budget = budget();
+        let store = store_in(&settings, SMALL, Arc::clone(&budget)).await;
+        let mut writer = store.writer(&accounts());
+        assert_eq!(budget.used(), 0);
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut most = 0;
+        for _ in 0..7_000 {
+            let text: String = std::iter::repeat_with(|| random.alphanumeric()).take(1_000).collect();
+            writer.write(&record(&text)).await.unwrap();
+            most = most.max(budget.used());
+        }
+        assert!((SMALL.part..SMALL.part + 1024 * 1024).contains(&most), "{compression:?}: {most}");
+        writer.finish().await.unwrap();
+        assert_eq!(budget.used(), 0, "{compression:?}");
+        assert_eq!(server.objects(BUCKET).unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_waits_for_the_place_of_another_and_one_with_few_records_does_not() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let budget = budget();
+    let store = store_in(&settings_of(&server), SMALL, Arc::clone(&budget)).await;
+    let large = record(&"x".repeat(1_000_000));
+    let (mut first, mut second, mut few) =
+        (store.writer(&accounts()), store.writer(&accounts()), store.writer(&accounts()));
+    first.write(&large).await.unwrap();
+    let used = budget.used();
+    let mut waiting = Box::pin(second.write(&large));
+    assert!(futures_util::future::poll_immediate(&mut waiting).await.is_none(), "there is one place");
+    few.write(&record("Acme")).await.unwrap();
+    few.finish().await.unwrap();
+    assert!(futures_util::future::poll_immediate(&mut waiting).await.is_none());
+    assert!(budget.used() - used < 3_000_000, "the second one holds its row and little more: {}", budget.used());
+    first.finish().await.unwrap();
+    waiting.await.unwrap();
+    drop(second);
+    assert_eq!(budget.used(), 0);
+    assert_eq!(server.objects(BUCKET).unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_gzip_object_has_the_extension_gz() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let settings = S3Settings {
@@ -156,7 +211,7 @@ async fn a_gzip_object_has_the_extension_gz() {
         compression: Compression::Gzip,
         ..settings_of(&server)
     };
-    let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
+    let mut writer = RejectedStore::open(&settings, sync(), budget()).await.unwrap().writer(&accounts());
     writer.write(&record("Acme")).await.unwrap();
     let keys = writer.finish().await.unwrap();
     assert!(keys[0].ends_with("_0.jsonl.gz"), "{keys:?}");
@@ -192,7 +247,7 @@ async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
     let settings = S3Settings { file_name_format, ..settings_of(&server) };
     let mut keys = Vec::new();
     for attempt in ["first", "second"] {
-        let mut writer = RejectedStore::open(&settings, sync()).await.unwrap().writer(&accounts());
+        let mut writer = RejectedStore::open(&settings, sync(), budget()).await.unwrap().writer(&accounts());
         writer.write(&record(attempt)).await.unwrap();
         keys.extend(writer.finish().await.unwrap());
     }
@@ -204,7 +259,7 @@ async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
 #[tokio::test]
 async fn the_probe_leaves_nothing_behind() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let store = RejectedStore::open(&settings_of(&server), sync()).await.unwrap();
+    let store = RejectedStore::open(&settings_of(&server), sync(), budget()).await.unwrap();
     store.probe().await.unwrap();
     assert!(server.objects(BUCKET).unwrap().is_empty());
 }
@@ -216,7 +271,7 @@ async fn a_wrong_secret_is_reported_under_its_key() {
     let secret = "not the secret of this key".to_owned();
     let access_key = AccessKey { secret: secret.clone().into(), ..right.access_key.clone().unwrap() };
     let wrong = S3Settings { access_key: Some(access_key), ..right };
-    let error = RejectedStore::open(&wrong, sync()).await.unwrap().probe().await.unwrap_err();
+    let error = RejectedStore::open(&wrong, sync(), budget()).await.unwrap().probe().await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Config);
     assert!(error.message().contains("`secret_access_key`"), "{error}");
     assert!(!format!("{error:?}").contains(&secret));
@@ -227,7 +282,7 @@ async fn a_refused_connection_is_reported_soon() {
     // Bound and closed, so that nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = settings_for(&format!("http://127.0.0.1:{port}"));
-    let store = RejectedStore::open(&settings, sync()).await.unwrap();
+    let store = RejectedStore::open(&settings, sync(), budget()).await.unwrap();
     let started = tokio::time::Instant::now();
     let error = store.probe().await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Transient);
@@ -257,7 +312,7 @@ async fn the_probe_says_what_to_change_for_each_error() {
         Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
         Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
         Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
-        let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
+        let store = RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap();
         let error = store.probe().await.unwrap_err();
         assert_eq!(error.failure_type(), FailureType::Config, "{verb} {code}");
         assert!(error.message().contains(expected) && error.message().contains(BUCKET), "{verb} {code}: {error}");
@@ -284,7 +339,7 @@ async fn the_probe_reports_both_when_listing_and_deleting_are_denied() {
     let server = MockServer::start().await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     Mock::given(path_regex(".*")).respond_with(error_answer(403, "AccessDenied")).mount(&server).await;
-    let store = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap();
+    let store = RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap();
     let error = store.probe().await.unwrap_err();
     for permission in ["s3:ListBucket", "s3:DeleteObject"] {
         assert!(error.message().contains(permission), "{error}");
@@ -297,7 +352,8 @@ async fn a_call_to_a_busy_store_is_repeated() {
     let busy = error_answer(503, "SlowDown");
     Mock::given(method("PUT")).respond_with(busy).up_to_n_times(2).with_priority(1).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
-    let mut writer = RejectedStore::open(&settings_for(&server.uri()), sync()).await.unwrap().writer(&accounts());
+    let mut writer =
+        RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap().writer(&accounts());
     writer.write(&record("Acme")).await.unwrap();
     assert_eq!(writer.finish().await.unwrap().len(), 1);
 }
@@ -326,7 +382,7 @@ async fn a_failed_part_aborts_the_upload_and_breaks_the_writer() {
         .expect(1)
         .mount(&server)
         .await;
-    let sizes = Sizes { part: 1, object: 1000 };
+    let sizes = Sizes { part: 1, object: 1000, placeless: 1 };
     let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
     let error = writer.write(&record("Acme")).await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Config);
@@ -354,7 +410,7 @@ async fn a_completion_with_a_lost_answer_counts_if_the_object_exists() {
             let none = ResponseTemplate::new(200).set_body_raw("<ListBucketResult/>", "application/xml");
             Mock::given(method("GET")).respond_with(none).mount(&server).await;
         }
-        let sizes = Sizes { part: 1, object: 10_000_000 };
+        let sizes = Sizes { part: 1, object: 10_000_000, placeless: 1 };
         let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
         writer.write(&record("Acme")).await.unwrap();
         let outcome = writer.finish().await;

@@ -1,8 +1,8 @@
 //! The one memory budget: what holds records leases bytes from it, and returns them when it is dropped.
 //!
 //! Leases cover open batches, batches on their way, the index of a batch's rows while results are judged, rows to
-//! retry, and waiting states. Not covered, but small or bounded elsewhere: describes, blocks of input, buffers of
-//! connections, and the parts of rejected-records objects on their way to the bucket.
+//! retry, waiting states, and the rejected records on their way to the bucket. Not covered, but bounded elsewhere:
+//! describes, blocks of input, buffers of connections, and the row of results that a job reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,65 +14,71 @@ use tokio::sync::Notify;
 const FIRST_STREAM: usize = 40 * 1024 * 1024;
 /// The bytes that every other stream adds.
 const OTHER_STREAM: usize = 3 * 1024 * 1024;
-/// The most bytes. The smallest container for any catalog has 256 MB; the program itself with
-/// its connections and buffers needs about 30 MB, and results and rejected records pass through a few MB per job.
+/// The most bytes. The smallest container for any catalog has 256 MB. The program itself with its connections and
+/// buffers needs about 30 MB, results pass through a few MB per job, and rejected records may overdraw the budget by a
+/// quarter and half a MB per job.
 const MAX_CAPACITY: usize = 96 * 1024 * 1024;
 
 /// The capacity for a number of streams, in bytes.
-pub(super) fn capacity_for(streams: usize) -> usize {
+pub(crate) fn capacity_for(streams: usize) -> usize {
     (FIRST_STREAM + OTHER_STREAM * streams.saturating_sub(1)).min(MAX_CAPACITY)
 }
 
 /// The bytes that can be leased. A lease never fails: the budget may be overdrawn, because a record that was read must
 /// be held. The intake then reads no further block.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     capacity: usize,
     used: AtomicUsize,
     released: Notify,
 }
 
 impl Budget {
-    pub(super) fn new(capacity: usize) -> Arc<Self> {
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self { capacity, used: AtomicUsize::new(0), released: Notify::new() })
     }
 
+    /// The bytes that can be leased before the budget is overdrawn.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// A lease that holds nothing yet.
-    pub(super) fn lease(self: &Arc<Self>) -> Lease {
+    pub(crate) fn lease(self: &Arc<Self>) -> Lease {
         Lease { budget: Arc::clone(self), bytes: 0 }
     }
 
     /// The bytes leased beyond the capacity.
-    pub(super) fn overdrawn(&self) -> usize {
+    pub(crate) fn overdrawn(&self) -> usize {
         self.used.load(Ordering::Relaxed).saturating_sub(self.capacity)
     }
 
     /// Whether the budget recovers when all leases end but for `remaining` bytes.
-    pub(super) fn can_recover(&self, remaining: usize) -> bool {
+    pub(crate) fn can_recover(&self, remaining: usize) -> bool {
         self.overdrawn() <= self.used().saturating_sub(remaining)
     }
 
     /// The bytes leased.
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     /// Waits until bytes were returned since the last such wait.
-    pub(super) async fn released(&self) {
+    pub(crate) async fn released(&self) {
         self.released.notified().await;
     }
 }
 
 /// Leased bytes. They are returned when the lease is dropped.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Lease {
     /// Changes the lease to `bytes`, more or fewer than before.
-    pub(super) fn set(&mut self, bytes: usize) {
+    pub(crate) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {
             // The usual case after a row, because buffers grow in steps.
             return;
@@ -87,7 +93,7 @@ impl Lease {
     }
 
     /// The bytes leased.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 }
