@@ -4,7 +4,8 @@ use salesforce_sim::{Field, Object, Settings};
 use serde_json::{Value, json};
 
 use crate::connector::Run;
-use crate::world::{World, catalog, complete, keyed, record, stream};
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
 /// A write that the preflight ends with a configuration error.
 async fn failed_preflight(world: &World, config: Value, streams: &[Value]) -> Run {
@@ -119,6 +120,90 @@ async fn a_relationship_that_is_written_wrongly_is_not_reported_as_missing_too()
     let (_, message) = run.failure();
     assert!(message.contains("must not name an object; write Invoice__r.External_Id__c"), "{message}");
     assert!(!message.contains("is required"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_entry_for_the_only_stream_without_one_is_an_error() {
+    let world = World::new().await;
+    let fields = [("Name", "string"), ("External_Id__c", "string")];
+    let config =
+        json!({"streams": [{"stream": "Acount", "operation": "upsert", "external_id_field": "External_Id__c"}]});
+    let run = failed_preflight(&world, config, &[stream("Account", "Account", &fields)]).await;
+    assert_eq!(
+        run.failure().1,
+        "Nothing has been sent. The entry under `streams` for Acount matches no stream; the nearest name is Account, \
+         which has no entry. Correct the name, or remove the entry."
+    );
+    let config = json!({"streams": [{"stream": "Account", "namespace": "crm", "operation": "upsert"}]});
+    let run = failed_preflight(&world, config, &[stream("Account", "Account", &fields)]).await;
+    assert!(run.failure().1.contains("for crm.Account matches no stream; the nearest name is Account"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_or_a_rename_that_matches_nothing_is_logged_with_the_nearest_name() {
+    let world = World::new().await;
+    let streams = [
+        stream("Contact", "Contact", &[("LastName", "string"), ("mail", "string"), ("Account", "object")]),
+        stream("Lead", "Lead", &[("LastName", "string"), ("Company", "string")]),
+        stream("Account", "Account", &[("Name", "string")]),
+    ];
+    let config = json!({"unknown_fields": "ignore", "streams": [
+        {"stream": "Contact", "fields": [
+            {"source": "mial", "target": "Email"}, {"source": "Account.key", "target": "Account.External_Id__c"},
+        ]},
+        {"stream": "Laed", "operation": "upsert"},
+        {"stream": "invoices"},
+    ]});
+    let lines = vec![complete("Contact"), complete("Lead"), complete("Account")];
+    let run = world.write(config, catalog(&streams), lines).await;
+    run.assert_success();
+    let warnings = run.warnings();
+    let found = |parts: &[&str]| warnings.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    assert_eq!(found(&["an entry under `streams` matches no stream", "Laed", "nearest=\"Lead\""]), 1, "{warnings:?}");
+    assert_eq!(found(&["an entry under `streams` matches no stream", "invoices"]), 1, "{warnings:?}");
+    assert_eq!(found(&["renames a column that the schema", "mial", "nearest=\"mail\""]), 1, "{warnings:?}");
+    assert_eq!(found(&["renames a column that the schema"]), 1, "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_account_needs_a_last_name_and_no_name() {
+    let world = World::with(Settings { person_accounts: true, ..Settings::default() }).await;
+    let run = failed_preflight(&world, json!({}), &[stream("a", "Account", &[("PersonEmail", "string")])]).await;
+    assert!(run.failure().1.contains("Name of Account is required to create a record"));
+
+    let fields = [("LastName", "string"), ("FirstName", "string"), ("PersonEmail", "string")];
+    let lines = vec![
+        record("a", json!({"LastName": "Example", "FirstName": "Ada", "PersonEmail": "ada@example.com"})),
+        record("a", json!({"FirstName": "Nobody"})),
+        state("a", 1),
+        complete("a"),
+    ];
+    let run = world.write(json!({}), catalog(&[stream("a", "Account", &fields)]), lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }], "the org judges each row");
+    assert_eq!(world.values("Account", "Name"), [Some("Ada Example".to_owned())]);
+    assert!(run.stdout.contains("accounts with a LastName are persons"));
+
+    let business = World::new().await;
+    let run = failed_preflight(&business, json!({}), &[stream("a", "Account", &[("LastName", "string")])]).await;
+    assert!(run.failure().1.contains("Name of Account is required to create a record"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_to_remove_earlier_records_is_logged_once_and_removes_nothing() {
+    for (minimum, warnings) in [(json!(5), 1), (json!(0), 0), (Value::Null, 0)] {
+        let world = World::new().await;
+        world.org.insert("Contact", &[("LastName", "Earlier")]).unwrap();
+        let mut contacts = stream("c", "Contact", &[("LastName", "string")]);
+        contacts["generation_id"] = json!(5);
+        contacts["minimum_generation_id"] = minimum;
+        let lines = vec![record("c", json!({"LastName": "Earlier"})), complete("c")];
+        let run = world.write(json!({}), catalog(&[contacts]), lines).await;
+        run.assert_success();
+        let found = run.warnings().iter().filter(|line| line.contains("asks to remove earlier records")).count();
+        assert_eq!(found, warnings, "{}", run.stdout);
+        assert_eq!(world.org.count("Contact"), 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

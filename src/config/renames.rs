@@ -22,6 +22,11 @@ impl Renames {
         self.columns.get(source_column).map_or(source_column, String::as_str)
     }
 
+    /// The renamed source columns.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
     /// Whether the user named a column for this source column.
     pub(crate) fn has(&self, source_column: &str) -> bool {
         self.columns.contains_key(source_column)

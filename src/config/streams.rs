@@ -20,6 +20,16 @@ pub(crate) struct StreamSettings {
 }
 
 impl StreamSettings {
+    /// The name of the stream.
+    pub(crate) fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// The namespace of the stream. Without it, the entry is for the stream in every namespace.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     pub(crate) fn object(&self) -> Option<&str> {
         self.object.as_deref()
     }

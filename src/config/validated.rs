@@ -127,6 +127,11 @@ impl Config {
         StreamSettings::find(&self.streams, namespace, name)
     }
 
+    /// The entries under `streams`.
+    pub(crate) fn streams(&self) -> &[StreamSettings] {
+        &self.streams
+    }
+
     pub(crate) fn null_handling(&self) -> NullHandling {
         self.null_handling
     }

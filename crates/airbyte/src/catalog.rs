@@ -40,6 +40,9 @@ pub struct ConfiguredStream {
     pub fields: Vec<SchemaField>,
     /// The generation of the data. If the catalog has one, the platform ends the stream with a COMPLETE status.
     pub generation_id: Option<i64>,
+    /// The oldest generation that may stay. If it is [`generation_id`](Self::generation_id), the user chose to remove all
+    /// earlier records.
+    pub minimum_generation_id: Option<i64>,
     /// The platform's number of the sync.
     pub sync_id: Option<i64>,
 }
@@ -82,6 +85,8 @@ struct CatalogEntry {
     primary_key: Option<Vec<Vec<String>>>,
     #[serde(default)]
     generation_id: Option<i64>,
+    #[serde(default)]
+    minimum_generation_id: Option<i64>,
     #[serde(default)]
     sync_id: Option<i64>,
     #[serde(default)]
@@ -132,6 +137,7 @@ impl CatalogEntry {
             sync_mode: self.destination_sync_mode.unwrap_or(SyncMode::Append),
             primary_key: self.primary_key.unwrap_or_default(),
             generation_id: self.generation_id,
+            minimum_generation_id: self.minimum_generation_id,
             sync_id: self.sync_id,
         }
     }
@@ -225,6 +231,7 @@ mod tests {
         assert_eq!(stream.object.as_deref(), Some("Contact"));
         assert_eq!(stream.primary_key, [["Ext__c"]]);
         assert_eq!((stream.generation_id, stream.sync_id), (Some(3), Some(12)));
+        assert_eq!(stream.minimum_generation_id, Some(0));
     }
 
     #[test]

@@ -36,6 +36,9 @@ struct Arguments {
     /// Remove the "Bulk API Hard Delete" permission from the user.
     #[arg(long)]
     no_hard_delete: bool,
+    /// Enable person accounts.
+    #[arg(long)]
+    person_accounts: bool,
     /// Forget the upload and the created records of a job that completed without a failed row.
     #[arg(long)]
     forgetful: bool,
@@ -73,6 +76,7 @@ impl Arguments {
             rotate_refresh_tokens: self.rotate_refresh_tokens,
             my_domain_only: self.my_domain_only,
             hard_delete: !self.no_hard_delete,
+            person_accounts: self.person_accounts,
             extra_objects: self.objects,
             time_per_batch: seconds(self.seconds_per_batch)?,
             time_per_chunk: seconds(self.seconds_per_chunk)?,

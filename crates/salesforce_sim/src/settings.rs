@@ -27,6 +27,8 @@ pub struct Settings {
     pub refuse_sign_in: Option<SignInRefusal>,
     /// The user has the "Bulk API Hard Delete" permission.
     pub hard_delete: bool,
+    /// Person accounts are enabled: an account with a last name is a person (Object Reference, "Account").
+    pub person_accounts: bool,
     /// Objects in addition to the standard ones. They replace standard objects with the same name.
     pub objects: Vec<Object>,
     /// The number of additional custom objects, named from `Extra_0001__c` on.
@@ -59,6 +61,7 @@ impl Default for Settings {
             my_domain_only: false,
             refuse_sign_in: None,
             hard_delete: true,
+            person_accounts: false,
             objects: Vec::new(),
             extra_objects: 0,
             time_per_batch: Duration::ZERO,

@@ -191,6 +191,16 @@ impl ObjectFields {
         self.describe.fields.iter().filter(|field| field.is_required()).map(RequiredField)
     }
 
+    /// Whether rows with these columns may create person accounts. Salesforce makes their required `Name` of the parts,
+    /// and refuses a row that names it (Object Reference, "Account"). Only an org with person accounts has a last name in
+    /// `Account`. Whether each row is a person is for the org to judge.
+    pub(super) fn is_person_account(&self, names: &[&str]) -> bool {
+        const LAST_NAME: &str = "LastName";
+        self.object() == "Account"
+            && self.describe.field(LAST_NAME).is_some_and(|field| field.createable)
+            && names.iter().any(|name| name.eq_ignore_ascii_case(LAST_NAME))
+    }
+
     fn by_relationship(&self, name: &str) -> Option<&Field> {
         self.describe
             .fields

@@ -1,5 +1,6 @@
 //! Before the first record: checks each stream against the org, and makes a plan of it.
 
+mod entries;
 mod fields;
 mod nearest_name;
 mod plan;

@@ -15,6 +15,11 @@ pub(super) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>
         .map(|(_, name)| name)
 }
 
+/// Whether `typed` is probably a misspelt `name`: at least seven of ten letters are the same.
+pub(super) fn is_misspelt(typed: &str, name: &str) -> bool {
+    strsim::normalized_damerau_levenshtein(&normalize(typed), &normalize(name)) >= 0.7
+}
+
 /// A name without the differences between the spellings of warehouses and of Salesforce.
 fn normalize(name: &str) -> String {
     let name = name.to_ascii_lowercase();
@@ -24,6 +29,19 @@ fn normalize(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misspelt_name_has_most_of_its_letters() {
+        for (typed, name, expected) in [
+            ("Acount", "Account", true),
+            ("lead", "Laed", true),
+            ("customer_address", "CustomerAddresses", true),
+            ("orders", "users", false),
+            ("accounts_archive", "accounts", false),
+        ] {
+            assert_eq!(is_misspelt(typed, name), expected, "{typed} {name}");
+        }
+    }
 
     #[test]
     fn the_nearest_name_is_found_across_spellings() {

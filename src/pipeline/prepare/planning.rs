@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::entries::check_entries;
 use super::nearest_name::nearest_name;
 use super::plan::StreamPlan;
 use super::request::StreamRequest;
@@ -34,8 +35,9 @@ pub(crate) async fn plan_streams(
             objects.push(request.object.clone());
         }
     }
+    let mut problems = check_entries(requests, config);
+    warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
-    let mut problems = Vec::new();
     let mut streams = Vec::new();
     let mut all_objects = None;
     for request in requests {
@@ -62,6 +64,22 @@ pub(crate) async fn plan_streams(
             problems.len(),
             problems.join("\n- ")
         ))),
+    }
+}
+
+/// Says that nothing is removed for streams of which the user chose "Refresh and remove". The platform sends it as a
+/// generation that no earlier one may survive.
+fn warn_of_removals(requests: &[StreamRequest<'_>]) {
+    let streams: Vec<String> = requests
+        .iter()
+        .filter(|request| request.asks_for_removal())
+        .map(|request| request.name().to_string())
+        .collect();
+    if !streams.is_empty() {
+        tracing::warn!(
+            streams = streams.join(", "),
+            "the platform asks to remove earlier records: nothing is removed, and an insert adds every record again"
+        );
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::fields::{FieldProblem, ObjectFields, ResolvedField};
+use super::fields::{FieldProblem, ObjectFields, RequiredField, ResolvedField};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions};
 use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
-use airbyte::{ConfiguredStream, StreamName, SyncMode};
+use airbyte::{ConfiguredStream, SchemaField, StreamName, SyncMode};
 use salesforce::{Describe, JobSpec, Operation};
 
 /// The renames of a stream without an entry.
@@ -45,6 +45,23 @@ impl<'c> StreamRequest<'c> {
 
     pub(crate) fn name(&self) -> &StreamName {
         &self.stream.name
+    }
+
+    pub(super) fn has_entry(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    /// The columns of the stream's schema.
+    pub(super) fn schema(&self) -> &[SchemaField] {
+        &self.stream.fields
+    }
+
+    /// Whether the user chose to remove the records of earlier generations.
+    pub(super) fn asks_for_removal(&self) -> bool {
+        let stream = self.stream;
+        self.brings_records()
+            && stream.generation_id.is_some_and(|id| id > 0)
+            && stream.generation_id == stream.minimum_generation_id
     }
 
     pub(crate) fn brings_records(&self) -> bool {
@@ -96,7 +113,7 @@ impl<'c> StreamRequest<'c> {
         })
     }
 
-    fn renames(&self) -> &Renames {
+    pub(super) fn renames(&self) -> &Renames {
         self.settings.map_or(&NO_RENAMES, StreamSettings::renames)
     }
 
@@ -185,7 +202,12 @@ impl<'c> StreamRequest<'c> {
         let mut needed: Vec<_> =
             missing_key.map(|key| NeededField::Key { name: key.to_owned(), operation }).into_iter().collect();
         if operation == Operation::Insert {
-            let missing = fields.required().filter(|required| !required.is_among(&names));
+            let is_person = fields.is_person_account(&names);
+            if is_person {
+                tracing::info!(stream = %self.stream.name, "accounts with a LastName are persons: they need no Name");
+            }
+            let is_made = |required: &RequiredField<'_>| is_person && required.name() == "Name";
+            let missing = fields.required().filter(|required| !required.is_among(&names) && !is_made(required));
             needed.extend(missing.map(|required| NeededField::Required {
                 name: required.name().to_owned(),
                 object: fields.object().to_owned(),

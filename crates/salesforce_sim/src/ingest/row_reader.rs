@@ -162,8 +162,33 @@ impl RowReader {
             };
             values.push((*field, value));
         }
+        if target == Target::New {
+            self.name_person(&mut values)?;
+        }
         self.check_required(target, &values)?;
         Ok(values)
+    }
+
+    /// Gives a new person account its name: Salesforce makes it of the first and the last name, and takes none from the
+    /// row (Object Reference, "Account", field `Name`; Salesforce Help, "Error 'bad field names' when you import Person
+    /// Accounts").
+    fn name_person(&self, values: &mut Values<'_>) -> Result<(), RowError> {
+        let Some(is_person) = self.object.position("IsPersonAccount") else { return Ok(()) };
+        let [last, first, name] = ["LastName", "FirstName", "Name"].map(|name| self.object.position(name));
+        let text = |position: Option<usize>| {
+            let (_, value) = values.iter().find(|(field, _)| Some(*field) == position)?;
+            value.as_deref()
+        };
+        let (Some(last), Some(name)) = (text(last), name) else { return Ok(()) };
+        if text(Some(name)).is_some() {
+            let message = "Account: bad field names on insert/update call: Name";
+            return Err(RowError::with_fields("INVALID_FIELD_FOR_INSERT_UPDATE", message, &["Name"]));
+        }
+        let full = text(first).map_or_else(|| last.to_owned(), |first| format!("{first} {last}"));
+        values.retain(|(field, _)| *field != name);
+        values.push((name, Some(Cow::Owned(full))));
+        values.push((is_person, Some(Cow::Borrowed("true"))));
+        Ok(())
     }
 
     /// Returns an error for a filled `Id` cell, unless `Id` is the key of the row.

@@ -19,7 +19,7 @@ pub(crate) use sign_in_state::SignInState;
 
 use crate::{
     fault::Faults,
-    schema::{Field, Object, standard_objects},
+    schema::{Field, Object, standard_objects, with_person_accounts},
     settings::Settings,
     store::{Cells, Tables},
 };
@@ -77,8 +77,9 @@ impl Org {
     pub(crate) fn new(settings: Settings, hosts: Hosts) -> Self {
         let mut tables = Tables::default();
         let extra = (1..=settings.extra_objects).map(extra_object);
+        let has_people = |object: &Object| settings.person_accounts && object.name == "Account";
         standard_objects().into_iter().chain(settings.objects.iter().cloned()).chain(extra).for_each(|object| {
-            tables.add(object);
+            tables.add(if has_people(&object) { with_person_accounts(object) } else { object });
         });
         let mut org = Self {
             sign_in: SignInState::new(&settings),

@@ -9,7 +9,7 @@ mod standard;
 pub(crate) use describe::{describe_object, object_summary};
 pub use field::Field;
 pub(crate) use field_type::FieldType;
-pub(crate) use standard::standard_objects;
+pub(crate) use standard::{standard_objects, with_person_accounts};
 
 /// Whether two names of objects, fields or relationships are the same. Salesforce ignores their case.
 pub(crate) fn is_same_name(left: &str, right: &str) -> bool {

@@ -53,6 +53,15 @@ fn with_person_name(object: Object) -> Object {
         .field(Field::text("Name", 121).label("Full Name").name_field().read_only())
 }
 
+/// Adds the fields of a person to `Account` (Object Reference, "Account": person account fields).
+pub(crate) fn with_person_accounts(account: Object) -> Object {
+    account
+        .field(Field::text("LastName", 80))
+        .field(Field::text("FirstName", 40))
+        .field(Field::email("PersonEmail"))
+        .field(Field::boolean("IsPersonAccount").read_only())
+}
+
 fn owned_by_user() -> Field {
     Field::owner(&["User"])
 }
