@@ -16,7 +16,7 @@ const FIRST_STREAM: usize = 40 * 1024 * 1024;
 const OTHER_STREAM: usize = 3 * 1024 * 1024;
 /// The most bytes. The smallest container for any catalog has 256 MB. The program itself with its connections and
 /// buffers needs about 30 MB, results pass through a few MB per job, and rejected records may overdraw the budget by a
-/// quarter and half a MB per job.
+/// quarter, and by less than a MB per job besides its longest row.
 const MAX_CAPACITY: usize = 96 * 1024 * 1024;
 
 /// The capacity for a number of streams, in bytes.
