@@ -3,6 +3,7 @@
 mod bucket;
 mod close;
 mod create;
+mod echo;
 mod job_end;
 mod output;
 mod polling;

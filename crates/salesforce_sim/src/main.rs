@@ -42,6 +42,9 @@ struct Arguments {
     /// Forget the upload and the created records of a job that completed without a failed row.
     #[arg(long)]
     forgetful: bool,
+    /// Return empty cells in result sets for columns whose names are not spelt as the org spells them.
+    #[arg(long)]
+    blank_echoes: bool,
     /// The RSA public key in PEM that verifies assertions of the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
@@ -83,6 +86,7 @@ impl Arguments {
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
             forgetful: self.forgetful,
+            blank_echoes: self.blank_echoes,
             seed: self.seed,
             ..Settings::default()
         })

@@ -48,6 +48,8 @@ pub struct Settings {
     /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not grow
     /// in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
+    /// Result sets have empty cells in every column whose name is not spelt as the org spells it.
+    pub blank_echoes: bool,
     /// Decides the order of result rows, which Salesforce does not promise.
     pub seed: u64,
 }
@@ -71,6 +73,7 @@ impl Default for Settings {
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
             forgetful: false,
+            blank_echoes: false,
             seed: 0,
         }
     }

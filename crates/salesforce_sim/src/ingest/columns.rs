@@ -51,6 +51,28 @@ impl Columns {
         let key = key_column(&columns, request, &table.object)?;
         Ok(Self { columns, names, key })
     }
+
+    /// For each column, whether the client spells its name in another case than the org.
+    pub(crate) fn respelt(&self, object: &str, tables: &Tables) -> Vec<bool> {
+        let Some(table) = tables.get(object) else { return Vec::new() };
+        self.columns.iter().zip(&self.names).map(|(column, name)| column.name(&table.object, tables) != *name).collect()
+    }
+}
+
+impl Column {
+    /// The name as the org spells it.
+    fn name(&self, object: &Object, tables: &Tables) -> String {
+        match self {
+            Self::Id => "Id".to_owned(),
+            Self::Field(field) => object.fields[*field].name.clone(),
+            Self::Relationship { field, object: target, key } => {
+                let (reference, target) = (&object.fields[*field], &tables.at(*target).object);
+                let prefix = if reference.is_polymorphic() { format!("{}:", target.name) } else { String::new() };
+                let relationship = reference.relationship_name.as_deref().unwrap_or_default();
+                format!("{prefix}{relationship}.{}", target.fields[*key].name)
+            }
+        }
+    }
 }
 
 fn not_found(name: &str) -> String {
@@ -158,6 +180,21 @@ mod tests {
         ] {
             let columns = read(object, operation, key, header).unwrap_or_else(|error| panic!("{header}: {error}"));
             assert_eq!(columns.key, key_column, "{header}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_name_has_a_spelling() {
+        let mut tables = Tables::default();
+        standard_objects().into_iter().for_each(|object| tables.add(object));
+        for (object, header, respelt) in [
+            ("Task", "Subject,Contact:Who.Email,Account:What.Legacy_Key__c", &[false; 3][..]),
+            ("Task", "subject,contact:Who.Email,Account:What.legacy_key__c", &[true; 3]),
+            ("Contact", "LastName,account.External_Id__c", &[false, true]),
+            ("Contact", "lastName,Account.external_id__c", &[true; 2]),
+        ] {
+            let columns = read(object, Operation::Insert, None, header).unwrap();
+            assert_eq!(columns.respelt(object, &tables), respelt, "{header}");
         }
     }
 

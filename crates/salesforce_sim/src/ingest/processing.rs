@@ -68,7 +68,7 @@ async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
     let scanned = tokio::task::spawn_blocking(move || csv::scan(&data, delimiter, ending)).await.ok()?;
 
     let mut org = org.lock();
-    let Org { jobs, faults, tables, user_id, .. } = &mut *org;
+    let Org { jobs, faults, tables, user_id, settings, .. } = &mut *org;
     let job = jobs.get_mut(id).filter(|job| job.state == JobState::UploadComplete)?;
     job.enter(JobState::InProgress);
     job.fault = faults.take_job_fault(&job.request.object);
@@ -92,6 +92,9 @@ async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
             return None;
         }
     };
+    if settings.blank_echoes {
+        job.blanked = columns.respelt(&job.request.object, tables);
+    }
     let table = tables.position(&job.request.object)?;
     let saver = RowSaver::new(tables, table, &job.request, columns, user_id);
     Some(Prepared { upload, rows: rows.into(), saver: saver.into() })

@@ -20,6 +20,8 @@ pub(crate) enum ResultSet {
 pub(super) struct Results {
     upload: Bytes,
     header: Span,
+    /// For each column, whether its cells are empty.
+    blanked: Vec<bool>,
     delimiter: u8,
     /// In the order of the answer.
     rows: Vec<ResultRow>,
@@ -59,7 +61,7 @@ impl Results {
             }
         };
         fastrand::Rng::with_seed(seed).shuffle(&mut rows);
-        Self { upload, header: job.header, delimiter, rows }
+        Self { upload, header: job.header, blanked: job.blanked.clone(), delimiter, rows }
     }
 
     /// Writes the result set: first the columns that Salesforce adds, in quotes, then the uploaded columns.
@@ -79,7 +81,7 @@ impl Results {
                     self.write_added(&mut csv, added.each_ref().map(String::as_str));
                     self.write_quoted(&mut csv, row.of(&self.upload), columns);
                 }
-                None => csv.extend_from_slice(row.of(&self.upload)),
+                None => self.write_as_uploaded(&mut csv, row.of(&self.upload)),
             }
             csv.push(b'\n');
         }
@@ -93,6 +95,25 @@ impl Results {
         }
     }
 
+    fn write_as_uploaded(&self, csv: &mut Vec<u8>, row: &[u8]) {
+        if !self.blanked.contains(&true) {
+            csv.extend_from_slice(row);
+            return;
+        }
+        for (column, cell) in cells(row, self.delimiter).enumerate() {
+            if column > 0 {
+                csv.push(self.delimiter);
+            }
+            if !self.is_blanked(column) {
+                csv.extend_from_slice(cell.raw);
+            }
+        }
+    }
+
+    fn is_blanked(&self, column: usize) -> bool {
+        self.blanked.get(column).is_some_and(|blanked| *blanked)
+    }
+
     /// Writes every cell in quotes. All cells are empty if the row does not have as many cells as the header.
     fn write_quoted(&self, csv: &mut Vec<u8>, row: &[u8], columns: usize) {
         let has_other_count = cells(row, self.delimiter).count() != columns;
@@ -101,7 +122,7 @@ impl Results {
             if column > 0 {
                 csv.push(self.delimiter);
             }
-            match cells.next() {
+            match cells.next().filter(|_| !self.is_blanked(column)) {
                 Some(cell) if cell.quoted => csv.extend_from_slice(cell.raw),
                 Some(cell) => push_quoted(csv, cell.raw),
                 None => csv.extend_from_slice(b"\"\""),

@@ -111,6 +111,8 @@ pub(crate) struct Job {
     /// Where the header and the rows are in the upload, once the job is in progress.
     pub(crate) header: Span,
     pub(crate) rows: Vec<Span>,
+    /// For each column, whether its cells are empty in result sets.
+    pub(crate) blanked: Vec<bool>,
     /// One for each processed row, in the order of the rows. The other rows are unprocessed.
     pub(crate) outcomes: Vec<RowOutcome>,
     pub(crate) failed: usize,
@@ -142,6 +144,7 @@ impl Job {
             upload: None,
             header: Span::default(),
             rows: Vec::new(),
+            blanked: Vec::new(),
             outcomes: Vec::new(),
             failed: 0,
             fault: None,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "functions that tests share fail their test")]
 
 mod client;
+mod echo;
 mod faults;
 mod ingest;
 mod processing;
