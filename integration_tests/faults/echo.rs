@@ -128,7 +128,7 @@ async fn no_state_leaves_while_a_rejected_row_cannot_be_found_and_another_row_wa
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unprocessed_row_that_came_back_in_another_form_is_neither_sent_again_nor_acknowledged() {
     let world = world().await;
-    world.org.inject(JobFault::aborted("Contact", 0));
+    world.org.inject(JobFault::failed("Contact", 0, "Timeout : took too long"));
     let lines = vec![contact("One"), contact("Two"), state("s", 2), complete("s")];
     let run = world.write(json!({}), contacts_without_schema(), lines).await;
     super::assert_nothing_acknowledged(&run, "came back in another form");

@@ -127,21 +127,26 @@ impl Sync {
     /// Settles a batch as the judge does: results have another order than the upload, and retries are a batch of their
     /// own.
     fn end(&mut self, stream: usize, mut batch: Batch, rejected: usize, retried: usize) {
-        let rows = batch.rows() as usize;
-        let mut index = OriginIndex::new(&batch.origins);
-        let mut origins: Vec<Origin> = (0..rows).map(|row| index.take(row as u32 * 977 % 30_000).unwrap()).collect();
-        let mut rejections = HashMap::new();
+        let hashes: Vec<u64> = (0..batch.rows() as usize).map(|row| batch.origins.hash(row)).collect();
+        let mut index = RowIndex::new(&batch.origins);
         let mut retry = OpenBatch::new(Arc::clone(&self.columns), self.budget.lease());
-        for (row, origin) in origins.drain(..).enumerate() {
+        let mut unfound = 0;
+        for (row, hash) in hashes.into_iter().enumerate() {
             if rejected > 0 && row % (rejected + 1) == rejected {
-                *rejections.entry(origin.segment).or_default() += 1;
+                // Every third one came back in another form.
+                match row % 3 {
+                    0 => unfound += 1,
+                    _ => drop(index.take(hash, RowFate::Rejected).unwrap()),
+                }
             } else if retried > 0 && row % (retried + 1) == retried {
+                let origin = index.take(hash, RowFate::Retried).unwrap();
                 retry.push(Row { csv: b"again\n", key: None }, origin);
             }
         }
+        let outcomes = index.outcomes(unfound);
         let retry = retry.seal();
         let mut retry = (retry.rows() > 0).then_some(retry);
-        for SettledSegment { segment, written, rejected } in batch.settle(rejections, retry.as_mut()) {
+        for SettledSegment { segment, written, rejected } in batch.settle(outcomes, retry.as_mut()) {
             *self.settled.entry((stream, segment)).or_default() += written + rejected;
         }
         self.sent.extend(retry.map(|batch| (stream, batch)));

@@ -4,6 +4,7 @@ mod chunked_vec;
 mod compressed_csv;
 mod open;
 mod origin;
+mod row_index;
 mod row_keys;
 
 use std::collections::HashMap;
@@ -15,7 +16,10 @@ use salesforce::CsvBody;
 
 pub use compressed_csv::{CompressedCsv, PIECE_SIZE};
 pub(crate) use open::{LocalRejection, OpenBatch};
-pub(crate) use origin::{Origin, OriginIndex, RowOrigins, SegmentId};
+pub(crate) use origin::{Origin, RowOrigins, SegmentId};
+pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
+
+use row_index::HeldRows;
 
 /// A batch that takes no more rows.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Batch {
     pub(crate) origins: RowOrigins,
     /// How many records of each segment are not uploaded because the batch has a later row of the same record.
     replaced: HashMap<SegmentId, u64>,
+    /// Rows of earlier jobs that are settled together with the rows of this batch.
+    held: HeldRows,
     pub(crate) local_rejections: Vec<LocalRejection>,
     local_rejections_size: usize,
     lease: Lease,
@@ -55,29 +61,35 @@ impl Batch {
         self.lease.set(self.origins.size() + self.local_rejections_size);
     }
 
-    /// What is settled once every row of the batch is judged: all but the rows of `retry`. The records of replaced rows
-    /// are settled with the last batch of retries, because only then are the rows that replaced them settled; `retry`
-    /// takes them over.
-    pub(crate) fn settle(
-        &mut self,
-        mut rejected: HashMap<SegmentId, u64>,
-        retry: Option<&mut Batch>,
-    ) -> Vec<SettledSegment> {
+    /// What is settled once every row of the batch is judged: all but the rows of `retry`, and those that are held for
+    /// them. Held rows and the records of replaced rows are settled with the last batch of retries, because only then
+    /// are the rows settled that they depend on; `retry` takes them over.
+    pub(crate) fn settle(&mut self, outcomes: RowOutcomes, retry: Option<&mut Batch>) -> Vec<SettledSegment> {
+        let RowOutcomes { mut rejected, held } = outcomes;
         let mut settled = self.origins.rows_by_segment();
         for record in &self.local_rejections {
             *settled.entry(record.origin.segment).or_default() += 1;
             *rejected.entry(record.origin.segment).or_default() += 1;
         }
+        for (segment, counts) in held.iter() {
+            *settled.entry(segment).or_default() -= counts.rows;
+        }
+        self.held.append(held);
         match retry {
             Some(retry) => {
                 for (segment, rows) in retry.origins.rows_by_segment() {
                     *settled.entry(segment).or_default() -= rows;
                 }
                 retry.replaced = std::mem::take(&mut self.replaced);
+                retry.held = std::mem::take(&mut self.held);
             }
             None => {
                 for (segment, records) in self.replaced.drain() {
                     *settled.entry(segment).or_default() += records;
+                }
+                for (segment, counts) in std::mem::take(&mut self.held).iter() {
+                    *settled.entry(segment).or_default() += counts.rows;
+                    *rejected.entry(segment).or_default() += counts.rejected;
                 }
             }
         }

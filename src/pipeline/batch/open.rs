@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::Batch;
 use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
 use super::origin::{Origin, RowOrigins, SegmentId};
+use super::row_index::HeldRows;
 use super::row_keys::RowKeys;
 use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, row_hash, write_row};
@@ -136,6 +137,7 @@ impl OpenBatch {
             csv: Arc::new(self.compressed),
             origins: self.origins,
             replaced,
+            held: HeldRows::default(),
             local_rejections: self.local_rejections,
             local_rejections_size: self.local_rejections_size,
             lease: self.lease,

@@ -17,6 +17,11 @@ fn sorted(segments: Vec<SettledSegment>) -> Vec<(SegmentId, u64, u64)> {
     segments
 }
 
+/// Rejected rows of one segment.
+fn rejected(segment: SegmentId, rows: u64) -> RowOutcomes {
+    RowOutcomes { rejected: HashMap::from([(segment, rows)]), ..RowOutcomes::default() }
+}
+
 fn text(batch: &Batch) -> String {
     let pieces: Vec<Bytes> = batch.csv().pieces().collect();
     String::from_utf8(pieces.concat()).unwrap()
@@ -65,7 +70,7 @@ fn only_the_last_row_of_each_record_is_uploaded() {
     expected.sort();
     assert_eq!(lines, expected);
     assert_eq!(batch.origins.rows_by_segment(), HashMap::from([(1, 1_000)]));
-    let settled = batch.settle(HashMap::from([(1, 7)]), None);
+    let settled = batch.settle(rejected(1, 7), None);
     assert_eq!(sorted(settled), [(0, 20_000, 0), (1, 9_993, 7)]);
 }
 
@@ -83,10 +88,33 @@ fn replaced_rows_are_settled_with_the_last_row_of_their_record() {
     // Key 1 is in segment 0 and in segment 1; key 2 in segment 1 and 3 in segment 2.
     let mut batch = rows(&[(1, 0), (1, 1), (2, 1), (3, 2)]);
     let mut retry = rows(&[(1, 1), (3, 2)]);
-    let first = batch.settle(HashMap::new(), Some(&mut retry));
+    let first = batch.settle(RowOutcomes::default(), Some(&mut retry));
     assert_eq!(sorted(first), [(1, 1, 0)], "neither row of key 1 is settled");
-    let last = retry.settle(HashMap::from([(2, 1)]), None);
+    let last = retry.settle(rejected(2, 1), None);
     assert_eq!(sorted(last), [(0, 1, 0), (1, 1, 0), (2, 0, 1)]);
+}
+
+#[test]
+fn held_rows_are_settled_with_the_last_retry() {
+    let budget = Budget::new(usize::MAX);
+    let rows = |segments: &[SegmentId]| {
+        let mut batch = OpenBatch::new(columns(), budget.lease());
+        for segment in segments {
+            batch.push(Row { csv: b"row\n", key: None }, Origin { segment: *segment, extracted_at_ms: 0 });
+        }
+        batch.seal()
+    };
+    // Of three equal rows one is rejected, and one is retried twice.
+    let mut batch = rows(&[0, 1, 2]);
+    let mut index = RowIndex::new(&batch.origins);
+    let hash = crate::convert::row_hash(b"row\n");
+    index.take(hash, RowFate::Rejected).unwrap();
+    index.take(hash, RowFate::Retried).unwrap();
+    let outcomes = index.outcomes(0);
+    let (mut first, mut second) = (rows(&[1]), rows(&[1]));
+    assert_eq!(sorted(batch.settle(outcomes, Some(&mut first))), []);
+    assert_eq!(sorted(first.settle(RowOutcomes::default(), Some(&mut second))), []);
+    assert_eq!(sorted(second.settle(RowOutcomes::default(), None)), [(0, 0, 1), (1, 1, 0), (2, 1, 0)]);
 }
 
 #[test]

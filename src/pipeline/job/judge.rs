@@ -1,14 +1,13 @@
 //! What happened to the rows of a finished job: proves the counts, stores rejected records, and collects rows to retry.
 
 use crate::user_error::IntoUserError;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::RejectionReasons;
 use super::result_layout::{ERROR, ID, ResultLayout};
 use crate::budget::{Budget, Lease};
 use crate::convert::{Row, restore, row_hash, source_columns};
-use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, OriginIndex, SegmentId};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
@@ -17,8 +16,8 @@ use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRow, ResultRows, R
 /// The outcome of one job.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// How many rows of each segment are rejected, and stored if there is a bucket.
-    pub(super) rejected: HashMap<SegmentId, u64>,
+    /// How many rows are rejected, and stored if there is a bucket.
+    pub(super) outcomes: RowOutcomes,
     /// Why rows and local rejections of the batch were rejected.
     pub(super) reasons: RejectionReasons,
     /// The rows to retry: they failed for a transient reason, or were left unprocessed.
@@ -112,9 +111,12 @@ pub(super) struct Judge<'j> {
     /// Whether failed rows may be retried.
     may_retry: bool,
     /// Built for the first row that is looked up; most jobs need none.
-    index: Option<OriginIndex<'j>>,
+    index: Option<RowIndex<'j>>,
     index_lease: Lease,
-    rejected: HashMap<SegmentId, u64>,
+    /// How many failed rows came back in another form than any row that was sent.
+    unfound_failed: u64,
+    /// The same for unprocessed rows.
+    unfound_unprocessed: u64,
     reasons: RejectionReasons,
     retry: OpenBatch,
     unprocessed: u64,
@@ -136,7 +138,8 @@ impl<'j> Judge<'j> {
             may_retry,
             index: None,
             index_lease: budget.lease(),
-            rejected: HashMap::new(),
+            unfound_failed: 0,
+            unfound_unprocessed: 0,
             reasons: RejectionReasons::default(),
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             unprocessed: 0,
@@ -151,9 +154,18 @@ impl<'j> Judge<'j> {
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
         }
+        if self.unfound_failed > 0 {
+            tracing::warn!(
+                job = self.job.id(),
+                object = self.plan.job.object,
+                rows = self.unfound_failed,
+                "failed rows came back in another form than they were sent, so they are rejected and not retried"
+            );
+        }
+        let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
         let retry = self.retry.seal();
         let retry = (retry.rows() > 0).then_some(retry);
-        Ok(Verdict { rejected: self.rejected, reasons: self.reasons, retry, unprocessed: self.unprocessed })
+        Ok(Verdict { outcomes, reasons: self.reasons, retry, unprocessed: self.unprocessed })
     }
 
     /// Compares the number of rows in the results with the number of rows sent.
@@ -180,6 +192,9 @@ impl<'j> Judge<'j> {
         if earlier.is_some_and(|earlier| earlier != counts) {
             return Err(self.changing_results());
         }
+        if self.unfound_unprocessed > 0 {
+            return Err(self.changed_unprocessed());
+        }
         self.unprocessed = unprocessed;
         Ok(())
     }
@@ -190,7 +205,8 @@ impl<'j> Judge<'j> {
         Ok(count(rows).await?)
     }
 
-    /// Rejects or retries each failed row, and returns how many there are.
+    /// Rejects or retries each failed row, and returns how many there are. A row that cannot be found among those that
+    /// were sent is rejected: it lacks something that was sent.
     async fn read_failed_rows(&mut self) -> Result<u64, JudgeError> {
         let mut rows = self.job.failed_rows().await?;
         let layout = self.layout(&rows, &[ID, ERROR])?;
@@ -198,13 +214,16 @@ impl<'j> Judge<'j> {
         while let Some(row) = rows.next().await? {
             count += 1;
             let csv = layout.csv(row);
-            let Some(origin) = self.origin_of(&csv) else { continue };
             let errors = RowError::parse(layout.error(row));
             let all_may_retry = errors.iter().all(|error| error.may_retry(self.plan.job.operation));
-            if all_may_retry && self.may_retry {
-                self.retry.push(Row { csv: &csv, key: None }, origin);
-            } else {
-                self.reject(&layout, row, origin, &errors).await?;
+            let fate = if all_may_retry && self.may_retry { RowFate::Retried } else { RowFate::Rejected };
+            match (self.find(&csv, fate), fate) {
+                (Some(origin), RowFate::Retried) => self.retry.push(Row { csv: &csv, key: None }, origin),
+                (Some(origin), _) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
+                (None, _) => {
+                    self.unfound_failed += 1;
+                    self.reject(&layout, row, 0, &errors).await?;
+                }
             }
         }
         Ok(count)
@@ -218,29 +237,31 @@ impl<'j> Judge<'j> {
         while let Some(row) = rows.next().await? {
             count += 1;
             let csv = layout.csv(row);
-            let Some(origin) = self.origin_of(&csv) else { continue };
-            self.retry.push(Row { csv: &csv, key: None }, origin);
+            match self.find(&csv, RowFate::Retried) {
+                Some(origin) => self.retry.push(Row { csv: &csv, key: None }, origin),
+                None => self.unfound_unprocessed += 1,
+            }
         }
         Ok(count)
     }
 
-    fn origin_of(&mut self, csv: &[u8]) -> Option<Origin> {
+    /// Finds a row of the results among the rows that were sent, and notes what becomes of it.
+    fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<Origin> {
         let index = self.index.get_or_insert_with(|| {
-            let index = OriginIndex::new(&self.batch.origins);
+            let index = RowIndex::new(&self.batch.origins);
             self.index_lease.set(index.size());
             index
         });
-        index.take(row_hash(csv))
+        index.take(row_hash(csv), fate)
     }
 
     async fn reject(
         &mut self,
         layout: &ResultLayout,
         row: &ResultRow,
-        origin: Origin,
+        extracted_at_ms: i64,
         errors: &[RowError],
     ) -> Result<()> {
-        *self.rejected.entry(origin.segment).or_default() += 1;
         let first = errors.first();
         let code = first.map_or("", |error| error.code.as_str());
         let Some(writer) = &mut self.writer else {
@@ -255,7 +276,7 @@ impl<'j> Judge<'j> {
             message: first.map_or_else(String::new, |error| error.message.clone()),
         };
         let data = restore(&self.batch.columns, layout.cells(row));
-        let record = RejectedRecord::new(origin.extracted_at_ms, data, details);
+        let record = RejectedRecord::new(extracted_at_ms, data, details);
         self.reasons.add(code, || Some(record.raw_id.to_string()));
         writer.write(&record).await
     }
@@ -280,6 +301,18 @@ impl<'j> Judge<'j> {
              acknowledged. Look at the job in Setup, Bulk Data Load Jobs, and run the sync again.",
             self.job.id(),
             self.plan.job.object,
+        )))
+    }
+
+    /// An unprocessed row has no reason to be rejected for, and it cannot be sent in another form. No other reading helps.
+    fn changed_unprocessed(&self) -> JudgeError {
+        JudgeError::Final(Error::transient(format!(
+            "Salesforce left rows of job {} for {} unprocessed, and {} of them came back in another form than they were \
+             sent, so they cannot be sent again. Nothing of this batch is acknowledged; the next sync sends it again. Spell \
+             the names of its columns as Salesforce does.",
+            self.job.id(),
+            self.plan.job.object,
+            self.unfound_unprocessed,
         )))
     }
 

@@ -2,7 +2,6 @@
 //! and retries rows.
 
 use crate::user_error::IntoUserError;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::judge::{FinishedBatch, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
 use super::waits::Waits;
 use crate::budget::Budget;
-use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::RejectedStore;
 use airbyte::{Error, Result};
@@ -67,7 +66,7 @@ impl Loader {
                 return Err(LoadError::Halted);
             }
             let reasons = self.store_only(plan, &batch).await?;
-            let segments = batch.settle(HashMap::new(), None);
+            let segments = batch.settle(RowOutcomes::default(), None);
             events.send(EventKind::Settled(SettledRecords { segments, reasons }));
             return Ok(());
         }
@@ -80,7 +79,7 @@ impl Loader {
             self.wait_for_standstill(plan, &batch, &mut finished).await?;
             let wait = waits.next();
             let mut verdict = self.judge(FinishedBatch { plan, batch: &batch, job: &finished }, wait.is_some()).await?;
-            let segments = batch.settle(verdict.rejected, verdict.retry.as_mut());
+            let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
             events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
             if finished.end() == &JobEnd::Aborted {
                 // Whoever aborted the job does not want its rows to be sent again at once.

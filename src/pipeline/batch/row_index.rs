@@ -1,0 +1,232 @@
+//! Finds the rows of a batch in the results of its job, which Salesforce returns in any order and without row numbers,
+//! and says what is settled.
+
+use std::collections::HashMap;
+
+use super::origin::{Origin, RowOrigins, SegmentId};
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowFate {
+    /// It is not among the failed and unprocessed rows.
+    Written,
+    Rejected,
+    Retried,
+}
+
+/// Finds rows by the hashes of their CSV. Returns each row once.
+pub(crate) struct RowIndex<'b> {
+    origins: &'b RowOrigins,
+    /// Row numbers in the order of their hashes.
+    by_hash: Vec<u32>,
+    /// For each place in `by_hash`, the next place that is still free.
+    next_free: Vec<u32>,
+    /// By row number.
+    fates: Vec<RowFate>,
+}
+
+/// How many rows of each segment are rejected, and which rows wait for the retries of the batch.
+#[derive(Debug, Default)]
+pub(crate) struct RowOutcomes {
+    /// Rejected rows, without those of `held`.
+    pub(super) rejected: HashMap<SegmentId, u64>,
+    pub(super) held: HeldRows,
+}
+
+/// Rows that are written or rejected, and that are settled together with the retries of their batch: until then nobody
+/// knows which segment each of them belongs to.
+#[derive(Debug, Default)]
+pub(crate) struct HeldRows(HashMap<SegmentId, RowCounts>);
+
+/// How many rows there are, and how many of them are rejected.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowCounts {
+    pub(super) rows: u64,
+    pub(super) rejected: u64,
+}
+
+impl HeldRows {
+    fn add(&mut self, segment: SegmentId, counts: RowCounts) {
+        let sum = self.0.entry(segment).or_default();
+        sum.rows += counts.rows;
+        sum.rejected += counts.rejected;
+    }
+
+    /// Adds the rows of `others`.
+    pub(super) fn append(&mut self, others: Self) {
+        others.0.into_iter().for_each(|(segment, counts)| self.add(segment, counts));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SegmentId, RowCounts)> {
+        self.0.iter().map(|(segment, counts)| (*segment, *counts))
+    }
+}
+
+impl<'b> RowIndex<'b> {
+    pub(crate) fn new(origins: &'b RowOrigins) -> Self {
+        // A batch of 100 MB has at most 50 million rows of two bytes.
+        #[expect(clippy::cast_possible_truncation)]
+        let count = origins.len() as u32;
+        let mut by_hash: Vec<u32> = (0..count).collect();
+        by_hash.sort_by_key(|row| origins.hash(*row as usize));
+        Self { origins, by_hash, next_free: (0..=count).collect(), fates: vec![RowFate::Written; origins.len()] }
+    }
+
+    /// The bytes held, with one more for each row while [`outcomes`](Self::outcomes) runs.
+    pub(crate) fn size(&self) -> usize {
+        (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>() + self.fates.capacity() * 2
+    }
+
+    /// The origin of a row with this hash that has not been taken yet, and notes what became of it. `None` if no such
+    /// row was sent: Salesforce changed a cell, or returned a row more often than it was sent.
+    pub(crate) fn take(&mut self, hash: u64, fate: RowFate) -> Option<Origin> {
+        let start = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
+        let place = self.free_at_or_after(start);
+        let row = *self.by_hash.get(place)? as usize;
+        if self.origins.hash(row) != hash {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]
+        {
+            self.next_free[place] = place as u32 + 1;
+        }
+        self.fates[row] = fate;
+        Some(self.origins.origin(row))
+    }
+
+    /// What became of all rows, when `unfound` rejected rows could not be found.
+    ///
+    /// Only if rows are retried does it matter which row a result belongs to: the retried ones keep their segments from
+    /// being settled. Two things are uncertain, and are held until the retries are decided: which of several equal rows
+    /// is retried, and which of the rows that were not found are rejected.
+    pub(crate) fn outcomes(&self, unfound: u64) -> RowOutcomes {
+        let is_held = self.fates.contains(&RowFate::Retried).then(|| self.held_rows(unfound > 0));
+        let mut outcomes = RowOutcomes::default();
+        let mut unfound = unfound;
+        for (row, segment) in self.origins.segments().enumerate() {
+            let rejected = match self.fates[row] {
+                RowFate::Retried => continue,
+                RowFate::Rejected => 1,
+                RowFate::Written if unfound > 0 => {
+                    unfound -= 1;
+                    1
+                }
+                RowFate::Written => 0,
+            };
+            if is_held.as_ref().is_some_and(|is_held| is_held[row]) {
+                outcomes.held.add(segment, RowCounts { rows: 1, rejected });
+            } else if rejected > 0 {
+                *outcomes.rejected.entry(segment).or_default() += rejected;
+            }
+        }
+        outcomes
+    }
+
+    /// For each row, whether it is held. Retried rows do not count.
+    fn held_rows(&self, some_are_unfound: bool) -> Vec<bool> {
+        let mut is_held: Vec<bool> =
+            self.fates.iter().map(|fate| some_are_unfound && *fate == RowFate::Written).collect();
+        for equal in self.by_hash.chunk_by(|one, other| self.hash_of(*one) == self.hash_of(*other)) {
+            if equal.iter().any(|row| self.fates[*row as usize] == RowFate::Retried) {
+                equal.iter().for_each(|row| is_held[*row as usize] = true);
+            }
+        }
+        is_held
+    }
+
+    fn hash_of(&self, row: u32) -> u64 {
+        self.origins.hash(row as usize)
+    }
+
+    fn free_at_or_after(&mut self, place: usize) -> usize {
+        let mut free = place;
+        while self.next_free[free] as usize != free {
+            free = self.next_free[free] as usize;
+        }
+        // Shorten the path for the next search.
+        let mut place = place;
+        while place != free {
+            #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]
+            let next = std::mem::replace(&mut self.next_free[place], free as u32);
+            place = next as usize;
+        }
+        free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RowFate::{Rejected, Retried};
+    use super::*;
+
+    fn row_origins(rows: impl IntoIterator<Item = (u64, SegmentId)>) -> RowOrigins {
+        let mut origins = RowOrigins::default();
+        for (hash, segment) in rows {
+            origins.push(hash, Origin { segment, extracted_at_ms: 0 });
+        }
+        origins
+    }
+
+    /// The segments of `outcomes`: the rejected rows, and the held rows with the rejected ones among them.
+    fn sorted(outcomes: &RowOutcomes) -> (Vec<(SegmentId, u64)>, Vec<(SegmentId, u64, u64)>) {
+        let mut rejected: Vec<_> = outcomes.rejected.iter().map(|(segment, rows)| (*segment, *rows)).collect();
+        let mut held: Vec<_> = outcomes.held.iter().map(|(segment, it)| (segment, it.rows, it.rejected)).collect();
+        rejected.sort_unstable();
+        held.sort_unstable();
+        (rejected, held)
+    }
+
+    #[test]
+    fn rows_are_found_with_their_segment() {
+        let origins = row_origins([(7, 1), (3, 1), (7, 2), (9, 3)]);
+        let mut index = RowIndex::new(&origins);
+        let mut take = |hash| index.take(hash, Rejected).map(|origin| origin.segment);
+        assert_eq!([take(9), take(3), take(7), take(7)], [Some(3), Some(1), Some(1), Some(2)]);
+        assert_eq!([take(7), take(8), take(10), take(0)], [None; 4], "each row is returned once");
+    }
+
+    #[test]
+    fn hashes_that_differ_in_one_bit_are_different() {
+        let origins = row_origins((0..64).map(|bit| (1 << bit, bit)));
+        let mut index = RowIndex::new(&origins);
+        for bit in 0..64 {
+            assert_eq!(index.take(1 << bit, Rejected).unwrap().segment, bit);
+        }
+    }
+
+    #[test]
+    fn equal_rows_are_returned_one_by_one() {
+        let origins = row_origins((0..50_000).map(|row| (1, row / 10_000)));
+        let mut index = RowIndex::new(&origins);
+        while index.take(1, Rejected).is_some() {}
+        assert_eq!(index.outcomes(0).rejected, origins.rows_by_segment());
+    }
+
+    #[test]
+    fn without_retries_nothing_is_held() {
+        let origins = row_origins([(1, 1), (2, 2), (2, 3), (4, 4)]);
+        let mut index = RowIndex::new(&origins);
+        index.take(2, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(0)), (vec![(2, 1)], vec![]));
+        assert_eq!(sorted(&index.outcomes(2)), (vec![(1, 1), (2, 1), (3, 1)], vec![]));
+    }
+
+    #[test]
+    fn rows_equal_to_a_retried_one_are_held() {
+        let origins = row_origins([(1, 1), (2, 2), (1, 3), (1, 4), (5, 5)]);
+        let mut index = RowIndex::new(&origins);
+        index.take(1, Rejected).unwrap();
+        index.take(1, Retried).unwrap();
+        index.take(5, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(0)), (vec![(5, 1)], vec![(1, 1, 1), (4, 1, 0)]));
+    }
+
+    #[test]
+    fn with_retries_and_unfound_rows_all_rows_that_were_not_found_are_held() {
+        let origins = row_origins([(1, 1), (2, 2), (3, 3), (4, 4)]);
+        let mut index = RowIndex::new(&origins);
+        index.take(2, Retried).unwrap();
+        index.take(4, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(1)), (vec![(4, 1)], vec![(1, 1, 1), (3, 1, 0)]));
+    }
+}
