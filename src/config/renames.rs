@@ -32,6 +32,11 @@ impl Renames {
         self.columns.contains_key(source_column)
     }
 
+    /// The new names.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
+        self.columns.values().map(String::as_str)
+    }
+
     /// The column for `field` of the nested source column `object`: the new name of exactly this field
     /// (`owner.email`), or else the field below the column for `object`.
     pub(crate) fn nested_column(&self, object: &str, field: &str) -> String {

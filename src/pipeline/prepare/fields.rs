@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::nearest_name::nearest_name;
+use super::related::{RelatedKeys, RelationshipName};
 use crate::config::{Config, Renames, UnknownFields};
 use crate::convert::{Column, KeyComparison, Kind, SourceColumn};
 use airbyte::JsonTypes;
@@ -12,6 +13,7 @@ use salesforce::{Describe, Field, FieldType, Operation};
 #[derive(Debug)]
 pub(super) struct ObjectFields {
     describe: Arc<Describe>,
+    related: Arc<RelatedKeys>,
     operation: Operation,
     truncate: bool,
     unknown: UnknownFields,
@@ -51,8 +53,13 @@ impl From<String> for FieldProblem {
 pub(super) struct RequiredField<'d>(&'d Field);
 
 impl ObjectFields {
-    pub(super) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
-        Self { describe, operation, truncate: config.truncate_text(), unknown: config.unknown_fields() }
+    pub(super) fn new(
+        describe: Arc<Describe>,
+        related: Arc<RelatedKeys>,
+        operation: Operation,
+        config: &Config,
+    ) -> Self {
+        Self { describe, related, operation, truncate: config.truncate_text(), unknown: config.unknown_fields() }
     }
 
     pub(super) fn operation(&self) -> Operation {
@@ -134,7 +141,7 @@ impl ObjectFields {
             if let Some(column) = self.relationship_column(source.clone(), relationship, inner, types)? {
                 return Ok(ResolvedField::Column(column));
             }
-        } else if self.by_relationship(name).is_some() {
+        } else if RelationshipName::parse(name).field(&self.describe).is_some() {
             return Ok(ResolvedField::Nested);
         }
         match self.unknown {
@@ -152,7 +159,7 @@ impl ObjectFields {
         }
     }
 
-    /// The column `relationship.inner`, with the type of the related object before it if Salesforce needs that (Bulk
+    /// The column `relationship.inner` as the org spells it, with the type of the related object before it if Salesforce needs that (Bulk
     /// API 2.0 guide, "Relationship Fields in a Header Row").
     fn relationship_column(
         &self,
@@ -161,18 +168,18 @@ impl ObjectFields {
         inner: &str,
         types: JsonTypes,
     ) -> Result<Option<Column>, String> {
-        let (object, name) = match relationship.split_once(':') {
-            Some((object, name)) => (Some(object), name),
-            None => (None, relationship),
-        };
-        let Some(field) = self.by_relationship(name) else { return Ok(None) };
+        let relationship = RelationshipName::parse(relationship);
+        let Some(field) = relationship.field(&self.describe) else { return Ok(None) };
         if !field.is_writable_by(self.operation) {
             return Err(self.not_writable(field));
         }
-        let name = field.relationship_name.as_deref().unwrap_or(name);
-        let header = match (object, field.polymorphic) {
+        let name = field.relationship_name.as_deref().unwrap_or(relationship.relationship);
+        let target = relationship.target(field);
+        // Each part is spelt as the org spells it: it may return empty cells in columns with other names.
+        let inner = target.map_or(inner, |object| self.related.spell(object, inner));
+        let header = match (relationship.object, field.polymorphic) {
             (None, false) => format!("{name}.{inner}"),
-            (Some(object), true) => format!("{object}:{name}.{inner}"),
+            (Some(object), true) => format!("{}:{name}.{inner}", target.unwrap_or(object)),
             (None, true) => {
                 let object = field.reference_to.first().map_or("Account", String::as_str);
                 return Err(format!(
@@ -199,13 +206,6 @@ impl ObjectFields {
         self.object() == "Account"
             && self.describe.field(LAST_NAME).is_some_and(|field| field.createable)
             && names.iter().any(|name| name.eq_ignore_ascii_case(LAST_NAME))
-    }
-
-    fn by_relationship(&self, name: &str) -> Option<&Field> {
-        self.describe
-            .fields
-            .iter()
-            .find(|field| field.relationship_name.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(name)))
     }
 
     fn not_writable(&self, field: &Field) -> String {

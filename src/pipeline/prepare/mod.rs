@@ -6,6 +6,7 @@ mod nearest_name;
 mod plan;
 mod planning;
 mod quota;
+mod related;
 mod request;
 
 pub(super) use fields::ResolvedField;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::entries::check_entries;
 use super::nearest_name::nearest_name;
 use super::plan::StreamPlan;
+use super::related::{RelatedKeys, keys_of};
 use super::request::StreamRequest;
 use crate::config::Config;
 use crate::user_error::IntoUserError;
@@ -38,6 +39,7 @@ pub(crate) async fn plan_streams(
     let mut problems = check_entries(requests, config);
     warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
+    let related = Arc::new(related_keys(org, requests, &describes).await?);
     let mut streams = Vec::new();
     let mut all_objects = None;
     for request in requests {
@@ -48,7 +50,7 @@ pub(crate) async fn plan_streams(
         };
         let describe = describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref);
         let outcome = match describe {
-            Some(describe) => request.plan(operation, Arc::clone(describe), config),
+            Some(describe) => request.plan(operation, Arc::clone(describe), &related, config),
             None => Err(vec![missing_object(org, &request.object, &mut all_objects).await?]),
         };
         match outcome {
@@ -93,13 +95,45 @@ async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Optio
     objects
         .iter()
         .zip(answers)
-        .map(|(object, answer)| Ok((object.to_ascii_lowercase(), if_exists(object, answer)?)))
+        .map(|(object, answer)| Ok((object.to_ascii_lowercase(), if_exists(object, answer)?.map(Arc::new))))
         .collect()
 }
 
-fn if_exists(object: &str, answer: Result<Describe, Fault>) -> Result<Option<Arc<Describe>>> {
+/// The keys of all related objects that columns name. Objects of streams are not described again; of the others nothing
+/// is kept but the keys.
+async fn related_keys(
+    org: &Org,
+    requests: &[StreamRequest<'_>],
+    describes: &HashMap<String, Option<Arc<Describe>>>,
+) -> Result<RelatedKeys> {
+    let mut keys = RelatedKeys::default();
+    let mut unknown: Vec<String> = Vec::new();
+    for request in requests {
+        let Some(Some(describe)) = describes.get(&request.object.to_ascii_lowercase()) else { continue };
+        for object in request.related_objects(describe) {
+            match describes.get(&object.to_ascii_lowercase()) {
+                Some(Some(describe)) => keys.insert(object, keys_of(describe)),
+                _ if unknown.iter().any(|other| other == object) => {}
+                _ => unknown.push(object.to_owned()),
+            }
+        }
+    }
+    let answers = match &*unknown {
+        [] => Vec::new(),
+        [object] => vec![org.describe(object).await.map(|describe| keys_of(&describe))],
+        objects => org.describe_each(objects, |describe| keys_of(&describe)).await,
+    };
+    for (object, answer) in unknown.iter().zip(answers) {
+        if let Some(found) = if_exists(object, answer)? {
+            keys.insert(object, found);
+        }
+    }
+    Ok(keys)
+}
+
+fn if_exists<T>(object: &str, answer: Result<T, Fault>) -> Result<Option<T>> {
     match answer {
-        Ok(describe) => Ok(Some(Arc::new(describe))),
+        Ok(found) => Ok(Some(found)),
         Err(fault) if fault.kind() == FaultKind::NotFound => Ok(None),
         Err(fault) => Err(fault.into_error(&format!("asking what fields {object} has"))),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::fields::{FieldProblem, ObjectFields, RequiredField, ResolvedField};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions};
+use super::related::{RelatedKeys, RelationshipName};
 use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
@@ -68,6 +69,20 @@ impl<'c> StreamRequest<'c> {
         self.operation.is_some()
     }
 
+    /// The related objects of `describe` that the columns of the stream name.
+    pub(super) fn related_objects<'d>(&self, describe: &'d Describe) -> Vec<&'d str> {
+        if self.operation.is_none_or(Operation::is_delete) {
+            return Vec::new();
+        }
+        let renamed = self.settings.into_iter().flat_map(|settings| settings.renames().targets());
+        let names = self.stream.fields.iter().map(|source| self.column_name(&source.name)).chain(renamed);
+        let objects = names.filter_map(|name| {
+            let relationship = RelationshipName::parse(name.split_once('.').map_or(name, |(before, _)| before));
+            relationship.target(relationship.field(describe)?)
+        });
+        objects.collect()
+    }
+
     /// The plan of the stream.
     ///
     /// # Errors
@@ -76,6 +91,7 @@ impl<'c> StreamRequest<'c> {
         &self,
         operation: Operation,
         describe: Arc<Describe>,
+        related: &Arc<RelatedKeys>,
         config: &Config,
     ) -> Result<StreamPlan, Vec<String>> {
         let mut problems = Vec::new();
@@ -86,7 +102,7 @@ impl<'c> StreamRequest<'c> {
                  another user"
             ));
         }
-        let fields = ObjectFields::new(describe, operation, config);
+        let fields = ObjectFields::new(describe, Arc::clone(related), operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
         let columns = self.columns(&fields, key.as_deref(), &mut problems);
         if !problems.is_empty() {
