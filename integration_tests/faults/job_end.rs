@@ -125,12 +125,29 @@ async fn every_closed_job_and_every_failure_is_in_the_log() {
     }
 }
 
+/// Of 300 rows, 200 are processed, and no result has the others. The first state is proven, the second is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn running_out_of_batches_midway_acknowledges_what_the_results_prove() {
+    let world = World::new().await;
+    reject_some_rows(&world);
+    world.org.inject(JobFault::out_of_batches("Contact", 1));
+    let run = insert_contacts(&world, 300).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error", "{message}");
+    assert!(message.contains("batches that the org may use in 24 hours"), "{message}");
+    assert!(message.contains("Of 100 rows they say"), "{message}");
+    assert_eq!(run.ids_and_counts(), [(150, Counts { written: 135, rejected: 15 })]);
+    assert_eq!((keys_in_org(&world).len(), keys_in_bucket(&world).len()), (180, 20));
+    assert_eq!(job_states(&world), [JobState::Failed], "nothing is sent again in this sync");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn running_out_of_batches_ends_the_sync_and_the_next_upsert_completes_it() {
     let world = World::new().await;
     world.org.inject(JobFault::out_of_batches("Contact", 1));
     let run = upsert_contacts(&world, 300).await;
-    assert_nothing_acknowledged(&run, "batches that the org may use in 24 hours");
+    assert_eq!(run.failure().0, "transient_error");
+    assert_eq!(run.ids_and_counts(), [(150, Counts { written: 150, rejected: 0 })]);
     assert_eq!(keys_in_org(&world), keys(1..=200));
     let run = upsert_contacts(&world, 300).await;
     assert_all_in_org(&world, &run, 300);

@@ -8,10 +8,18 @@ use super::origin::{Origin, RowOrigins, SegmentId};
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowFate {
-    /// It is not among the failed and unprocessed rows.
+    /// Nothing is known of it: the results do not cover every row.
+    Unknown,
+    /// It is among the successful rows, or not among the failed and unprocessed ones of results that cover every row.
     Written,
     Rejected,
     Retried,
+}
+
+impl RowFate {
+    fn is_unsettled(self) -> bool {
+        matches!(self, Self::Unknown | Self::Retried)
+    }
 }
 
 /// Finds rows by the hashes of their CSV. Returns each row once.
@@ -63,13 +71,23 @@ impl HeldRows {
 }
 
 impl<'b> RowIndex<'b> {
+    /// For results that cover every row: a row that is not looked up is written.
     pub(crate) fn new(origins: &'b RowOrigins) -> Self {
+        Self::with_fate(origins, RowFate::Written)
+    }
+
+    /// For results that do not cover every row: nothing is known of a row that is not looked up.
+    pub(crate) fn of_incomplete_results(origins: &'b RowOrigins) -> Self {
+        Self::with_fate(origins, RowFate::Unknown)
+    }
+
+    fn with_fate(origins: &'b RowOrigins, fate: RowFate) -> Self {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let count = origins.len() as u32;
         let mut by_hash: Vec<u32> = (0..count).collect();
         by_hash.sort_by_key(|row| origins.hash(*row as usize));
-        Self { origins, by_hash, next_free: (0..=count).collect(), fates: vec![RowFate::Written; origins.len()] }
+        Self { origins, by_hash, next_free: (0..=count).collect(), fates: vec![fate; origins.len()] }
     }
 
     /// The bytes held, with one more for each row while [`outcomes`](Self::outcomes) runs.
@@ -96,16 +114,17 @@ impl<'b> RowIndex<'b> {
 
     /// What became of all rows, when `unfound` rejected rows could not be found.
     ///
-    /// Only if rows are retried does it matter which row a result belongs to: the retried ones keep their segments from
-    /// being settled. Two things are uncertain, and are held until the retries are decided: which of several equal rows
+    /// Only if rows are retried or unknown does it matter which row a result belongs to: they keep their segments from
+    /// being settled. Unknown rows are held. Two more things are uncertain, and are held until the retries are decided: which of several equal rows
     /// is retried, and which of the rows that were not found are rejected.
     pub(crate) fn outcomes(&self, unfound: u64) -> RowOutcomes {
-        let is_held = self.fates.contains(&RowFate::Retried).then(|| self.held_rows(unfound > 0));
+        let is_held = self.fates.iter().any(|fate| fate.is_unsettled()).then(|| self.held_rows(unfound > 0));
         let mut outcomes = RowOutcomes::default();
         let mut unfound = unfound;
         for (row, segment) in self.origins.segments().enumerate() {
             let rejected = match self.fates[row] {
                 RowFate::Retried => continue,
+                RowFate::Unknown => 0,
                 RowFate::Rejected => 1,
                 RowFate::Written if unfound > 0 => {
                     unfound -= 1;
@@ -127,7 +146,7 @@ impl<'b> RowIndex<'b> {
         let mut is_held: Vec<bool> =
             self.fates.iter().map(|fate| some_are_unfound && *fate == RowFate::Written).collect();
         for equal in self.by_hash.chunk_by(|one, other| self.hash_of(*one) == self.hash_of(*other)) {
-            if equal.iter().any(|row| self.fates[*row as usize] == RowFate::Retried) {
+            if equal.iter().any(|row| self.fates[*row as usize].is_unsettled()) {
                 equal.iter().for_each(|row| is_held[*row as usize] = true);
             }
         }
@@ -156,7 +175,7 @@ impl<'b> RowIndex<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::RowFate::{Rejected, Retried};
+    use super::RowFate::{Rejected, Retried, Written};
     use super::*;
 
     fn row_origins(rows: impl IntoIterator<Item = (u64, SegmentId)>) -> RowOrigins {
@@ -219,6 +238,17 @@ mod tests {
         index.take(1, Retried).unwrap();
         index.take(5, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(0)), (vec![(5, 1)], vec![(1, 1, 1), (4, 1, 0)]));
+    }
+
+    #[test]
+    fn rows_that_incomplete_results_lack_are_held_with_the_rows_that_equal_them() {
+        let origins = row_origins([(1, 1), (2, 2), (2, 3), (4, 4), (5, 5)]);
+        let mut index = RowIndex::of_incomplete_results(&origins);
+        assert_eq!(sorted(&index.outcomes(0)).1.len(), 5, "nothing is known yet");
+        index.take(1, Written).unwrap();
+        index.take(2, Written).unwrap();
+        index.take(4, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(0)), (vec![(4, 1)], vec![(2, 1, 0), (3, 1, 0), (5, 1, 0)]));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What happened to the rows of a finished job: proves the counts, stores rejected records, and collects rows to retry.
 
-use crate::user_error::IntoUserError;
 use std::sync::Arc;
 
 use super::RejectionReasons;
@@ -24,6 +23,8 @@ pub(super) struct Verdict {
     pub(super) retry: Option<Batch>,
     /// How many rows Salesforce left unprocessed.
     pub(super) unprocessed: u64,
+    /// How many rows the results say nothing about. They are held for `retry`, which is never sent.
+    pub(super) unknown: u64,
 }
 
 /// Why there is no verdict.
@@ -64,13 +65,10 @@ impl FinishedBatch<'_> {
         self.job.end() == &JobEnd::Complete && self.job.rows_processed() == Some(self.batch.rows())
     }
 
-    /// The error of a job that Salesforce refused as a whole. Nothing of it is settled.
-    pub(super) fn refusal(&self) -> Option<Error> {
+    /// Why Salesforce gave the job up, if another job would not help. Rows may be written before that.
+    pub(super) fn refusal(&self) -> Option<Fault> {
         let JobEnd::Failed { message } = self.job.end() else { return None };
-        let fault = Fault::of_failed_job(message);
-        let is_refused = fault.kind() != FaultKind::Transient;
-        is_refused
-            .then(|| fault.into_error(&format!("loading {} records in job {}", self.plan.job.object, self.job.id())))
+        Some(Fault::of_failed_job(message)).filter(|fault| fault.kind() != FaultKind::Transient)
     }
 }
 
@@ -83,6 +81,10 @@ pub(super) struct ResultCounts {
 }
 
 impl ResultCounts {
+    fn sum(&self) -> u64 {
+        self.succeeded + self.failed + self.unprocessed
+    }
+
     /// Counts the rows of all results of a job.
     pub(super) async fn read(job: &FinishedJob) -> Result<Self, Fault> {
         Ok(Self {
@@ -120,6 +122,9 @@ pub(super) struct Judge<'j> {
     reasons: RejectionReasons,
     retry: OpenBatch,
     unprocessed: u64,
+    unknown: u64,
+    /// Whether Salesforce gave the job up for a reason that stays.
+    is_refused: bool,
 }
 
 impl<'j> Judge<'j> {
@@ -143,6 +148,8 @@ impl<'j> Judge<'j> {
             reasons: RejectionReasons::default(),
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             unprocessed: 0,
+            unknown: 0,
+            is_refused: finished.refusal().is_some(),
         }
     }
 
@@ -164,8 +171,9 @@ impl<'j> Judge<'j> {
         }
         let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
         let retry = self.retry.seal();
-        let retry = (retry.rows() > 0).then_some(retry);
-        Ok(Verdict { outcomes, reasons: self.reasons, retry, unprocessed: self.unprocessed })
+        let retry = (retry.rows() > 0 || self.unknown > 0).then_some(retry);
+        let (unprocessed, unknown) = (self.unprocessed, self.unknown);
+        Ok(Verdict { outcomes, reasons: self.reasons, retry, unprocessed, unknown })
     }
 
     /// Compares the number of rows in the results with the number of rows sent.
@@ -178,31 +186,48 @@ impl<'j> Judge<'j> {
             // The job's own counts prove the outcome; only the failed rows are needed.
             let read = if failed > 0 { self.read_failed_rows().await? } else { 0 };
             if read != failed {
-                return Err(self.wrong_counts(sent.saturating_sub(failed), read, 0));
+                let succeeded = sent.saturating_sub(failed);
+                return Err(self.wrong_counts(ResultCounts { succeeded, failed: read, unprocessed: 0 }));
             }
             return Ok(());
         }
-        let succeeded = self.count_successful_rows().await?;
-        let failed = self.read_failed_rows().await?;
-        let unprocessed = self.read_unprocessed_rows().await?;
-        if succeeded + failed + unprocessed != sent {
-            return Err(self.wrong_counts(succeeded, failed, unprocessed));
+        // Salesforce keeps no results of batches beyond the daily allowance. What the results of the others say is true.
+        let is_incomplete = self.is_refused && earlier.is_some_and(|earlier| earlier.sum() < sent);
+        if is_incomplete {
+            self.set_index(RowIndex::of_incomplete_results(&self.batch.origins));
         }
-        let counts = ResultCounts { succeeded, failed, unprocessed };
+        let counts = ResultCounts {
+            succeeded: self.read_successful_rows(is_incomplete).await?,
+            failed: self.read_failed_rows().await?,
+            unprocessed: self.read_unprocessed_rows().await?,
+        };
+        if counts.sum() != sent && !is_incomplete {
+            return Err(self.wrong_counts(counts));
+        }
         if earlier.is_some_and(|earlier| earlier != counts) {
             return Err(self.changing_results());
         }
         if self.unfound_unprocessed > 0 {
             return Err(self.changed_unprocessed());
         }
-        self.unprocessed = unprocessed;
+        self.unprocessed = counts.unprocessed;
+        self.unknown = sent.saturating_sub(counts.sum());
         Ok(())
     }
 
-    async fn count_successful_rows(&self) -> Result<u64, JudgeError> {
-        let rows = self.job.successful_rows().await?;
-        self.layout(&rows, &[ID])?;
-        Ok(count(rows).await?)
+    /// Counts the successful rows. Looks each up only if they do not follow from the other results.
+    async fn read_successful_rows(&mut self, is_incomplete: bool) -> Result<u64, JudgeError> {
+        let mut rows = self.job.successful_rows().await?;
+        let layout = self.layout(&rows, &[ID])?;
+        if !is_incomplete {
+            return Ok(count(rows).await?);
+        }
+        let mut count = 0;
+        while let Some(row) = rows.next().await? {
+            count += 1;
+            self.find(&layout.csv(row), RowFate::Written);
+        }
+        Ok(count)
     }
 
     /// Rejects or retries each failed row, and returns how many there are. A row that cannot be found among those that
@@ -247,12 +272,15 @@ impl<'j> Judge<'j> {
 
     /// Finds a row of the results among the rows that were sent, and notes what becomes of it.
     fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<Origin> {
-        let index = self.index.get_or_insert_with(|| {
-            let index = RowIndex::new(&self.batch.origins);
-            self.index_lease.set(index.size());
-            index
-        });
-        index.take(row_hash(csv), fate)
+        if self.index.is_none() {
+            self.set_index(RowIndex::new(&self.batch.origins));
+        }
+        self.index.as_mut()?.take(row_hash(csv), fate)
+    }
+
+    fn set_index(&mut self, index: RowIndex<'j>) {
+        self.index_lease.set(index.size());
+        self.index = Some(index);
     }
 
     async fn reject(
@@ -316,7 +344,8 @@ impl<'j> Judge<'j> {
         )))
     }
 
-    fn wrong_counts(&self, succeeded: u64, failed: u64, unprocessed: u64) -> JudgeError {
+    fn wrong_counts(&self, counts: ResultCounts) -> JudgeError {
+        let ResultCounts { succeeded, failed, unprocessed } = counts;
         JudgeError::Unproven(Error::transient(format!(
             "The results of job {} for {} do not add up: {} rows were sent, and Salesforce reports {succeeded} \
              succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. \

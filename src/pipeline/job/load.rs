@@ -87,6 +87,10 @@ impl Loader {
                     aborted(plan, &finished, verdict.retry.map_or(0, |retry| retry.rows()), batch.rows()).into()
                 );
             }
+            if let Some(fault) = (FinishedBatch { plan, batch: &batch, job: &finished }).refusal() {
+                let unsettled = verdict.unknown + verdict.retry.map_or(0, |retry| retry.rows());
+                return Err(given_up(plan, &finished, fault, unsettled).into());
+            }
             let Some(retry) = verdict.retry else { return Ok(()) };
             let Some(wait) = wait else {
                 return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
@@ -190,8 +194,8 @@ impl Loader {
         if finished.is_processed() {
             return Ok(());
         }
-        if let Some(error) = finished.refusal() {
-            return Err(error);
+        if let Some(fault) = finished.refusal().filter(|_| job.rows_processed().unwrap_or_default() == 0) {
+            return Err(fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id())));
         }
         tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");
         let id = job.id().to_owned();
@@ -270,6 +274,15 @@ fn aborted(plan: &StreamPlan, job: &FinishedJob, unsettled: u64, sent: u64) -> E
          (Setup, Bulk Data Load Jobs), then run the sync again; it sends what is not acknowledged.",
         job.id(),
         plan.job.object,
+    ))
+}
+
+/// The error of a job that Salesforce gave up after it had processed rows, for a reason that stays.
+fn given_up(plan: &StreamPlan, job: &FinishedJob, fault: Fault, unsettled: u64) -> Error {
+    let error = fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id()));
+    error.and(&format!(
+        "What its results prove is acknowledged. Of {unsettled} rows they say that they were not written, or nothing; \
+         the next sync sends these again."
     ))
 }
 
