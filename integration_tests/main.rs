@@ -27,6 +27,7 @@ mod session_renewal;
 mod sign_in;
 mod spec;
 mod states;
+mod stopped_sign_in;
 mod terminal;
 mod url_rules;
 mod world;

@@ -10,7 +10,7 @@ use crate::protocol_model::Counts;
 use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, key_pair, record, state};
 
 /// Changes of the configuration for another sign-in flow.
-fn client_credentials() -> Value {
+pub(crate) fn client_credentials() -> Value {
     json!({"auth_type": "ClientCredentials", "refresh_token": null})
 }
 

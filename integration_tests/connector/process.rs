@@ -60,6 +60,11 @@ impl RunningConnector {
         Self::start(Command::new(PROGRAM), &["write"], &files)
     }
 
+    /// Starts `check`.
+    pub(crate) fn start_check(config: &Value) -> Self {
+        Self::start(Command::new(PROGRAM), &["check"], &[("--config", config.to_string())])
+    }
+
     /// Starts `discover`.
     pub(crate) fn start_discover(config: &Value) -> Self {
         Self::start(Command::new(PROGRAM), &["discover"], &[("--config", config.to_string())])

@@ -144,17 +144,3 @@ async fn a_sync_stopped_twice_does_not_wait_for_a_running_job() {
     assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
     assert_eq!(run.ids_and_counts(), [], "the outcome of the job is unknown");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sync_can_be_stopped_while_it_signs_in() {
-    let world = World::new().await;
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::Token, Effect::Held(hold.clone())));
-    let connector = start(&world, &insert_catalog());
-    hold.reached().await;
-    connector.signal(Signal::Terminate);
-    let run = blocking(move || connector.wait()).await;
-    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
-    assert_eq!(job_states(&world), []);
-    hold.release();
-}
