@@ -284,7 +284,11 @@ async fn discover_does_not_send_a_new_refresh_token_to_the_platform() {
     let run = discover(&world, json!({})).await;
     assert!(!run.operations().is_empty());
     assert!(run.configs().is_empty());
-    assert!(run.stdout.contains("replaced the refresh token"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("so the stored one no longer works. Connect the Salesforce account again"),
+        "{}",
+        run.stdout
+    );
 }
 
 /// A run of `discover` with the most memory that it had resident, in bytes.

@@ -3,10 +3,12 @@
 use crate::user_error::IntoUserError;
 use std::path::Path;
 
+use super::signal::stop_on_signal;
 use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
+use crate::pipeline::{Stop, stopped};
 use crate::rejected::{RejectedStore, SyncIdentity};
 use airbyte::{Error, Output, Result};
 use salesforce::{API_VERSION, Allowance, FaultKind, Org};
@@ -14,12 +16,16 @@ use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 /// Answers with one CONNECTION_STATUS.
 ///
 /// # Errors
-/// Standard output is closed. Every other failure is part of the answer.
+/// Standard output is closed, or the check is asked to stop. Every other failure is part of the answer.
 pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
+    let (stop, _running) = stop_on_signal(output)?;
     let findings = match read_config(config) {
-        Ok(config) => check_config(&config, output).await,
+        Ok(config) => check_config(&config, output, &stop).await,
         Err(error) => Findings { failures: vec![error], ..Findings::default() },
     };
+    if stop.is_requested() {
+        return Err(stopped());
+    }
     let message = findings.message();
     let status = if findings.failures.is_empty() { Ok(&*message) } else { Err(&*message) };
     output.connection_status(status).map_err(stdout_closed)
@@ -45,17 +51,25 @@ impl Findings {
     }
 }
 
-async fn check_config(config: &Config, output: &Output) -> Findings {
+/// A check that is asked to stop ends early, and its findings are incomplete.
+async fn check_config(config: &Config, output: &Output, stop: &Stop) -> Findings {
     let org = async {
         let mut findings = Findings::default();
-        if let Some(org) = findings.check(sign_in(config, output, NewRefreshToken::SendToPlatform).await) {
+        if let Some(org) = findings.check(sign_in(config, output, NewRefreshToken::SendToPlatform, stop).await) {
             findings.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
-            check_org(&org, &mut findings).await;
+            let checked = stop.unless_requested(&org, check_org(&org, &mut findings)).await;
+            findings.check(checked);
         }
         findings
     };
+    let bucket = async {
+        tokio::select! {
+            findings = check_bucket(config) => findings,
+            () = stop.requested() => Findings::default(),
+        }
+    };
     // Both at once, because each may wait long for an address that does not answer.
-    let (mut findings, bucket) = tokio::join!(Box::pin(org), Box::pin(check_bucket(config)));
+    let (mut findings, bucket) = tokio::join!(Box::pin(org), Box::pin(bucket));
     findings.failures.extend(bucket.failures);
     findings.facts.extend(bucket.facts);
     findings

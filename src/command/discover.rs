@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
-use crate::discover;
+use super::signal::stop_on_signal;
+use super::{LostToken, NewRefreshToken, read_config, sign_in, stdout_closed};
+use crate::config::Config;
+use crate::discover::{self, Catalog};
 use airbyte::{Output, Result};
 
 /// Answers with one DESTINATION_CATALOG.
@@ -12,8 +14,14 @@ use airbyte::{Output, Result};
 /// The configuration is not valid, the org does not answer, or standard output is closed.
 pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
     let config = read_config(config)?;
-    // The platform treats every configuration from discover as the configuration of a source, and fails.
-    let org = sign_in(&config, output, NewRefreshToken::Warn).await?;
-    let catalog = discover::discover(&org).await?;
+    let lost_token = LostToken::default();
+    let catalog = discover(&config, output, &lost_token).await.map_err(|error| lost_token.explain(error))?;
     output.destination_catalog(catalog.operations()).map_err(stdout_closed)
+}
+
+async fn discover(config: &Config, output: &Output, lost_token: &LostToken) -> Result<Catalog> {
+    let (stop, _running) = stop_on_signal(output)?;
+    // The platform treats every configuration from discover as the configuration of a source, and fails.
+    let org = sign_in(config, output, NewRefreshToken::Lose(lost_token.clone()), &stop).await?;
+    stop.unless_requested(&org, discover::discover(&org)).await?
 }

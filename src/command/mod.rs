@@ -2,14 +2,17 @@
 
 pub(crate) mod check;
 pub(crate) mod discover;
+mod signal;
 pub(crate) mod spec;
 pub(crate) mod write;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::Config;
+use crate::pipeline::{Stop, stopped, warn_of_lost_token};
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Output, Result};
 use salesforce::{FaultKind, OnNewRefreshToken, Org};
@@ -18,12 +21,34 @@ use salesforce::{FaultKind, OnNewRefreshToken, Org};
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// What a command does with a new refresh token, where Salesforce replaces the token at each sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum NewRefreshToken {
     /// Sends it to the platform, which stores it for the next sign-in.
     SendToPlatform,
-    /// Warns only, because the platform accepts no configuration from this command.
-    Warn,
+    /// Notes and logs the loss, because the platform accepts no configuration from this command.
+    Lose(LostToken),
+}
+
+/// Whether Salesforce replaced the refresh token in a command that cannot send the new one to the platform. Clones
+/// belong to the same command.
+#[derive(Debug, Clone, Default)]
+struct LostToken(Arc<AtomicBool>);
+
+impl LostToken {
+    const SENTENCES: &str = "Salesforce replaced the refresh token, and discover has no way to hand the new one to the \
+                             platform, so the stored one no longer works. Connect the Salesforce account again before \
+                             the next sync. To end this, turn refresh token rotation off in the app, or sign in with \
+                             ClientCredentials or JwtBearer.";
+
+    fn report(&self) {
+        self.0.store(true, Ordering::Relaxed);
+        tracing::error!("{}", Self::SENTENCES);
+    }
+
+    /// Adds the loss to the error of the command.
+    fn explain(&self, error: Error) -> Error {
+        if self.0.load(Ordering::Relaxed) { error.and(Self::SENTENCES) } else { error }
+    }
 }
 
 /// Reads the file of the command line option `option`.
@@ -43,21 +68,31 @@ fn read_config(path: &Path) -> Result<Config> {
     Ok(config)
 }
 
-/// Signs in to the org of the configuration.
-async fn sign_in(config: &Config, output: &Output, new_refresh_token: NewRefreshToken) -> Result<Org> {
+/// Signs in to the org of the configuration. A stop ends it, but never between a new refresh token and the platform.
+async fn sign_in(config: &Config, output: &Output, new_refresh_token: NewRefreshToken, stop: &Stop) -> Result<Org> {
     let (user_config, output) = (config.clone(), output.clone());
-    let on_new_refresh_token: OnNewRefreshToken = Arc::new(move |token| match new_refresh_token {
+    let on_new_refresh_token: OnNewRefreshToken = Arc::new(move |token| match &new_refresh_token {
         NewRefreshToken::SendToPlatform => match user_config.with_refresh_token(token) {
             // If standard output is closed, the next state fails.
             Ok(config) => drop(output.connector_config(&config)),
             Err(error) => tracing::error!("the new refresh token cannot be sent to the platform: {error}"),
         },
-        NewRefreshToken::Warn => tracing::warn!(
-            "Salesforce replaced the refresh token, and this command cannot send the new one to the platform; \
-             authenticate again if the next sign-in fails"
-        ),
+        NewRefreshToken::Lose(lost) => lost.report(),
     });
-    Org::sign_in(config.sign_in().clone(), USER_AGENT, on_new_refresh_token).await.map_err(|fault| {
+    let sign_in = config.sign_in().clone();
+    let sign_in = Org::sign_in_unless_stopped(sign_in, USER_AGENT, on_new_refresh_token, stop.requested());
+    let signed_in = tokio::select! {
+        biased;
+        signed_in = sign_in => signed_in,
+        () = stop.grace_period_over() => {
+            warn_of_lost_token();
+            return Err(stopped());
+        }
+    };
+    if stop.is_requested() {
+        return Err(stopped());
+    }
+    signed_in.map_err(|fault| {
         let (kind, error) = (fault.kind(), fault.into_error("signing in"));
         if kind != FaultKind::Transient {
             return error;

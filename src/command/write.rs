@@ -2,19 +2,12 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
-
+use super::signal::stop_on_signal;
 use super::{NewRefreshToken, read_config, read_file, sign_in};
 use crate::display::Display;
-use crate::pipeline::{self, Connections, Stop};
-use airbyte::{Error, Output, Result, parse_catalog};
-
-/// How long the last messages of a stopped sync may take. By then the sync has ended, and a reader that reads takes them
-/// within milliseconds.
-const TIME_FOR_LAST_MESSAGES: Duration = Duration::from_secs(3);
+use crate::pipeline::{self, Connections};
+use airbyte::{Output, Result, parse_catalog};
 
 /// Loads the records of `input`, and returns each state of `input` once the records before it are safe.
 ///
@@ -29,79 +22,8 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let config = read_config(config)?;
     let catalog = parse_catalog(&read_file(catalog, "--catalog")?)?;
-    let stop = stop_on_signal()?;
-    // Dropped at the end of the sync, also by a panic.
-    let (_running, ended) = oneshot::channel::<()>();
-    tokio::spawn(abandon_output(output.clone(), stop.clone(), ended));
-    let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform).await;
-    let connections = Connections { input, output: output.clone(), display, stop };
+    let (stop, _running) = stop_on_signal(output)?;
+    let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform, &stop).await;
+    let connections = Connections { input, output: output.clone(), display, stop: stop.clone() };
     Box::pin(pipeline::write(&config, &catalog, org, connections)).await
-}
-
-/// Gives up the output of a stopped sync once it has ended, so that the process ends although nobody reads it. Not
-/// before: a sign-in that is still answered may have a new refresh token for the platform.
-async fn abandon_output(output: Output, stop: Stop, ended: oneshot::Receiver<()>) {
-    stop.grace_period_over().await;
-    // Nothing is sent; the sender is dropped.
-    let _ = ended.await;
-    tokio::time::sleep(TIME_FOR_LAST_MESSAGES).await;
-    output.abandon();
-}
-
-/// A stop that is requested by each signal that ends a process.
-fn stop_on_signal() -> Result<Stop> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Error::system("The signals of the system cannot be received.").internal(error))
-    };
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let stop = Stop::default();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            stopped.request();
-            tracing::warn!("asked to stop: waits for running jobs, for at most a minute or until the next signal");
-        }
-    });
-    Ok(stop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_output_is_given_up_only_after_the_stop_and_the_end_of_the_sync() {
-        for stops_first in [true, false] {
-            let output = Output::new(std::io::sink()).unwrap();
-            let (stop, (running, ended)) = (Stop::default(), oneshot::channel());
-            let task = tokio::spawn(abandon_output(output.clone(), stop.clone(), ended));
-            let _running = if stops_first {
-                stop.request();
-                Some(running)
-            } else {
-                drop(running);
-                None
-            };
-            tokio::time::sleep(Duration::from_secs(60 * 60)).await;
-            assert!(!task.is_finished(), "stops first: {stops_first}");
-            output.state("{}").unwrap();
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_last_messages_of_a_stopped_sync_have_three_seconds() {
-        let output = Output::new(std::io::sink()).unwrap();
-        let (stop, (running, ended)) = (Stop::default(), oneshot::channel());
-        stop.request();
-        stop.request();
-        drop(running);
-        let started = tokio::time::Instant::now();
-        abandon_output(output.clone(), stop, ended).await;
-        assert_eq!(started.elapsed(), Duration::from_secs(3));
-        assert!(output.state("{}").is_err());
-    }
 }

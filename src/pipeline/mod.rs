@@ -28,7 +28,7 @@ use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use report::Report;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
-pub(crate) use intake::Stop;
+pub(crate) use intake::{Stop, stopped, warn_of_lost_token};
 
 /// What connects a sync with its user and platform.
 pub(crate) struct Connections<'d, R> {
@@ -48,11 +48,12 @@ struct Prepared {
     jobs: Jobs,
     events: mpsc::UnboundedReceiver<Event>,
     quota: Option<Quota>,
+    org: Option<Org>,
 }
 
 /// Writes the records of the input to Salesforce and acknowledges its states on the output.
 ///
-/// `sign_in` is called at most once. A sync that only resets streams needs no org, so it does not call it.
+/// `sign_in` is called at most once, and is not dropped when the sync is asked to stop. A sync that only resets streams needs no org, so it does not call it.
 ///
 /// # Errors
 /// The first error that ended the sync. All states that are proven are acknowledged.
@@ -66,25 +67,22 @@ pub(crate) async fn write(
     let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::new(stream, config)).collect();
     let budget = Budget::new(capacity_for(requests.len()));
     let prepared = if requests.iter().any(StreamRequest::brings_records) {
+        let org = sign_in().await?;
         let prepare = async {
-            let org = sign_in().await?;
             let streams = plan_streams(&org, &requests, config).await?;
             let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
             let store = open_store(config, catalog, &budget).await?;
-            let loader = Loader::new(org, store, Arc::clone(&budget));
+            let loader = Loader::new(org.clone(), store, Arc::clone(&budget));
             let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
-            Ok(Prepared { streams, jobs, events, quota })
+            Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()) })
         };
-        tokio::select! {
-            prepared = prepare => prepared?,
-            () = stop.requested() => return Err(intake::stopped()),
-        }
+        stop.unless_requested(&org, prepare).await??
     } else {
         let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
         let (jobs, events) = Jobs::none();
-        Prepared { streams: streams.collect(), jobs, events, quota: None }
+        Prepared { streams: streams.collect(), jobs, events, quota: None, org: None }
     };
-    let Prepared { streams, jobs, events, quota } = prepared;
+    let Prepared { streams, jobs, events, quota, org } = prepared;
     let settings = IntakeSettings {
         limits: BatchLimits { batch_size: config.batch_size(), budget },
         flush_interval: config.flush_interval(),
@@ -96,7 +94,11 @@ pub(crate) async fn write(
     let report = Report::new(streams.iter().map(|stream| stream.name.clone()), display);
     let streams = streams.into_iter().map(|stream| Stream::new(stream, config.null_handling())).collect();
     let intake = Intake::new(streams, jobs, settings, output, report);
-    intake.run(Signals { input, events, quota, stop }).await
+    let outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
+    if let Some(org) = org {
+        stop.finish_renewal(&org).await;
+    }
+    outcome
 }
 
 async fn open_store(

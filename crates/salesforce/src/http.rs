@@ -158,10 +158,15 @@ impl Http {
         user_agent: &str,
         on_new_refresh_token: OnNewRefreshToken,
         timing: Timing,
+        stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
         let client = transport::client(&sign_in.login_url, user_agent, timing.connect)?;
-        let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_new_refresh_token).await?;
+        let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_new_refresh_token, stop).await?;
         Ok(Self { client, tokens, timing, usage: watch::Sender::new(None), move_asked: Mutex::new(None) })
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     pub(crate) fn timing(&self) -> &Timing {

@@ -119,7 +119,28 @@ impl Org {
         user_agent: &str,
         on_new_refresh_token: OnNewRefreshToken,
     ) -> Result<Self, Fault> {
-        Self::sign_in_timed(sign_in, user_agent, on_new_refresh_token, Timing::default()).await
+        Self::sign_in_unless_stopped(sign_in, user_agent, on_new_refresh_token, std::future::pending()).await
+    }
+
+    /// Like [`sign_in`](Self::sign_in), and fails once `stop` completes. Only an answer that may hold a new refresh token
+    /// is awaited even then, because Salesforce may already have replaced the token before it.
+    ///
+    /// # Errors
+    /// Salesforce refuses the credentials ([`FaultKind::SignIn`]) or cannot be reached, or the sign-in was stopped.
+    pub async fn sign_in_unless_stopped(
+        sign_in: SignIn,
+        user_agent: &str,
+        on_new_refresh_token: OnNewRefreshToken,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Self, Fault> {
+        Self::sign_in_timed(sign_in, user_agent, on_new_refresh_token, Timing::default(), stop).await
+    }
+
+    /// Waits for an answer that may hold a new refresh token, if a call has asked for one and was dropped since. To be
+    /// called before a program ends, because Salesforce may already have replaced the token before it. Takes no longer
+    /// than one token request.
+    pub async fn finish_renewal(&self) {
+        self.http.tokens().finish_renewal().await;
     }
 
     async fn sign_in_timed(
@@ -127,8 +148,9 @@ impl Org {
         user_agent: &str,
         on_new_refresh_token: OnNewRefreshToken,
         timing: Timing,
+        stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
-        Ok(Self { http: Arc::new(Http::sign_in(sign_in, user_agent, on_new_refresh_token, timing).await?) })
+        Ok(Self { http: Arc::new(Http::sign_in(sign_in, user_agent, on_new_refresh_token, timing, stop).await?) })
     }
 
     /// The URL of the instance, which the newest sign-in names.

@@ -109,7 +109,7 @@ pub(super) async fn org_at(uri: &str) -> Org {
 }
 
 pub(super) async fn org_with(uri: &str, timing: Timing) -> Org {
-    Org::sign_in_timed(sign_in_at(uri), USER_AGENT, Arc::new(|_| {}), timing).await.unwrap()
+    Org::sign_in_timed(sign_in_at(uri), USER_AGENT, Arc::new(|_| {}), timing, std::future::pending()).await.unwrap()
 }
 
 /// What a raw server does with a connection after its answer.

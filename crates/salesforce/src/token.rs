@@ -5,6 +5,7 @@ mod jwt;
 mod private_key;
 mod refusal;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -14,6 +15,7 @@ use reqwest::header::ACCEPT;
 use retry::Retry;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::sync::watch;
 use url::Url;
 
 pub use private_key::{PrivateKey, PrivateKeyError};
@@ -104,6 +106,8 @@ struct Endpoint {
     timing: Timing,
     on_new_refresh_token: OnNewRefreshToken,
     new_refresh_token: Mutex<Option<SecretString>>,
+    /// Whether an answer is awaited that may hold the only refresh token that works from then on.
+    awaits_refresh_token: watch::Sender<bool>,
 }
 
 /// The answer to a token request (Help, "OAuth 2.0 Refresh Token Flow"). It names no lifetime, so a token is used until
@@ -116,16 +120,32 @@ struct Answer {
 }
 
 impl Tokens {
-    /// Signs in for the first time.
+    /// Signs in for the first time, unless `stop` completes first. An answer that may hold a new refresh token is
+    /// awaited even then.
     pub(super) async fn sign_in(
         client: Client,
         sign_in: SignIn,
         timing: Timing,
         on_new_refresh_token: OnNewRefreshToken,
+        stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
-        let new_refresh_token = Mutex::new(None);
-        let endpoint = Arc::new(Endpoint { client, sign_in, timing, on_new_refresh_token, new_refresh_token });
-        let session = endpoint.request(1).await?;
+        let endpoint = Arc::new(Endpoint {
+            client,
+            sign_in,
+            timing,
+            on_new_refresh_token,
+            new_refresh_token: Mutex::new(None),
+            awaits_refresh_token: watch::Sender::new(false),
+        });
+        let session = {
+            let mut request = pin!(endpoint.request(1));
+            let session = tokio::select! {
+                biased;
+                session = &mut request => Some(session),
+                () = stop => endpoint.finish(request).await,
+            };
+            session.unwrap_or_else(|| Err(Fault::new(FaultKind::Transient, "the sign-in was stopped")))?
+        };
         Ok(Self { endpoint, session: Arc::new(Mutex::new(Arc::new(session))), renewal: Mutex::new(None) })
     }
 
@@ -153,6 +173,14 @@ impl Tokens {
         renewal.await
     }
 
+    /// Waits for an answer that may hold a new refresh token, if a renewal has asked for one.
+    pub(super) async fn finish_renewal(&self) {
+        let renewal = lock(&self.renewal).clone();
+        if let Some(renewal) = renewal {
+            self.endpoint.finish(renewal).await;
+        }
+    }
+
     fn begin_renewal(&self, serial: u64) -> Renewal {
         let (endpoint, current) = (Arc::clone(&self.endpoint), Arc::clone(&self.session));
         let renewal = async move {
@@ -174,10 +202,32 @@ impl Session {
 impl Endpoint {
     async fn request(&self, serial: u64) -> Result<Session, Fault> {
         let classify = |fault: &Fault| if fault.is_transient() { Retry::After(fault.retry_after()) } else { Retry::No };
-        let answer = retry::run(&self.timing.calls, classify, || self.ask()).await?;
-        let session = self.accept(answer, serial)?;
+        let session = retry::run(&self.timing.calls, classify, async || {
+            let _awaited = self.await_refresh_token();
+            self.accept(self.ask().await?, serial)
+        });
+        let session = session.await?;
         tracing::info!(instance = session.instance_url.as_str(), "signed in to Salesforce");
         Ok(session)
+    }
+
+    /// Continues a sign-in while it awaits an answer that may hold a new refresh token. `None` if it awaits none.
+    async fn finish<T>(&self, sign_in: impl Future<Output = T>) -> Option<T> {
+        let mut awaits = self.awaits_refresh_token.subscribe();
+        tokio::select! {
+            biased;
+            outcome = sign_in => Some(outcome),
+            _ = awaits.wait_for(|awaits| !awaits) => None,
+        }
+    }
+
+    /// Marks that an answer is awaited, until the guard is dropped. Only one flow has refresh tokens.
+    fn await_refresh_token(&self) -> Option<Awaited<'_>> {
+        let may_replace = matches!(self.sign_in.flow, OAuthFlow::RefreshToken { .. });
+        may_replace.then(|| {
+            self.awaits_refresh_token.send_replace(true);
+            Awaited(&self.awaits_refresh_token)
+        })
     }
 
     /// Sends one token request. A lost answer may have replaced the refresh token. Then Salesforce refuses the next
@@ -242,6 +292,15 @@ impl Endpoint {
         if previous.as_ref().unwrap_or(first).expose_secret() != token.expose_secret() {
             (self.on_new_refresh_token)(&token);
         }
+    }
+}
+
+/// An answer that may hold a new refresh token is awaited while this lives.
+struct Awaited<'e>(&'e watch::Sender<bool>);
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
     }
 }
 

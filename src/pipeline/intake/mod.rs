@@ -25,7 +25,7 @@ use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
-pub(crate) use stop::Stop;
+pub(crate) use stop::{Stop, stopped, warn_of_lost_token};
 pub(super) use stream::{BatchLimits, Stream};
 
 /// Settings of the intake.
@@ -408,9 +408,4 @@ async fn sleep_until(moment: Option<Instant>) {
 /// The error of a sync whose states cannot be written.
 fn output_closed(error: io::Error) -> Error {
     Error::system("Standard output was closed, so states cannot be acknowledged.").internal(error)
-}
-
-/// The error of a sync that was asked to stop.
-pub(super) fn stopped() -> Error {
-    Error::transient("The sync was stopped from outside before it was done. What was acknowledged is in Salesforce.")
 }

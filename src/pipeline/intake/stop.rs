@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use airbyte::{Error, Result};
+use salesforce::Org;
 use tokio_util::sync::CancellationToken;
 
 /// How long running jobs are waited for after a request to stop. The platform kills a container a minute after it
 /// closed its input. The next sync sends again what is not acknowledged by then.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
-/// Asks a sync to stop. Clones belong to the same sync.
+/// Asks a command to stop. Clones belong to the same command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
     requested: CancellationToken,
@@ -16,7 +18,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Asks the sync to stop: it closes no more jobs, and waits for running jobs during a grace period. A second
+    /// Asks the command to stop. A sync closes no more jobs, and waits for running jobs during a grace period. A second
     /// request ends the grace period.
     pub(crate) fn request(&self) {
         if self.requested.is_cancelled() {
@@ -25,12 +27,40 @@ impl Stop {
         self.requested.cancel();
     }
 
-    /// Waits until the sync is asked to stop.
+    /// Whether the command is asked to stop.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.requested.is_cancelled()
+    }
+
+    /// Waits until the command is asked to stop.
     pub(crate) async fn requested(&self) {
         self.requested.cancelled().await;
     }
 
-    /// Waits until the sync is asked to stop and the grace period, which begins then, is over.
+    /// Does `work` with an org, unless the command is asked to stop first.
+    ///
+    /// # Errors
+    /// The command is asked to stop.
+    pub(crate) async fn unless_requested<T>(&self, org: &Org, work: impl Future<Output = T>) -> Result<T> {
+        let outcome = tokio::select! {
+            done = work => Ok(done),
+            () = self.requested() => Err(stopped()),
+        };
+        // A failure, too, can drop a call that renews the session.
+        self.finish_renewal(org).await;
+        outcome
+    }
+
+    /// Waits for an answer that may hold the only refresh token that works from now on. A stop leaves it a grace period.
+    pub(crate) async fn finish_renewal(&self, org: &Org) {
+        tokio::select! {
+            biased;
+            () = org.finish_renewal() => {}
+            () = self.grace_period_over() => warn_of_lost_token(),
+        }
+    }
+
+    /// Waits until the command is asked to stop and the grace period, which begins then, is over.
     pub(crate) async fn grace_period_over(&self) {
         self.requested().await;
         tokio::select! {
@@ -38,6 +68,19 @@ impl Stop {
             () = tokio::time::sleep(GRACE_PERIOD) => {}
         }
     }
+}
+
+/// The error of a command that was asked to stop.
+pub(crate) fn stopped() -> Error {
+    Error::transient("The run was stopped from outside before it was done. What was acknowledged is in Salesforce.")
+}
+
+/// Warns when the answer to a sign-in is not awaited.
+pub(crate) fn warn_of_lost_token() {
+    tracing::warn!(
+        "ended before Salesforce answered a sign-in: a new refresh token may be lost; connect the Salesforce account \
+         again if the next sign-in fails"
+    );
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn refresh_flow(uri: &str) -> SignIn {
 
 async fn tokens(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> Result<Tokens, Fault> {
     let client = transport::client(&sign_in.login_url, USER_AGENT, quick().connect)?;
-    Tokens::sign_in(client, sign_in, quick(), on_new_refresh_token).await
+    Tokens::sign_in(client, sign_in, quick(), on_new_refresh_token, std::future::pending()).await
 }
 
 fn ignore() -> OnNewRefreshToken {
@@ -113,6 +113,37 @@ async fn a_renewal_continues_after_the_call_that_began_it() {
     assert!(tokio::time::timeout(quick().answer / 20, tokens.renew(&old)).await.is_err());
     tokens.renew(&old).await.unwrap();
     assert_eq!((bodies(&server).await.len(), *lock(&reported)), (2, 1));
+}
+
+#[tokio::test]
+async fn a_renewal_is_finished_although_nobody_waits_for_it() {
+    let server = MockServer::start().await;
+    answer(&server, 1, granted(&server, json!({}))).await;
+    let slow = granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
+    answer(&server, 1, slow).await;
+    let reported = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&reported);
+    let tokens = tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.unwrap();
+    tokens.finish_renewal().await;
+    assert_eq!(bodies(&server).await.len(), 1, "no renewal has begun");
+    assert!(tokio::time::timeout(quick().answer / 20, tokens.renew(&tokens.session())).await.is_err());
+    tokens.finish_renewal().await;
+    assert_eq!((bodies(&server).await.len(), *lock(&reported)), (2, 1));
+}
+
+#[tokio::test]
+async fn a_stopped_sign_in_awaits_an_answer_with_a_refresh_token_and_no_other() {
+    let server = MockServer::start().await;
+    let slow = || granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
+    for (sign_in, expected) in [(refresh_flow(&server.uri()), 1), (sign_in_at(&server.uri()), 0)] {
+        answer(&server, 1, slow()).await;
+        let reported = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&reported);
+        let client = transport::client(&sign_in.login_url, USER_AGENT, quick().connect).unwrap();
+        let stop = tokio::time::sleep(quick().answer / 20);
+        let outcome = Tokens::sign_in(client, sign_in, quick(), Arc::new(move |_| *lock(&seen) += 1), stop).await;
+        assert_eq!((outcome.is_ok(), *lock(&reported)), (expected == 1, expected));
+    }
 }
 
 #[tokio::test]
