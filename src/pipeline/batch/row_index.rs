@@ -186,8 +186,11 @@ mod tests {
         origins
     }
 
+    type RejectedRows = Vec<(SegmentId, u64)>;
+    type HeldRowCounts = Vec<(SegmentId, u64, u64)>;
+
     /// The segments of `outcomes`: the rejected rows, and the held rows with the rejected ones among them.
-    fn sorted(outcomes: &RowOutcomes) -> (Vec<(SegmentId, u64)>, Vec<(SegmentId, u64, u64)>) {
+    fn sorted(outcomes: &RowOutcomes) -> (RejectedRows, HeldRowCounts) {
         let mut rejected: Vec<_> = outcomes.rejected.iter().map(|(segment, rows)| (*segment, *rows)).collect();
         let mut held: Vec<_> = outcomes.held.iter().map(|(segment, it)| (segment, it.rows, it.rejected)).collect();
         rejected.sort_unstable();
