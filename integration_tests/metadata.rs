@@ -171,7 +171,10 @@ fn sign_in_hosts_are_allowed() {
 #[test]
 fn a_sync_gets_more_memory_than_its_batches_take() {
     let page = repository::text("docs/limits.md");
-    let row = page.lines().find(|line| line.starts_with("| memory of all batches together |")).unwrap();
+    let row = page
+        .lines()
+        .find(|line| line.starts_with("| memory of all batches and of rejected records on their way to the bucket |"))
+        .unwrap();
     assert!(row.contains("96 MiB at most"), "{row}");
     let data = data();
     let jobs = data["resourceRequirements"]["jobSpecific"].as_array().unwrap();

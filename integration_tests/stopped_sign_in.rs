@@ -71,7 +71,9 @@ async fn a_write_stopped_while_its_session_is_renewed_hands_the_new_refresh_toke
 async fn a_stopped_check_hands_the_new_refresh_token_over() {
     for (number, ended_at) in [(1, None), (2, Some(Endpoint::Objects))] {
         let world = rotating_world().await;
-        ended_at.map(|endpoint| world.org.inject(RequestFault::new(endpoint, Effect::SessionsEnded)));
+        if let Some(endpoint) = ended_at {
+            world.org.inject(RequestFault::new(endpoint, Effect::SessionsEnded));
+        }
         let hold = hold_token_answer(&world, number);
         let run = stop_while_held(RunningConnector::start_check(&world.config(json!({}))), &hold).await;
         assert_eq!(run.configs().len(), number);
@@ -83,7 +85,9 @@ async fn a_stopped_check_hands_the_new_refresh_token_over() {
 async fn a_stopped_discover_says_that_the_stored_refresh_token_is_replaced() {
     for (number, ended_at) in [(1, None), (2, Some(Endpoint::Objects))] {
         let world = rotating_world().await;
-        ended_at.map(|endpoint| world.org.inject(RequestFault::new(endpoint, Effect::SessionsEnded)));
+        if let Some(endpoint) = ended_at {
+            world.org.inject(RequestFault::new(endpoint, Effect::SessionsEnded));
+        }
         let hold = hold_token_answer(&world, number);
         let run = stop_while_held(RunningConnector::start_discover(&world.config(json!({}))), &hold).await;
         let (failure_type, message) = run.failure();
@@ -147,7 +151,7 @@ async fn a_stop_does_not_wait_for_another_try_to_sign_in() {
     world.org.inject(RequestFault::new(Endpoint::Token, Effect::Cut).always());
     let connector = world.start_write(json!({}), &contact_catalog());
     crate::world::wait_until(|| world.org.requests().len() >= 4).await;
-    let stopped = std::time::Instant::now();
+    let stopped = tokio::time::Instant::now();
     connector.signal(Signal::Terminate);
     let run = blocking(move || connector.wait()).await;
     assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
