@@ -16,8 +16,8 @@ use object_store::ObjectStore;
 /// The bucket of every test.
 pub(crate) const BUCKET: &str = "rejected-records";
 
-/// A simulated org, and an S3 server with a bucket for rejected records. The org returns empty cells in columns that are
-/// not spelt as it spells them.
+/// A simulated org, and an S3 server with a bucket for rejected records. The org returns empty cells in columns that
+/// are not spelt as it spells them.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
     pub(crate) store: ObjectStore,

@@ -1,5 +1,5 @@
-//! The progress that a person sees on a terminal. It is drawn on standard error, and only if that is a terminal, because
-//! the platform treats everything on standard error as an error.
+//! The progress that a person sees on a terminal. It is drawn on standard error, and only if that is a terminal,
+//! because the platform treats everything on standard error as an error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! An Airbyte destination connector that loads records into Salesforce through the Bulk API 2.0.
 //!
-//! The program `destination-salesforce` calls [`run`], which is the whole connector: arguments and messages in, messages
-//! and an exit code out. The other public items are for the benchmarks, the fuzz targets and the tests of this
+//! The program `destination-salesforce` calls [`run`], which is the whole connector: arguments and messages in,
+//! messages and an exit code out. The other public items are for the benchmarks, the fuzz targets and the tests of this
 //! repository.
 //!
 //! # The way of the data
@@ -33,6 +33,7 @@ mod discover;
 mod display;
 mod rejected;
 mod run;
+mod stop;
 mod user_error;
 
 pub use display::Display;

@@ -17,7 +17,8 @@ const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
 /// Runs the connector. The first of `arguments` is the name of the program. Messages are read from `input` and written
 /// to `output`, and `display` shows the progress to a person.
 ///
-/// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than 0.
+/// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than
+/// 0.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     input: impl Read + Send + 'static,
@@ -49,8 +50,8 @@ pub fn run(
         }
     };
     let exit_code = run_command(&output, || runtime.block_on(execute(command, input, &output, display)));
-    // The runtime handles signals until every message is written, because a reader can keep the process waiting. Only the
-    // read of standard input can still run, and it cannot be interrupted.
+    // The runtime handles signals until every message is written, because a reader can keep the process waiting. Only
+    // the read of standard input can still run, and it cannot be interrupted.
     runtime.shutdown_background();
     exit_code
 }

@@ -1,4 +1,4 @@
-//! The error that a user reads for a fault of Salesforce. The sentences that name settings of this connector are here.
+//! The error that a user reads for a fault of Salesforce. Its sentences name settings of this connector.
 
 use airbyte::Error;
 use salesforce::{Fault, FaultKind, Limit, Outcome};

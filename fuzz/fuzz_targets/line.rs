@@ -1,7 +1,7 @@
 //! Reads lines from the bytes of a pipe, and messages from lines.
 //!
-//! The first byte is the size of a read, the second the limit for the length of a line. The lines must not depend on the
-//! size of a read, and messages must be what a reader of the protocol in plain serde reads.
+//! The first byte is the size of a read, the second the limit for the length of a line. The lines must not depend on
+//! the size of a read, and messages must be what a reader of the protocol in plain serde reads.
 #![no_main]
 
 use std::io::{self, Read};

@@ -8,8 +8,8 @@ use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
-use crate::pipeline::{Stop, stopped};
 use crate::rejected::{RejectedStore, SyncIdentity};
+use crate::stop::{Stop, stopped};
 use airbyte::{Error, Output, Result};
 use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 

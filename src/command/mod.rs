@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::Config;
-use crate::pipeline::{Stop, stopped, warn_of_lost_token};
+use crate::stop::{Stop, stopped, warn_of_lost_token};
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Output, Result};
 use salesforce::{FaultKind, OnNewRefreshToken, Org};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::pipeline::Stop;
+use crate::stop::Stop;
 use airbyte::{Error, Output, Result};
 
 /// How long the last messages of a stopped run may take. By then the run has ended, and a reader that reads takes them
@@ -40,8 +40,8 @@ pub(super) fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<(
     Ok((stop, running))
 }
 
-/// Gives up the output of a stopped run once it has ended, so that the process ends although nobody reads it. Not
-/// before: a sign-in that is still answered may have a new refresh token for the platform.
+/// Discards the unwritten output of a stopped run after its end, so that the process ends although nobody reads it. Not
+/// earlier: the answer to a sign-in may have a new refresh token for the platform.
 async fn abandon_output(output: Output, stop: Stop, ended: oneshot::Receiver<()>) {
     stop.grace_period_over().await;
     // Nothing is sent; the sender is dropped.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::raw::{self, non_blank};
 use super::violations::Violations;
 
-/// The renamed source columns of one stream. It is the only place that knows which column a source column becomes.
+/// The renamed source columns of one stream. All new names are looked up here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Renames {
     /// Columns by source column. Source columns are case-sensitive.

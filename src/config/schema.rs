@@ -42,8 +42,8 @@ pub(super) fn check(config: &mut Value, violations: &mut Violations) -> Result<(
     Ok(())
 }
 
-/// Adds an error of the validator in our own words, because its messages repeat the value, which may be a secret. Adds the
-/// path of the value to `invalid_values`, unless the value is missing.
+/// Adds an error of the validator in our own words, because its messages repeat the value, which may be a secret. Adds
+/// the path of the value to `invalid_values`, unless the value is missing.
 fn add_violation(
     error: &ValidationError<'_>,
     schema: &Value,

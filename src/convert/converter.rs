@@ -224,7 +224,7 @@ impl Converter {
         Ok(())
     }
 
-    /// Ends the row, if nothing speaks against it.
+    /// Ends the row, unless the record is rejected.
     fn finish(&mut self) -> Result<(), Rejection> {
         if let Some(key) = self.columns.key()
             && self.key.is_none()

@@ -14,8 +14,8 @@ pub enum KeyComparison {
     IgnoreCase,
     /// If they are the same number.
     Number,
-    /// If they are the same record id, in its form of 15 or 18 characters (REST API guide, "sObject IDs"). The last three
-    /// of 18 characters encode the case of the first 15.
+    /// If they are the same record id, in its form of 15 or 18 characters (REST API guide, "sObject IDs"). The last
+    /// three of 18 characters encode the case of the first 15.
     Id,
 }
 
@@ -28,8 +28,8 @@ pub struct Key {
     pub comparison: KeyComparison,
 }
 
-/// The hash of a key: equal for keys that mean the same record. It has 128 bits because rows with equal hashes are taken
-/// for rows of one record, so two keys of a batch must not share a hash by chance.
+/// The hash of a key: equal for keys that mean the same record. It has 128 bits because rows with equal hashes are
+/// treated as rows of one record, so two keys of a batch must not share a hash by chance.
 pub(super) fn key_hash(text: &str, comparison: KeyComparison) -> u128 {
     let canonical = canonical(text, comparison);
     let half = |seed| {

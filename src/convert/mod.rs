@@ -1,8 +1,9 @@
 //! Turns the data of a record into a CSV row. Synchronous, and without knowledge of Salesforce's API.
 //!
-//! The [`Converter`] reads the data once and writes each value when it reads it, quoted if needed (`cell`, `csv`). If the
-//! source columns have the order of the columns, the cells written are the row; otherwise `row_writer` reorders them.
-//! What cannot be converted becomes a [`Rejection`]. [`restore`] is the way back, for rows that Salesforce rejects.
+//! The [`Converter`] reads the data once and writes each value when it reads it, quoted if needed (`cell`, `csv`). If
+//! the source columns have the order of the columns, the cells written are the row; otherwise `row_writer` reorders
+//! them. What cannot be converted becomes a [`Rejection`]. [`restore`] is the way back, for rows that Salesforce
+//! rejects.
 
 mod cell;
 mod column;

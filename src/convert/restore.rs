@@ -1,4 +1,4 @@
-//! Turns a row that Salesforce returned back into the record.
+//! Rebuilds the record of a row that Salesforce returned.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,8 @@ use super::csv::NULL_MARKER;
 
 /// The record of a row, with its source columns and JSON types. `cells` are in the order of the columns.
 ///
-/// Null, empty text and missing values all became empty cells, and are null here. Dates and times have the form in which
-/// they were sent. If the schema allows text and another type, the value is text.
+/// Null, empty text and missing values all became empty cells, and are null here. Dates and times have the form in
+/// which they were sent. If the schema allows text and another type, the value is text.
 pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) -> Vec<(String, Box<RawValue>)> {
     let mut record: Vec<(String, Box<RawValue>)> = Vec::with_capacity(columns.len());
     let mut nested: Vec<(&str, String)> = Vec::new();

@@ -7,8 +7,8 @@ use super::csv;
 /// Writes rows, one after the other, from cells in any order.
 #[derive(Debug, Default)]
 pub(super) struct RowWriter {
-    /// The row, once it has ended. Before that, its cells in the order of their arrival. As long as that is the order of
-    /// the columns, the commas are written too, so that the cells need no second copy.
+    /// The row, once it has ended. Before that, its cells in the order of their arrival. As long as that is the order
+    /// of the columns, the commas are written too, so that the cells need no second copy.
     bytes: Vec<u8>,
     /// The range of each column's cell in `bytes`.
     cells: Vec<Range<usize>>,

@@ -63,8 +63,8 @@ impl fmt::Display for SourceColumn {
     }
 }
 
-/// The source columns of a record with their values as JSON texts, in their order. If a name is repeated, the last value
-/// counts.
+/// The source columns of a record with their values as JSON texts, in their order. If a name is repeated, the last
+/// value counts.
 ///
 /// If a name is not Unicode, the whole record is returned as one value without a name, so that nothing is lost.
 pub fn source_columns(data: &RawValue) -> Vec<(String, Box<RawValue>)> {

@@ -198,8 +198,8 @@ fn operations(describe: &Describe, fields: &[LoadableField]) -> Box<[Operation]>
     SYNC_MODES.into_iter().map(|(operation, _)| operation).filter(is_offered).collect()
 }
 
-/// Which upsert key a field is, if any. An external id is a key even if nobody may write it, as where Salesforce numbers
-/// it. A read-only lookup field is no key. Neither is `Id`: with a known id, the operation is update.
+/// Which upsert key a field is, if any. An external id is a key even if nobody may write it, as where Salesforce
+/// numbers it. A read-only lookup field is no key. Neither is `Id`: with a known id, the operation is update.
 fn upsert_key(field: &Field) -> Option<UpsertKey> {
     if !field.is_lookup() || field.field_type == FieldType::Id {
         return None;

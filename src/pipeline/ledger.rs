@@ -81,7 +81,7 @@ impl Ledger {
         stream.open_id
     }
 
-    /// Takes back the record that was counted last, which turned out to be invalid.
+    /// Removes the record that was counted last, because it is invalid.
     pub(super) fn remove_last_record(&mut self, stream: usize) {
         self.streams[stream].open.records -= 1;
     }

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::config::Config;
 use crate::display::Display;
 use crate::rejected::{RejectedStore, SyncIdentity};
+use crate::stop::Stop;
 use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
@@ -28,7 +29,6 @@ use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use report::Report;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
-pub(crate) use intake::{Stop, stopped, warn_of_lost_token};
 
 /// What connects a sync with its user and platform.
 pub(crate) struct Connections<'d, R> {
@@ -53,7 +53,8 @@ struct Prepared {
 
 /// Writes the records of the input to Salesforce and acknowledges its states on the output.
 ///
-/// `sign_in` is called at most once, and is not dropped when the sync is asked to stop. A sync that only resets streams needs no org, so it does not call it.
+/// `sign_in` is called at most once, and is not dropped when the sync is asked to stop. A sync that only resets streams
+/// needs no org, so it does not call it.
 ///
 /// # Errors
 /// The first error that ended the sync. All states that are proven are acknowledged.

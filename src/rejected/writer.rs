@@ -47,8 +47,8 @@ impl Default for Sizes {
 #[derive(Debug)]
 pub(super) struct PartMemory {
     budget: Arc<Budget>,
-    /// Places for parts. Whoever has one needs the org and the bucket, but no other place and no free memory, to give it
-    /// back. So those that wait for one get it in the end.
+    /// Places for parts. A holder waits only for the org and the bucket, never for another place or free memory. So
+    /// every waiter gets a place.
     places: Arc<Semaphore>,
 }
 

@@ -40,8 +40,8 @@ pub struct ConfiguredStream {
     pub fields: Vec<SchemaField>,
     /// The generation of the data. If the catalog has one, the platform ends the stream with a COMPLETE status.
     pub generation_id: Option<i64>,
-    /// The oldest generation that may stay. If it is [`generation_id`](Self::generation_id), the user chose to remove all
-    /// earlier records.
+    /// The oldest generation that may stay. If it is [`generation_id`](Self::generation_id), the user chose to remove
+    /// all earlier records.
     pub minimum_generation_id: Option<i64>,
     /// The platform's number of the sync.
     pub sync_id: Option<i64>,

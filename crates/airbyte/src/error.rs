@@ -26,8 +26,8 @@ impl FailureType {
 
 /// Why a command failed, as the user reads it.
 ///
-/// The message is one or more full sentences that say what happened and what to do. The internal message is for
-/// whoever reads the code. Neither may hold a secret or a value of a record.
+/// The message is one or more full sentences that say what happened and what to do. The internal message is for a
+/// developer. Neither may hold a secret or a value of a record.
 ///
 /// ```
 /// use airbyte::{Error, FailureType};

@@ -40,7 +40,8 @@
 //!                 }
 //!                 Message::State(state) => {
 //!                     let line = state.acknowledged(std::mem::take(&mut written), 0);
-//!                     output.state(&line).map_err(|error| Error::system("Standard output is closed.").internal(error))?;
+//!                     let closed = |error| Error::system("Standard output is closed.").internal(error);
+//!                     output.state(&line).map_err(closed)?;
 //!                 }
 //!                 Message::StreamComplete(_) | Message::Other | Message::Unknown => {}
 //!             }

@@ -9,8 +9,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{LogLevel, Output};
 
-/// Writes the events of `crates` to `output` from now on, those of level INFO and above. Events of other crates are left
-/// out: they are not written for the user, and may quote data.
+/// Writes the events of `crates` to `output` from now on, those of level INFO and above. Events of other crates are
+/// left out: they are not written for the user, and may quote data.
 ///
 /// The subscriber is that of the whole process: a second call has no effect.
 pub fn start(output: Output, crates: &'static [&'static str]) {

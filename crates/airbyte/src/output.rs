@@ -57,7 +57,7 @@ impl Output {
         Ok(Self { queue: Arc::new(Queue::start(writer)?) })
     }
 
-    /// Whether few bytes wait to be written. Messages are taken all the same; whoever causes them should wait for
+    /// Whether few bytes wait to be written. Messages are accepted anyway; their sender should wait for
     /// [`room`](Self::room), so that they do not fill the memory.
     pub fn has_room(&self) -> bool {
         self.queue.has_room()
@@ -81,7 +81,7 @@ impl Output {
         self.queue.flush()
     }
 
-    /// Gives up the messages that are not written, and every later one, because nobody reads.
+    /// Discards the messages that are not written, and every later one, because nobody reads.
     pub fn abandon(&self) {
         self.queue.abandon();
     }
@@ -122,8 +122,8 @@ impl Output {
         self.message(&json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": status, "message": message}}))
     }
 
-    /// Answers `discover`. The message can have many millions of characters, so it is written operation by operation, and
-    /// blocks while many of them wait to be written. Messages of other threads follow it.
+    /// Answers `discover`. The message can have many millions of characters, so it is written operation by operation,
+    /// and blocks while many of them wait to be written. Messages of other threads follow it.
     ///
     /// # Errors
     /// Standard output is closed.

@@ -94,8 +94,8 @@ impl State {
     }
 
     /// The line that acknowledges the state, without a line end: the state with how many records were written and
-    /// rejected since the last state of the same scope. Both counts have a decimal point, because the platform reads them
-    /// as doubles.
+    /// rejected since the last state of the same scope. Both counts have a decimal point, because the platform reads
+    /// them as doubles.
     pub fn acknowledged(&self, written: u64, rejected: u64) -> String {
         format!(
             "{}{}{{\"recordCount\":{written}.0,\"rejectedRecordCount\":{rejected}.0}}{}",

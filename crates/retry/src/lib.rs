@@ -39,7 +39,8 @@ pub struct Policy {
     pub attempts: u32,
     /// The wait after the first failure. It doubles after every further failure.
     pub first_wait: Duration,
-    /// The longest wait of the policy. A wait that a failure requests may be longer, as long as `total` has room for it.
+    /// The longest wait of the policy. A wait that a failure requests may be longer, as long as `total` has room for
+    /// it.
     pub longest_wait: Duration,
     /// No call begins later than this after the first call.
     pub total: Duration,
@@ -52,8 +53,9 @@ pub struct Policy {
 pub enum Retry {
     /// The failure is final.
     No,
-    /// The failure is transient: call again after the wait of the policy, or after the wait that the failure requests if
-    /// that is longer. A request never shortens a wait: an answer that asks for none would use up all attempts at once.
+    /// The failure is transient: call again after the wait of the policy, or after the wait that the failure requests
+    /// if that is longer. A request never shortens a wait: an answer that asks for none would use up all attempts at
+    /// once.
     After(Option<Duration>),
 }
 
@@ -97,8 +99,8 @@ where
 }
 
 impl Policy {
-    /// The wait after a failed attempt, or `None` if it was the last one. `attempt` counts from 1, `elapsed` is the time
-    /// since the first attempt, and `requested` the wait that the failure requests.
+    /// The wait after a failed attempt, or `None` if it was the last one. `attempt` counts from 1, `elapsed` is the
+    /// time since the first attempt, and `requested` the wait that the failure requests.
     pub fn next_wait(&self, attempt: u32, elapsed: Duration, requested: Option<Duration>) -> Option<Duration> {
         let wait = self.wait_after(attempt).max(requested.unwrap_or_default());
         // A requested wait can have any length, so it is compared and never added.

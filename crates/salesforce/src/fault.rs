@@ -25,7 +25,7 @@ pub struct Fault {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A trouble that usually ends by itself: network, maintenance, load, locks.
+    /// A failure that usually ends by itself: network, maintenance, load, locks.
     Transient,
     /// A limit of the org is used up.
     LimitReached(Limit),
@@ -49,7 +49,7 @@ pub enum FaultKind {
 /// Whether it is known what a failed call or job did at Salesforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did nothing, or it only reads.
+    /// A failed call did nothing, or only reads. A failed job can still be asked which rows it wrote.
     Known,
     /// It may have taken effect: its answer was lost, or its job can no longer be observed.
     Unknown,

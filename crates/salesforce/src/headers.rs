@@ -18,7 +18,7 @@ pub struct ApiUsage {
     pub max: u64,
 }
 
-/// Reads `api-usage=18/5000; per-app-api-usage=17/250(appName=loader)`: the part of the org, wherever it stands.
+/// Reads `api-usage=18/5000; per-app-api-usage=17/250(appName=loader)`: the part of the org, in any position.
 pub(crate) fn api_usage(headers: &HeaderMap) -> Option<ApiUsage> {
     let header = text(headers, &LIMIT_INFO)?;
     let value = header.split([';', ',']).find_map(|part| part.trim().strip_prefix("api-usage="))?;

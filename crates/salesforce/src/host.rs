@@ -49,8 +49,8 @@ impl LoginUrl {
         is_loopback(&self.0)
     }
 
-    /// Checks the URL of the instance that a sign-in at this host names. It must be on this machine if the login is, and
-    /// a host of Salesforce otherwise.
+    /// Checks the URL of the instance that a sign-in at this host names. It must be on this machine if the login is,
+    /// and a host of Salesforce otherwise.
     ///
     /// # Errors
     /// The first rule that the URL breaks.

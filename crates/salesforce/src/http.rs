@@ -29,7 +29,7 @@ use crate::upload::CsvBody;
 /// When a call that failed for a transient reason is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryWhen {
-    /// Always: the call changes nothing, or twice is as good as once.
+    /// Always: the call changes nothing, or has the same result twice.
     Always,
     /// Only when it is known that Salesforce did nothing. Otherwise the outcome of the call is unknown.
     NothingDone,

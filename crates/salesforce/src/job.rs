@@ -59,7 +59,7 @@ impl Org {
     }
 
     /// Creates a job and uploads its CSV, unless `stop` completes first. An upload that fails is tried again with a new
-    /// job, for half an hour: before the close waiting costs nothing.
+    /// job, for half an hour: waiting before the close is safe.
     ///
     /// # Errors
     /// The upload was stopped, or Salesforce refuses the job or its data, or cannot be reached for half an hour.
@@ -176,7 +176,7 @@ enum CloseAttempt {
 }
 
 impl Job {
-    /// Reads the status of a job that may be closed. The outcome of a job that is gone or stays out of reach is unknown.
+    /// Reads the status of a job that may be closed. The outcome of a job that is gone or cannot be reached is unknown.
     async fn status(&self) -> Result<JobStatus, Fault> {
         let call = Call::get(&["jobs", "ingest", &self.id]);
         let call = call.patience(CallPatience::Long("asking for the status of a job"));

@@ -5,7 +5,8 @@
 //! - A job has a type for each of its stages, from [`OpenJob`] to [`FinishedJob`]. Closing it
 //!   ([`UploadedJob::close`]) is the commit point: before it a job has no effect, after it the job is only observed.
 //! - A [`Fault`] says what happened ([`FaultKind`]) and whether it is known what the call did ([`Outcome`]).
-//! - Calls are retried with growing waits as far as that is safe, an expired access token is renewed once for all calls,
+//! - Calls are retried with growing waits as far as that is safe, an expired access token is renewed once for all
+//! calls,
 //!   and an outage of half an hour is waited out at each step of a job.
 //!
 //! The crate knows Salesforce: its OAuth flows, its error codes, and what it documents about jobs, with the source of
@@ -108,8 +109,8 @@ pub struct Org {
 }
 
 impl Org {
-    /// Signs in. `user_agent` is the `User-Agent` of every request, by which the org's event logs name the program, such
-    /// as `loader/1.0`. `on_new_refresh_token` is called with every refresh token that takes the place of the one
+    /// Signs in. `user_agent` is the `User-Agent` of every request, by which the org's event logs name the program,
+    /// such as `loader/1.0`. `on_new_refresh_token` is called with every refresh token that takes the place of the one
     /// before, and the call that renewed the token continues only after that.
     ///
     /// # Errors
@@ -122,8 +123,8 @@ impl Org {
         Self::sign_in_unless_stopped(sign_in, user_agent, on_new_refresh_token, std::future::pending()).await
     }
 
-    /// Like [`sign_in`](Self::sign_in), and fails once `stop` completes. Only an answer that may hold a new refresh token
-    /// is awaited even then, because Salesforce may already have replaced the token before it.
+    /// Like [`sign_in`](Self::sign_in), and fails once `stop` completes. Only an answer that may hold a new refresh
+    /// token is awaited even then, because Salesforce may already have replaced the token before it.
     ///
     /// # Errors
     /// Salesforce refuses the credentials ([`FaultKind::SignIn`]) or cannot be reached, or the sign-in was stopped.

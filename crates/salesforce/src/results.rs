@@ -114,8 +114,8 @@ async fn open_page(
         call = call.query("locator", locator);
     }
     Page::open(&org.http, &call, header).await.map_err(|fault| match fault.kind() {
-        // The status of this job was read before, so the results are there again soon, or what the job did stays
-        // unknown.
+        // The status of this job was read before, so the results will be available soon, or what the job did
+        // stays unknown.
         FaultKind::NotFound => fault.with_kind(FaultKind::Transient).with_outcome(Outcome::Unknown),
         _ => fault,
     })

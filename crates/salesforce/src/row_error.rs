@@ -18,7 +18,8 @@ pub struct RowError {
 enum RetryFor {
     /// All: Salesforce says that it did not write the row.
     All,
-    /// All except insert. The error does not prove that nothing was written, so an insert could create the record twice.
+    /// All except insert. The error does not prove that nothing was written, so an insert could create the record
+    /// twice.
     AllExceptInsert,
 }
 

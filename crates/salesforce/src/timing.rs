@@ -15,7 +15,7 @@ const CALLS: Policy = Policy {
 };
 
 /// Each step of a job: creating, uploading and closing it, and asking for its status. Half an hour is longer than a
-/// release takes an instance away or makes it read-only. Before the commit point waiting costs nothing, and after it
+/// release takes an instance away or makes it read-only. Waiting is safe before the commit point, and after it
 /// nothing else helps.
 const PATIENCE: Policy = Policy {
     attempts: u32::MAX,
@@ -28,7 +28,7 @@ const PATIENCE: Policy = Policy {
 /// How long an instance is taken to be where it is after a sign-in has said so. An outage can look like a move.
 pub(crate) const MOVE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// How long an abort may take. It only spares Salesforce a job that it removes after a day anyway.
+/// How long an abort may take. It only removes sooner what Salesforce removes after a day anyway.
 pub(crate) const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The waits that depend on the network and on Salesforce. Only tests choose others.
@@ -48,7 +48,7 @@ pub(crate) struct Timing {
     pub(crate) upload_rate: u64,
     /// The wait before a new session that was refused is tried once more: not all servers of the instance may know it.
     pub(crate) new_session: Duration,
-    /// How long a download may stand still, before its first byte and between two.
+    /// How long a download may stall, before its first byte and between two.
     pub(crate) stall: Duration,
     /// How long a job may run. Salesforce retries a batch 20 times for at most five minutes each (Bulk API 2.0 guide,
     /// "How Requests Are Processed"); a day leaves time for the queue.

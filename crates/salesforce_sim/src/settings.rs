@@ -45,8 +45,8 @@ pub struct Settings {
     pub max_upload_bytes: usize,
     /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
     pub jobs_per_page: usize,
-    /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not grow
-    /// in a long test. The counts of the job stay, and its result sets are empty.
+    /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not
+    /// grow in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
     /// Result sets have empty cells in every column whose name is not spelt as the org spells it.
     pub blank_echoes: bool,
@@ -94,8 +94,8 @@ pub struct Credentials {
     pub password: String,
     /// The security token, which follows the password.
     pub security_token: String,
-    /// The app's RSA public key in PEM, which verifies the assertions of the JWT bearer flow. Without it, the org refuses all
-    /// assertions.
+    /// The app's RSA public key in PEM, which verifies the assertions of the JWT bearer flow. Without it, the org
+    /// refuses all assertions.
     pub public_key: Option<String>,
 }
 
@@ -122,6 +122,7 @@ pub enum SignInRefusal {
     NotApproved,
     /// Client credentials flow: the app has no user to run as.
     NoRunAsUser,
-    /// The flow is not enabled. Orgs since Summer '23 block the username-password flow unless an administrator allows it.
+    /// The flow is not enabled. Orgs since Summer '23 block the username-password flow unless an administrator allows
+    /// it.
     FlowDisabled,
 }

@@ -80,8 +80,8 @@ impl SimulatedOrg {
         drop(self);
     }
 
-    /// The live records of an object, oldest first: every field except compound ones, with `None` for null. Empty if the
-    /// object does not exist.
+    /// The live records of an object, oldest first: every field except compound ones, with `None` for null. Empty if
+    /// the object does not exist.
     pub fn records(&self, object: &str) -> Vec<BTreeMap<String, Option<String>>> {
         let org = self.org.lock();
         let Some(table) = org.tables.get(object) else {

@@ -180,7 +180,8 @@ fn any_scalar() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    /// Another reader of CSV finds the values of the record in the row, and the cells are written as the same row again.
+    /// Another reader of CSV finds the values of the record in the row, and the cells are written as the same row
+    /// again.
     #[test]
     fn a_row_reads_back_as_the_record(values in prop::collection::vec(any_scalar(), 1..6)) {
         let names: Vec<String> = (0..values.len()).map(|index| format!("f{index}")).collect();

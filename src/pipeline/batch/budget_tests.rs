@@ -10,7 +10,7 @@ use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
 use airbyte::JsonTypes;
 
 const STREAMS: usize = 3;
-/// BatchLimits for the uncompressed ends of two open batches, so that three bring the budget to its limit.
+/// Room for the uncompressed ends of two open batches, so that three bring the budget to its limit.
 const CAPACITY: usize = 2 * PIECE_SIZE + PIECE_SIZE / 2;
 
 /// One thing that can happen.
@@ -136,10 +136,10 @@ impl Sync {
                 // Every third one came back in another form.
                 match row % 3 {
                     0 => unfound += 1,
-                    _ => drop(index.take(hash, RowFate::Rejected).unwrap()),
+                    _ => drop(index.find_and_mark(hash, RowFate::Rejected).unwrap()),
                 }
             } else if retried > 0 && row % (retried + 1) == retried {
-                let origin = index.take(hash, RowFate::Retried).unwrap();
+                let origin = index.find_and_mark(hash, RowFate::Retried).unwrap();
                 retry.push(Row { csv: b"again\n", key: None }, origin);
             }
         }

@@ -61,9 +61,9 @@ impl Batch {
         self.lease.set(self.origins.size() + self.local_rejections_size);
     }
 
-    /// What is settled once every row of the batch is judged: all but the rows of `retry`, and those that are held for
-    /// them. Held rows and the records of replaced rows are settled with the last batch of retries, because only then
-    /// are the rows settled that they depend on; `retry` takes them over.
+    /// What is settled once every row of the batch is judged: all rows but those of `retry` and those held for them.
+    /// Held rows and the records of replaced rows depend on the rows of `retry`. They move into it, and are settled
+    /// with the last retry.
     pub(crate) fn settle(&mut self, outcomes: RowOutcomes, retry: Option<&mut Batch>) -> Vec<SettledSegment> {
         let RowOutcomes { mut rejected, held } = outcomes;
         let mut settled = self.origins.rows_by_segment();

@@ -7,8 +7,8 @@ use super::chunked_vec::ChunkedVec;
 /// Numbers the segments of a stream: its records between two states.
 pub(crate) type SegmentId = u64;
 
-/// The origins of the rows of a batch, in order. Each row takes twelve bytes, in two lists, because a list of pairs would
-/// take sixteen.
+/// The origins of the rows of a batch, in order. Each row takes twelve bytes, in two lists, because a list of pairs
+/// would take sixteen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowOrigins {
     /// The hash of each row's CSV.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::origin::{Origin, RowOrigins, SegmentId};
 
-/// What became of a row.
+/// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowFate {
     /// Nothing is known of it: the results do not cover every row.
@@ -41,8 +41,8 @@ pub(crate) struct RowOutcomes {
     pub(super) held: HeldRows,
 }
 
-/// Rows that are written or rejected, and that are settled together with the retries of their batch: until then nobody
-/// knows which segment each of them belongs to.
+/// Rows that are written or rejected, and that are settled together with the retries of their batch: until then it
+/// is unknown which segment each of them belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct HeldRows(HashMap<SegmentId, RowCounts>);
 
@@ -95,9 +95,9 @@ impl<'b> RowIndex<'b> {
         (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>() + self.fates.capacity() * 2
     }
 
-    /// The origin of a row with this hash that has not been taken yet, and notes what became of it. `None` if no such
+    /// The origin of a row with this hash that has not been taken yet, and notes what happened to it. `None` if no such
     /// row was sent: Salesforce changed a cell, or returned a row more often than it was sent.
-    pub(crate) fn take(&mut self, hash: u64, fate: RowFate) -> Option<Origin> {
+    pub(crate) fn find_and_mark(&mut self, hash: u64, fate: RowFate) -> Option<Origin> {
         let start = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
         let place = self.free_at_or_after(start);
         let row = *self.by_hash.get(place)? as usize;
@@ -112,11 +112,11 @@ impl<'b> RowIndex<'b> {
         Some(self.origins.origin(row))
     }
 
-    /// What became of all rows, when `unfound` rejected rows could not be found.
+    /// What happened to all rows, when `unfound` rejected rows could not be found.
     ///
     /// Only if rows are retried or unknown does it matter which row a result belongs to: they keep their segments from
-    /// being settled. Unknown rows are held. Two more things are uncertain, and are held until the retries are decided: which of several equal rows
-    /// is retried, and which of the rows that were not found are rejected.
+    /// being settled. Unknown rows are held. Two more things are uncertain, and are held until the retries are decided:
+    /// which of several equal rows is retried, and which of the rows that were not found are rejected.
     pub(crate) fn outcomes(&self, unfound: u64) -> RowOutcomes {
         let is_held = self.fates.iter().any(|fate| fate.is_unsettled()).then(|| self.held_rows(unfound > 0));
         let mut outcomes = RowOutcomes::default();
@@ -202,7 +202,7 @@ mod tests {
     fn rows_are_found_with_their_segment() {
         let origins = row_origins([(7, 1), (3, 1), (7, 2), (9, 3)]);
         let mut index = RowIndex::new(&origins);
-        let mut take = |hash| index.take(hash, Rejected).map(|origin| origin.segment);
+        let mut take = |hash| index.find_and_mark(hash, Rejected).map(|origin| origin.segment);
         assert_eq!([take(9), take(3), take(7), take(7)], [Some(3), Some(1), Some(1), Some(2)]);
         assert_eq!([take(7), take(8), take(10), take(0)], [None; 4], "each row is returned once");
     }
@@ -212,7 +212,7 @@ mod tests {
         let origins = row_origins((0..64).map(|bit| (1 << bit, bit)));
         let mut index = RowIndex::new(&origins);
         for bit in 0..64 {
-            assert_eq!(index.take(1 << bit, Rejected).unwrap().segment, bit);
+            assert_eq!(index.find_and_mark(1 << bit, Rejected).unwrap().segment, bit);
         }
     }
 
@@ -220,7 +220,7 @@ mod tests {
     fn equal_rows_are_returned_one_by_one() {
         let origins = row_origins((0..50_000).map(|row| (1, row / 10_000)));
         let mut index = RowIndex::new(&origins);
-        while index.take(1, Rejected).is_some() {}
+        while index.find_and_mark(1, Rejected).is_some() {}
         assert_eq!(index.outcomes(0).rejected, origins.rows_by_segment());
     }
 
@@ -228,7 +228,7 @@ mod tests {
     fn without_retries_nothing_is_held() {
         let origins = row_origins([(1, 1), (2, 2), (2, 3), (4, 4)]);
         let mut index = RowIndex::new(&origins);
-        index.take(2, Rejected).unwrap();
+        index.find_and_mark(2, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(0)), (vec![(2, 1)], vec![]));
         assert_eq!(sorted(&index.outcomes(2)), (vec![(1, 1), (2, 1), (3, 1)], vec![]));
     }
@@ -237,9 +237,9 @@ mod tests {
     fn rows_equal_to_a_retried_one_are_held() {
         let origins = row_origins([(1, 1), (2, 2), (1, 3), (1, 4), (5, 5)]);
         let mut index = RowIndex::new(&origins);
-        index.take(1, Rejected).unwrap();
-        index.take(1, Retried).unwrap();
-        index.take(5, Rejected).unwrap();
+        index.find_and_mark(1, Rejected).unwrap();
+        index.find_and_mark(1, Retried).unwrap();
+        index.find_and_mark(5, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(0)), (vec![(5, 1)], vec![(1, 1, 1), (4, 1, 0)]));
     }
 
@@ -248,9 +248,9 @@ mod tests {
         let origins = row_origins([(1, 1), (2, 2), (2, 3), (4, 4), (5, 5)]);
         let mut index = RowIndex::of_incomplete_results(&origins);
         assert_eq!(sorted(&index.outcomes(0)).1.len(), 5, "nothing is known yet");
-        index.take(1, Written).unwrap();
-        index.take(2, Written).unwrap();
-        index.take(4, Rejected).unwrap();
+        index.find_and_mark(1, Written).unwrap();
+        index.find_and_mark(2, Written).unwrap();
+        index.find_and_mark(4, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(0)), (vec![(4, 1)], vec![(2, 1, 0), (3, 1, 0), (5, 1, 0)]));
     }
 
@@ -258,8 +258,8 @@ mod tests {
     fn with_retries_and_unfound_rows_all_rows_that_were_not_found_are_held() {
         let origins = row_origins([(1, 1), (2, 2), (3, 3), (4, 4)]);
         let mut index = RowIndex::new(&origins);
-        index.take(2, Retried).unwrap();
-        index.take(4, Rejected).unwrap();
+        index.find_and_mark(2, Retried).unwrap();
+        index.find_and_mark(4, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(1)), (vec![(4, 1)], vec![(1, 1, 1), (3, 1, 0)]));
     }
 }

@@ -108,8 +108,8 @@ fn held_rows_are_settled_with_the_last_retry() {
     let mut batch = rows(&[0, 1, 2]);
     let mut index = RowIndex::new(&batch.origins);
     let hash = crate::convert::row_hash(b"row\n");
-    index.take(hash, RowFate::Rejected).unwrap();
-    index.take(hash, RowFate::Retried).unwrap();
+    index.find_and_mark(hash, RowFate::Rejected).unwrap();
+    index.find_and_mark(hash, RowFate::Retried).unwrap();
     let outcomes = index.outcomes(0);
     let (mut first, mut second) = (rows(&[1]), rows(&[1]));
     assert_eq!(sorted(batch.settle(outcomes, Some(&mut first))), []);

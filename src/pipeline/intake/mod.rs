@@ -5,7 +5,6 @@
 
 mod input_errors;
 mod reader;
-mod stop;
 mod stream;
 
 use std::collections::HashMap;
@@ -21,11 +20,11 @@ use super::ledger::Ledger;
 use super::prepare::Quota;
 use super::report::{RecordCounts, Report};
 use crate::budget::Lease;
+use crate::stop::{Stop, stopped};
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
-pub(crate) use stop::{Stop, stopped, warn_of_lost_token};
 pub(super) use stream::{BatchLimits, Stream};
 
 /// Settings of the intake.

@@ -59,14 +59,14 @@ pub(super) struct FinishedBatch<'j> {
 }
 
 impl FinishedBatch<'_> {
-    /// Whether the counts of the job say that every row was tried. Else its results must say what became of the rows,
-    /// and Salesforce may still save some of them.
+    /// Whether the counts of the job say that every row was tried. Otherwise its results must say what happened to
+    /// the rows, and Salesforce may still save some of them.
     pub(super) fn is_processed(&self) -> bool {
         self.job.end() == &JobEnd::Complete && self.job.rows_processed() == Some(self.batch.rows())
     }
 
     /// Why Salesforce gave the job up, if another job would not help. Rows may be written before that.
-    pub(super) fn refusal(&self) -> Option<Fault> {
+    pub(super) fn final_fault(&self) -> Option<Fault> {
         let JobEnd::Failed { message } = self.job.end() else { return None };
         Some(Fault::of_failed_job(message)).filter(|fault| fault.kind() != FaultKind::Transient)
     }
@@ -115,7 +115,7 @@ pub(super) struct Judge<'j> {
     /// Built for the first row that is looked up; most jobs need none.
     index: Option<RowIndex<'j>>,
     index_lease: Lease,
-    /// How many failed rows came back in another form than any row that was sent.
+    /// How many failed rows were returned in another form than any row that was sent.
     unfound_failed: u64,
     /// The same for unprocessed rows.
     unfound_unprocessed: u64,
@@ -124,7 +124,7 @@ pub(super) struct Judge<'j> {
     unprocessed: u64,
     unknown: u64,
     /// Whether Salesforce gave the job up for a reason that stays.
-    is_refused: bool,
+    is_given_up: bool,
 }
 
 impl<'j> Judge<'j> {
@@ -149,7 +149,7 @@ impl<'j> Judge<'j> {
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             unprocessed: 0,
             unknown: 0,
-            is_refused: finished.refusal().is_some(),
+            is_given_up: finished.final_fault().is_some(),
         }
     }
 
@@ -191,8 +191,8 @@ impl<'j> Judge<'j> {
             }
             return Ok(());
         }
-        // Salesforce keeps no results of batches beyond the daily allowance. What the results of the others say is true.
-        let is_incomplete = self.is_refused && earlier.is_some_and(|earlier| earlier.sum() < sent);
+        // Salesforce keeps no results of batches beyond the daily allowance. Those of all other batches are valid.
+        let is_incomplete = self.is_given_up && earlier.is_some_and(|earlier| earlier.sum() < sent);
         if is_incomplete {
             self.set_index(RowIndex::of_incomplete_results(&self.batch.origins));
         }
@@ -275,7 +275,7 @@ impl<'j> Judge<'j> {
         if self.index.is_none() {
             self.set_index(RowIndex::new(&self.batch.origins));
         }
-        self.index.as_mut()?.take(row_hash(csv), fate)
+        self.index.as_mut()?.find_and_mark(row_hash(csv), fate)
     }
 
     fn set_index(&mut self, index: RowIndex<'j>) {
@@ -332,7 +332,8 @@ impl<'j> Judge<'j> {
         )))
     }
 
-    /// An unprocessed row has no reason to be rejected for, and it cannot be sent in another form. No other reading helps.
+    /// An unprocessed row has no reason to be rejected for, and it cannot be sent in another form. No other reading
+    /// helps.
     fn changed_unprocessed(&self) -> JudgeError {
         JudgeError::Final(Error::transient(format!(
             "Salesforce left rows of job {} for {} unprocessed, and {} of them came back in another form than they were \

@@ -87,7 +87,7 @@ impl Loader {
                     aborted(plan, &finished, verdict.retry.map_or(0, |retry| retry.rows()), batch.rows()).into()
                 );
             }
-            if let Some(fault) = (FinishedBatch { plan, batch: &batch, job: &finished }).refusal() {
+            if let Some(fault) = (FinishedBatch { plan, batch: &batch, job: &finished }).final_fault() {
                 let unsettled = verdict.unknown + verdict.retry.map_or(0, |retry| retry.rows());
                 return Err(given_up(plan, &finished, fault, unsettled).into());
             }
@@ -154,7 +154,7 @@ impl Loader {
         match turn {
             Turn::Now => !self.halt.is_cancelled(),
             Turn::After(previous) => tokio::select! {
-                // When both are there, the halt wins: no job is closed after it.
+                // A halt takes precedence: no job is closed after it.
                 biased;
                 () = self.halt.cancelled() => false,
                 previous = previous => previous.is_ok(),
@@ -194,7 +194,7 @@ impl Loader {
         if finished.is_processed() {
             return Ok(());
         }
-        if let Some(fault) = finished.refusal().filter(|_| job.rows_processed().unwrap_or_default() == 0) {
+        if let Some(fault) = finished.final_fault().filter(|_| job.rows_processed().unwrap_or_default() == 0) {
             return Err(fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id())));
         }
         tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How many reasons are counted separately. A sync meets a handful of Salesforce's three hundred status codes; the
+/// How many reasons are counted separately. A sync sees a handful of Salesforce's three hundred status codes; the
 /// limit is for answers that have no status code.
 const MAX_REASONS: usize = 100;
 

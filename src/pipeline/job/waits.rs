@@ -12,8 +12,8 @@ pub(super) struct Waits {
     /// which double.
     pub(super) rows: [Duration; 3],
     /// How long the counts of a job that ended early must stand still. "If the job associated with the batch is
-    /// aborted, the batch is still processed to completion" (Bulk API guide, batch states). Salesforce gives an internal
-    /// batch five minutes ("How Requests Are Processed"), so one that still runs is counted within them.
+    /// aborted, the batch is still processed to completion" (Bulk API guide, batch states). Salesforce gives an
+    /// internal batch five minutes ("How Requests Are Processed"), so one that still runs is counted within them.
     pub(super) standstill: Duration,
     /// Between two readings of the results of such a job. They are believed when both have the same counts.
     pub(super) between_readings: Duration,

@@ -1,12 +1,13 @@
-//! Entries under `streams` that match nothing. A misspelt name would change what is done with the records, without a word.
+//! Entries under `streams` that match nothing. A misspelt name would change what is done with the records, without a
+//! word.
 
 use super::nearest_name::{is_misspelt, nearest_name};
 use super::request::StreamRequest;
 use crate::config::{Config, StreamSettings};
 use airbyte::StreamName;
 
-/// Compares the entries with the catalog. An entry that matches nothing is logged, because the connection may leave out a
-/// stream for a while.
+/// Compares the entries with the catalog. An entry that matches nothing is logged, because the connection may leave out
+/// a stream for a while.
 ///
 /// Returns a sentence for each entry that probably means the only stream without an entry.
 pub(super) fn check_entries(requests: &[StreamRequest<'_>], config: &Config) -> Vec<String> {

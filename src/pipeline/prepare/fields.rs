@@ -159,8 +159,8 @@ impl ObjectFields {
         }
     }
 
-    /// The column `relationship.inner` as the org spells it, with the type of the related object before it if Salesforce needs that (Bulk
-    /// API 2.0 guide, "Relationship Fields in a Header Row").
+    /// The column `relationship.inner` as the org spells it, with the type of the related object before it if
+    /// Salesforce needs that (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
     fn relationship_column(
         &self,
         source: SourceColumn,
@@ -199,7 +199,8 @@ impl ObjectFields {
     }
 
     /// Whether rows with these columns may create person accounts. Salesforce makes their required `Name` of the parts,
-    /// and refuses a row that names it (Object Reference, "Account"). Only an org with person accounts has a last name in
+    /// and refuses a row that names it (Object Reference, "Account"). Only an org with person accounts has a last name
+    /// in
     /// `Account`. Whether each row is a person is for the org to judge.
     pub(super) fn is_person_account(&self, names: &[&str]) -> bool {
         const LAST_NAME: &str = "LastName";

@@ -69,8 +69,8 @@ pub(crate) async fn plan_streams(
     }
 }
 
-/// Says that nothing is removed for streams of which the user chose "Refresh and remove". The platform sends it as a
-/// generation that no earlier one may survive.
+/// Says that nothing is removed where the user chose "Refresh and remove". The platform sends that as a minimum
+/// generation equal to the current one.
 fn warn_of_removals(requests: &[StreamRequest<'_>]) {
     let streams: Vec<String> = requests
         .iter()

@@ -1,4 +1,4 @@
-//! What a stream asks for, before the org is asked.
+//! What a stream requests, before it is checked with the org.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! How long a call to the bucket may take, and how often it is made.
 //!
-//! Two layers, because they answer two questions. The SDK repeats an attempt that failed within one call, and so gets
-//! past a moment of load without a log line; it does the same for the services that issue credentials. When the SDK
-//! gives a call up, the store is away, and [`OUTAGE`] waits for it.
+//! Two layers, because they answer two questions. The SDK repeats an attempt that failed within one call, and so
+//! handles a short overload without a log line; it does the same for the services that issue credentials. When the SDK
+//! stops retrying, the store is unreachable, and [`OUTAGE`] waits for it.
 
 use std::time::Duration;
 

@@ -71,8 +71,8 @@ pub struct BlockReader<R> {
 }
 
 impl<R: Read> BlockReader<R> {
-    /// Reads `input`, whose lines may have `longest_line` bytes. The limit should be above 64 KiB: shorter lines are not
-    /// measured one by one.
+    /// Reads `input`, whose lines may have `longest_line` bytes. The limit should be above 64 KiB: shorter lines are
+    /// not measured one by one.
     pub fn new(input: R, longest_line: usize) -> Self {
         Self { input, partial_line: Vec::new(), lines_read: 0, longest_line, ended: false }
     }

@@ -1,8 +1,8 @@
 //! Reads plain records in one pass, together with their data.
 //!
 //! A record is plain if its stream stands before its data and no key is repeated; most lines are. The reader stops at
-//! the data, so that the caller converts them in place. It gives up on every other line, which [`crate::Message::parse`]
-//! reads from the beginning. The tests below check that both read the same.
+//! the data, so that the caller converts them in place. It gives up on every other line, which
+//! [`crate::Message::parse`] reads from the beginning. The tests below check that both read the same.
 
 use std::ops::Range;
 
@@ -31,7 +31,8 @@ use crate::json::{Cursor, Value};
 /// ```
 #[derive(Debug, Default)]
 pub struct RecordReader {
-    /// The beginning of the last line, up to its data. Lines of one stream usually begin alike, so that `head` is known.
+    /// The beginning of the last line, up to its data. Lines of one stream usually begin alike, so that `head` is
+    /// known.
     last_beginning: String,
     head: Head,
 }
@@ -73,7 +74,8 @@ pub struct OpenRecord<'a> {
 }
 
 impl RecordReader {
-    /// Reads the line of a record up to its data. `None` if the line is not a plain record: nothing is known about it then.
+    /// Reads the line of a record up to its data. `None` if the line is not a plain record: nothing is known about it
+    /// then.
     #[inline]
     pub fn open<'a>(&mut self, line: &'a str) -> Option<OpenRecord<'a>> {
         if !self.last_beginning.is_empty() && line.starts_with(&self.last_beginning) {
@@ -107,8 +109,8 @@ impl<'a> OpenRecord<'a> {
         &mut self.cursor
     }
 
-    /// Reads the rest of the line, and returns when the record was extracted, in milliseconds since 1970; 0 if the source
-    /// does not say. `None` if the line is not a plain record after all.
+    /// Reads the rest of the line, and returns when the record was extracted, in milliseconds since 1970; 0 if the
+    /// source does not say. `None` if the line is not a plain record after all.
     #[inline]
     pub fn close(mut self) -> Option<i64> {
         if self.find_data(false)? || self.find_record(false)? || !self.cursor.is_at_end() {

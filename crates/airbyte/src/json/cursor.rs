@@ -10,7 +10,8 @@ use super::text::Text;
 /// The levels of nesting that the cursor follows itself, one bit each. Below, it asks serde_json for the end.
 const MOST_LEVELS: u32 = u64::BITS;
 
-/// A position in a JSON text. A step returns `None` if serde_json would not find JSON there; the cursor is useless then.
+/// A position in a JSON text. A step returns `None` if serde_json would not find JSON there; the cursor is useless
+/// then.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     text: &'a str,
@@ -59,7 +60,8 @@ impl<'a> Cursor<'a> {
         self.take(b'{')
     }
 
-    /// Steps to the key of the next member of an object, or out of the object if there is none: returns whether there is.
+    /// Steps to the key of the next member of an object, or out of the object if there is none: returns whether there
+    /// is.
     #[inline]
     pub fn next_member(&mut self, is_first: bool) -> Option<bool> {
         self.next_of(b'}', is_first)
@@ -77,7 +79,8 @@ impl<'a> Cursor<'a> {
         self.next_of(b']', is_first)
     }
 
-    /// Steps over a key and its colon if the key is written as `quoted`, which includes the quotes: returns whether it is.
+    /// Steps over a key and its colon if the key is written as `quoted`, which includes the quotes: returns whether it
+    /// is.
     #[inline]
     pub fn skip_key(&mut self, quoted: &str) -> bool {
         if !self.text.as_bytes()[self.at..].starts_with(quoted.as_bytes()) {

@@ -4,8 +4,8 @@ use wide::u8x16;
 
 const WIDTH: usize = 16;
 
-/// The next byte at or after `at` that ends a run of plain text (a quote, a backslash, a control character), and whether
-/// there is a comma before it.
+/// The next byte at or after `at` that ends a run of plain text (a quote, a backslash, a control character), and
+/// whether there is a comma before it.
 #[inline]
 pub(super) fn find_stop(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
     let mut has_comma = false;

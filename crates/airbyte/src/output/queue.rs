@@ -1,7 +1,7 @@
 //! The messages that wait for standard output, and the thread that writes them.
 //!
-//! A write to a pipe blocks for as long as nobody reads, and cannot be interrupted. So only this thread writes: whoever
-//! has a message adds it to the queue and goes on, and the process can end although the thread is blocked.
+//! A write to a pipe blocks for as long as nobody reads, and cannot be interrupted. So only this thread writes: a
+//! task adds its message to the queue and continues, and the process can end although the thread is blocked.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -162,7 +162,7 @@ impl Shared {
     fn fail(&self, failure: io::ErrorKind) {
         let mut state = self.lock();
         state.failure.get_or_insert(failure);
-        // This frees the memory, and tells the sender of the parts of a message.
+        // This frees the memory, and signals the sender of the parts of a message.
         state.messages.clear();
         state.wake();
         self.changed.notify_all();

@@ -25,8 +25,8 @@ impl Field {
         self.createable && !self.nillable && !has_default
     }
 
-    /// Whether an upsert or a relationship column may find records by the field. The `Id` and fields with `idLookup` find
-    /// records as external ids do (REST API guide, "Upsert a Record").
+    /// Whether an upsert or a relationship column may find records by the field. The `Id` and fields with `idLookup`
+    /// find records as external ids do (REST API guide, "Upsert a Record").
     pub fn is_lookup(&self) -> bool {
         self.external_id || self.id_lookup || self.field_type == FieldType::Id
     }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::{Fault, FaultKind, Outcome, code, tidy};
 
-/// The shapes of an error: REST answers with an array, some REST pages with a bare object, Bulk API 1.0 with names of its
-/// own in a bare object, OAuth with an object of its own (REST API guide, "Status Codes and Error Responses"; Help, "OAuth 2.0 Authorization Errors").
+/// The shapes of an error: REST answers with an array, some REST pages with a bare object, Bulk API 1.0 with names of
+/// its own in a bare object, OAuth with an object of its own (REST API guide, "Status Codes and Error Responses"; Help,
+/// "OAuth 2.0 Authorization Errors").
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Body {

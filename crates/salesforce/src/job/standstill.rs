@@ -1,4 +1,4 @@
-//! Jobs that ended early, of which Salesforce may still save rows.
+//! Jobs that ended early, whose rows Salesforce may still be saving.
 
 use std::time::Duration;
 

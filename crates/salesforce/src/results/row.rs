@@ -120,8 +120,8 @@ impl RowReader {
     /// Ends the CSV. Returns whether `row` is one more row, which had no line end.
     ///
     /// # Errors
-    /// The CSV ends inside of quotes, or its last row lacks columns. A cut inside of the last cell leaves no trace here;
-    /// the length of the answer shows it.
+    /// The CSV ends inside of quotes, or its last row lacks columns. A cut inside of the last cell leaves no trace
+    /// here; the length of the answer shows it.
     pub fn finish(&mut self, row: &mut ResultRow) -> Result<bool, Fault> {
         // A line end completes the row, if one is unfinished. Inside of quotes it is text.
         if self.read(&mut &b"\n"[..], row)? {

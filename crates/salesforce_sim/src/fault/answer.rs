@@ -42,8 +42,8 @@ impl Answer {
         Self::new(status, Some(JSON), json!({"error": error, "error_description": description}).to_string())
     }
 
-    /// The error that Salesforce sends with a status: 401, 403 (the daily requests are used up), 404, 503; the same error
-    /// for any other.
+    /// The error that Salesforce sends with a status: 401, 403 (the daily requests are used up), 404, 503; the same
+    /// error for any other.
     pub fn status(status: u16) -> Self {
         let (code, message) = match status {
             401 => return Self::new(status, Some(JSON), ApiError::session().body().to_string()),

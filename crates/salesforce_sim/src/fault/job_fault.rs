@@ -94,9 +94,9 @@ impl JobFault {
         Self { omits_unprocessed_rows: true, ..self }
     }
 
-    /// After the end of the job, the org goes on and saves this many chunks of 200 rows, each after a wait. Until a chunk
-    /// is saved, its rows are listed as unprocessed ("If the job associated with the batch is aborted, the batch is still
-    /// processed to completion", Bulk API guide, batch states).
+    /// After the end of the job, the org goes on and saves this many chunks of 200 rows, each after a wait. Until a
+    /// chunk is saved, its rows are listed as unprocessed ("If the job associated with the batch is aborted, the batch
+    /// is still processed to completion", Bulk API guide, batch states).
     #[must_use]
     pub fn saves_late(self, chunks: usize, wait: Duration) -> Self {
         Self { late: LateChunks { count: chunks, wait }, ..self }

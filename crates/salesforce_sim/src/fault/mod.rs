@@ -1,7 +1,7 @@
 //! What a test makes go wrong: requests, jobs or rows.
 //!
-//! A fault is data. `http` asks for the faults of requests, `ingest::processing` for those of jobs, and `ingest::row_saver`
-//! for those of rows.
+//! A fault is data. `http` asks for the faults of requests, `ingest::processing` for those of jobs, and
+//! `ingest::row_saver` for those of rows.
 
 mod answer;
 mod effect;

@@ -8,8 +8,8 @@ use crate::{
     settings::Settings,
 };
 
-/// An org with a few records: accounts `A-1` and `A-2`, with the same segment and the same legacy key in another case, a
-/// contact, and an account in the recycle bin.
+/// An org with a few records: accounts `A-1` and `A-2`, with the same segment and the same legacy key in another case,
+/// a contact, and an account in the recycle bin.
 struct World {
     org: Org,
 }

@@ -51,7 +51,8 @@ impl Stop {
         outcome
     }
 
-    /// Waits for an answer that may hold the only refresh token that works from now on. A stop leaves it a grace period.
+    /// Waits for an answer that may hold the only refresh token that works from now on. A stop leaves it a grace
+    /// period.
     pub(crate) async fn finish_renewal(&self, org: &Org) {
         tokio::select! {
             biased;
