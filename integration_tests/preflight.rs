@@ -134,9 +134,16 @@ async fn a_misspelt_entry_for_the_only_stream_without_one_is_an_error() {
         "Nothing has been sent. The entry under `streams` for Acount matches no stream; the nearest name is Account, \
          which has no entry. Correct the name, or remove the entry."
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_for_the_same_name_in_another_namespace_is_only_logged() {
+    let world = World::new().await;
     let config = json!({"streams": [{"stream": "Account", "namespace": "crm", "operation": "upsert"}]});
-    let run = failed_preflight(&world, config, &[stream("Account", "Account", &fields)]).await;
-    assert!(run.failure().1.contains("for crm.Account matches no stream; the nearest name is Account"));
+    let catalog = catalog(&[stream("Account", "Account", &[("Name", "string")])]);
+    let run = world.write(config, catalog, vec![complete("Account")]).await;
+    run.assert_success();
+    assert!(run.warnings().iter().any(|line| line.contains("crm.Account")), "{:?}", run.warnings());
 }
 
 #[tokio::test(flavor = "multi_thread")]

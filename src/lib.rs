@@ -1,6 +1,6 @@
 //! An Airbyte destination connector that loads records into Salesforce through the Bulk API 2.0.
 //!
-//! The program `destination-salesforce` calls [`run`], which is the whole connector: arguments and messages in,
+//! The program `destination-salesforce` calls [`run()`], which is the whole connector: arguments and messages in,
 //! messages and an exit code out. The other public items are for the benchmarks, the fuzz targets and the tests of this
 //! repository.
 //!

@@ -2,7 +2,7 @@
 //!
 //! The [`Converter`] reads the data once and writes each value when it reads it, quoted if needed (`cell`, `csv`). If
 //! the source columns have the order of the columns, the cells written are the row; otherwise `row_writer` reorders
-//! them. What cannot be converted becomes a [`Rejection`]. [`restore`] is the way back, for rows that Salesforce
+//! them. What cannot be converted becomes a [`Rejection`]. [`restore()`] is the way back, for rows that Salesforce
 //! rejects.
 
 mod cell;

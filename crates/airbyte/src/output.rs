@@ -5,7 +5,9 @@ mod queue;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -17,6 +19,9 @@ use queue::{Message, Queue};
 
 /// The parts of a catalog that may wait to be written.
 const PARTS_AHEAD: usize = 16;
+
+/// The time between two looks for room for a part. A part takes about as long to make.
+const WAIT_FOR_PARTS: Duration = Duration::from_millis(2);
 
 /// Writes protocol messages, one JSON object a line, in the order of the calls. Clones share the writer, and no two
 /// messages mix.
@@ -130,7 +135,7 @@ impl Output {
     pub fn destination_catalog(&self, operations: impl Iterator<Item: Serialize>) -> io::Result<()> {
         let (sender, parts) = sync_channel(PARTS_AHEAD);
         self.queue.push(Message::Parts(parts))?;
-        let send = |part: Vec<u8>| sender.send(part).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe));
+        let send = |part| self.send_part(&sender, part);
         send(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#.to_vec())?;
         for (position, operation) in operations.enumerate() {
             let mut part = if position > 0 { b",".to_vec() } else { Vec::new() };
@@ -138,6 +143,19 @@ impl Output {
             send(part)?;
         }
         send(b"]}}".to_vec())
+    }
+
+    /// Waits for room in the channel, or for a failure: the thread that writes may be blocked for ever.
+    fn send_part(&self, sender: &SyncSender<Vec<u8>>, mut part: Vec<u8>) -> io::Result<()> {
+        loop {
+            match sender.try_send(part) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
+                Err(TrySendError::Full(unsent)) => part = unsent,
+            }
+            self.queue.check()?;
+            thread::sleep(WAIT_FOR_PARTS);
+        }
     }
 
     /// Sends the platform a changed configuration, which replaces the stored one as a whole.
@@ -204,6 +222,34 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A writer whose reader never reads.
+    struct Blocked(std::sync::mpsc::Receiver<()>);
+
+    impl Write for Blocked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_abandoned_catalog_is_not_waited_for() {
+        let (_reader, never_read) = std::sync::mpsc::channel();
+        let output = Output::new(Blocked(never_read)).unwrap();
+        let abandoned = output.clone();
+        let operations = (0..1_000).map(|number| {
+            if number == PARTS_AHEAD {
+                abandoned.abandon();
+            }
+            number
+        });
+        assert!(output.destination_catalog(operations).is_err());
+        assert!(output.flush().is_err());
     }
 
     #[test]

@@ -329,7 +329,15 @@ impl Http {
                 instance = session.instance_url.as_str(),
                 "the instance does not know the address of the API, so a new sign-in says where the org is"
             );
-            current = self.tokens.renew(session).await.map_err(|fault| fault.with_outcome(Outcome::Unknown))?;
+            current = match self.tokens.renew(session).await {
+                Ok(moved) => moved,
+                Err(fault) => {
+                    // The session may still be good: an org in maintenance redirects its sign-in too.
+                    tracing::warn!(%fault, "the sign-in does not say where the org is");
+                    self.tokens.forget_failed_renewal();
+                    return Ok(None);
+                }
+            };
         }
         Ok((current.instance_url != session.instance_url).then_some(current))
     }

@@ -71,7 +71,8 @@ impl Org {
     ) -> Result<UploadedJob, UploadError> {
         let mut stop = pin!(stop);
         let policy = self.http.timing().patience;
-        let mut patience = Patience::new(&policy, "uploading the data of a job");
+        // It begins with the first fault: creating the job has a patience of its own.
+        let mut patience = None;
         loop {
             let open = tokio::select! {
                 biased;
@@ -85,7 +86,9 @@ impl Org {
             let may_retry = tokio::select! {
                 biased;
                 () = &mut stop => return Err(UploadError::Stopped),
-                may_retry = patience.wait(&fault) => may_retry,
+                may_retry = patience
+                    .get_or_insert_with(|| Patience::new(&policy, "uploading the data of a job"))
+                    .wait(&fault) => may_retry,
             };
             if !may_retry {
                 return Err(UploadError::NotUploaded(fault));
@@ -359,15 +362,21 @@ impl RunningJob {
     /// Closes a job that is open although its close was answered: the answer came from something else than Salesforce.
     /// It has no effect on a job that is closed after all.
     async fn close_again(&self, open_since: Instant) -> Result<(), Fault> {
-        let fault = match self.job.try_to_close().await {
+        let (fault, outcome) = match self.job.try_to_close().await {
             Ok(()) => {
                 let text = format!("the job {} stays open although its close is answered", self.job.id);
-                Fault::new(FaultKind::Transient, text)
+                (Fault::new(FaultKind::Transient, text), Outcome::Unknown)
             }
-            Err(CloseAttempt::StillOpen(fault) | CloseAttempt::StatusUnknown(fault)) => fault,
+            Err(CloseAttempt::StatusUnknown(fault)) => (fault, Outcome::Unknown),
+            Err(CloseAttempt::StillOpen(fault)) => (fault, Outcome::Known),
         };
-        let may_retry = fault.is_transient() && open_since.elapsed() <= self.job.org.http.timing().patience.total;
-        if may_retry { Ok(()) } else { Err(fault.with_outcome(Outcome::Unknown)) }
+        if fault.is_transient() && open_since.elapsed() <= self.job.org.http.timing().patience.total {
+            return Ok(());
+        }
+        if outcome == Outcome::Known {
+            self.job.abort().await;
+        }
+        Err(fault.with_outcome(outcome))
     }
 }
 

@@ -173,6 +173,11 @@ impl Tokens {
         renewal.await
     }
 
+    /// Lets the next renewal ask again, although the last one was refused.
+    pub(super) fn forget_failed_renewal(&self) {
+        lock(&self.renewal).take_if(|renewal| matches!(renewal.peek(), Some(Err(_))));
+    }
+
     /// Waits for an answer that may hold a new refresh token, if a renewal has asked for one.
     pub(super) async fn finish_renewal(&self) {
         let renewal = lock(&self.renewal).clone();

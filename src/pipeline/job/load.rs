@@ -194,7 +194,7 @@ impl Loader {
         if finished.is_processed() {
             return Ok(());
         }
-        if let Some(fault) = finished.final_fault().filter(|_| job.rows_processed().unwrap_or_default() == 0) {
+        if let Some(fault) = finished.final_fault().filter(|_| job.rows_processed() == Some(0)) {
             return Err(fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id())));
         }
         tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");

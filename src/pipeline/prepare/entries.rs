@@ -23,7 +23,8 @@ pub(super) fn check_entries(requests: &[StreamRequest<'_>], config: &Config) -> 
     for entry in unmatched {
         let name = StreamName { namespace: entry.namespace().map(str::to_owned), name: entry.stream().to_owned() };
         match &*without_entry {
-            [stream] if is_misspelt(&name.name, &stream.name) => problems.push(format!(
+            // Connections of one destination share its entries: the same name in another namespace is no mistake.
+            [stream] if name.name != stream.name && is_misspelt(&name.name, &stream.name) => problems.push(format!(
                 "The entry under `streams` for {name} matches no stream; the nearest name is {stream}, which has no \
                  entry. Correct the name, or remove the entry."
             )),

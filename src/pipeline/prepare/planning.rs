@@ -124,8 +124,11 @@ async fn related_keys(
         objects => org.describe_each(objects, |describe| keys_of(&describe)).await,
     };
     for (object, answer) in unknown.iter().zip(answers) {
-        if let Some(found) = if_exists(object, answer)? {
-            keys.insert(object, found);
+        match answer {
+            Ok(found) => keys.insert(object, found),
+            Err(fault) if fault.kind() == FaultKind::NotFound => {}
+            // Its columns are sent as they are typed, which the org may accept.
+            Err(fault) => tracing::warn!(object, %fault, "the fields of a related object are unknown"),
         }
     }
     Ok(keys)

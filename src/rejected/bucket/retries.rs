@@ -11,13 +11,13 @@ use aws_config::timeout::TimeoutConfig;
 use retry::{Policy, random_jitter};
 
 /// Waits for a store that is away. The SDK has already made its attempts with short waits, so these waits start at two
-/// seconds. They stay below half a minute, so that a store that is back is noticed soon. A store that is away for more
-/// than ten minutes may be away for hours, and ending the sync loses nothing.
+/// seconds. They stay below half a minute, so that a store that is back is noticed soon. Half an hour is what each step
+/// of a job gets: the job has taken effect, and a sync that ends here may write its records twice.
 pub(super) const OUTAGE: Policy = Policy {
     attempts: u32::MAX,
     first_wait: Duration::from_secs(2),
     longest_wait: Duration::from_secs(30),
-    total: Duration::from_secs(10 * 60),
+    total: Duration::from_secs(30 * 60),
     jitter: random_jitter,
 };
 

@@ -82,6 +82,11 @@ impl Queue {
         self.wait_for(|state| (state.has_room() || state.failure.is_some()).then_some(())).await;
     }
 
+    /// Fails if nothing is written any more.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.0.lock().failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
     /// Waits until nothing is written any more.
     pub(super) async fn failure(&self) -> io::Error {
         self.wait_for(|state| state.failure.map(io::Error::from)).await
