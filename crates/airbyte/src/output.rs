@@ -242,11 +242,10 @@ mod tests {
         let (_reader, never_read) = std::sync::mpsc::channel();
         let output = Output::new(Blocked(never_read)).unwrap();
         let abandoned = output.clone();
-        let operations = (0..1_000).map(|number| {
-            if number == PARTS_AHEAD {
+        let operations = (0..1_000).inspect(|number| {
+            if *number == PARTS_AHEAD {
                 abandoned.abandon();
             }
-            number
         });
         assert!(output.destination_catalog(operations).is_err());
         assert!(output.flush().is_err());

@@ -1,17 +1,16 @@
 //! A client for one Salesforce org: sign in, describe objects, and load records with Bulk API 2.0 ingest jobs.
 //!
-//! It is for programs that move many records and must know what became of each of them:
+//! It is for programs that move many records and must know what happened to each of them:
 //!
 //! - A job has a type for each of its stages, from [`OpenJob`] to [`FinishedJob`]. Closing it
 //!   ([`UploadedJob::close`]) is the commit point: before it a job has no effect, after it the job is only observed.
 //! - A [`Fault`] says what happened ([`FaultKind`]) and whether it is known what the call did ([`Outcome`]).
 //! - Calls are retried with growing waits as far as that is safe, an expired access token is renewed once for all
-//! calls,
-//!   and an outage of half an hour is waited out at each step of a job.
+//!   calls, and an outage of half an hour is waited out at each step of a job.
 //!
 //! The crate knows Salesforce: its OAuth flows, its error codes, and what it documents about jobs, with the source of
-//! each rule. It knows nothing about where records come from, how a CSV is made of them, or what a user reads about a
-//! fault. It spawns no task.
+//! each rule. It knows nothing about where records come from, how a CSV is made of them, or how an error is worded for
+//! its user, apart from the sentences of a refused sign-in. It spawns no task.
 //!
 //! # Example
 //!
