@@ -259,6 +259,22 @@ async fn an_instance_that_has_not_moved_is_not_asked_for_a_session_at_every_try(
 }
 
 #[tokio::test]
+async fn an_org_that_redirects_its_sign_in_too_is_an_outage() {
+    let stub = StubOrg::start().await;
+    let org = stub.org().await;
+    stub.answer_once("GET", AT, ResponseTemplate::new(302)).await;
+    stub.answer("GET", AT, done()).await;
+    let maintenance = Mock::given(path("/services/oauth2/token")).respond_with(ResponseTemplate::new(302));
+    maintenance.up_to_n_times(1).with_priority(1).mount(&stub.server).await;
+    org.http.response(&Call::get(&["x"])).await.unwrap();
+
+    // A session that is lost later is renewed: the refused sign-in is forgotten.
+    stub.answer_once("GET", AT, refusal(401, "INVALID_SESSION_ID")).await;
+    org.http.response(&Call::get(&["x"])).await.unwrap();
+    assert_eq!(stub.requests("POST", "/services/oauth2/token").await.len(), 3);
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed_with_the_token() {
     let (stub, elsewhere) = (StubOrg::start().await, StubOrg::start().await);
     let target = format!("{}/services/data{AT}", elsewhere.server.uri());
