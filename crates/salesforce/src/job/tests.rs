@@ -294,6 +294,18 @@ async fn a_refused_close_aborts_the_job() {
 }
 
 #[tokio::test]
+async fn a_running_job_that_is_open_and_may_not_be_closed_is_aborted() {
+    let stub = stub().await;
+    stub.answer_once("PATCH", JOB, status("UploadComplete")).await;
+    stub.answer("PATCH", JOB, refusal(403, "API_DISABLED_FOR_ORG")).await;
+    stub.answer("GET", JOB, status("Open")).await;
+    let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
+    let fault = running.wait(2, |_| {}).await.err().unwrap();
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Permission, Outcome::Known));
+    assert_eq!(set_states(&stub).await, ["UploadComplete", "UploadComplete", "Aborted"]);
+}
+
+#[tokio::test]
 async fn trouble_while_a_job_runs_is_waited_out() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, status("UploadComplete")).await;
