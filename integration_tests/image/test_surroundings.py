@@ -94,4 +94,4 @@ def test_the_login_host_needs_a_trusted_certificate(image, connection, key_pair)
         assert "Salesforce gave no usable answer while signing in" in message
         # With the certificate the sign-in is answered. The answer names the org's own address, not one of Salesforce's.
         _, message = check(image, configuration, flags, TRUST)
-        assert "The sign-in answer names an instance that must not be" in message
+        assert "The sign-in answer names an instance that must not receive" in message
