@@ -123,8 +123,6 @@ pub(super) struct Judge<'j> {
     retry: OpenBatch,
     unprocessed: u64,
     unknown: u64,
-    /// Whether Salesforce gave the job up for a reason that stays.
-    is_given_up: bool,
 }
 
 impl<'j> Judge<'j> {
@@ -149,7 +147,6 @@ impl<'j> Judge<'j> {
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             unprocessed: 0,
             unknown: 0,
-            is_given_up: finished.final_fault().is_some(),
         }
     }
 
@@ -179,9 +176,9 @@ impl<'j> Judge<'j> {
     /// Compares the number of rows in the results with the number of rows sent.
     async fn prove_counts(&mut self, earlier: Option<ResultCounts>) -> Result<(), JudgeError> {
         let sent = self.batch.rows();
-        if let (JobEnd::Complete, Some(processed), Some(failed)) =
-            (self.job.end(), self.job.rows_processed(), self.job.rows_failed())
-            && processed == sent
+        let finished = FinishedBatch { plan: self.plan, batch: self.batch, job: self.job };
+        if finished.is_processed()
+            && let Some(failed) = self.job.rows_failed()
         {
             // The job's own counts prove the outcome; only the failed rows are needed.
             let read = if failed > 0 { self.read_failed_rows().await? } else { 0 };
@@ -192,7 +189,7 @@ impl<'j> Judge<'j> {
             return Ok(());
         }
         // Salesforce keeps no results of batches beyond the daily allowance. Those of all other batches are valid.
-        let is_incomplete = self.is_given_up && earlier.is_some_and(|earlier| earlier.sum() < sent);
+        let is_incomplete = finished.final_fault().is_some() && earlier.is_some_and(|earlier| earlier.sum() < sent);
         if is_incomplete {
             self.set_index(RowIndex::of_incomplete_results(&self.batch.origins));
         }

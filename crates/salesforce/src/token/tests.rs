@@ -100,15 +100,21 @@ async fn one_renewal_serves_all_calls() {
     assert_eq!(bodies(&server).await.len(), 2);
 }
 
+/// Signs in at a server that takes a while to answer the renewal, with a new refresh token. Also returns how many of
+/// these were reported.
+async fn with_slow_renewal(server: &MockServer) -> (Tokens, Arc<Mutex<i32>>) {
+    answer(server, 1, granted(server, json!({}))).await;
+    let slow = granted(server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
+    answer(server, 1, slow).await;
+    let reported = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&reported);
+    (tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.unwrap(), reported)
+}
+
 #[tokio::test]
 async fn a_renewal_continues_after_the_call_that_began_it() {
     let server = MockServer::start().await;
-    answer(&server, 1, granted(&server, json!({}))).await;
-    let slow = granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
-    answer(&server, 1, slow).await;
-    let reported = Arc::new(Mutex::new(0));
-    let seen = Arc::clone(&reported);
-    let tokens = tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.unwrap();
+    let (tokens, reported) = with_slow_renewal(&server).await;
     let old = tokens.session();
     assert!(tokio::time::timeout(quick().answer / 20, tokens.renew(&old)).await.is_err());
     tokens.renew(&old).await.unwrap();
@@ -118,12 +124,7 @@ async fn a_renewal_continues_after_the_call_that_began_it() {
 #[tokio::test]
 async fn a_renewal_is_finished_although_nobody_waits_for_it() {
     let server = MockServer::start().await;
-    answer(&server, 1, granted(&server, json!({}))).await;
-    let slow = granted(&server, json!({ "refresh_token": "second" })).set_delay(quick().answer / 4);
-    answer(&server, 1, slow).await;
-    let reported = Arc::new(Mutex::new(0));
-    let seen = Arc::clone(&reported);
-    let tokens = tokens(refresh_flow(&server.uri()), Arc::new(move |_| *lock(&seen) += 1)).await.unwrap();
+    let (tokens, reported) = with_slow_renewal(&server).await;
     tokens.finish_renewal().await;
     assert_eq!(bodies(&server).await.len(), 1, "no renewal has begun");
     assert!(tokio::time::timeout(quick().answer / 20, tokens.renew(&tokens.session())).await.is_err());

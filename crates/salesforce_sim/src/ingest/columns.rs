@@ -143,20 +143,12 @@ fn key_column(columns: &[Column], request: &JobRequest, object: &Object) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{csv::LineEnding, schema::standard_objects};
+    use crate::schema::standard_objects;
 
     fn read(object: &str, operation: Operation, key: Option<&str>, header: &str) -> Result<Columns, String> {
         let mut tables = Tables::default();
         standard_objects().into_iter().for_each(|object| tables.add(object));
-        let request = JobRequest {
-            object: object.to_owned(),
-            operation,
-            external_id_field: key.map(str::to_owned),
-            assignment_rule_id: None,
-            line_ending: LineEnding::Lf,
-            delimiter: ("COMMA", b','),
-            api_version: 62.0,
-        };
+        let request = JobRequest::for_test(object, operation, key);
         Columns::read(header.as_bytes(), &request, &tables)
     }
 

@@ -90,21 +90,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{
-        csv::LineEnding,
-        org::{JobRequest, Operation},
-    };
+    use crate::org::{JobRequest, Operation};
 
     fn job() -> Job {
-        let request = JobRequest {
-            object: "Account".to_owned(),
-            operation: Operation::Upsert,
-            external_id_field: Some("External_Id__c".to_owned()),
-            assignment_rule_id: None,
-            line_ending: LineEnding::Lf,
-            delimiter: ("COMMA", b','),
-            api_version: 62.0,
-        };
+        let request = JobRequest::for_test("Account", Operation::Upsert, Some("External_Id__c"));
         Job::new("750Sim000000001AAA".to_owned(), request, "005Sim000000001AAA".to_owned())
     }
 

@@ -100,6 +100,22 @@ pub(crate) struct JobRequest {
     pub(crate) api_version: f64,
 }
 
+#[cfg(test)]
+impl JobRequest {
+    /// A request without special settings.
+    pub(crate) fn for_test(object: &str, operation: Operation, key: Option<&str>) -> Self {
+        Self {
+            object: object.to_owned(),
+            operation,
+            external_id_field: key.map(str::to_owned),
+            assignment_rule_id: None,
+            line_ending: LineEnding::Lf,
+            delimiter: ("COMMA", b','),
+            api_version: 62.0,
+        }
+    }
+}
+
 /// An ingest job.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -231,15 +247,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn open_jobs_expire_after_a_day_and_others_after_a_week() {
         let job = || {
-            let request = JobRequest {
-                object: "Account".to_owned(),
-                operation: Operation::Insert,
-                external_id_field: None,
-                assignment_rule_id: None,
-                line_ending: LineEnding::Lf,
-                delimiter: ("COMMA", b','),
-                api_version: 62.0,
-            };
+            let request = JobRequest::for_test("Account", Operation::Insert, None);
             Job::new("750Sim000000001AAA".to_owned(), request, "005Sim000000001AAA".to_owned())
         };
         let (open, mut done) = (job(), job());

@@ -41,15 +41,7 @@ impl World {
 
     /// Loads a CSV, and returns `created`, `saved` or the error for each row.
     fn load(&mut self, object: &str, operation: Operation, key: Option<&str>, csv: &str) -> Vec<String> {
-        let request = JobRequest {
-            object: object.to_owned(),
-            operation,
-            external_id_field: key.map(str::to_owned),
-            assignment_rule_id: None,
-            line_ending: LineEnding::Lf,
-            delimiter: ("COMMA", b','),
-            api_version: 62.0,
-        };
+        let request = JobRequest::for_test(object, operation, key);
         let rows = scan(csv.as_bytes(), b',', LineEnding::Lf).unwrap();
         let header = rows[0].of(csv.as_bytes());
         let columns =
