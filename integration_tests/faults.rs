@@ -1,5 +1,6 @@
 //! Faults of the org, the bucket and the process lose no record and double none.
 
+mod attempts;
 mod bucket;
 mod close;
 mod create;

@@ -1,5 +1,6 @@
 //! One Bulk API 2.0 ingest job, with a type for each of its stages: open, uploaded, running, finished.
 
+mod earlier;
 mod poll;
 mod standstill;
 mod status;
@@ -11,6 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
+pub use self::earlier::{EarlierJob, UnfinishedJob, UnfinishedJobs};
 use self::poll::PollSchedule;
 use self::status::{JobState, JobStatus, RequestedState};
 use crate::fault::{Fault, FaultKind, Outcome};

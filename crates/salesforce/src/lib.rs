@@ -87,7 +87,10 @@ pub use describe::{Describe, Field, FieldType, ObjectSummary};
 pub use fault::{Fault, FaultKind, Limit, Outcome};
 pub use headers::ApiUsage;
 pub use host::{LoginUrl, UrlRule};
-pub use job::{CloseError, FinishedJob, JobEnd, JobSpec, OpenJob, RunningJob, UploadError, UploadedJob};
+pub use job::{
+    CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, OpenJob, RunningJob, UnfinishedJob, UnfinishedJobs,
+    UploadError, UploadedJob,
+};
 pub use limits::{Allowance, Limits};
 pub use operation::Operation;
 pub use results::{ResultRow, ResultRows, RowReader};

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::RejectionReasons;
+use super::earlier::EarlierJobs;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::judge::{FinishedBatch, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
 use super::waits::Waits;
@@ -33,6 +34,7 @@ pub(crate) struct Loader {
     org: Org,
     store: Option<RejectedStore>,
     budget: Arc<Budget>,
+    earlier: Arc<EarlierJobs>,
     /// Once it is cancelled, no job is closed.
     pub(super) halt: CancellationToken,
     waits: Waits,
@@ -49,7 +51,8 @@ pub(super) enum Turn {
 
 impl Loader {
     pub(crate) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>) -> Self {
-        Self { org, store, budget, halt: CancellationToken::new(), waits: Waits::of_sync() }
+        let earlier = Arc::new(EarlierJobs::new(org.clone()));
+        Self { org, store, budget, earlier, halt: CancellationToken::new(), waits: Waits::of_sync() }
     }
 
     /// Loads a batch and stores its rejected records. Reports records as soon as they are settled.
@@ -137,6 +140,10 @@ impl Loader {
             uploaded.abort().await;
             return Err(LoadError::Halted);
         }
+        if let Err(error) = self.wait_for_earlier_jobs(plan, uploaded.id()).await {
+            uploaded.abort().await;
+            return Err(error);
+        }
         let (object, job) = (&plan.job.object, uploaded.id().to_owned());
         let doing = format!("closing job {job} for {object}");
         let running = uploaded.close(self.halt.cancelled()).await.map_err(|error| match error {
@@ -159,6 +166,18 @@ impl Loader {
                 () = self.halt.cancelled() => false,
                 previous = previous => previous.is_ok(),
             },
+        }
+    }
+
+    /// Waits for the jobs that an earlier attempt left and that this one must not overtake.
+    async fn wait_for_earlier_jobs(&self, plan: &StreamPlan, own: &str) -> Result<(), LoadError> {
+        if !plan.job.operation.is_ordered() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Err(LoadError::Halted),
+            waited = self.earlier.wait(&plan.job.object, own) => Ok(waited?),
         }
     }
 

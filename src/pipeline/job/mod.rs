@@ -1,5 +1,6 @@
 //! The way of a batch through Salesforce: it waits in a lane, is loaded as a job, and its results are judged.
 
+mod earlier;
 mod event;
 mod judge;
 mod lane;
