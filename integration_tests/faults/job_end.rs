@@ -162,3 +162,28 @@ async fn a_locked_row_is_retried_alone_and_written_once() {
     assert_all_in_org(&world, &run, 20);
     assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [20, 1]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_locked_inside_a_flow_or_a_trigger_is_retried_and_written_once() {
+    let faults: [fn(&str) -> RowFault; 2] = [RowFault::locked_in_flow, RowFault::locked_in_trigger];
+    for locked in faults {
+        let world = World::new().await;
+        world.org.inject(locked("Contact").when(|row| row.get("LastName") == Some("L0003")).times(1));
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(world.org.jobs().iter().map(|job| job.rows).collect::<Vec<_>>(), [20, 1]);
+    }
+}
+
+/// The name of a lock in a text that an admin wrote is no lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validation_rule_that_names_a_lock_rejects_at_once_with_its_whole_message() {
+    let world = World::new().await;
+    let message = "Status -- CLOSED: after UNABLE_TO_LOCK_ROW -- ASK_IT: call the help desk";
+    let error = format!("FIELD_CUSTOM_VALIDATION_EXCEPTION:{message}:--");
+    world.org.inject(RowFault::new("Contact", &error).when(|row| row.get("LastName") == Some("L0003")));
+    insert_contacts(&world, 20).await.assert_success();
+    assert_eq!(world.org.jobs().len(), 1);
+    let data = &world.rejected()[0]["_airbyte_data"];
+    assert_eq!((&data["rejected_message"], &data["rejected_field"]), (&json!(message), &json!("")));
+}

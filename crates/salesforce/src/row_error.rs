@@ -1,6 +1,12 @@
 //! The `sf__Error` text of a failed row.
 
+mod transient;
+
 use crate::Operation;
+use transient::RetryFor;
+
+/// Ends an error.
+const DASHES: &str = "--";
 
 /// One error of a failed row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,36 +18,6 @@ pub struct RowError {
     /// The fields that the error names.
     pub fields: Vec<String>,
 }
-
-/// The operations for which a failed row may be sent again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RetryFor {
-    /// All: Salesforce says that it did not write the row.
-    All,
-    /// All except insert. The error does not prove that nothing was written, so an insert could create the record
-    /// twice.
-    AllExceptInsert,
-}
-
-/// The codes of transient errors (SOAP API guide, "StatusCode"). A row with another code is rejected.
-///
-/// `ALREADY_IN_PROCESS` (an approval), `DUPLICATE_VALUE` (jobs of one object do not run at the same time) and
-/// `STORAGE_LIMIT_EXCEEDED` are not here, because they do not end within minutes.
-const TRANSIENT_CODES: &[(&str, RetryFor)] = &[
-    // Another transaction holds the record or its parent; the row was rolled back.
-    ("UNABLE_TO_LOCK_ROW", RetryFor::All),
-    // A query of a trigger took too long, which rolled the row back.
-    ("QUERY_TIMEOUT", RetryFor::All),
-    // Salesforce turned the row away before it tried anything.
-    ("TOO_MANY_APEX_REQUESTS", RetryFor::All),
-    ("FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", RetryFor::All),
-    ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", RetryFor::All),
-    ("ORG_IN_MAINTENANCE", RetryFor::All),
-    // Trouble of the platform itself, at any point of the transaction.
-    ("SERVER_UNAVAILABLE", RetryFor::AllExceptInsert),
-    ("REQUEST_RUNNING_TOO_LONG", RetryFor::AllExceptInsert),
-    ("UNKNOWN_EXCEPTION", RetryFor::AllExceptInsert),
-];
 
 impl RowError {
     /// Reads the errors of a row. There is always at least one.
@@ -81,15 +57,18 @@ impl RowError {
 
     /// Whether the row may be sent again: it may then succeed, and it cannot take effect twice.
     pub fn may_retry(&self, operation: Operation) -> bool {
-        // A trigger that fails because of a lock has a code of its own, and names the lock in its message.
-        let lock_in_trigger =
-            self.code == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" && self.message.contains("UNABLE_TO_LOCK_ROW");
-        let retry_for = TRANSIENT_CODES.iter().find(|(code, _)| *code == self.code).map(|(_, retry_for)| *retry_for);
-        match retry_for {
+        match transient::classify(&self.code, &self.message) {
             Some(RetryFor::All) => true,
             Some(RetryFor::AllExceptInsert) => operation != Operation::Insert,
-            None => lock_in_trigger,
+            None => false,
         }
+    }
+
+    /// Whether a record that the row refers to by its key may be missing. Salesforce then did not write the row, and
+    /// says "Foreign key external ID: X not found for field Y in entity Z" in the language of the user, so only the
+    /// code decides. It can have other reasons.
+    pub fn may_lack_related_record(&self) -> bool {
+        self.code == "INVALID_FIELD"
     }
 }
 
@@ -101,147 +80,54 @@ fn split_code(text: &str) -> (&str, &str) {
     }
 }
 
-/// Splits at the first ` --` or `:--` that ends an error: at the end of the text, or before the next code.
+/// Splits at the first ` --` or `:--` that ends an error: at the end of the text, or before the next code. A message may
+/// contain both, and even a word in capitals with a colon after it. So before the next code there must be the fields of
+/// this error, and each code of Salesforce has an underscore.
 fn split_at_end(text: &str) -> Option<(&str, &str)> {
-    text.match_indices("--").find_map(|(at, dashes)| {
+    let after_code = text.find(':')? + 1;
+    text.match_indices(DASHES).find_map(|(at, dashes)| {
         let (error, rest) = (&text[..at], &text[at + dashes.len()..]);
         let rest = rest.trim_start_matches([' ', ',', ';', '\n', '\r']);
-        let is_next = rest.split_once(':').is_some_and(|(code, _)| is_code(code));
-        (error.ends_with([' ', ':']) && (rest.is_empty() || is_next)).then_some((error, rest))
+        let is_end = match rest {
+            "" => error.ends_with([' ', ':']),
+            rest => error.get(after_code..).is_some_and(ends_with_fields) && begins_with_code(rest),
+        };
+        is_end.then_some((error, rest))
     })
 }
 
+/// Whether the text is a message with a list of fields, which is empty or followed by a blank. Looks at the list only, as
+/// this is asked for each pair of dashes.
+fn ends_with_fields(text: &str) -> bool {
+    let message = text.trim_end_matches(|c: char| is_in_name(c) || matches!(c, ',' | ' '));
+    let fields = &text[message.len()..];
+    text.is_empty()
+        || (message.ends_with(':') && (fields.is_empty() || fields.ends_with(' ')) && are_fields(fields.trim()))
+}
+
+/// Whether the text begins with the code of an error. Looks at the code only, as this is asked for each pair of dashes.
+fn begins_with_code(text: &str) -> bool {
+    let after = text.trim_start_matches(is_in_code);
+    let code = &text[..text.len() - after.len()];
+    after.starts_with(':') && code.contains('_') && is_code(code)
+}
+
 fn is_code(text: &str) -> bool {
-    text.len() > 1
-        && text.starts_with(|c: char| c.is_ascii_uppercase())
-        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    text.len() > 1 && text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(is_in_code)
+}
+
+fn is_in_code(c: char) -> bool {
+    c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'
 }
 
 /// Whether this can be the list of fields. It may be empty.
 fn are_fields(text: &str) -> bool {
-    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
-    text.split(',').all(|field| field.trim().chars().all(in_name))
+    text.split(',').all(|field| field.trim().chars().all(is_in_name))
+}
+
+fn is_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(code: &str, message: &str, fields: &[&str]) -> RowError {
-        RowError {
-            code: code.into(),
-            message: message.into(),
-            fields: fields.iter().map(|field| (*field).to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn an_error_has_code_message_and_fields() {
-        for (text, expected) in [
-            (
-                "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
-                error("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", &["LastName"]),
-            ),
-            (
-                "REQUIRED_FIELD_MISSING:Required fields are missing: [A__c, B__c]:A__c,B__c --",
-                error("REQUIRED_FIELD_MISSING", "Required fields are missing: [A__c, B__c]", &["A__c", "B__c"]),
-            ),
-            ("X_Y:m:A__c, B__c --", error("X_Y", "m", &["A__c", "B__c"])),
-            (
-                "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record or 200 records: 001A,001B:--",
-                error(
-                    "UNABLE_TO_LOCK_ROW",
-                    "unable to obtain exclusive access to this record or 200 records: 001A,001B",
-                    &[],
-                ),
-            ),
-            (
-                "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--",
-                error("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]),
-            ),
-            (
-                "DUPLICATES_DETECTED:Use one of these records?:--",
-                error("DUPLICATES_DETECTED", "Use one of these records?", &[]),
-            ),
-            (
-                "DUPLICATE_VALUE:Duplicate external id specified: A-1:Ext__c --",
-                error("DUPLICATE_VALUE", "Duplicate external id specified: A-1", &["Ext__c"]),
-            ),
-            (
-                "DUPLICATE_EXTERNAL_ID:Ext__c: more than one record found for external id field: [a, b]:--",
-                error("DUPLICATE_EXTERNAL_ID", "Ext__c: more than one record found for external id field: [a, b]", &[]),
-            ),
-            (
-                "STRING_TOO_LONG:First Name: data value too large: a -- b: c (max length=40):FirstName --",
-                error("STRING_TOO_LONG", "First Name: data value too large: a -- b: c (max length=40)", &["FirstName"]),
-            ),
-            (
-                "FIELD_CUSTOM_VALIDATION_EXCEPTION:Bitte prüfen: Umsatz, Ort -- danke:--",
-                error("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Bitte prüfen: Umsatz, Ort -- danke", &[]),
-            ),
-            (
-                "INVALID_FIELD:Foreign key external ID: 31 not found for field P__c in entity Contact:--",
-                error("INVALID_FIELD", "Foreign key external ID: 31 not found for field P__c in entity Contact", &[]),
-            ),
-            (
-                "MALFORMED_ID:Contact ID: id value of incorrect type: 001:Id --",
-                error("MALFORMED_ID", "Contact ID: id value of incorrect type: 001", &["Id"]),
-            ),
-            // Texts that do not follow the grammar.
-            ("UNKNOWN_EXCEPTION:cut off: in the mid", error("UNKNOWN_EXCEPTION", "cut off: in the mid", &[])),
-            (
-                "X_Y:the last part is a sentence: not a field --",
-                error("X_Y", "the last part is a sentence: not a field", &[]),
-            ),
-            ("X_Y:no second colon --", error("X_Y", "no second colon", &[])),
-            ("X_Y:--", error("X_Y", "", &[])),
-            ("X_Y", error("", "X_Y", &[])),
-            ("Some text: without a code", error("", "Some text: without a code", &[])),
-            ("--", error("", "--", &[])),
-            (" --", error("", "--", &[])),
-            ("", error("", "", &[])),
-        ] {
-            assert_eq!(RowError::parse(text), [expected], "{text}");
-        }
-    }
-
-    #[test]
-    fn several_errors_are_separated() {
-        let first = error("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", &["Name"]);
-        let second = error("X_Y", "second: with -- dashes", &[]);
-        for between in ["", " ", ";", "\n"] {
-            let text = format!(
-                "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --{between}X_Y:second: with -- \
-                 dashes:--"
-            );
-            assert_eq!(RowError::parse(&text), [first.clone(), second.clone()], "{between:?}");
-        }
-        let cut = RowError::parse("A_B:one:--C_D:tw");
-        assert_eq!(cut, [error("A_B", "one", &[]), error("C_D", "tw", &[])]);
-    }
-
-    #[test]
-    fn an_insert_is_retried_only_if_nothing_was_written() {
-        for (code, insert, upsert) in [
-            ("UNABLE_TO_LOCK_ROW", true, true),
-            ("QUERY_TIMEOUT", true, true),
-            ("ORG_IN_MAINTENANCE", true, true),
-            ("SERVER_UNAVAILABLE", false, true),
-            ("UNKNOWN_EXCEPTION", false, true),
-            ("DUPLICATE_VALUE", false, false),
-            ("ALREADY_IN_PROCESS", false, false),
-            ("STORAGE_LIMIT_EXCEEDED", false, false),
-            ("REQUIRED_FIELD_MISSING", false, false),
-            ("", false, false),
-        ] {
-            let error = error(code, "UNABLE_TO_LOCK_ROW in a message counts for triggers only", &[]);
-            assert_eq!(error.may_retry(Operation::Insert), insert, "{code}");
-            for operation in [Operation::Upsert, Operation::Update, Operation::Delete, Operation::HardDelete] {
-                assert_eq!(error.may_retry(operation), upsert, "{code} {operation}");
-            }
-        }
-        let locked = "Trigger: caused by: System.DmlException: first error: UNABLE_TO_LOCK_ROW, unable to obtain";
-        assert!(error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", locked, &[]).may_retry(Operation::Insert));
-        assert!(!error("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "no", &[]).may_retry(Operation::Upsert));
-    }
-}
+mod tests;

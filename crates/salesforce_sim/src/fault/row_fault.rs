@@ -76,6 +76,32 @@ impl RowFault {
         }
     }
 
+    /// Every row of an object is locked, because a flow that saves another record does not get its lock. The form of
+    /// flow errors is as people report them; Salesforce words them in the language of the user.
+    pub fn locked_in_flow(object: &str) -> Self {
+        Self::new(
+            object,
+            "CANNOT_EXECUTE_FLOW_TRIGGER:We can't save this record because the \"Roll Up To Account\" process failed. \
+             Give your Salesforce admin these details. This error occurred when the flow tried to update records: \
+             UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record or 1 records: 001000000000001AAA. You \
+             can look up ExceptionCode values in the SOAP API Developer Guide.:--",
+        )
+    }
+
+    /// Every row of an object is locked, because a trigger of a trigger does not get its lock (the text is as in issue
+    /// 847 of Declarative Lookup Rollup Summaries).
+    pub fn locked_in_trigger(object: &str) -> Self {
+        Self::new(
+            object,
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:ContactTrigger: execution of AfterInsert\n\ncaused by: \
+             System.DmlException: Update failed. First exception on row 0 with id 001000000000001AAA; first error: \
+             CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY, AccountTrigger: execution of AfterUpdate\n\ncaused by: \
+             System.DmlException: Upsert failed. First exception on row 2; first error: UNABLE_TO_LOCK_ROW, unable to \
+             obtain exclusive access to this record or 1 records: a00000000000001AAA: []\n\nTrigger.ContactTrigger: \
+             line 5, column 1:--",
+        )
+    }
+
     /// Only rows for which the condition is true fail.
     #[must_use]
     pub fn when(self, condition: impl Fn(&UploadedRow<'_>) -> bool + Send + Sync + 'static) -> Self {
