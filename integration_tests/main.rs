@@ -30,5 +30,6 @@ mod states;
 mod stopped_sign_in;
 mod terminal;
 mod url_rules;
+mod values;
 mod world;
 mod write;

@@ -139,3 +139,40 @@ async fn columns_of_the_platform_are_sent_only_where_they_are_renamed() {
     assert_eq!(world.values("Item__c", "Deleted_At__c").iter().flatten().count(), 1);
     assert!(!run.stdout.contains("_ab_other"), "metadata is left out without a word");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_of_a_platform_column_is_obeyed_whatever_becomes_of_unknown_fields() {
+    const RENAMED: [&str; 3] = ["_airbyte_extracted_at", "_AIRBYTE_META", "_ab_source_file_url"];
+    for unknown in ["fail", "ignore"] {
+        for source in RENAMED {
+            for in_schema in [true, false] {
+                let world = world().await;
+                let schema = [("Key__c", "string"), ("_airbyte_raw_id", "string"), (source, "string")];
+                let schema = if in_schema { &schema[..] } else { &[] };
+                let streams = [keyed(stream("i", "Item__c", schema), "append_dedup", "Key__c")];
+                let config = json!({
+                    "unknown_fields": unknown,
+                    "streams": [{"stream": "i", "external_id_field": "Key__c",
+                                 "fields": [{"source": source, "target": "Origin__c"}]}],
+                });
+                let data =
+                    json!({"Key__c": "K-1", "_airbyte_raw_id": "raw", "_airbyte_generation_id": 7, source: "sent"});
+                let run = world.write(config, catalog(&streams), vec![record("i", data), complete("i")]).await;
+                run.assert_success();
+                assert_eq!(world.values("Item__c", "Origin__c"), [Some("sent".to_owned())], "{unknown} {source}");
+                assert!(!run.stdout.contains("_airbyte_generation_id"), "other metadata are left out without a word");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metadata_of_a_record_can_be_kept_as_json_text() {
+    let world = world().await;
+    let streams = [stream("i", "Item__c", &[("Key__c", "string"), ("_airbyte_meta", "object")])];
+    let config = json!({"streams": [{"stream": "i", "fields": [{"source": "_airbyte_meta", "target": "Origin__c"}]}]});
+    let lines =
+        vec![record("i", json!({"Key__c": "K-1", "_airbyte_meta": {"sync_id": 42, "changes": []}})), complete("i")];
+    world.write(config, catalog(&streams), lines).await.assert_success();
+    assert_eq!(world.values("Item__c", "Origin__c"), [Some(r#"{"sync_id":42,"changes":[]}"#.to_owned())]);
+}

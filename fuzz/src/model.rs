@@ -151,7 +151,7 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
             Ok(text) => match kind {
                 Kind::Text { longest } => {
                     let text = one_line_end(&text);
-                    some(cut(&text, longest))
+                    cut(&text, longest).map_or(Cell::Any, some)
                 }
                 Kind::Number | Kind::MultiPicklist => some(one_line_end(&text)),
                 Kind::Boolean => match text.to_ascii_lowercase().as_str() {
@@ -168,7 +168,7 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
         },
         b'[' if kind == Kind::MultiPicklist => Cell::Any,
         b'[' | b'{' => match kind {
-            Kind::Text { longest } => some(cut(&one_line_end(json), longest)),
+            Kind::Text { .. } => some(one_line_end(json)),
             _ => Cell::Rejected,
         },
         _ if is_moment => Cell::Rejected,
@@ -185,15 +185,15 @@ fn one_line_end(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-fn cut(text: &str, longest: Option<usize>) -> String {
-    let Some(longest) = longest else { return text.to_owned() };
-    let mut units = 0;
-    text.chars()
-        .take_while(|character| {
-            units += character.len_utf16();
-            units <= longest
-        })
-        .collect()
+/// The text that is sent. `None` if the model does not know it: several characters may be seen as one.
+fn cut(text: &str, longest: Option<usize>) -> Option<String> {
+    match longest {
+        Some(longest) if text.encode_utf16().count() > longest => {
+            let kept = text.get(..longest).filter(|_| text.is_ascii())?;
+            Some(if kept == NULL_MARKER { text } else { kept }.to_owned())
+        }
+        _ => Some(text.to_owned()),
+    }
 }
 
 /// The members of an object in their order. `None` if it is not an object or has a name that is not Unicode.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::column::Kind;
 use super::csv::{NULL_MARKER, needs_quotes};
-use super::moment;
+use super::moment::{self, NotAMoment};
+use super::truncation::cut_at;
 use crate::config::NullHandling;
 use airbyte::json::{Cursor, Text, Value};
 
@@ -22,6 +23,20 @@ pub(super) enum CellError {
     TooLong,
     /// A value that the type of the field cannot hold.
     WrongType,
+    /// A day or a time of day that does not exist.
+    NoSuchMoment,
+    /// A year that Salesforce does not take.
+    YearOutOfRange,
+}
+
+impl From<NotAMoment> for CellError {
+    fn from(reason: NotAMoment) -> Self {
+        match reason {
+            NotAMoment::WrongForm => Self::WrongType,
+            NotAMoment::DoesNotExist => Self::NoSuchMoment,
+            NotAMoment::YearOutOfRange => Self::YearOutOfRange,
+        }
+    }
 }
 
 /// The text of a cell, and how it is written.
@@ -94,12 +109,13 @@ pub(super) fn convert<'a>(
         Value::Text(text) => from_text(kind, text.raw),
         Value::Number(json) => from_number(kind, json),
         Value::Boolean(value) => from_boolean(kind, value),
-        Value::Array(json) => from_array(kind, json),
+        Value::Array(json) => from_array(kind, json, nulls),
         Value::Object(json) => from_nested(kind, json),
     }
 }
 
-/// The cell of null. An empty text is the same: in Salesforce, a field without text is null.
+/// The cell of null. An empty text, and an empty list of picklist values, are the same: in Salesforce, a field without text
+/// is null.
 fn null(kind: Kind, nulls: NullHandling) -> &'static str {
     match (nulls, kind) {
         // A checkbox cannot be null (SOAP API guide, "fieldsToNull": only nillable fields), and no document says that
@@ -118,9 +134,9 @@ fn from_text(kind: Kind, text: &str) -> Result<Cell<'_>, CellError> {
         // Salesforce decides whether the text is a number or a value of the list.
         Kind::Number | Kind::MultiPicklist => within_length(with_line_feeds(text), None),
         Kind::Boolean => boolean(text).map(Cell::plain).ok_or(CellError::WrongType),
-        Kind::Date => moment::date(text).map(Cell::plain).ok_or(CellError::WrongType),
-        Kind::DateTime => moment::date_time(text).map(Cell::new).ok_or(CellError::WrongType),
-        Kind::Time => moment::time(text).map(Cell::new).ok_or(CellError::WrongType),
+        Kind::Date => Ok(Cell::plain(moment::date(text)?)),
+        Kind::DateTime => Ok(Cell::new(moment::date_time(text)?)),
+        Kind::Time => Ok(Cell::new(moment::time(text)?)),
     }
 }
 
@@ -154,7 +170,7 @@ fn from_number(kind: Kind, json: &str) -> Result<Cell<'_>, CellError> {
     }
 }
 
-fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, CellError> {
+fn from_array(kind: Kind, json: &str, nulls: NullHandling) -> Result<Cell<'_>, CellError> {
     if kind != Kind::MultiPicklist {
         return from_nested(kind, json);
     }
@@ -181,15 +197,17 @@ fn from_array(kind: Kind, json: &str) -> Result<Cell<'_>, CellError> {
             return Err(CellError::WrongType);
         }
     }
-    if joined == NULL_MARKER {
-        return Err(CellError::NullMarker);
+    match &*joined {
+        "" => Ok(Cell::plain(null(kind, nulls))),
+        NULL_MARKER => Err(CellError::NullMarker),
+        _ => within_length(Cow::Owned(with_line_feeds(&joined).into_owned()), None),
     }
-    within_length(Cow::Owned(with_line_feeds(&joined).into_owned()), None)
 }
 
+/// JSON text is never cut: what is left would be no JSON.
 fn from_nested(kind: Kind, json: &str) -> Result<Cell<'_>, CellError> {
     match kind {
-        Kind::Text { longest } => within_length(with_line_feeds(json), longest),
+        Kind::Text { .. } => within_length(with_line_feeds(json), None),
         _ => Err(CellError::WrongType),
     }
 }
@@ -217,23 +235,12 @@ fn within_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>,
         };
         return Ok(Cell { is_truncated: true, ..Cell::new(text) });
     }
-    if text.len() > LONGEST_FIELD && text.chars().count() > LONGEST_FIELD {
+    // Java counts UTF-16 units, and no document says what Salesforce counts. A record that is rejected here can be seen;
+    // a cell that is too long may fail its whole job.
+    if text.len() > LONGEST_FIELD && text.encode_utf16().count() > LONGEST_FIELD {
         return Err(CellError::TooLong);
     }
     Ok(Cell::new(text))
-}
-
-/// Where to cut `text` so that it has at most `longest` UTF-16 units, which are never fewer than the characters that
-/// Salesforce counts. `None` if it is short enough.
-fn cut_at(text: &str, longest: usize) -> Option<usize> {
-    let mut units = 0;
-    for (position, character) in text.char_indices() {
-        units += character.len_utf16();
-        if units > longest {
-            return Some(position);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -305,6 +312,22 @@ mod tests {
             (MultiPicklist, r#"["A;B"]"#, WRONG),
             (MultiPicklist, r#"[["A"]]"#, WRONG),
             (MultiPicklist, "[]", Ok("")),
+            (MultiPicklist, "[null]", WRONG),
+            (MultiPicklist, r#"[""]"#, WRONG),
+            (MultiPicklist, r#"["A",null]"#, WRONG),
+            (MultiPicklist, "{}", WRONG),
+            (TEXT, "[]", Ok("[]")),
+            (TEXT, "{}", Ok("{}")),
+            (Number, "-0", Ok("-0")),
+            (Number, "1e3", Ok("1e3")),
+            (Number, "0.1000000000000000055511151231257827", Ok("0.1000000000000000055511151231257827")),
+            (Number, "9007199254740993", Ok("9007199254740993")),
+            (Boolean, "1.0", WRONG),
+            (Date, r#""2026-02-30""#, Err(CellError::NoSuchMoment)),
+            (Date, r#""0001-01-01""#, Err(CellError::YearOutOfRange)),
+            (DateTime, r#""2026-02-30T00:00:00Z""#, Err(CellError::NoSuchMoment)),
+            (DateTime, r#""9999-12-31T00:00:00Z""#, Err(CellError::YearOutOfRange)),
+            (Time, r#""24:00""#, Err(CellError::NoSuchMoment)),
             (MultiPicklist, r##"["#N/A"]"##, Err(CellError::NullMarker)),
         ];
         for (kind, json, expected) in table {
@@ -316,21 +339,35 @@ mod tests {
     fn null_and_empty_text_follow_the_setting() {
         for json in ["null", "\"\""] {
             for (nulls, expected) in [(NullHandling::Ignore, ""), (NullHandling::Clear, NULL_MARKER)] {
-                assert_eq!(cell_of(Kind::Number, json, nulls).unwrap().0, expected);
+                for kind in [TEXT, Kind::Number, Kind::Date, Kind::DateTime, Kind::Time, Kind::MultiPicklist] {
+                    assert_eq!(cell_of(kind, json, nulls).unwrap().0, expected, "{kind:?}");
+                }
                 assert_eq!(cell_of(Kind::Boolean, json, nulls).unwrap().0, "", "a checkbox cannot be null");
             }
         }
     }
 
     #[test]
-    fn text_is_cut_on_a_character_boundary() {
+    fn an_empty_list_of_picklist_values_is_null() {
+        for (nulls, expected) in [(NullHandling::Ignore, ""), (NullHandling::Clear, NULL_MARKER)] {
+            for json in ["[]", "[ ]"] {
+                assert_eq!(cell_of(Kind::MultiPicklist, json, nulls).unwrap().0, expected);
+            }
+            assert_eq!(cell_of(TEXT, "[]", nulls).unwrap().0, "[]", "in a text it is a value");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_and_json_and_numbers_are_not() {
         for (json, longest, expected, is_truncated) in [
             (r#""abcdef""#, 3, "abc", true),
             (r#""abc""#, 3, "abc", false),
             (r#""ééé""#, 3, "ééé", false),
-            (r#""éééé""#, 3, "ééé", true),
-            (r#""ab😀c""#, 3, "ab", true),
-            (r#""ab😀c""#, 4, "ab😀", true),
+            (r#""cafe\u0301""#, 4, "caf", true),
+            (r##""#N/A, or not known""##, 4, "#N/A, or not known", false),
+            (r#"{"a":[1]}"#, 3, r#"{"a":[1]}"#, false),
+            ("[1, 2]", 3, "[1, 2]", false),
+            ("12345", 3, "12345", false),
             (r#""a\r\nb""#, 3, "a\nb", false),
             (r#""ab,c""#, 2, "ab", true),
             (r#""a,bc""#, 2, "a,", true),
@@ -344,9 +381,13 @@ mod tests {
 
     #[test]
     fn a_text_over_the_limit_of_any_field_is_rejected() {
-        let fits = format!("\"{}\"", "é".repeat(LONGEST_FIELD));
-        assert!(cell(TEXT, &fits).is_ok());
-        let over = format!("\"{}\"", "é".repeat(LONGEST_FIELD + 1));
-        assert_eq!(cell(TEXT, &over), Err(CellError::TooLong));
+        for (character, longest) in
+            [("x", LONGEST_FIELD), ("é", LONGEST_FIELD), ("\\\"", LONGEST_FIELD), ("😀", LONGEST_FIELD / 2)]
+        {
+            let fits = format!("\"{}\"", character.repeat(longest));
+            assert!(cell(TEXT, &fits).is_ok(), "{character}");
+            let over = format!("\"{}\"", character.repeat(longest + 1));
+            assert_eq!(cell(TEXT, &over), Err(CellError::TooLong), "{character}");
+        }
     }
 }

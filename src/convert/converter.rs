@@ -9,7 +9,7 @@ use airbyte::json::{Cursor, NotUnicode, Text, Value};
 
 use super::cell;
 use super::column::Columns;
-use super::csv::NULL_MARKER;
+use super::csv::{self, NULL_MARKER};
 use super::key::key_hash;
 use super::rejection::Rejection;
 use super::row_writer::RowWriter;
@@ -18,7 +18,8 @@ use crate::config::NullHandling;
 
 use routes::{NestedObject, Route, Routes};
 
-/// The longest record that Salesforce accepts, in characters (Developer Limits Quick Reference, "Bulk API limits").
+/// The most characters of a record "for all its fields" (Bulk API guide, "Limits"): those of its values. They are
+/// counted in UTF-16 units, as in [`cell`].
 const LONGEST_RECORD: usize = 400_000;
 
 /// Turns the records of one stream into CSV rows.
@@ -234,9 +235,9 @@ impl Converter {
         if self.columns.is_empty() {
             return Err(Rejection::no_field());
         }
-        // The line end does not count.
+        // The row is never shorter than its values, so nearly all rows need no count.
         let row = self.row.end();
-        if row.len() > LONGEST_RECORD && characters(row) - 1 > LONGEST_RECORD {
+        if row.len() > LONGEST_RECORD && csv::length_of_values(row) > LONGEST_RECORD {
             return Err(Rejection::record_too_long());
         }
         Ok(())
@@ -249,10 +250,6 @@ fn decoded(text: Text<'_>) -> Result<Cow<'_, str>, NotUnicode> {
     }
     let mut decoded = String::new();
     text.decode(&mut decoded).map(|_| Cow::Owned(decoded))
-}
-
-fn characters(utf8: &[u8]) -> usize {
-    utf8.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 #[cfg(test)]

@@ -51,9 +51,49 @@ pub fn write_row<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>
     end_row(out, start);
 }
 
+/// The length of the values of a row in UTF-16 units: without separators, the line end, and the quotes of CSV.
+pub(super) fn length_of_values(row: &[u8]) -> usize {
+    let (mut length, mut in_quotes, mut position) = (0, false, 0);
+    while let Some(byte) = row.get(position) {
+        position += 1;
+        match byte {
+            // A quote within quotes is written twice.
+            b'"' if in_quotes && row.get(position) == Some(&b'"') => {
+                length += 1;
+                position += 1;
+            }
+            b'"' => in_quotes = !in_quotes,
+            b',' | b'\n' if !in_quotes => {}
+            // A character beyond the first 65,536 has four bytes and two units.
+            0xF0.. => length += 2,
+            // The later bytes of a character.
+            0x80..0xC0 => {}
+            _ => length += 1,
+        }
+    }
+    length
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_values_count_for_the_length_of_a_row() {
+        for cells in [
+            &["a", "b"][..],
+            &["", "", ""],
+            &[""],
+            &["a,b", "say \"x\"", "two\nlines"],
+            &["\"", "\"\"", ","],
+            &["é東😀", "\"😀\""],
+        ] {
+            let mut row = Vec::new();
+            write_row(&mut row, cells.iter().copied());
+            let expected: usize = cells.iter().map(|cell| cell.encode_utf16().count()).sum();
+            assert_eq!(length_of_values(&row), expected, "{cells:?}");
+        }
+    }
 
     #[test]
     fn cells_are_quoted_only_if_needed() {

@@ -16,6 +16,7 @@ mod restore;
 mod row_hash;
 mod row_writer;
 mod source_column;
+mod truncation;
 
 pub use column::{Column, Columns, Kind};
 pub use converter::{Converted, Converter, NotAnObject, Row};

@@ -5,26 +5,42 @@
 //! more digits of a second than the milliseconds that Salesforce keeps. Everything else is not a date or time.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+/// The years of dates and of dates with a time ("Minimum and Maximum Dates", SOQL and SOSL Reference, "Date Formats and
+/// Date Literals").
+const YEARS: RangeInclusive<u32> = 1700..=4000;
+
+/// Why a text is no date or time for Salesforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotAMoment {
+    /// It has another form, or means something else.
+    WrongForm,
+    /// It has the form, but there is no such day or time.
+    DoesNotExist,
+    /// Salesforce does not take its year.
+    YearOutOfRange,
+}
 
 /// A date, or the date of a midnight.
-pub(super) fn date(text: &str) -> Option<&str> {
+pub(super) fn date(text: &str) -> Result<&str, NotAMoment> {
     let (date, rest) = read_date(text)?;
-    let is_midnight = rest.is_empty()
-        || read_clock(rest.strip_prefix(['T', 't', ' '])?).is_some_and(|(clock, offset)| {
-            clock.second_of_day == 0
-                && clock.fraction.bytes().all(|digit| digit == b'0')
-                && read_offset(offset).is_some()
-        });
-    is_midnight.then_some(date)
+    if rest.is_empty() {
+        return Ok(date);
+    }
+    let (clock, offset) = read_clock(after_separator(rest)?)?;
+    read_offset(offset)?;
+    let is_midnight = clock.second_of_day == 0 && clock.fraction.bytes().all(|digit| digit == b'0');
+    if is_midnight { Ok(date) } else { Err(NotAMoment::WrongForm) }
 }
 
 /// A date and time. A date alone is its midnight in UTC.
-pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn date_time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
     let (date, rest) = read_date(text)?;
     if rest.is_empty() {
-        return Some(Cow::Owned(format!("{date}T00:00:00Z")));
+        return Ok(Cow::Owned(format!("{date}T00:00:00Z")));
     }
-    let (clock, written_offset) = read_clock(rest.strip_prefix(['T', 't', ' '])?)?;
+    let (clock, written_offset) = read_clock(after_separator(rest)?)?;
     let offset = read_offset(written_offset)?;
     if rest.starts_with('T')
         && matches!(clock.to_second, Cow::Borrowed(_))
@@ -32,7 +48,7 @@ pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
         && *offset == *written_offset
     {
         // Most are in the form of Salesforce.
-        return Some(Cow::Borrowed(text));
+        return Ok(Cow::Borrowed(text));
     }
     let mut written = format!("{date}T{}", clock.to_second);
     if let Some(milliseconds) = clock.milliseconds() {
@@ -40,31 +56,55 @@ pub(super) fn date_time(text: &str) -> Option<Cow<'_, str>> {
         written.push_str(&milliseconds);
     }
     written.push_str(&offset);
-    Some(Cow::Owned(written))
+    Ok(Cow::Owned(written))
 }
 
 /// A time of day. It has no time zone in Salesforce, so the only offset is zero.
-pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
     let (clock, offset) = read_clock(text)?;
     if !matches!(&*read_offset(offset)?, "Z" | "+00:00" | "-00:00") {
-        return None;
+        return Err(NotAMoment::WrongForm);
     }
     let milliseconds = clock.milliseconds().unwrap_or_else(|| "000".to_owned());
-    Some(Cow::Owned(format!("{}.{milliseconds}Z", clock.to_second)))
+    Ok(Cow::Owned(format!("{}.{milliseconds}Z", clock.to_second)))
 }
 
 const DATE_LENGTH: usize = "yyyy-MM-dd".len();
 
 /// The date at the beginning, and the rest.
-fn read_date(text: &str) -> Option<(&str, &str)> {
-    let (date, rest) = text.split_at_checked(DATE_LENGTH)?;
-    let bytes = date.as_bytes();
-    let shape_fits = bytes.iter().enumerate().all(|(index, byte)| match index {
-        4 | 7 => *byte == b'-',
+fn read_date(text: &str) -> Result<(&str, &str), NotAMoment> {
+    let (date, rest) = text.split_at_checked(DATE_LENGTH).ok_or(NotAMoment::WrongForm)?;
+    let shape_fits = date.bytes().enumerate().all(|(index, byte)| match index {
+        4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),
     });
-    let in_range = shape_fits && (1..=12).contains(&number(&date[5..7])) && (1..=31).contains(&number(&date[8..10]));
-    in_range.then_some((date, rest))
+    if !shape_fits {
+        return Err(NotAMoment::WrongForm);
+    }
+    let (year, month, day) = (number(&date[..4]), number(&date[5..7]), number(&date[8..]));
+    if !YEARS.contains(&year) {
+        return Err(NotAMoment::YearOutOfRange);
+    }
+    if day == 0 || day > days(year, month) {
+        return Err(NotAMoment::DoesNotExist);
+    }
+    Ok((date, rest))
+}
+
+/// The days of a month in the Gregorian calendar; none of a month that does not exist.
+fn days(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28 + u32::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
+}
+
+/// What follows the separator between a date and a time.
+fn after_separator(rest: &str) -> Result<&str, NotAMoment> {
+    rest.strip_prefix(['T', 't', ' ']).ok_or(NotAMoment::WrongForm)
 }
 
 /// A time of day as it is written.
@@ -87,21 +127,22 @@ impl Clock<'_> {
     }
 }
 
-/// The time of day at the beginning, and the rest.
-fn read_clock(text: &str) -> Option<(Clock<'_>, &str)> {
-    let (to_minute, rest) = text.split_at_checked("HH:mm".len())?;
-    let (hour, minute) = to_minute.split_once(':').filter(|(hour, _)| hour.len() == 2)?;
-    if digits(hour)? > 23 || digits(minute)? > 59 {
-        return None;
+/// The time of day at the beginning, and the rest. There is no second 60 for Salesforce.
+fn read_clock(text: &str) -> Result<(Clock<'_>, &str), NotAMoment> {
+    use NotAMoment::{DoesNotExist, WrongForm};
+    let (to_minute, rest) = text.split_at_checked("HH:mm".len()).ok_or(WrongForm)?;
+    let (hour, minute) = to_minute.split_once(':').filter(|(hour, _)| hour.len() == 2).ok_or(WrongForm)?;
+    let (hour, minute) = (digits(hour).ok_or(WrongForm)?, digits(minute).ok_or(WrongForm)?);
+    if hour > 23 || minute > 59 {
+        return Err(DoesNotExist);
     }
-    let (hour, minute) = (number(hour), number(minute));
     let Some(seconds) = rest.strip_prefix(':') else {
         let to_second = Cow::Owned(format!("{to_minute}:00"));
-        return Some((Clock { to_second, second_of_day: hour * 3600 + minute * 60, fraction: "" }, rest));
+        return Ok((Clock { to_second, second_of_day: hour * 3600 + minute * 60, fraction: "" }, rest));
     };
-    let second = digits(seconds.get(..2)?)?;
+    let second = seconds.get(..2).and_then(digits).ok_or(WrongForm)?;
     if second > 59 {
-        return None;
+        return Err(DoesNotExist);
     }
     let to_second = Cow::Borrowed(&text[.."HH:mm:ss".len()]);
     let mut rest = &seconds[2..];
@@ -109,32 +150,33 @@ fn read_clock(text: &str) -> Option<(Clock<'_>, &str)> {
     if let Some(after_point) = rest.strip_prefix('.') {
         let end = after_point.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(after_point.len());
         if end == 0 {
-            return None;
+            return Err(WrongForm);
         }
         (fraction, rest) = after_point.split_at(end);
     }
-    Some((Clock { to_second, second_of_day: hour * 3600 + minute * 60 + second, fraction }, rest))
+    Ok((Clock { to_second, second_of_day: hour * 3600 + minute * 60 + second, fraction }, rest))
 }
 
 /// Reads all of `text` as an offset, in the form `Z` or `±HH:mm`.
-fn read_offset(text: &str) -> Option<Cow<'_, str>> {
+fn read_offset(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
+    use NotAMoment::{DoesNotExist, WrongForm};
     let text = text.trim_start_matches(' ');
     if text.is_empty() || matches!(text, "Z" | "z" | "UTC") {
-        return Some(Cow::Borrowed("Z"));
+        return Ok(Cow::Borrowed("Z"));
     }
     if !text.starts_with(['+', '-']) || !text.is_ascii() {
-        return None;
+        return Err(WrongForm);
     }
     let (hours, minutes) = match text.len() {
         3 => (&text[1..], "00"),
         5 => (&text[1..3], &text[3..]),
         6 if text.as_bytes()[3] == b':' => (&text[1..3], &text[4..]),
-        _ => return None,
+        _ => return Err(WrongForm),
     };
-    if digits(hours)? > 18 || digits(minutes)? > 59 {
-        return None;
+    if digits(hours).ok_or(WrongForm)? > 18 || digits(minutes).ok_or(WrongForm)? > 59 {
+        return Err(DoesNotExist);
     }
-    Some(if text.len() == 6 { Cow::Borrowed(text) } else { Cow::Owned(format!("{}{hours}:{minutes}", &text[..1])) })
+    Ok(if text.len() == 6 { Cow::Borrowed(text) } else { Cow::Owned(format!("{}{hours}:{minutes}", &text[..1])) })
 }
 
 /// A number, if the text has only digits.
@@ -149,6 +191,59 @@ fn number(digits: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_that_does_not_exist_and_a_year_that_salesforce_does_not_take_have_their_reasons() {
+        use NotAMoment::{DoesNotExist, WrongForm, YearOutOfRange};
+        for (text, expected) in [
+            ("2026-02-28", Ok(())),
+            ("2026-02-29", Err(DoesNotExist)),
+            ("2024-02-29", Ok(())),
+            ("1900-02-29", Err(DoesNotExist)),
+            ("2000-02-29", Ok(())),
+            ("2026-02-30", Err(DoesNotExist)),
+            ("2026-04-31", Err(DoesNotExist)),
+            ("2026-06-31", Err(DoesNotExist)),
+            ("2026-09-31", Err(DoesNotExist)),
+            ("2026-11-31", Err(DoesNotExist)),
+            ("2026-12-31", Ok(())),
+            ("2026-12-32", Err(DoesNotExist)),
+            ("2026-01-00", Err(DoesNotExist)),
+            ("2026-00-01", Err(DoesNotExist)),
+            ("2026-13-01", Err(DoesNotExist)),
+            ("1699-12-31", Err(YearOutOfRange)),
+            ("1700-01-01", Ok(())),
+            ("4000-12-31", Ok(())),
+            ("4001-01-01", Err(YearOutOfRange)),
+            ("0000-00-00", Err(YearOutOfRange)),
+            ("0001-01-01", Err(YearOutOfRange)),
+            ("9999-12-31", Err(YearOutOfRange)),
+            ("2026-1-1", Err(WrongForm)),
+        ] {
+            assert_eq!(date(text).map(|_| ()), expected, "{text}");
+            assert_eq!(date_time(text).map(|_| ()), expected, "{text}");
+            for clock in ["T00:00:00Z", " 00:00:00.000"] {
+                let text = format!("{text}{clock}");
+                assert_eq!(date(&text).map(|_| ()), expected, "{text}");
+                assert_eq!(date_time(&text).map(|_| ()), expected, "{text}");
+            }
+        }
+        for (clock, expected) in [
+            ("23:59:59", Ok(())),
+            ("24:00:00", Err(DoesNotExist)),
+            ("24:00", Err(DoesNotExist)),
+            ("12:60:00", Err(DoesNotExist)),
+            ("23:59:60", Err(DoesNotExist)),
+            ("12:00:00+25:00", Err(DoesNotExist)),
+            ("12:00:00+01:60", Err(DoesNotExist)),
+            ("1:00:00", Err(WrongForm)),
+        ] {
+            assert_eq!(date_time(&format!("2026-01-31T{clock}")).map(|_| ()), expected, "{clock}");
+            if !clock.contains('+') {
+                assert_eq!(time(clock).map(|_| ()), expected, "{clock}");
+            }
+        }
+    }
 
     #[test]
     fn dates() {
@@ -166,7 +261,7 @@ mod tests {
             ("2026-01-3é", None),
             ("", None),
         ] {
-            assert_eq!(date(text), expected, "{text}");
+            assert_eq!(date(text).ok(), expected, "{text}");
         }
     }
 
@@ -193,7 +288,7 @@ mod tests {
             ("2026-01-31T12é30", None),
             ("tomorrow at noon", None),
         ] {
-            assert_eq!(date_time(text).as_deref(), expected, "{text}");
+            assert_eq!(date_time(text).ok().as_deref(), expected, "{text}");
         }
     }
 
@@ -211,7 +306,7 @@ mod tests {
             ("0:930", None),
             ("2026-01-31T09:30:00Z", None),
         ] {
-            assert_eq!(time(text).as_deref(), expected, "{text}");
+            assert_eq!(time(text).ok().as_deref(), expected, "{text}");
         }
     }
 }

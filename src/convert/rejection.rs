@@ -83,6 +83,16 @@ impl Rejection {
                 field,
                 format!("{field} takes {}, and the value is not one.", value_of(column.kind())),
             ),
+            CellError::NoSuchMoment => Self::of_field(
+                RejectionCode::WrongType,
+                field,
+                format!("{field} has a day or a time that does not exist, such as February 30 or 24:00."),
+            ),
+            CellError::YearOutOfRange => Self::of_field(
+                RejectionCode::WrongType,
+                field,
+                format!("{field} has a year before 1700 or after 4000, which Salesforce does not take."),
+            ),
         }
     }
 
@@ -124,7 +134,7 @@ impl Rejection {
     pub(super) fn record_too_long() -> Self {
         Self::of_record(
             RejectionCode::RecordTooLong,
-            "The record is longer than 400,000 characters, the most that Salesforce accepts.",
+            "The values of the record have more than 400,000 characters, the most that Salesforce accepts.",
         )
     }
 }

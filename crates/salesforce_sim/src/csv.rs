@@ -1,6 +1,7 @@
 //! Finds the rows and cells of an upload (Bulk API 2.0, "Prepare CSV Files").
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The most characters of a field (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits", as the next two).
 const MAX_FIELD: usize = 131_072;
@@ -78,7 +79,7 @@ impl Quotes {
 pub(crate) fn scan(upload: &[u8], delimiter: u8, ending: LineEnding) -> Result<Vec<Span>, String> {
     let mut rows = Vec::new();
     let (mut row_start, mut cell_start) = (0, 0);
-    let mut cells = 1;
+    let (mut cells, mut characters) = (1, 0);
     let mut quotes = Quotes::default();
     let mut at = 0;
     while at < upload.len() {
@@ -86,7 +87,7 @@ pub(crate) fn scan(upload: &[u8], delimiter: u8, ending: LineEnding) -> Result<V
         if byte == b'"' {
             quotes.pass(at, cell_start);
         } else if !quotes.inside && byte == delimiter {
-            check_field(upload, cell_start, at)?;
+            characters += check_field(upload, cell_start, at)?;
             cell_start = at + 1;
             cells += 1;
         } else if !quotes.inside && (byte == b'\n' || byte == b'\r') {
@@ -95,20 +96,20 @@ pub(crate) fn scan(upload: &[u8], delimiter: u8, ending: LineEnding) -> Result<V
                 (LineEnding::CrLf, b'\r', Some(b'\n')) => 2,
                 _ => return Err(wrong_line_ending(ending)),
             };
-            check_field(upload, cell_start, at)?;
-            check_row(upload, row_start, at, cells, rows.is_empty())?;
+            characters += check_field(upload, cell_start, at)?;
+            check_row(row_start..at, characters, cells, rows.is_empty())?;
             if at > row_start {
                 rows.push(Span::new(row_start, at));
             }
             at += length;
-            (row_start, cell_start, cells) = (at, at, 1);
+            (row_start, cell_start, cells, characters) = (at, at, 1, 0);
             continue;
         }
         at += 1;
     }
     if at > row_start {
-        check_field(upload, cell_start, at)?;
-        check_row(upload, row_start, at, cells, rows.is_empty())?;
+        characters += check_field(upload, cell_start, at)?;
+        check_row(row_start..at, characters, cells, rows.is_empty())?;
         rows.push(Span::new(row_start, at));
     }
     Ok(rows)
@@ -119,20 +120,31 @@ fn wrong_line_ending(ending: LineEnding) -> String {
     format!("ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {ending}")
 }
 
-fn is_longer(text: &[u8], characters: usize) -> bool {
-    text.len() > characters && String::from_utf8_lossy(text).chars().count() > characters
+/// The characters of the value of a cell, which has no quotes of CSV. Quotes that are not closed count as well.
+fn characters(cell: &[u8]) -> usize {
+    let all = cell.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+    if cell.first() != Some(&b'"') {
+        return all;
+    }
+    let quotes = cell.iter().filter(|byte| **byte == b'"').count();
+    all - quotes + quotes.saturating_sub(2) / 2
 }
 
-fn check_field(upload: &[u8], start: usize, end: usize) -> Result<(), String> {
-    if is_longer(&upload[start..end], MAX_FIELD + 2) {
+/// Checks the length of a cell and returns it.
+fn check_field(upload: &[u8], start: usize, end: usize) -> Result<usize, String> {
+    let characters = characters(&upload[start..end]);
+    if characters > MAX_FIELD {
         return Err(format!("InvalidBatch : Failed to parse CSV: a field is longer than {MAX_FIELD} characters"));
     }
-    Ok(())
+    Ok(characters)
 }
 
-fn check_row(upload: &[u8], start: usize, end: usize, cells: usize, is_header: bool) -> Result<(), String> {
-    let (limit, what) = if is_header { (MAX_HEADER, "the header") } else { (MAX_RECORD, "a record") };
-    if is_longer(&upload[start..end], limit) {
+/// Checks the length of a row: "A record can contain a maximum of 400,000 characters for all its fields" (Bulk API
+/// guide, "Limits").
+fn check_row(row: Range<usize>, characters: usize, cells: usize, is_header: bool) -> Result<(), String> {
+    let (length, limit, what) =
+        if is_header { (row.len(), MAX_HEADER, "the header") } else { (characters, MAX_RECORD, "a record") };
+    if length > limit {
         return Err(format!("InvalidBatch : Failed to parse CSV: {what} is longer than {limit} characters"));
     }
     if cells > MAX_FIELDS {
@@ -279,7 +291,12 @@ mod tests {
     fn sizes_are_limited() {
         let scan = |upload: String| scan(upload.as_bytes(), b',', LineEnding::Lf);
         assert!(scan(format!("A\n{}\n", "ö".repeat(MAX_FIELD))).is_ok());
-        assert!(scan(format!("A\n{}\n", "x".repeat(MAX_FIELD + 3))).is_err());
+        assert!(scan(format!("A\n{}\n", "x".repeat(MAX_FIELD + 1))).is_err());
+        assert!(scan(format!("A\n\"{}\"\n", "\"\"".repeat(MAX_FIELD))).is_ok());
+        assert!(scan(format!("A\n\"{}\"\n", "\"\"".repeat(MAX_FIELD + 1))).is_err());
+        let record = |last: usize| format!("A\n{0},{0},{0},\"{1}\"\n", "x".repeat(100_000), ",".repeat(last));
+        assert!(scan(record(100_000)).is_ok(), "separators and quotes do not count");
+        assert!(scan(record(100_001)).is_err());
         assert!(scan(format!("A\n{}\n", ",".repeat(MAX_FIELDS - 1))).is_ok());
         assert!(scan(format!("A\n{}\n", ",".repeat(MAX_FIELDS))).is_err());
         assert!(scan(format!("A\n{}", format!("{},", "x".repeat(100_000)).repeat(5))).is_err());

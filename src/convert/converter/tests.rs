@@ -149,14 +149,18 @@ fn data_that_are_not_an_object_are_an_error() {
 }
 
 #[test]
-fn a_record_over_the_limit_is_rejected() {
-    let names: Vec<String> = (0..4).map(|index| format!("f{index}")).collect();
+fn the_length_of_a_record_is_that_of_its_values() {
+    let names: Vec<String> = (0..500).map(|index| format!("f{index}")).collect();
     let mut converter = Converter::new(columns(&names.each_ref_str()), NullHandling::Ignore);
-    let long = "x".repeat(110_000);
-    let json = json!({"f0": long, "f1": long, "f2": long, "f3": long}).to_string();
-    assert!(
-        matches!(convert(&mut converter, &json), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::RecordTooLong)
-    );
+    for character in ["x", "é", ",", "\"", "\n"] {
+        let long = character.repeat(100_000);
+        for (last, is_too_long) in [(100_000, false), (100_001, true)] {
+            let json = json!({"f0": long, "f1": long, "f2": long, "f499": character.repeat(last)}).to_string();
+            let converted = convert(&mut converter, &json);
+            let rejected = matches!(converted, Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::RecordTooLong);
+            assert_eq!(rejected, is_too_long, "{character:?} {last}");
+        }
+    }
 }
 
 trait EachRefStr {

@@ -233,14 +233,16 @@ impl ObjectFields {
             FieldType::Datetime => Kind::DateTime,
             FieldType::Time => Kind::Time,
             FieldType::Multipicklist => Kind::MultiPicklist,
-            // An address, a link or a value of a list that is cut would be another one.
-            FieldType::String | FieldType::Textarea | FieldType::Encryptedstring | FieldType::Phone
-                if self.truncate && field.length > 0 =>
-            {
-                Kind::Text { longest: Some(field.length as usize) }
-            }
+            _ if self.truncates(field) => Kind::Text { longest: Some(field.length as usize) },
             _ => Kind::Text { longest: None },
         }
+    }
+
+    /// Whether text that is longer than the field is cut. A telephone number, an address, a link or a value of a list that
+    /// is cut would be another one; an external id would name another record; and rich text would end within its markup.
+    fn truncates(&self, field: &Field) -> bool {
+        let is_text = matches!(field.field_type, FieldType::String | FieldType::Textarea | FieldType::Encryptedstring);
+        self.truncate && is_text && field.length > 0 && !field.external_id && !field.is_rich_text()
     }
 
     /// The most similar name among the fields that `can` accepts.

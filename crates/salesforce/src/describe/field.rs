@@ -49,12 +49,25 @@ pub struct Field {
     /// Whether a relationship column must name the object too (`Lead:Who.Email`).
     #[serde(rename = "polymorphicForeignKey", deserialize_with = "or_default")]
     pub polymorphic: bool,
+    /// Whether its text is HTML.
+    #[serde(deserialize_with = "or_default")]
+    pub html_formatted: bool,
+    /// Whether the org calls it a rich text area.
+    #[serde(rename = "extraTypeInfo", deserialize_with = "says_rich_text")]
+    pub rich_text_area: bool,
     /// Whether it is a formula.
     #[serde(deserialize_with = "or_default")]
     pub calculated: bool,
     /// Whether Salesforce numbers it.
     #[serde(deserialize_with = "or_default")]
     pub auto_number: bool,
+}
+
+impl Field {
+    /// Whether it keeps text with markup (SOAP API guide, "DescribeSObjectResult", `extraTypeInfo` and `htmlFormatted`).
+    pub fn is_rich_text(&self) -> bool {
+        self.rich_text_area || (self.field_type == FieldType::Textarea && self.html_formatted)
+    }
 }
 
 /// Reads the fields of an object. Some orgs leave out the key of a polymorphic reference; a reference that may point to
@@ -114,6 +127,10 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserial
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+fn says_rich_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.is_some_and(|info| info == "richtextarea"))
+}
+
 fn active_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     struct Value {
@@ -146,7 +163,8 @@ mod tests {
                 {"active": false, "value": "Old", "label": "Alt"},
                 {"active": true, "value": "Closed", "label": "Zu"}
             ],
-            "referenceTo": ["Account"], "relationshipName": "Parent__r", "calculated": true, "autoNumber": true,
+            "referenceTo": ["Account"], "relationshipName": "Parent__r", "htmlFormatted": true,
+            "extraTypeInfo": null, "calculated": true, "autoNumber": true,
             "soapType": "xsd:string", "inlineHelpText": null, "somethingNew": {"a": 1}
         }));
         let expected = Field {
@@ -165,6 +183,8 @@ mod tests {
             reference_to: vec!["Account".into()],
             relationship_name: Some("Parent__r".into()),
             polymorphic: false,
+            html_formatted: true,
+            rich_text_area: false,
             calculated: true,
             auto_number: true,
         };
@@ -180,6 +200,19 @@ mod tests {
             "picklistValues": null, "referenceTo": null, "relationshipName": null, "polymorphicForeignKey": null
         });
         assert_eq!(field(nulls), bare);
+    }
+
+    #[test]
+    fn rich_text_is_known_by_either_of_two_keys() {
+        for (body, expected) in [
+            (json!({"type": "textarea", "htmlFormatted": true}), true),
+            (json!({"type": "textarea", "extraTypeInfo": "richtextarea"}), true),
+            (json!({"type": "textarea", "extraTypeInfo": "plaintextarea", "htmlFormatted": false}), false),
+            (json!({"type": "textarea", "extraTypeInfo": null, "htmlFormatted": null}), false),
+            (json!({"type": "string", "htmlFormatted": true}), false),
+        ] {
+            assert_eq!(field(body.clone()).is_rich_text(), expected, "{body}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) fn check<'a>(field: &Field, text: &'a str) -> Result<Cow<'a, str>, Ro
         FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent => number(field, text)?,
         FieldType::Date if !is_date(text) => return Err(wrong_type(field, text)),
         FieldType::DateTime if !is_datetime(text) => return Err(wrong_type(field, text)),
+        FieldType::Date | FieldType::DateTime => year(field, text)?,
         FieldType::Time if !is_time(text) => return Err(wrong_type(field, text)),
         FieldType::Email => email(field, text)?,
         FieldType::Picklist if field.restricted => picklist(field, text, text)?,
@@ -99,6 +100,16 @@ fn is_datetime(text: &str) -> bool {
     is_date(date) && is_clock(clock) && (zone == "Z" || is_offset(&zone[1..]))
 }
 
+/// Checks the year of a date ("Minimum and Maximum Dates", SOQL and SOSL Reference). The latest moment is that midnight of
+/// December 31, 4000; this org takes the whole day.
+fn year(field: &Field, text: &str) -> Result<(), RowError> {
+    if ("1700".."4001").contains(&&text[..4]) {
+        return Ok(());
+    }
+    let message = format!("{}: invalid date: {text}", field.label);
+    Err(RowError::with_fields("FIELD_INTEGRITY_EXCEPTION", message, &[&field.name]))
+}
+
 fn is_offset(text: &str) -> bool {
     let has_digits = matches_pattern(text, "00:00") || matches_pattern(text, "0000");
     has_digits && text[..2] <= *"14" && text[text.len() - 2..] < *"60"
@@ -142,16 +153,60 @@ fn picklist(field: &Field, value: &str, text: &str) -> Result<(), RowError> {
 /// Checks the length in UTF-16 units, as Java counts them.
 fn length(field: &Field, text: &str) -> Result<(), RowError> {
     let max = field.length;
-    if max == 0 || text.len() <= max || text.encode_utf16().count() <= max {
+    let is_short = || text.len() <= max || text.encode_utf16().count() <= max;
+    let fits = if field.rich_text { stored_length(text) <= max } else { is_short() };
+    if max == 0 || fits {
         return Ok(());
     }
     let message = format!("{}: data value too large: {text} (max length={max})", field.label);
     Err(RowError::with_fields("STRING_TOO_LONG", message, &[&field.name]))
 }
 
+/// The length of rich text as it is stored: the markup counts, and a literal `&` or apostrophe counts as the five characters
+/// `&amp;` or `&#39;` (Salesforce Help, "Rich Text Area Field Considerations" and "Multi-line text and rich text fields
+/// limits and restrictions").
+fn stored_length(text: &str) -> usize {
+    const ENCODED: usize = 5;
+    let mut in_tag = false;
+    text.char_indices()
+        .map(|(position, character)| {
+            in_tag = (in_tag || character == '<') && character != '>';
+            match character {
+                '&' if !begins_entity(&text[position..]) => ENCODED,
+                '\'' if !in_tag => ENCODED,
+                other => other.len_utf16(),
+            }
+        })
+        .sum()
+}
+
+/// Whether a text begins with an entity such as `&amp;` or `&#39;`.
+fn begins_entity(text: &str) -> bool {
+    let name = text[1..].split_once(';').map_or("", |(name, _)| name);
+    !name.is_empty() && name.len() < 10 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'#')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rich_text_is_measured_as_it_is_stored() {
+        for (text, length) in [
+            ("<b>bold</b>", 11),
+            ("R&D", 7),
+            ("R&amp;D", 7),
+            ("it's", 8),
+            ("<a title='x'>y</a>", 18),
+            ("&;", 6),
+            ("😀", 2),
+        ] {
+            assert_eq!(stored_length(text), length, "{text}");
+            assert!(check(&Field::rich_text("Rich", length), text).is_ok(), "{text}");
+            let error = check(&Field::rich_text("Rich", length - 1), text).unwrap_err();
+            assert!(error.to_string().starts_with("STRING_TOO_LONG:"), "{error}");
+        }
+    }
 
     #[test]
     fn each_type_takes_its_own_texts() {
@@ -178,8 +233,17 @@ mod tests {
             ),
             (
                 "Day",
-                &["2026-02-28", "2024-02-29"],
-                &["2026-02-29", "2026-2-1", "26-02-01", "2026-02-01Z", "01/02/2026"],
+                &["2026-02-28", "2024-02-29", "1700-01-01", "4000-12-31"],
+                &[
+                    "1699-12-31",
+                    "4001-01-01",
+                    "0001-01-01",
+                    "2026-02-29",
+                    "2026-2-1",
+                    "26-02-01",
+                    "2026-02-01Z",
+                    "01/02/2026",
+                ],
             ),
             (
                 "Moment",
@@ -188,6 +252,7 @@ mod tests {
                     "2026-02-03T04:05:06.789Z",
                     "2026-02-03T04:05:06.7+01:00",
                     "2026-02-03T04:05:06-0800",
+                    "1700-01-01T00:00:00Z",
                 ],
                 &[
                     "2026-02-03",
@@ -197,6 +262,8 @@ mod tests {
                     "2026-02-03T04:05Z",
                     "2026-02-03T04:05:06.123456Z",
                     "2026-02-30T04:05:06Z",
+                    "1699-12-31T23:59:59Z",
+                    "4001-01-01T00:00:00Z",
                     "2026-02-03T04:05:06+1",
                     "1770000000000",
                 ],

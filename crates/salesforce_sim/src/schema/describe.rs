@@ -87,13 +87,13 @@ fn describe_field(object: &Object, field: &Field) -> Value {
         "displayLocationInDecimal": false,
         "encrypted": field.kind == FieldType::EncryptedString,
         "externalId": field.external_id,
-        "extraTypeInfo": null,
+        "extraTypeInfo": extra_type_info(field),
         "filterable": !is_compound && field.kind != FieldType::TextArea,
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
         "groupable": !is_compound,
         "highScaleNumber": false,
-        "htmlFormatted": false,
+        "htmlFormatted": field.rich_text,
         "idLookup": field.id_lookup,
         "inlineHelpText": null,
         "label": field.label,
@@ -124,6 +124,15 @@ fn describe_field(object: &Object, field: &Field) -> Value {
         "updateable": field.updateable && object.updateable,
         "writeRequiresMasterRead": false,
     })
+}
+
+/// SOAP API Developer Guide, "DescribeSObjectResult", `extraTypeInfo`.
+fn extra_type_info(field: &Field) -> Option<&'static str> {
+    match field.kind {
+        FieldType::TextArea if field.rich_text => Some("richtextarea"),
+        FieldType::TextArea => Some("plaintextarea"),
+        _ => None,
+    }
 }
 
 fn default_value(field: &Field) -> Value {

@@ -21,6 +21,11 @@ impl Field {
         Self::sized(name, FieldType::TextArea, length)
     }
 
+    /// Text with markup, of at most `length` characters as it is stored.
+    pub fn rich_text(name: &str, length: usize) -> Self {
+        Self { rich_text: true, ..Self::textarea(name, length) }
+    }
+
     /// One value of a list. The field also takes other values, unless it is [`Field::restricted`].
     pub fn picklist(name: &str, values: &[&str]) -> Self {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
