@@ -48,7 +48,7 @@ async fn a_complete_job_downloads_no_results() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_with_failed_rows_downloads_only_the_failed_results() {
-    let world = World::new().await;
+    let world = World::kind().await;
     world.org.inject(
         RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:--")
             .when(|row| row.get("LastName").is_some_and(|name| name.ends_with('7'))),
@@ -62,7 +62,7 @@ async fn a_job_with_failed_rows_downloads_only_the_failed_results() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_job_downloads_each_result_twice() {
-    let world = World::new().await;
+    let world = World::kind().await;
     world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let run = world.write(json!({}), catalog(&[contact_stream()]), contacts(300)).await;
     run.assert_success();

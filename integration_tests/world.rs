@@ -7,7 +7,7 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use salesforce_sim::{Credentials, JobState, JobSummary, Settings, SimulatedOrg};
+use salesforce_sim::{Credentials, JobState, JobSummary, Nature, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
 
 use crate::connector::{self, Run, RunningConnector};
@@ -16,21 +16,37 @@ use object_store::ObjectStore;
 /// The bucket of every test.
 pub(crate) const BUCKET: &str = "rejected-records";
 
-/// A simulated org, and an S3 server with a bucket for rejected records. The org returns empty cells in columns that
-/// are not spelt as it spells them.
+/// A simulated org, and an S3 server with a bucket for rejected records.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
     pub(crate) store: ObjectStore,
 }
 
 impl World {
+    /// A harsh org: it does all the time what documents allow and loaders do not expect.
     pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
 
+    /// A harsh org with these settings.
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::of_nature(Nature::harsh(), settings).await
+    }
+
+    /// An org that does nothing unexpected, for tests that count requests or rows of jobs.
+    pub(crate) async fn kind() -> Self {
+        Self::of_nature(Nature::kind(), Settings::default()).await
+    }
+
+    /// A harsh org that saves nothing after a job has failed or is aborted, for tests of what is left then.
+    pub(crate) async fn saving_nothing_late() -> Self {
+        Self::of_nature(Nature { saves_late: 0, ..Nature::harsh() }, Settings::default()).await
+    }
+
+    /// An org of this nature.
+    pub(crate) async fn of_nature(nature: Nature, settings: Settings) -> Self {
         let credentials = Credentials { public_key: Some(key_pair().public.clone()), ..settings.credentials.clone() };
-        let org = SimulatedOrg::start(Settings { credentials, blank_echoes: true, ..settings }).await.unwrap();
+        let org = SimulatedOrg::start(Settings { credentials, nature, ..settings }).await.unwrap();
         Self { org, store: ObjectStore::start(&[BUCKET]).await.unwrap() }
     }
 
@@ -70,9 +86,9 @@ impl World {
         run
     }
 
-    /// Waits until the org has finished every closed job.
+    /// Waits until the org has finished every closed job, and what it saves after the end of one.
     pub(crate) async fn wait_for_jobs(&self) {
-        let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final();
+        let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final() && !job.is_processing;
         wait_until(|| self.org.jobs().iter().all(is_done)).await;
     }
 

@@ -109,18 +109,18 @@ async fn unprocessed_rows_are_sent_again_and_committed_ones_are_not() {
     let world = World::new().await;
     world.org.inject(JobFault::failed("Contact", 1, "TooManyLockFailure : Too many lock failures"));
     let mut lines: Vec<String> =
-        (0..450).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
+        (0..650).map(|number| record("c", json!({"LastName": format!("L{number:03}")}))).collect();
     lines.extend([state("c", 1), complete("c")]);
     let run = world.write(json!({}), contact_catalog(), lines).await;
     run.assert_success();
-    let expected: Vec<_> = (0..450).map(|number| Some(format!("L{number:03}"))).collect();
+    let expected: Vec<_> = (0..650).map(|number| Some(format!("L{number:03}"))).collect();
     assert_eq!(world.values("Contact", "LastName"), expected);
     let jobs = world.org.jobs();
     assert_eq!(
         jobs.iter().map(|job| (job.state, job.rows)).collect::<Vec<_>>(),
-        [(JobState::Failed, 450), (JobState::JobComplete, 250)]
+        [(JobState::Failed, 650), (JobState::JobComplete, 250)]
     );
-    assert_eq!(run.states()[0].counts(), Counts { written: 450, rejected: 0 });
+    assert_eq!(run.states()[0].counts(), Counts { written: 650, rejected: 0 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

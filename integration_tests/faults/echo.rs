@@ -16,7 +16,10 @@ const INVALID: &str = "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName -
 
 /// An org with the account `A-1` and the contact `asked@example.com`.
 async fn world() -> World {
-    let world = World::new().await;
+    with_related_records(World::new().await)
+}
+
+fn with_related_records(world: World) -> World {
     world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", "A-1")]).unwrap();
     world.org.insert("Contact", &[("LastName", "Asked"), ("Email", "asked@example.com")]).unwrap();
     world
@@ -126,7 +129,7 @@ async fn no_state_leaves_while_a_rejected_row_cannot_be_found_and_another_row_wa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unprocessed_row_that_came_back_in_another_form_is_neither_sent_again_nor_acknowledged() {
-    let world = world().await;
+    let world = with_related_records(World::saving_nothing_late().await);
     world.org.inject(JobFault::failed("Contact", 0, "Timeout : took too long"));
     let lines = vec![contact("One"), contact("Two"), state("s", 2), complete("s")];
     let run = world.write(json!({}), contacts_without_schema(), lines).await;

@@ -12,15 +12,15 @@ use super::{
 use crate::protocol_model::Counts;
 use crate::world::{World, complete, record, state};
 
-/// The first job ends after 200 of 300 rows, and a second one has the rest.
+/// The first job ends after 200 of 500 rows, the org saves 200 more, and a second job has the rest.
 async fn assert_second_job_has_the_rest(fault: JobFault, first_state: JobState) {
     let world = World::new().await;
     reject_some_rows(&world);
     world.org.inject(fault);
-    let run = insert_contacts(&world, 300).await;
-    assert_all_in_org_or_bucket(&world, &run, 300);
+    let run = insert_contacts(&world, 500).await;
+    assert_all_in_org_or_bucket(&world, &run, 500);
     let jobs: Vec<_> = world.org.jobs().iter().map(|job| (job.state, job.rows)).collect();
-    assert_eq!(jobs, [(first_state, 300), (JobState::JobComplete, 100)]);
+    assert_eq!(jobs, [(first_state, 500), (JobState::JobComplete, 100)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,7 +66,7 @@ async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
 /// to 200 a second time.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_proven_part_of_a_failed_job_is_acknowledged_and_the_next_sync_sends_the_rest() {
-    let world = World::new().await;
+    let world = World::saving_nothing_late().await;
     reject_some_rows(&world);
     world.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
     world.org.inject(RequestFault::new(Endpoint::JobCreate, Answer::status(403)).starting_at(2));

@@ -64,7 +64,14 @@ async fn handle(State(org): State<SharedOrg>, request: axum::extract::Request) -
             answer(&org, &parts, &route, body).await
         }
     };
-    org.lock().requests[number].status = Some(reply.status().as_u16());
+    let lateness = {
+        let mut org = org.lock();
+        org.requests[number].status = Some(reply.status().as_u16());
+        org.settings.nature.lateness(number)
+    };
+    if let Some(lateness) = lateness {
+        tokio::time::sleep(lateness).await;
+    }
     match effect {
         Some(effect) => effect.change_reply(reply).await,
         None => reply,
@@ -118,7 +125,7 @@ async fn answer(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> R
 /// Checks the session of a call and counts the call as an API request of the day.
 fn admit(org: &mut Org, headers: &HeaderMap) -> Result<(), ApiError> {
     if !org.sign_in.has_session(headers) {
-        return Err(ApiError::session());
+        return Err(org.sign_in.lost_session(org.settings.nature));
     }
     if !org.allowance.take_request() {
         return Err(ApiError::request_limit());
@@ -137,9 +144,9 @@ async fn call(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> Res
         Endpoint::JobPatch => ingest::patch(org, &route.id, &body),
         Endpoint::JobDelete => ingest::delete(org, &route.id),
         Endpoint::JobUpload => ingest::upload(org, &route.id, headers, body),
-        Endpoint::SuccessfulResults => ingest::results(org, &route.id, ResultSet::Successful).await,
-        Endpoint::FailedResults => ingest::results(org, &route.id, ResultSet::Failed).await,
-        Endpoint::UnprocessedRecords => ingest::results(org, &route.id, ResultSet::Unprocessed).await,
+        Endpoint::SuccessfulResults => ingest::results(org, &route.id, ResultSet::Successful, query).await,
+        Endpoint::FailedResults => ingest::results(org, &route.id, ResultSet::Failed, query).await,
+        Endpoint::UnprocessedRecords => ingest::results(org, &route.id, ResultSet::Unprocessed, query).await,
         Endpoint::CompositeBatch => rest::batch(&mut org.lock(), &body),
         Endpoint::Objects | Endpoint::Describe if rest::is_unchanged(&org.lock(), headers) => Ok(empty(304)),
         Endpoint::Unknown => Err(unknown_call(parts)),

@@ -38,6 +38,7 @@
 //!   own, built with [`Object`] and [`Field`].
 //! - **Faults:** [`SimulatedOrg::inject`] makes requests ([`RequestFault`]), jobs ([`JobFault`]) or rows ([`RowFault`])
 //!   go wrong, once, several times, or at random ([`RandomFaults`]).
+//! - **A nature:** [`Nature::harsh`] does all the time what documents allow and loaders do not expect.
 //! - **Time:** jobs wait on tokio's clock, so a test that pauses the clock does not wait.
 //!
 //! # What it does not know
@@ -59,6 +60,7 @@ mod fault;
 mod headers;
 mod http;
 mod ingest;
+mod nature;
 mod org;
 mod reply;
 mod rest;
@@ -73,6 +75,7 @@ pub use fault::{
     Answer, Effect, Fault, Hold, JobFault, ParseFaultError, RandomFaults, RequestFault, RowFault, Truncation,
     UploadedRow,
 };
+pub use nature::Nature;
 pub use org::{JobState, Operation, Request};
 pub use route::Endpoint;
 pub use schema::{Field, Object};

@@ -2,8 +2,8 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use clap::Parser;
-use salesforce_sim::{Credentials, Fault, ParseFaultError, RandomFaults, Settings, SimulatedOrg};
+use clap::{Args, Parser};
+use salesforce_sim::{Credentials, Fault, Nature, ParseFaultError, RandomFaults, Settings, SimulatedOrg};
 
 /// Runs a simulated Salesforce org on the loopback until Ctrl-C, and prints what a client needs to sign in.
 #[derive(Debug, Parser)]
@@ -42,9 +42,11 @@ struct Arguments {
     /// Forget the upload and the created records of a job that completed without a failed row.
     #[arg(long)]
     forgetful: bool,
-    /// Return empty cells in result sets for columns whose names are not spelt as the org spells them.
+    /// Do all the time what documents allow and loaders do not expect.
     #[arg(long)]
-    blank_echoes: bool,
+    harsh: bool,
+    #[command(flatten)]
+    nature: NatureArguments,
     /// The RSA public key in PEM that verifies assertions of the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
@@ -57,6 +59,54 @@ struct Arguments {
     /// Decides the order of result rows and the random faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+}
+
+/// What the org does all the time. Each switch is a part of `--harsh`, except `--counts-lag`.
+#[derive(Debug, Args)]
+struct NatureArguments {
+    /// Return empty cells in result sets for columns whose names are not spelt as the org spells them.
+    #[arg(long)]
+    blank_echoes: bool,
+    /// Return the columns of result sets in another order, and their names in capitals.
+    #[arg(long)]
+    respell_results: bool,
+    /// Return result sets in two pages.
+    #[arg(long)]
+    page_results: bool,
+    /// The number of requests for each result set of a job that come too early.
+    #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
+    results_lag: usize,
+    /// The number of requests for the status of an ended job that show it in progress.
+    #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
+    status_lag: usize,
+    /// The number of requests for the status of an ended job that show none of its rows.
+    #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
+    counts_lag: usize,
+    /// The number of chunks of 200 rows that a failed or aborted job goes on to save.
+    #[arg(long, default_value_t = 0, value_name = "CHUNKS")]
+    save_late: usize,
+    /// Report lost sessions with the status 401, 403 or 400.
+    #[arg(long)]
+    vary_lost_sessions: bool,
+    /// Give every tenth answer 50 ms late.
+    #[arg(long)]
+    slow_answers: bool,
+}
+
+impl From<NatureArguments> for Nature {
+    fn from(arguments: NatureArguments) -> Self {
+        Self {
+            blanks_echoes: arguments.blank_echoes,
+            respells_results: arguments.respell_results,
+            pages_results: arguments.page_results,
+            results_lag: arguments.results_lag,
+            status_lag: arguments.status_lag,
+            counts_lag: arguments.counts_lag,
+            saves_late: arguments.save_late,
+            varies_lost_sessions: arguments.vary_lost_sessions,
+            slows_answers: arguments.slow_answers,
+        }
+    }
 }
 
 /// Checks the text of a fault. Arguments must be cloneable and faults are not, so the text is kept.
@@ -86,7 +136,7 @@ impl Arguments {
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
             forgetful: self.forgetful,
-            blank_echoes: self.blank_echoes,
+            nature: if self.harsh { Nature::harsh() } else { self.nature.into() },
             seed: self.seed,
             ..Settings::default()
         })

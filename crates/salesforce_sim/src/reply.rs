@@ -10,22 +10,42 @@ use serde_json::{Value, json as value};
 /// An HTTP answer.
 pub(crate) type Reply = Response;
 
-/// An error of the REST API: an array with one entry (REST API Developer Guide, "Status Codes and Error Responses").
+/// An error of the API.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     code: &'static str,
     message: String,
+    form: ErrorForm,
+}
+
+/// How an error is written.
+#[derive(Debug, Clone, Copy)]
+enum ErrorForm {
+    /// An array with one entry (REST API Developer Guide, "Status Codes and Error Responses").
+    Rest,
+    /// The object of Bulk API 1.0 (Bulk API Developer Guide, "Errors").
+    Bulk,
 }
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), form: ErrorForm::Rest }
     }
 
     /// The access token is unknown or no longer valid.
     pub(crate) fn session() -> Self {
         Self::new(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    }
+
+    /// The same, in the form of Bulk API 1.0.
+    pub(crate) fn session_in_bulk_form() -> Self {
+        let error = Self::new(400, "InvalidSessionId", "Unable to find session id");
+        Self { form: ErrorForm::Bulk, ..error }
+    }
+
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
     }
 
     /// The daily API requests are used up.
@@ -45,7 +65,10 @@ impl ApiError {
 
     /// The body of the answer.
     pub(crate) fn body(&self) -> Value {
-        value!([{"message": self.message, "errorCode": self.code}])
+        match self.form {
+            ErrorForm::Rest => value!([{"message": self.message, "errorCode": self.code}]),
+            ErrorForm::Bulk => value!({"exceptionCode": self.code, "exceptionMessage": self.message}),
+        }
     }
 
     pub(crate) fn reply(&self) -> Reply {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schema::Object;
+use crate::{nature::Nature, schema::Object};
 
 /// How an org starts. Set what the test is about and keep the defaults for the rest.
 ///
@@ -48,8 +48,8 @@ pub struct Settings {
     /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not
     /// grow in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
-    /// Result sets have empty cells in every column whose name is not spelt as the org spells it.
-    pub blank_echoes: bool,
+    /// What the org does all the time that a loader may not expect.
+    pub nature: Nature,
     /// Decides the order of result rows, which Salesforce does not promise.
     pub seed: u64,
 }
@@ -73,7 +73,7 @@ impl Default for Settings {
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
             forgetful: false,
-            blank_echoes: false,
+            nature: Nature::kind(),
             seed: 0,
         }
     }

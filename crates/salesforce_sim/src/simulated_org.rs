@@ -36,6 +36,8 @@ pub struct JobSummary {
     pub external_id_field: Option<String>,
     /// The state.
     pub state: JobState,
+    /// Whether the org may still save rows. A failed or aborted job can go on after its end.
+    pub is_processing: bool,
     /// Why the job failed: its `errorMessage`.
     pub error_message: Option<String>,
     /// The size of the upload in bytes; `None` before the upload.
@@ -104,6 +106,7 @@ impl SimulatedOrg {
             operation: job.request.operation,
             external_id_field: job.request.external_id_field.clone(),
             state: job.state,
+            is_processing: job.is_processing,
             error_message: job.error_message.clone(),
             uploaded_bytes: job.upload.as_ref().map(bytes::Bytes::len),
             rows: job.rows.len().max(job.outcomes.len()),

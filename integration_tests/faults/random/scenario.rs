@@ -1,8 +1,9 @@
 //! What the seed of a random sync decides.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use salesforce_sim::{Effect, Endpoint, Fault, JobFault, RandomFaults, RequestFault};
+use salesforce_sim::{Effect, Endpoint, Fault, JobFault, Nature, RandomFaults, RequestFault};
 
 use crate::connector::Signal;
 
@@ -85,6 +86,29 @@ struct LostAnswer {
     nth: usize,
 }
 
+/// How large the catalog of a seed is.
+struct CatalogSize {
+    streams: Range<usize>,
+    /// For each stream.
+    records: Range<usize>,
+    /// The largest number of requests before a sync is stopped.
+    last_interruption: usize,
+    fault_rates: [f64; 4],
+}
+
+impl CatalogSize {
+    /// Most catalogs are small. One in twelve has up to 300 streams; with many faults it would take too long.
+    fn of_seed(seed: u64) -> Self {
+        match seed % 12 {
+            0 => {
+                Self { streams: 100..301, records: 1..8, last_interruption: 600, fault_rates: [0.0, 0.0, 0.005, 0.01] }
+            }
+            6 => Self { streams: 20..61, records: 1..30, last_interruption: 200, fault_rates: [0.0, 0.01, 0.02, 0.05] },
+            _ => Self { streams: 1..5, records: 40..240, last_interruption: 80, fault_rates: [0.0, 0.05, 0.1, 0.2] },
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) seed: u64,
@@ -95,6 +119,8 @@ pub(super) struct Scenario {
     pub(super) batch_size: usize,
     pub(super) max_parallel_jobs: usize,
     pub(super) flush_interval_minutes: f64,
+    /// What the org does all the time.
+    pub(super) nature: Nature,
     pub(super) time_per_chunk: Duration,
     /// How long the bucket is out of reach at the start of the first sync.
     pub(super) bucket_outage: Duration,
@@ -112,15 +138,19 @@ impl Scenario {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut dice = Dice(fastrand::Rng::with_seed(seed));
         let is_global = dice.one_in(4);
-        let streams: Vec<_> = (0..dice.within(1, 5)).map(|index| PlannedStream::random(index, &mut dice)).collect();
+        let size = CatalogSize::of_seed(seed);
+        let streams = dice.within(size.streams.start, size.streams.end);
+        let streams: Vec<_> = (0..streams).map(|index| PlannedStream::random(index, &size, &mut dice)).collect();
         let messages = interleave(&streams, is_global, &mut dice);
         let interruptions = (0..dice.one_of(&[0, 1, 1, 2, 3])).map(|_| {
             use Signal::{Interrupt, Kill, Terminate};
             let signal = dice.one_of(&[Kill, Kill, Kill, Terminate, Interrupt]);
-            let end = dice.one_of(&[15, 40, 80]);
+            let end = dice.one_of(&[15, 40, size.last_interruption]);
             Interruption { signal, after_requests: dice.within(2, end) }
         });
         let interruptions = interruptions.collect();
+        // Each job waits until its counts stand still, so not with many streams.
+        let counts_lag = dice.one_of(&[0, 0, 0, 0, 1]);
         // One fault for each object. With more, rows wait for minutes before they are sent again.
         let job_faults = TARGETS.iter().filter_map(|target| random_job_fault(target.object, &mut dice)).collect();
         Self {
@@ -128,9 +158,10 @@ impl Scenario {
             batch_size: dice.one_of(&[1, 1, 1, 2, 100]),
             max_parallel_jobs: dice.within(1, 7),
             flush_interval_minutes: dice.one_of(&[0.001, 15.0]),
+            nature: Nature { counts_lag: if streams.len() > 10 { 0 } else { counts_lag }, ..random_nature(&mut dice) },
             time_per_chunk: Duration::from_millis(dice.one_of(&[0, 20, 200])),
             bucket_outage: Duration::from_millis(dice.one_of(&[0, 0, 0, 2_000])),
-            fault_rate: dice.one_of(&[0.0, 0.05, 0.1, 0.2]),
+            fault_rate: dice.one_of(&size.fault_rates),
             lost_answers: (0..dice.within(0, 4)).map(|_| LostAnswer::random(&mut dice)).collect(),
             sessions_end_at: dice.one_in(2).then(|| dice.within(1, 20)),
             job_faults,
@@ -155,10 +186,10 @@ impl Scenario {
 }
 
 impl PlannedStream {
-    fn random(index: usize, dice: &mut Dice) -> Self {
+    fn random(index: usize, size: &CatalogSize, dice: &mut Dice) -> Self {
         use Operation::{Delete, Insert, Update, Upsert};
         let operation = dice.one_of(&[Insert, Insert, Upsert, Update, Delete]);
-        let records = dice.within(40, 240);
+        let records = dice.within(size.records.start, size.records.end);
         // In an upsert or an update, several records of the stream share a key.
         let distinct_keys = if matches!(operation, Upsert | Update) { records.div_ceil(3) } else { records };
         let key = |number: usize| format!("s{index}-{number:03}");
@@ -198,10 +229,27 @@ impl LostAnswer {
     }
 }
 
+fn random_nature(dice: &mut Dice) -> Nature {
+    Nature {
+        blanks_echoes: dice.one_in(2),
+        respells_results: dice.one_in(2),
+        pages_results: dice.one_in(2),
+        results_lag: dice.within(0, 4),
+        status_lag: dice.one_of(&[0, 0, 1, 3]),
+        counts_lag: 0,
+        saves_late: dice.within(0, 3),
+        varies_lost_sessions: dice.one_in(2),
+        slows_answers: dice.one_in(2),
+    }
+}
+
+/// A fault of a job, after which the org may go on to save rows.
 fn random_job_fault(object: &str, dice: &mut Dice) -> Option<JobFault> {
+    let late = (dice.within(0, 3), Duration::from_millis(dice.one_of(&[20, 100, 300])));
     Some(match dice.within(0, 8) {
-        0 => JobFault::failed(object, dice.within(0, 2), "TooManyLockFailure : Too many lock failures"),
-        1 => JobFault::aborted(object, dice.within(0, 2)),
+        0 => JobFault::failed(object, dice.within(0, 2), "TooManyLockFailure : Too many lock failures")
+            .saves_late(late.0, late.1),
+        1 => JobFault::aborted(object, dice.within(0, 2)).saves_late(late.0, late.1),
         2 => JobFault::completed(object, 0),
         3 => JobFault::miscounted(object, 1, 0),
         4 => JobFault::failed(object, 0, "Timeout : took too long").omit_unprocessed_rows(),

@@ -50,7 +50,7 @@ struct Outcome {
 /// Runs a scenario and returns how many syncs it took.
 pub(super) async fn run(scenario: Scenario) -> usize {
     let settings = Settings { time_per_chunk: scenario.time_per_chunk, seed: scenario.seed, ..Settings::default() };
-    let world = World::with(settings).await;
+    let world = World::of_nature(scenario.nature, settings).await;
     let mut run = ScenarioRun { scenario, world, ids_by_key: HashMap::new(), keys_by_id: HashMap::new() };
     run.prepare();
     let run = Arc::new(run);

@@ -20,16 +20,15 @@ pub(crate) struct Page {
     reader: RowReader,
     row: ResultRow,
     header: Vec<String>,
-    /// Whether the first row is not a header but a row that [`advance`](Self::advance) has not returned yet.
-    row_is_unread: bool,
     rows_read: u64,
     row_count: Option<u64>,
     next_locator: Option<String>,
 }
 
 impl Page {
-    /// Requests a page and reads its header row. `header` is that of the page before: a page without a header row has
-    /// the same columns.
+    /// Requests a page and reads its header row. `header` is that of the page before: each page begins with the same one
+    /// (Bulk API 2.0 guide, "Get Results for a Query Job"). Otherwise the page may come from something else than
+    /// Salesforce, and its lines are no rows.
     pub(crate) async fn open(http: &Http, call: &Call, header: Option<&[String]>) -> Result<Self, Fault> {
         let response = http.response(call).await?;
         let mut page = Self {
@@ -38,18 +37,19 @@ impl Page {
             reader: RowReader::new(),
             row: ResultRow::default(),
             header: header.unwrap_or_default().to_vec(),
-            row_is_unread: false,
             rows_read: 0,
             row_count: headers::row_count(response.headers()),
             next_locator: headers::next_locator(response.headers()),
             response,
         };
-        if page.read_row().await? {
-            if header.is_none() {
-                page.header = page.row.iter().map(str::to_owned).collect();
-            } else {
-                page.row_is_unread = !page.row.iter().eq(page.header.iter().map(String::as_str));
+        let has_row = page.read_row().await?;
+        match header {
+            None if has_row => page.header = page.row.iter().map(str::to_owned).collect(),
+            Some(header) if !has_row || !page.row.iter().eq(header.iter().map(String::as_str)) => {
+                let text = "a page of results does not begin with the header of the page before";
+                return Err(Fault::new(FaultKind::Transient, text));
             }
+            _ => {}
         }
         Ok(page)
     }
@@ -69,7 +69,7 @@ impl Page {
     /// # Errors
     /// The download broke off, or the page does not have as many rows as the org says.
     pub(crate) async fn advance(&mut self) -> Result<bool, Fault> {
-        let has_row = std::mem::take(&mut self.row_is_unread) || self.read_row().await?;
+        let has_row = self.read_row().await?;
         if has_row {
             self.rows_read += 1;
             return Ok(true);

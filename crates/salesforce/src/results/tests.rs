@@ -125,9 +125,21 @@ async fn all_pages_are_read() {
     stub.answer("GET", FAILED, csv("Name\nA\n").insert_header("Sforce-Locator", "p&2")).await;
     page("p&2", "Name\nB\nC\n", "p3").mount(&stub.server).await;
     page("p3", "Name\n", "p4").mount(&stub.server).await;
-    page("p4", "D\n", "null").mount(&stub.server).await;
+    page("p4", "Name\nD\n", "null").mount(&stub.server).await;
     let rows = all(&stub.org().await).await.unwrap();
     assert_eq!(rows.concat(), ["Name", "A", "B", "C", "D"]);
+}
+
+#[tokio::test]
+async fn a_page_without_the_header_of_the_page_before_is_a_transient_fault() {
+    for body in ["", "B\n", "<html><body>Blocked</body></html>\n", "Name,Email\nB,\n"] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FAILED, csv("Name\nA\n").insert_header("Sforce-Locator", "p2")).await;
+        let page = Mock::given(path(format!("/services/data{FAILED}"))).and(query_param("locator", "p2"));
+        page.respond_with(csv(body)).with_priority(1).mount(&stub.server).await;
+        let fault = all(&stub.org().await).await.unwrap_err();
+        assert!(fault.is_transient() && fault.message().contains("header of the page before"), "{body:?} {fault:?}");
+    }
 }
 
 #[tokio::test]

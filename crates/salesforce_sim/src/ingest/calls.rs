@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::{
     job_json, multipart, new_job, processing,
-    results::{ResultSet, Results},
+    results::{Page, ResultRows, ResultSet},
 };
 use crate::{
+    fault::Answer,
     headers,
     org::{Job, JobState, Org, SharedOrg},
     reply::{ApiError, Reply, csv, empty, json as reply},
@@ -135,7 +136,11 @@ pub(crate) fn patch(org: &SharedOrg, id: &str, body: &[u8]) -> Result<Reply, Api
 
 /// Shows a job.
 pub(crate) fn info(org: &SharedOrg, id: &str) -> Result<Reply, ApiError> {
-    Ok(reply(200, &job_json::info(find(&mut org.lock(), id)?)))
+    let mut org = org.lock();
+    let nature = org.settings.nature;
+    let job = find(&mut org, id)?;
+    let status = job.read_status(nature);
+    Ok(reply(200, &job_json::info(job, status)))
 }
 
 /// Deletes a job that is not open and not in progress.
@@ -151,16 +156,18 @@ pub(crate) fn delete(org: &SharedOrg, id: &str) -> Result<Reply, ApiError> {
     Ok(empty(204))
 }
 
+/// A parameter of the query of a URL.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 /// Lists the jobs of the org, a page at a time and in no useful order.
 pub(crate) fn list(org: &SharedOrg, query: &str, version: f64) -> Reply {
     let mut org = org.lock();
     org.jobs.retain(|_, job| !job.is_expired());
-    let parameter = |name: &str| {
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
-    let is_ingest = parameter("jobType").is_none_or(|kind| kind == "V2Ingest")
-        && parameter("isPkChunkingEnabled").is_none_or(|enabled| enabled == "false");
-    let start = parameter("queryLocator").and_then(|locator| locator.parse().ok()).unwrap_or(0_usize);
+    let is_ingest = parameter(query, "jobType").is_none_or(|kind| kind == "V2Ingest")
+        && parameter(query, "isPkChunkingEnabled").is_none_or(|enabled| enabled == "false");
+    let start = parameter(query, "queryLocator").and_then(|locator| locator.parse().ok()).unwrap_or(0_usize);
     let mut jobs: Vec<&Job> = org.jobs.values().filter(|_| is_ingest).collect();
     // Sorting by the reversed id puts the jobs out of the order of their creation.
     jobs.sort_by_key(|job| job.id.bytes().rev().collect::<Vec<_>>());
@@ -171,17 +178,39 @@ pub(crate) fn list(org: &SharedOrg, query: &str, version: f64) -> Reply {
     reply(200, &json!({"done": next.is_none(), "records": records, "nextRecordsUrl": next}))
 }
 
-/// Answers with one of the three result sets.
-pub(crate) async fn results(org: &SharedOrg, id: &str, set: ResultSet) -> Result<Reply, ApiError> {
+/// Answers with one of the three result sets, or with a page of it. `query` may have the locator of a page.
+pub(crate) async fn results(org: &SharedOrg, id: &str, set: ResultSet, query: &str) -> Result<Reply, ApiError> {
+    let locator = parameter(query, "locator").and_then(|locator| locator.parse().ok()).unwrap_or(0_usize);
     let results = {
         let mut org = org.lock();
-        let seed = org.settings.seed;
-        let id = find(&mut org, id)?.id[..15].to_owned();
+        let (seed, nature) = (org.settings.seed, org.settings.nature);
+        let job = find(&mut org, id)?;
+        if locator == 0 && job.state.is_final() {
+            job.result_readings[set as usize] += 1;
+            if job.result_readings[set as usize] <= nature.results_lag {
+                return too_early(&job.id);
+            }
+        }
+        let id = job.id[..15].to_owned();
         let job = org.job(&id).ok_or_else(ApiError::not_found)?;
         let prefix = org.tables.get(&job.request.object).map(|table| table.prefix.clone()).unwrap_or_default();
-        Results::select(job, set, seed, |record| id::format(&prefix, record))
+        let rows = ResultRows::select(job, set, seed, |record| id::format(&prefix, record));
+        Page::new(rows, set, nature, locator)
     };
     // Other requests do not wait while a large result is written.
-    let written = tokio::task::spawn_blocking(move || results.write(set)).await.unwrap_or_default();
-    Ok(csv(written))
+    let (written, headers) =
+        tokio::task::spawn_blocking(move || (results.write(), results.headers())).await.unwrap_or_default();
+    let mut reply = csv(written);
+    reply.headers_mut().extend(headers);
+    Ok(reply)
+}
+
+/// The answer to a request for results that are not there yet: an error, nothing, or a page of something between the
+/// client and the org. The id of the job decides.
+fn too_early(job: &str) -> Result<Reply, ApiError> {
+    match job.bytes().map(usize::from).sum::<usize>() % 3 {
+        0 => Err(ApiError::not_found()),
+        1 => Ok(csv(Vec::new())),
+        _ => Ok(Answer::html(200).reply()),
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::org::{Job, JobState};
+use crate::org::{Job, JobState, ShownStatus};
 
 /// The part that all answers share.
 fn common(job: &Job) -> Map<String, Value> {
@@ -60,21 +60,21 @@ pub(super) fn listed(job: &Job) -> Value {
 }
 
 /// The answer to a request for the job.
-pub(super) fn info(job: &Job) -> Value {
+pub(super) fn info(job: &Job, status: ShownStatus) -> Value {
     let mut shown = common(job);
+    shown.insert("state".to_owned(), json!(status.state.as_str()));
     shown.insert("jobType".to_owned(), json!("V2Ingest"));
     add_format(job, &mut shown);
     if job.upload.is_some() {
-        let counts = job.reported_counts();
-        shown.insert("numberRecordsProcessed".to_owned(), json!(counts.processed));
-        shown.insert("numberRecordsFailed".to_owned(), json!(counts.failed));
+        shown.insert("numberRecordsProcessed".to_owned(), json!(status.counts.processed));
+        shown.insert("numberRecordsFailed".to_owned(), json!(status.counts.failed));
     }
     let time = u64::try_from(job.processing_time().as_millis()).unwrap_or(u64::MAX);
     shown.insert("retries".to_owned(), json!(0));
     shown.insert("totalProcessingTime".to_owned(), json!(time));
     shown.insert("apiActiveProcessingTime".to_owned(), json!(time));
     shown.insert("apexProcessingTime".to_owned(), json!(0));
-    if let Some(message) = &job.error_message {
+    if let Some(message) = job.error_message.as_ref().filter(|_| status.state.is_final()) {
         shown.insert("errorMessage".to_owned(), json!(message));
     }
     Value::Object(shown)
@@ -90,11 +90,19 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::org::{JobRequest, Operation};
+    use crate::{
+        nature::Nature,
+        org::{JobRequest, Operation},
+    };
 
     fn job() -> Job {
         let request = JobRequest::for_test("Account", Operation::Upsert, Some("External_Id__c"));
         Job::new("750Sim000000001AAA".to_owned(), request, "005Sim000000001AAA".to_owned())
+    }
+
+    fn shown(job: &mut Job) -> Value {
+        let status = job.read_status(Nature::kind());
+        info(job, status)
     }
 
     fn keys(value: &Value) -> Vec<&str> {
@@ -108,12 +116,12 @@ mod tests {
         assert!(!keys(&created).contains(&"jobType"));
         assert_eq!(created["contentUrl"], "services/data/v62.0/jobs/ingest/750Sim000000001AAA/batches");
         assert_eq!(created["apiVersion"].to_string(), "62.0");
-        assert!(!keys(&info(&job)).contains(&"numberRecordsProcessed"));
+        assert!(!keys(&shown(&mut job)).contains(&"numberRecordsProcessed"));
 
         job.upload = Some(Bytes::from_static(b"External_Id__c\n"));
-        assert_eq!(info(&job)["numberRecordsProcessed"], 0);
+        assert_eq!(shown(&mut job)["numberRecordsProcessed"], 0);
         job.enter(JobState::UploadComplete);
-        assert!(!keys(&info(&job)).contains(&"contentUrl"));
+        assert!(!keys(&shown(&mut job)).contains(&"contentUrl"));
         let patched = patched(&job);
         for absent in ["jobType", "lineEnding", "columnDelimiter", "contentUrl", "numberRecordsProcessed"] {
             assert!(!keys(&patched).contains(&absent), "{absent}");

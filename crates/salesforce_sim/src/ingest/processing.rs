@@ -1,13 +1,13 @@
 //! Processes a job, from `UploadComplete` to its end.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use super::{columns::Columns, row_saver::RowSaver};
 use crate::{
     csv::{self, Span},
-    fault::{Faults, JobEnd},
+    fault::{Faults, JobEnd, LateChunks},
     org::{DailyAllowance, Job, JobState, Org, RowOutcome, SharedOrg},
     store::Tables,
 };
@@ -17,11 +17,17 @@ const BATCH: usize = 10_000;
 /// The rows of a chunk, which Salesforce saves in one transaction (the same page).
 const CHUNK: usize = 200;
 
-/// Processes a job. Its state and counts change on the way.
+/// Processes a job. Its state and counts change on the way. Rows may be saved after its end.
 pub(super) async fn run(org: SharedOrg, id: String) {
-    let Some(prepared) = prepare(&org, &id).await else {
-        return;
-    };
+    if let Some(prepared) = prepare(&org, &id).await {
+        process(org.clone(), id.clone(), prepared).await;
+    }
+    if let Some(job) = org.lock().jobs.get_mut(&id) {
+        job.is_processing = false;
+    }
+}
+
+async fn process(org: SharedOrg, id: String, prepared: Prepared) {
     let (per_batch, per_chunk) = {
         let org = org.lock();
         (org.settings.time_per_batch, org.settings.time_per_chunk)
@@ -71,6 +77,7 @@ async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
     let Org { jobs, faults, tables, user_id, settings, .. } = &mut *org;
     let job = jobs.get_mut(id).filter(|job| job.state == JobState::UploadComplete)?;
     job.enter(JobState::InProgress);
+    job.is_processing = true;
     job.fault = faults.take_job_fault(&job.request.object);
     let rows = match scanned {
         Ok(rows) => rows,
@@ -92,7 +99,7 @@ async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
             return None;
         }
     };
-    if settings.blank_echoes {
+    if settings.nature.blanks_echoes {
         job.blanked = columns.respelt(&job.request.object, tables);
     }
     let table = tables.position(&job.request.object)?;
@@ -138,9 +145,27 @@ fn save_chunk(job: &mut Job, tables: &mut Tables, faults: &mut Faults, prepared:
     job.outcomes.extend(outcomes);
 }
 
-/// Saves chunks of a job that has ended, if a fault says so.
+/// How long an org that saves late by its nature waits before each chunk.
+const LATE_CHUNK: Duration = Duration::from_millis(100);
+
+/// Errors of jobs of which the org saves nothing more: they are refused as a whole, or the batches of the day are gone.
+const REFUSALS: [&str; 3] = ["InvalidBatch", "ClientInputError", "ExceededQuota"];
+
+/// What the org saves after the end of a job: what its fault says, or else what the nature of the org says.
+fn late_chunks(org: &Org, id: &str) -> Option<LateChunks> {
+    let job = org.job(id)?;
+    let of_fault = job.fault.as_ref().map(|fault| fault.late).filter(|late| late.count > 0);
+    let is_refused =
+        REFUSALS.iter().any(|class| job.error_message.as_ref().is_some_and(|text| text.starts_with(class)));
+    let ended_early = matches!(job.state, JobState::Failed | JobState::Aborted) && !is_refused;
+    let has_results = job.fault.as_ref().is_none_or(|fault| !fault.omits_unprocessed_rows);
+    let by_nature = LateChunks { count: org.settings.nature.saves_late, wait: LATE_CHUNK };
+    of_fault.or_else(|| (ended_early && has_results).then_some(by_nature))
+}
+
+/// Saves chunks of a job that has ended.
 async fn save_late_chunks(org: SharedOrg, id: String, prepared: Prepared, chunks: Range<usize>) {
-    let Some(late) = org.lock().job(&id).and_then(|job| Some(job.fault.as_ref()?.late)) else { return };
+    let Some(late) = late_chunks(&org.lock(), &id) else { return };
     for chunk in chunks.take(late.count) {
         tokio::time::sleep(late.wait).await;
         let mut org = org.lock();

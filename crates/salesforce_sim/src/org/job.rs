@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     csv::{LineEnding, Span},
     fault::{JobEnd, JobFault},
+    nature::Nature,
 };
 
 /// How long the org keeps open and other jobs (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
@@ -133,6 +134,12 @@ pub(crate) struct Job {
     pub(crate) outcomes: Vec<RowOutcome>,
     pub(crate) failed: usize,
     pub(crate) fault: Option<JobFault>,
+    /// Whether rows may still be saved, also after the end.
+    pub(crate) is_processing: bool,
+    /// How often its status was asked for since its end.
+    pub(crate) status_readings: usize,
+    /// How often each result set was asked for.
+    pub(crate) result_readings: [usize; 3],
     pub(crate) created_by: String,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
@@ -146,6 +153,13 @@ pub(crate) struct Job {
 pub(crate) struct ReportedCounts {
     pub(crate) processed: usize,
     pub(crate) failed: usize,
+}
+
+/// What a request for the status of a job shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShownStatus {
+    pub(crate) state: JobState,
+    pub(crate) counts: ReportedCounts,
 }
 
 impl Job {
@@ -164,6 +178,9 @@ impl Job {
             outcomes: Vec::new(),
             failed: 0,
             fault: None,
+            is_processing: false,
+            status_readings: 0,
+            result_readings: [0; 3],
             created_by,
             created: now,
             modified: now,
@@ -230,6 +247,23 @@ impl Job {
         };
         let add = |count: usize, error: i64| count.saturating_add_signed(isize::try_from(error).unwrap_or(0));
         ReportedCounts { processed: add(self.outcomes.len(), processed), failed: add(self.failed, failed) }
+    }
+
+    /// What a request for the status shows: an org whose answers lag shows an earlier state or earlier counts. Counts
+    /// the request.
+    pub(crate) fn read_status(&mut self, nature: Nature) -> ShownStatus {
+        let counts = self.reported_counts();
+        if !self.state.is_final() {
+            return ShownStatus { state: self.state, counts };
+        }
+        let reading = self.status_readings;
+        self.status_readings += 1;
+        let nothing = ReportedCounts { processed: 0, failed: 0 };
+        if reading < nature.status_lag {
+            return ShownStatus { state: JobState::InProgress, counts: nothing };
+        }
+        let has_counts = reading >= nature.status_lag + nature.counts_lag;
+        ShownStatus { state: self.state, counts: if has_counts { counts } else { nothing } }
     }
 
     /// The unprocessed rows, as far as the result set shows them.

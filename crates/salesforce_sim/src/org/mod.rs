@@ -12,7 +12,7 @@ use std::{
 
 pub(crate) use allowance::DailyAllowance;
 use jiff::Timestamp;
-pub(crate) use job::{Job, JobRequest, RowOutcome};
+pub(crate) use job::{Job, JobRequest, RowOutcome, ShownStatus};
 pub use job::{JobState, Operation};
 pub use request::Request;
 pub(crate) use sign_in_state::SignInState;

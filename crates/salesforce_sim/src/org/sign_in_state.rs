@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use super::ORGANIZATION_ID;
 use crate::{
     headers,
+    nature::Nature,
+    reply::ApiError,
     settings::{Settings, SignInRefusal},
 };
 
@@ -25,6 +27,8 @@ pub(crate) struct SignInState {
     pub(crate) attempts: usize,
     /// How often a client received a token.
     pub(crate) granted: usize,
+    /// How many calls had no session.
+    refused_calls: usize,
 }
 
 /// Letters and digits in random order.
@@ -42,6 +46,7 @@ impl SignInState {
             refusal: settings.refuse_sign_in,
             attempts: 0,
             granted: 0,
+            refused_calls: 0,
         }
     }
 
@@ -51,6 +56,16 @@ impl SignInState {
         let token = format!("{organization}!AQ.{random}");
         self.sessions.insert(token.clone());
         token
+    }
+
+    /// The answer to a call without a session. An org that varies it reports a lost session in three forms.
+    pub(crate) fn lost_session(&mut self, nature: Nature) -> ApiError {
+        self.refused_calls += 1;
+        match self.refused_calls % 3 {
+            0 if nature.varies_lost_sessions => ApiError::session_in_bulk_form(),
+            1 if nature.varies_lost_sessions => ApiError::session().with_status(403),
+            _ => ApiError::session(),
+        }
     }
 
     /// Ends all sessions.

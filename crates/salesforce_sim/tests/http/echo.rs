@@ -1,13 +1,15 @@
 //! Result sets that do not have the cells that were uploaded.
 
-use salesforce_sim::{JobFault, RowFault, Settings};
+use salesforce_sim::{JobFault, Nature, RowFault, Settings};
 use serde_json::json;
 
 use crate::client::Client;
 
 #[tokio::test]
 async fn cells_of_columns_in_another_spelling_come_back_empty() {
-    let client = Client::start(Settings { blank_echoes: true, ..Settings::default() }).await;
+    let client =
+        Client::start(Settings { nature: Nature { blanks_echoes: true, ..Nature::kind() }, ..Settings::default() })
+            .await;
     client.org.insert("Account", &[("Name", "Example"), ("External_Id__c", "A-1")]).unwrap();
     client.org.inject(RowFault::new("Contact", "UNABLE_TO_LOCK_ROW:locked:--").when(|row| row.get("Email").is_some()));
     let insert = || json!({"object": "Contact", "operation": "insert"});

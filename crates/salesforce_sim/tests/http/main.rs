@@ -6,6 +6,7 @@ mod client;
 mod echo;
 mod faults;
 mod ingest;
+mod nature;
 mod processing;
 mod rest;
 mod sign_in;
