@@ -224,6 +224,46 @@ async fn unknown_fields_are_left_out_when_configured() {
     assert!(run.stdout.contains("hat_size"), "the log names the field that is left out");
 }
 
+/// A source that makes names of values has a new field in each record.
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_have_a_bound_in_the_log_however_many_there_are() {
+    let world = World::new().await;
+    let mut many = json!({"LastName": "Many"});
+    (0..20_000).for_each(|number| many[format!("many_{number}")] = json!(number));
+    let mut lines = vec![record("c", many)];
+    lines.extend((0..2_000).map(|number| {
+        record(
+            "c",
+            json!({format!("one_{number}"): 1, "LastName": "One", format!("_airbyte_{number}"): 1, "Title": "Dr"}),
+        )
+    }));
+    lines.push(complete("c"));
+    let streams = [stream("c", "Contact", &[("LastName", "string")])];
+    let run = world.write(json!({"unknown_fields": "ignore"}), catalog(&streams), lines).await;
+    run.assert_success();
+    assert_eq!(world.org.count("Contact"), 2_001);
+    assert_eq!(world.values("Contact", "Title").iter().flatten().count(), 2_000, "a field of the object is a column");
+    let warnings: Vec<_> = run.warnings().into_iter().filter(|warning| warning.contains("ignored")).collect();
+    assert_eq!(warnings.len(), 51, "{warnings:?}");
+    assert!(warnings[50].contains("fields=950 values=21000"), "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_has_a_part_of_a_long_name_and_a_part_of_many_problems() {
+    let world = World::new().await;
+    let streams = [stream("c", "Contact", &[("LastName", "string")])];
+    let lines = vec![record("c", json!({"LastName": "A", "x".repeat(1_000_000): 1})), complete("c")];
+    let run = world.write(json!({}), catalog(&streams), lines).await;
+    let (_, message) = run.failure();
+    assert!(message.len() < 1_000 && message.contains("xxx..."), "{message}");
+
+    let names: Vec<String> = (0..1_000).map(|number| format!("unknown_{number}")).collect();
+    let fields: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "string")).collect();
+    let run = world.write(json!({}), catalog(&[stream("c", "Contact", &fields)]), vec![]).await;
+    let (_, message) = run.failure();
+    assert!(message.contains("for 1001 reasons") && message.contains("and 801 more"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_missing_from_the_schema_becomes_a_column() {
     let world = World::new().await;

@@ -114,8 +114,8 @@ pub(super) fn convert<'a>(
     }
 }
 
-/// The cell of null. An empty text, and an empty list of picklist values, are the same: in Salesforce, a field without text
-/// is null.
+/// The cell of null. An empty text, and an empty list of picklist values, are the same: in Salesforce, a field without
+/// text is null.
 fn null(kind: Kind, nulls: NullHandling) -> &'static str {
     match (nulls, kind) {
         // A checkbox cannot be null (SOAP API guide, "fieldsToNull": only nillable fields), and no document says that
@@ -235,8 +235,8 @@ fn within_length(text: Cow<'_, str>, longest: Option<usize>) -> Result<Cell<'_>,
         };
         return Ok(Cell { is_truncated: true, ..Cell::new(text) });
     }
-    // Java counts UTF-16 units, and no document says what Salesforce counts. A record that is rejected here can be seen;
-    // a cell that is too long may fail its whole job.
+    // Java counts UTF-16 units, and no document says what Salesforce counts. A record that is rejected here can be
+    // seen; a cell that is too long may fail its whole job.
     if text.len() > LONGEST_FIELD && text.encode_utf16().count() > LONGEST_FIELD {
         return Err(CellError::TooLong);
     }

@@ -129,9 +129,22 @@ impl Converter {
     /// # Errors
     /// The data are not a JSON object. If there is no row, a part of the data may not have been read and checked.
     pub fn convert(&mut self, data: &mut Cursor<'_>) -> Result<Converted, NotAnObject> {
+        self.convert_without(data, |_| false)
+    }
+
+    /// Converts the data of one record as [`convert`](Self::convert) does, but leaves out each source column that the
+    /// converter does not know and that `leaves_out` accepts. However many there are, the record is read once.
+    ///
+    /// # Errors
+    /// The data are not a JSON object.
+    pub fn convert_without(
+        &mut self,
+        data: &mut Cursor<'_>,
+        mut leaves_out: impl FnMut(&SourceColumn) -> bool,
+    ) -> Result<Converted, NotAnObject> {
         self.row.begin();
         (self.key, self.truncated) = (None, 0);
-        match self.read(data).and_then(|()| self.finish().map_err(Stop::Rejected)) {
+        match self.read(data, &mut leaves_out).and_then(|()| self.finish().map_err(Stop::Rejected)) {
             Ok(()) => Ok(Converted::Row),
             Err(Stop::Rejected(rejection)) => Ok(Converted::Rejected(rejection)),
             Err(Stop::NewColumn(source)) => Ok(Converted::NewColumn(source)),
@@ -144,16 +157,20 @@ impl Converter {
         Row { csv: self.row.row(), key: self.key }
     }
 
-    fn read(&mut self, data: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn read(&mut self, data: &mut Cursor<'_>, leaves_out: &mut impl FnMut(&SourceColumn) -> bool) -> Result<(), Stop> {
         data.enter_object().ok_or(Stop::Malformed)?;
         let mut position = 0;
         while data.next_member(position == 0).ok_or(Stop::Malformed)? {
-            match self.routes.next(position, data)? {
+            let route = match self.routes.next(position, data) {
+                Err(Stop::NewColumn(source)) if leaves_out(&source) => Route::Ignored,
+                route => route?,
+            };
+            match route {
                 Route::Column(column) => {
                     let value = data.value().ok_or(Stop::Malformed)?;
                     self.write_cell(column, value)?;
                 }
-                Route::Nested(nested) => self.read_nested(nested, data)?,
+                Route::Nested(nested) => self.read_nested(nested, data, leaves_out)?,
                 Route::DeletionMark => match data.value().ok_or(Stop::Malformed)? {
                     Value::Null | Value::Text(Text { raw: "", .. }) => {}
                     _ => return Err(Rejection::delete_not_supported().into()),
@@ -166,7 +183,12 @@ impl Converter {
     }
 
     /// Reads the members of a nested object.
-    fn read_nested(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn read_nested(
+        &mut self,
+        nested: usize,
+        data: &mut Cursor<'_>,
+        leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
+    ) -> Result<(), Stop> {
         if data.enter_object().is_none() {
             let name = self.routes.nested(nested).name();
             return match data.value().ok_or(Stop::Malformed)? {
@@ -194,7 +216,13 @@ impl Converter {
                 Some(Route::Nested(_) | Route::DeletionMark | Route::Ignored) => {
                     let _ = data.value().ok_or(Stop::Malformed)?;
                 }
-                None => return Err(Stop::NewColumn(SourceColumn::nested(object.name(), name))),
+                None => {
+                    let source = SourceColumn::nested(object.name(), name);
+                    if !leaves_out(&source) {
+                        return Err(Stop::NewColumn(source));
+                    }
+                    let _ = data.value().ok_or(Stop::Malformed)?;
+                }
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ const PLATFORM_PREFIXES: [&str; 2] = ["_airbyte_", "_ab_"];
 const DELETION_MARK: &str = "_ab_cdc_deleted_at";
 
 /// The path of a value in a record: a top-level column, or a member of a nested object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SourceColumn {
     parent: Option<String>,
     name: String,
@@ -38,6 +38,21 @@ impl SourceColumn {
     /// The name of the column in the record or in the nested object.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The path for a person to read. A long one is cut: whatever a source takes for a name would be in the log.
+    pub(crate) fn shown(&self) -> String {
+        const LONGEST: usize = 200;
+        let path = self.to_string();
+        match path.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}...", &path[..end]),
+            None => path,
+        }
+    }
+
+    /// The length of the path in bytes, or a little less.
+    pub(crate) fn length(&self) -> usize {
+        self.parent.as_ref().map_or(0, String::len) + self.name.len()
     }
 
     /// Whether the platform or one of its sources added the column.
@@ -122,6 +137,13 @@ mod tests {
             assert_eq!((column.is_of_platform(), column.is_deletion_mark()), (of_platform, deletion_mark), "{name}");
         }
         assert!(!SourceColumn::nested("a", DELETION_MARK).is_deletion_mark());
+    }
+
+    #[test]
+    fn a_long_name_is_shown_in_part() {
+        assert_eq!(SourceColumn::nested("a", "b").shown(), "a.b");
+        assert_eq!(SourceColumn::top("é".repeat(200)).shown(), "é".repeat(200));
+        assert_eq!(SourceColumn::top("é".repeat(201)).shown(), format!("{}...", "é".repeat(200)));
     }
 
     #[test]

@@ -80,6 +80,24 @@ fn a_new_source_column_is_reported_once() {
 }
 
 #[test]
+fn columns_that_are_left_out_are_read_once_and_not_remembered() {
+    let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
+    converter.nest("Account");
+    let members = (0..10_000).map(|number| format!(r#""n{number}":{{"x":[1]}}"#)).collect::<Vec<_>>().join(",");
+    let json = format!(r#"{{{members},"Account":{{{members}}},"a":"1"}}"#);
+    for _ in 0..2 {
+        let mut asked = 0;
+        let converted = converter.convert_without(&mut Cursor::new(&json), |_| {
+            asked += 1;
+            true
+        });
+        assert!(matches!(converted, Ok(Converted::Row)));
+        assert_eq!((asked, converter.row().csv), (20_000, &b"1\n"[..]));
+    }
+    assert!(matches!(convert(&mut converter, &json), Ok(Converted::NewColumn(_))));
+}
+
+#[test]
 fn only_the_cut_values_of_the_current_row_are_counted() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let short = Column::new(SourceColumn::top("a"), "a", Kind::Text { longest: Some(1) }, types);

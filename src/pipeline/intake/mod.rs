@@ -3,6 +3,7 @@
 //! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a
 //! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
+mod ignored_fields;
 mod input_errors;
 mod reader;
 mod stream;
@@ -120,6 +121,7 @@ impl Intake {
     pub(super) async fn run(mut self, signals: Signals) -> Result<()> {
         self.process(signals).await;
         let outcome = self.outcome();
+        self.streams.iter().for_each(Stream::log_ignored_fields);
         self.report.conclude(&self.counts());
         outcome
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::ignored_fields::{Ignored, IgnoredFields};
 use super::input_errors::LineError;
 use crate::budget::Budget;
 use crate::config::NullHandling;
-use crate::convert::{Converted, Converter, SourceColumn};
+use crate::convert::{Converted, Converter, NotAnObject, SourceColumn};
 use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin};
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
@@ -28,6 +29,7 @@ pub(crate) struct Stream {
 struct Loading {
     plan: Arc<StreamPlan>,
     converter: Converter,
+    ignored: IgnoredFields,
     open: Option<OpenBatch>,
 }
 
@@ -49,6 +51,7 @@ impl Stream {
         let loading = planned.plan.map(|plan| Loading {
             converter: Converter::new(Arc::clone(&plan.columns), nulls),
             plan: Arc::new(plan),
+            ignored: IgnoredFields::default(),
             open: None,
         });
         Self { name: planned.name, loading, is_complete: false, counts: RecordCounts::default() }
@@ -89,8 +92,10 @@ impl Stream {
         };
         let mut full = None;
         loop {
-            let converted = loading.converter.convert(&mut Cursor::new(data.get()));
-            match converted.map_err(|_| LineError::Invalid("the `data` of the record is not an object".to_owned()))? {
+            match loading
+                .convert(data)
+                .map_err(|_| LineError::Invalid("the `data` of the record is not an object".to_owned()))?
+            {
                 Converted::Row => {
                     full = loading.push_row(origin, limits).or(full);
                     self.counts.truncated += loading.converter.truncated();
@@ -122,6 +127,13 @@ impl Stream {
         Some(loading.seal(index, batch))
     }
 
+    /// Logs how many fields were left out that the log does not name.
+    pub(super) fn log_ignored_fields(&self) {
+        if let Some(loading) = &self.loading {
+            loading.ignored.log_rest(&self.name);
+        }
+    }
+
     pub(super) fn open_batch(&self) -> Option<&OpenBatch> {
         self.loading.as_ref()?.open.as_ref()
     }
@@ -149,6 +161,31 @@ impl Loading {
         full
     }
 
+    /// Converts a record. What is left out of it is decided on the way: a record may have any number of such fields.
+    fn convert(&mut self, data: &RawValue) -> Result<Converted, NotAnObject> {
+        let Self { plan, converter, ignored, .. } = self;
+        let columns = Arc::clone(converter.columns());
+        ignored.begin_record();
+        let leaves_out = |source: &SourceColumn| {
+            // `resolve_field` decides about it, and logs it.
+            if source.is_deletion_mark() {
+                return false;
+            }
+            let kind = match plan.resolve_field(source.clone(), &columns) {
+                Ok(ResolvedField::Ignored) => Ignored::Data,
+                Ok(ResolvedField::Metadata) => Ignored::Metadata,
+                _ => return false,
+            };
+            ignored.add(&plan.name, source, kind);
+            true
+        };
+        let converted = converter.convert_without(&mut Cursor::new(data.get()), leaves_out)?;
+        if !matches!(converted, Converted::NewColumn(_)) {
+            ignored.end_record().for_each(|source| converter.ignore(&source));
+        }
+        Ok(converted)
+    }
+
     /// Decides what becomes of a source column that has no column yet. A new column ends the open batch, whose rows
     /// lack it.
     fn resolve_field(&mut self, source: SourceColumn) -> Result<Option<OpenBatch>, String> {
@@ -161,16 +198,12 @@ impl Loading {
                 self.converter.nest(source.name());
                 Ok(None)
             }
-            ResolvedField::Metadata => {
-                self.converter.ignore(&source);
-                Ok(None)
-            }
             ResolvedField::DeletionMark => {
                 self.converter.reject_deleted(&source);
                 Ok(None)
             }
-            ResolvedField::Ignored => {
-                tracing::warn!(stream = %self.plan.name, field = %source, "a field of the records is ignored");
+            // Only the mark of a deleted record: the conversion has left out all others.
+            ResolvedField::Metadata | ResolvedField::Ignored => {
                 self.converter.ignore(&source);
                 Ok(None)
             }

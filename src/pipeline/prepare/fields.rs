@@ -150,7 +150,8 @@ impl ObjectFields {
                 let is_key = |field: &Field| key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
                 let nearest = self.nearest(name, |field| is_key(field) || field.is_writable_by(self.operation));
                 let sentence = format!(
-                    "its field {source} is no field of {} that the user may see{}",
+                    "its field {} is no field of {} that the user may see{}",
+                    source.shown(),
                     self.object(),
                     nearest_name_is(nearest)
                 );
@@ -183,7 +184,8 @@ impl ObjectFields {
             (None, true) => {
                 let object = field.reference_to.first().map_or("Account", String::as_str);
                 return Err(format!(
-                    "its field {source} must name the object that it refers to, such as {object}:{name}.{inner}"
+                    "its field {} must name the object that it refers to, such as {object}:{name}.{inner}",
+                    source.shown()
                 ));
             }
             (Some(_), false) => {
@@ -238,8 +240,9 @@ impl ObjectFields {
         }
     }
 
-    /// Whether text that is longer than the field is cut. A telephone number, an address, a link or a value of a list that
-    /// is cut would be another one; an external id would name another record; and rich text would end within its markup.
+    /// Whether text that is longer than the field is cut. A telephone number, an address, a link or a value of a list
+    /// that is cut would be another one; an external id would name another record; and rich text would end within its
+    /// markup.
     fn truncates(&self, field: &Field) -> bool {
         let is_text = matches!(field.field_type, FieldType::String | FieldType::Textarea | FieldType::Encryptedstring);
         self.truncate && is_text && field.length > 0 && !field.external_id && !field.is_rich_text()

@@ -2,8 +2,15 @@
 
 use std::collections::HashSet;
 
+/// The longest text that may be a misspelt name, in bytes. A comparison takes as many steps as the lengths of both names
+/// multiplied.
+const LONGEST_NAME: usize = 255;
+
 /// The name that is most similar to `typed`, if one is similar at all.
 pub(super) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    if typed.len() > LONGEST_NAME {
+        return None;
+    }
     let typed = normalize(typed);
     let mut seen = HashSet::new();
     names

@@ -36,8 +36,8 @@ impl StreamPlan {
     /// Why it cannot be written, as a sentence.
     pub(crate) fn resolve_field(&self, source: SourceColumn, columns: &Columns) -> Result<ResolvedField, String> {
         if let Some(metadata) = self.fields.resolve_metadata(&source, &self.renames) {
-            let in_schema = self.identity.source_columns.iter().any(|column| column == source.name());
-            if matches!(metadata, ResolvedField::DeletionMark) && !in_schema {
+            let in_schema = || self.identity.source_columns.iter().any(|column| column == source.name());
+            if matches!(metadata, ResolvedField::DeletionMark) && !in_schema() {
                 warn_of_deletions(&self.name);
             }
             return Ok(metadata);

@@ -21,6 +21,9 @@ pub(crate) struct PlannedStream {
     pub(crate) plan: Option<StreamPlan>,
 }
 
+/// The most problems that an error lists: a person reads no more, and a catalog may have any number of fields.
+const MOST_PROBLEMS: usize = 200;
+
 /// Plans all streams, in their order.
 ///
 /// # Errors
@@ -61,11 +64,15 @@ pub(crate) async fn plan_streams(
     match &*problems {
         [] => Ok(streams),
         [problem] => Err(Error::config(format!("Nothing has been sent. {problem}"))),
-        problems => Err(Error::config(format!(
-            "Nothing has been sent, for {} reasons.\n- {}",
-            problems.len(),
-            problems.join("\n- ")
-        ))),
+        problems => {
+            let shown = &problems[..problems.len().min(MOST_PROBLEMS)];
+            let more = match problems.len() - shown.len() {
+                0 => String::new(),
+                more => format!("\n- and {more} more"),
+            };
+            let list = shown.join("\n- ");
+            Err(Error::config(format!("Nothing has been sent, for {} reasons.\n- {list}{more}", problems.len())))
+        }
     }
 }
 

@@ -64,7 +64,8 @@ pub struct Field {
 }
 
 impl Field {
-    /// Whether it keeps text with markup (SOAP API guide, "DescribeSObjectResult", `extraTypeInfo` and `htmlFormatted`).
+    /// Whether it keeps text with markup (SOAP API guide, "DescribeSObjectResult", `extraTypeInfo` and
+    /// `htmlFormatted`).
     pub fn is_rich_text(&self) -> bool {
         self.rich_text_area || (self.field_type == FieldType::Textarea && self.html_formatted)
     }

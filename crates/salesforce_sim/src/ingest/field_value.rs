@@ -100,8 +100,8 @@ fn is_datetime(text: &str) -> bool {
     is_date(date) && is_clock(clock) && (zone == "Z" || is_offset(&zone[1..]))
 }
 
-/// Checks the year of a date ("Minimum and Maximum Dates", SOQL and SOSL Reference). The latest moment is that midnight of
-/// December 31, 4000; this org takes the whole day.
+/// Checks the year of a date ("Minimum and Maximum Dates", SOQL and SOSL Reference). The latest moment is the midnight
+/// at the beginning of December 31, 4000; this org takes the whole day.
 fn year(field: &Field, text: &str) -> Result<(), RowError> {
     if ("1700".."4001").contains(&&text[..4]) {
         return Ok(());
@@ -162,9 +162,9 @@ fn length(field: &Field, text: &str) -> Result<(), RowError> {
     Err(RowError::with_fields("STRING_TOO_LONG", message, &[&field.name]))
 }
 
-/// The length of rich text as it is stored: the markup counts, and a literal `&` or apostrophe counts as the five characters
-/// `&amp;` or `&#39;` (Salesforce Help, "Rich Text Area Field Considerations" and "Multi-line text and rich text fields
-/// limits and restrictions").
+/// The length of rich text as it is stored: the markup counts, and a literal `&` or apostrophe counts as the five
+/// characters `&amp;` or `&#39;` (Salesforce Help, "Rich Text Area Field Considerations" and "Multi-line text and rich
+/// text fields limits and restrictions").
 fn stored_length(text: &str) -> usize {
     const ENCODED: usize = 5;
     let mut in_tag = false;
