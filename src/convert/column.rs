@@ -1,5 +1,6 @@
 //! The columns of the CSV of a stream.
 
+use std::collections::HashMap;
 use std::ops::Index;
 
 use super::key::{Key, KeyComparison};
@@ -33,6 +34,8 @@ pub enum Kind {
 pub struct Column {
     source: SourceColumn,
     header: String,
+    /// The reference field that the column sets, if it names a related record.
+    reference: Option<String>,
     kind: Kind,
     types: JsonTypes,
 }
@@ -40,7 +43,13 @@ pub struct Column {
 impl Column {
     /// The source column `source` becomes the column `header`. `types` are its types in the schema of the stream.
     pub fn new(source: SourceColumn, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
-        Self { source, header: header.into(), kind, types }
+        Self { source, header: header.into(), reference: None, kind, types }
+    }
+
+    /// The column names a related record by one of its fields, and so sets the reference field `field`.
+    #[must_use]
+    pub fn of_reference(self, field: impl Into<String>) -> Self {
+        Self { reference: Some(field.into()), ..self }
     }
 
     /// The source column.
@@ -75,6 +84,8 @@ pub struct Columns {
     columns: Vec<Column>,
     key: Option<Key>,
     key_column: Option<usize>,
+    /// For each column, the first column that sets the same field.
+    fields: Vec<usize>,
 }
 
 impl Columns {
@@ -82,7 +93,10 @@ impl Columns {
     pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
         let is_key = |column: &Column| key.as_ref().is_some_and(|key| column.is_named(&key.field));
         let key_column = columns.iter().position(is_key);
-        Self { columns, key, key_column }
+        let mut first = HashMap::with_capacity(columns.len());
+        let field = |column: &Column| column.reference.as_deref().unwrap_or(&column.header).to_ascii_lowercase();
+        let fields = columns.iter().enumerate().map(|(index, column)| *first.entry(field(column)).or_insert(index));
+        Self { fields: fields.collect(), columns, key, key_column }
     }
 
     /// These columns and one more.
@@ -113,6 +127,16 @@ impl Columns {
         self.key.as_ref()
     }
 
+    /// For each column, the first column that sets the same field.
+    pub(super) fn fields(&self) -> &[usize] {
+        &self.fields
+    }
+
+    /// The column of the key, and how keys are compared.
+    pub(super) fn key_column(&self) -> Option<(usize, KeyComparison)> {
+        Some((self.key_column?, self.key.as_ref()?.comparison))
+    }
+
     /// Whether `column` is the column of the key.
     #[inline]
     pub(super) fn is_key(&self, column: usize) -> bool {
@@ -121,7 +145,7 @@ impl Columns {
 
     /// How keys are compared, if `column` is the column of the key.
     pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
-        self.key.as_ref().filter(|_| self.is_key(column)).map(|key| key.comparison)
+        self.key_column().filter(|(key, _)| *key == column).map(|(_, comparison)| comparison)
     }
 }
 

@@ -103,6 +103,8 @@ fn a_wrong_row_fails_and_changes_nothing() {
             &format!("Id,Is_Key_Account__c\n{ACCOUNT_1},#N/A"),
             "INVALID_TYPE_ON_FIELD_IN_RECORD:Is Key Account: value not of required type: #N/A:Is_Key_Account__c --",
         ),
+        // An auto-number cannot be set in a new record.
+        ("Case", Upsert, Some("CaseNumber"), "CaseNumber,Subject\n00000099,x", &not_writable("CaseNumber")),
         // Values.
         (
             "Account",
@@ -166,7 +168,7 @@ fn a_wrong_row_fails_and_changes_nothing() {
             "Account",
             Upsert,
             Some("Segment_Key__c"),
-            "Segment_Key__c,Name\ns-1,x",
+            "Segment_Key__c,Name\n S-1,x",
             &format!(
                 "DUPLICATE_EXTERNAL_ID:Segment_Key__c: more than one record found for external id field: \
                  [{ACCOUNT_1}, {ACCOUNT_2}]:--"
@@ -250,6 +252,15 @@ fn a_right_row_is_saved() {
         ("Account", Upsert, Some("Id"), "Name\ny\nz", &["created", "created"]),
         ("Account", Upsert, Some("Legacy_Key__c"), "Legacy_Key__c,Name\nabc,x\nAbC,y", &["saved", "created"]),
         ("Contact", Upsert, Some("Email"), "Email,LastName\nDOE@example.com,x", &["saved"]),
+        // Case is ignored only in unique fields, and spaces at the ends of keys do not count.
+        (
+            "Account",
+            Upsert,
+            Some("Segment_Key__c"),
+            "Segment_Key__c,Name\ns-1,x\nN-1,y\nn-1,z",
+            &["created", "created", "created"],
+        ),
+        ("Account", Upsert, key, "External_Id__c,Name\n A-1 ,x\nN-1 ,y", &["saved", "created"]),
         ("Contact", Insert, None, "LastName,Account.External_Id__c\nx,a-2\ny,", &["created", "created"]),
         ("Task", Insert, None, "Subject,Contact:Who.Email\nx,doe@example.com", &["created"]),
         ("Lead", Insert, None, "LastName,Company,User:Owner.Username\nx,y,integration@example.com", &["created"]),
