@@ -51,6 +51,12 @@ fn add_violation(
     invalid_values: &mut Vec<String>,
 ) {
     let path = error.instance_path();
+    // Forms send an empty text for a choice that was not made.
+    let is_blank = error.instance().as_str().is_some_and(|text| text.trim().is_empty());
+    if is_blank && matches!(error.kind(), ValidationErrorKind::Enum { .. }) {
+        invalid_values.push(path.as_str().to_owned());
+        return;
+    }
     let key = key_of(path);
     let rule = match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -145,7 +151,7 @@ fn join(parent: &str, name: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::config::test_configs::{assert_invalid, client, s3};
+    use crate::config::test_configs::{assert_invalid, client, s3, valid};
 
     #[test]
     fn each_rule_of_the_schema_has_a_sentence() {
@@ -174,6 +180,16 @@ mod tests {
         ] {
             assert_invalid(&config, &[violation]);
         }
+    }
+
+    #[test]
+    fn an_empty_text_is_no_choice() {
+        for key in ["auth_type", "null_handling", "unknown_fields"] {
+            for blank in ["", " "] {
+                valid(&client(json!({ key: blank })));
+            }
+        }
+        valid(&client(json!({"streams": [{"stream": "a", "operation": ""}]})));
     }
 
     #[test]

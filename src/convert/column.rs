@@ -1,6 +1,5 @@
 //! The columns of the CSV of a stream.
 
-use std::collections::HashMap;
 use std::ops::Index;
 
 use super::key::{Key, KeyComparison};
@@ -34,22 +33,40 @@ pub enum Kind {
 pub struct Column {
     source: SourceColumn,
     header: String,
-    /// The reference field that the column sets, if it names a related record.
-    reference: Option<String>,
     kind: Kind,
     types: JsonTypes,
+    /// The reference field that it fills.
+    reference: Option<Box<str>>,
+    clears: bool,
 }
 
 impl Column {
     /// The source column `source` becomes the column `header`. `types` are its types in the schema of the stream.
     pub fn new(source: SourceColumn, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
-        Self { source, header: header.into(), reference: None, kind, types }
+        Self { source, header: header.into(), kind, types, reference: None, clears: false }
     }
 
-    /// The column names a related record by one of its fields, and so sets the reference field `field`.
+    /// A column that clears the reference field `field` where the nested object `object` is null. No other value of the
+    /// object goes to it.
+    pub fn clearing(object: &str, field: &str) -> Self {
+        let column = Self::new(SourceColumn::top(object), field, Kind::Text { longest: None }, JsonTypes::default());
+        Self { clears: true, ..column.of_reference(field) }
+    }
+
+    /// The column fills the reference field `field`.
     #[must_use]
-    pub fn of_reference(self, field: impl Into<String>) -> Self {
+    pub fn of_reference(self, field: &str) -> Self {
         Self { reference: Some(field.into()), ..self }
+    }
+
+    /// The reference field that the column fills, with an id or with the key of the related record.
+    pub fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
+    /// Whether the column only clears its reference.
+    pub fn clears(&self) -> bool {
+        self.clears
     }
 
     /// The source column.
@@ -84,8 +101,6 @@ pub struct Columns {
     columns: Vec<Column>,
     key: Option<Key>,
     key_column: Option<usize>,
-    /// For each column, the first column that sets the same field.
-    fields: Vec<usize>,
 }
 
 impl Columns {
@@ -93,16 +108,14 @@ impl Columns {
     pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
         let is_key = |column: &Column| key.as_ref().is_some_and(|key| column.is_named(&key.field));
         let key_column = columns.iter().position(is_key);
-        let mut first = HashMap::with_capacity(columns.len());
-        let field = |column: &Column| column.reference.as_deref().unwrap_or(&column.header).to_ascii_lowercase();
-        let fields = columns.iter().enumerate().map(|(index, column)| *first.entry(field(column)).or_insert(index));
-        Self { fields: fields.collect(), columns, key, key_column }
+        Self { columns, key, key_column }
     }
 
-    /// These columns and one more.
+    /// These columns and one more. A column that clears the same reference is left out: the new one can clear it too.
     #[must_use]
     pub fn with(&self, column: Column) -> Self {
-        let mut columns = self.columns.clone();
+        let is_replaced = |other: &Column| other.clears && other.reference == column.reference;
+        let mut columns: Vec<Column> = self.columns.iter().filter(|other| !is_replaced(other)).cloned().collect();
         columns.push(column);
         Self::new(columns, self.key.clone())
     }
@@ -127,16 +140,6 @@ impl Columns {
         self.key.as_ref()
     }
 
-    /// For each column, the first column that sets the same field.
-    pub(super) fn fields(&self) -> &[usize] {
-        &self.fields
-    }
-
-    /// The column of the key, and how keys are compared.
-    pub(super) fn key_column(&self) -> Option<(usize, KeyComparison)> {
-        Some((self.key_column?, self.key.as_ref()?.comparison))
-    }
-
     /// Whether `column` is the column of the key.
     #[inline]
     pub(super) fn is_key(&self, column: usize) -> bool {
@@ -145,7 +148,7 @@ impl Columns {
 
     /// How keys are compared, if `column` is the column of the key.
     pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
-        self.key_column().filter(|(key, _)| *key == column).map(|(_, comparison)| comparison)
+        self.key.as_ref().filter(|_| self.is_key(column)).map(|key| key.comparison)
     }
 }
 

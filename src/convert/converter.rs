@@ -10,12 +10,17 @@ use airbyte::json::{Cursor, NotUnicode, Text, Value};
 use super::cell;
 use super::column::Columns;
 use super::csv::{self, NULL_MARKER};
+use super::key::key_hash;
 use super::rejection::Rejection;
 use super::row_writer::RowWriter;
 use super::source_column::SourceColumn;
 use crate::config::NullHandling;
 
 use routes::{NestedObject, Route, Routes};
+
+/// The most characters of a record "for all its fields" (Bulk API guide, "Limits"): those of its values. They are
+/// counted in UTF-16 units, as in [`cell`].
+const LONGEST_RECORD: usize = 400_000;
 
 /// Turns the records of one stream into CSV rows.
 #[derive(Debug)]
@@ -40,6 +45,9 @@ pub enum Converted {
     Rejected(Rejection),
     /// The record has a source column that the converter does not know. The caller decides about it and converts again.
     NewColumn(SourceColumn),
+    /// The record has null for this nested object, and no column is known that clears it. The caller decides about it
+    /// and converts again.
+    NullObject(String),
 }
 
 /// A CSV row with its line end.
@@ -47,8 +55,7 @@ pub enum Converted {
 pub struct Row<'c> {
     /// The bytes of the row.
     pub csv: &'c [u8],
-    /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record, certainly or
-    /// perhaps.
+    /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record.
     pub key: Option<u128>,
 }
 
@@ -61,6 +68,7 @@ pub struct NotAnObject;
 enum Stop {
     Rejected(Rejection),
     NewColumn(SourceColumn),
+    NullObject(String),
     Malformed,
 }
 
@@ -99,15 +107,24 @@ impl Converter {
     /// Converts into `columns` from now on.
     pub fn set_columns(&mut self, columns: Arc<Columns>) {
         self.row.set_width(columns.len());
-        for (index, column) in columns.iter().enumerate() {
-            self.routes.set(column.source(), Route::Column(index));
-        }
+        self.routes.set_columns(&columns);
         self.columns = columns;
     }
 
     /// Reads the source column `name` as a nested object from now on, whose members are source columns of their own.
     pub fn nest(&mut self, name: &str) {
         self.routes.nest(name);
+    }
+
+    /// Changes nothing where the nested object `name` is null from now on.
+    pub fn keep_null(&mut self, name: &str) {
+        self.routes.nest(name).set_null_columns(Vec::new());
+    }
+
+    /// Leaves a member of a nested object out from now on: it describes the related record. An object that has no
+    /// other members rejects its record, because nothing names the related record.
+    pub fn describe(&mut self, source: &SourceColumn) {
+        self.routes.set(source, Route::Description);
     }
 
     /// Leaves a source column out from now on.
@@ -144,6 +161,7 @@ impl Converter {
             Ok(()) => Ok(Converted::Row),
             Err(Stop::Rejected(rejection)) => Ok(Converted::Rejected(rejection)),
             Err(Stop::NewColumn(source)) => Ok(Converted::NewColumn(source)),
+            Err(Stop::NullObject(name)) => Ok(Converted::NullObject(name)),
             Err(Stop::Malformed) => Err(NotAnObject),
         }
     }
@@ -171,7 +189,7 @@ impl Converter {
                     Value::Null | Value::Text(Text { raw: "", .. }) => {}
                     _ => return Err(Rejection::delete_not_supported().into()),
                 },
-                Route::Ignored => drop(data.value().ok_or(Stop::Malformed)?),
+                Route::Ignored | Route::Description => drop(data.value().ok_or(Stop::Malformed)?),
             }
             position += 1;
         }
@@ -186,39 +204,53 @@ impl Converter {
         leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
     ) -> Result<(), Stop> {
         if data.enter_object().is_none() {
-            let name = self.routes.nested(nested).name();
             return match data.value().ok_or(Stop::Malformed)? {
-                Value::Null => {
-                    let is_member = |column: &usize| self.columns[*column].source().parent() == Some(name);
-                    let members: Vec<usize> = (0..self.columns.len()).filter(is_member).collect();
-                    members
-                        .into_iter()
-                        .try_for_each(|column| self.convert_cell(column, Value::Null))
-                        .map_err(Stop::from)
-                }
-                _ => Err(Rejection::not_an_object(name).into()),
+                Value::Null if self.nulls == NullHandling::Clear => self.clear_nested(nested),
+                Value::Null => Ok(()),
+                _ => Err(Rejection::not_an_object(self.routes.nested(nested).name()).into()),
             };
         }
-        let mut is_first = true;
+        let (mut is_first, mut names_record, mut is_described) = (true, false, false);
         while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
             let object: &NestedObject = self.routes.nested(nested);
             let key = data.key().ok_or(Stop::Malformed)?;
             let name = decoded(key).map_err(|_| Rejection::text_is_not_unicode(object.name()))?;
-            match object.route(&name) {
-                Some(Route::Column(column)) => {
-                    let value = data.value().ok_or(Stop::Malformed)?;
-                    self.convert_cell(column, value)?;
-                }
-                Some(Route::Nested(_) | Route::DeletionMark | Route::Ignored) => {
-                    let _ = data.value().ok_or(Stop::Malformed)?;
-                }
+            let route = match object.route(&name) {
+                Some(route) => route,
                 None => {
                     let source = SourceColumn::nested(object.name(), name);
                     if !leaves_out(&source) {
                         return Err(Stop::NewColumn(source));
                     }
-                    let _ = data.value().ok_or(Stop::Malformed)?;
+                    Route::Ignored
                 }
+            };
+            let value = data.value().ok_or(Stop::Malformed)?;
+            match route {
+                Route::Column(column) => {
+                    names_record = true;
+                    self.convert_cell(column, value)?;
+                }
+                Route::Description => is_described |= !matches!(value, Value::Null),
+                Route::Nested(_) | Route::DeletionMark | Route::Ignored => {}
+            }
+        }
+        if is_described && !names_record {
+            return Err(Rejection::no_key_of_related(self.routes.nested(nested).name()).into());
+        }
+        Ok(())
+    }
+
+    /// Clears what a nested object fills.
+    fn clear_nested(&mut self, nested: usize) -> Result<(), Stop> {
+        let object = self.routes.nested(nested);
+        let Some(count) = object.null_columns().map(<[usize]>::len) else {
+            return Err(Stop::NullObject(object.name().to_owned()));
+        };
+        for position in 0..count {
+            let column = self.routes.nested(nested).null_columns().and_then(|columns| columns.get(position)).copied();
+            if let Some(column) = column {
+                self.convert_cell(column, Value::Null)?;
             }
         }
         Ok(())
@@ -243,7 +275,7 @@ impl Converter {
         self.truncated += u64::from(cell.is_truncated);
         if let Some(comparison) = self.columns.comparison(index) {
             let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
-            self.key = (!is_blank).then(|| comparison.hash_of_alike(&cell.text));
+            self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
         }
         self.row.put(index, &cell.text, cell.needs_quotes);
         Ok(())
@@ -259,7 +291,9 @@ impl Converter {
         if self.columns.is_empty() {
             return Err(Rejection::no_field());
         }
-        if csv::is_too_long(self.row.end()) {
+        // The row is never shorter than its values, so nearly all rows need no count.
+        let row = self.row.end();
+        if row.len() > LONGEST_RECORD && csv::length_of_values(row) > LONGEST_RECORD {
             return Err(Rejection::record_too_long());
         }
         Ok(())

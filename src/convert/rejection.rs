@@ -19,6 +19,8 @@ pub enum RejectionCode {
     WrongType,
     /// A value other than an object under the name of a relationship.
     NotAnObject,
+    /// A nested object without a field that names the related record.
+    NoRelatedKey,
     /// No value for the key.
     MissingKey,
     /// No column for any value.
@@ -36,7 +38,7 @@ impl RejectionCode {
             Self::FieldTooLong => "STRING_TOO_LONG",
             Self::RecordTooLong => "RECORD_TOO_LONG",
             Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
-            Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
+            Self::NoRelatedKey | Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
             Self::DeleteNotSupported => "DELETE_NOT_SUPPORTED",
         }
     }
@@ -109,6 +111,14 @@ impl Rejection {
             RejectionCode::NotAnObject,
             relationship,
             format!("{relationship} names a related record and must be an object."),
+        )
+    }
+
+    pub(super) fn no_key_of_related(relationship: &str) -> Self {
+        Self::of_field(
+            RejectionCode::NoRelatedKey,
+            relationship,
+            format!("{relationship} has no external id of the related record, so nothing says which record is meant."),
         )
     }
 

@@ -13,6 +13,9 @@ pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) 
     let mut record: Vec<(String, Box<RawValue>)> = Vec::with_capacity(columns.len());
     let mut nested: Vec<(&str, String)> = Vec::new();
     for (column, cell) in columns.iter().zip(cells) {
+        if column.clears() {
+            continue;
+        }
         let value = value(column, cell);
         let Some(object) = column.source().parent() else {
             record.push((column.source().name().to_owned(), value));
@@ -25,6 +28,12 @@ pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) 
                 fields.push_str(&entry);
             }
             None => nested.push((object, entry)),
+        }
+    }
+    for column in columns.iter().filter(|column| column.clears()) {
+        let object = column.source().name();
+        if nested.iter().all(|(name, _)| *name != object) {
+            record.push((object.to_owned(), RawValue::NULL.to_owned()));
         }
     }
     record.extend(nested.into_iter().map(|(object, fields)| (object.to_owned(), raw(format!("{{{fields}}}")))));
@@ -95,6 +104,16 @@ mod tests {
             let record = restore(&columns, [cell]);
             assert_eq!((record[0].0.as_str(), record[0].1.get()), ("f", expected), "{cell}");
         }
+    }
+
+    #[test]
+    fn a_nested_object_that_was_null_is_null_again() {
+        let plain = Kind::Text { longest: None };
+        let name = Column::new(SourceColumn::top("n"), "Name", plain, JsonTypes { text: true, ..JsonTypes::default() });
+        let columns = Columns::new(vec![Column::clearing("Parent", "ParentId"), name], None);
+        let record = restore(&columns, ["#N/A", "x"]);
+        let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(shown, [("n", "\"x\""), ("Parent", "null")]);
     }
 
     #[test]

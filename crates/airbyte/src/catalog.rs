@@ -47,13 +47,15 @@ pub struct ConfiguredStream {
     pub sync_id: Option<i64>,
 }
 
-/// A top-level property of a stream's JSON schema.
+/// A property of a stream's JSON schema: a top-level one, or a member of an object there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaField {
     /// The property's name.
     pub name: String,
     /// The JSON types that its value may have.
     pub types: JsonTypes,
+    /// The members of its value, if that may be an object. Members have none of their own.
+    pub members: Vec<SchemaField>,
 }
 
 /// The JSON types that a value may have, `null` aside.
@@ -145,7 +147,21 @@ impl CatalogEntry {
 
 fn schema_fields(schema: &Map<String, Value>) -> Vec<SchemaField> {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
-    properties.iter().map(|(name, property)| SchemaField { name: name.clone(), types: types_of(property) }).collect()
+    let field = |(name, property): (&String, &Value)| {
+        let mut members = Vec::new();
+        add_members(property, &mut members);
+        SchemaField { name: name.clone(), types: types_of(property), members }
+    };
+    properties.iter().map(field).collect()
+}
+
+fn add_members(property: &Value, members: &mut Vec<SchemaField>) {
+    for (name, member) in property.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if members.iter().all(|known| known.name != *name) {
+            members.push(SchemaField { name: name.clone(), types: types_of(member), members: Vec::new() });
+        }
+    }
+    choices(property).for_each(|choice| add_members(choice, members));
 }
 
 fn types_of(property: &Value) -> JsonTypes {
@@ -163,11 +179,12 @@ fn add_types(property: &Value, types: &mut JsonTypes) {
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).for_each(|name| add_type(name, types)),
         _ => {}
     }
-    for key in ["oneOf", "anyOf"] {
-        if let Some(Value::Array(choices)) = property.get(key) {
-            choices.iter().for_each(|choice| add_types(choice, types));
-        }
-    }
+    choices(property).for_each(|choice| add_types(choice, types));
+}
+
+/// The schemas of a property that has several.
+fn choices(property: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf"].into_iter().filter_map(|key| property.get(key)?.as_array()).flatten()
 }
 
 fn add_type(name: &str, types: &mut JsonTypes) {
@@ -217,6 +234,26 @@ mod tests {
                 ("a", [0, 0, 0, 1, 0]),
             ]
         );
+    }
+
+    #[test]
+    fn members_of_objects_are_read() {
+        let streams = parse_catalog(
+            r#"{"streams":[{"stream":{"name":"c","json_schema":{"properties":{
+                "Account":{"type":["null","object"],"properties":{"Key__c":{"type":"integer"},
+                    "Owner":{"type":"object","properties":{"Email":{}}}}},
+                "Parent":{"oneOf":[{"type":"null"},{"type":"object","properties":{"Key__c":{"type":"string"}}}]},
+                "Name":{"type":"string"}}}}}]}"#,
+        )
+        .unwrap();
+        let members: Vec<Vec<&str>> = streams[0]
+            .fields
+            .iter()
+            .map(|field| field.members.iter().map(|member| member.name.as_str()).collect())
+            .collect();
+        assert_eq!(members, [&["Key__c", "Owner"][..], &["Key__c"], &[]]);
+        assert!(streams[0].fields[0].members[0].types.number);
+        assert!(streams[0].fields[0].members[1].members.is_empty());
     }
 
     #[test]

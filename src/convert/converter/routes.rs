@@ -1,10 +1,11 @@
 //! Where the source columns of a record go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use airbyte::json::{Cursor, Text};
 
 use super::{Stop, decoded};
+use crate::convert::column::{Column, Columns};
 use crate::convert::rejection::Rejection;
 use crate::convert::source_column::SourceColumn;
 
@@ -15,6 +16,8 @@ pub(super) enum Route {
     Column(usize),
     /// To the columns of its members: it is this nested object.
     Nested(usize),
+    /// Nowhere: it describes the related record of a nested object, and cannot name it.
+    Description,
     /// Nowhere: a value in it rejects the record.
     DeletionMark,
     /// Nowhere.
@@ -36,6 +39,8 @@ pub(super) struct Routes {
 pub(super) struct NestedObject {
     name: Box<str>,
     routes: HashMap<Box<str>, Route>,
+    /// The columns that are cleared where the object is null; `None` if that is not known.
+    null_columns: Option<Vec<usize>>,
 }
 
 impl NestedObject {
@@ -45,6 +50,28 @@ impl NestedObject {
 
     pub(super) fn route(&self, member: &str) -> Option<Route> {
         self.routes.get(member).copied()
+    }
+
+    pub(super) fn null_columns(&self) -> Option<&[usize]> {
+        self.null_columns.as_deref()
+    }
+
+    pub(super) fn set_null_columns(&mut self, columns: Vec<usize>) {
+        self.null_columns = Some(columns);
+    }
+
+    /// The columns that are cleared where the object is null: every column of its own, but one column of each
+    /// reference, because Salesforce refuses a row that fills a reference twice.
+    fn find_null_columns(&self, columns: &Columns) -> Option<Vec<usize>> {
+        let mut references = HashSet::new();
+        let is_own = |column: &Column| match column.clears() {
+            true => column.source().name() == &*self.name,
+            false => column.source().parent() == Some(&*self.name),
+        };
+        let own = columns.iter().enumerate().filter(|(_, column)| is_own(column));
+        let first = own.filter(|(_, column)| column.reference().is_none_or(|field| references.insert(field)));
+        let found: Vec<usize> = first.map(|(index, _)| index).collect();
+        (!found.is_empty()).then_some(found)
     }
 }
 
@@ -62,12 +89,22 @@ impl Routes {
     pub(super) fn nest(&mut self, name: &str) -> &mut NestedObject {
         let known = self.nested.iter().position(|object| *object.name == *name);
         let index = known.unwrap_or_else(|| {
-            self.nested.push(NestedObject { name: name.into(), routes: HashMap::new() });
+            self.nested.push(NestedObject { name: name.into(), routes: HashMap::new(), null_columns: None });
             self.nested.len() - 1
         });
         self.expected.clear();
         self.by_name.insert(name.into(), Route::Nested(index));
         &mut self.nested[index]
+    }
+
+    /// Sends all columns to their places in the row.
+    pub(super) fn set_columns(&mut self, columns: &Columns) {
+        for (index, column) in columns.iter().enumerate().filter(|(_, column)| !column.clears()) {
+            self.set(column.source(), Route::Column(index));
+        }
+        for object in &mut self.nested {
+            object.null_columns = object.find_null_columns(columns).or(object.null_columns.take());
+        }
     }
 
     pub(super) fn nested(&self, index: usize) -> &NestedObject {

@@ -113,6 +113,64 @@ fn only_the_cut_values_of_the_current_row_are_counted() {
     }
 }
 
+/// A column that names the related account by a member of the nested object `Account`.
+fn of_account(member: &str) -> Column {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let source = SourceColumn::nested("Account", member);
+    Column::new(source, format!("Account.{member}"), PLAIN, types).of_reference("AccountId")
+}
+
+#[test]
+fn a_null_object_clears_its_reference_once() {
+    let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
+    converter.nest("Account");
+    let null = r#"{"n":"x","Account":null}"#;
+    assert!(matches!(convert(&mut converter, null), Ok(Converted::NullObject(name)) if name == "Account"));
+    let clearing = converter.columns().with(Column::clearing("Account", "AccountId"));
+    converter.set_columns(Arc::new(clearing));
+    assert_eq!(csv_of(&mut converter, null), "x,#N/A\n");
+    assert_eq!(csv_of(&mut converter, r#"{"n":"x"}"#), "x,\n");
+
+    // A member that names the record takes the place of the column.
+    let named = converter.columns().with(of_account("Ext__c"));
+    converter.set_columns(Arc::new(named.with(of_account("Code__c"))));
+    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":{"Ext__c":"A-1"}}"#), "x,A-1,\n");
+    assert_eq!(csv_of(&mut converter, null), "x,#N/A,\n");
+}
+
+#[test]
+fn a_null_object_changes_nothing_where_another_column_fills_the_reference() {
+    let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
+    converter.nest("Account");
+    converter.keep_null("Account");
+    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":null}"#), "x\n");
+    let mut ignoring = Converter::new(columns(&["n"]), NullHandling::Ignore);
+    ignoring.nest("Account");
+    assert_eq!(csv_of(&mut ignoring, r#"{"n":"x","Account":null}"#), "x\n");
+}
+
+#[test]
+fn a_nested_object_without_the_key_of_its_record_is_rejected() {
+    let columns = Columns::new(vec![of_account("Ext__c")], None);
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
+    converter.describe(&SourceColumn::nested("Account", "Name"));
+    for (json, row) in [
+        (r#"{"Account":{"Name":"x","Ext__c":"A-1"}}"#, Some("A-1\n")),
+        (r#"{"Account":{"Name":null}}"#, Some("\"\"\n")),
+        (r#"{"Account":{}}"#, Some("\"\"\n")),
+        (r#"{"Account":{"Name":"x"}}"#, None),
+    ] {
+        match row {
+            Some(row) => assert_eq!(csv_of(&mut converter, json), row, "{json}"),
+            None => {
+                let converted = convert(&mut converter, json).unwrap();
+                let found = matches!(&converted, Converted::Rejected(it) if it.code == RejectionCode::NoRelatedKey);
+                assert!(found, "{json}: {converted:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
@@ -151,7 +209,7 @@ fn a_record_without_its_key_is_rejected() {
     }
     let json = r#"{"id":"003000000000001AAA"}"#;
     assert!(matches!(convert(&mut converter, json), Ok(Converted::Row)));
-    assert_eq!(converter.row().key, Some(KeyComparison::Id.hash_of_alike("003000000000001")));
+    assert_eq!(converter.row().key, Some(key_hash("003000000000001", KeyComparison::Id)));
 }
 
 #[test]
@@ -216,7 +274,7 @@ proptest! {
                 prop_assert_eq!(rejection.code, RejectionCode::NullMarker);
                 return Ok(());
             }
-            Converted::NewColumn(name) => panic!("{name}"),
+            other => panic!("{other:?}"),
         };
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(row);
         let rows: Vec<::csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();

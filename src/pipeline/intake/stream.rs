@@ -42,8 +42,8 @@ pub(crate) struct BatchLimits {
 
 /// A record was added to the open batch.
 pub(super) struct Added {
-    /// The batches of the one that was open before, if that had no room for the record.
-    pub(super) full: Vec<StreamBatch>,
+    /// The batch that was open before, if it had no room for the record.
+    pub(super) full_batch: Option<StreamBatch>,
 }
 
 impl Stream {
@@ -72,7 +72,7 @@ impl Stream {
         let full = loading.push_row(origin(extracted_at_ms), limits);
         self.counts.truncated += loading.converter.truncated();
         self.counts.read += 1;
-        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
+        Some(Added { full_batch: full.map(|batch| loading.seal(index, batch)) })
     }
 
     /// Adds a record, as a row or as a rejected record.
@@ -106,6 +106,7 @@ impl Stream {
                     full = loading.reject(record, limits).or(full);
                     break;
                 }
+                Converted::NullObject(object) => full = loading.resolve_null(&object).or(full),
                 Converted::NewColumn(column) => match loading.resolve_field(column) {
                     Ok(batch) => full = batch.or(full),
                     Err(problem) => {
@@ -117,13 +118,14 @@ impl Stream {
             }
         }
         self.counts.read += 1;
-        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
+        Ok(Added { full_batch: full.map(|batch| loading.seal(index, batch)) })
     }
 
     /// Seals the open batch, if there is one.
-    pub(super) fn seal_batch(&mut self, index: usize) -> Vec<StreamBatch> {
-        let Some(loading) = &mut self.loading else { return Vec::new() };
-        loading.open.take().map(|batch| loading.seal(index, batch)).unwrap_or_default()
+    pub(super) fn seal_batch(&mut self, index: usize) -> Option<StreamBatch> {
+        let loading = self.loading.as_mut()?;
+        let batch = loading.open.take()?;
+        Some(loading.seal(index, batch))
     }
 
     /// Logs how many fields were left out that the log does not name.
@@ -139,10 +141,8 @@ impl Stream {
 }
 
 impl Loading {
-    /// Seals a batch. Keys that are perhaps the same make several batches of it, which keep their order.
-    fn seal(&self, stream: usize, batch: OpenBatch) -> Vec<StreamBatch> {
-        let sealed = batch.seal_merged().into_iter();
-        sealed.map(|batch| StreamBatch { stream, plan: Arc::clone(&self.plan), batch }).collect()
+    fn seal(&self, stream: usize, batch: OpenBatch) -> StreamBatch {
+        StreamBatch { stream, plan: Arc::clone(&self.plan), batch: batch.seal() }
     }
 
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.
@@ -181,7 +181,7 @@ impl Loading {
             true
         };
         let converted = converter.convert_without(&mut Cursor::new(data.get()), leaves_out)?;
-        if !matches!(converted, Converted::NewColumn(_)) {
+        if !matches!(converted, Converted::NewColumn(_) | Converted::NullObject(_)) {
             ignored.end_record().for_each(|source| converter.ignore(&source));
         }
         Ok(converted)
@@ -192,11 +192,18 @@ impl Loading {
     fn resolve_field(&mut self, source: SourceColumn) -> Result<Option<OpenBatch>, String> {
         match self.plan.resolve_field(source.clone(), self.converter.columns())? {
             ResolvedField::Column(column) => {
+                self.plan.log_new_column(&column, self.converter.columns());
                 self.converter.set_columns(Arc::new(self.converter.columns().with(column)));
                 Ok(self.open.take())
             }
             ResolvedField::Nested => {
                 self.converter.nest(source.name());
+                Ok(None)
+            }
+            ResolvedField::Description => {
+                let stream = &self.plan.name;
+                tracing::warn!(%stream, field = %source, "a field that cannot name the related record is not sent");
+                self.converter.describe(&source);
                 Ok(None)
             }
             ResolvedField::DeletionMark => {
@@ -207,6 +214,22 @@ impl Loading {
             ResolvedField::Metadata | ResolvedField::Ignored => {
                 self.converter.ignore(&source);
                 Ok(None)
+            }
+        }
+    }
+
+    /// Decides how a nested object that is null is cleared. A new column ends the open batch, whose rows lack it.
+    fn resolve_null(&mut self, object: &str) -> Option<OpenBatch> {
+        match self.plan.clearing_column(object, self.converter.columns()) {
+            Some(column) => {
+                self.converter.set_columns(Arc::new(self.converter.columns().with(column)));
+                self.open.take()
+            }
+            None => {
+                let stream = &self.plan.name;
+                tracing::warn!(%stream, field = object, "a null changes nothing: another column fills the same field");
+                self.converter.keep_null(object);
+                None
             }
         }
     }

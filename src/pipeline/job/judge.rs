@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::RejectionReasons;
 use super::result_layout::{ERROR, ID, ResultLayout};
 use crate::budget::{Budget, Lease};
-use crate::convert::{restore, row_hash, source_columns};
-use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, RowFate, RowIndex, RowOutcomes};
+use crate::convert::{Row, restore, row_hash, source_columns};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
@@ -240,10 +240,11 @@ impl<'j> Judge<'j> {
             let all_may_retry = errors.iter().all(|error| error.may_retry(self.plan.job.operation));
             let fate = if all_may_retry && self.may_retry { RowFate::Retried } else { RowFate::Rejected };
             match (self.find(&csv, fate), fate) {
-                (Some(sent), RowFate::Retried) => self.send_again(&csv, sent),
-                (sent, _) => {
-                    self.unfound_failed += u64::from(sent.is_none());
-                    self.reject(&layout, row, sent, &errors).await?;
+                (Some(origin), RowFate::Retried) => self.retry.push(Row { csv: &csv, key: None }, origin),
+                (Some(origin), _) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
+                (None, _) => {
+                    self.unfound_failed += 1;
+                    self.reject(&layout, row, 0, &errors).await?;
                 }
             }
         }
@@ -259,21 +260,15 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             match self.find(&csv, RowFate::Retried) {
-                Some(sent) => self.send_again(&csv, sent),
+                Some(origin) => self.retry.push(Row { csv: &csv, key: None }, origin),
                 None => self.unfound_unprocessed += 1,
             }
         }
         Ok(count)
     }
 
-    /// Sends a row again as it is, for all its records.
-    fn send_again(&mut self, csv: &[u8], sent: usize) {
-        let merged: Vec<_> = self.batch.origins.merged(sent).collect();
-        self.retry.push_again(csv, self.batch.origins.origin(sent), &merged);
-    }
-
     /// Finds a row of the results among the rows that were sent, and notes what becomes of it.
-    fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<usize> {
+    fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<Origin> {
         if self.index.is_none() {
             self.set_index(RowIndex::new(&self.batch.origins));
         }
@@ -289,16 +284,13 @@ impl<'j> Judge<'j> {
         &mut self,
         layout: &ResultLayout,
         row: &ResultRow,
-        sent: Option<usize>,
+        extracted_at_ms: i64,
         errors: &[RowError],
     ) -> Result<()> {
-        let origins = &self.batch.origins;
-        let (extracted_at_ms, records) =
-            sent.map_or((0, 1), |sent| (origins.origin(sent).extracted_at_ms, origins.records(sent)));
         let first = errors.first();
         let code = first.map_or("", |error| error.code.as_str());
         let Some(writer) = &mut self.writer else {
-            self.reasons.add_records(code, records, || Some(self.job.id().to_owned()));
+            self.reasons.add(code, || Some(self.job.id().to_owned()));
             return Ok(());
         };
         let details = RejectionDetails {
@@ -306,11 +298,11 @@ impl<'j> Judge<'j> {
             error: layout.error(row).to_owned(),
             reason: code.to_owned(),
             field: first.map_or_else(String::new, |error| error.fields.join(",")),
-            message: message_for(records, first.map_or("", |error| &error.message)),
+            message: first.map_or_else(String::new, |error| error.message.clone()),
         };
         let data = restore(&self.batch.columns, layout.cells(row));
         let record = RejectedRecord::new(extracted_at_ms, data, details);
-        self.reasons.add_records(code, records, || Some(record.raw_id.to_string()));
+        self.reasons.add(code, || Some(record.raw_id.to_string()));
         writer.write(&record).await
     }
 
@@ -361,14 +353,6 @@ impl<'j> Judge<'j> {
             self.plan.job.object,
             self.batch.rows(),
         )))
-    }
-}
-
-/// Salesforce's message, and how many records its row stands for, if they are several.
-fn message_for(records: u64, message: &str) -> String {
-    match records {
-        1 => message.to_owned(),
-        _ => format!("{message} (The row stands for {records} records with one key.)").trim_start().to_owned(),
     }
 }
 

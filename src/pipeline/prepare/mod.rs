@@ -1,15 +1,17 @@
 //! Before the first record: checks each stream against the org, and makes a plan of it.
 
+mod columns;
 mod entries;
 mod fields;
 mod nearest_name;
+mod permissions;
 mod plan;
 mod planning;
 mod quota;
 mod related;
 mod request;
 
-pub(super) use fields::ResolvedField;
+pub(super) use columns::ResolvedField;
 pub(super) use plan::StreamPlan;
 pub(super) use planning::{PlannedStream, plan_streams};
 pub(super) use quota::Quota;

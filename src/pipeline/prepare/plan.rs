@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fields::{ObjectFields, ResolvedField};
-use crate::config::Renames;
+use super::columns::{ColumnRules, ResolvedField};
 use crate::convert::{Column, Columns, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
@@ -25,8 +24,7 @@ pub(crate) struct StreamPlan {
     pub(crate) job: JobSpec,
     pub(crate) columns: Arc<Columns>,
     pub(crate) identity: StreamIdentity,
-    pub(super) fields: ObjectFields,
-    pub(super) renames: Renames,
+    pub(super) rules: ColumnRules,
 }
 
 impl StreamPlan {
@@ -35,37 +33,55 @@ impl StreamPlan {
     /// # Errors
     /// Why it cannot be written, as a sentence.
     pub(crate) fn resolve_field(&self, source: SourceColumn, columns: &Columns) -> Result<ResolvedField, String> {
-        if let Some(metadata) = self.fields.resolve_metadata(&source, &self.renames) {
-            let in_schema = || self.identity.source_columns.iter().any(|column| column == source.name());
-            if matches!(metadata, ResolvedField::DeletionMark) && !in_schema() {
+        let types = airbyte::JsonTypes { text: true, ..Default::default() };
+        let resolved = self.rules.resolve(source.clone(), types).map_err(|problem| problem.sentence)?;
+        match &resolved {
+            ResolvedField::DeletionMark if !self.identity.source_columns.iter().any(|it| it == source.name()) => {
                 warn_of_deletions(&self.name);
             }
-            return Ok(metadata);
-        }
-        let name = self.column_name(&source);
-        if self.job.operation.is_delete() && !name.eq_ignore_ascii_case(ID) {
-            return Ok(ResolvedField::Ignored);
-        }
-        let key = self.columns.key().map(|key| key.field.as_str());
-        let types = airbyte::JsonTypes { text: true, ..Default::default() };
-        let resolved = self.fields.resolve_field(source, &name, types, key).map_err(|problem| problem.sentence)?;
-        if let ResolvedField::Column(column) = &resolved {
-            if columns.iter().any(|other| other.is_named(column.header())) {
-                return Err(duplicate_column(column.header(), &self.job.object));
-            }
-            if let Some(problem) = too_many_columns(columns.with(column.clone()).iter()) {
-                return Err(problem);
-            }
+            ResolvedField::Column(column) => self.check_new_column(column, columns)?,
+            _ => {}
         }
         Ok(resolved)
     }
 
-    /// The name of the column that a source column becomes.
-    fn column_name(&self, source: &SourceColumn) -> String {
-        match source.parent() {
-            Some(object) => self.renames.nested_column(object, source.name()),
-            None => self.renames.column(source.name()).to_owned(),
+    fn check_new_column(&self, column: &Column, columns: &Columns) -> Result<(), String> {
+        let others = || columns.iter().filter(|other| !other.clears());
+        if others().any(|other| other.is_named(column.header())) {
+            return Err(duplicate_column(column.header(), &self.job.object));
         }
+        if let Some(problem) = self.rules.second_key(column, others()) {
+            return Err(problem);
+        }
+        too_many_columns(columns.with(column.clone()).iter()).map_or(Ok(()), Err)
+    }
+
+    /// Says what a new column means for the records.
+    pub(crate) fn log_new_column(&self, column: &Column, columns: &Columns) {
+        warn_of_shared_reference(&self.name, column, columns.iter().filter(|other| !other.clears()));
+    }
+
+    /// The column that clears the reference of a nested object which is null and has no column of its own. `None` if
+    /// another column fills the reference.
+    pub(crate) fn clearing_column(&self, object: &str, columns: &Columns) -> Option<Column> {
+        let field = self.rules.reference_of(object)?;
+        let is_filled = columns.iter().any(|column| column.reference() == Some(field));
+        (!is_filled).then(|| Column::clearing(object, field))
+    }
+}
+
+/// Says that a column fills the same reference as an earlier one. A row may use either of them.
+pub(super) fn warn_of_shared_reference<'c>(
+    stream: &StreamName,
+    column: &Column,
+    mut others: impl Iterator<Item = &'c Column>,
+) {
+    let Some(field) = column.reference() else { return };
+    if let Some(other) = others.find(|other| other.reference() == Some(field)) {
+        tracing::warn!(
+            %stream, field, columns = format!("{}, {}", other.source(), column.source()),
+            "two columns fill one field: Salesforce rejects a record that has a value in both"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entries::check_entries;
 use super::nearest_name::nearest_name;
 use super::plan::StreamPlan;
-use super::related::{RelatedKeys, keys_of};
+use super::related::{RelatedObject, RelatedObjects};
 use super::request::StreamRequest;
 use crate::config::Config;
 use crate::user_error::IntoUserError;
@@ -42,7 +42,7 @@ pub(crate) async fn plan_streams(
     let mut problems = check_entries(requests, config);
     warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
-    let related = Arc::new(related_keys(org, requests, &describes).await?);
+    let related = Arc::new(related_objects(org, requests, &describes).await?);
     let mut streams = Vec::new();
     let mut all_objects = None;
     for request in requests {
@@ -106,20 +106,19 @@ async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Optio
         .collect()
 }
 
-/// The keys of all related objects that columns name. Objects of streams are not described again; of the others nothing
-/// is kept but the keys.
-async fn related_keys(
+/// All related objects that columns name. Objects of streams are not described again; of the others little is kept.
+async fn related_objects(
     org: &Org,
     requests: &[StreamRequest<'_>],
     describes: &HashMap<String, Option<Arc<Describe>>>,
-) -> Result<RelatedKeys> {
-    let mut keys = RelatedKeys::default();
+) -> Result<RelatedObjects> {
+    let mut related = RelatedObjects::default();
     let mut unknown: Vec<String> = Vec::new();
     for request in requests {
         let Some(Some(describe)) = describes.get(&request.object.to_ascii_lowercase()) else { continue };
         for object in request.related_objects(describe) {
             match describes.get(&object.to_ascii_lowercase()) {
-                Some(Some(describe)) => keys.insert(object, keys_of(describe)),
+                Some(Some(describe)) => related.insert(object, RelatedObject::of(describe)),
                 _ if unknown.iter().any(|other| other == object) => {}
                 _ => unknown.push(object.to_owned()),
             }
@@ -127,18 +126,17 @@ async fn related_keys(
     }
     let answers = match &*unknown {
         [] => Vec::new(),
-        [object] => vec![org.describe(object).await.map(|describe| keys_of(&describe))],
-        objects => org.describe_each(objects, |describe| keys_of(&describe)).await,
+        [object] => vec![org.describe(object).await.map(|describe| RelatedObject::of(&describe))],
+        objects => org.describe_each(objects, |describe| RelatedObject::of(&describe)).await,
     };
     for (object, answer) in unknown.iter().zip(answers) {
         match answer {
-            Ok(found) => keys.insert(object, found),
-            Err(fault) if fault.kind() == FaultKind::NotFound => {}
+            Ok(found) => related.insert(object, found),
             // Its columns are sent as they are typed, which the org may accept.
             Err(fault) => tracing::warn!(object, %fault, "the fields of a related object are unknown"),
         }
     }
-    Ok(keys)
+    Ok(related)
 }
 
 fn if_exists<T>(object: &str, answer: Result<T, Fault>) -> Result<Option<T>> {

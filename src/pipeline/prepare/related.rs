@@ -1,30 +1,88 @@
-//! The fields by which related objects find their records, as the org spells them.
+//! Related objects: which of their fields can name a record.
 
 use std::collections::HashMap;
 
+use super::nearest_name::nearest_name;
 use salesforce::{Describe, Field};
 
-/// The fields of related objects that a relationship column can name, by the object's name in lower case.
+/// The most columns that a problem offers.
+const MOST_OFFERED: usize = 10;
+
+/// The related objects that columns name, by the object's name in lower case.
 #[derive(Debug, Default)]
-pub(super) struct RelatedKeys(HashMap<String, Vec<String>>);
+pub(super) struct RelatedObjects(HashMap<String, RelatedObject>);
 
-impl RelatedKeys {
-    pub(super) fn insert(&mut self, object: &str, keys: Vec<String>) {
-        self.0.insert(object.to_ascii_lowercase(), keys);
-    }
+/// The fields of a related object.
+#[derive(Debug)]
+pub(super) struct RelatedObject {
+    /// The fields by which its records are found, as the org spells them.
+    keys: Box<[Box<str>]>,
+    /// All other fields and relationships, a line each.
+    others: Box<str>,
+}
 
-    /// A field of a related object as the org spells it. As it is typed if the object or the field is unknown: then the
-    /// org judges.
-    pub(super) fn spell<'n>(&'n self, object: &str, typed: &'n str) -> &'n str {
-        let keys = self.0.get(&object.to_ascii_lowercase());
-        let known = keys.and_then(|keys| keys.iter().find(|name| name.eq_ignore_ascii_case(typed)));
-        known.map_or(typed, String::as_str)
+/// A field of a related object, by the name that a column has for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RelatedField<'r> {
+    /// It names a record; as the org spells it.
+    Key(&'r str),
+    /// It exists, and cannot name a record.
+    Other,
+    /// The object has no such field that the user may see.
+    Missing,
+    /// Nothing is known of the object.
+    Unknown,
+}
+
+impl RelatedObject {
+    pub(super) fn of(describe: &Describe) -> Self {
+        let (keys, others): (Vec<&Field>, Vec<&Field>) = describe.fields.iter().partition(|field| field.is_lookup());
+        let relationships = describe.fields.iter().filter_map(|field| field.relationship_name.as_deref());
+        let others: Vec<&str> = others.into_iter().map(|field| field.name.as_str()).chain(relationships).collect();
+        Self {
+            keys: keys.into_iter().map(|field| field.name.as_str().into()).collect(),
+            others: others.join("\n").into(),
+        }
     }
 }
 
-/// The fields of an object by which others find its records.
-pub(super) fn keys_of(describe: &Describe) -> Vec<String> {
-    describe.fields.iter().filter(|field| field.is_lookup()).map(|field| field.name.clone()).collect()
+impl RelatedObjects {
+    pub(super) fn insert(&mut self, name: &str, object: RelatedObject) {
+        self.0.insert(name.to_ascii_lowercase(), object);
+    }
+
+    /// What the field `typed` of an object is.
+    pub(super) fn find(&self, object: &str, typed: &str) -> RelatedField<'_> {
+        let Some(object) = self.0.get(&object.to_ascii_lowercase()) else { return RelatedField::Unknown };
+        if let Some(key) = object.keys.iter().find(|name| name.eq_ignore_ascii_case(typed)) {
+            return RelatedField::Key(key);
+        }
+        match object.others.lines().any(|name| name.eq_ignore_ascii_case(typed)) {
+            true => RelatedField::Other,
+            false => RelatedField::Missing,
+        }
+    }
+
+    /// The columns that can name a record of the object, the nearest to `typed` first, as a part of a sentence.
+    /// `relationship` is what the columns have before the dot.
+    pub(super) fn offer(&self, object: &str, relationship: &str, typed: &str) -> String {
+        let Some(object) = self.0.get(&object.to_ascii_lowercase()) else { return format!("{relationship}.Id") };
+        let nearest = nearest_name(typed, object.keys.iter().map(|name| &**name));
+        let mut keys: Vec<&str> = object.keys.iter().map(|name| &**name).collect();
+        keys.sort_by_key(|name| (nearest != Some(*name), *name == "Id"));
+        keys.truncate(MOST_OFFERED);
+        one_of(keys.into_iter().map(|name| format!("{relationship}.{name}")))
+    }
+}
+
+/// Names as a part of a sentence: "A, B or C".
+pub(super) fn one_of(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    match &*names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
 }
 
 /// A column such as `Account.External_Id__c`, `Contact:Who.Email`, or `Account` for a nested object.
@@ -63,19 +121,45 @@ impl<'n> RelationshipName<'n> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn accounts() -> RelatedObjects {
+        let describe: Describe = serde_json::from_value(json!({"name": "Account", "fields": [
+            {"name": "Id", "type": "id"}, {"name": "Name"}, {"name": "Legacy_Key__c", "externalId": true},
+            {"name": "OwnerId", "relationshipName": "Owner"}, {"name": "External_Id__c", "idLookup": true},
+        ]}))
+        .unwrap();
+        let mut objects = RelatedObjects::default();
+        objects.insert("Account", RelatedObject::of(&describe));
+        objects
+    }
+
     #[test]
-    fn known_fields_are_spelt_as_the_org_spells_them() {
-        let mut keys = RelatedKeys::default();
-        keys.insert("Account", vec!["Id".into(), "External_Id__c".into()]);
-        for (object, typed, spelt) in [
-            ("Account", "EXTERNAL_ID__C", "External_Id__c"),
-            ("account", "id", "Id"),
-            ("Account", "external_id", "external_id"),
-            ("Contact", "email", "email"),
+    fn a_key_is_spelt_as_the_org_spells_it() {
+        use RelatedField::{Key, Missing, Other, Unknown};
+        for (object, typed, expected) in [
+            ("Account", "EXTERNAL_ID__C", Key("External_Id__c")),
+            ("account", "id", Key("Id")),
+            ("Account", "name", Other),
+            ("Account", "owner", Other),
+            ("Account", "external_id", Missing),
+            ("Account", "Owner.Email", Missing),
+            ("Contact", "email", Unknown),
         ] {
-            assert_eq!(keys.spell(object, typed), spelt);
+            assert_eq!(accounts().find(object, typed), expected, "{object} {typed}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_offered_first_and_the_id_last() {
+        for (object, typed, expected) in [
+            ("Account", "external_id", "Parent.External_Id__c, Parent.Legacy_Key__c or Parent.Id"),
+            ("Account", "shoe_size", "Parent.Legacy_Key__c, Parent.External_Id__c or Parent.Id"),
+            ("Contact", "external_id", "Parent.Id"),
+        ] {
+            assert_eq!(accounts().offer(object, "Parent", typed), expected, "{typed}");
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::fields::{FieldProblem, ObjectFields, RequiredField, ResolvedField};
-use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions};
-use super::related::{RelatedKeys, RelationshipName};
+use super::columns::{ColumnRules, FieldProblem, ResolvedField};
+use super::fields::{ObjectFields, RequiredField};
+use super::permissions::{forbidden, warn_of_write_once};
+use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions, warn_of_shared_reference};
+use super::related::{RelatedObjects, RelationshipName};
 use crate::config::{Config, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
@@ -91,24 +93,20 @@ impl<'c> StreamRequest<'c> {
         &self,
         operation: Operation,
         describe: Arc<Describe>,
-        related: &Arc<RelatedKeys>,
+        related: &Arc<RelatedObjects>,
         config: &Config,
     ) -> Result<StreamPlan, Vec<String>> {
         let mut problems = Vec::new();
         let object = describe.name.clone();
-        if let Some(verb) = forbidden_verb(operation, &describe) {
-            problems.push(format!(
-                "the signed-in user may not {verb} records of {object}; grant it in a permission set, or sign in as \
-                 another user"
-            ));
-        }
-        let fields = ObjectFields::new(describe, Arc::clone(related), operation, config);
+        problems.extend(forbidden(operation, &describe));
+        let fields = ObjectFields::new(describe, operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
-        let columns = self.columns(&fields, key.as_deref(), &mut problems);
+        let rules = ColumnRules::new(fields, Arc::clone(related), self.renames().clone(), key.clone(), config);
+        let columns = self.columns(&rules, key.as_deref(), &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
+        let row_key = key.clone().map(|field| Key { comparison: rules.fields().comparison(&field), field });
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
@@ -124,8 +122,7 @@ impl<'c> StreamRequest<'c> {
                 generation_id: self.stream.generation_id,
                 source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
-            renames: self.renames().clone(),
-            fields,
+            rules,
         })
     }
 
@@ -167,23 +164,20 @@ impl<'c> StreamRequest<'c> {
 
     /// The columns of the schema. All their problems go to `problems`, because a user who sees only the first of them
     /// needs a sync for each.
-    fn columns(&self, fields: &ObjectFields, key: Option<&str>, problems: &mut Vec<String>) -> Vec<Column> {
-        let mut needed = self.needed_fields(fields, key);
+    fn columns(&self, rules: &ColumnRules, key: Option<&str>, problems: &mut Vec<String>) -> Vec<Column> {
+        let mut needed = self.needed_fields(rules.fields(), key);
         let mut columns = Vec::with_capacity(self.stream.fields.len());
         for source in &self.stream.fields {
-            let column = SourceColumn::top(&source.name);
-            if let Some(metadata) = fields.resolve_metadata(&column, self.renames()) {
-                if matches!(metadata, ResolvedField::DeletionMark) {
-                    warn_of_deletions(&self.stream.name);
-                }
-                continue;
-            }
-            let name = self.column_name(&source.name);
-            if fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
-                continue;
-            }
-            match fields.resolve_field(column, name, source.types, key) {
+            match rules.resolve(SourceColumn::top(&source.name), source.types) {
                 Ok(ResolvedField::Column(column)) => columns.push(column),
+                Ok(ResolvedField::Nested) => {
+                    let found = nested_columns(rules, source).unwrap_or_else(|found| {
+                        problems.extend(found);
+                        Vec::new()
+                    });
+                    columns.extend(found);
+                }
+                Ok(ResolvedField::DeletionMark) => warn_of_deletions(&self.stream.name),
                 Ok(_) => {}
                 Err(FieldProblem { sentence, nearest }) => {
                     // A field that is missing under its own name, and probably meant, is one problem and not two.
@@ -196,13 +190,18 @@ impl<'c> StreamRequest<'c> {
             }
         }
         let mut seen = HashSet::new();
-        for column in &columns {
+        for (index, column) in columns.iter().enumerate() {
             if !seen.insert(column.header().to_ascii_lowercase()) {
-                problems.push(duplicate_column(column.header(), fields.object()));
+                problems.push(duplicate_column(column.header(), rules.fields().object()));
+            } else {
+                warn_of_shared_reference(&self.stream.name, column, columns[..index].iter());
             }
         }
         problems.extend(needed.iter().map(|field| format!("{}, and the stream has no such field", field.need())));
         problems.extend(too_many_columns(columns.iter()));
+        if problems.is_empty() {
+            warn_of_write_once(&self.stream.name, rules.fields(), key, &columns);
+        }
         columns
     }
 
@@ -256,21 +255,27 @@ impl NeededField {
     }
 }
 
-/// What the operation does to records and the user may not do, as a verb.
-fn forbidden_verb(operation: Operation, describe: &Describe) -> Option<&'static str> {
-    let (create, change, delete) = match operation {
-        Operation::Insert => (true, false, false),
-        Operation::Update => (false, true, false),
-        Operation::Upsert => (true, true, false),
-        Operation::Delete | Operation::HardDelete => (false, false, true),
-    };
-    if create && !describe.createable {
-        Some("create")
-    } else if change && !describe.updateable {
-        Some("change")
-    } else if delete && !describe.deletable {
-        Some("delete")
-    } else {
-        None
+/// The columns of a nested object whose members the schema names.
+///
+/// # Errors
+/// What is wrong with the members.
+fn nested_columns(rules: &ColumnRules, source: &SchemaField) -> Result<Vec<Column>, Vec<String>> {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut problems = Vec::new();
+    let mut is_described = false;
+    for member in &source.members {
+        match rules.resolve(SourceColumn::nested(&source.name, &member.name), member.types) {
+            Ok(ResolvedField::Column(column)) => {
+                problems.extend(rules.second_key(&column, columns.iter()));
+                columns.push(column);
+            }
+            Ok(ResolvedField::Description) => is_described = true,
+            Ok(_) => {}
+            Err(problem) => problems.push(problem.sentence),
+        }
     }
+    if problems.is_empty() && columns.is_empty() && is_described {
+        problems.extend(rules.no_related_key(&source.name));
+    }
+    if problems.is_empty() { Ok(columns) } else { Err(problems) }
 }

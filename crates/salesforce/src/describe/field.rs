@@ -1,6 +1,7 @@
 //! A field of an object.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// A field of an object (REST API guide, "sObject Describe"). What an org does not say is false, zero or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -14,9 +15,6 @@ pub struct Field {
     /// The largest number of characters of a text; 0 for a field of another type.
     #[serde(deserialize_with = "or_default")]
     pub length: u32,
-    /// The number of decimal places of a number; 0 for a field of another type.
-    #[serde(deserialize_with = "or_default")]
-    pub scale: u32,
     /// Whether it may be empty.
     #[serde(deserialize_with = "or_default")]
     pub nillable: bool,
@@ -32,12 +30,6 @@ pub struct Field {
     /// Whether values that differ only in case are different.
     #[serde(deserialize_with = "or_default")]
     pub case_sensitive: bool,
-    /// Whether no two records have the same value.
-    #[serde(deserialize_with = "or_default")]
-    pub unique: bool,
-    /// Whether someone has added it to the object.
-    #[serde(deserialize_with = "or_default")]
-    pub custom: bool,
     /// Whether it is an external id.
     #[serde(deserialize_with = "or_default")]
     pub external_id: bool,
@@ -91,7 +83,7 @@ pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<F
 }
 
 /// The type of a field (Object Reference, "Field Types").
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "each is Salesforce's own name")]
 pub enum FieldType {
@@ -126,6 +118,21 @@ pub enum FieldType {
     Other(String),
 }
 
+impl FieldType {
+    /// The type with this name.
+    pub fn of_name(name: &str) -> Self {
+        serde_json::from_value(Value::from(name)).unwrap_or_else(|_| Self::Other(name.to_owned()))
+    }
+
+    /// Its name in a describe.
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
+}
+
 impl Default for FieldType {
     fn default() -> Self {
         Self::Other(String::new())
@@ -154,7 +161,7 @@ fn active_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Strin
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -167,7 +174,7 @@ mod tests {
         let read = field(json!({
             "name": "Status__c", "label": "Status", "type": "picklist", "length": 255, "digits": 0, "precision": 18,
             "scale": 2, "nillable": true, "createable": true, "updateable": true, "defaultedOnCreate": true,
-            "unique": true, "custom": true, "caseSensitive": true, "externalId": true, "idLookup": true, "restrictedPicklist": true,
+            "unique": true, "caseSensitive": true, "externalId": true, "idLookup": true, "restrictedPicklist": true,
             "picklistValues": [
                 {"active": true, "value": "Open", "label": "Offen", "defaultValue": true, "validFor": null},
                 {"active": false, "value": "Old", "label": "Alt"},
@@ -181,14 +188,11 @@ mod tests {
             name: "Status__c".into(),
             field_type: FieldType::Picklist,
             length: 255,
-            scale: 2,
             nillable: true,
             createable: true,
             updateable: true,
             defaulted_on_create: true,
             case_sensitive: true,
-            unique: true,
-            custom: true,
             external_id: true,
             id_lookup: true,
             restricted_picklist: true,
@@ -241,6 +245,7 @@ mod tests {
             ("datacategorygroupreference", FieldType::Other("datacategorygroupreference".into())),
         ] {
             assert_eq!(field(json!({"name": "A", "type": name})).field_type, field_type, "{name}");
+            assert_eq!((field_type.name().as_str(), &FieldType::of_name(name)), (name, &field_type));
         }
     }
 

@@ -44,7 +44,9 @@ impl Org {
         let body = json!({"haltOnError": false, "batchRequests": requests});
         // The batch only reads, although it is a POST.
         let call = Call::json(Method::POST, &["composite", "batch"], body, RetryWhen::Always);
-        let answers = match self.http.json_elements(&call, |answer| read(answer).map(keep)).await {
+        // Whatever is kept of a describe, its name says whether it is the answer to its request.
+        let named = |describe: Describe| (describe.name.clone(), keep(describe));
+        let answers = match self.http.json_elements(&call, |answer| read(answer).map(named)).await {
             Ok(answers) => answers,
             Err(fault) => return objects.iter().map(|_| Err(fault.clone())).collect(),
         };
@@ -54,7 +56,9 @@ impl Org {
             described.push(match answers.next() {
                 // The call itself succeeded, so its retries do not cover a transient fault of one request.
                 Some(Err(fault)) if fault.is_transient() => self.describe(object).await.map(keep),
-                Some(read) => read,
+                Some(Ok((name, kept))) if name.eq_ignore_ascii_case(object) => Ok(kept),
+                Some(Ok(_)) => self.describe(object).await.map(keep),
+                Some(Err(fault)) => Err(fault),
                 None => Err(Fault::new(FaultKind::Unexpected, "Salesforce did not answer all requests of a batch")),
             });
         }

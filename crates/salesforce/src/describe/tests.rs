@@ -145,6 +145,21 @@ async fn an_object_without_an_answer_is_a_fault() {
 }
 
 #[tokio::test]
+async fn the_describe_of_another_object_in_a_batch_is_asked_for_alone() {
+    let stub = StubOrg::start().await;
+    let answer = |name: &str| json!({ "statusCode": 200, "result": { "name": name } });
+    let swapped = json!({ "results": [answer("Lead"), answer("Account"), answer("case")] });
+    stub.answer("POST", BATCH, json_answer(swapped)).await;
+    for name in ["Account", "Lead"] {
+        let at = format!("/v62.0/sobjects/{name}/describe");
+        stub.answer("GET", &at, json_answer(json!({ "name": name, "createable": true }))).await;
+    }
+    let described = stub.org().await.describe_many(&names(&["Account", "Lead", "Case"])).await;
+    let found: Vec<_> = described.into_iter().map(|it| it.map(|it| (it.name, it.createable)).unwrap()).collect();
+    assert_eq!(found, [("Account".to_owned(), true), ("Lead".to_owned(), true), ("case".to_owned(), false)]);
+}
+
+#[tokio::test]
 async fn a_batch_that_breaks_off_is_retried() {
     let stub = stub_with_batches().await;
     let half = r#"{"results":[{"statusCode":200,"result":{"name":"Wrong"}},{"statusCo"#;

@@ -3,6 +3,20 @@
 use super::{Field, FieldType};
 use crate::Operation;
 
+/// The fields that Salesforce fills in every object (Object Reference, "System Fields"). Some can be set in new records
+/// with a permission of their own; then describe says so.
+const SYSTEM_FIELDS: [&str; 9] = [
+    "IsDeleted",
+    "CreatedById",
+    "CreatedDate",
+    "LastModifiedById",
+    "LastModifiedDate",
+    "SystemModstamp",
+    "LastActivityDate",
+    "LastViewedDate",
+    "LastReferencedDate",
+];
+
 impl Field {
     /// Whether an operation may set the field. Compound fields are set through their parts, and the CSV of the Bulk API
     /// 2.0 has no files (Bulk API 2.0 guide, "Prepare CSV Files").
@@ -19,6 +33,16 @@ impl Field {
         }
     }
 
+    /// Whether Salesforce alone fills the field, so that no permission lets a user write it. Files and compound fields
+    /// count too: the Bulk API takes neither.
+    pub fn is_filled_by_salesforce(&self) -> bool {
+        use FieldType::{Address, Base64, Complexvalue, Id, Location};
+        matches!(self.field_type, Id | Address | Location | Base64 | Complexvalue)
+            || self.calculated
+            || self.auto_number
+            || SYSTEM_FIELDS.iter().any(|name| self.name.eq_ignore_ascii_case(name))
+    }
+
     /// Whether a new record must have a value for the field. A checkbox without a value is unchecked.
     pub fn is_required(&self) -> bool {
         let has_default = self.defaulted_on_create || self.field_type == FieldType::Boolean;
@@ -29,13 +53,6 @@ impl Field {
     /// find records as external ids do (REST API guide, "Upsert a Record").
     pub fn is_lookup(&self) -> bool {
         self.external_id || self.id_lookup || self.field_type == FieldType::Id
-    }
-
-    /// Whether the field can be the key of an upsert. An upsert creates the records that it does not find, so it needs a
-    /// key that may be written, unlike an auto-number (Salesforce Help, 000004514, "Auto-Number not available as external
-    /// ID in Data Loader?"). The `Id` is the exception: it is given by Salesforce, and a row that has one is an update.
-    pub fn is_upsert_key(&self) -> bool {
-        self.is_lookup() && (self.field_type == FieldType::Id || self.is_writable_by(Operation::Upsert))
     }
 }
 
@@ -64,19 +81,18 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_nobody_may_write_is_no_key_of_an_upsert() {
-        let external_id = Field { external_id: true, createable: true, updateable: true, ..Field::default() };
-        let read_only = Field { createable: false, updateable: false, ..external_id.clone() };
+    fn some_fields_are_filled_by_salesforce_alone() {
+        use FieldType::{Address, Datetime, Id, String};
+        let named = |name: &str, field_type| Field { name: name.into(), field_type, ..Field::default() };
         for (field, expected) in [
-            (external_id.clone(), true),
-            (Field { external_id: false, id_lookup: true, ..external_id.clone() }, true),
-            (Field { updateable: false, ..external_id.clone() }, true),
-            (Field { external_id: false, ..external_id }, false),
-            (Field { auto_number: true, ..read_only.clone() }, false),
-            (Field { calculated: true, ..read_only.clone() }, false),
-            (Field { field_type: FieldType::Id, external_id: false, ..read_only }, true),
+            (named("Id", Id), true),
+            (named("BillingAddress", Address), true),
+            (named("CreatedDate", Datetime), true),
+            (Field { calculated: true, ..named("Total__c", String) }, true),
+            (Field { auto_number: true, ..named("Name", String) }, true),
+            (named("Phone", String), false),
         ] {
-            assert_eq!(field.is_upsert_key(), expected, "{field:?}");
+            assert_eq!(field.is_filled_by_salesforce(), expected, "{field:?}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Matches the header of an upload to fields.
 
+use std::collections::BTreeMap;
+
 use crate::{
     csv::cells,
     org::{JobRequest, Operation},
@@ -50,6 +52,19 @@ impl Columns {
         }
         let key = key_column(&columns, request, &table.object)?;
         Ok(Self { columns, names, key })
+    }
+
+    /// For each reference field that several columns fill, the positions of these columns.
+    pub(crate) fn shared_references(&self) -> Vec<Vec<usize>> {
+        let field_of = |column: &Column| match column {
+            Column::Id => None,
+            Column::Field(field) | Column::Relationship { field, .. } => Some(*field),
+        };
+        let mut positions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (position, field) in self.columns.iter().enumerate().filter_map(|(at, it)| Some((at, field_of(it)?))) {
+            positions.entry(field).or_default().push(position);
+        }
+        positions.into_values().filter(|columns| columns.len() > 1).collect()
     }
 
     /// For each column, whether the client spells its name in another case than the org.
@@ -206,6 +221,7 @@ mod tests {
             ("Account", Delete, None, "Id,Name", "The 'delete' batch must contain only ids"),
             ("Account", HardDelete, None, "Name", "The 'hardDelete' batch must contain only ids"),
             ("Contact", Insert, None, "Acount.External_Id__c", "Unable to find relationship: Acount"),
+            ("Contact", Insert, None, "Account.Id", "Field name not found : Account.Id"),
             ("Contact", Insert, None, "Account.Phone", "Field name not found : Account.Phone"),
             ("Contact", Insert, None, "Account.Owner.Username", "Field name not found : Account.Owner.Username"),
             (

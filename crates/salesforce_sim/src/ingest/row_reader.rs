@@ -26,6 +26,8 @@ pub(super) struct RowReader {
     pub(super) operation: Operation,
     pub(super) columns: Columns,
     delimiter: u8,
+    /// For each reference field that several columns fill, these columns.
+    shared_references: Vec<Vec<usize>>,
     /// The fields without which an insert fails.
     mandatory: Vec<usize>,
 }
@@ -48,6 +50,7 @@ impl RowReader {
         Self {
             object: Arc::clone(object),
             operation: request.operation,
+            shared_references: columns.shared_references(),
             columns,
             delimiter: request.delimiter.1,
             mandatory: object.positions(Field::is_mandatory),
@@ -84,7 +87,7 @@ impl RowReader {
         let key_of = |row: &Row<'_>| -> Option<String> {
             let text = row.as_ref().ok()?[key].as_ref();
             match field {
-                _ if text.trim_matches(' ').is_empty() => None,
+                _ if text.is_empty() => None,
                 Some(field) => Some(field.key_of(text).into_owned()),
                 None => id::normalize(text),
             }
@@ -110,7 +113,7 @@ impl RowReader {
             return Ok(Target::New);
         };
         let text = row[key].as_ref();
-        let is_missing = text.trim_matches(' ').is_empty() || text == NULL;
+        let is_missing = text.is_empty() || text == NULL;
         match (&self.columns.columns[key], self.operation) {
             (Column::Field(field), _) if is_missing => {
                 let name = &self.object.fields[*field].name;
@@ -135,10 +138,11 @@ impl RowReader {
         target: Target,
         row: &'a [Cow<'_, str>],
     ) -> Result<Values<'a>, RowError> {
+        self.check_references(tables, row)?;
         let mut values: Values<'a> = Vec::with_capacity(row.len());
         for (position, (column, text)) in self.columns.columns.iter().zip(row).enumerate() {
             let is_key = self.columns.key == Some(position);
-            if text.trim_matches(' ').is_empty() || (is_key && target != Target::New) {
+            if text.is_empty() || (is_key && target != Target::New) {
                 continue;
             }
             let (Column::Field(field) | Column::Relationship { field, .. }) = column else {
@@ -158,7 +162,7 @@ impl RowReader {
                 (_, text) if described.kind == FieldType::Reference => {
                     Some(Cow::Owned(referenced_id(tables, described, text)?))
                 }
-                (_, text) => Some(field_value::check(described, described.trimmed(text))?),
+                (_, text) => Some(field_value::check(described, text)?),
             };
             values.push((*field, value));
         }
@@ -167,6 +171,30 @@ impl RowReader {
         }
         self.check_required(target, &values)?;
         Ok(values)
+    }
+
+    /// Returns an error for a row that fills a reference twice: by its id and by a key, or by two keys (both texts are
+    /// recorded answers).
+    fn check_references(&self, tables: &Tables, row: &[Cow<'_, str>]) -> Result<(), RowError> {
+        for columns in &self.shared_references {
+            let filled = || columns.iter().filter(|at| !row[**at].is_empty()).map(|at| &self.columns.columns[*at]);
+            let related = filled().find_map(|column| match column {
+                Column::Relationship { field, object, .. } => Some((*field, *object)),
+                _ => None,
+            });
+            let Some((field, object)) = related.filter(|_| filled().count() > 1) else { continue };
+            let reference = &self.object.fields[field];
+            let message = if filled().any(|column| *column == Column::Field(field)) {
+                let relationship = reference.relationship_name.as_deref().unwrap_or_default();
+                let name = &reference.name;
+                format!("Cannot specify both an external ID reference {relationship} and a salesforce id, {name}")
+            } else {
+                let entity = &tables.at(object).object.name;
+                format!("More than 1 field provided in an external foreign key reference in entity: {entity}")
+            };
+            return Err(RowError::new("INVALID_FIELD", message));
+        }
+        Ok(())
     }
 
     /// Gives a new person account its name: Salesforce makes it of the first and the last name, and takes none from the

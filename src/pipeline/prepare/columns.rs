@@ -1,0 +1,296 @@
+//! What becomes of each source column of a stream.
+
+use std::sync::Arc;
+
+use super::fields::{ObjectFields, nearest_name_is};
+use super::plan::ID;
+use super::related::{RelatedField, RelatedObjects, RelationshipName, one_of};
+use crate::config::{Config, Renames, UnknownFields};
+use crate::convert::{Column, Kind, SourceColumn};
+use airbyte::JsonTypes;
+use salesforce::Field;
+
+/// The rules by which the source columns of a stream become columns, for its schema and for its records.
+#[derive(Debug)]
+pub(super) struct ColumnRules {
+    fields: ObjectFields,
+    related: Arc<RelatedObjects>,
+    renames: Renames,
+    key: Option<String>,
+    unknown: UnknownFields,
+}
+
+/// What becomes of a source column.
+#[derive(Debug)]
+pub(crate) enum ResolvedField {
+    /// It is written to a column.
+    Column(Column),
+    /// It holds an object, and each field of that becomes a column.
+    Nested,
+    /// It is not written: it is a field of a related object that cannot name a record of it.
+    Description,
+    /// It is not written: of no use to the operation, or ignored by the user's choice.
+    Ignored,
+    /// It is not written: metadata that the platform or a source added.
+    Metadata,
+    /// It is not written, and a record with a value in it is rejected: the source has deleted the record.
+    DeletionMark,
+}
+
+/// Why a source column cannot be written.
+#[derive(Debug)]
+pub(super) struct FieldProblem {
+    /// A sentence without its end.
+    pub(super) sentence: String,
+    /// The field that the column probably means, if the object has no field of its name.
+    pub(super) nearest: Option<String>,
+}
+
+impl From<String> for FieldProblem {
+    fn from(sentence: String) -> Self {
+        Self { sentence, nearest: None }
+    }
+}
+
+impl ColumnRules {
+    pub(super) fn new(
+        fields: ObjectFields,
+        related: Arc<RelatedObjects>,
+        renames: Renames,
+        key: Option<String>,
+        config: &Config,
+    ) -> Self {
+        Self { fields, related, renames, key, unknown: config.unknown_fields() }
+    }
+
+    pub(super) fn fields(&self) -> &ObjectFields {
+        &self.fields
+    }
+
+    /// What becomes of `source`, a column of the schema or of a record.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub(super) fn resolve(&self, source: SourceColumn, types: JsonTypes) -> Result<ResolvedField, FieldProblem> {
+        if let Some(metadata) = self.metadata(&source) {
+            return Ok(metadata);
+        }
+        let name = self.column_name(&source);
+        if self.fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
+            return Ok(ResolvedField::Ignored);
+        }
+        if let Some(field) = self.fields.field(&name) {
+            return self.field_column(source, field, types);
+        }
+        let (before, inner) = match name.split_once('.') {
+            Some((before, inner)) => (before, Some(inner)),
+            None => (&*name, None),
+        };
+        let relationship = RelationshipName::parse(before);
+        match (self.fields.reference(relationship), inner) {
+            (Some(field), Some(inner)) => self.related_column(source, types, field, relationship, inner),
+            (Some(field), None) if self.is_left_out(field)? => Ok(ResolvedField::Ignored),
+            (Some(_), None) => Ok(ResolvedField::Nested),
+            (None, _) => self.unknown_column(&source, &name),
+        }
+    }
+
+    /// What becomes of a column that the platform or a source added, unless the user names a column for it.
+    fn metadata(&self, source: &SourceColumn) -> Option<ResolvedField> {
+        if !source.is_of_platform() || self.renames.has(&source.to_string()) {
+            return None;
+        }
+        // A delete of a deleted record is right, whether it is marked or not.
+        let is_mark = source.is_deletion_mark() && !self.fields.operation().is_delete();
+        Some(if is_mark { ResolvedField::DeletionMark } else { ResolvedField::Metadata })
+    }
+
+    /// The name of the column that a source column becomes.
+    fn column_name(&self, source: &SourceColumn) -> String {
+        match source.parent() {
+            Some(object) => self.renames.nested_column(object, source.name()),
+            None => self.renames.column(source.name()).to_owned(),
+        }
+    }
+
+    fn field_column(
+        &self,
+        source: SourceColumn,
+        field: &Field,
+        types: JsonTypes,
+    ) -> Result<ResolvedField, FieldProblem> {
+        let is_key = self.is_key(&field.name);
+        if !is_key && self.is_left_out(field)? {
+            return Ok(ResolvedField::Ignored);
+        }
+        let kind = match self.fields.kind(field) {
+            // A key that is cut would be the key of another record.
+            Kind::Text { .. } if is_key => Kind::Text { longest: None },
+            kind => kind,
+        };
+        let column = Column::new(source, &field.name, kind, types);
+        let is_reference = !field.reference_to.is_empty();
+        Ok(ResolvedField::Column(if is_reference { column.of_reference(&field.name) } else { column }))
+    }
+
+    /// A column that names the related record of `field`. Each part of its header is spelt as the org spells it: it may
+    /// return empty cells in columns with other names.
+    fn related_column(
+        &self,
+        source: SourceColumn,
+        types: JsonTypes,
+        field: &Field,
+        relationship: RelationshipName<'_>,
+        inner: &str,
+    ) -> Result<ResolvedField, FieldProblem> {
+        if self.is_left_out(field)? {
+            return Ok(ResolvedField::Ignored);
+        }
+        let to_column = |header: String| {
+            let column = Column::new(source.clone(), header, Kind::Text { longest: None }, types);
+            Ok(ResolvedField::Column(column.of_reference(&field.name)))
+        };
+        if self.is_chosen_otherwise(&source) {
+            return Ok(ResolvedField::Description);
+        }
+        // The reference itself takes an id. Whether Salesforce takes a column such as `Account.Id` is not documented.
+        if inner.eq_ignore_ascii_case(ID) {
+            return to_column(field.name.clone());
+        }
+        let (before_dot, object) = self.before_dot(&source, field, relationship, inner)?;
+        match self.related.find(object, inner) {
+            RelatedField::Unknown => to_column(format!("{before_dot}.{inner}")),
+            RelatedField::Key(key) => to_column(format!("{before_dot}.{key}")),
+            _ if self.unknown == UnknownFields::Ignore => Ok(ResolvedField::Ignored),
+            RelatedField::Other if source.parent().is_some() && !self.renames.has(&source.to_string()) => {
+                Ok(ResolvedField::Description)
+            }
+            found => {
+                let why = match found {
+                    RelatedField::Other => format!("{inner} is no external id of {object}"),
+                    _ if inner.contains('.') => "a column goes through one relationship only".to_owned(),
+                    _ => format!("{} is no field of {object} that the user may see", SourceColumn::top(inner).shown()),
+                };
+                let offered = self.related.offer(object, &before_dot, inner);
+                let shown = source.shown();
+                let sentence = format!(
+                    "its field {shown} cannot name a record of {object}, because {why}; write {offered} instead"
+                );
+                Err(sentence.into())
+            }
+        }
+    }
+
+    /// What a column has before the dot, and the related object: with the type of the object if Salesforce needs that
+    /// (Bulk API 2.0 guide, "Relationship Fields in a Header Row").
+    fn before_dot<'f>(
+        &self,
+        source: &SourceColumn,
+        field: &'f Field,
+        relationship: RelationshipName<'_>,
+        inner: &str,
+    ) -> Result<(String, &'f str), FieldProblem> {
+        let name = field.relationship_name.as_deref().unwrap_or(relationship.relationship);
+        let source_shown = source.shown();
+        match (relationship.object, field.polymorphic, relationship.target(field)) {
+            (None, false, Some(object)) => Ok((name.to_owned(), object)),
+            (Some(_), true, Some(object)) => Ok((format!("{object}:{name}"), object)),
+            (Some(_), false, _) => {
+                Err(format!("its field {source_shown} must not name an object; write {name}.{inner}").into())
+            }
+            (typed, ..) => {
+                let objects = || field.reference_to.iter().take(3);
+                let columns = one_of(objects().map(|object| format!("{object}:{name}.{inner}")));
+                let what = match typed {
+                    Some(object) => format!("names {object}, which {} does not refer to; write", field.name),
+                    None => "must name the object that it refers to, such as".to_owned(),
+                };
+                let how = source.parent().map_or_else(String::new, |parent| {
+                    let targets = one_of(objects().map(|object| format!("{object}:{name}")));
+                    format!("; for that, an entry of `fields` can rename {parent} to {targets}")
+                });
+                Err(format!("its field {source_shown} {what} {columns}{how}").into())
+            }
+        }
+    }
+
+    fn unknown_column(&self, source: &SourceColumn, name: &str) -> Result<ResolvedField, FieldProblem> {
+        if self.unknown == UnknownFields::Ignore {
+            return Ok(ResolvedField::Ignored);
+        }
+        let can = |field: &Field| self.is_key(&field.name) || field.is_writable_by(self.fields.operation());
+        let nearest = self.fields.nearest(name, can);
+        let object = self.fields.object();
+        let shown = source.shown();
+        let sentence =
+            format!("its field {shown} is no field of {object} that the user may see{}", nearest_name_is(nearest));
+        Err(FieldProblem { sentence, nearest: nearest.map(str::to_owned) })
+    }
+
+    /// Whether the column of a field is left out. Where the user ignores what the object does not have, a field that
+    /// Salesforce alone fills is left out too: a warehouse has an `id` of its own.
+    fn is_left_out(&self, field: &Field) -> Result<bool, FieldProblem> {
+        if field.is_writable_by(self.fields.operation()) {
+            return Ok(false);
+        }
+        match self.unknown == UnknownFields::Ignore && field.is_filled_by_salesforce() {
+            true => Ok(true),
+            false => Err(self.fields.not_writable(field).into()),
+        }
+    }
+
+    fn is_key(&self, name: &str) -> bool {
+        self.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether an entry of `fields` chooses another member of the nested object to name the related record.
+    fn is_chosen_otherwise(&self, source: &SourceColumn) -> bool {
+        let is_other = |chosen: &str| {
+            let member = |object| chosen.strip_prefix(object)?.strip_prefix('.');
+            source.parent().and_then(member).is_some_and(|member| member != source.name())
+        };
+        !self.renames.has(&source.to_string()) && self.renames.sources().any(is_other)
+    }
+
+    /// The problem of a nested object whose members in the schema cannot name the related record.
+    pub(super) fn no_related_key(&self, object: &str) -> Option<String> {
+        let name = self.renames.column(object);
+        let relationship = RelationshipName::parse(name);
+        let target = relationship.target(self.fields.reference(relationship)?)?;
+        let offered = self.related.offer(target, name, "");
+        Some(format!("none of the fields in its {object} can name a record of {target}; add {offered}"))
+    }
+
+    /// The problem of a second member of a nested object that names the same related record. The user's own entries of
+    /// `fields` are obeyed.
+    pub(super) fn second_key<'c>(
+        &self,
+        column: &Column,
+        mut columns: impl Iterator<Item = &'c Column>,
+    ) -> Option<String> {
+        let source = column.source();
+        let object = source.parent()?;
+        let first = columns.find(|other| {
+            other.source().parent() == Some(object)
+                && other.reference().is_some()
+                && other.reference() == column.reference()
+        })?;
+        let is_chosen = |source: &SourceColumn| self.renames.has(&source.to_string());
+        let reference = column.reference().unwrap_or_default();
+        (!is_chosen(source) || !is_chosen(first.source())).then(|| {
+            format!(
+                "its fields {} and {source} both name the record of {reference}, and Salesforce takes one; choose one \
+                 with an entry of `fields` whose source is {} and whose target is {}",
+                first.source(),
+                first.source(),
+                first.header()
+            )
+        })
+    }
+
+    /// The reference field that a nested object fills.
+    pub(super) fn reference_of(&self, object: &str) -> Option<&str> {
+        let field = self.fields.reference(RelationshipName::parse(self.renames.column(object)))?;
+        Some(&field.name)
+    }
+}

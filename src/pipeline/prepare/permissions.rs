@@ -1,0 +1,119 @@
+//! What the user may do with an object and with its fields.
+
+use super::fields::ObjectFields;
+use crate::convert::Column;
+use airbyte::StreamName;
+use salesforce::{Describe, Field, Operation};
+
+/// The problem of an operation that the user may not do.
+pub(super) fn forbidden(operation: Operation, describe: &Describe) -> Option<String> {
+    let object = &describe.name;
+    let verb = forbidden_verb(operation, describe)?;
+    Some(match closed_kind(object) {
+        Some(kind) => {
+            format!(
+                "the signed-in user may not {verb} records of {object}, and nobody may: it {kind}; leave the stream out"
+            )
+        }
+        None => format!(
+            "the signed-in user may not {verb} records of {object}; grant it in a permission set, sign in as another \
+             user, or leave the stream out if Salesforce lets nobody do it"
+        ),
+    })
+}
+
+/// What the operation does to records and the user may not do, as a verb.
+fn forbidden_verb(operation: Operation, describe: &Describe) -> Option<&'static str> {
+    let (create, change, delete) = match operation {
+        Operation::Insert => (true, false, false),
+        Operation::Update => (false, true, false),
+        Operation::Upsert => (true, true, false),
+        Operation::Delete | Operation::HardDelete => (false, false, true),
+    };
+    if create && !describe.createable {
+        Some("create")
+    } else if change && !describe.updateable {
+        Some("change")
+    } else if delete && !describe.deletable {
+        Some("delete")
+    } else {
+        None
+    }
+}
+
+/// Why no permission opens an object of this kind, as the rest of a sentence that begins with the object. The endings
+/// are those of Salesforce (Object Reference, "Custom Metadata Type__mdt", "StandardObjectNameHistory",
+/// "StandardObjectNameChangeEvent").
+fn closed_kind(object: &str) -> Option<&'static str> {
+    let ends_with = |ending: &str| {
+        object
+            .len()
+            .checked_sub(ending.len())
+            .and_then(|start| object.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
+    if ends_with("__mdt") {
+        Some("is a custom metadata type, which is deployed and never loaded as records")
+    } else if ends_with("History") {
+        Some("is a history, which Salesforce alone writes")
+    } else if ends_with("ChangeEvent") {
+        Some("is a change event, which Salesforce alone writes")
+    } else {
+        None
+    }
+}
+
+/// Says which columns of an upsert are refused for a part of the records: a field that can be set only in new records,
+/// such as the parent of a detail record that may not change, or only in records that exist. Salesforce rejects the
+/// others whatever the value is.
+pub(super) fn warn_of_write_once(stream: &StreamName, fields: &ObjectFields, key: Option<&str>, columns: &[Column]) {
+    if fields.operation() != Operation::Upsert {
+        return;
+    }
+    let object = fields.object();
+    let of_columns = |is_kind: fn(&Field) -> bool| {
+        let names = columns.iter().filter_map(|column| {
+            let field = fields.field(column.reference().unwrap_or(column.header()))?;
+            let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
+            (!is_key && is_kind(field)).then_some(field.name.as_str())
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let only_new = of_columns(|field| field.createable && !field.updateable);
+    if !only_new.is_empty() {
+        tracing::warn!(
+            %stream, object, fields = only_new,
+            "Salesforce rejects each record that exists and has a value in these fields: they can be set only in new \
+             records. Allow reparenting of a parent field in the setup, or leave the fields out of the stream"
+        );
+    }
+    let only_old = of_columns(|field| field.updateable && !field.createable);
+    if !only_old.is_empty() {
+        tracing::warn!(
+            %stream, object, fields = only_old,
+            "Salesforce rejects each new record that has a value in these fields: they can be set only in records that \
+             exist"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_permission_is_advised_for_an_object_that_nobody_can_write() {
+        for (object, advised) in [
+            ("Rate__mdt", false),
+            ("AccountHistory", false),
+            ("Invoice__History", false),
+            ("AccountChangeEvent", false),
+            ("Patient_History__c", true),
+            ("Account", true),
+        ] {
+            let describe = Describe { name: object.to_owned(), ..Describe::default() };
+            let problem = forbidden(Operation::Insert, &describe).unwrap();
+            assert_eq!(problem.contains("grant it in a permission set"), advised, "{problem}");
+        }
+    }
+}
