@@ -5,6 +5,7 @@ mod bucket;
 mod close;
 mod create;
 mod echo;
+mod every_call;
 mod job_end;
 mod output;
 mod polling;

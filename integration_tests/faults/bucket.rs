@@ -53,3 +53,45 @@ async fn a_sync_without_rejected_records_does_not_need_the_bucket() {
     world.store.set_away(false);
     assert_all_in_org(&world, &run, 20);
 }
+
+const PAGE: &str = "<html><body>All is well.</body></html>";
+
+fn error_document(code: &str) -> String {
+    format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>")
+}
+
+/// A proxy answers the put with a page and the status 200, and the object is nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_that_is_answered_by_something_else_is_made_again() {
+    for (body, content_type) in [(PAGE, "text/html"), ("", "text/plain")] {
+        let world = World::new().await;
+        reject_some_rows(&world);
+        world.store.answer_next(1, 200, content_type, body);
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org_or_bucket(&world, &run, 20);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_bucket_that_passes_is_waited_out() {
+    let world = World::new().await;
+    reject_some_rows(&world);
+    world.store.answer_next(2, 503, "application/xml", &error_document("SlowDown"));
+    let run = insert_contacts(&world, 20).await;
+    assert_all_in_org_or_bucket(&world, &run, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_bucket_that_stays_ends_the_sync_and_acknowledges_nothing_rejected() {
+    let world = World::new().await;
+    reject_some_rows(&world);
+    world.store.answer_next(1_000, 403, "application/xml", &error_document("AccessDenied"));
+    let run = upsert_contacts(&world, 20).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error", "{message}");
+    assert!(message.contains("bucket"), "{message}");
+    assert_eq!(run.ids_and_counts(), []);
+    world.store.clear_answers();
+    let run = upsert_contacts(&world, 20).await;
+    assert_all_in_org_or_bucket(&world, &run, 20);
+}

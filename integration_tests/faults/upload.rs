@@ -1,5 +1,7 @@
 //! Faults while the connector uploads the records.
 
+use std::time::Duration;
+
 use salesforce_sim::{Answer, Effect, Endpoint, JobState, RequestFault};
 
 use super::{assert_all_in_org, insert_contacts, job_states};
@@ -36,6 +38,26 @@ async fn a_lost_answer_to_an_abort_does_not_close_the_upload() {
     let run = insert_contacts(&world, 20).await;
     assert_all_in_org(&world, &run, 20);
     assert_eq!(job_states(&world), [JobState::Aborted, JobState::JobComplete]);
+}
+
+/// The first PATCH is the abort.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_answers_an_abort_the_upload_is_never_closed() {
+    let closed = r#"{"id":"750Sim000000001AAA","state":"UploadComplete"}"#;
+    for effect in [
+        Effect::Delayed(Duration::from_millis(300)),
+        Answer::html(200).into(),
+        Answer::empty(200).into(),
+        Answer::json(200, closed).into(),
+        Answer::status(503).into(),
+    ] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::LostAnswer));
+        world.org.inject(RequestFault::new(Endpoint::JobPatch, effect.clone()));
+        let run = insert_contacts(&world, 20).await;
+        assert_all_in_org(&world, &run, 20);
+        assert_eq!(job_states(&world), [JobState::Aborted, JobState::JobComplete], "{effect:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

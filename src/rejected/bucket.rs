@@ -17,8 +17,8 @@ use bytes::Bytes;
 
 use super::settings::{BucketName, S3Settings};
 use airbyte::Result;
-use error::{Action, Location, call_error, fault_error};
-use fault::{Fault, classify};
+use error::{Action, Location, call_error};
+use fault::{Fault, Unproven, classify};
 use retry::{Policy, Retry};
 
 /// The metadata that holds the generation of an object, named as in Airbyte's object-storage destinations.
@@ -107,7 +107,8 @@ impl Bucket {
                 .set_metadata(metadata.headers())
                 .body(ByteStream::from(bytes.clone()))
         };
-        self.call(Action::Write, || call().send()).await?;
+        let put = || async { Unproven::require(call().send().await?.e_tag, "ETag") };
+        self.call(Action::Write, put).await?;
         Ok(())
     }
 
@@ -120,10 +121,8 @@ impl Bucket {
             .key(key)
             .content_type(metadata.content_type)
             .set_metadata(metadata.headers());
-        let answer = self.call(Action::Write, || call.clone().send()).await?;
-        let Some(id) = answer.upload_id else {
-            return Err(fault_error(&Fault::Unreadable, Action::Write, &self.location).internal("no upload id"));
-        };
+        let start = || async { Unproven::require(call.clone().send().await?.upload_id, "upload id") };
+        let id = self.call(Action::Write, start).await?;
         Ok(Upload { key: key.to_owned(), id, parts: Vec::new() })
     }
 
@@ -140,7 +139,11 @@ impl Bucket {
                 .part_number(number)
                 .body(ByteStream::from(bytes.clone()))
         };
-        let answer = self.call(Action::Write, || call().send()).await?;
+        let add = || async {
+            let answer = call().send().await?;
+            Unproven::require(answer.e_tag.is_some().then_some(answer), "ETag")
+        };
+        let answer = self.call(Action::Write, add).await?;
         let part = CompletedPart::builder()
             .part_number(number)
             .set_e_tag(answer.e_tag)
@@ -162,7 +165,8 @@ impl Bucket {
             .key(&upload.key)
             .upload_id(&upload.id)
             .multipart_upload(parts);
-        let Err(error) = self.repeat(|| call.clone().send()).await else { return Ok(()) };
+        let complete = || async { Unproven::require(call.clone().send().await?.e_tag, "ETag") };
+        let Err(error) = self.repeat(complete).await else { return Ok(()) };
         // When an answer was lost and the call is repeated, the upload is gone because it has become the object. Nobody
         // else writes to this key.
         if classify(&error) == Fault::UploadGone && self.exists(&upload.key).await? {

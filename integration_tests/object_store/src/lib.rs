@@ -4,20 +4,22 @@
 //! deletes them, and can be [away](ObjectStore::set_away) for a time. The quickstart uses it as its bucket.
 //!
 //! It is not a model of S3. A put into a bucket that does not exist succeeds, the one access key may do everything,
-//! lifecycle rules do not run, and no call fails unless the server is away. A test of such an answer needs a stub that
-//! sends it.
+//! lifecycle rules do not run, and no call fails unless the server is away or a test gives it
+//! [other answers](ObjectStore::answer_next).
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -32,7 +34,11 @@ pub struct ObjectStore {
     root: TempDir,
     server: JoinHandle<()>,
     is_away: Arc<AtomicBool>,
+    other_answers: OtherAnswers,
 }
+
+/// The answers to the next connections, as bytes of HTTP.
+type OtherAnswers = Arc<Mutex<VecDeque<String>>>;
 
 impl ObjectStore {
     /// Starts a server with empty buckets.
@@ -56,9 +62,16 @@ impl ObjectStore {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let is_away = Arc::new(AtomicBool::new(false));
         let hangs_up = Arc::clone(&is_away);
+        let other_answers = OtherAnswers::default();
+        let answers = Arc::clone(&other_answers);
         let server = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 if hangs_up.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let answer = answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                if let Some(answer) = answer {
+                    tokio::spawn(answer_connection(socket, answer));
                     continue;
                 }
                 let service = service.clone();
@@ -69,12 +82,25 @@ impl ObjectStore {
                 });
             }
         });
-        Ok(Self { endpoint, access_key, secret_key, root, server, is_away })
+        Ok(Self { endpoint, access_key, secret_key, root, server, is_away, other_answers })
     }
 
     /// Closes every new connection unanswered while `is_away` is set. Connections that are open stay so.
     pub fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// Gives this answer on each of the next `times` new connections, and does nothing.
+    pub fn answer_next(&self, times: usize, status: u16, content_type: &str, body: &str) {
+        let head = format!("HTTP/1.1 {status} Any\r\nContent-Type: {content_type}\r\nConnection: close\r\n");
+        let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let mut answers = self.other_answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.extend(std::iter::repeat_n(answer, times));
+    }
+
+    /// Takes back the answers that nobody has received.
+    pub fn clear_answers(&self) {
+        self.other_answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The keys and the bytes of all objects of a bucket, in the order of keys.
@@ -104,6 +130,15 @@ impl ObjectStore {
 impl Drop for ObjectStore {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+/// Answers the first request of a connection, and reads until the client closes it.
+async fn answer_connection(mut socket: TcpStream, answer: String) {
+    let mut piece = vec![0; 64 * 1024];
+    // A client may close the connection at any time.
+    if socket.read(&mut piece).await.is_ok_and(|bytes| bytes > 0) && socket.write_all(answer.as_bytes()).await.is_ok() {
+        while socket.read(&mut piece).await.is_ok_and(|bytes| bytes > 0) {}
     }
 }
 

@@ -42,6 +42,22 @@ impl Fault {
     }
 }
 
+/// A success that lacks what every store answers with, such as an ETag (Amazon S3 API Reference, "PutObject"). It may
+/// come from something else, such as a proxy, and proves nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer has no {0}")]
+pub(super) struct Unproven(&'static str);
+
+impl Unproven {
+    /// Requires a part of an answer.
+    pub(super) fn require<T, E>(
+        part: Option<T>,
+        name: &'static str,
+    ) -> std::result::Result<T, SdkError<E, HttpResponse>> {
+        part.ok_or_else(|| SdkError::construction_failure(Self(name)))
+    }
+}
+
 /// Classifies a failed call.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Fault
 where
@@ -53,7 +69,7 @@ where
             classify_answer(context.raw().status().as_u16(), context.err().code(), region)
         }
         SdkError::ResponseError(_) => Fault::Unreadable,
-        // The request could not be built.
+        // The request could not be built, or its answer is no proof.
         SdkError::ConstructionFailure(_) => classify_unsent(error).unwrap_or(Fault::Refused),
         _ => classify_unsent(error).unwrap_or(Fault::Unreachable),
     }
@@ -91,6 +107,9 @@ fn classify_unsent(error: &(dyn StdError + 'static)) -> Option<Fault> {
     let mut needs_credentials = false;
     let mut cause = Some(error);
     while let Some(error) = cause {
+        if error.is::<Unproven>() {
+            return Some(Fault::Unreadable);
+        }
         match error.downcast_ref::<CredentialsError>() {
             Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(Fault::NoCredentials),
             Some(CredentialsError::ProviderTimedOut(_)) => return Some(Fault::CredentialsUnreachable),

@@ -310,7 +310,7 @@ async fn the_probe_says_what_to_change_for_each_error() {
         let answer = error_answer(status, code).insert_header("x-amz-bucket-region", "eu-west-1");
         Mock::given(method(verb)).respond_with(answer).with_priority(1).mount(&server).await;
         Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
-        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(method("PUT")).respond_with(accepted()).mount(&server).await;
         Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
         let store = RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap();
         let error = store.probe().await.unwrap_err();
@@ -337,7 +337,7 @@ impl wiremock::Respond for Listing {
 #[tokio::test]
 async fn the_probe_reports_both_when_listing_and_deleting_are_denied() {
     let server = MockServer::start().await;
-    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    Mock::given(method("PUT")).respond_with(accepted()).mount(&server).await;
     Mock::given(path_regex(".*")).respond_with(error_answer(403, "AccessDenied")).mount(&server).await;
     let store = RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap();
     let error = store.probe().await.unwrap_err();
@@ -351,7 +351,25 @@ async fn a_call_to_a_busy_store_is_repeated() {
     let server = MockServer::start().await;
     let busy = error_answer(503, "SlowDown");
     Mock::given(method("PUT")).respond_with(busy).up_to_n_times(2).with_priority(1).mount(&server).await;
-    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+    Mock::given(method("PUT")).respond_with(accepted()).expect(1).mount(&server).await;
+    let mut writer =
+        RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap().writer(&accounts());
+    writer.write(&record("Acme")).await.unwrap();
+    assert_eq!(writer.finish().await.unwrap().len(), 1);
+}
+
+/// The answer of a store to an object or a part.
+fn accepted() -> ResponseTemplate {
+    ResponseTemplate::new(200).insert_header("etag", "\"p\"")
+}
+
+/// A proxy says that everything is well, and the object is nowhere.
+#[tokio::test]
+async fn an_object_whose_put_is_answered_by_something_else_is_put_again() {
+    let server = MockServer::start().await;
+    let page = ResponseTemplate::new(200).set_body_raw("<html></html>", "text/html");
+    Mock::given(method("PUT")).respond_with(page).up_to_n_times(1).with_priority(1).expect(1).mount(&server).await;
+    Mock::given(method("PUT")).respond_with(accepted()).expect(1).mount(&server).await;
     let mut writer =
         RejectedStore::open(&settings_for(&server.uri()), sync(), budget()).await.unwrap().writer(&accounts());
     writer.write(&record("Acme")).await.unwrap();
@@ -368,6 +386,35 @@ async fn accept_upload(server: &MockServer) {
         .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/xml"))
         .mount(server)
         .await;
+}
+
+/// A proxy answers the first call of each step: the start, the part, and the completion.
+#[tokio::test]
+async fn a_step_of_an_upload_that_is_answered_by_something_else_is_made_again() {
+    for step in ["start", "part", "completion"] {
+        let server = MockServer::start().await;
+        let page = ResponseTemplate::new(200).set_body_raw("<html></html>", "text/html");
+        let foreign = match step {
+            "start" => Mock::given(method("POST")).and(wiremock::matchers::query_param_is_missing("uploadId")),
+            "part" => Mock::given(method("PUT")),
+            _ => Mock::given(method("POST")).and(query_param("uploadId", "u-1")),
+        };
+        foreign.respond_with(page).up_to_n_times(1).with_priority(1).expect(1).mount(&server).await;
+        accept_upload(&server).await;
+        Mock::given(method("PUT")).respond_with(accepted()).expect(1).mount(&server).await;
+        let body = "<CompleteMultipartUploadResult><ETag>\"o\"</ETag></CompleteMultipartUploadResult>";
+        Mock::given(method("POST"))
+            .and(query_param("uploadId", "u-1"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/xml"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let sizes = Sizes { part: 1, object: 10_000_000, placeless: 1 };
+        let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
+        writer.write(&record("Acme")).await.unwrap();
+        assert_eq!(writer.finish().await.unwrap().len(), 1, "{step}");
+        server.verify().await;
+    }
 }
 
 #[tokio::test]
@@ -396,8 +443,7 @@ async fn a_completion_with_a_lost_answer_counts_if_the_object_exists() {
     for (listed, stored) in [(true, true), (false, false)] {
         let server = MockServer::start().await;
         accept_upload(&server).await;
-        let part = ResponseTemplate::new(200).insert_header("etag", "\"p\"");
-        Mock::given(method("PUT")).respond_with(part).mount(&server).await;
+        Mock::given(method("PUT")).respond_with(accepted()).mount(&server).await;
         Mock::given(method("POST"))
             .and(query_param("uploadId", "u-1"))
             .respond_with(error_answer(404, "NoSuchUpload"))
