@@ -1,6 +1,6 @@
 //! Values that are easily changed in silence: each arrives as `docs/values.md` says, or its record is rejected.
 
-use salesforce_sim::{Field, Object, Settings};
+use salesforce_sim::{Field, Object, RowFault, Settings};
 use serde_json::{Value, json};
 
 use crate::protocol_model::Counts;
@@ -131,4 +131,77 @@ async fn a_record_of_400_000_characters_is_loaded_whatever_csv_adds_to_it() {
     run.assert_success();
     assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }]);
     assert_eq!(reasons(&world), [(key(1), "RECORD_TOO_LONG".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_record_has_the_json_types_that_its_values_had() {
+    let fields: [(&str, &[Value]); 5] = [
+        ("Flag__c", &[json!(1), json!(true), json!("true"), json!(0), json!(false)]),
+        (
+            "Text__c",
+            &[
+                json!(5),
+                json!("5"),
+                json!(1.5),
+                json!(true),
+                json!("true"),
+                json!({"a": [1]}),
+                json!([1, "x"]),
+                json!("[1]"),
+            ],
+        ),
+        ("Number__c", &[json!(12), json!("12"), json!("1.50"), json!(-3)]),
+        ("Many__c", &[json!("A"), json!(["A"]), json!(["A", "B"]), json!("A;B")]),
+        ("Code__c", &[json!(7), json!(null), json!(8)]),
+    ];
+    let schemas = [
+        &[][..],
+        &[
+            ("Key__c", "string"),
+            ("Email__c", "string"),
+            ("Flag__c", "integer"),
+            ("Text__c", "string"),
+            ("Number__c", "number"),
+            ("Many__c", "array"),
+            ("Code__c", "string"),
+        ],
+    ];
+    // A row that stays locked is sent again three times.
+    for (schema, is_locked) in [(schemas[0], false), (schemas[1], false), (schemas[1], true)] {
+        let world = world([
+            Field::email("Email__c"),
+            Field::boolean("Flag__c"),
+            Field::textarea("Text__c", 100),
+            Field::double("Number__c", 10, 2),
+            Field::multipicklist("Many__c", &["A", "B"]),
+            Field::text("Code__c", 10),
+        ])
+        .await;
+        if is_locked {
+            let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+            world.org.inject(RowFault::new("Item__c", lock));
+        }
+        let email = if is_locked { "a@example.com" } else { "nowhere" };
+        let sent: Vec<Value> = (0..60)
+            .map(|number| {
+                let mut data = json!({"Key__c": key(number), "Email__c": email});
+                for (name, values) in fields {
+                    data[name] = values[number % values.len()].clone();
+                }
+                data
+            })
+            .collect();
+        let mut lines: Vec<String> = sent.iter().map(|data| record("i", data.clone())).collect();
+        lines.extend([state("i", 1), complete("i")]);
+        let run = world.write(json!({}), catalog(&[stream("i", "Item__c", schema)]), lines).await;
+        run.assert_success();
+        let rejected = world.rejected();
+        assert_eq!(rejected.len(), sent.len());
+        for data in &sent {
+            let row = rejected.iter().find(|row| row["_airbyte_data"]["Key__c"] == data["Key__c"]).unwrap();
+            for (name, value) in data.as_object().unwrap() {
+                assert_eq!(&row["_airbyte_data"][name], value, "{name} of {}", data["Key__c"]);
+            }
+        }
+    }
 }

@@ -77,7 +77,7 @@ fn check(outcome: Outcome, expected: &Expected, converter: &Converter) {
     assert_eq!(csv, written);
     assert_eq!(key.is_some(), columns.key().is_some());
 
-    let restored = restore(columns, &rows[0]);
+    let restored = restore(columns, &rows[0], None);
     for ((column, cell), expected) in columns.iter().zip(&rows[0]).zip(&expected.cells) {
         expected.check(cell, column, &restored);
     }

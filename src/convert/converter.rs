@@ -12,6 +12,7 @@ use super::column::Columns;
 use super::csv::{self, NULL_MARKER};
 use super::key::key_hash;
 use super::rejection::Rejection;
+use super::row_types::{JsonType, RowTypes, TypeTracker};
 use super::row_writer::RowWriter;
 use super::source_column::SourceColumn;
 use crate::config::NullHandling;
@@ -29,6 +30,7 @@ pub struct Converter {
     nulls: NullHandling,
     routes: Routes,
     row: RowWriter,
+    types: TypeTracker,
     /// The current text, if it had escapes, decoded.
     decoded: String,
     key: Option<u128>,
@@ -86,6 +88,7 @@ impl Converter {
             nulls,
             routes: Routes::default(),
             row: RowWriter::default(),
+            types: TypeTracker::default(),
             decoded: String::new(),
             key: None,
             truncated: 0,
@@ -107,6 +110,7 @@ impl Converter {
     /// Converts into `columns` from now on.
     pub fn set_columns(&mut self, columns: Arc<Columns>) {
         self.row.set_width(columns.len());
+        self.types.set_width(columns.len());
         self.routes.set_columns(&columns);
         self.columns = columns;
     }
@@ -169,6 +173,11 @@ impl Converter {
     /// The row of the last record, if it was converted.
     pub fn row(&self) -> Row<'_> {
         Row { csv: self.row.row(), key: self.key }
+    }
+
+    /// The JSON types of the values of the last row, by which [`restore`](super::restore()) gives them back.
+    pub fn row_types(&self) -> &Arc<RowTypes> {
+        self.types.of_row()
     }
 
     fn read(&mut self, data: &mut Cursor<'_>, leaves_out: &mut impl FnMut(&SourceColumn) -> bool) -> Result<(), Stop> {
@@ -259,7 +268,7 @@ impl Converter {
     #[inline(always)]
     fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
         match cell::unchanged(self.columns[index].kind(), &value, self.nulls) {
-            Some((text, needs_quotes)) if !self.columns.is_key(index) => {
+            Some((text, needs_quotes)) if !self.columns.is_key(index) && self.types.expects(index, &value) => {
                 self.row.put(index, text, needs_quotes);
                 Ok(())
             }
@@ -270,6 +279,7 @@ impl Converter {
     /// Writes the cell of any value, also of one that changes and of the key.
     fn convert_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
         let column = &self.columns[index];
+        self.types.add(index, JsonType::of(&value));
         let cell = cell::convert(column.kind(), value, self.nulls, &mut self.decoded)
             .map_err(|error| Rejection::of_cell(error, column))?;
         self.truncated += u64::from(cell.is_truncated);
@@ -291,6 +301,7 @@ impl Converter {
         if self.columns.is_empty() {
             return Err(Rejection::no_field());
         }
+        self.types.end_row();
         // The row is never shorter than its values, so nearly all rows need no count.
         let row = self.row.end();
         if row.len() > LONGEST_RECORD && csv::length_of_values(row) > LONGEST_RECORD {

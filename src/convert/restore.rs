@@ -4,19 +4,27 @@ use serde_json::value::RawValue;
 
 use super::column::{Column, Columns, Kind};
 use super::csv::NULL_MARKER;
+use super::row_types::{JsonType, RowTypes};
+use airbyte::JsonTypes;
 
-/// The record of a row, with its source columns and JSON types. `cells` are in the order of the columns.
+/// The record of a row, with its source columns and JSON types. `cells` are in the order of the columns. Without `types`
+/// the schema decides about the types, and text wins where it allows several.
 ///
 /// Null, empty text and missing values all became empty cells, and are null here. Dates and times have the form in
-/// which they were sent. If the schema allows text and another type, the value is text.
-pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) -> Vec<(String, Box<RawValue>)> {
+/// which they were sent.
+pub fn restore<'a>(
+    columns: &Columns,
+    cells: impl IntoIterator<Item = &'a str>,
+    types: Option<&RowTypes>,
+) -> Vec<(String, Box<RawValue>)> {
     let mut record: Vec<(String, Box<RawValue>)> = Vec::with_capacity(columns.len());
     let mut nested: Vec<(&str, String)> = Vec::new();
-    for (column, cell) in columns.iter().zip(cells) {
+    for (index, (column, cell)) in columns.iter().zip(cells).enumerate() {
         if column.clears() {
             continue;
         }
-        let value = value(column, cell);
+        let json_type = types.map_or(JsonType::Null, |types| types.of(index));
+        let value = value(column, cell, json_type);
         let Some(object) = column.source().parent() else {
             record.push((column.source().name().to_owned(), value));
             continue;
@@ -40,28 +48,55 @@ pub fn restore<'a>(columns: &Columns, cells: impl IntoIterator<Item = &'a str>) 
     record
 }
 
-fn value(column: &Column, cell: &str) -> Box<RawValue> {
+const NONE: JsonTypes = JsonTypes { text: false, number: false, boolean: false, array: false, object: false };
+
+fn value(column: &Column, cell: &str, json_type: JsonType) -> Box<RawValue> {
     if cell.is_empty() || cell == NULL_MARKER {
         return RawValue::NULL.to_owned();
     }
+    let json = match json_type {
+        JsonType::Null => None,
+        JsonType::Text => return raw(quoted(cell)),
+        JsonType::Array if column.kind() == Kind::MultiPicklist => return list(cell),
+        // A checkbox takes 1 and 0 too.
+        JsonType::Number if column.kind() == Kind::Boolean => {
+            return raw(if cell == "true" { "1" } else { "0" }.to_owned());
+        }
+        JsonType::Number => of_types(cell, JsonTypes { number: true, ..NONE }),
+        JsonType::Boolean => of_types(cell, JsonTypes { boolean: true, ..NONE }),
+        JsonType::Array => of_types(cell, JsonTypes { array: true, ..NONE }),
+        JsonType::Object => of_types(cell, JsonTypes { object: true, ..NONE }),
+    };
+    json.unwrap_or_else(|| by_schema(column, cell))
+}
+
+/// A value whose type is not known, as the schema of the stream allows it.
+fn by_schema(column: &Column, cell: &str) -> Box<RawValue> {
     let types = column.types();
     if types.array && column.kind() == Kind::MultiPicklist {
-        let values: Vec<String> = cell.split(';').map(quoted).collect();
-        return raw(format!("[{}]", values.join(",")));
+        return list(cell);
     }
-    if !types.text
-        && let Ok(json) = RawValue::from_string(cell.to_owned())
-        && matches!(
-            (json.get().as_bytes().first(), types.number, types.boolean, types.array, types.object),
-            (Some(b'-' | b'0'..=b'9'), true, ..)
-                | (Some(b't' | b'f'), _, true, ..)
-                | (Some(b'['), _, _, true, _)
-                | (Some(b'{'), _, _, _, true)
-        )
-    {
-        return json;
-    }
-    raw(quoted(cell))
+    let json = if types.text { None } else { of_types(cell, types) };
+    json.unwrap_or_else(|| raw(quoted(cell)))
+}
+
+/// The cell as JSON text, if it is a value of one of these types other than text.
+fn of_types(cell: &str, types: JsonTypes) -> Option<Box<RawValue>> {
+    let json = RawValue::from_string(cell.to_owned()).ok()?;
+    let is_of_types = match json.get().as_bytes().first()? {
+        b'-' | b'0'..=b'9' => types.number,
+        b't' | b'f' => types.boolean,
+        b'[' => types.array,
+        b'{' => types.object,
+        _ => false,
+    };
+    is_of_types.then_some(json)
+}
+
+/// The values of a multi-select picklist.
+fn list(cell: &str) -> Box<RawValue> {
+    let values: Vec<String> = cell.split(';').map(quoted).collect();
+    raw(format!("[{}]", values.join(",")))
 }
 
 fn quoted(text: &str) -> String {
@@ -76,11 +111,66 @@ fn raw(json: String) -> Box<RawValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::SourceColumn;
-    use airbyte::JsonTypes;
+    use std::sync::Arc;
+
+    use airbyte::json::Cursor;
+
+    use crate::config::NullHandling;
+    use crate::convert::{Converted, Converter, SourceColumn};
 
     #[test]
-    fn values_get_their_json_types_back() {
+    fn each_value_gets_the_type_back_that_it_had() {
+        use Kind::{Boolean, MultiPicklist, Number};
+        let plain = Kind::Text { longest: None };
+        let (text, other) = (JsonTypes { text: true, ..JsonTypes::default() }, JsonTypes::default());
+        let cases = [
+            (Boolean, r#""true""#),
+            (Boolean, "1"),
+            (Boolean, "true"),
+            (Boolean, "0"),
+            (Boolean, "false"),
+            (plain, "5"),
+            (plain, r#""5""#),
+            (plain, "1.0"),
+            (plain, "1"),
+            (plain, "12345678901234567890.10"),
+            (plain, r#""12345678901234567890.10""#),
+            (plain, "true"),
+            (plain, r#""true""#),
+            (plain, r#"{"a": [1, "x"]}"#),
+            (plain, r#""{\"a\": 1}""#),
+            (plain, "[1, 2]"),
+            (plain, r#""[1]""#),
+            (Number, "1e3"),
+            (Number, r#""1e3""#),
+            (Number, "-0"),
+            (MultiPicklist, r#""A""#),
+            (MultiPicklist, r#"["A"]"#),
+            (MultiPicklist, r#"["A","B"]"#),
+            (MultiPicklist, r#""A;B""#),
+            (MultiPicklist, "7"),
+        ];
+        for types in [text, other, JsonTypes { number: true, boolean: true, array: true, object: true, ..text }] {
+            for (kind, json) in cases {
+                // The type of an earlier value must not matter.
+                for before in ["null", "1", r#""0""#, json] {
+                    let columns = vec![Column::new(SourceColumn::top("f"), "F__c", kind, types)];
+                    let mut converter = Converter::new(Arc::new(Columns::new(columns, None)), NullHandling::Ignore);
+                    for value in [before, json] {
+                        let record = format!(r#"{{"f":{value}}}"#);
+                        assert!(matches!(converter.convert(&mut Cursor::new(&record)), Ok(Converted::Row)), "{record}");
+                    }
+                    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(converter.row().csv);
+                    let row = reader.records().next().unwrap().unwrap();
+                    let restored = restore(converter.columns(), &row, Some(converter.row_types()));
+                    assert_eq!(restored[0].1.get(), json, "{kind:?} {types:?} after {before}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_types_the_schema_decides() {
         let none = JsonTypes::default();
         let text = JsonTypes { text: true, ..none };
         let number = JsonTypes { number: true, ..none };
@@ -101,7 +191,7 @@ mod tests {
         ];
         for (kind, types, cell, expected) in table {
             let columns = Columns::new(vec![Column::new(SourceColumn::top("f"), "F__c", kind, types)], None);
-            let record = restore(&columns, [cell]);
+            let record = restore(&columns, [cell], None);
             assert_eq!((record[0].0.as_str(), record[0].1.get()), ("f", expected), "{cell}");
         }
     }
@@ -111,7 +201,7 @@ mod tests {
         let plain = Kind::Text { longest: None };
         let name = Column::new(SourceColumn::top("n"), "Name", plain, JsonTypes { text: true, ..JsonTypes::default() });
         let columns = Columns::new(vec![Column::clearing("Parent", "ParentId"), name], None);
-        let record = restore(&columns, ["#N/A", "x"]);
+        let record = restore(&columns, ["#N/A", "x"], None);
         let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         assert_eq!(shown, [("n", "\"x\""), ("Parent", "null")]);
     }
@@ -128,7 +218,7 @@ mod tests {
             ],
             None,
         );
-        let record = restore(&columns, ["A-1", "x", ""]);
+        let record = restore(&columns, ["A-1", "x", ""], None);
         let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         assert_eq!(shown, [("n", "\"x\""), ("Account", r#"{"Ext__c":"A-1","Code__c":null}"#)]);
     }

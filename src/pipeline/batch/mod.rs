@@ -6,18 +6,21 @@ mod open;
 mod origin;
 mod row_index;
 mod row_keys;
+mod types_of_rows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::budget::Lease;
-use crate::convert::Columns;
+use crate::convert::{Columns, RowTypes};
 use salesforce::CsvBody;
 
 pub use compressed_csv::{CompressedCsv, PIECE_SIZE};
 pub(crate) use open::{LocalRejection, OpenBatch};
 pub(crate) use origin::{Origin, RowOrigins, SegmentId};
 pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
+
+use types_of_rows::TypesOfRows;
 
 use row_index::HeldRows;
 
@@ -27,6 +30,7 @@ pub(crate) struct Batch {
     pub(crate) columns: Arc<Columns>,
     csv: Arc<CompressedCsv>,
     pub(crate) origins: RowOrigins,
+    types: TypesOfRows,
     /// How many records of each segment are not uploaded because the batch has a later row of the same record.
     replaced: HashMap<SegmentId, u64>,
     /// Rows of earlier jobs that are settled together with the rows of this batch.
@@ -50,6 +54,11 @@ impl Batch {
         self.origins.len() as u64
     }
 
+    /// The JSON types of the values of a row that was sent.
+    pub(crate) fn types_of(&self, csv: &[u8]) -> Option<&Arc<RowTypes>> {
+        self.types.of(csv)
+    }
+
     /// The CSV with its header.
     pub(crate) fn csv(&self) -> Arc<dyn CsvBody> {
         Arc::<CompressedCsv>::clone(&self.csv)
@@ -58,7 +67,7 @@ impl Batch {
     /// Frees the CSV, once it is uploaded.
     pub(crate) fn drop_csv(&mut self) {
         self.csv = Arc::default();
-        self.lease.set(self.origins.size() + self.local_rejections_size);
+        self.lease.set(self.origins.size() + self.types.size() + self.local_rejections_size);
     }
 
     /// What is settled once every row of the batch is judged: all rows but those of `retry` and those held for them.

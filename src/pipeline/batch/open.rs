@@ -11,8 +11,9 @@ use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
 use super::origin::{Origin, RowOrigins, SegmentId};
 use super::row_index::HeldRows;
 use super::row_keys::RowKeys;
+use super::types_of_rows::TypesOfRows;
 use crate::budget::Lease;
-use crate::convert::{Column, Columns, Rejection, Row, row_hash, write_row};
+use crate::convert::{Column, Columns, Rejection, Row, RowTypes, row_hash, write_row};
 use salesforce::CsvBody;
 
 /// A batch that still takes rows.
@@ -26,6 +27,7 @@ pub(crate) struct OpenBatch {
     length: u64,
     header_length: usize,
     pub(super) origins: RowOrigins,
+    pub(super) types: TypesOfRows,
     pub(super) keys: RowKeys,
     pub(super) local_rejections: Vec<LocalRejection>,
     local_rejections_size: usize,
@@ -56,6 +58,7 @@ impl OpenBatch {
             length: 0,
             header_length: 0,
             origins: RowOrigins::default(),
+            types: TypesOfRows::default(),
             keys: RowKeys::default(),
             local_rejections: Vec::new(),
             local_rejections_size: 0,
@@ -85,6 +88,11 @@ impl OpenBatch {
         self.update_lease();
     }
 
+    /// Adds the JSON types of the values of the row that is pushed next.
+    pub(crate) fn add_types(&mut self, csv: &[u8], types: &Arc<RowTypes>) {
+        self.types.add(csv, types);
+    }
+
     /// Adds a record that is not uploaded. It is stored together with the rejected rows of the batch.
     pub(crate) fn reject(&mut self, record: LocalRejection) {
         self.local_rejections_size += record.size();
@@ -108,7 +116,7 @@ impl OpenBatch {
     }
 
     fn update_lease(&mut self) {
-        let rows = self.origins.size() + self.keys.size();
+        let rows = self.origins.size() + self.types.size() + self.keys.size();
         self.lease.set(self.compressed.size() + self.tail.capacity() + rows + self.local_rejections_size);
     }
 
@@ -136,6 +144,7 @@ impl OpenBatch {
             columns: self.columns,
             csv: Arc::new(self.compressed),
             origins: self.origins,
+            types: self.types,
             replaced,
             held: HeldRows::default(),
             local_rejections: self.local_rejections,

@@ -150,7 +150,9 @@ impl Loading {
         let row = self.converter.row();
         let full = self.open.take_if(|batch| !batch.has_room(row.csv.len(), limits.batch_size));
         let columns = self.converter.columns();
-        self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease())).push(row, origin);
+        let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
+        batch.add_types(row.csv, self.converter.row_types());
+        batch.push(row, origin);
         full
     }
 

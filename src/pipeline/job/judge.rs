@@ -240,7 +240,7 @@ impl<'j> Judge<'j> {
             let all_may_retry = errors.iter().all(|error| error.may_retry(self.plan.job.operation));
             let fate = if all_may_retry && self.may_retry { RowFate::Retried } else { RowFate::Rejected };
             match (self.find(&csv, fate), fate) {
-                (Some(origin), RowFate::Retried) => self.retry.push(Row { csv: &csv, key: None }, origin),
+                (Some(origin), RowFate::Retried) => self.send_again(&csv, origin),
                 (Some(origin), _) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
                 (None, _) => {
                     self.unfound_failed += 1;
@@ -260,11 +260,19 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             match self.find(&csv, RowFate::Retried) {
-                Some(origin) => self.retry.push(Row { csv: &csv, key: None }, origin),
+                Some(origin) => self.send_again(&csv, origin),
                 None => self.unfound_unprocessed += 1,
             }
         }
         Ok(count)
+    }
+
+    /// Sends a row again as it is.
+    fn send_again(&mut self, csv: &[u8], origin: Origin) {
+        if let Some(types) = self.batch.types_of(csv) {
+            self.retry.add_types(csv, types);
+        }
+        self.retry.push(Row { csv, key: None }, origin);
     }
 
     /// Finds a row of the results among the rows that were sent, and notes what becomes of it.
@@ -300,7 +308,8 @@ impl<'j> Judge<'j> {
             field: first.map_or_else(String::new, |error| error.fields.join(",")),
             message: first.map_or_else(String::new, |error| error.message.clone()),
         };
-        let data = restore(&self.batch.columns, layout.cells(row));
+        let types = self.batch.types_of(&layout.csv(row)).map(|types| &**types);
+        let data = restore(&self.batch.columns, layout.cells(row), types);
         let record = RejectedRecord::new(extracted_at_ms, data, details);
         self.reasons.add(code, || Some(record.raw_id.to_string()));
         writer.write(&record).await
