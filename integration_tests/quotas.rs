@@ -1,5 +1,7 @@
 //! The limits of the org, which a sync shares with other programs.
 
+use std::time::Duration;
+
 use salesforce_sim::{Answer, Endpoint, RequestFault, Settings};
 use serde_json::json;
 
@@ -30,6 +32,35 @@ async fn a_sync_stops_before_it_exceeds_max_api_usage_percent() {
     let (written, states) = (world.org.count("Contact"), run.states().len());
     assert!(written > 0 && written < 200, "{written}");
     assert_eq!(states, written, "exactly the written records are acknowledged");
+}
+
+/// Five jobs of six seconds would be asked for their status some two hundred times.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_jobs_stay_within_max_api_usage_percent() {
+    let six_seconds = Duration::from_secs(6);
+    let world = World::with(Settings { daily_requests: 1_000, time_per_batch: six_seconds, ..Settings::default() });
+    let world = world.await;
+    let config = json!({"batch_size_mb": 0.01, "max_parallel_jobs": 5, "max_api_usage_percent": 16});
+    let run = write(&world, config).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("`max_api_usage_percent`"), "{message}");
+    let (requests, jobs) = (world.org.requests().len(), world.org.jobs().len());
+    assert!(requests <= 160, "{requests} requests");
+    assert!(jobs >= 5, "{jobs} jobs");
+    let written = world.org.count("Contact");
+    assert!(written > 0 && written < 200, "{written}");
+    assert_eq!(run.states().len(), written, "exactly the written records are acknowledged");
+}
+
+/// A share that has no room for two jobs at a time loads all of them one after another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_share_makes_jobs_wait_for_each_other() {
+    let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
+    let config = json!({"batch_size_mb": 0.2, "max_parallel_jobs": 5, "max_api_usage_percent": 5});
+    write(&world, config).await.assert_success();
+    assert_eq!(world.org.count("Contact"), 200);
+    assert!(world.org.requests().len() <= 50, "{}", world.org.requests().len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     assert_all_in_org, input_range, insert_catalog, insert_contacts, insert_record, job_states, key, keys, keys_in_org,
-    upsert_catalog, upsert_record,
+    reject_some_rows, upsert_catalog, upsert_record,
 };
 use crate::connector::{RunningConnector, Signal};
 use crate::protocol_model::Counts;
@@ -127,6 +127,47 @@ async fn a_stopped_sync_aborts_the_running_upload() {
         assert!(run.failure().1.contains("stopped from outside"), "{signal:?}: {:?}", run.failure());
         assert_eq!((run.ids_and_counts(), job_states(&world)), (vec![], vec![JobState::Aborted]), "{signal:?}");
         hold.release();
+    }
+}
+
+/// The one batch is sent at the end of the input, so the connector knows of the end at each of these requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_after_the_end_of_the_input_fails_only_a_sync_with_unacknowledged_records() {
+    for (endpoint, succeeds) in [
+        (Endpoint::JobCreate, false),
+        (Endpoint::JobUpload, false),
+        (Endpoint::JobPatch, true),
+        (Endpoint::JobInfo, true),
+        (Endpoint::FailedResults, true),
+    ] {
+        let world = World::new().await;
+        reject_some_rows(&world);
+        let hold = Hold::default();
+        world.org.inject(RequestFault::new(endpoint, Effect::Held(hold.clone())));
+        let mut connector = world.start_write(json!({}), &insert_catalog());
+        let lines = input_range(1..=20, insert_record);
+        let connector = blocking(move || {
+            lines.iter().for_each(|line| connector.send(line));
+            connector.close_stdin();
+            connector
+        });
+        let mut connector = connector.await;
+        hold.reached().await;
+        let connector = blocking(move || {
+            connector.signal(Signal::Terminate);
+            connector.wait_for_log("asked to stop");
+            connector
+        });
+        let connector = connector.await;
+        hold.release();
+        let run = blocking(move || connector.wait()).await;
+        if succeeds {
+            run.assert_success();
+            assert_eq!(run.ids_and_counts().len(), 1, "{endpoint:?}");
+        } else {
+            assert!(run.failure().1.contains("stopped from outside"), "{endpoint:?}: {:?}", run.failure());
+            assert_eq!((run.ids_and_counts(), world.org.count("Contact")), (vec![], 0), "{endpoint:?}");
+        }
     }
 }
 

@@ -47,7 +47,7 @@ struct Prepared {
     streams: Vec<PlannedStream>,
     jobs: Jobs,
     events: mpsc::UnboundedReceiver<Event>,
-    quota: Option<Quota>,
+    quota: Option<Arc<Quota>>,
     org: Option<Org>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn write(
             let streams = plan_streams(&org, &requests, config).await?;
             let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
             let store = open_store(config, catalog, &budget).await?;
-            let loader = Loader::new(org.clone(), store, Arc::clone(&budget));
+            let loader = Loader::new(org.clone(), store, Arc::clone(&budget), quota.clone());
             let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
             Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()) })
         };

@@ -4,17 +4,18 @@ mod earlier;
 mod poll;
 mod standstill;
 mod status;
+mod watch;
 
 use std::pin::pin;
 use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 pub use self::earlier::{EarlierJob, UnfinishedJob, UnfinishedJobs};
-use self::poll::PollSchedule;
 use self::status::{JobState, JobStatus, RequestedState};
+pub use self::watch::{JobWatcher, RunningJob};
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::http::{Call, CallPatience, RetryWhen};
 use crate::patience::Patience;
@@ -132,21 +133,16 @@ pub enum UploadError {
 /// Why a job is not known to run.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
-    /// The caller stopped the close. The job has no effect. It was aborted if Salesforce could be reached.
+    /// The caller stopped before the job was closed. It has no effect. It was aborted if Salesforce could be reached.
     #[error("the close was stopped")]
     Stopped,
     /// The job is not closed and has no effect. It was aborted if Salesforce could be reached.
     #[error("the job is not closed: {0}")]
     NotClosed(Fault),
-    /// The job may run: the close had no clear answer, and then the status of the job could not be read for the reason
-    /// in the fault.
-    #[error("the job may be closed or not: {0}")]
+    /// The job may have taken effect: after an answer to the close that was clear or not, its status could not be read
+    /// for the reason in the fault.
+    #[error("it is not known what the job did: {0}")]
     OutcomeUnknown(Fault),
-}
-
-/// A closed job. It takes effect even if the program ends.
-pub struct RunningJob {
-    job: Job,
 }
 
 /// A job that has ended, with results to read. It is never deleted: Salesforce keeps it for seven days, and Setup shows
@@ -290,7 +286,7 @@ impl UploadedJob {
         let mut patience = Patience::new(&policy, "closing a job");
         let error = loop {
             let fault = match self.job.try_to_close().await {
-                Ok(()) => return Ok(RunningJob { job: self.job }),
+                Ok(()) => return Ok(RunningJob::new(self.job)),
                 Err(CloseAttempt::StatusUnknown(fault)) => return Err(CloseError::OutcomeUnknown(fault)),
                 Err(CloseAttempt::StillOpen(fault)) => fault,
             };
@@ -310,75 +306,6 @@ impl UploadedJob {
     /// Aborts the job, if Salesforce can be reached.
     pub async fn abort(self) {
         self.job.abort().await;
-    }
-}
-
-impl RunningJob {
-    /// The id of the job.
-    pub fn id(&self) -> &str {
-        &self.job.id
-    }
-
-    /// Waits for the end of the job. `rows` is the number of rows uploaded; `progress` is called with the number of
-    /// rows processed whenever Salesforce reports it.
-    ///
-    /// # Errors
-    /// The status of the job cannot be read for half an hour, the job is gone, or it still runs after a day.
-    pub async fn wait(self, rows: u64, progress: impl Fn(u64)) -> Result<FinishedJob, Fault> {
-        let closed = Instant::now();
-        let mut schedule = PollSchedule::new(rows);
-        let mut rows_processed = None;
-        let (mut open_since, mut unknown_state) = (None, None);
-        loop {
-            sleep(schedule.next_wait(closed.elapsed(), rows_processed)).await;
-            let status = self.job.status().await?;
-            let rows_failed = status.rows_failed;
-            rows_processed = status.rows_processed;
-            if status.state == JobState::Open {
-                if open_since.is_none() {
-                    tracing::warn!(job = self.job.id, "a job is open although it was closed, and is closed again");
-                }
-                self.close_again(*open_since.get_or_insert_with(Instant::now)).await?;
-            } else {
-                open_since = None;
-            }
-            if let JobState::Other(state) = &status.state
-                && unknown_state.as_ref() != Some(state)
-            {
-                tracing::warn!(job = self.job.id, state, "the job is in a state that is not known here; it is watched");
-                unknown_state = Some(state.clone());
-            }
-            if let Some(end) = status.end() {
-                return Ok(FinishedJob { job: self.job, end, rows_processed, rows_failed });
-            }
-            let longest = self.job.org.http.timing().longest_job;
-            if closed.elapsed() > longest {
-                let hours = longest.as_secs() / (60 * 60);
-                let text = format!("the job {} has not ended within {hours} hours", self.job.id);
-                return Err(Fault::new(FaultKind::StillRunning, text).with_outcome(Outcome::Unknown));
-            }
-            rows_processed.into_iter().for_each(&progress);
-        }
-    }
-
-    /// Closes a job that is open although its close was answered: the answer came from something else than Salesforce.
-    /// It has no effect on a job that is closed after all.
-    async fn close_again(&self, open_since: Instant) -> Result<(), Fault> {
-        let (fault, outcome) = match self.job.try_to_close().await {
-            Ok(()) => {
-                let text = format!("the job {} stays open although its close is answered", self.job.id);
-                (Fault::new(FaultKind::Transient, text), Outcome::Unknown)
-            }
-            Err(CloseAttempt::StatusUnknown(fault)) => (fault, Outcome::Unknown),
-            Err(CloseAttempt::StillOpen(fault)) => (fault, Outcome::Known),
-        };
-        if fault.is_transient() && open_since.elapsed() <= self.job.org.http.timing().patience.total {
-            return Ok(());
-        }
-        if outcome == Outcome::Known {
-            self.job.abort().await;
-        }
-        Err(fault.with_outcome(outcome))
     }
 }
 

@@ -45,7 +45,7 @@
 //! let never = std::future::pending();
 //! let uploaded = org.upload_job(&spec, Arc::new(csv), never).await?;
 //! let never = std::future::pending();
-//! let finished = uploaded.close(never).await?.wait(2, |processed| println!("{processed} rows")).await?;
+//! let finished = uploaded.close(never).await?.wait(2, &|rows: u64| println!("{rows} rows")).await?;
 //! assert_eq!(finished.end(), &JobEnd::Complete);
 //! assert_eq!((finished.rows_processed(), finished.rows_failed()), (Some(2), Some(1)));
 //!
@@ -88,7 +88,7 @@ pub use fault::{Fault, FaultKind, Limit, Outcome};
 pub use headers::ApiUsage;
 pub use host::{LoginUrl, UrlRule};
 pub use job::{
-    CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, OpenJob, RunningJob, UnfinishedJob, UnfinishedJobs,
+    CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, JobWatcher, OpenJob, RunningJob, UnfinishedJob, UnfinishedJobs,
     UploadError, UploadedJob,
 };
 pub use limits::{Allowance, Limits};

@@ -10,6 +10,7 @@ mod stream;
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -43,7 +44,7 @@ pub(super) struct IntakeSettings {
 pub(super) struct Signals {
     pub(super) input: mpsc::Receiver<Input>,
     pub(super) events: mpsc::UnboundedReceiver<Event>,
-    pub(super) quota: Option<Quota>,
+    pub(super) quota: Option<Arc<Quota>>,
     pub(super) stop: Stop,
 }
 
@@ -87,6 +88,8 @@ enum Ending {
     Finish(Error),
     /// Nothing more is loaded. Running jobs are watched to their end, then the sync fails.
     Halt(Error),
+    /// The same after the end of the input. The sync fails unless everything is acknowledged.
+    HaltAfterEnd(Error),
 }
 
 impl Intake {
@@ -127,7 +130,7 @@ impl Intake {
     }
 
     async fn process(&mut self, signals: Signals) {
-        let Signals { input, mut events, mut quota, stop } = signals;
+        let Signals { input, mut events, quota, stop } = signals;
         let mut input = Some(input);
         let mut all_batches_ended = false;
         let grace_period_over = stop.grace_period_over();
@@ -150,9 +153,14 @@ impl Intake {
             let is_halted = self.jobs.is_halted();
             tokio::select! {
                 biased;
-                () = stop.requested(), if !is_halted => self.end(Ending::Halt(stopped())),
-                error = quota_reached(&mut quota), if !is_halted => self.end(Ending::Halt(error)),
-                error = self.output.closed(), if !is_halted => self.end(Ending::Halt(output_closed(error))),
+                () = stop.requested(), if !is_halted => {
+                    if input.as_mut().is_some_and(has_ended) {
+                        self.end(Ending::Complete);
+                    }
+                    self.interrupt(stopped());
+                }
+                error = quota_reached(quota.as_deref()), if !is_halted => self.interrupt(error),
+                error = self.output.closed(), if !is_halted => self.halt(output_closed(error)),
                 event = events.recv(), if !all_batches_ended => match event {
                     Some(event) => self.apply(event),
                     None => all_batches_ended = true,
@@ -177,30 +185,48 @@ impl Intake {
 
     /// Ends the reading. The first reason counts, but a halt replaces the end of the input.
     fn end(&mut self, ending: Ending) {
-        if matches!(ending, Ending::Halt(_)) {
-            self.jobs.halt();
+        if self.ending.is_none() {
+            self.ending = Some(ending);
         }
-        match (&self.ending, &ending) {
-            (None, _) | (Some(Ending::Complete), Ending::Halt(_)) => self.ending = Some(ending),
+    }
+
+    /// Halts the sync because of a failure.
+    fn halt(&mut self, error: Error) {
+        self.jobs.halt();
+        if matches!(self.ending, None | Some(Ending::Complete | Ending::HaltAfterEnd(_))) {
+            self.ending = Some(Ending::Halt(error));
+        }
+    }
+
+    /// Halts the sync for a reason that is no failure of what it has done.
+    fn interrupt(&mut self, error: Error) {
+        self.jobs.halt();
+        match self.ending {
+            None => self.ending = Some(Ending::Halt(error)),
+            Some(Ending::Complete) => self.ending = Some(Ending::HaltAfterEnd(error)),
             _ => {}
         }
     }
 
     /// Sends the open batches, unless the sync is halted. No batch follows them.
     fn stop_reading(&mut self) {
-        if !matches!(self.ending, Some(Ending::Halt(_))) {
+        if !self.jobs.is_halted() {
             (0..self.streams.len()).for_each(|index| self.flush(index));
         }
         self.jobs.finish();
     }
 
     fn outcome(&mut self) -> Result<()> {
-        match self.ending.take() {
+        let halted = match self.ending.take() {
             Some(Ending::Finish(error) | Ending::Halt(error)) => return Err(error),
-            Some(Ending::Complete) | None => {}
-        }
+            Some(Ending::HaltAfterEnd(error)) => Some(error),
+            Some(Ending::Complete) | None => None,
+        };
         let all_settled = self.streams.iter().all(|stream| stream.counts.read == stream.counts.settled());
         if self.ledger.waiting_states() > 0 || !all_settled {
+            if let Some(error) = halted {
+                return Err(error);
+            }
             return Err(Error::system(
                 "It is not known what became of some records, so their states are not acknowledged. Please report this \
                  with the log of the sync.",
@@ -311,7 +337,7 @@ impl Intake {
         self.report.apply(&event);
         match event.kind {
             EventKind::Settled(settled) => self.settle(event.stream, &settled),
-            EventKind::BatchEnded(Err(LoadError::Failed(error))) => self.end(Ending::Halt(error)),
+            EventKind::BatchEnded(Err(LoadError::Failed(error))) => self.halt(error),
             _ => {}
         }
     }
@@ -328,11 +354,11 @@ impl Intake {
         if let Some(max) = self.settings.max_rejected_records
             && self.rejected > max
         {
-            self.end(Ending::Halt(Error::config(format!(
+            self.halt(Error::config(format!(
                 "{} records have been rejected, and `max_rejected_records` allows {max}. The reasons are in the bucket \
                  of rejected records, if one is configured. Fix the records or raise the limit, and run the sync again.",
                 self.rejected
-            ))));
+            )));
         }
     }
 
@@ -340,7 +366,7 @@ impl Intake {
     fn acknowledge_states(&mut self) {
         for line in self.ledger.acknowledge() {
             if let Err(error) = self.output.state(&line) {
-                return self.end(Ending::Halt(output_closed(error)));
+                return self.halt(output_closed(error));
             }
         }
         self.states_lease.set(self.ledger.size());
@@ -390,8 +416,13 @@ async fn receive(input: &mut Option<mpsc::Receiver<Input>>) -> Option<Input> {
     input.as_mut()?.recv().await
 }
 
+/// Whether the next of the input is its end.
+fn has_ended(input: &mut mpsc::Receiver<Input>) -> bool {
+    matches!(input.try_recv(), Ok(Input::End))
+}
+
 /// Waits until the quota is reached: forever, if there is none.
-async fn quota_reached(quota: &mut Option<Quota>) -> Error {
+async fn quota_reached(quota: Option<&Quota>) -> Error {
     match quota {
         Some(quota) => quota.reached().await,
         None => std::future::pending().await,

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::user_error::IntoUserError;
 use airbyte::Result;
-use salesforce::{Operation, Org, UnfinishedJobs};
+use salesforce::{JobWatcher, Operation, Org, UnfinishedJobs};
 
 /// How many pages of the org's list of jobs are read, with a thousand jobs each. The list has the jobs of seven days.
 const MAX_PAGES: usize = 10;
@@ -35,7 +35,7 @@ impl EarlierJobs {
     ///
     /// # Errors
     /// The list of jobs or the status of one cannot be read, or a job runs for more than a day.
-    pub(super) async fn wait(&self, object: &str, own: &str) -> Result<()> {
+    pub(super) async fn wait(&self, object: &str, own: &str, watcher: &impl JobWatcher) -> Result<()> {
         let name = object.to_ascii_lowercase();
         let running: Vec<String> = {
             let mut found = self.found.lock().await;
@@ -56,7 +56,7 @@ impl EarlierJobs {
         for job in &running {
             let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
             self.org
-                .earlier_job(job, log)
+                .earlier_job(job, watcher, log)
                 .await
                 .map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
         }

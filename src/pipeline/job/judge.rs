@@ -27,6 +27,15 @@ pub(super) struct Verdict {
     pub(super) unknown: u64,
 }
 
+/// What it means that results tell of fewer rows than were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gaps {
+    /// The results are not complete yet.
+    MayPass,
+    /// Nothing more comes: what the results tell is settled, and the rest stays unknown.
+    Stay,
+}
+
 /// Why there is no verdict.
 #[derive(Debug)]
 pub(super) enum JudgeError {
@@ -152,8 +161,8 @@ impl<'j> Judge<'j> {
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
     /// rejected. `earlier` is an earlier reading of the results, which must have the same counts.
-    pub(super) async fn judge(mut self, earlier: Option<ResultCounts>) -> Result<Verdict, JudgeError> {
-        self.prove_counts(earlier).await?;
+    pub(super) async fn judge(mut self, earlier: Option<ResultCounts>, gaps: Gaps) -> Result<Verdict, JudgeError> {
+        self.prove_counts(earlier, gaps).await?;
         store_local_rejections(self.writer.as_mut(), &self.batch.local_rejections, &mut self.reasons).await?;
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
@@ -174,7 +183,7 @@ impl<'j> Judge<'j> {
     }
 
     /// Compares the number of rows in the results with the number of rows sent.
-    async fn prove_counts(&mut self, earlier: Option<ResultCounts>) -> Result<(), JudgeError> {
+    async fn prove_counts(&mut self, earlier: Option<ResultCounts>, gaps: Gaps) -> Result<(), JudgeError> {
         let sent = self.batch.rows();
         let finished = FinishedBatch { plan: self.plan, batch: self.batch, job: self.job };
         if finished.is_processed()
@@ -189,7 +198,8 @@ impl<'j> Judge<'j> {
             return Ok(());
         }
         // Salesforce keeps no results of batches beyond the daily allowance. Those of all other batches are valid.
-        let is_incomplete = finished.final_fault().is_some() && earlier.is_some_and(|earlier| earlier.sum() < sent);
+        let gaps_stay = gaps == Gaps::Stay || finished.final_fault().is_some();
+        let is_incomplete = gaps_stay && earlier.is_some_and(|earlier| earlier.sum() < sent);
         if is_incomplete {
             self.set_index(RowIndex::of_incomplete_results(&self.batch.origins));
         }

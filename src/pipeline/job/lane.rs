@@ -2,7 +2,8 @@
 //!
 //! A lane is a queue of batches with a task of its own. Inserts have a lane per stream. Updates, upserts and deletes of
 //! one object share a lane, even if they come from several streams: while one job runs, the next one is created and
-//! filled, and waits to be closed until the first has ended.
+//! filled, and waits to be closed until the first has ended. A job that waits for that does not count as one of the jobs
+//! that run at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind, EventSender, LoadError};
-use super::load::{Loader, Turn};
+use super::load::Loader;
+use super::turn::{Slot, Turn};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::prepare::StreamPlan;
 use airbyte::Error;
@@ -41,7 +43,7 @@ impl Jobs {
         let lanes = Lanes {
             loader: Arc::new(loader),
             max_parallel_jobs,
-            permits: Arc::new(Semaphore::new(max_parallel_jobs)),
+            slots: Arc::new(Semaphore::new(max_parallel_jobs)),
             lanes: HashMap::new(),
             events: sender,
         };
@@ -78,7 +80,7 @@ impl Jobs {
 struct Lanes {
     loader: Arc<Loader>,
     max_parallel_jobs: usize,
-    permits: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     lanes: HashMap<LaneKey, mpsc::UnboundedSender<StreamBatch>>,
     events: mpsc::UnboundedSender<Event>,
 }
@@ -114,7 +116,7 @@ impl Lanes {
             let (sender, batches) = mpsc::unbounded_channel();
             let lane = Lane {
                 loader: Arc::clone(&self.loader),
-                sync_permits: Arc::clone(&self.permits),
+                slots: Arc::clone(&self.slots),
                 lane_permits: Arc::new(Semaphore::new(key.max_batches(self.max_parallel_jobs))),
                 is_ordered: matches!(key, LaneKey::Object(_)),
                 events: self.events.clone(),
@@ -129,25 +131,21 @@ impl Lanes {
 
 struct Lane {
     loader: Arc<Loader>,
-    sync_permits: Arc<Semaphore>,
+    /// The places for jobs in progress, which all lanes share.
+    slots: Arc<Semaphore>,
+    /// The batches of the lane that may be loaded at once.
     lane_permits: Arc<Semaphore>,
     is_ordered: bool,
     events: mpsc::UnboundedSender<Event>,
 }
 
-/// The right to load a batch, within the limits of the lane and of the sync.
-struct LoadPermit {
-    _lane: OwnedSemaphorePermit,
-    _sync: OwnedSemaphorePermit,
-}
-
 impl Lane {
     async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
-        let mut previous = Turn::Now;
+        let mut previous = None;
         while let Some(StreamBatch { stream, plan, batch }) = batches.recv().await {
-            let Some(permit) = self.permit().await else { break };
+            let Some((permit, slot)) = self.permit().await else { break };
             let (done, next) = oneshot::channel();
-            let turn = if self.is_ordered { std::mem::replace(&mut previous, Turn::After(next)) } else { Turn::Now };
+            let turn = Turn::new(if self.is_ordered { previous.replace(next) } else { None }, slot);
             let (loader, events) = (Arc::clone(&self.loader), EventSender::new(stream, self.events.clone()));
             tokio::spawn(async move {
                 // A task of its own turns a panic into an error.
@@ -170,12 +168,11 @@ impl Lane {
         }
     }
 
-    /// Waits for a permit. `None` if the sync is halted.
-    async fn permit(&self) -> Option<LoadPermit> {
+    /// Waits until a batch may be loaded, within the limits of the lane and of the sync. `None` if the sync is halted.
+    async fn permit(&self) -> Option<(OwnedSemaphorePermit, Slot)> {
         let permit = async {
             let lane = Arc::clone(&self.lane_permits).acquire_owned().await.ok()?;
-            let sync = Arc::clone(&self.sync_permits).acquire_owned().await.ok()?;
-            Some(LoadPermit { _lane: lane, _sync: sync })
+            Some((lane, Slot::new(Arc::clone(&self.slots)).await))
         };
         tokio::select! {
             () = self.loader.halt.cancelled() => None,

@@ -2,27 +2,25 @@
 //! and retries rows.
 
 use crate::user_error::IntoUserError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use retry::Retry;
-
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::RejectionReasons;
 use super::earlier::EarlierJobs;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
-use super::judge::{FinishedBatch, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
-use super::waits::Waits;
+use super::judge::{FinishedBatch, Gaps, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
+use super::turn::{Turn, TurnOutcome};
+use super::waits::{ResultsPatience, Waits};
 use crate::budget::Budget;
 use crate::pipeline::batch::{Batch, RowOutcomes};
-use crate::pipeline::prepare::StreamPlan;
+use crate::pipeline::prepare::{Claim, Quota, StreamPlan};
 use crate::rejected::RejectedStore;
 use airbyte::{Error, Result};
 use salesforce::{
-    CloseError, Fault, FaultKind, FinishedJob, JobEnd, Org, Outcome, RunningJob, UploadError, UploadedJob,
+    CloseError, Fault, FaultKind, FinishedJob, JobEnd, JobWatcher, Org, Outcome, RunningJob, UploadError, UploadedJob,
 };
 
 /// How often the log says that the results of a job are not there yet.
@@ -35,24 +33,17 @@ pub(crate) struct Loader {
     store: Option<RejectedStore>,
     budget: Arc<Budget>,
     earlier: Arc<EarlierJobs>,
+    /// The share of the org's API requests.
+    quota: Option<Arc<Quota>>,
     /// Once it is cancelled, no job is closed.
     pub(super) halt: CancellationToken,
     waits: Waits,
 }
 
-/// When a batch may take effect.
-#[derive(Debug, Default)]
-pub(super) enum Turn {
-    #[default]
-    Now,
-    /// Once the batch before it has sent this signal. If the signal is dropped, the turn never comes.
-    After(oneshot::Receiver<()>),
-}
-
 impl Loader {
-    pub(crate) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>) -> Self {
+    pub(crate) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>, quota: Option<Arc<Quota>>) -> Self {
         let earlier = Arc::new(EarlierJobs::new(org.clone()));
-        Self { org, store, budget, earlier, halt: CancellationToken::new(), waits: Waits::of_sync() }
+        Self { org, store, budget, earlier, quota, halt: CancellationToken::new(), waits: Waits::of_sync() }
     }
 
     /// Loads a batch and stores its rejected records. Reports records as soon as they are settled.
@@ -65,7 +56,7 @@ impl Loader {
     ) -> Result<(), LoadError> {
         if batch.rows() == 0 {
             // The end of this batch is the turn of the next one, which must not overtake the one before.
-            if !self.wait_for_turn(turn).await {
+            if turn.wait(Duration::MAX, None, &self.halt).await != TurnOutcome::Come {
                 return Err(LoadError::Halted);
             }
             let reasons = self.store_only(plan, &batch).await?;
@@ -75,24 +66,33 @@ impl Loader {
         }
         let mut waits = self.waits.rows.iter();
         loop {
-            let uploaded = self.upload(plan, &batch).await?;
+            let claim = tokio::select! {
+                biased;
+                () = self.halt.cancelled() => return Err(LoadError::Halted),
+                claim = Claim::new(self.quota.clone()) => claim,
+            };
+            let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim).await?;
             batch.drop_csv();
-            let running = self.close(plan, uploaded, std::mem::take(&mut turn)).await?;
-            let mut finished = self.wait_for_end(plan, &batch, running, events).await?;
-            self.wait_for_standstill(plan, &batch, &mut finished).await?;
+            let running = self.close(plan, uploaded).await?;
+            claim.closed();
+            let watcher = Watcher { job: running.id().to_owned(), events, claim, halt: &self.halt };
+            let mut finished = wait_for_end(plan, &batch, running, &watcher).await?;
+            self.wait_for_standstill(plan, &batch, &mut finished, &watcher).await?;
             let wait = waits.next();
             let mut verdict = self.judge(FinishedBatch { plan, batch: &batch, job: &finished }, wait.is_some()).await?;
+            drop(watcher);
             let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
             events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
+            let unsettled = verdict.unknown + verdict.retry.as_ref().map_or(0, Batch::rows);
             if finished.end() == &JobEnd::Aborted {
                 // Whoever aborted the job does not want its rows to be sent again at once.
-                return Err(
-                    aborted(plan, &finished, verdict.retry.map_or(0, |retry| retry.rows()), batch.rows()).into()
-                );
+                return Err(aborted(plan, &finished, unsettled, batch.rows()).into());
             }
             if let Some(fault) = (FinishedBatch { plan, batch: &batch, job: &finished }).final_fault() {
-                let unsettled = verdict.unknown + verdict.retry.map_or(0, |retry| retry.rows());
                 return Err(given_up(plan, &finished, fault, unsettled).into());
+            }
+            if verdict.unknown > 0 {
+                return Err(unproven(plan, &finished, unsettled, batch.rows()).into());
             }
             let Some(retry) = verdict.retry else { return Ok(()) };
             let Some(wait) = wait else {
@@ -134,81 +134,70 @@ impl Loader {
         })
     }
 
-    /// Closes a job in its turn: the commit point.
-    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob, turn: Turn) -> Result<RunningJob, LoadError> {
-        if !self.wait_for_turn(turn).await {
-            uploaded.abort().await;
-            return Err(LoadError::Halted);
-        }
-        if let Err(error) = self.wait_for_earlier_jobs(plan, uploaded.id()).await {
-            uploaded.abort().await;
-            return Err(error);
-        }
-        let (object, job) = (&plan.job.object, uploaded.id().to_owned());
-        let doing = format!("closing job {job} for {object}");
-        let running = uploaded.close(self.halt.cancelled()).await.map_err(|error| match error {
-            CloseError::Stopped => LoadError::Halted,
-            CloseError::NotClosed(fault) => LoadError::from(fault.into_error(&doing)),
-            CloseError::OutcomeUnknown(fault) => error_after_close(fault, &doing).into(),
-        })?;
-        tracing::info!(job, object, "closed a job");
-        Ok(running)
-    }
-
-    /// Waits for the turn of a batch. Returns `false` if it never comes: the batch before it failed, or the sync is
-    /// halted.
-    async fn wait_for_turn(&self, turn: Turn) -> bool {
-        match turn {
-            Turn::Now => !self.halt.is_cancelled(),
-            Turn::After(previous) => tokio::select! {
-                // A halt takes precedence: no job is closed after it.
-                biased;
-                () = self.halt.cancelled() => false,
-                previous = previous => previous.is_ok(),
-            },
+    /// Uploads a batch and waits for its turn. A job that has waited for almost as long as it may stay open is aborted,
+    /// and another one takes its place.
+    async fn upload_for_turn(
+        &self,
+        plan: &StreamPlan,
+        batch: &Batch,
+        turn: &mut Turn,
+        claim: &Claim,
+    ) -> Result<UploadedJob, LoadError> {
+        loop {
+            let closes_by = Instant::now() + self.waits.open_job;
+            let uploaded = self.upload(plan, batch).await?;
+            let may_close = match turn.wait(closes_by - Instant::now(), Some(claim), &self.halt).await {
+                TurnOutcome::Come => {
+                    let earlier = self.wait_for_earlier_jobs(plan, uploaded.id(), claim);
+                    timeout_at(closes_by, earlier).await.ok()
+                }
+                TurnOutcome::Never => Some(Err(LoadError::Halted)),
+                TurnOutcome::Late => None,
+            };
+            match may_close {
+                Some(Ok(())) => return Ok(uploaded),
+                Some(Err(error)) => {
+                    uploaded.abort().await;
+                    return Err(error);
+                }
+                None => {
+                    let (job, object) = (uploaded.id(), &plan.job.object);
+                    tracing::info!(job, object, "a job has waited for its turn as long as it may stay open: one more");
+                    uploaded.abort().await;
+                }
+            }
         }
     }
 
     /// Waits for the jobs that an earlier attempt left and that this one must not overtake.
-    async fn wait_for_earlier_jobs(&self, plan: &StreamPlan, own: &str) -> Result<(), LoadError> {
+    async fn wait_for_earlier_jobs(&self, plan: &StreamPlan, own: &str, claim: &Claim) -> Result<(), LoadError> {
         if !plan.job.operation.is_ordered() {
             return Ok(());
         }
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Err(LoadError::Halted),
-            waited = self.earlier.wait(&plan.job.object, own) => Ok(waited?),
+            waited = self.earlier.wait(&plan.job.object, own, claim) => Ok(waited?),
         }
     }
 
-    async fn wait_for_end(
-        &self,
-        plan: &StreamPlan,
-        batch: &Batch,
-        running: RunningJob,
-        events: &EventSender,
-    ) -> Result<FinishedJob> {
-        let (object, id) = (&plan.job.object, running.id().to_owned());
-        events.send(EventKind::JobStarted { job: id.clone(), rows: batch.rows() });
-        let finished = running
-            .wait(batch.rows(), |rows| events.send(EventKind::JobProgressed { job: id.clone(), rows }))
-            .await
-            .map_err(|fault| error_after_close(fault, &format!("waiting for job {id} of {object}")));
-        events.send(EventKind::JobEnded { job: id.clone() });
-        let finished = finished?;
-        tracing::info!(
-            job = id,
-            object,
-            rows = batch.rows(),
-            failed = finished.rows_failed().unwrap_or_default(),
-            end = ?finished.end(),
-            "job ended"
-        );
-        Ok(finished)
+    /// Closes a job: the commit point.
+    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob) -> Result<RunningJob, LoadError> {
+        let (object, job) = (&plan.job.object, uploaded.id().to_owned());
+        let running = uploaded.close(self.halt.cancelled()).await;
+        let running = running.map_err(|error| load_error(error, &format!("closing job {job} for {object}")))?;
+        tracing::info!(job, object, "closed a job");
+        Ok(running)
     }
 
     /// Waits until Salesforce saves no more rows of a job that ended early.
-    async fn wait_for_standstill(&self, plan: &StreamPlan, batch: &Batch, job: &mut FinishedJob) -> Result<()> {
+    async fn wait_for_standstill(
+        &self,
+        plan: &StreamPlan,
+        batch: &Batch,
+        job: &mut FinishedJob,
+        watcher: &Watcher<'_>,
+    ) -> Result<()> {
         let finished = FinishedBatch { plan, batch, job };
         if finished.is_processed() {
             return Ok(());
@@ -218,28 +207,45 @@ impl Loader {
         }
         tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");
         let id = job.id().to_owned();
-        job.wait_for_standstill(self.waits.standstill)
+        job.wait_for_standstill(self.waits.standstill, watcher)
             .await
             .map_err(|fault| error_after_close(fault, &format!("waiting for job {id} of {}", plan.job.object)))
     }
 
-    /// Judges the rows of a job, once its results prove what became of every row.
+    /// Judges the rows of a job, once its results prove what became of every row. Where they never do, it judges those
+    /// of which they tell.
     async fn judge(&self, finished: FinishedBatch<'_>, may_retry: bool) -> Result<Verdict> {
-        let job = finished.job.id();
-        let last_log = Mutex::new(None);
-        let log = |failure: &Unjudged| {
-            let mut last_log = last_log.lock().unwrap_or_else(PoisonError::into_inner);
-            if last_log.is_none_or(|last: Instant| last.elapsed() >= LOG_INTERVAL) {
-                *last_log = Some(Instant::now());
+        let mut patience = ResultsPatience::new(&self.waits.results);
+        let mut last_log: Option<Instant> = None;
+        let failure = loop {
+            let started = Instant::now();
+            let failure = match self.try_to_judge(finished, may_retry, Gaps::MayPass).await {
+                Ok(verdict) => return Ok(verdict),
+                Err(failure) => failure,
+            };
+            let wait = if failure.may_pass { patience.next_wait(started.elapsed()) } else { None };
+            let Some(wait) = wait else { break failure };
+            if last_log.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
+                last_log = Some(Instant::now());
+                let job = finished.job.id();
                 tracing::warn!(job, reason = failure.reason, "the results of a job are not there yet");
             }
+            tokio::time::sleep(wait).await;
         };
-        let classify = |failure: &Unjudged| if failure.may_pass { Retry::After(None) } else { Retry::No };
-        let judged = retry::run_logged(&self.waits.results, classify, log, || self.try_to_judge(finished, may_retry));
-        judged.await.map_err(|failure| failure.error)
+        if failure.may_be_gaps && !finished.is_processed() {
+            if let Ok(verdict) = self.try_to_judge(finished, may_retry, Gaps::Stay).await {
+                return Ok(verdict);
+            }
+        }
+        Err(failure.error)
     }
 
-    async fn try_to_judge(&self, finished: FinishedBatch<'_>, may_retry: bool) -> Result<Verdict, Unjudged> {
+    async fn try_to_judge(
+        &self,
+        finished: FinishedBatch<'_>,
+        may_retry: bool,
+        gaps: Gaps,
+    ) -> Result<Verdict, Unjudged> {
         let judged = async {
             let mut earlier = None;
             if !finished.is_processed() {
@@ -247,28 +253,90 @@ impl Loader {
                 tokio::time::sleep(self.waits.between_readings).await;
             }
             let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
-            Judge::new(finished, writer, may_retry, &self.budget).judge(earlier).await
+            Judge::new(finished, writer, may_retry, &self.budget).judge(earlier, gaps).await
         };
         judged.await.map_err(|error| match error {
             JudgeError::Fault(fault) => Unjudged {
                 // Only a lost sign-in does not come back by itself.
                 may_pass: fault.kind() != FaultKind::SignIn,
+                may_be_gaps: false,
                 reason: fault.to_string(),
                 error: error_after_close(fault, &format!("reading the results of job {}", finished.job.id())),
             },
-            JudgeError::Unproven(error) => Unjudged { may_pass: true, reason: "they do not add up".to_owned(), error },
-            JudgeError::Final(error) => Unjudged { may_pass: false, reason: String::new(), error },
+            JudgeError::Unproven(error) => {
+                Unjudged { may_pass: true, may_be_gaps: true, reason: "they do not add up".to_owned(), error }
+            }
+            JudgeError::Final(error) => Unjudged { may_pass: false, may_be_gaps: false, reason: String::new(), error },
         })
     }
+}
+
+/// Follows a running job for the events of its batch and for the requests that it may make.
+struct Watcher<'l> {
+    job: String,
+    events: &'l EventSender,
+    claim: Claim,
+    halt: &'l CancellationToken,
+}
+
+impl JobWatcher for Watcher<'_> {
+    fn progressed(&self, rows: u64) {
+        self.events.send(EventKind::JobProgressed { job: self.job.clone(), rows });
+    }
+
+    fn wait(&self, age: Duration, usual: Duration) -> Duration {
+        self.claim.wait(age, usual)
+    }
+
+    fn asks(&self) {
+        self.claim.asks();
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halt.is_cancelled()
+    }
+}
+
+async fn wait_for_end(
+    plan: &StreamPlan,
+    batch: &Batch,
+    running: RunningJob,
+    watcher: &Watcher<'_>,
+) -> Result<FinishedJob, LoadError> {
+    let (object, id) = (&plan.job.object, running.id().to_owned());
+    watcher.events.send(EventKind::JobStarted { job: id.clone(), rows: batch.rows() });
+    let finished = running.wait(batch.rows(), watcher).await;
+    watcher.events.send(EventKind::JobEnded { job: id.clone() });
+    let finished = finished.map_err(|error| load_error(error, &format!("waiting for job {id} of {object}")))?;
+    tracing::info!(
+        job = id,
+        object,
+        rows = batch.rows(),
+        failed = finished.rows_failed().unwrap_or_default(),
+        end = ?finished.end(),
+        "job ended"
+    );
+    Ok(finished)
 }
 
 /// Why the rows of a job are not judged.
 struct Unjudged {
     /// Whether another reading may help.
     may_pass: bool,
+    /// Whether results may be missing.
+    may_be_gaps: bool,
     /// A few words for the log.
     reason: String,
     error: Error,
+}
+
+/// The error of a job that is not known to have run.
+fn load_error(error: CloseError, doing: &str) -> LoadError {
+    match error {
+        CloseError::Stopped => LoadError::Halted,
+        CloseError::NotClosed(fault) => fault.into_error(doing).into(),
+        CloseError::OutcomeUnknown(fault) => error_after_close(fault, doing).into(),
+    }
 }
 
 /// The error of a fault at or after the commit point, where the job may have taken effect.
@@ -302,6 +370,19 @@ fn given_up(plan: &StreamPlan, job: &FinishedJob, fault: Fault, unsettled: u64) 
     error.and(&format!(
         "What its results prove is acknowledged. Of {unsettled} rows they say that they were not written, or nothing; \
          the next sync sends these again."
+    ))
+}
+
+/// The error of a job whose results leave rows out. `unsettled` of its `sent` rows are not proven to be written or
+/// rejected.
+fn unproven(plan: &StreamPlan, job: &FinishedJob, unsettled: u64, sent: u64) -> Error {
+    Error::transient(format!(
+        "The results of job {} for {} do not add up: they do not say what became of all its rows. {unsettled} of \
+         {sent} rows are not acknowledged, and the next sync sends them again; what the results prove is acknowledged. \
+         Salesforce keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load \
+         Jobs.",
+        job.id(),
+        plan.job.object,
     ))
 }
 

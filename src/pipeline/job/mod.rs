@@ -7,6 +7,7 @@ mod lane;
 mod load;
 mod rejection_reasons;
 mod result_layout;
+mod turn;
 mod waits;
 
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};

@@ -20,6 +20,9 @@ pub(super) struct Waits {
     /// Results that cannot be read or prove nothing yet. Nothing is sent again meanwhile, and a batch that is given up
     /// here may be written twice by the next sync, so they get the half hour that the status of a job gets.
     pub(super) results: Policy,
+    /// How long a job may wait for its turn: a job stays open for 24 hours (Limits Quick Reference, "Bulk API 2.0"), and
+    /// closing it may take half an hour.
+    pub(super) open_job: Duration,
 }
 
 impl Waits {
@@ -38,7 +41,31 @@ impl Waits {
                 total: seconds(30 * 60),
                 jitter: retry::random_jitter,
             },
+            open_job: seconds(23 * 60 * 60),
         }
+    }
+}
+
+/// The patience with the results of one job.
+pub(super) struct ResultsPatience<'p> {
+    policy: &'p Policy,
+    attempt: u32,
+    spent: Duration,
+}
+
+impl<'p> ResultsPatience<'p> {
+    pub(super) fn new(policy: &'p Policy) -> Self {
+        Self { policy, attempt: 1, spent: Duration::ZERO }
+    }
+
+    /// The wait after a reading that proved nothing, or `None` after the last one. A reading counts for no longer than
+    /// the longest wait, because a slow download of many rows is no failure.
+    pub(super) fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
+        self.spent += reading.min(self.policy.longest_wait);
+        let wait = self.policy.next_wait(self.attempt, self.spent, None)?;
+        self.attempt += 1;
+        self.spent += wait;
+        Some(wait)
     }
 }
 
@@ -54,26 +81,30 @@ fn test_haste() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use retry::Retry;
-    use tokio::time::Instant;
-
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn results_get_half_an_hour() {
-        let (started, readings) = (Instant::now(), std::cell::Cell::new(0));
-        let result: Result<(), ()> = retry::run(
-            &Waits::of_sync().results,
-            |()| Retry::After(None),
-            || {
-                readings.set(readings.get() + 1);
-                std::future::ready(Err(()))
-            },
-        )
-        .await;
-        assert_eq!(result, Err(()));
-        let minutes = started.elapsed().as_secs() / 60;
+    /// How many readings of this length there are, and how long they and the waits take.
+    fn readings(length: Duration) -> (u32, Duration) {
+        let waits = Waits::of_sync();
+        let mut patience = ResultsPatience::new(&waits.results);
+        let (mut readings, mut elapsed) = (1, length);
+        while let Some(wait) = patience.next_wait(length) {
+            (readings, elapsed) = (readings + 1, elapsed + wait + length);
+        }
+        (readings, elapsed)
+    }
+
+    #[test]
+    fn results_get_half_an_hour() {
+        let (readings, elapsed) = readings(Duration::ZERO);
+        let minutes = elapsed.as_secs() / 60;
         assert!((28..=30).contains(&minutes), "{minutes} minutes");
-        assert!((30..80).contains(&readings.get()), "{} readings", readings.get());
+        assert!((30..80).contains(&readings), "{readings} readings");
+    }
+
+    #[test]
+    fn a_slow_reading_does_not_use_up_the_half_hour() {
+        let (readings, _) = readings(Duration::from_secs(40 * 60));
+        assert!((15..40).contains(&readings), "{readings} readings");
     }
 }

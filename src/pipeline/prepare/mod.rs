@@ -14,5 +14,5 @@ mod request;
 pub(super) use columns::ResolvedField;
 pub(super) use plan::StreamPlan;
 pub(super) use planning::{PlannedStream, plan_streams};
-pub(super) use quota::Quota;
+pub(super) use quota::{Claim, Quota};
 pub(super) use request::StreamRequest;

@@ -1,21 +1,30 @@
 //! The allowances of the org, and the share of its API requests that a sync may leave used.
 
+mod claim;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::user_error::IntoUserError;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use airbyte::{Error, Result};
 use salesforce::{ApiUsage, FaultKind, Org};
 
-/// Requests that are left when the sync stops at its share, to watch running jobs to their end and read their results.
-/// Twenty-five jobs at once, each polled twice and with its results read once, need 75. It is a margin, no guarantee: a
-/// long job is polled more often, and a small share reserves less.
-const RESERVED_REQUESTS: u64 = 75;
+pub(crate) use claim::Claim;
+use claim::{Claims, REQUESTS_OF_A_JOB};
 
-/// Stops a sync when the org has used a share of its daily API requests, no matter which program made them.
+/// How long claims must stay the same before the share counts as reached.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// Keeps a sync within its share of the org's daily API requests, no matter which program makes the others. What open
+/// and running jobs still ask for counts as used, so no job is opened whose requests do not fit.
 #[derive(Debug)]
 pub(crate) struct Quota {
     max_percent: f64,
     usage: watch::Receiver<Option<ApiUsage>>,
+    claims: watch::Sender<Claims>,
 }
 
 impl Quota {
@@ -24,7 +33,7 @@ impl Quota {
     ///
     /// # Errors
     /// A `transient_error` if no bulk batch is left, or if the share is already used.
-    pub(crate) async fn check(org: &Org, max_percent: Option<f64>) -> Result<Option<Self>> {
+    pub(crate) async fn check(org: &Org, max_percent: Option<f64>) -> Result<Option<Arc<Self>>> {
         match org.limits().await {
             Ok(limits) => {
                 let left = |allowance: Option<salesforce::Allowance>| allowance.map(|it| it.remaining);
@@ -47,39 +56,71 @@ impl Quota {
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),
         }
         let Some(max_percent) = max_percent else { return Ok(None) };
-        let quota = Self { max_percent, usage: org.watch_api_usage() };
-        match org.api_usage().and_then(|usage| quota.check_usage(usage)) {
-            Some(error) => Err(error),
-            None => Ok(Some(quota)),
+        let quota = Self::new(max_percent, org.watch_api_usage());
+        match org.api_usage() {
+            Some(usage) if !quota.fits() => Err(quota.error(usage)),
+            _ => Ok(Some(Arc::new(quota))),
         }
     }
 
-    /// Waits until the share is used.
-    pub(crate) async fn reached(&mut self) -> Error {
+    fn new(max_percent: f64, usage: watch::Receiver<Option<ApiUsage>>) -> Self {
+        Self { max_percent, usage, claims: watch::Sender::default() }
+    }
+
+    /// Waits until a batch needs a job that does not fit, and no job runs whose end would make room.
+    pub(crate) async fn reached(&self) -> Error {
+        let (mut usage, mut claims) = (self.usage.clone(), self.claims.subscribe());
         loop {
-            let usage = *self.usage.borrow_and_update();
-            if let Some(error) = usage.and_then(|usage| self.check_usage(usage)) {
-                return error;
-            }
-            if self.usage.changed().await.is_err() {
-                // No request follows.
-                std::future::pending::<()>().await;
+            let newest = *usage.borrow_and_update();
+            let is_stuck = claims.borrow_and_update().is_stuck();
+            match newest.filter(|_| is_stuck && !self.fits()) {
+                None => changed(&mut usage, &mut claims).await,
+                // A job whose turn has just come still counts as one that waits for it.
+                Some(newest) => match timeout(SETTLING, changed(&mut usage, &mut claims)).await {
+                    Ok(()) => {}
+                    Err(_) => return self.error(newest),
+                },
             }
         }
     }
 
-    fn check_usage(&self, usage: ApiUsage) -> Option<Error> {
+    /// Whether the requests of one more job fit within the share.
+    fn fits(&self) -> bool {
+        self.free(&self.claims.borrow()).is_none_or(|free| free >= REQUESTS_OF_A_JOB)
+    }
+
+    /// The requests of the share that are neither made nor claimed. `None` while the org has not counted.
+    fn free(&self, claims: &Claims) -> Option<u64> {
+        let usage = (*self.usage.borrow())?;
+        Some(self.share(usage).saturating_sub(usage.used).saturating_sub(claims.requests))
+    }
+
+    /// The requests of the org that are the share.
+    fn share(&self, usage: ApiUsage) -> u64 {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let max_requests = (usage.max as f64 * self.max_percent / 100.0) as u64;
-        (usage.used.saturating_add(RESERVED_REQUESTS.min(max_requests / 2)) >= max_requests).then(|| {
-            Error::transient(format!(
-                "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves \
-                 this sync no more than {max_requests}. Nothing more is sent; what was acknowledged is in Salesforce. Run \
-                 the sync again later, or raise the share.",
-                usage.used,
-                usage.max,
-            ))
-        })
+        let share = (usage.max as f64 * self.max_percent / 100.0) as u64;
+        share
+    }
+
+    fn error(&self, usage: ApiUsage) -> Error {
+        Error::transient(format!(
+            "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves this \
+             sync no more than {}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again \
+             later, or raise the share.",
+            usage.used,
+            usage.max,
+            self.share(usage),
+        ))
+    }
+}
+
+/// Waits until the org has counted again or a claim has changed.
+async fn changed(usage: &mut watch::Receiver<Option<ApiUsage>>, claims: &mut watch::Receiver<Claims>) {
+    tokio::select! {
+        Ok(()) = usage.changed() => {}
+        Ok(()) = claims.changed() => {}
+        // No request follows.
+        else => std::future::pending().await,
     }
 }
 
@@ -88,23 +129,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sync_stops_before_it_exceeds_the_share() {
+    fn a_job_fits_when_all_its_requests_do() {
         for (percent, used, max, expected) in [
-            (50.0, 0, 1_000, false),
-            (50.0, 424, 1_000, false),
-            (50.0, 425, 1_000, true),
-            (50.0, 900, 1_000, true),
-            (100.0, 924, 1_000, false),
-            (100.0, 925, 1_000, true),
-            (1.0, 4, 1_000, false),
-            (1.0, 5, 1_000, true),
+            (50.0, 0, 1_000, true),
+            (50.0, 500 - REQUESTS_OF_A_JOB, 1_000, true),
+            (50.0, 501 - REQUESTS_OF_A_JOB, 1_000, false),
+            (50.0, 900, 1_000, false),
+            (100.0, 1_000 - REQUESTS_OF_A_JOB, 1_000, true),
+            (100.0, 1_000, 1_000, false),
+            (1.0, 0, 1_000, false),
             // The org counts, so any number can come.
-            (50.0, u64::MAX, 1_000, true),
-            (50.0, u64::MAX, u64::MAX, true),
-            (50.0, 0, u64::MAX, false),
+            (50.0, u64::MAX, 1_000, false),
+            (50.0, u64::MAX, u64::MAX, false),
+            (50.0, 0, u64::MAX, true),
         ] {
-            let quota = Quota { max_percent: percent, usage: watch::channel(None).1 };
-            assert_eq!(quota.check_usage(ApiUsage { used, max }).is_some(), expected, "{percent} {used}");
+            let quota = Quota::new(percent, watch::channel(Some(ApiUsage { used, max })).1);
+            assert_eq!(quota.fits(), expected, "{percent} {used}");
         }
+        assert!(Quota::new(1.0, watch::channel(None).1).fits(), "the org has not counted");
     }
 }

@@ -1,11 +1,14 @@
 //! Jobs that another process left: an earlier run of the program, for example. They are looked at, never closed.
 
+use std::time::Duration;
+
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use url::Url;
 
 use super::poll::PollSchedule;
 use super::status::JobState;
+use super::watch::{JobWatcher, pause};
 use super::{FinishedJob, Job};
 use crate::Org;
 use crate::fault::{Fault, FaultKind, Outcome};
@@ -111,7 +114,12 @@ impl Org {
     ///
     /// # Errors
     /// The status of the job cannot be read for half an hour, or the job still runs after a day.
-    pub async fn earlier_job(&self, id: &str, running: impl FnOnce()) -> Result<EarlierJob, Fault> {
+    pub async fn earlier_job(
+        &self,
+        id: &str,
+        watcher: &impl JobWatcher,
+        running: impl FnOnce(),
+    ) -> Result<EarlierJob, Fault> {
         let job = Job { org: self.clone(), id: id.to_owned() };
         let (started, mut schedule, mut running) = (Instant::now(), PollSchedule::new(UNKNOWN_ROWS), Some(running));
         loop {
@@ -136,7 +144,8 @@ impl Org {
                 let text = format!("the job {id}, which an earlier sync left, has not ended within {hours} hours");
                 return Err(Fault::new(FaultKind::StillRunning, text));
             }
-            sleep(schedule.next_wait(started.elapsed(), rows_processed)).await;
+            let age = started.elapsed();
+            pause(watcher, age, schedule.next_wait(age, rows_processed), Duration::MAX).await;
         }
     }
 

@@ -68,7 +68,7 @@ async fn an_outage_of_twenty_five_minutes_is_waited_out_at_every_step() {
         let started = Instant::now();
         let (org, _) = org_without(call, 25).await;
         let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-        let job = uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.unwrap();
+        let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
         assert_eq!(job.end(), &JobEnd::Complete, "{call}");
         let minutes = started.elapsed().as_secs() / 60;
         assert!((25..30).contains(&minutes), "{call}: {minutes} minutes");
@@ -84,7 +84,10 @@ async fn after_half_an_hour_a_step_is_given_up_and_only_a_closed_job_is_in_doubt
             Err(UploadError::NotCreated(fault) | UploadError::NotUploaded(fault)) => fault,
             Err(UploadError::Stopped) => panic!("stopped"),
             Ok(uploaded) => match uploaded.close(pending()).await {
-                Ok(running) => running.wait(1, |_| {}).await.err().unwrap(),
+                Ok(running) => match running.wait(1, &|_: u64| {}).await {
+                    Err(CloseError::OutcomeUnknown(fault)) => fault,
+                    _ => panic!("{call}: known"),
+                },
                 Err(CloseError::NotClosed(fault)) => fault,
                 Err(error) => panic!("{error}"),
             },
@@ -130,7 +133,7 @@ async fn a_job_seen_open_after_its_close_is_closed_again() {
     });
     let org = org_with(&uri.await, Timing::default()).await;
     let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-    uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.unwrap();
+    uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
     assert_eq!(closes.load(Ordering::Relaxed), 2);
 }
 
@@ -144,7 +147,8 @@ async fn a_job_that_stays_open_after_its_close_is_in_doubt_after_half_an_hour() 
     let org = org_with(&uri.await, Timing::default()).await;
     let started = Instant::now();
     let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-    let fault = uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.err().unwrap();
+    let running = uploaded.close(pending()).await.unwrap();
+    let Err(CloseError::OutcomeUnknown(fault)) = running.wait(1, &|_: u64| {}).await else { panic!("known") };
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Transient, Outcome::Unknown));
     assert!(fault.message().contains("stays open"), "{fault}");
     assert_eq!(started.elapsed().as_secs() / 60, 30);
@@ -161,6 +165,6 @@ async fn a_job_in_an_unknown_state_is_watched() {
     });
     let org = org_with(&uri.await, Timing::default()).await;
     let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-    let job = uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.unwrap();
+    let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
     assert_eq!(job.end(), &JobEnd::Complete);
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::FinishedJob;
+use super::watch::{JobWatcher, pause};
 use crate::fault::{Fault, FaultKind, Outcome};
 
-/// How often the status is asked for while the counts must stand still.
+/// How often the status is asked for while the counts must stand still. A watcher with few requests left asks less
+/// often.
 const READINGS: u32 = 15;
 
 impl FinishedJob {
@@ -17,11 +19,11 @@ impl FinishedJob {
     ///
     /// # Errors
     /// The status of the job cannot be read for half an hour, the job is gone, or its counts still change after a day.
-    pub async fn wait_for_standstill(&mut self, standstill: Duration) -> Result<(), Fault> {
+    pub async fn wait_for_standstill(&mut self, standstill: Duration, watcher: &impl JobWatcher) -> Result<(), Fault> {
         let started = Instant::now();
         let mut changed = started;
         while changed.elapsed() < standstill {
-            sleep(standstill / READINGS).await;
+            pause(watcher, started.elapsed(), standstill / READINGS, standstill).await;
             let status = self.job.status().await?;
             let counts = (status.rows_processed, status.rows_failed);
             if counts != (self.rows_processed, self.rows_failed) {

@@ -80,7 +80,7 @@ fn calls_are_send(org: &Org, open: OpenJob, uploaded: UploadedJob, running: Runn
     is_send(org.create_job(&spec()));
     is_send(open.upload(csv(), pending()));
     is_send(uploaded.close(pending()));
-    is_send(running.wait(1, |_| {}));
+    is_send(running.wait(1, &|_: u64| {}));
     is_send(async { finished.failed_rows().await?.next().await.map(|row| row.is_some()) });
     is_send(org.describe_many(&[]));
     is_send(org.limits());
@@ -93,7 +93,7 @@ async fn a_job_is_created_uploaded_closed_and_waited_for() {
     stub.answer_once("GET", JOB, status("InProgress")).await;
     let end = json!({ "id": ID, "state": "JobComplete", "numberRecordsProcessed": 2, "numberRecordsFailed": 1 });
     stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(end)).await;
-    let job = uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(2, |_| {}).await.unwrap();
+    let job = uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(2, &|_: u64| {}).await.unwrap();
     assert_eq!((job.id(), job.end()), (ID, &JobEnd::Complete));
     assert_eq!((job.rows_processed(), job.rows_failed()), (Some(2), Some(1)));
 
@@ -300,9 +300,62 @@ async fn a_running_job_that_is_open_and_may_not_be_closed_is_aborted() {
     stub.answer("PATCH", JOB, refusal(403, "API_DISABLED_FOR_ORG")).await;
     stub.answer("GET", JOB, status("Open")).await;
     let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
-    let fault = running.wait(2, |_| {}).await.err().unwrap();
+    let Err(CloseError::NotClosed(fault)) = running.wait(2, &|_: u64| {}).await else { panic!("closed") };
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Permission, Outcome::Known));
     assert_eq!(set_states(&stub).await, ["UploadComplete", "UploadComplete", "Aborted"]);
+}
+
+/// A watcher of a sync that is halted.
+struct Halted;
+
+impl JobWatcher for Halted {
+    fn progressed(&self, _: u64) {}
+
+    fn is_halted(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_running_job_that_is_open_after_a_halt_is_aborted_and_not_closed_again() {
+    let stub = stub().await;
+    stub.answer_once("PATCH", JOB, status("UploadComplete")).await;
+    stub.answer("GET", JOB, status("Open")).await;
+    let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
+    assert!(matches!(running.wait(2, &Halted).await, Err(CloseError::Stopped)));
+    assert_eq!(set_states(&stub).await, ["UploadComplete", "Aborted"]);
+}
+
+/// A watcher with few requests left.
+struct Patient(AtomicU32);
+
+impl JobWatcher for Patient {
+    fn progressed(&self, _: u64) {}
+
+    fn wait(&self, _: Duration, usual: Duration) -> Duration {
+        usual.max(Duration::from_millis(300))
+    }
+
+    fn asks(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_decides_how_often_the_status_is_asked_for() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    stub.answer_once("GET", JOB, status("InProgress")).await;
+    stub.answer("GET", JOB, status("Aborted")).await;
+    let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
+    let (watcher, started) = (Patient(AtomicU32::new(0)), tokio::time::Instant::now());
+    let mut job = running.wait(2, &watcher).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
+    let before = watcher.0.load(Ordering::Relaxed);
+    assert_eq!(before as usize, stub.requests("GET", JOB).await.len());
+    job.wait_for_standstill(Duration::from_millis(600), &watcher).await.unwrap();
+    assert_eq!(watcher.0.load(Ordering::Relaxed) - before, 2, "one reading a wait, and not fifteen");
+    assert_eq!(stub.requests("GET", JOB).await.len() as u32, before + 2);
 }
 
 #[tokio::test]
@@ -315,7 +368,8 @@ async fn trouble_while_a_job_runs_is_waited_out() {
     }
     stub.answer_once("GET", JOB, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
     stub.answer("GET", JOB, status("JobComplete")).await;
-    let job = uploaded(&stub.patient_org().await).await.close(pending()).await.unwrap().wait(2, |_| {}).await.unwrap();
+    let job =
+        uploaded(&stub.patient_org().await).await.close(pending()).await.unwrap().wait(2, &|_: u64| {}).await.unwrap();
     assert_eq!(job.end(), &JobEnd::Complete);
 }
 
@@ -331,7 +385,8 @@ async fn every_end_of_a_job_is_reported() {
         let stub = stub().await;
         stub.answer("PATCH", JOB, status("UploadComplete")).await;
         stub.answer("GET", JOB, ResponseTemplate::new(200).set_body_json(body)).await;
-        let job = uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(2, |_| {}).await.unwrap();
+        let job =
+            uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(2, &|_: u64| {}).await.unwrap();
         assert_eq!(job.end(), &end);
     }
 }
@@ -345,8 +400,8 @@ async fn a_running_job_out_of_reach_has_an_unknown_outcome() {
         let stub = stub().await;
         stub.answer("PATCH", JOB, status("UploadComplete")).await;
         stub.answer("GET", JOB, answer).await;
-        let fault =
-            uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(2, |_| {}).await.err().unwrap();
+        let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
+        let Err(CloseError::OutcomeUnknown(fault)) = running.wait(2, &|_: u64| {}).await else { panic!("known") };
         assert_eq!((fault.kind(), fault.outcome()), (kind, Outcome::Unknown));
         assert!(fault.message().contains(word), "{}", fault.message());
     }
@@ -358,7 +413,7 @@ async fn a_job_that_does_not_end_within_a_day_is_a_fault() {
     stub.answer("PATCH", JOB, status("UploadComplete")).await;
     stub.answer("GET", JOB, status("InProgress")).await;
     let running = uploaded(&stub.hasty_org().await).await.close(pending()).await.unwrap();
-    let fault = running.wait(2, |_| {}).await.err().unwrap();
+    let Err(CloseError::OutcomeUnknown(fault)) = running.wait(2, &|_: u64| {}).await else { panic!("known") };
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::StillRunning, Outcome::Unknown));
     assert!(fault.message().contains("has not ended within"), "{}", fault.message());
     assert!(stub.requests("GET", JOB).await.len() > 1, "its status was read");
@@ -378,9 +433,10 @@ async fn the_counts_of_a_job_stand_still_before_its_results_are_believed() {
         stub.answer_once("GET", JOB, aborted(rows)).await;
     }
     stub.answer("GET", JOB, aborted(800)).await;
-    let mut job = uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(800, |_| {}).await.unwrap();
+    let mut job =
+        uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(800, &|_: u64| {}).await.unwrap();
     assert_eq!(job.rows_processed(), Some(200));
-    job.wait_for_standstill(Duration::from_millis(150)).await.unwrap();
+    job.wait_for_standstill(Duration::from_millis(150), &|_: u64| {}).await.unwrap();
     assert_eq!(job.rows_processed(), Some(800));
     let requests = stub.requests("GET", JOB).await.len();
     assert!(requests > 10, "the last count was read several times: {requests}");
@@ -402,8 +458,8 @@ async fn counts_that_change_for_a_day_are_a_fault() {
         .mount(&stub.server)
         .await;
     let mut job =
-        uploaded(&stub.hasty_org().await).await.close(pending()).await.unwrap().wait(2, |_| {}).await.unwrap();
-    let fault = job.wait_for_standstill(Duration::from_secs(1)).await.unwrap_err();
+        uploaded(&stub.hasty_org().await).await.close(pending()).await.unwrap().wait(2, &|_: u64| {}).await.unwrap();
+    let fault = job.wait_for_standstill(Duration::from_secs(1), &|_: u64| {}).await.unwrap_err();
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::StillRunning, Outcome::Unknown));
     assert!(fault.message().contains("still change"), "{}", fault.message());
 }

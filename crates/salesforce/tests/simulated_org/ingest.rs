@@ -25,7 +25,7 @@ async fn uploaded(org: &Org, rows: u64) -> UploadedJob {
 }
 
 async fn finished(org: &Org, rows: u64) -> FinishedJob {
-    uploaded(org, rows).await.close(pending()).await.unwrap().wait(rows, |_| {}).await.unwrap()
+    uploaded(org, rows).await.close(pending()).await.unwrap().wait(rows, &|_: u64| {}).await.unwrap()
 }
 
 /// The rows below the header.
@@ -45,7 +45,7 @@ async fn a_job_accounts_for_every_row() {
     sim.inject(RowFault::new("Account", locked).when(|row| row.get("Name").is_some_and(|name| name.ends_with('7'))));
     let counts = Mutex::new(Vec::new());
     let running = uploaded(&org, 1_000).await.close(pending()).await.unwrap();
-    let job = running.wait(1_000, |processed| counts.lock().unwrap().push(processed)).await.unwrap();
+    let job = running.wait(1_000, &|processed: u64| counts.lock().unwrap().push(processed)).await.unwrap();
 
     assert_eq!((job.end(), job.rows_processed(), job.rows_failed()), (&JobEnd::Complete, Some(1_000), Some(100)));
     assert!(counts.lock().unwrap().is_sorted());
@@ -75,7 +75,7 @@ async fn an_upsert_finds_records_by_an_external_id() {
     for name in ["first", "second"] {
         let csv = Arc::new(Bytes::from(format!("Number__c,Name\n1,{name}\n")));
         let uploaded = org.create_job(&spec).await.unwrap().upload(csv, pending()).await.unwrap();
-        uploaded.close(pending()).await.unwrap().wait(1, |_| {}).await.unwrap();
+        uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
     }
     let records = sim.records("Shipment__c");
     assert_eq!((records.len(), records[0]["Name"].as_deref()), (1, Some("second")));

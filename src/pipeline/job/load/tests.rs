@@ -2,12 +2,13 @@
 
 use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::*;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
 use crate::pipeline::batch::{OpenBatch, Origin, SegmentId};
+use crate::pipeline::job::turn::Slot;
 use crate::pipeline::prepare::{StreamRequest, plan_streams};
 use airbyte::{ConfiguredStream, FailureType, json::Cursor, parse_catalog};
 
@@ -23,6 +24,7 @@ const SHORT_WAITS: Waits = Waits {
         total: Duration::MAX,
         jitter: || 1.0,
     },
+    open_job: Duration::from_millis(300),
 };
 
 struct Bench {
@@ -47,7 +49,7 @@ impl Bench {
         let streams = contacts();
         let requests = [StreamRequest::new(&streams[0], &config)];
         let plan = plan_streams(&signed_in, &requests, &config).await.unwrap().remove(0).plan.unwrap();
-        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX));
+        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX), None);
         loader.waits = SHORT_WAITS;
         Self { org, plan, config, loader }
     }
@@ -67,7 +69,8 @@ impl Bench {
     /// Loads a batch. Returns the segments of each event that settles records, in order, and the outcome.
     async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), LoadError>) {
         let (sender, mut received) = mpsc::unbounded_channel();
-        let outcome = self.loader.load(&self.plan, self.batch(names), Turn::Now, &EventSender::new(0, sender)).await;
+        let turn = turn(None).await;
+        let outcome = self.loader.load(&self.plan, self.batch(names), turn, &EventSender::new(0, sender)).await;
         let mut settled = Vec::new();
         while let Some(event) = received.recv().await {
             if let EventKind::Settled(SettledRecords { segments, .. }) = event.kind {
@@ -78,6 +81,11 @@ impl Bench {
         }
         (settled, outcome)
     }
+}
+
+/// A turn, with a place of its own.
+async fn turn(previous: Option<oneshot::Receiver<()>>) -> Turn {
+    Turn::new(previous, Slot::new(Arc::new(Semaphore::new(1))).await)
 }
 
 /// A sender without a receiver.
@@ -135,22 +143,11 @@ async fn a_job_whose_turn_never_comes_is_aborted() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
     drop(previous);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), Turn::After(turn), &no_receiver()).await;
+    let turn = self::turn(Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), turn, &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)));
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
-}
-
-#[tokio::test]
-async fn a_halt_wins_against_a_turn_that_has_come() {
-    let bench = Bench::new().await;
-    bench.loader.halt.cancel();
-    // A random choice would pass once in two rounds.
-    for _ in 0..64 {
-        let (previous, turn) = oneshot::channel();
-        previous.send(()).unwrap();
-        assert!(!bench.loader.wait_for_turn(Turn::After(turn)).await);
-    }
 }
 
 #[tokio::test]
@@ -158,12 +155,68 @@ async fn after_a_batch_without_rows_the_next_one_does_not_overtake() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
     let events = no_receiver();
-    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), Turn::After(turn), &events));
+    let turn = self::turn(Some(turn)).await;
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), turn, &events));
     assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
     previous.send(()).unwrap();
     assert!(load.await.is_ok());
     let (previous, turn) = oneshot::channel();
     drop(previous);
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), Turn::After(turn), &no_receiver()).await;
+    let turn = self::turn(Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), turn, &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)), "after a failure nothing of the lane takes effect");
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_turn_too_long_is_replaced_by_another_one() {
+    let bench = Bench::new().await;
+    let (previous, turn) = oneshot::channel();
+    let turn = self::turn(Some(turn)).await;
+    let events = no_receiver();
+    let load = bench.loader.load(&bench.plan, bench.batch(&["A", "B"]), turn, &events);
+    let third_job = async {
+        while bench.org.jobs().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        previous.send(()).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(load, third_job);
+    outcome.unwrap();
+    let states: Vec<_> = bench.org.jobs().iter().map(|job| job.state).collect();
+    let given_up = salesforce_sim::JobState::Aborted;
+    assert_eq!(states, [given_up, given_up, salesforce_sim::JobState::JobComplete]);
+    assert_eq!(bench.org.count("Contact"), 2);
+    assert_eq!(bench.loader.budget.used(), 0);
+}
+
+/// The error of the job is one that another job would not help, and it comes before the first row.
+#[tokio::test]
+async fn a_job_that_is_refused_before_its_first_row_is_not_waited_for() {
+    let bench = Bench::new().await;
+    bench.org.inject(JobFault::failed("Contact", 0, "InvalidBatch : Field name not found : Nmae"));
+    let started = Instant::now();
+    let (settled, Err(LoadError::Failed(error))) = bench.load(&["A", "B"]).await else { panic!("loaded") };
+    assert_eq!((settled.len(), error.failure_type()), (0, FailureType::Config));
+    assert!(error.message().contains("Field name not found"), "{error}");
+    assert!(!bench.org.requests().iter().any(|request| request.path.contains("Results")), "no results are read");
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn rows_of_which_results_tell_are_settled_when_others_are_never_told_of() {
+    for (fault, message) in [
+        (JobFault::completed("Contact", 1), "do not add up"),
+        (JobFault::failed("Contact", 1, "Timeout : took too long"), "do not add up"),
+        (JobFault::aborted("Contact", 1), "Someone aborted"),
+    ] {
+        let bench = Bench::new().await;
+        bench.org.inject(fault.omit_unprocessed_rows());
+        let names: Vec<String> = (0..201).map(|number| format!("N{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (settled, Err(LoadError::Failed(error))) = bench.load(&names).await else { panic!("loaded") };
+        assert!(error.message().contains(message) && error.message().contains("1 of "), "{error}");
+        let expected: Vec<_> = (0..200).map(|segment| (segment, 1, 0)).collect();
+        assert_eq!(settled, [expected]);
+        assert_eq!(bench.org.jobs().len(), 1, "nothing is sent again");
+    }
 }

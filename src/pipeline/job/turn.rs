@@ -1,0 +1,158 @@
+//! When a batch may take effect, and its place among the jobs in progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::prepare::Claim;
+
+/// One of the places for jobs in progress.
+#[derive(Debug)]
+pub(super) struct Slot {
+    slots: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Slot {
+    /// Waits for a place. The slots are never closed.
+    pub(super) async fn new(slots: Arc<Semaphore>) -> Self {
+        let permit = Arc::clone(&slots).acquire_owned().await.ok();
+        Self { slots, permit }
+    }
+
+    async fn take_again(&mut self) {
+        self.permit = Arc::clone(&self.slots).acquire_owned().await.ok();
+    }
+}
+
+/// The turn of a batch.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The batch before it sends this signal when it has succeeded. If the signal is dropped, the turn never comes.
+    /// `None` once the turn has come.
+    previous: Option<oneshot::Receiver<()>>,
+    slot: Slot,
+}
+
+/// How a wait for a turn ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnOutcome {
+    Come,
+    /// The batch before failed, or the sync is halted.
+    Never,
+    /// The turn has not come in time.
+    Late,
+}
+
+impl Turn {
+    /// The turn that follows on `previous`, or that is now.
+    pub(super) fn new(previous: Option<oneshot::Receiver<()>>, slot: Slot) -> Self {
+        Self { previous, slot }
+    }
+
+    /// Waits for the turn, for no longer than `limit`. Meanwhile another batch has the place, and the claim is idle.
+    pub(super) async fn wait(
+        &mut self,
+        limit: Duration,
+        claim: Option<&Claim>,
+        halt: &CancellationToken,
+    ) -> TurnOutcome {
+        // A halt takes precedence: no job is closed after it.
+        if halt.is_cancelled() {
+            return TurnOutcome::Never;
+        }
+        let Some(previous) = &mut self.previous else { return TurnOutcome::Come };
+        self.slot.permit = None;
+        claim.inspect(|claim| claim.set_idle(true));
+        let outcome = tokio::select! {
+            biased;
+            () = halt.cancelled() => TurnOutcome::Never,
+            previous = previous => if previous.is_ok() { TurnOutcome::Come } else { TurnOutcome::Never },
+            () = tokio::time::sleep(limit) => TurnOutcome::Late,
+        };
+        claim.inspect(|claim| claim.set_idle(false));
+        match outcome {
+            TurnOutcome::Come => self.previous = None,
+            TurnOutcome::Never => return outcome,
+            TurnOutcome::Late => {}
+        }
+        tokio::select! {
+            biased;
+            () = halt.cancelled() => TurnOutcome::Never,
+            () = self.slot.take_again() => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::poll_immediate;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(1_000);
+
+    fn slots() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(1))
+    }
+
+    async fn turn_after(slots: &Arc<Semaphore>) -> (oneshot::Sender<()>, Turn) {
+        let (done, previous) = oneshot::channel();
+        (done, Turn::new(Some(previous), Slot::new(Arc::clone(slots)).await))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_comes_when_the_batch_before_succeeds() {
+        let halt = CancellationToken::new();
+        let mut now = Turn::new(None, Slot::new(slots()).await);
+        assert_eq!(now.wait(LONG, None, &halt).await, TurnOutcome::Come);
+        let (done, mut turn) = turn_after(&slots()).await;
+        assert!(poll_immediate(Box::pin(turn.wait(LONG, None, &halt))).await.is_none());
+        done.send(()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Come);
+        }
+        let (done, mut turn) = turn_after(&slots()).await;
+        drop(done);
+        assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Never);
+    }
+
+    #[tokio::test]
+    async fn a_halt_wins_against_a_turn_that_has_come() {
+        let halt = CancellationToken::new();
+        halt.cancel();
+        // A random choice would pass once in two rounds.
+        for _ in 0..64 {
+            let (done, mut turn) = turn_after(&slots()).await;
+            done.send(()).unwrap();
+            assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Never);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_is_late_can_still_come() {
+        let halt = CancellationToken::new();
+        let (done, mut turn) = turn_after(&slots()).await;
+        assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Late);
+        done.send(()).unwrap();
+        assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Come);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_batch_has_the_place_while_a_turn_is_awaited() {
+        let (halt, slots) = (CancellationToken::new(), slots());
+        let (done, mut turn) = turn_after(&slots).await;
+        let mut waiting = Box::pin(turn.wait(LONG, None, &halt));
+        assert!(poll_immediate(&mut waiting).await.is_none());
+        let other = Slot::new(Arc::clone(&slots)).await;
+        done.send(()).unwrap();
+        assert!(poll_immediate(&mut waiting).await.is_none(), "the place is taken");
+        drop(other);
+        assert_eq!(waiting.await, TurnOutcome::Come);
+        assert_eq!(slots.available_permits(), 0);
+        drop(turn);
+        assert_eq!(slots.available_permits(), 1);
+    }
+}
