@@ -175,6 +175,35 @@ fn rejections_size(rejections: &[LocalRejection]) -> usize {
     rejections.iter().map(size).sum()
 }
 
+/// With pieces of one size, the uncompressed ends alone would take twice the budget, and batches of a few rows would
+/// use up the bulk batches of the day.
+#[test]
+fn thousands_of_interleaved_streams_are_not_cut_into_tiny_batches() {
+    const STREAMS: usize = 3_000;
+    let column = Column::new(SourceColumn::top("a"), "A__c", Kind::Text { longest: None }, JsonTypes::default());
+    let columns = Arc::new(Columns::new(vec![column], None));
+    let budget = Budget::new(crate::budget::capacity_for(STREAMS));
+    let mut open: Vec<OpenBatch> =
+        (0..STREAMS).map(|_| OpenBatch::new(Arc::clone(&columns), budget.lease())).collect();
+    let mut sent = 0;
+    for row in 0..100_u64 {
+        for (stream, batch) in open.iter_mut().enumerate() {
+            // Three hundred bytes, of which a third is noise.
+            let mut csv = format!("{:x}", (row << 20 | stream as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)).repeat(7);
+            csv.push_str(&"Example Street 1, Example Town; ".repeat(6));
+            csv.push('\n');
+            batch.push(Row { csv: csv.as_bytes(), key: None }, Origin { segment: 0, extracted_at_ms: 0 });
+            if budget.overdrawn() > 0 {
+                let columns = Arc::clone(&columns);
+                drop(std::mem::replace(batch, OpenBatch::new(columns, budget.lease())));
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(sent, 0, "all rows of a stream fit into one batch");
+    assert!(budget.used() < 80 * 1024 * 1024, "{}", budget.used());
+}
+
 proptest! {
     /// In whatever order records are read and jobs end: the leases add up to what is held, the intake never waits for
     /// memory that cannot be released, a release wakes whoever waits, each record is settled once, and nothing is held

@@ -8,7 +8,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use salesforce::CsvBody;
 
-/// The bytes of CSV that are compressed at once. Repetitions are found within this window, and an open batch holds
+/// The most bytes of CSV that are compressed at once. Repetitions are found within this window, and an open batch holds
 /// this much uncompressed; twice as much makes the result 2 % smaller.
 pub const PIECE_SIZE: usize = 64 * 1024;
 

@@ -16,6 +16,9 @@ use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, RowTypes, row_hash, write_row};
 use salesforce::CsvBody;
 
+/// The bytes of CSV of the first pieces. Smaller ones would be compressed badly.
+const SMALLEST_PIECE: usize = 8 * 1024;
+
 /// A batch that still takes rows.
 #[derive(Debug)]
 pub(crate) struct OpenBatch {
@@ -54,7 +57,7 @@ impl OpenBatch {
         let mut batch = Self {
             opened_at: Instant::now(),
             compressed: CompressedCsv::default(),
-            tail: Vec::with_capacity(PIECE_SIZE),
+            tail: Vec::new(),
             length: 0,
             header_length: 0,
             origins: RowOrigins::default(),
@@ -101,11 +104,24 @@ impl OpenBatch {
     }
 
     fn append(&mut self, csv: &[u8]) {
+        let piece_size = self.piece_size();
+        let length = self.tail.len() + csv.len();
+        if length > self.tail.capacity() {
+            let capacity = length.next_power_of_two().min(piece_size).max(length);
+            self.tail.reserve_exact(capacity - self.tail.len());
+        }
         self.length += csv.len() as u64;
         self.tail.extend_from_slice(csv);
-        if self.tail.len() >= PIECE_SIZE {
+        if length >= piece_size {
             self.compress_tail();
         }
+    }
+
+    /// The bytes of the next piece. A small batch has small pieces, because with thousands of streams what is not
+    /// compressed yet would take all memory.
+    fn piece_size(&self) -> usize {
+        let share = usize::try_from(self.length / 4).unwrap_or(PIECE_SIZE);
+        share.clamp(SMALLEST_PIECE, PIECE_SIZE)
     }
 
     fn compress_tail(&mut self) {
