@@ -88,8 +88,8 @@ pub use fault::{Fault, FaultKind, Limit, Outcome};
 pub use headers::ApiUsage;
 pub use host::{LoginUrl, UrlRule};
 pub use job::{
-    CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, JobWatcher, OpenJob, RunningJob, UnfinishedJob, UnfinishedJobs,
-    UploadError, UploadedJob,
+    CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, JobWatcher, OpenJob, RunningJob, UnfinishedJob,
+    UnfinishedJobs, UploadError, UploadedJob,
 };
 pub use limits::{Allowance, Limits};
 pub use operation::Operation;

@@ -183,8 +183,7 @@ fn thousands_of_interleaved_streams_are_not_cut_into_tiny_batches() {
     let column = Column::new(SourceColumn::top("a"), "A__c", Kind::Text { longest: None }, JsonTypes::default());
     let columns = Arc::new(Columns::new(vec![column], None));
     let budget = Budget::new(crate::budget::capacity_for(STREAMS));
-    let mut open: Vec<OpenBatch> =
-        (0..STREAMS).map(|_| OpenBatch::new(Arc::clone(&columns), budget.lease())).collect();
+    let mut open: Vec<OpenBatch> = (0..STREAMS).map(|_| OpenBatch::new(Arc::clone(&columns), budget.lease())).collect();
     let mut sent = 0;
     for row in 0..100_u64 {
         for (stream, batch) in open.iter_mut().enumerate() {

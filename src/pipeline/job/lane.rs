@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind, EventSender, LoadError};
 use super::load::Loader;
-use super::turn::{Slot, Turn};
+use super::turn::{Slot, Start, Turn};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::prepare::StreamPlan;
+use crate::pipeline::prepare::{Claim, StreamPlan};
 use airbyte::Error;
 
 /// A batch with the stream that it belongs to.
@@ -143,15 +143,16 @@ impl Lane {
     async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
         let mut previous = None;
         while let Some(StreamBatch { stream, plan, batch }) = batches.recv().await {
-            let Some((permit, slot)) = self.permit().await else { break };
+            let Some((permit, slot, claim)) = self.permit().await else { break };
             let (done, next) = oneshot::channel();
             let turn = Turn::new(if self.is_ordered { previous.replace(next) } else { None }, slot);
+            let start = Start { turn, claim };
             let (loader, events) = (Arc::clone(&self.loader), EventSender::new(stream, self.events.clone()));
             tokio::spawn(async move {
                 // A task of its own turns a panic into an error.
                 let load = {
                     let events = events.clone();
-                    tokio::spawn(async move { loader.load(&plan, batch, turn, &events).await })
+                    tokio::spawn(async move { loader.load(&plan, batch, start, &events).await })
                 };
                 let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::panic())));
                 drop(permit);
@@ -169,10 +170,12 @@ impl Lane {
     }
 
     /// Waits until a batch may be loaded, within the limits of the lane and of the sync. `None` if the sync is halted.
-    async fn permit(&self) -> Option<(OwnedSemaphorePermit, Slot)> {
+    async fn permit(&self) -> Option<(OwnedSemaphorePermit, Slot, Claim)> {
         let permit = async {
             let lane = Arc::clone(&self.lane_permits).acquire_owned().await.ok()?;
-            Some((lane, Slot::new(Arc::clone(&self.slots)).await))
+            // Whoever has a place has a claim, and so waits for nobody who waits for a place.
+            let claim = self.loader.claim().await;
+            Some((lane, Slot::new(Arc::clone(&self.slots)).await, claim))
         };
         tokio::select! {
             () = self.loader.halt.cancelled() => None,

@@ -12,7 +12,7 @@ use super::RejectionReasons;
 use super::earlier::EarlierJobs;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::judge::{FinishedBatch, Gaps, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
-use super::turn::{Turn, TurnOutcome};
+use super::turn::{Start, Turn, TurnOutcome};
 use super::waits::{ResultsPatience, Waits};
 use crate::budget::Budget;
 use crate::pipeline::batch::{Batch, RowOutcomes};
@@ -46,15 +46,28 @@ impl Loader {
         Self { org, store, budget, earlier, quota, halt: CancellationToken::new(), waits: Waits::of_sync() }
     }
 
+    /// Waits until the requests of one more job fit within the share of the sync.
+    pub(super) async fn claim(&self) -> Claim {
+        Claim::new(self.quota.clone()).await
+    }
+
+    /// Waits until another job of a batch may begin.
+    async fn claim_again(&self, turn: &mut Turn) -> Claim {
+        let claim = self.claim().await;
+        turn.resume().await;
+        claim
+    }
+
     /// Loads a batch and stores its rejected records. Reports records as soon as they are settled.
     pub(super) async fn load(
         &self,
         plan: &StreamPlan,
         mut batch: Batch,
-        mut turn: Turn,
+        Start { mut turn, claim }: Start,
         events: &EventSender,
     ) -> Result<(), LoadError> {
         if batch.rows() == 0 {
+            drop(claim);
             // The end of this batch is the turn of the next one, which must not overtake the one before.
             if turn.wait(Duration::MAX, None, &self.halt).await != TurnOutcome::Come {
                 return Err(LoadError::Halted);
@@ -64,12 +77,15 @@ impl Loader {
             events.send(EventKind::Settled(SettledRecords { segments, reasons }));
             return Ok(());
         }
-        let mut waits = self.waits.rows.iter();
+        let (mut waits, mut first_claim) = (self.waits.rows.iter(), Some(claim));
         loop {
-            let claim = tokio::select! {
-                biased;
-                () = self.halt.cancelled() => return Err(LoadError::Halted),
-                claim = Claim::new(self.quota.clone()) => claim,
+            let claim = match first_claim.take() {
+                Some(claim) => claim,
+                None => tokio::select! {
+                    biased;
+                    () = self.halt.cancelled() => return Err(LoadError::Halted),
+                    claim = self.claim_again(&mut turn) => claim,
+                },
             };
             let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim).await?;
             batch.drop_csv();
@@ -104,6 +120,7 @@ impl Loader {
                 seconds = wait.as_secs(),
                 "rows failed for a transient reason and are retried"
             );
+            turn.pause();
             tokio::select! {
                 () = self.halt.cancelled() => return Err(LoadError::Halted),
                 () = tokio::time::sleep(*wait) => {}

@@ -22,9 +22,23 @@ impl Slot {
         Self { slots, permit }
     }
 
+    /// Lets another batch have the place.
+    fn release(&mut self) {
+        self.permit = None;
+    }
+
     async fn take_again(&mut self) {
         self.permit = Arc::clone(&self.slots).acquire_owned().await.ok();
     }
+}
+
+/// What a batch starts with. Batches of a lane get it in their order: a later one that is loaded while an earlier one is
+/// not would be sent again by the next sync.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) turn: Turn,
+    /// The claim for its first job.
+    pub(super) claim: Claim,
 }
 
 /// The turn of a batch.
@@ -52,6 +66,16 @@ impl Turn {
         Self { previous, slot }
     }
 
+    /// Lets another batch have the place until this one is resumed.
+    pub(super) fn pause(&mut self) {
+        self.slot.release();
+    }
+
+    /// Waits for a place.
+    pub(super) async fn resume(&mut self) {
+        self.slot.take_again().await;
+    }
+
     /// Waits for the turn, for no longer than `limit`. Meanwhile another batch has the place, and the claim is idle.
     pub(super) async fn wait(
         &mut self,
@@ -64,7 +88,7 @@ impl Turn {
             return TurnOutcome::Never;
         }
         let Some(previous) = &mut self.previous else { return TurnOutcome::Come };
-        self.slot.permit = None;
+        self.slot.release();
         claim.inspect(|claim| claim.set_idle(true));
         let outcome = tokio::select! {
             biased;

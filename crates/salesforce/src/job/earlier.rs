@@ -251,7 +251,7 @@ mod tests {
                 stub.answer_once("GET", &at, answer).await;
             }
             let waited = std::cell::Cell::new(0);
-            let found = stub.org().await.earlier_job(OWN, || waited.set(waited.get() + 1)).await.unwrap();
+            let found = stub.org().await.earlier_job(OWN, &|_: u64| {}, || waited.set(waited.get() + 1)).await.unwrap();
             let found = match found {
                 EarlierJob::Open => "open",
                 EarlierJob::Ended(_) => "ended",

@@ -69,8 +69,8 @@ impl Bench {
     /// Loads a batch. Returns the segments of each event that settles records, in order, and the outcome.
     async fn load(&self, names: &[&str]) -> (Vec<Vec<(SegmentId, u64, u64)>>, Result<(), LoadError>) {
         let (sender, mut received) = mpsc::unbounded_channel();
-        let turn = turn(None).await;
-        let outcome = self.loader.load(&self.plan, self.batch(names), turn, &EventSender::new(0, sender)).await;
+        let start = self::start(None).await;
+        let outcome = self.loader.load(&self.plan, self.batch(names), start, &EventSender::new(0, sender)).await;
         let mut settled = Vec::new();
         while let Some(event) = received.recv().await {
             if let EventKind::Settled(SettledRecords { segments, .. }) = event.kind {
@@ -83,9 +83,10 @@ impl Bench {
     }
 }
 
-/// A turn, with a place of its own.
-async fn turn(previous: Option<oneshot::Receiver<()>>) -> Turn {
-    Turn::new(previous, Slot::new(Arc::new(Semaphore::new(1))).await)
+/// A turn, with a place of its own and without a share of the requests.
+async fn start(previous: Option<oneshot::Receiver<()>>) -> Start {
+    let turn = Turn::new(previous, Slot::new(Arc::new(Semaphore::new(1))).await);
+    Start { turn, claim: Claim::new(None).await }
 }
 
 /// A sender without a receiver.
@@ -143,8 +144,8 @@ async fn a_job_whose_turn_never_comes_is_aborted() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
     drop(previous);
-    let turn = self::turn(Some(turn)).await;
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), turn, &no_receiver()).await;
+    let start = self::start(Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&["A"]), start, &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)));
     assert_eq!(bench.org.jobs()[0].state, salesforce_sim::JobState::Aborted);
     assert_eq!(bench.org.count("Contact"), 0);
@@ -155,15 +156,15 @@ async fn after_a_batch_without_rows_the_next_one_does_not_overtake() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
     let events = no_receiver();
-    let turn = self::turn(Some(turn)).await;
-    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), turn, &events));
+    let start = self::start(Some(turn)).await;
+    let mut load = Box::pin(bench.loader.load(&bench.plan, bench.batch(&[]), start, &events));
     assert!(futures_util::future::poll_immediate(&mut load).await.is_none(), "its end is the turn of the next one");
     previous.send(()).unwrap();
     assert!(load.await.is_ok());
     let (previous, turn) = oneshot::channel();
     drop(previous);
-    let turn = self::turn(Some(turn)).await;
-    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), turn, &no_receiver()).await;
+    let start = self::start(Some(turn)).await;
+    let outcome = bench.loader.load(&bench.plan, bench.batch(&[]), start, &no_receiver()).await;
     assert!(matches!(outcome, Err(LoadError::Halted)), "after a failure nothing of the lane takes effect");
 }
 
@@ -171,9 +172,9 @@ async fn after_a_batch_without_rows_the_next_one_does_not_overtake() {
 async fn a_job_that_waits_for_its_turn_too_long_is_replaced_by_another_one() {
     let bench = Bench::new().await;
     let (previous, turn) = oneshot::channel();
-    let turn = self::turn(Some(turn)).await;
+    let start = self::start(Some(turn)).await;
     let events = no_receiver();
-    let load = bench.loader.load(&bench.plan, bench.batch(&["A", "B"]), turn, &events);
+    let load = bench.loader.load(&bench.plan, bench.batch(&["A", "B"]), start, &events);
     let third_job = async {
         while bench.org.jobs().len() < 3 {
             tokio::task::yield_now().await;
