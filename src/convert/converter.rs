@@ -122,7 +122,7 @@ impl Converter {
 
     /// Changes nothing where the nested object `name` is null from now on.
     pub fn keep_null(&mut self, name: &str) {
-        self.routes.nest(name).set_null_columns(Vec::new());
+        self.routes.nest(name).keep_null();
     }
 
     /// Leaves a member of a nested object out from now on: it describes the related record. An object that has no
@@ -214,8 +214,7 @@ impl Converter {
     ) -> Result<(), Stop> {
         if data.enter_object().is_none() {
             return match data.value().ok_or(Stop::Malformed)? {
-                Value::Null if self.nulls == NullHandling::Clear => self.clear_nested(nested),
-                Value::Null => Ok(()),
+                Value::Null => self.read_null(nested),
                 _ => Err(Rejection::not_an_object(self.routes.nested(nested).name()).into()),
             };
         }
@@ -250,16 +249,18 @@ impl Converter {
         Ok(())
     }
 
-    /// Clears what a nested object fills.
-    fn clear_nested(&mut self, nested: usize) -> Result<(), Stop> {
+    /// Reads a null in place of a nested object. It counts for all columns of the object, whatever an earlier value of
+    /// the record was.
+    fn read_null(&mut self, nested: usize) -> Result<(), Stop> {
         let object = self.routes.nested(nested);
-        let Some(count) = object.null_columns().map(<[usize]>::len) else {
-            return Err(Stop::NullObject(object.name().to_owned()));
+        let Some(columns) = object.null_columns() else {
+            let is_clearing = self.nulls == NullHandling::Clear;
+            return if is_clearing { Err(Stop::NullObject(object.name().to_owned())) } else { Ok(()) };
         };
-        for position in 0..count {
-            let column = self.routes.nested(nested).null_columns().and_then(|columns| columns.get(position)).copied();
-            if let Some(column) = column {
-                self.convert_cell(column, Value::Null)?;
+        for null in &*columns {
+            match null.clears {
+                true => self.convert_cell(null.column, Value::Null)?,
+                false => self.row.put(null.column, "", false),
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Where the source columns of a record go.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use airbyte::json::{Cursor, Text};
 
@@ -39,8 +40,17 @@ pub(super) struct Routes {
 pub(super) struct NestedObject {
     name: Box<str>,
     routes: HashMap<Box<str>, Route>,
-    /// The columns that are cleared where the object is null; `None` if that is not known.
-    null_columns: Option<Vec<usize>>,
+    /// What a null in place of the object does; `None` if that is not known.
+    null_columns: Option<Arc<[NullColumn]>>,
+}
+
+/// A column of a nested object that is null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NullColumn {
+    pub(super) column: usize,
+    /// Whether its cell is that of null. Otherwise it is empty, because another column of the object clears the same
+    /// reference: Salesforce refuses a row that fills a reference twice.
+    pub(super) clears: bool,
 }
 
 impl NestedObject {
@@ -52,26 +62,33 @@ impl NestedObject {
         self.routes.get(member).copied()
     }
 
-    pub(super) fn null_columns(&self) -> Option<&[usize]> {
-        self.null_columns.as_deref()
+    pub(super) fn null_columns(&self) -> Option<Arc<[NullColumn]>> {
+        self.null_columns.clone()
     }
 
-    pub(super) fn set_null_columns(&mut self, columns: Vec<usize>) {
-        self.null_columns = Some(columns);
+    /// From now on a null in place of the object changes nothing.
+    pub(super) fn keep_null(&mut self) {
+        self.null_columns = Some(Arc::from([]));
     }
 
-    /// The columns that are cleared where the object is null: every column of its own, but one column of each
-    /// reference, because Salesforce refuses a row that fills a reference twice.
-    fn find_null_columns(&self, columns: &Columns) -> Option<Vec<usize>> {
+    /// Finds what a null does, in the columns of the object.
+    fn set_null_columns(&mut self, columns: &Columns) {
         let mut references = HashSet::new();
         let is_own = |column: &Column| match column.clears() {
             true => column.source().name() == &*self.name,
             false => column.source().parent() == Some(&*self.name),
         };
         let own = columns.iter().enumerate().filter(|(_, column)| is_own(column));
-        let first = own.filter(|(_, column)| column.reference().is_none_or(|field| references.insert(field)));
-        let found: Vec<usize> = first.map(|(index, _)| index).collect();
-        (!found.is_empty()).then_some(found)
+        let found: Arc<[NullColumn]> = own
+            .map(|(index, column)| NullColumn {
+                column: index,
+                clears: column.reference().is_none_or(|field| references.insert(field)),
+            })
+            .collect();
+        let keeps_null = self.null_columns.as_ref().is_some_and(|columns| columns.is_empty());
+        if !found.is_empty() || !keeps_null {
+            self.null_columns = (!found.is_empty()).then_some(found);
+        }
     }
 }
 
@@ -103,7 +120,7 @@ impl Routes {
             self.set(column.source(), Route::Column(index));
         }
         for object in &mut self.nested {
-            object.null_columns = object.find_null_columns(columns).or(object.null_columns.take());
+            object.set_null_columns(columns);
         }
     }
 

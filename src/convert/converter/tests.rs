@@ -136,6 +136,8 @@ fn a_null_object_clears_its_reference_once() {
     converter.set_columns(Arc::new(named.with(of_account("Code__c"))));
     assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":{"Ext__c":"A-1"}}"#), "x,A-1,\n");
     assert_eq!(csv_of(&mut converter, null), "x,#N/A,\n");
+    // The last value of a name counts.
+    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":{"Code__c":"c"},"Account":null}"#), "x,#N/A,\n");
 }
 
 #[test]

@@ -13,7 +13,6 @@ use salesforce::Field;
 /// The rules by which the source columns of a stream become columns, for its schema and for its records.
 #[derive(Debug)]
 pub(super) struct ColumnRules {
-    fields: ObjectFields,
     related: Arc<RelatedObjects>,
     renames: Renames,
     key: Option<String>,
@@ -53,29 +52,98 @@ impl From<String> for FieldProblem {
 }
 
 impl ColumnRules {
-    pub(super) fn new(
-        fields: ObjectFields,
-        related: Arc<RelatedObjects>,
-        renames: Renames,
-        key: Option<String>,
-        config: &Config,
-    ) -> Self {
-        Self { fields, related, renames, key, unknown: config.unknown_fields() }
-    }
-
-    pub(super) fn fields(&self) -> &ObjectFields {
-        &self.fields
+    pub(super) fn new(related: Arc<RelatedObjects>, renames: Renames, key: Option<String>, config: &Config) -> Self {
+        Self { related, renames, key, unknown: config.unknown_fields() }
     }
 
     /// What becomes of `source`, a column of the schema or of a record.
     ///
     /// # Errors
     /// Why it cannot be written.
-    pub(super) fn resolve(&self, source: SourceColumn, types: JsonTypes) -> Result<ResolvedField, FieldProblem> {
+    pub(super) fn resolve(
+        &self,
+        fields: &ObjectFields,
+        source: SourceColumn,
+        types: JsonTypes,
+    ) -> Result<ResolvedField, FieldProblem> {
+        OfObject { rules: self, fields }.resolve(source, types)
+    }
+
+    /// Whether the problem of an unknown field names the nearest of all fields.
+    pub(super) fn names_nearest(&self) -> bool {
+        self.unknown == UnknownFields::Fail
+    }
+
+    /// The name of the column that a source column becomes.
+    pub(super) fn column_name(&self, source: &SourceColumn) -> String {
+        match source.parent() {
+            Some(object) => self.renames.nested_column(object, source.name()),
+            None => self.renames.column(source.name()).to_owned(),
+        }
+    }
+
+    fn is_key(&self, name: &str) -> bool {
+        self.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether an entry of `fields` chooses another member of the nested object to name the related record.
+    fn is_chosen_otherwise(&self, source: &SourceColumn) -> bool {
+        let is_other = |chosen: &str| {
+            let member = |object| chosen.strip_prefix(object)?.strip_prefix('.');
+            source.parent().and_then(member).is_some_and(|member| member != source.name())
+        };
+        !self.renames.has(&source.to_string()) && self.renames.sources().any(is_other)
+    }
+
+    /// The problem of a nested object whose members in the schema cannot name the related record.
+    pub(super) fn no_related_key(&self, fields: &ObjectFields, object: &str) -> Option<String> {
+        let name = self.renames.column(object);
+        let relationship = RelationshipName::parse(name);
+        let target = relationship.target(fields.reference(relationship)?)?;
+        let offered = self.related.offer(target, name, "");
+        Some(format!("none of the fields in its {object} can name a record of {target}; add {offered}"))
+    }
+
+    /// The problem of a second member of a nested object that names the same related record. The user's own entries of
+    /// `fields` are obeyed.
+    pub(super) fn second_key<'c>(
+        &self,
+        column: &Column,
+        mut columns: impl Iterator<Item = &'c Column>,
+    ) -> Option<String> {
+        let source = column.source();
+        let object = source.parent()?;
+        let first = columns.find(|other| {
+            other.source().parent() == Some(object)
+                && other.reference().is_some()
+                && other.reference() == column.reference()
+        })?;
+        let is_chosen = |source: &SourceColumn| self.renames.has(&source.to_string());
+        let reference = column.reference().unwrap_or_default();
+        (!is_chosen(source) || !is_chosen(first.source())).then(|| {
+            format!(
+                "its fields {} and {source} both name the record of {reference}, and Salesforce takes one; choose one \
+                 with an entry of `fields` whose source is {} and whose target is {}",
+                first.source(),
+                first.source(),
+                first.header()
+            )
+        })
+    }
+}
+
+/// The rules, applied to the fields of an object.
+struct OfObject<'r> {
+    rules: &'r ColumnRules,
+    fields: &'r ObjectFields,
+}
+
+impl OfObject<'_> {
+    fn resolve(&self, source: SourceColumn, types: JsonTypes) -> Result<ResolvedField, FieldProblem> {
         if let Some(metadata) = self.metadata(&source) {
             return Ok(metadata);
         }
-        let name = self.column_name(&source);
+        let name = self.rules.column_name(&source);
         if self.fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
             return Ok(ResolvedField::Ignored);
         }
@@ -97,20 +165,12 @@ impl ColumnRules {
 
     /// What becomes of a column that the platform or a source added, unless the user names a column for it.
     fn metadata(&self, source: &SourceColumn) -> Option<ResolvedField> {
-        if !source.is_of_platform() || self.renames.has(&source.to_string()) {
+        if !source.is_of_platform() || self.rules.renames.has(&source.to_string()) {
             return None;
         }
         // A delete of a deleted record is right, whether it is marked or not.
         let is_mark = source.is_deletion_mark() && !self.fields.operation().is_delete();
         Some(if is_mark { ResolvedField::DeletionMark } else { ResolvedField::Metadata })
-    }
-
-    /// The name of the column that a source column becomes.
-    fn column_name(&self, source: &SourceColumn) -> String {
-        match source.parent() {
-            Some(object) => self.renames.nested_column(object, source.name()),
-            None => self.renames.column(source.name()).to_owned(),
-        }
     }
 
     fn field_column(
@@ -119,7 +179,7 @@ impl ColumnRules {
         field: &Field,
         types: JsonTypes,
     ) -> Result<ResolvedField, FieldProblem> {
-        let is_key = self.is_key(&field.name);
+        let is_key = self.rules.is_key(&field.name);
         if !is_key && self.is_left_out(field)? {
             return Ok(ResolvedField::Ignored);
         }
@@ -150,7 +210,7 @@ impl ColumnRules {
             let column = Column::new(source.clone(), header, Kind::Text { longest: None }, types);
             Ok(ResolvedField::Column(column.of_reference(&field.name)))
         };
-        if self.is_chosen_otherwise(&source) {
+        if self.rules.is_chosen_otherwise(&source) {
             return Ok(ResolvedField::Description);
         }
         // The reference itself takes an id. Whether Salesforce takes a column such as `Account.Id` is not documented.
@@ -158,11 +218,11 @@ impl ColumnRules {
             return to_column(field.name.clone());
         }
         let (before_dot, object) = self.before_dot(&source, field, relationship, inner)?;
-        match self.related.find(object, inner) {
+        match self.rules.related.find(object, inner) {
             RelatedField::Unknown => to_column(format!("{before_dot}.{inner}")),
             RelatedField::Key(key) => to_column(format!("{before_dot}.{key}")),
-            _ if self.unknown == UnknownFields::Ignore => Ok(ResolvedField::Ignored),
-            RelatedField::Other if source.parent().is_some() && !self.renames.has(&source.to_string()) => {
+            _ if self.rules.unknown == UnknownFields::Ignore => Ok(ResolvedField::Ignored),
+            RelatedField::Other if source.parent().is_some() && !self.rules.renames.has(&source.to_string()) => {
                 Ok(ResolvedField::Description)
             }
             found => {
@@ -171,7 +231,7 @@ impl ColumnRules {
                     _ if inner.contains('.') => "a column goes through one relationship only".to_owned(),
                     _ => format!("{} is no field of {object} that the user may see", SourceColumn::top(inner).shown()),
                 };
-                let offered = self.related.offer(object, &before_dot, inner);
+                let offered = self.rules.related.offer(object, &before_dot, inner);
                 let shown = source.shown();
                 let sentence = format!(
                     "its field {shown} cannot name a record of {object}, because {why}; write {offered} instead"
@@ -215,10 +275,10 @@ impl ColumnRules {
     }
 
     fn unknown_column(&self, source: &SourceColumn, name: &str) -> Result<ResolvedField, FieldProblem> {
-        if self.unknown == UnknownFields::Ignore {
+        if self.rules.unknown == UnknownFields::Ignore {
             return Ok(ResolvedField::Ignored);
         }
-        let can = |field: &Field| self.is_key(&field.name) || field.is_writable_by(self.fields.operation());
+        let can = |field: &Field| self.rules.is_key(&field.name) || field.is_writable_by(self.fields.operation());
         let nearest = self.fields.nearest(name, can);
         let object = self.fields.object();
         let shown = source.shown();
@@ -233,64 +293,9 @@ impl ColumnRules {
         if field.is_writable_by(self.fields.operation()) {
             return Ok(false);
         }
-        match self.unknown == UnknownFields::Ignore && field.is_filled_by_salesforce() {
+        match self.rules.unknown == UnknownFields::Ignore && field.is_filled_by_salesforce() {
             true => Ok(true),
             false => Err(self.fields.not_writable(field).into()),
         }
-    }
-
-    fn is_key(&self, name: &str) -> bool {
-        self.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(name))
-    }
-
-    /// Whether an entry of `fields` chooses another member of the nested object to name the related record.
-    fn is_chosen_otherwise(&self, source: &SourceColumn) -> bool {
-        let is_other = |chosen: &str| {
-            let member = |object| chosen.strip_prefix(object)?.strip_prefix('.');
-            source.parent().and_then(member).is_some_and(|member| member != source.name())
-        };
-        !self.renames.has(&source.to_string()) && self.renames.sources().any(is_other)
-    }
-
-    /// The problem of a nested object whose members in the schema cannot name the related record.
-    pub(super) fn no_related_key(&self, object: &str) -> Option<String> {
-        let name = self.renames.column(object);
-        let relationship = RelationshipName::parse(name);
-        let target = relationship.target(self.fields.reference(relationship)?)?;
-        let offered = self.related.offer(target, name, "");
-        Some(format!("none of the fields in its {object} can name a record of {target}; add {offered}"))
-    }
-
-    /// The problem of a second member of a nested object that names the same related record. The user's own entries of
-    /// `fields` are obeyed.
-    pub(super) fn second_key<'c>(
-        &self,
-        column: &Column,
-        mut columns: impl Iterator<Item = &'c Column>,
-    ) -> Option<String> {
-        let source = column.source();
-        let object = source.parent()?;
-        let first = columns.find(|other| {
-            other.source().parent() == Some(object)
-                && other.reference().is_some()
-                && other.reference() == column.reference()
-        })?;
-        let is_chosen = |source: &SourceColumn| self.renames.has(&source.to_string());
-        let reference = column.reference().unwrap_or_default();
-        (!is_chosen(source) || !is_chosen(first.source())).then(|| {
-            format!(
-                "its fields {} and {source} both name the record of {reference}, and Salesforce takes one; choose one \
-                 with an entry of `fields` whose source is {} and whose target is {}",
-                first.source(),
-                first.source(),
-                first.header()
-            )
-        })
-    }
-
-    /// The reference field that a nested object fills.
-    pub(super) fn reference_of(&self, object: &str) -> Option<&str> {
-        let field = self.fields.reference(RelationshipName::parse(self.renames.column(object)))?;
-        Some(&field.name)
     }
 }

@@ -21,7 +21,12 @@ pub(super) struct RequiredField<'d>(&'d Field);
 
 impl ObjectFields {
     pub(super) fn new(describe: Arc<Describe>, operation: Operation, config: &Config) -> Self {
-        Self { describe, operation, truncate: config.truncate_text() }
+        Self::of_plan(describe, operation, config.truncate_text())
+    }
+
+    /// The same without the configuration, while the sync runs.
+    pub(super) fn of_plan(describe: Arc<Describe>, operation: Operation, truncate: bool) -> Self {
+        Self { describe, operation, truncate }
     }
 
     pub(super) fn operation(&self) -> Operation {

@@ -4,6 +4,7 @@ mod columns;
 mod entries;
 mod fields;
 mod nearest_name;
+mod packed;
 mod permissions;
 mod plan;
 mod planning;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::columns::{ColumnRules, ResolvedField};
+use super::packed::LateFields;
+use super::related::RelationshipName;
 use crate::convert::{Column, Columns, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
@@ -25,6 +27,7 @@ pub(crate) struct StreamPlan {
     pub(crate) columns: Arc<Columns>,
     pub(crate) identity: StreamIdentity,
     pub(super) rules: ColumnRules,
+    pub(super) late: LateFields,
 }
 
 impl StreamPlan {
@@ -34,7 +37,10 @@ impl StreamPlan {
     /// Why it cannot be written, as a sentence.
     pub(crate) fn resolve_field(&self, source: SourceColumn, columns: &Columns) -> Result<ResolvedField, String> {
         let types = airbyte::JsonTypes { text: true, ..Default::default() };
-        let resolved = self.rules.resolve(source.clone(), types).map_err(|problem| problem.sentence)?;
+        // Of columns that are left out anyway there may be very many.
+        let is_sent = !source.is_of_platform() && !self.job.operation.is_delete();
+        let fields = self.late.for_column(&self.rules.column_name(&source), is_sent && self.rules.names_nearest());
+        let resolved = self.rules.resolve(&fields, source.clone(), types).map_err(|problem| problem.sentence)?;
         match &resolved {
             ResolvedField::DeletionMark if !self.identity.source_columns.iter().any(|it| it == source.name()) => {
                 warn_of_deletions(&self.name);
@@ -64,7 +70,9 @@ impl StreamPlan {
     /// The column that clears the reference of a nested object which is null and has no column of its own. `None` if
     /// another column fills the reference.
     pub(crate) fn clearing_column(&self, object: &str, columns: &Columns) -> Option<Column> {
-        let field = self.rules.reference_of(object)?;
+        let name = self.rules.column_name(&SourceColumn::top(object));
+        let fields = self.late.for_column(&name, false);
+        let field = &fields.reference(RelationshipName::parse(&name))?.name;
         let is_filled = columns.iter().any(|column| column.reference() == Some(field));
         (!is_filled).then(|| Column::clearing(object, field))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entries::check_entries;
 use super::nearest_name::nearest_name;
+use super::packed::PackedObject;
 use super::plan::StreamPlan;
 use super::related::{RelatedObject, RelatedObjects};
 use super::request::StreamRequest;
@@ -44,6 +45,7 @@ pub(crate) async fn plan_streams(
     let describes = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, requests, &describes).await?);
     let mut streams = Vec::new();
+    let mut packed: HashMap<&str, Arc<PackedObject>> = HashMap::new();
     let mut all_objects = None;
     for request in requests {
         let name = request.name().clone();
@@ -53,7 +55,10 @@ pub(crate) async fn plan_streams(
         };
         let describe = describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref);
         let outcome = match describe {
-            Some(describe) => request.plan(operation, Arc::clone(describe), &related, config),
+            Some(describe) => {
+                let packed = packed.entry(&describe.name).or_insert_with(|| Arc::new(PackedObject::of(describe)));
+                request.plan(operation, Arc::clone(describe), Arc::clone(packed), &related, config)
+            }
             None => Err(vec![missing_object(org, &request.object, &mut all_objects).await?]),
         };
         match outcome {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::columns::{ColumnRules, FieldProblem, ResolvedField};
 use super::fields::{ObjectFields, RequiredField};
+use super::packed::{LateFields, PackedObject};
 use super::permissions::{forbidden, warn_of_write_once};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions, warn_of_shared_reference};
 use super::related::{RelatedObjects, RelationshipName};
@@ -93,6 +94,7 @@ impl<'c> StreamRequest<'c> {
         &self,
         operation: Operation,
         describe: Arc<Describe>,
+        packed: Arc<PackedObject>,
         related: &Arc<RelatedObjects>,
         config: &Config,
     ) -> Result<StreamPlan, Vec<String>> {
@@ -101,12 +103,12 @@ impl<'c> StreamRequest<'c> {
         problems.extend(forbidden(operation, &describe));
         let fields = ObjectFields::new(describe, operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
-        let rules = ColumnRules::new(fields, Arc::clone(related), self.renames().clone(), key.clone(), config);
-        let columns = self.columns(&rules, key.as_deref(), &mut problems);
+        let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), key.clone(), config);
+        let columns = self.columns(&rules, &fields, key.as_deref(), &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let row_key = key.clone().map(|field| Key { comparison: rules.fields().comparison(&field), field });
+        let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
@@ -122,6 +124,7 @@ impl<'c> StreamRequest<'c> {
                 generation_id: self.stream.generation_id,
                 source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
+            late: LateFields::new(packed, operation, config),
             rules,
         })
     }
@@ -164,14 +167,20 @@ impl<'c> StreamRequest<'c> {
 
     /// The columns of the schema. All their problems go to `problems`, because a user who sees only the first of them
     /// needs a sync for each.
-    fn columns(&self, rules: &ColumnRules, key: Option<&str>, problems: &mut Vec<String>) -> Vec<Column> {
-        let mut needed = self.needed_fields(rules.fields(), key);
+    fn columns(
+        &self,
+        rules: &ColumnRules,
+        fields: &ObjectFields,
+        key: Option<&str>,
+        problems: &mut Vec<String>,
+    ) -> Vec<Column> {
+        let mut needed = self.needed_fields(fields, key);
         let mut columns = Vec::with_capacity(self.stream.fields.len());
         for source in &self.stream.fields {
-            match rules.resolve(SourceColumn::top(&source.name), source.types) {
+            match rules.resolve(fields, SourceColumn::top(&source.name), source.types) {
                 Ok(ResolvedField::Column(column)) => columns.push(column),
                 Ok(ResolvedField::Nested) => {
-                    let found = nested_columns(rules, source).unwrap_or_else(|found| {
+                    let found = nested_columns(rules, fields, source).unwrap_or_else(|found| {
                         problems.extend(found);
                         Vec::new()
                     });
@@ -192,7 +201,7 @@ impl<'c> StreamRequest<'c> {
         let mut seen = HashSet::new();
         for (index, column) in columns.iter().enumerate() {
             if !seen.insert(column.header().to_ascii_lowercase()) {
-                problems.push(duplicate_column(column.header(), rules.fields().object()));
+                problems.push(duplicate_column(column.header(), fields.object()));
             } else {
                 warn_of_shared_reference(&self.stream.name, column, columns[..index].iter());
             }
@@ -200,7 +209,7 @@ impl<'c> StreamRequest<'c> {
         problems.extend(needed.iter().map(|field| format!("{}, and the stream has no such field", field.need())));
         problems.extend(too_many_columns(columns.iter()));
         if problems.is_empty() {
-            warn_of_write_once(&self.stream.name, rules.fields(), key, &columns);
+            warn_of_write_once(&self.stream.name, fields, key, &columns);
         }
         columns
     }
@@ -259,12 +268,16 @@ impl NeededField {
 ///
 /// # Errors
 /// What is wrong with the members.
-fn nested_columns(rules: &ColumnRules, source: &SchemaField) -> Result<Vec<Column>, Vec<String>> {
+fn nested_columns(
+    rules: &ColumnRules,
+    fields: &ObjectFields,
+    source: &SchemaField,
+) -> Result<Vec<Column>, Vec<String>> {
     let mut columns: Vec<Column> = Vec::new();
     let mut problems = Vec::new();
     let mut is_described = false;
     for member in &source.members {
-        match rules.resolve(SourceColumn::nested(&source.name, &member.name), member.types) {
+        match rules.resolve(fields, SourceColumn::nested(&source.name, &member.name), member.types) {
             Ok(ResolvedField::Column(column)) => {
                 problems.extend(rules.second_key(&column, columns.iter()));
                 columns.push(column);
@@ -275,7 +288,7 @@ fn nested_columns(rules: &ColumnRules, source: &SchemaField) -> Result<Vec<Colum
         }
     }
     if problems.is_empty() && columns.is_empty() && is_described {
-        problems.extend(rules.no_related_key(&source.name));
+        problems.extend(rules.no_related_key(fields, &source.name));
     }
     if problems.is_empty() { Ok(columns) } else { Err(problems) }
 }
