@@ -290,3 +290,89 @@ async fn describes_that_answer_for_each_other_are_asked_for_alone() {
     world.write(json!({}), catalog(&streams), lines).await.assert_success();
     assert_eq!((world.org.count("Account"), world.org.count("Contact")), (1, 1));
 }
+
+/// A stream of contacts, and the lines of one record.
+fn one_contact(fields: &[(&str, &str)], data: Value) -> (Value, Vec<String>) {
+    let lines = vec![record("c", data), state("c", 1), complete("c")];
+    (catalog(&[stream("c", "Contact", fields)]), lines)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_only_records_show_is_checked_with_the_related_object() {
+    let fields = [("LastName", "string"), ("Account", "object")];
+    for (data, part) in [
+        (
+            json!({"LastName": "1", "Account.Nonexistent__c": "x"}),
+            "its field Account.Nonexistent__c cannot name a record",
+        ),
+        (json!({"LastName": "1", "Account": {"shoe_size": "x"}}), "its field Account.shoe_size cannot name a record"),
+        (
+            json!({"LastName": "1", "Account": {"External_Id__c": "root", "Legacy_Key__c": "x"}}),
+            "its fields Account.External_Id__c and Account.Legacy_Key__c both name the record of AccountId",
+        ),
+        (json!({"LastName": "1", "Tilte": "x"}), "the nearest name is Title"),
+    ] {
+        let world = world().await;
+        let (catalog, lines) = one_contact(&fields, data);
+        let run = world.write(json!({}), catalog, lines).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error", "{message}");
+        assert!(message.contains(part), "{part}\n{message}");
+        assert!(world.org.jobs().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_column_of_a_reference_that_only_records_show_is_logged_once() {
+    let world = world().await;
+    let root = world.org.records("Account")[0]["Id"].clone().unwrap();
+    let fields = [("LastName", "string"), ("Account.External_Id__c", "string")];
+    let (catalog, lines) = one_contact(&fields, json!({"LastName": "1", "AccountId": root}));
+    let run = world.write(json!({}), catalog, lines).await;
+    run.assert_success();
+    assert_eq!(world.values("Contact", "AccountId"), [Some(root)]);
+    assert_eq!(warnings_with(&run, "two columns fill one field"), 1, "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nested_object_that_names_no_record_is_left_out_when_configured() {
+    let world = world().await;
+    let fields = [("LastName", "string"), ("Account", "object"), ("CreatedBy", "object")];
+    let data = json!({"LastName": "1", "Account": {"Name": "root"}, "CreatedBy": {"Email": "ada@example.com"}});
+    let (catalog, lines) = one_contact(&fields, data);
+    let run = world.write(json!({"unknown_fields": "ignore"}), catalog.clone(), lines.clone()).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
+    assert_eq!(warnings_with(&run, "a field of the records is ignored"), 2, "{}", run.stdout);
+    let run = world.write(json!({}), catalog, lines).await;
+    assert!(run.failure().1.contains("its field CreatedById cannot be written by insert"), "{}", run.failure().1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_keys_of_a_nested_object_are_sent_when_entries_name_both() {
+    let world = world().await;
+    let entry = |member: &str| json!({"source": format!("Account.{member}"), "target": format!("Account.{member}")});
+    let config = json!({"streams": [{"stream": "c", "fields": [entry("External_Id__c"), entry("Legacy_Key__c")]}]});
+    let lines = vec![
+        record("c", json!({"LastName": "1", "Account": {"External_Id__c": "root"}})),
+        record("c", json!({"LastName": "2", "Account": {"External_Id__c": "root", "Legacy_Key__c": "x"}})),
+        state("c", 1),
+        complete("c"),
+    ];
+    let contacts = contacts_with_account(&["External_Id__c", "Legacy_Key__c"]);
+    let run = world.write(config, catalog(&[contacts]), lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }], "the org judges each record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_related_object_that_cannot_be_described_is_left_to_the_org() {
+    let world = world().await;
+    world.org.inject(RequestFault::new(Endpoint::Describe, Answer::status(404)).starting_at(2));
+    let fields = [("LastName", "string"), ("Account.External_Id__c", "string")];
+    let (catalog, lines) = one_contact(&fields, json!({"LastName": "1", "Account.External_Id__c": "root"}));
+    let run = world.write(json!({}), catalog, lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
+    assert_eq!(warnings_with(&run, "the fields of a related object are unknown"), 1, "{}", run.stdout);
+}

@@ -63,43 +63,80 @@ fn closed_kind(object: &str) -> Option<&'static str> {
     }
 }
 
-/// Says which columns of an upsert are refused for a part of the records: a field that can be set only in new records,
-/// such as the parent of a detail record that may not change, or only in records that exist. Salesforce rejects the
-/// others whatever the value is.
+/// Says which columns of an upsert are refused for a part of the records.
 pub(super) fn warn_of_write_once(stream: &StreamName, fields: &ObjectFields, key: Option<&str>, columns: &[Column]) {
     if fields.operation() != Operation::Upsert {
         return;
     }
     let object = fields.object();
-    let of_columns = |is_kind: fn(&Field) -> bool| {
-        let names = columns.iter().filter_map(|column| {
-            let field = fields.field(column.reference().unwrap_or(column.header()))?;
-            let is_key = key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
-            (!is_key && is_kind(field)).then_some(field.name.as_str())
-        });
-        names.collect::<Vec<_>>().join(", ")
-    };
-    let only_new = of_columns(|field| field.createable && !field.updateable);
+    let WriteOnce { only_new, only_old } = WriteOnce::of(fields, key, columns);
     if !only_new.is_empty() {
         tracing::warn!(
-            %stream, object, fields = only_new,
+            %stream, object, fields = only_new.join(", "),
             "Salesforce rejects each record that exists and has a value in these fields: they can be set only in new \
              records. Allow reparenting of a parent field in the setup, or leave the fields out of the stream"
         );
     }
-    let only_old = of_columns(|field| field.updateable && !field.createable);
     if !only_old.is_empty() {
         tracing::warn!(
-            %stream, object, fields = only_old,
+            %stream, object, fields = only_old.join(", "),
             "Salesforce rejects each new record that has a value in these fields: they can be set only in records that \
              exist"
         );
     }
 }
 
+/// The fields of columns that Salesforce takes for a part of the records. It rejects the others whatever the value is.
+#[derive(Debug, PartialEq, Eq)]
+struct WriteOnce<'f> {
+    /// They can be set only in new records, such as the parent of a detail record that may not change.
+    only_new: Vec<&'f str>,
+    /// They can be set only in records that exist.
+    only_old: Vec<&'f str>,
+}
+
+impl<'f> WriteOnce<'f> {
+    /// The key is none of them: it finds the record, and need not change it.
+    fn of(fields: &'f ObjectFields, key: Option<&str>, columns: &[Column]) -> Self {
+        let is_key = |field: &Field| key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
+        let names = |is_kind: fn(&Field) -> bool| {
+            let of_columns =
+                columns.iter().filter_map(|column| fields.field(column.reference().unwrap_or(column.header())));
+            of_columns.filter(|field| !is_key(field) && is_kind(field)).map(|field| field.name.as_str()).collect()
+        };
+        Self {
+            only_new: names(|field| field.createable && !field.updateable),
+            only_old: names(|field| field.updateable && !field.createable),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::convert::{Kind, SourceColumn};
+    use airbyte::JsonTypes;
+
+    #[test]
+    fn fields_that_can_be_set_only_once_are_found() {
+        let describe: Describe = serde_json::from_value(json!({"name": "Line__c", "fields": [
+            {"name": "Key__c", "createable": true}, {"name": "Parent__c", "createable": true},
+            {"name": "Closed__c", "updateable": true}, {"name": "Both__c", "createable": true, "updateable": true},
+        ]}))
+        .unwrap();
+        let fields = ObjectFields::of_plan(Arc::new(describe), Operation::Upsert, false);
+        let column = |header: &str| {
+            Column::new(SourceColumn::top("s"), header, Kind::Text { longest: None }, JsonTypes::default())
+        };
+        let parent = column("Parent__r.Key__c").of_reference("Parent__c");
+        let columns = [column("Key__c"), parent, column("Closed__c"), column("Both__c")];
+        let expected = WriteOnce { only_new: vec!["Parent__c"], only_old: vec!["Closed__c"] };
+        assert_eq!(WriteOnce::of(&fields, Some("key__c"), &columns), expected);
+    }
 
     #[test]
     fn no_permission_is_advised_for_an_object_that_nobody_can_write() {
