@@ -17,6 +17,7 @@ mod memory;
 mod metadata;
 mod operations;
 mod other_loaders;
+mod parents;
 mod platform_columns;
 mod preflight;
 mod protocol_model;

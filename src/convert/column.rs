@@ -1,6 +1,7 @@
 //! The columns of the CSV of a stream.
 
 use std::ops::Index;
+use std::sync::Arc;
 
 use super::key::{Key, KeyComparison};
 use super::source_column::SourceColumn;
@@ -38,12 +39,13 @@ pub struct Column {
     /// The reference field that it fills.
     reference: Option<Box<str>>,
     clears: bool,
+    related_object: Option<Arc<str>>,
 }
 
 impl Column {
     /// The source column `source` becomes the column `header`. `types` are its types in the schema of the stream.
     pub fn new(source: SourceColumn, header: impl Into<String>, kind: Kind, types: JsonTypes) -> Self {
-        Self { source, header: header.into(), kind, types, reference: None, clears: false }
+        Self { source, header: header.into(), kind, types, reference: None, clears: false, related_object: None }
     }
 
     /// A column that clears the reference field `field` where the nested object `object` is null. No other value of the
@@ -67,6 +69,17 @@ impl Column {
     /// Whether the column only clears its reference.
     pub fn clears(&self) -> bool {
         self.clears
+    }
+
+    /// The column refers to a record of `object` by a key, which must be there when a row is written.
+    #[must_use]
+    pub fn referring_to(self, object: &str) -> Self {
+        Self { related_object: Some(object.into()), ..self }
+    }
+
+    /// The object of the record that the column refers to by a key.
+    pub fn related_object(&self) -> Option<&str> {
+        self.related_object.as_deref()
     }
 
     /// The source column.

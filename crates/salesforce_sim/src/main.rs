@@ -47,6 +47,9 @@ struct Arguments {
     harsh: bool,
     #[command(flatten)]
     nature: NatureArguments,
+    /// Let a row refer to a record that an earlier row of its chunk creates.
+    #[arg(long)]
+    references_within_chunk: bool,
     /// The RSA public key in PEM that verifies assertions of the JWT bearer flow.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
@@ -137,6 +140,7 @@ impl Arguments {
             daily_batches: self.daily_batches,
             forgetful: self.forgetful,
             nature: if self.harsh { Nature::harsh() } else { self.nature.into() },
+            references_within_chunk: self.references_within_chunk,
             seed: self.seed,
             ..Settings::default()
         })

@@ -50,6 +50,10 @@ pub struct Settings {
     pub forgetful: bool,
     /// What the org does all the time that a loader may not expect.
     pub nature: Nature,
+    /// A row can refer to a record that an earlier row of its chunk creates. Salesforce does not allow it: "the related
+    /// records created in a single call must have different sObject types" (Apex guide, "Creating Parent and Child
+    /// Records in a Single Statement Using Foreign Keys").
+    pub references_within_chunk: bool,
     /// Decides the order of result rows, which Salesforce does not promise.
     pub seed: u64,
 }
@@ -74,6 +78,7 @@ impl Default for Settings {
             jobs_per_page: 1_000,
             forgetful: false,
             nature: Nature::kind(),
+            references_within_chunk: false,
             seed: 0,
         }
     }

@@ -142,7 +142,8 @@ impl Stream {
 
 impl Loading {
     fn seal(&self, stream: usize, batch: OpenBatch) -> StreamBatch {
-        StreamBatch { stream, plan: Arc::clone(&self.plan), batch: batch.seal() }
+        let on_its_way = self.plan.written_objects.begin_batch(&self.plan.job.object);
+        StreamBatch { stream, plan: Arc::clone(&self.plan), batch: batch.seal(), on_its_way }
     }
 
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.

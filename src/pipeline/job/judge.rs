@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::RejectionReasons;
+use super::parents::ParentColumns;
+use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
+use super::rounds::{RetryReason, RetryRules};
 use crate::budget::{Budget, Lease};
 use crate::convert::{Row, restore, row_hash, source_columns};
 use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, RowFate, RowIndex, RowOutcomes};
@@ -19,8 +22,10 @@ pub(super) struct Verdict {
     pub(super) outcomes: RowOutcomes,
     /// Why rows and local rejections of the batch were rejected.
     pub(super) reasons: RejectionReasons,
-    /// The rows to retry: they failed for a transient reason, or were left unprocessed.
+    /// The rows to retry: they failed for a transient reason, were left unprocessed, or lacked their parent.
     pub(super) retry: Option<Batch>,
+    /// How many rows of `retry` failed for a transient reason.
+    pub(super) transient: u64,
     /// How many rows Salesforce left unprocessed.
     pub(super) unprocessed: u64,
     /// How many rows the results say nothing about. They are held for `retry`, which is never sent.
@@ -81,37 +86,6 @@ impl FinishedBatch<'_> {
     }
 }
 
-/// How many rows the results of a job have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ResultCounts {
-    succeeded: u64,
-    failed: u64,
-    unprocessed: u64,
-}
-
-impl ResultCounts {
-    fn sum(&self) -> u64 {
-        self.succeeded + self.failed + self.unprocessed
-    }
-
-    /// Counts the rows of all results of a job.
-    pub(super) async fn read(job: &FinishedJob) -> Result<Self, Fault> {
-        Ok(Self {
-            succeeded: count(job.successful_rows().await?).await?,
-            failed: count(job.failed_rows().await?).await?,
-            unprocessed: count(job.unprocessed_rows().await?).await?,
-        })
-    }
-}
-
-async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
-    let mut count = 0;
-    while rows.next().await?.is_some() {
-        count += 1;
-    }
-    Ok(count)
-}
-
 /// Judges the rows of one job. A judge that fails is dropped with everything that it stored, and another one starts
 /// from the beginning: no object is in the bucket before the verdict.
 pub(super) struct Judge<'j> {
@@ -119,8 +93,8 @@ pub(super) struct Judge<'j> {
     job: &'j FinishedJob,
     batch: &'j Batch,
     writer: Option<RejectedWriter>,
-    /// Whether failed rows may be retried.
-    may_retry: bool,
+    rules: RetryRules,
+    parents: &'j ParentColumns,
     /// Built for the first row that is looked up; most jobs need none.
     index: Option<RowIndex<'j>>,
     index_lease: Lease,
@@ -130,6 +104,10 @@ pub(super) struct Judge<'j> {
     unfound_unprocessed: u64,
     reasons: RejectionReasons,
     retry: OpenBatch,
+    /// How many rows of `retry` failed for a transient reason.
+    transient: u64,
+    /// How many rows of `retry` are there because their parent may come from other rows of the batch.
+    children: u64,
     unprocessed: u64,
     unknown: u64,
 }
@@ -138,7 +116,8 @@ impl<'j> Judge<'j> {
     pub(super) fn new(
         finished: FinishedBatch<'j>,
         writer: Option<RejectedWriter>,
-        may_retry: bool,
+        rules: RetryRules,
+        parents: &'j ParentColumns,
         budget: &Arc<Budget>,
     ) -> Self {
         let FinishedBatch { plan, batch, job } = finished;
@@ -147,13 +126,16 @@ impl<'j> Judge<'j> {
             job,
             batch,
             writer,
-            may_retry,
+            rules,
+            parents,
             index: None,
             index_lease: budget.lease(),
             unfound_failed: 0,
             unfound_unprocessed: 0,
             reasons: RejectionReasons::default(),
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
+            transient: 0,
+            children: 0,
             unprocessed: 0,
             unknown: 0,
         }
@@ -161,8 +143,18 @@ impl<'j> Judge<'j> {
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
     /// rejected. `earlier` is an earlier reading of the results, which must have the same counts.
-    pub(super) async fn judge(mut self, earlier: Option<ResultCounts>, gaps: Gaps) -> Result<Verdict, JudgeError> {
-        self.prove_counts(earlier, gaps).await?;
+    ///
+    /// `None` if only children wait for parents that can come no more: no row was written, and none is sent again but
+    /// these. They are to be judged once more, by rules that reject them.
+    pub(super) async fn judge(
+        mut self,
+        earlier: Option<ResultCounts>,
+        gaps: Gaps,
+    ) -> Result<Option<Verdict>, JudgeError> {
+        let written = self.prove_counts(earlier, gaps).await?;
+        if self.children > 0 && written + self.transient + self.unprocessed + self.unknown == 0 {
+            return Ok(None);
+        }
         store_local_rejections(self.writer.as_mut(), &self.batch.local_rejections, &mut self.reasons).await?;
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
@@ -178,12 +170,12 @@ impl<'j> Judge<'j> {
         let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
         let retry = self.retry.seal();
         let retry = (retry.rows() > 0 || self.unknown > 0).then_some(retry);
-        let (unprocessed, unknown) = (self.unprocessed, self.unknown);
-        Ok(Verdict { outcomes, reasons: self.reasons, retry, unprocessed, unknown })
+        let Self { reasons, transient, unprocessed, unknown, .. } = self;
+        Ok(Some(Verdict { outcomes, reasons, retry, transient, unprocessed, unknown }))
     }
 
-    /// Compares the number of rows in the results with the number of rows sent.
-    async fn prove_counts(&mut self, earlier: Option<ResultCounts>, gaps: Gaps) -> Result<(), JudgeError> {
+    /// Compares the number of rows in the results with the number of rows sent. Returns how many are written.
+    async fn prove_counts(&mut self, earlier: Option<ResultCounts>, gaps: Gaps) -> Result<u64, JudgeError> {
         let sent = self.batch.rows();
         let finished = FinishedBatch { plan: self.plan, batch: self.batch, job: self.job };
         if finished.is_processed()
@@ -191,11 +183,11 @@ impl<'j> Judge<'j> {
         {
             // The job's own counts prove the outcome; only the failed rows are needed.
             let read = if failed > 0 { self.read_failed_rows().await? } else { 0 };
+            let succeeded = sent.saturating_sub(failed);
             if read != failed {
-                let succeeded = sent.saturating_sub(failed);
                 return Err(self.wrong_counts(ResultCounts { succeeded, failed: read, unprocessed: 0 }));
             }
-            return Ok(());
+            return Ok(succeeded);
         }
         // Salesforce keeps no results of batches beyond the daily allowance. Those of all other batches are valid.
         let gaps_stay = gaps == Gaps::Stay || finished.final_fault().is_some();
@@ -219,7 +211,7 @@ impl<'j> Judge<'j> {
         }
         self.unprocessed = counts.unprocessed;
         self.unknown = sent.saturating_sub(counts.sum());
-        Ok(())
+        Ok(counts.succeeded)
     }
 
     /// Counts the successful rows. Looks each up only if they do not follow from the other results.
@@ -247,11 +239,18 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             let errors = RowError::parse(layout.error(row));
-            let all_may_retry = errors.iter().all(|error| error.may_retry(self.plan.job.operation));
-            let fate = if all_may_retry && self.may_retry { RowFate::Retried } else { RowFate::Rejected };
-            match (self.find(&csv, fate), fate) {
-                (Some(origin), RowFate::Retried) => self.send_again(&csv, origin),
-                (Some(origin), _) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
+            let parents = || self.parents.sources(layout.cells(row));
+            let reason = self.rules.reason(&errors, self.plan.job.operation, parents);
+            let fate = if reason.is_some() { RowFate::Retried } else { RowFate::Rejected };
+            match (self.find(&csv, fate), reason) {
+                (Some(origin), Some(reason)) => {
+                    match reason {
+                        RetryReason::Transient => self.transient += 1,
+                        RetryReason::MissingParent => self.children += 1,
+                    }
+                    self.send_again(&csv, origin);
+                }
+                (Some(origin), None) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
                 (None, _) => {
                     self.unfound_failed += 1;
                     self.reject(&layout, row, 0, &errors).await?;

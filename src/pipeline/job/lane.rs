@@ -15,7 +15,7 @@ use super::event::{Event, EventKind, EventSender, LoadError};
 use super::load::Loader;
 use super::turn::{Slot, Start, Turn};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::prepare::{Claim, StreamPlan};
+use crate::pipeline::prepare::{BatchOnItsWay, Claim, StreamPlan};
 use airbyte::Error;
 
 /// A batch with the stream that it belongs to.
@@ -25,6 +25,8 @@ pub(crate) struct StreamBatch {
     pub(crate) stream: usize,
     pub(crate) plan: Arc<StreamPlan>,
     pub(crate) batch: Batch,
+    /// Dropped when the batch has ended.
+    pub(crate) on_its_way: BatchOnItsWay,
 }
 
 /// The jobs of a sync.
@@ -142,7 +144,7 @@ struct Lane {
 impl Lane {
     async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
         let mut previous = None;
-        while let Some(StreamBatch { stream, plan, batch }) = batches.recv().await {
+        while let Some(StreamBatch { stream, plan, batch, on_its_way }) = batches.recv().await {
             let Some((permit, slot, claim)) = self.permit().await else { break };
             let (done, next) = oneshot::channel();
             let turn = Turn::new(if self.is_ordered { previous.replace(next) } else { None }, slot);
@@ -155,7 +157,7 @@ impl Lane {
                     tokio::spawn(async move { loader.load(&plan, batch, start, &events).await })
                 };
                 let outcome = load.await.unwrap_or_else(|_| Err(LoadError::Failed(Error::panic())));
-                drop(permit);
+                drop((permit, on_its_way));
                 if let Err(LoadError::Failed(error)) = &outcome {
                     // Only the first failure becomes the error of the sync; each may leave a job to look at.
                     tracing::error!("a batch is not settled: {error}");

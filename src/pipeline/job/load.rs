@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::RejectionReasons;
 use super::earlier::EarlierJobs;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
-use super::judge::{FinishedBatch, Gaps, Judge, JudgeError, ResultCounts, Verdict, store_local_rejections};
+use super::judge::{FinishedBatch, Gaps, Judge, JudgeError, Verdict, store_local_rejections};
+use super::parents::ParentColumns;
+use super::result_counts::ResultCounts;
+use super::rounds::{RetryRules, Rounds};
 use super::turn::{Start, Turn, TurnOutcome};
 use super::waits::{ResultsPatience, Waits};
 use crate::budget::Budget;
@@ -77,7 +80,7 @@ impl Loader {
             events.send(EventKind::Settled(SettledRecords { segments, reasons }));
             return Ok(());
         }
-        let (mut waits, mut first_claim) = (self.waits.rows.iter(), Some(claim));
+        let (mut rounds, mut first_claim) = (Rounds::new(&self.waits.rows), Some(claim));
         loop {
             let claim = match first_claim.take() {
                 Some(claim) => claim,
@@ -89,13 +92,15 @@ impl Loader {
             };
             let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim).await?;
             batch.drop_csv();
+            let parents = ParentColumns::new(plan, &batch.columns);
             let running = self.close(plan, uploaded).await?;
             claim.closed();
             let watcher = Watcher { job: running.id().to_owned(), events, claim, halt: &self.halt };
             let mut finished = wait_for_end(plan, &batch, running, &watcher).await?;
             self.wait_for_standstill(plan, &batch, &mut finished, &watcher).await?;
-            let wait = waits.next();
-            let mut verdict = self.judge(FinishedBatch { plan, batch: &batch, job: &finished }, wait.is_some()).await?;
+            let finished_batch = FinishedBatch { plan, batch: &batch, job: &finished };
+            let parents = parents.written_since(plan, &batch.columns);
+            let mut verdict = self.judge(finished_batch, rounds.rules(), &parents).await?;
             drop(watcher);
             let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
             events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
@@ -111,19 +116,15 @@ impl Loader {
                 return Err(unproven(plan, &finished, unsettled, batch.rows()).into());
             }
             let Some(retry) = verdict.retry else { return Ok(()) };
-            let Some(wait) = wait else {
+            let needs_wait = verdict.transient + verdict.unprocessed > 0;
+            let Some(wait) = rounds.next(needs_wait) else {
                 return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
             };
-            tracing::info!(
-                object = plan.job.object,
-                rows = retry.rows(),
-                seconds = wait.as_secs(),
-                "rows failed for a transient reason and are retried"
-            );
+            log_retry(plan, retry.rows(), wait);
             turn.pause();
             tokio::select! {
                 () = self.halt.cancelled() => return Err(LoadError::Halted),
-                () = tokio::time::sleep(*wait) => {}
+                () = tokio::time::sleep(wait) => {}
             }
             batch = retry;
         }
@@ -231,12 +232,12 @@ impl Loader {
 
     /// Judges the rows of a job, once its results prove what became of every row. Where they never do, it judges those
     /// of which they tell.
-    async fn judge(&self, finished: FinishedBatch<'_>, may_retry: bool) -> Result<Verdict> {
+    async fn judge(&self, finished: FinishedBatch<'_>, rules: RetryRules, parents: &ParentColumns) -> Result<Verdict> {
         let mut patience = ResultsPatience::new(&self.waits.results);
         let mut last_log: Option<Instant> = None;
         let failure = loop {
             let started = Instant::now();
-            let failure = match self.try_to_judge(finished, may_retry, Gaps::MayPass).await {
+            let failure = match self.try_to_judge(finished, rules, parents, Gaps::MayPass).await {
                 Ok(verdict) => return Ok(verdict),
                 Err(failure) => failure,
             };
@@ -250,7 +251,7 @@ impl Loader {
             tokio::time::sleep(wait).await;
         };
         if failure.may_be_gaps && !finished.is_processed() {
-            if let Ok(verdict) = self.try_to_judge(finished, may_retry, Gaps::Stay).await {
+            if let Ok(verdict) = self.try_to_judge(finished, rules, parents, Gaps::Stay).await {
                 return Ok(verdict);
             }
         }
@@ -260,7 +261,8 @@ impl Loader {
     async fn try_to_judge(
         &self,
         finished: FinishedBatch<'_>,
-        may_retry: bool,
+        mut rules: RetryRules,
+        parents: &ParentColumns,
         gaps: Gaps,
     ) -> Result<Verdict, Unjudged> {
         let judged = async {
@@ -269,8 +271,14 @@ impl Loader {
                 earlier = Some(ResultCounts::read(finished.job).await?);
                 tokio::time::sleep(self.waits.between_readings).await;
             }
-            let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
-            Judge::new(finished, writer, may_retry, &self.budget).judge(earlier, gaps).await
+            loop {
+                let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
+                let judge = Judge::new(finished, writer, rules, parents, &self.budget);
+                match judge.judge(earlier, gaps).await? {
+                    Some(verdict) => break Ok(verdict),
+                    None => rules.children = false,
+                }
+            }
         };
         judged.await.map_err(|error| match error {
             JudgeError::Fault(fault) => Unjudged {
@@ -345,6 +353,15 @@ struct Unjudged {
     /// A few words for the log.
     reason: String,
     error: Error,
+}
+
+fn log_retry(plan: &StreamPlan, rows: u64, wait: Duration) {
+    let object = &plan.job.object;
+    if wait.is_zero() {
+        tracing::info!(object, rows, "the parents of rows were missing: the rows are sent again after those written");
+    } else {
+        tracing::info!(object, rows, seconds = wait.as_secs(), "rows failed for a transient reason and are retried");
+    }
 }
 
 /// The error of a job that is not known to have run.

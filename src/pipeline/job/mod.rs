@@ -5,8 +5,11 @@ mod event;
 mod judge;
 mod lane;
 mod load;
+mod parents;
 mod rejection_reasons;
+mod result_counts;
 mod result_layout;
+mod rounds;
 mod turn;
 mod waits;
 

@@ -206,21 +206,23 @@ impl OfObject<'_> {
         if self.is_left_out(field)? {
             return Ok(ResolvedField::Ignored);
         }
-        let to_column = |header: String| {
-            let column = Column::new(source.clone(), header, Kind::Text { longest: None }, types);
-            Ok(ResolvedField::Column(column.of_reference(&field.name)))
-        };
+        let column =
+            |header| Column::new(source.clone(), header, Kind::Text { longest: None }, types).of_reference(&field.name);
         if self.rules.is_chosen_otherwise(&source) {
             return Ok(ResolvedField::Description);
         }
         // The reference itself takes an id. Whether Salesforce takes a column such as `Account.Id` is not documented.
         if inner.eq_ignore_ascii_case(ID) {
-            return to_column(field.name.clone());
+            return Ok(ResolvedField::Column(column(field.name.clone())));
         }
         let (before_dot, object) = self.before_dot(&source, field, relationship, inner)?;
         match self.rules.related.find(object, inner) {
-            RelatedField::Unknown => to_column(format!("{before_dot}.{inner}")),
-            RelatedField::Key(key) => to_column(format!("{before_dot}.{key}")),
+            RelatedField::Unknown => {
+                Ok(ResolvedField::Column(column(format!("{before_dot}.{inner}")).referring_to(object)))
+            }
+            RelatedField::Key(key) => {
+                Ok(ResolvedField::Column(column(format!("{before_dot}.{key}")).referring_to(object)))
+            }
             _ if self.rules.unknown == UnknownFields::Ignore => Ok(ResolvedField::Ignored),
             RelatedField::Other if source.parent().is_some() && !self.rules.renames.has(&source.to_string()) => {
                 Ok(ResolvedField::Description)

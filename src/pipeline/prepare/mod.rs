@@ -11,9 +11,11 @@ mod planning;
 mod quota;
 mod related;
 mod request;
+mod written_objects;
 
 pub(super) use columns::ResolvedField;
 pub(super) use plan::StreamPlan;
 pub(super) use planning::{PlannedStream, plan_streams};
 pub(super) use quota::{Claim, Quota};
 pub(super) use request::StreamRequest;
+pub(super) use written_objects::{BatchOnItsWay, WriteProgress};

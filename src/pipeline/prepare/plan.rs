@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::columns::{ColumnRules, ResolvedField};
 use super::packed::LateFields;
 use super::related::RelationshipName;
+use super::written_objects::WrittenObjects;
 use crate::convert::{Column, Columns, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
@@ -26,6 +27,8 @@ pub(crate) struct StreamPlan {
     pub(crate) job: JobSpec,
     pub(crate) columns: Arc<Columns>,
     pub(crate) identity: StreamIdentity,
+    /// The objects that this and all other streams write.
+    pub(crate) written_objects: Arc<WrittenObjects>,
     pub(super) rules: ColumnRules,
     pub(super) late: LateFields,
 }

@@ -9,6 +9,7 @@ use super::packed::PackedObject;
 use super::plan::StreamPlan;
 use super::related::{RelatedObject, RelatedObjects};
 use super::request::StreamRequest;
+use super::written_objects::WrittenObjects;
 use crate::config::Config;
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Result, StreamName};
@@ -44,6 +45,7 @@ pub(crate) async fn plan_streams(
     warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, requests, &describes).await?);
+    let written_objects = Arc::new(WrittenObjects::of(requests));
     let mut streams = Vec::new();
     let mut packed: HashMap<&str, Arc<PackedObject>> = HashMap::new();
     let mut all_objects = None;
@@ -62,7 +64,10 @@ pub(crate) async fn plan_streams(
             None => Err(vec![missing_object(org, &request.object, &mut all_objects).await?]),
         };
         match outcome {
-            Ok(plan) => streams.push(PlannedStream { name, plan: Some(plan) }),
+            Ok(plan) => {
+                let plan = StreamPlan { written_objects: Arc::clone(&written_objects), ..plan };
+                streams.push(PlannedStream { name, plan: Some(plan) });
+            }
             Err(found) => problems.extend(found.into_iter().map(|problem| format!("Stream {name}: {problem}."))),
         }
     }

@@ -125,6 +125,7 @@ impl<'c> StreamRequest<'c> {
                 source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
             late: LateFields::new(packed, operation, config),
+            written_objects: Arc::default(),
             rules,
         })
     }

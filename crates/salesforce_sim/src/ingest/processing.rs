@@ -103,7 +103,8 @@ async fn prepare(org: &SharedOrg, id: &str) -> Option<Prepared> {
         job.blanked = columns.respelt(&job.request.object, tables);
     }
     let table = tables.position(&job.request.object)?;
-    let saver = RowSaver::new(tables, table, &job.request, columns, user_id);
+    let saver =
+        RowSaver::new(tables, table, &job.request, columns, user_id).seeing_own_chunk(settings.references_within_chunk);
     Some(Prepared { upload, rows: rows.into(), saver: saver.into() })
 }
 

@@ -23,6 +23,14 @@ pub(super) struct RowSaver {
     defaulted: Vec<usize>,
     /// Owns records whose row names no owner.
     user: String,
+    /// Whether a row can refer to a record that an earlier row of its chunk creates.
+    sees_own_chunk: bool,
+}
+
+/// A row that can be saved.
+struct Prepared<'a> {
+    target: Target,
+    values: Values<'a>,
 }
 
 /// A saved record.
@@ -44,7 +52,13 @@ impl RowSaver {
                     || (field.createable && field.default_value.is_some())
             }),
             user: user.to_owned(),
+            sees_own_chunk: false,
         }
+    }
+
+    /// Lets a row refer to a record that an earlier row of its chunk creates.
+    pub(super) fn seeing_own_chunk(self, sees_own_chunk: bool) -> Self {
+        Self { sees_own_chunk, ..self }
     }
 
     /// Saves the rows of one chunk.
@@ -56,29 +70,51 @@ impl RowSaver {
     ) -> Vec<RowOutcome> {
         let rows: Vec<Row<'a>> = chunk.map(|row| self.reader.read(row)).collect();
         let repeated = self.reader.repeated_keys(&rows);
-        let save = |(row, repeated): (&Row<'a>, Option<RowError>)| {
+        // The records that one call creates cannot refer to each other, so all references are looked up before the first
+        // row is saved.
+        let mut prepared = Vec::new();
+        if !self.sees_own_chunk {
+            prepared.extend(rows.iter().map(|row| self.prepare(tables, row)));
+        }
+        let mut prepared = prepared.into_iter();
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for (row, repeated) in rows.iter().zip(repeated) {
+            let prepared = prepared.next().unwrap_or_else(|| self.prepare(tables, row));
             let saved = match (row, repeated) {
+                (Ok(row), None) => prepared.and_then(|prepared| self.save_row(tables, faults, row, prepared)),
                 (Err(error), _) => Err(error.to_string()),
                 (_, Some(error)) => Err(error.to_string()),
-                (Ok(row), None) => self.save_row(tables, faults, row),
             };
-            match saved {
+            outcomes.push(match saved {
                 Ok(Saved { record, created }) => {
                     RowOutcome::Saved { record: u32::try_from(record).unwrap_or(u32::MAX), created }
                 }
                 Err(error) => RowOutcome::Failed(error.into()),
-            }
-        };
-        rows.iter().zip(repeated).map(save).collect()
+            });
+        }
+        outcomes
     }
 
-    /// Saves one row, or returns its `sf__Error`.
-    fn save_row(&self, tables: &mut Tables, faults: &mut [RowFault], row: &[Cow<'_, str>]) -> Result<Saved, String> {
+    /// Finds the record of a row and the records that it refers to, or returns its `sf__Error`.
+    fn prepare<'a>(&self, tables: &Tables, row: &'a Row<'_>) -> Result<Prepared<'a>, String> {
+        let row = row.as_ref().map_err(ToString::to_string)?;
         let target = self.reader.target(tables.at(self.table), row).map_err(|error| error.to_string())?;
         let values = match target {
             _ if self.reader.operation.is_delete() => Vec::new(),
             _ => self.reader.values(tables, target, row).map_err(|error| error.to_string())?,
         };
+        Ok(Prepared { target, values })
+    }
+
+    /// Saves one row, or returns its `sf__Error`.
+    fn save_row(
+        &self,
+        tables: &mut Tables,
+        faults: &mut [RowFault],
+        row: &[Cow<'_, str>],
+        prepared: Prepared<'_>,
+    ) -> Result<Saved, String> {
+        let Prepared { target, values } = prepared;
         let uploaded = UploadedRow { columns: &self.reader.columns.names, cells: row };
         if let Some(error) = faults.iter_mut().find_map(|fault| fault.error_of(&self.reader.object.name, &uploaded)) {
             return Err(error.to_owned());

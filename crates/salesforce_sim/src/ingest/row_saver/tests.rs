@@ -41,13 +41,17 @@ impl World {
 
     /// Loads a CSV, and returns `created`, `saved` or the error for each row.
     fn load(&mut self, object: &str, operation: Operation, key: Option<&str>, csv: &str) -> Vec<String> {
-        let request = JobRequest::for_test(object, operation, key);
+        self.load_chunk(JobRequest::for_test(object, operation, key), false, csv)
+    }
+
+    fn load_chunk(&mut self, request: JobRequest, sees_own_chunk: bool, csv: &str) -> Vec<String> {
         let rows = scan(csv.as_bytes(), b',', LineEnding::Lf).unwrap();
         let header = rows[0].of(csv.as_bytes());
         let columns =
             Columns::read(header, &request, &self.org.tables).unwrap_or_else(|error| panic!("{csv}: {error}"));
-        let table = self.org.tables.position(object).unwrap();
-        let saver = RowSaver::new(&self.org.tables, table, &request, columns, &self.org.user_id);
+        let table = self.org.tables.position(&request.object).unwrap();
+        let saver = RowSaver::new(&self.org.tables, table, &request, columns, &self.org.user_id)
+            .seeing_own_chunk(sees_own_chunk);
         let rows = rows[1..].iter().map(|row| row.of(csv.as_bytes()));
         let outcomes = saver.save(&mut self.org.tables, &mut self.org.faults.rows, rows);
         let text = |outcome| match outcome {
@@ -364,4 +368,22 @@ fn a_row_fault_acts_after_the_check_of_values_and_before_saving() {
         ["DUPLICATES_DETECTED:Use one of these records?:--", "created"]
     );
     assert_eq!(world.load("Account", Operation::Insert, None, "Name,External_Id__c\nx,R-1\n"), ["created"]);
+}
+
+/// The parent `P` is before, after and in no row of the chunk.
+#[test]
+fn records_that_one_chunk_creates_do_not_refer_to_each_other() {
+    let missing = |key: &str| {
+        format!("INVALID_FIELD:Foreign key external ID: {key} not found for field External_Id__c in entity Account:--")
+    };
+    let csv =
+        "External_Id__c,Name,Parent.External_Id__c\nA-1,One,\nP,Parent,\nC,Child,P\nD,Child,A-1\nQ,Child,Z\nZ,Last,\n";
+    let upsert = || JobRequest::for_test("Account", Operation::Upsert, Some("External_Id__c"));
+    let outcomes = |own_chunk: bool| World::new().load_chunk(upsert(), own_chunk, csv);
+    assert_eq!(outcomes(false), ["saved", "created", &missing("P"), "created", &missing("Z"), "created"]);
+    assert_eq!(outcomes(true), ["saved", "created", "created", "created", &missing("Z"), "created"]);
+    let mut world = World::new();
+    world.load_chunk(upsert(), false, csv);
+    let again = world.load_chunk(upsert(), false, "External_Id__c,Name,Parent.External_Id__c\nC,Child,P\n");
+    assert_eq!(again, ["created"], "in the next chunk");
 }
