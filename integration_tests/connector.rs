@@ -1,5 +1,6 @@
 //! Runs the connector as the platform does: the program, with files and pipes.
 
+mod memory_cgroup;
 mod process;
 mod run;
 mod secrets;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use memory_cgroup::MemoryCgroup;
 pub(crate) use process::{RunningConnector, Signal, send_signal};
 pub(crate) use run::Run;
 
@@ -64,16 +66,24 @@ pub(crate) struct MeasuredRun {
     pub(crate) peak_memory: u64,
 }
 
-/// Runs `write` in a process that may allocate at most `limit` bytes.
+/// Runs `write` in a process that may allocate at most `limit` bytes, also in a control group with this limit where the
+/// system permits one. Where it permits none, standard error says so.
 pub(crate) fn write_with_memory_limit(
     limit: u64,
     config: &Value,
     catalog: &Value,
     lines: impl Iterator<Item = String> + Send + 'static,
 ) -> MeasuredRun {
+    let group = MemoryCgroup::new(limit);
+    if group.is_none() {
+        // Written past the output that a test keeps to itself.
+        let _ = writeln!(std::io::stderr(), "no control group can be made: only the limit of allocations holds");
+    }
+    let processes = group.as_ref().map_or_else(|| "/dev/null".into(), MemoryCgroup::processes);
     // `ulimit -d` limits all private writable memory, used or not.
+    let script = "ulimit -d \"$1\" && echo $$ > \"$2\" && shift 2 && exec \"$@\"";
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", "ulimit -d \"$1\" && shift && exec \"$@\"", "sh", &(limit / 1024).to_string(), PROGRAM]);
+    command.args(["-c", script, "sh", &(limit / 1024).to_string()]).arg(processes).arg(PROGRAM);
     let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
     let mut connector = RunningConnector::start(command, &["write"], &files);
     let mut stdin = std::io::BufWriter::new(connector.take_stdin());
@@ -95,5 +105,7 @@ pub(crate) fn write_with_memory_limit(
         }
         peak_memory
     });
-    MeasuredRun { run: connector.wait(), peak_memory: writer.join().unwrap() }
+    let run = connector.wait();
+    assert!(group.is_none_or(|group| group.kills() == 0), "the system killed the process for its memory");
+    MeasuredRun { run, peak_memory: writer.join().unwrap() }
 }
