@@ -103,17 +103,22 @@ async fn a_refusal_that_passes_at_any_call_is_waited_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_stays_at_any_call_ends_the_sync_and_acknowledges_nothing_unproven() {
-    let refusal = Answer::error(400, "API_CURRENTLY_DISABLED", "API is currently disabled for this user");
-    each(at_each_call(&[refusal.into()], usize::MAX), |call, label, world, run| {
+    const CODE: &str = "API_CURRENTLY_DISABLED";
+    const TEXT: &str = "API is currently disabled for this user";
+    let cases = CALLS.map(|call| {
+        // A token host answers with an error of OAuth.
+        let is_sign_in = call == Endpoint::Token;
+        let refusal = if is_sign_in { Answer::oauth_error(400, CODE, TEXT) } else { Answer::error(400, CODE, TEXT) };
+        (call, refusal.into(), usize::MAX)
+    });
+    each(cases.into(), |call, label, world, run| {
         if call == Endpoint::Limits {
             // A user who may not see the limits can still load.
             return all_is_there(call, label, world, run);
         }
         let (failure_type, message) = run.failure();
-        // A token host answers with an error of OAuth; this one may come from something else.
-        let expected = if call == Endpoint::Token { "transient_error" } else { "config_error" };
-        assert_eq!(failure_type, expected, "{label}: {message}");
-        assert!(message.contains("API_CURRENTLY_DISABLED"), "{label}: {message}");
+        assert_eq!(failure_type, "config_error", "{label}: {message}");
+        assert!(message.contains(CODE), "{label}: {message}");
         assert_eq!(run.ids_and_counts(), [], "{label}");
         assert_eq!(keys_in_bucket(world), Vec::<String>::new(), "{label}");
         assert_eq!(keys_in_org(world).is_empty(), !is_after_the_close(call), "{label}");

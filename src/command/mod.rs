@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::stop::{Stop, stopped, warn_of_lost_token};
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Output, Result};
-use salesforce::{FaultKind, OnNewRefreshToken, Org};
+use salesforce::{FaultKind, OnNewRefreshToken, Org, OrgAccess};
 
 /// How the connector names itself to the org.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -70,6 +70,21 @@ fn read_config(path: &Path) -> Result<Config> {
 
 /// Signs in to the org of the configuration. A stop ends it, but never between a new refresh token and the platform.
 async fn sign_in(config: &Config, output: &Output, new_refresh_token: NewRefreshToken, stop: &Stop) -> Result<Org> {
+    sign_in_with(config, output, new_refresh_token, stop, false).await
+}
+
+/// The same with the patience of a step of a job, for a sync, which nobody waits for.
+async fn sign_in_patiently(config: &Config, output: &Output, stop: &Stop) -> Result<Org> {
+    sign_in_with(config, output, NewRefreshToken::SendToPlatform, stop, true).await
+}
+
+async fn sign_in_with(
+    config: &Config,
+    output: &Output,
+    new_refresh_token: NewRefreshToken,
+    stop: &Stop,
+    is_patient: bool,
+) -> Result<Org> {
     let (user_config, output) = (config.clone(), output.clone());
     let on_new_refresh_token: OnNewRefreshToken = Arc::new(move |token| match &new_refresh_token {
         NewRefreshToken::SendToPlatform => match user_config.with_refresh_token(token) {
@@ -79,8 +94,9 @@ async fn sign_in(config: &Config, output: &Output, new_refresh_token: NewRefresh
         },
         NewRefreshToken::Lose(lost) => lost.report(),
     });
-    let sign_in = config.sign_in().clone();
-    let sign_in = Org::sign_in_unless_stopped(sign_in, USER_AGENT, on_new_refresh_token, stop.requested());
+    let (sign_in, user_agent) = (config.sign_in().clone(), USER_AGENT.to_owned());
+    let access = OrgAccess { sign_in, user_agent, on_new_refresh_token, is_patient };
+    let sign_in = Org::sign_in_unless_stopped(access, stop.requested());
     let signed_in = tokio::select! {
         biased;
         signed_in = sign_in => signed_in,

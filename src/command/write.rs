@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::signal::stop_on_signal;
-use super::{NewRefreshToken, read_config, read_file, sign_in};
+use super::{read_config, read_file, sign_in_patiently};
 use crate::display::Display;
 use crate::pipeline::{self, Connections};
 use airbyte::{Output, Result, parse_catalog};
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let config = read_config(config)?;
     let catalog = parse_catalog(&read_file(catalog, "--catalog")?)?;
     let (stop, _running) = stop_on_signal(output)?;
-    let org = async || sign_in(&config, output, NewRefreshToken::SendToPlatform, &stop).await;
+    let org = async || sign_in_patiently(&config, output, &stop).await;
     let connections = Connections { input, output: output.clone(), display, stop: stop.clone() };
     Box::pin(pipeline::write(&config, &catalog, org, connections)).await
 }

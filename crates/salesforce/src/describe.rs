@@ -62,7 +62,8 @@ impl Org {
             let is_same = describe.name.eq_ignore_ascii_case(object);
             if is_same { Ok(describe) } else { Err("it is about another object".to_owned()) }
         };
-        self.http.read(&Call::get(&["sobjects", object, "describe"]), read).await
+        let call = Call::get(&["sobjects", object, "describe"]);
+        self.http.read(&call.patience(self.http.preparing("describing an object")), read).await
     }
 
     /// Lists every object that the user may see (REST API guide, "Describe Global").

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, Method, RequestBuilder, Response};
-use retry::Retry;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -20,9 +19,9 @@ use self::elements::Elements;
 use crate::API_VERSION;
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::headers::{self, ApiUsage};
-use crate::patience::Patience;
+pub(crate) use crate::patience::CallPatience;
 use crate::timing::{MOVE_INTERVAL, Timing};
-use crate::token::{OnNewRefreshToken, Session, SignIn, Tokens};
+use crate::token::{OrgAccess, Session, Tokens};
 use crate::transport;
 use crate::upload::CsvBody;
 
@@ -33,17 +32,6 @@ pub(crate) enum RetryWhen {
     Always,
     /// Only when it is known that Salesforce did nothing. Otherwise the outcome of the call is unknown.
     NothingDone,
-}
-
-/// For how long a call that failed for a transient reason is made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallPatience {
-    /// Not at all: the caller tries again by itself.
-    None,
-    /// For some minutes.
-    Brief,
-    /// For half an hour, with the reason in the log. The text says what is done, as in "creating a job".
-    Long(&'static str),
 }
 
 /// What a call sends.
@@ -146,23 +134,30 @@ pub(crate) struct Http {
     client: Client,
     tokens: Tokens,
     timing: Timing,
+    /// Whether the calls before the first job have the patience of a step of a job.
+    is_patient: bool,
     usage: watch::Sender<Option<ApiUsage>>,
     /// When a sign-in was last asked whether the instance has moved.
     move_asked: Mutex<Option<Instant>>,
 }
 
 impl Http {
-    /// Signs in.
+    /// Signs in, unless `stop` completes first.
     pub(crate) async fn sign_in(
-        sign_in: SignIn,
-        user_agent: &str,
-        on_new_refresh_token: OnNewRefreshToken,
+        access: OrgAccess,
         timing: Timing,
         stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
-        let client = transport::client(&sign_in.login_url, user_agent, timing.connect)?;
-        let tokens = Tokens::sign_in(client.clone(), sign_in, timing, on_new_refresh_token, stop).await?;
-        Ok(Self { client, tokens, timing, usage: watch::Sender::new(None), move_asked: Mutex::new(None) })
+        let client = transport::client(&access.sign_in.login_url, &access.user_agent, timing.connect)?;
+        let is_patient = access.is_patient;
+        let tokens = Tokens::sign_in(client.clone(), access, timing, stop).await?;
+        let (usage, move_asked) = (watch::Sender::new(None), Mutex::new(None));
+        Ok(Self { client, tokens, timing, is_patient, usage, move_asked })
+    }
+
+    /// The patience with a call before the first job.
+    pub(crate) fn preparing(&self, doing: &'static str) -> CallPatience {
+        if self.is_patient { CallPatience::Long(doing) } else { CallPatience::Brief }
     }
 
     pub(crate) fn tokens(&self) -> &Tokens {
@@ -243,7 +238,7 @@ impl Http {
     }
 
     /// Makes a call, and makes it again as the call and its faults allow.
-    async fn with_retries<T, F>(&self, call: &Call, mut attempt: impl FnMut() -> F) -> Result<T, Fault>
+    async fn with_retries<T, F>(&self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -252,23 +247,7 @@ impl Http {
             let nothing_done = fault.outcome() == Outcome::Known;
             fault.is_transient() && (call.retry_when == RetryWhen::Always || nothing_done)
         };
-        let result = match call.patience {
-            CallPatience::None => attempt().await,
-            CallPatience::Brief => {
-                let classify =
-                    |fault: &Fault| if may_retry(fault) { Retry::After(fault.retry_after()) } else { Retry::No };
-                retry::run(&self.timing.calls, classify, attempt).await
-            }
-            CallPatience::Long(doing) => {
-                let mut patience = Patience::new(&self.timing.patience, doing);
-                loop {
-                    match attempt().await {
-                        Err(fault) if may_retry(&fault) && patience.wait(&fault).await => {}
-                        result => break result,
-                    }
-                }
-            }
-        };
+        let result = call.patience.run(&self.timing, may_retry, attempt).await;
         result.map_err(|fault| match call.retry_when {
             RetryWhen::Always => fault.with_outcome(Outcome::Known),
             RetryWhen::NothingDone => fault,

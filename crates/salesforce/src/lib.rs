@@ -95,7 +95,7 @@ pub use limits::{Allowance, Limits};
 pub use operation::Operation;
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
-pub use token::{OAuthFlow, OnNewRefreshToken, PrivateKey, PrivateKeyError, SignIn};
+pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};
 pub use upload::CsvBody;
 
 use http::Http;
@@ -122,7 +122,8 @@ impl Org {
         user_agent: &str,
         on_new_refresh_token: OnNewRefreshToken,
     ) -> Result<Self, Fault> {
-        Self::sign_in_unless_stopped(sign_in, user_agent, on_new_refresh_token, std::future::pending()).await
+        let access = OrgAccess { sign_in, user_agent: user_agent.to_owned(), on_new_refresh_token, is_patient: false };
+        Self::sign_in_unless_stopped(access, std::future::pending()).await
     }
 
     /// Like [`sign_in`](Self::sign_in), and fails once `stop` completes. Only an answer that may hold a new refresh
@@ -130,13 +131,8 @@ impl Org {
     ///
     /// # Errors
     /// Salesforce refuses the credentials ([`FaultKind::SignIn`]) or cannot be reached, or the sign-in was stopped.
-    pub async fn sign_in_unless_stopped(
-        sign_in: SignIn,
-        user_agent: &str,
-        on_new_refresh_token: OnNewRefreshToken,
-        stop: impl Future<Output = ()>,
-    ) -> Result<Self, Fault> {
-        Self::sign_in_timed(sign_in, user_agent, on_new_refresh_token, Timing::default(), stop).await
+    pub async fn sign_in_unless_stopped(access: OrgAccess, stop: impl Future<Output = ()>) -> Result<Self, Fault> {
+        Self::sign_in_timed(access, Timing::default(), stop).await
     }
 
     /// Waits for an answer that may hold a new refresh token, if a call has asked for one and was dropped since. To be
@@ -146,14 +142,8 @@ impl Org {
         self.http.tokens().finish_renewal().await;
     }
 
-    async fn sign_in_timed(
-        sign_in: SignIn,
-        user_agent: &str,
-        on_new_refresh_token: OnNewRefreshToken,
-        timing: Timing,
-        stop: impl Future<Output = ()>,
-    ) -> Result<Self, Fault> {
-        Ok(Self { http: Arc::new(Http::sign_in(sign_in, user_agent, on_new_refresh_token, timing, stop).await?) })
+    async fn sign_in_timed(access: OrgAccess, timing: Timing, stop: impl Future<Output = ()>) -> Result<Self, Fault> {
+        Ok(Self { http: Arc::new(Http::sign_in(access, timing, stop).await?) })
     }
 
     /// The URL of the instance, which the newest sign-in names.

@@ -36,7 +36,8 @@ impl Org {
     /// # Errors
     /// The user may not see them (HTTP status 403), or Salesforce cannot be reached.
     pub async fn limits(&self) -> Result<Limits, Fault> {
-        Ok(Limits::from(self.http.json(&Call::get(&["limits"])).await?))
+        let call = Call::get(&["limits"]).patience(self.http.preparing("reading the limits of the org"));
+        Ok(Limits::from(self.http.json(&call).await?))
     }
 
     /// Lists the API versions that the instance serves, such as `62.0` (REST API guide, "Versions").

@@ -1,16 +1,59 @@
-//! Waits out what may pass, and says so in the log once a minute.
+//! For how long a call is made again. What is waited out for half an hour is in the log once a minute.
 
 use std::time::Duration;
 
-use retry::Policy;
+use retry::{Policy, Retry};
 use tokio::time::{Instant, sleep};
 
 use crate::fault::Fault;
+use crate::timing::Timing;
+
+/// For how long a call that failed for a transient reason is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallPatience {
+    /// Not at all: the caller tries again by itself.
+    None,
+    /// For some minutes.
+    Brief,
+    /// For half an hour, with the reason in the log. The text says what is done, as in "creating a job".
+    Long(&'static str),
+}
+
+impl CallPatience {
+    /// Makes a call, and makes it again as long as its faults allow.
+    pub(crate) async fn run<T, F>(
+        self,
+        timing: &Timing,
+        may_retry: impl Fn(&Fault) -> bool,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        match self {
+            Self::None => call().await,
+            Self::Brief => {
+                let classify =
+                    |fault: &Fault| if may_retry(fault) { Retry::After(fault.retry_after()) } else { Retry::No };
+                retry::run(&timing.calls, classify, call).await
+            }
+            Self::Long(doing) => {
+                let mut patience = Patience::new(&timing.patience, doing);
+                loop {
+                    match call().await {
+                        Err(fault) if may_retry(&fault) && patience.wait(&fault).await => {}
+                        result => break result,
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// How often the log says what is waited for.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The patience with one step of a job.
+/// The patience with one step of a load.
 pub(crate) struct Patience<'a> {
     policy: &'a Policy,
     /// The step, as in "creating a job".
@@ -51,7 +94,6 @@ impl<'a> Patience<'a> {
 mod tests {
     use super::*;
     use crate::fault::{FaultKind, Limit};
-    use crate::timing::Timing;
 
     #[tokio::test(start_paused = true)]
     async fn what_may_pass_is_waited_out_for_half_an_hour() {

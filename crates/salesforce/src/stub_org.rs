@@ -13,7 +13,7 @@ use retry::Policy;
 use super::Org;
 use super::host::LoginUrl;
 use super::timing::Timing;
-use super::token::{OAuthFlow, SignIn};
+use super::token::{OAuthFlow, OrgAccess, SignIn};
 
 /// The product that the stub expects to see in every request.
 pub(super) const USER_AGENT: &str = "loader/1.0";
@@ -109,7 +109,25 @@ pub(super) async fn org_at(uri: &str) -> Org {
 }
 
 pub(super) async fn org_with(uri: &str, timing: Timing) -> Org {
-    Org::sign_in_timed(sign_in_at(uri), USER_AGENT, Arc::new(|_| {}), timing, std::future::pending()).await.unwrap()
+    org_of(access_at(uri), timing).await
+}
+
+/// An org whose sign-in, describes and limits have the patience of a step of a job.
+pub(super) async fn patient_org_at(uri: &str) -> Org {
+    org_of(OrgAccess { is_patient: true, ..access_at(uri) }, Timing::default()).await
+}
+
+async fn org_of(access: OrgAccess, timing: Timing) -> Org {
+    Org::sign_in_timed(access, timing, std::future::pending()).await.unwrap()
+}
+
+fn access_at(uri: &str) -> OrgAccess {
+    OrgAccess {
+        sign_in: sign_in_at(uri),
+        user_agent: USER_AGENT.to_owned(),
+        on_new_refresh_token: Arc::new(|_| {}),
+        is_patient: false,
+    }
 }
 
 /// What a raw server does with a connection after its answer.
@@ -122,6 +140,15 @@ pub(super) enum Then {
 /// A server that answers with any bytes, so that an answer can be cut off or stand still. `answer` makes them of the
 /// head of the request.
 pub(super) async fn raw_server(then: Then, answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> String {
+    raw_server_with_outage(then, || false, answer).await
+}
+
+/// The same, with a sign-in that is not available while `is_out` is true.
+pub(super) async fn raw_server_with_outage(
+    then: Then,
+    is_out: impl Fn() -> bool + Send + Sync + 'static,
+    answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());
     let token = format!(r#"{{"access_token":"00Dx!raw","instance_url":"{uri}"}}"#);
@@ -130,7 +157,13 @@ pub(super) async fn raw_server(then: Then, answer: impl Fn(&str) -> Vec<u8> + Se
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
             let head = read_request(&mut connection).await;
-            let bytes = if head.starts_with("POST /services/oauth2/token") { ok(&token) } else { answer(&head) };
+            let bytes = match head.starts_with("POST /services/oauth2/token") {
+                true if is_out() => {
+                    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec()
+                }
+                true => ok(&token),
+                false => answer(&head),
+            };
             connection.write_all(&bytes).await.unwrap();
             if then == Then::Hold {
                 held.push(connection);

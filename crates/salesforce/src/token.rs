@@ -12,7 +12,6 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::Client;
 use reqwest::header::ACCEPT;
-use retry::Retry;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -22,6 +21,7 @@ pub use private_key::{PrivateKey, PrivateKeyError};
 
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::host::LoginUrl;
+use crate::patience::CallPatience;
 use crate::timing::Timing;
 use crate::transport::{self, ErrorAnswer};
 
@@ -35,6 +35,20 @@ pub struct SignIn {
     pub login_url: LoginUrl,
     /// The OAuth 2.0 flow with its credentials.
     pub flow: OAuthFlow,
+}
+
+/// How a program signs in to an org and is known there.
+pub struct OrgAccess {
+    /// Where and how to sign in.
+    pub sign_in: SignIn,
+    /// The `User-Agent` of every request, by which the org's event logs name the program, such as `loader/1.0`.
+    pub user_agent: String,
+    /// Called with every refresh token that takes the place of the one before. The call that renewed the token
+    /// continues only after that.
+    pub on_new_refresh_token: OnNewRefreshToken,
+    /// Whether the sign-in, describes and limits wait for half an hour for what may pass, as each step of a job does. A
+    /// person who waits for an answer has less patience.
+    pub is_patient: bool,
 }
 
 /// An OAuth 2.0 flow with its credentials.
@@ -124,11 +138,11 @@ impl Tokens {
     /// awaited even then.
     pub(super) async fn sign_in(
         client: Client,
-        sign_in: SignIn,
+        access: OrgAccess,
         timing: Timing,
-        on_new_refresh_token: OnNewRefreshToken,
         stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
+        let OrgAccess { sign_in, on_new_refresh_token, is_patient, .. } = access;
         let endpoint = Arc::new(Endpoint {
             client,
             sign_in,
@@ -138,7 +152,8 @@ impl Tokens {
             awaits_refresh_token: watch::Sender::new(false),
         });
         let session = {
-            let mut request = pin!(endpoint.request(1));
+            let patience = if is_patient { CallPatience::Long("signing in") } else { CallPatience::Brief };
+            let mut request = pin!(endpoint.request(1, patience));
             let session = tokio::select! {
                 biased;
                 session = &mut request => Some(session),
@@ -189,7 +204,7 @@ impl Tokens {
     fn begin_renewal(&self, serial: u64) -> Renewal {
         let (endpoint, current) = (Arc::clone(&self.endpoint), Arc::clone(&self.session));
         let renewal = async move {
-            let session = Arc::new(endpoint.request(serial).await?);
+            let session = Arc::new(endpoint.request(serial, CallPatience::Brief).await?);
             *lock(&current) = Arc::clone(&session);
             Ok(session)
         };
@@ -205,9 +220,8 @@ impl Session {
 }
 
 impl Endpoint {
-    async fn request(&self, serial: u64) -> Result<Session, Fault> {
-        let classify = |fault: &Fault| if fault.is_transient() { Retry::After(fault.retry_after()) } else { Retry::No };
-        let session = retry::run(&self.timing.calls, classify, async || {
+    async fn request(&self, serial: u64, patience: CallPatience) -> Result<Session, Fault> {
+        let session = patience.run(&self.timing, Fault::is_transient, || async {
             let _awaited = self.await_refresh_token();
             self.accept(self.ask().await?, serial)
         });

@@ -44,6 +44,7 @@ impl Org {
         let body = json!({"haltOnError": false, "batchRequests": requests});
         // The batch only reads, although it is a POST.
         let call = Call::json(Method::POST, &["composite", "batch"], body, RetryWhen::Always);
+        let call = call.patience(self.http.preparing("describing objects"));
         // Whatever is kept of a describe, its name says whether it is the answer to its request.
         let named = |describe: Describe| (describe.name.clone(), keep(describe));
         let answers = match self.http.json_elements(&call, |answer| read(answer).map(named)).await {

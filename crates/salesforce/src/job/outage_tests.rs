@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::stub_org::{Then, ok, org_with, raw_server};
+use crate::stub_org::{Then, ok, org_with, patient_org_at, raw_server, raw_server_with_outage};
 use crate::timing::Timing;
 
 const ID: &str = "7503h00000CV7GpAAL";
@@ -167,4 +167,35 @@ async fn a_job_in_an_unknown_state_is_watched() {
     let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
     let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
     assert_eq!(job.end(), &JobEnd::Complete);
+}
+
+/// Each call of a load before its first job, and the sign-in.
+#[tokio::test(start_paused = true)]
+async fn an_outage_before_the_first_job_is_waited_out_by_a_patient_program() {
+    for is_sign_in in [true, false] {
+        let started = Instant::now();
+        let is_out = move || started.elapsed() < Duration::from_secs(25 * 60);
+        let uri = raw_server_with_outage(
+            Then::Close,
+            move || is_sign_in && is_out(),
+            move |head| match head {
+                _ if is_out() => UNAVAILABLE.to_vec(),
+                head if head.contains("/limits") => ok("{}"),
+                head if head.contains("/composite/batch") => ok(r#"{"hasErrors":false,"results":[]}"#),
+                _ => ok(r#"{"name":"Contact","fields":[]}"#),
+            },
+        );
+        let org = patient_org_at(&uri.await).await;
+        if is_sign_in {
+            assert!(!is_out(), "the sign-in has waited");
+        }
+        let names = ["Contact".to_owned(), "Account".to_owned()];
+        let calls = tokio::join!(org.limits(), org.describe("Contact"), org.describe_many(&names));
+        assert!(calls.0.is_ok(), "{:?}", calls.0);
+        if let Err(fault) = calls.1 {
+            assert_ne!(fault.kind(), FaultKind::Transient, "{fault}");
+        }
+        let minutes = started.elapsed().as_secs() / 60;
+        assert!((25..30).contains(&minutes), "{minutes} minutes");
+    }
 }

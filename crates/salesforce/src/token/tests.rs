@@ -23,9 +23,13 @@ fn refresh_flow(uri: &str) -> SignIn {
     SignIn { login_url: LoginUrl::parse(uri).unwrap(), flow }
 }
 
+fn access(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> OrgAccess {
+    OrgAccess { sign_in, user_agent: USER_AGENT.to_owned(), on_new_refresh_token, is_patient: false }
+}
+
 async fn tokens(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> Result<Tokens, Fault> {
     let client = transport::client(&sign_in.login_url, USER_AGENT, quick().connect)?;
-    Tokens::sign_in(client, sign_in, quick(), on_new_refresh_token, std::future::pending()).await
+    Tokens::sign_in(client, access(sign_in, on_new_refresh_token), quick(), std::future::pending()).await
 }
 
 fn ignore() -> OnNewRefreshToken {
@@ -142,7 +146,8 @@ async fn a_stopped_sign_in_awaits_an_answer_with_a_refresh_token_and_no_other() 
         let seen = Arc::clone(&reported);
         let client = transport::client(&sign_in.login_url, USER_AGENT, quick().connect).unwrap();
         let stop = tokio::time::sleep(quick().answer / 20);
-        let outcome = Tokens::sign_in(client, sign_in, quick(), Arc::new(move |_| *lock(&seen) += 1), stop).await;
+        let access = access(sign_in, Arc::new(move |_| *lock(&seen) += 1));
+        let outcome = Tokens::sign_in(client, access, quick(), stop).await;
         assert_eq!((outcome.is_ok(), *lock(&reported)), (expected == 1, expected));
     }
 }
