@@ -237,6 +237,26 @@ mod tests {
         }
     }
 
+    /// A lock that is held while the catalog is written would stop the logs of all threads, and the end of the process.
+    #[test]
+    fn a_catalog_that_nobody_reads_stops_no_other_message() {
+        let (_reader, never_read) = std::sync::mpsc::channel();
+        let output = Output::new(Blocked(never_read)).unwrap();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let of_catalog = output.clone();
+        let catalog = thread::spawn(move || of_catalog.destination_catalog((0..).map(|number| json!({"n": number}))));
+        thread::spawn(move || {
+            for _ in 0..1_000 {
+                output.log(LogLevel::Info, "meanwhile");
+            }
+            let has_room = output.has_room();
+            output.abandon();
+            let _ = done.send(has_room);
+        });
+        assert_eq!(is_done.recv_timeout(std::time::Duration::from_secs(60)), Ok(true));
+        assert!(catalog.join().unwrap().is_err());
+    }
+
     #[test]
     fn an_abandoned_catalog_is_not_waited_for() {
         let (_reader, never_read) = std::sync::mpsc::channel();

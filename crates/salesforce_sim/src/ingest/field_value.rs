@@ -46,7 +46,7 @@ fn number(field: &Field, text: &str) -> Result<(), RowError> {
     let Some(magnitude) = magnitude else {
         return Err(wrong_type(field, text));
     };
-    // Salesforce rounds extra digits after the decimal point. The digits before it must fit.
+    // Extra digits after the decimal point are kept (Salesforce Help 000387302). The digits before it must fit.
     let digits = i32::try_from(field.precision.saturating_sub(field.scale)).unwrap_or(i32::MAX);
     if magnitude.abs() >= 10_f64.powi(digits) {
         let message = format!("{}: value outside of valid range on numeric field: {text}", field.label);
