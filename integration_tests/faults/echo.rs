@@ -92,6 +92,33 @@ async fn a_row_that_came_back_in_another_form_is_rejected_and_not_sent_again() {
     assert!(warnings.iter().any(|line| line.contains("came back in another form")), "{warnings:?}");
 }
 
+/// Two rows that differ in their accounts only come back without them. One is invalid for good, and one is locked.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_came_back_in_one_other_form_are_each_kept_with_their_own_reason() {
+    for seed in 0..4 {
+        let settings = Settings { seed, ..Settings::default() };
+        let world = World::with(settings).await;
+        for account in ["A-1", "A-2"] {
+            world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", account)]).unwrap();
+        }
+        let of_account =
+            |account| move |row: &salesforce_sim::UploadedRow<'_>| row.get("Account.External_Id__c") == Some(account);
+        world.org.inject(RowFault::new("Contact", INVALID).when(of_account("A-1")));
+        world.org.inject(RowFault::new("Contact", LOCK).when(of_account("A-2")).times(1));
+        let row = |account: &str| record("s", json!({"LastName": "Same", "Account.external_id__c": account}));
+        let lines = vec![row("A-1"), state("s", 1), row("A-2"), state("s", 2), complete("s")];
+        let run = world.write(json!({}), contacts_without_schema(), lines).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 0, rejected: 1 }, Counts { written: 0, rejected: 1 }]);
+        assert_eq!(world.org.jobs().len(), 1, "nothing is sent again in another form");
+        let rejected = world.rejected();
+        let mut reasons: Vec<_> =
+            rejected.iter().map(|row| row["_airbyte_data"]["rejected_reason"].as_str().unwrap()).collect();
+        reasons.sort_unstable();
+        assert_eq!(reasons, ["FIELD_CUSTOM_VALIDATION_EXCEPTION", "UNABLE_TO_LOCK_ROW"], "seed {seed}");
+    }
+}
+
 /// Nobody knows which of the three first records was rejected. The last one is certain, and waits for its retry.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_state_leaves_while_a_rejected_row_cannot_be_found_and_another_row_waits_for_its_retry() {
