@@ -323,6 +323,16 @@ async fn a_column_that_only_records_show_is_checked_with_the_related_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_a_schema_is_checked_with_its_related_objects() {
+    let world = world().await;
+    let (catalog, lines) = one_contact(&[], json!({"LastName": "1", "Account.Nonexistent__c": "x"}));
+    let run = world.write(json!({}), catalog, lines).await;
+    let message = run.failure().1;
+    assert!(message.contains("its field Account.Nonexistent__c cannot name a record of Account"), "{message}");
+    assert!(world.org.jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_column_of_a_reference_that_only_records_show_is_logged_once() {
     let world = world().await;
     let root = world.org.records("Account")[0]["Id"].clone().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 
-use salesforce_sim::{Effect, Endpoint, Hold, JobFault, RequestFault, RowFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, JobFault, RequestFault, RowFault, Settings};
 use serde_json::{Value, json};
 
 use super::keys_in_org;
@@ -19,14 +19,16 @@ async fn world() -> World {
     with_related_records(World::new().await)
 }
 
+/// Related objects of a stream without a schema cannot be described.
 fn with_related_records(world: World) -> World {
+    world.org.inject(RequestFault::new(Endpoint::CompositeBatch, Answer::status(404)).always());
     world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", "A-1")]).unwrap();
     world.org.insert("Contact", &[("LastName", "Asked"), ("Email", "asked@example.com")]).unwrap();
     world
 }
 
-/// A contact whose account is named in the column `Account.external_id__c`. If only the records show it, the connector
-/// cannot know how the org spells it, and the org returns empty cells.
+/// A contact whose account is named in the column `Account.external_id__c`. If only the records show it, and accounts
+/// cannot be described, the connector cannot know how the org spells it, and the org returns empty cells.
 fn contact(name: &str) -> String {
     record("s", json!({"LastName": name, "Account.external_id__c": "A-1"}))
 }
@@ -74,6 +76,19 @@ async fn a_locked_row_keeps_its_related_record_however_its_column_is_spelt() {
             world.org.records(object).iter().filter_map(|record| record[reference].clone()).collect();
         assert_eq!(references.len(), 2, "{column}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_of_a_stream_without_a_schema_keeps_its_related_record() {
+    let world = world().await;
+    world.org.clear_faults();
+    world.org.inject(RowFault::new("Contact", LOCK).when(|row| row.get("LastName") == Some("Locked")).times(1));
+    let lines = vec![contact("Locked"), contact("Free"), state("s", 2), complete("s")];
+    let run = world.write(json!({}), contacts_without_schema(), lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
+    let accounts = world.org.records("Contact").iter().filter(|record| record["AccountId"].is_some()).count();
+    assert_eq!(accounts, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,10 +72,15 @@ impl<'c> StreamRequest<'c> {
         self.operation.is_some()
     }
 
-    /// The related objects of `describe` that the columns of the stream name.
+    /// The related objects of `describe` that the columns of the stream name. Without a schema, the records may name any
+    /// that a reference has as its only one.
     pub(super) fn related_objects<'d>(&self, describe: &'d Describe) -> Vec<&'d str> {
         if self.operation.is_none_or(Operation::is_delete) {
             return Vec::new();
+        }
+        if self.stream.fields.is_empty() {
+            let fields = describe.fields.iter().filter(|field| !field.polymorphic && field.relationship_name.is_some());
+            return fields.filter_map(|field| field.reference_to.first()).map(String::as_str).collect();
         }
         let renamed = self.settings.into_iter().flat_map(|settings| settings.renames().targets());
         let names = self.stream.fields.iter().map(|source| self.column_name(&source.name)).chain(renamed);
