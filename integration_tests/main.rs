@@ -13,6 +13,7 @@ mod errors_page;
 mod faithful;
 mod faults;
 mod input;
+mod keys;
 mod memory;
 mod metadata;
 mod operations;

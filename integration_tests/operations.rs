@@ -9,7 +9,7 @@ use crate::protocol_model::Counts;
 use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
 /// The values of some fields in each record of an object, sorted.
-fn values(world: &World, object: &str, fields: &[&str]) -> Vec<Vec<String>> {
+pub(crate) fn values(world: &World, object: &str, fields: &[&str]) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = world
         .org
         .records(object)
@@ -83,30 +83,6 @@ async fn each_operation_leaves_exactly_the_expected_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_last_row_of_a_key_is_sent_and_all_count_as_written() {
-    let world = World::new().await;
-    let fields = [("External_Id__c", "string"), ("Name", "string")];
-    let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "External_Id__c")];
-    let lines = vec![
-        record("a", json!({"External_Id__c": "x-1", "Name": "first"})),
-        record("a", json!({"External_Id__c": "x-2", "Name": "other"})),
-        state("a", 1),
-        record("a", json!({"External_Id__c": "X-1", "Name": "last"})),
-        record("a", json!({"External_Id__c": null, "Name": "without a key"})),
-        record("a", json!({"External_Id__c": " ", "Name": "with a blank key"})),
-        state("a", 2),
-        complete("a"),
-    ];
-    let run = world.write(json!({}), catalog(&streams), lines).await;
-    run.assert_success();
-    assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), [["X-1", "last"], ["x-2", "other"]]);
-    assert_eq!(world.org.jobs()[0].rows, 2);
-    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }, Counts { written: 1, rejected: 2 }]);
-    let reasons: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["rejected_reason"].clone()).collect();
-    assert_eq!(reasons, ["MISSING_ARGUMENT", "MISSING_ARGUMENT"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_null_leaves_a_checkbox_as_it_is_and_clears_other_fields() {
     let object = Object::custom("Item__c")
         .field(Field::text("Key__c", 20).external_id().unique())
@@ -129,21 +105,6 @@ async fn a_null_leaves_a_checkbox_as_it_is_and_clears_other_fields() {
         values(&world, "Item__c", &["Key__c", "Label__c", "Flag__c"]),
         [["K-1", "null", "true"], ["K-2", "null", "false"]]
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_case_sensitive_key_keeps_rows_that_differ_in_case() {
-    let world = World::new().await;
-    let fields = [("Legacy_Key__c", "string"), ("Name", "string")];
-    let streams = [keyed(stream("a", "Account", &fields), "append_dedup", "Legacy_Key__c")];
-    let lines = vec![
-        record("a", json!({"Legacy_Key__c": "k", "Name": "small"})),
-        record("a", json!({"Legacy_Key__c": "K", "Name": "large"})),
-        complete("a"),
-    ];
-    let run = world.write(json!({}), catalog(&streams), lines).await;
-    run.assert_success();
-    assert_eq!(values(&world, "Account", &["Legacy_Key__c", "Name"]), [["K", "large"], ["k", "small"]]);
 }
 
 /// The places of the requests of a job among all requests.

@@ -78,6 +78,11 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Another lease from the same budget. It holds nothing yet.
+    pub(crate) fn another(&self) -> Self {
+        self.budget.lease()
+    }
+
     /// Changes the lease to `bytes`, more or fewer than before.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {

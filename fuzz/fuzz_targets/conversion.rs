@@ -20,8 +20,9 @@ fuzz_target!(|data: &[u8]| {
     let key = match choices >> 1 & 7 {
         1 => Some(("T__c", KeyComparison::Exact)),
         2 => Some(("T__c", KeyComparison::IgnoreCase)),
-        3 => Some(("N__c", KeyComparison::Number)),
+        3 => Some(("N__c", KeyComparison::Number { scale: 2 })),
         4 => Some(("T__c", KeyComparison::Id)),
+        5 => Some(("T__c", KeyComparison::Text)),
         _ => None,
     };
     let key = key.map(|(field, comparison)| Key { field: field.to_owned(), comparison });

@@ -1,5 +1,6 @@
 //! The columns of the CSV of a stream.
 
+use std::collections::HashMap;
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -114,6 +115,8 @@ pub struct Columns {
     columns: Vec<Column>,
     key: Option<Key>,
     key_column: Option<usize>,
+    /// For each column, the first column that sets the same field.
+    fields: Vec<usize>,
 }
 
 impl Columns {
@@ -121,7 +124,10 @@ impl Columns {
     pub fn new(columns: Vec<Column>, key: Option<Key>) -> Self {
         let is_key = |column: &Column| key.as_ref().is_some_and(|key| column.is_named(&key.field));
         let key_column = columns.iter().position(is_key);
-        Self { columns, key, key_column }
+        let mut first = HashMap::with_capacity(columns.len());
+        let field = |column: &Column| column.reference.as_deref().unwrap_or(&column.header).to_ascii_lowercase();
+        let fields = columns.iter().enumerate().map(|(index, column)| *first.entry(field(column)).or_insert(index));
+        Self { fields: fields.collect(), columns, key, key_column }
     }
 
     /// These columns and one more. A column that clears the same reference is left out: the new one can clear it too.
@@ -153,6 +159,16 @@ impl Columns {
         self.key.as_ref()
     }
 
+    /// For each column, the first column that sets the same field.
+    pub(super) fn fields(&self) -> &[usize] {
+        &self.fields
+    }
+
+    /// The column of the key, and how keys are compared.
+    pub(super) fn key_column(&self) -> Option<(usize, KeyComparison)> {
+        Some((self.key_column?, self.key.as_ref()?.comparison))
+    }
+
     /// Whether `column` is the column of the key.
     #[inline]
     pub(super) fn is_key(&self, column: usize) -> bool {
@@ -161,7 +177,7 @@ impl Columns {
 
     /// How keys are compared, if `column` is the column of the key.
     pub(super) fn comparison(&self, column: usize) -> Option<KeyComparison> {
-        self.key.as_ref().filter(|_| self.is_key(column)).map(|key| key.comparison)
+        self.key_column().filter(|(key, _)| *key == column).map(|(_, comparison)| comparison)
     }
 }
 

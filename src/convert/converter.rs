@@ -10,7 +10,6 @@ use airbyte::json::{Cursor, NotUnicode, Text, Value};
 use super::cell;
 use super::column::Columns;
 use super::csv::{self, NULL_MARKER};
-use super::key::key_hash;
 use super::rejection::Rejection;
 use super::row_types::{JsonType, RowTypes, TypeTracker};
 use super::row_writer::RowWriter;
@@ -18,10 +17,6 @@ use super::source_column::SourceColumn;
 use crate::config::NullHandling;
 
 use routes::{NestedObject, Route, Routes};
-
-/// The most characters of a record "for all its fields" (Bulk API guide, "Limits"): those of its values. They are
-/// counted in UTF-16 units, as in [`cell`].
-const LONGEST_RECORD: usize = 400_000;
 
 /// Turns the records of one stream into CSV rows.
 #[derive(Debug)]
@@ -57,7 +52,8 @@ pub enum Converted {
 pub struct Row<'c> {
     /// The bytes of the row.
     pub csv: &'c [u8],
-    /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record.
+    /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record, certainly or
+    /// perhaps.
     pub key: Option<u128>,
 }
 
@@ -286,7 +282,7 @@ impl Converter {
         self.truncated += u64::from(cell.is_truncated);
         if let Some(comparison) = self.columns.comparison(index) {
             let is_blank = cell.text.trim().is_empty() || cell.text == NULL_MARKER;
-            self.key = (!is_blank).then(|| key_hash(&cell.text, comparison));
+            self.key = (!is_blank).then(|| comparison.hash_of_alike(&cell.text));
         }
         self.row.put(index, &cell.text, cell.needs_quotes);
         Ok(())
@@ -303,9 +299,7 @@ impl Converter {
             return Err(Rejection::no_field());
         }
         self.types.end_row();
-        // The row is never shorter than its values, so nearly all rows need no count.
-        let row = self.row.end();
-        if row.len() > LONGEST_RECORD && csv::length_of_values(row) > LONGEST_RECORD {
+        if csv::is_too_long(self.row.end()) {
             return Err(Rejection::record_too_long());
         }
         Ok(())

@@ -1,7 +1,19 @@
 //! Writes CSV as Salesforce reads it: comma, line feed, double quote (Bulk API 2.0 guide, "Prepare CSV Files").
 
+use std::borrow::Cow;
+
 /// Salesforce's marker for null in a CSV cell (Bulk API 2.0 guide, "Prepare CSV Files"). CSV cannot write it as text.
 pub const NULL_MARKER: &str = "#N/A";
+
+/// The most characters of a record "for all its fields" (Bulk API guide, "Limits"): those of its values. They are
+/// counted in UTF-16 units, as in [`cell`](super::cell).
+const LONGEST_RECORD: usize = 400_000;
+
+/// Whether a row is longer than Salesforce accepts. It is never shorter than its values, so nearly all rows need no
+/// count.
+pub(super) fn is_too_long(row: &[u8]) -> bool {
+    row.len() > LONGEST_RECORD && length_of_values(row) > LONGEST_RECORD
+}
 
 /// Whether a cell of this text needs quotes.
 pub(super) fn needs_quotes(text: &str) -> bool {
@@ -52,7 +64,7 @@ pub fn write_row<'a>(out: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>
 }
 
 /// The length of the values of a row in UTF-16 units: without separators, the line end, and the quotes of CSV.
-pub(super) fn length_of_values(row: &[u8]) -> usize {
+fn length_of_values(row: &[u8]) -> usize {
     let (mut length, mut in_quotes, mut position) = (0, false, 0);
     while let Some(byte) = row.get(position) {
         position += 1;
@@ -72,6 +84,43 @@ pub(super) fn length_of_values(row: &[u8]) -> usize {
         }
     }
     length
+}
+
+/// The cells of a row that this module wrote, as they are written.
+pub(super) fn raw_cells(row: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(row.strip_suffix(b"\n").unwrap_or(row));
+    std::iter::from_fn(move || {
+        let cells = rest?;
+        let end = match cells.first() {
+            Some(b'"') => end_of_quotes(cells),
+            _ => memchr::memchr(b',', cells).unwrap_or(cells.len()),
+        };
+        rest = cells.get(end + 1..);
+        Some(&cells[..end])
+    })
+}
+
+/// The position behind the quotes that begin the text.
+fn end_of_quotes(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(quote) = memchr::memchr(b'"', &text[at..]) {
+        at += quote + 1;
+        if text.get(at) != Some(&b'"') {
+            return at;
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// The text of a cell that is written as `raw`.
+pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
+    let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    match inner.map(String::from_utf8_lossy) {
+        Some(quoted) if quoted.contains('"') => quoted.replace("\"\"", "\"").into(),
+        Some(quoted) => quoted,
+        None => String::from_utf8_lossy(raw),
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +157,8 @@ mod tests {
         ] {
             let mut out = Vec::new();
             write_row(&mut out, cells.iter().copied());
+            let read: Vec<_> = raw_cells(&out).map(text).collect();
+            assert_eq!(read, cells);
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{cells:?}");
         }
     }

@@ -53,6 +53,12 @@ impl RowTypes {
         self.0.iter().enumerate().all(|(column, own)| *own == JsonType::Null || *own == others.of(column))
     }
 
+    /// The types of a row that has the values of a later one in some columns, and those of this row in the others.
+    pub(super) fn merged(&self, later: &Self, is_later: impl Fn(usize) -> bool) -> Self {
+        let columns = 0..self.0.len().max(later.0.len());
+        Self(columns.map(|column| if is_later(column) { later.of(column) } else { self.of(column) }).collect())
+    }
+
     /// The bytes held.
     pub(crate) fn size(&self) -> usize {
         size_of_val(&*self.0)

@@ -198,16 +198,12 @@ fn operations(describe: &Describe, fields: &[LoadableField]) -> Box<[Operation]>
     SYNC_MODES.into_iter().map(|(operation, _)| operation).filter(is_offered).collect()
 }
 
-/// Which upsert key a field is, if any. An external id is a key even if nobody may write it, as where Salesforce
-/// numbers it. A read-only lookup field is no key. Neither is `Id`: with a known id, the operation is update.
+/// Which upsert key a field is, if any. `Id` is none: with a known id, the operation is update.
 fn upsert_key(field: &Field) -> Option<UpsertKey> {
-    if !field.is_lookup() || field.field_type == FieldType::Id {
+    if !field.is_upsert_key() || field.field_type == FieldType::Id {
         return None;
     }
-    if field.external_id {
-        return Some(UpsertKey::ExternalId);
-    }
-    field.is_writable_by(Operation::Upsert).then_some(UpsertKey::Lookup)
+    Some(if field.external_id { UpsertKey::ExternalId } else { UpsertKey::Lookup })
 }
 
 #[cfg(test)]
@@ -264,7 +260,7 @@ mod tests {
         for (rights, fields, expected) in [
             ([true, true, true], json!([plain, key]), &["append", "append_dedup", "update", "soft_delete"][..]),
             ([true, true, true], json!([plain, lookup]), &["append", "append_dedup", "update", "soft_delete"]),
-            ([true, true, true], json!([plain, numbered]), &["append", "append_dedup", "update", "soft_delete"]),
+            ([true, true, true], json!([plain, numbered]), &["append", "update", "soft_delete"]),
             ([true, true, true], json!([id, plain]), &["append", "update", "soft_delete"]),
             ([true, true, true], json!([plain, read_only_lookup]), &["append", "update", "soft_delete"]),
             ([true, true, true], json!([key, file]), &["update", "soft_delete"]),
@@ -290,6 +286,7 @@ mod tests {
                 field("Stage__c", json!({"createable": false})),
                 field("Active__c", json!({"type": "boolean", "nillable": false})),
                 field("Owner", json!({"nillable": false, "defaultedOnCreate": true})),
+                field("Key__c", json!({"externalId": true})),
                 {"name": "No__c", "type": "string", "externalId": true, "autoNumber": true},
                 {"name": "Total__c", "type": "currency", "calculated": true},
                 field("Address__c", json!({"type": "address"})),
@@ -302,9 +299,13 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (vec!["Name", "Parent__c", "Active__c", "Owner"], &json!(["Name", "Parent__c"]), &json!([])),
-                (vec!["Name", "Parent__c", "Stage__c", "Active__c", "Owner", "No__c"], &json!([]), &json!([["No__c"]])),
-                (vec!["Id", "Name", "Stage__c", "Active__c", "Owner"], &json!(["Id"]), &json!([["Id"]])),
+                (vec!["Name", "Parent__c", "Active__c", "Owner", "Key__c"], &json!(["Name", "Parent__c"]), &json!([])),
+                (
+                    vec!["Name", "Parent__c", "Stage__c", "Active__c", "Owner", "Key__c"],
+                    &json!([]),
+                    &json!([["Key__c"]])
+                ),
+                (vec!["Id", "Name", "Stage__c", "Active__c", "Owner", "Key__c"], &json!(["Id"]), &json!([["Id"]])),
                 (vec!["Id"], &json!(["Id"]), &json!([["Id"]])),
             ]
         );

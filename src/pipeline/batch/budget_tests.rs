@@ -80,7 +80,7 @@ impl Sync {
 
     fn send(&mut self, stream: usize) {
         if let Some(batch) = self.open[stream].take() {
-            self.sent.push((stream, batch.seal()));
+            self.sent.extend(batch.seal_merged().into_iter().map(|batch| (stream, batch)));
         }
     }
 
@@ -139,8 +139,9 @@ impl Sync {
                     _ => drop(index.find_and_mark(hash, RowFate::Rejected).unwrap()),
                 }
             } else if retried > 0 && row % (retried + 1) == retried {
-                let origin = index.find_and_mark(hash, RowFate::Retried).unwrap();
-                retry.push(Row { csv: b"again\n", key: None }, origin);
+                let row = index.find_and_mark(hash, RowFate::Retried).unwrap();
+                let merged: Vec<_> = batch.origins.merged(row).collect();
+                retry.push_again(b"again\n", batch.origins.origin(row), &merged);
             }
         }
         let outcomes = index.outcomes(unfound);

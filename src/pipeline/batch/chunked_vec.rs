@@ -49,6 +49,16 @@ impl<T: Copy> ChunkedVec<T> {
         self.pieces[index / Self::PER_PIECE][index % Self::PER_PIECE]
     }
 
+    /// The index of the first value for which `is_before` is false. It is true for the values before that one.
+    pub(super) fn partition_point(&self, is_before: impl Fn(T) -> bool) -> usize {
+        let (mut start, mut end) = (0, self.len());
+        while start < end {
+            let middle = start.midpoint(end);
+            if is_before(self.get(middle)) { start = middle + 1 } else { end = middle }
+        }
+        start
+    }
+
     /// The values in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         self.pieces.iter().flatten().copied()
@@ -74,6 +84,7 @@ mod tests {
         assert!(values.iter().eq((1..100_000).map(|count| count * 7)));
         for row in [0, 1, 8_191, 8_192, 99_998] {
             assert_eq!(values.get(row), (row as u64 + 1) * 7);
+            assert_eq!(values.partition_point(|value| value < (row as u64 + 1) * 7), row);
         }
         let total: usize = values.pieces.iter().map(|piece| piece.capacity() * size_of::<u64>()).sum();
         assert_eq!(values.size(), total + values.pieces.capacity() * size_of::<Vec<u64>>());

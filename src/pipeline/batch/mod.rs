@@ -2,13 +2,13 @@
 
 mod chunked_vec;
 mod compressed_csv;
+mod merging;
 mod open;
 mod origin;
 mod row_index;
 mod row_keys;
 mod types_of_rows;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::budget::Lease;
@@ -20,9 +20,8 @@ pub(crate) use open::{LocalRejection, OpenBatch};
 pub(crate) use origin::{Origin, RowOrigins, SegmentId};
 pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
 
+use row_index::HeldRecords;
 use types_of_rows::TypesOfRows;
-
-use row_index::HeldRows;
 
 /// A batch that takes no more rows.
 #[derive(Debug)]
@@ -31,10 +30,8 @@ pub(crate) struct Batch {
     csv: Arc<CompressedCsv>,
     pub(crate) origins: RowOrigins,
     types: TypesOfRows,
-    /// How many records of each segment are not uploaded because the batch has a later row of the same record.
-    replaced: HashMap<SegmentId, u64>,
-    /// Rows of earlier jobs that are settled together with the rows of this batch.
-    held: HeldRows,
+    /// Records of earlier jobs that are settled together with the rows of this batch.
+    held: HeldRecords,
     pub(crate) local_rejections: Vec<LocalRejection>,
     local_rejections_size: usize,
     lease: Lease,
@@ -71,33 +68,28 @@ impl Batch {
     }
 
     /// What is settled once every row of the batch is judged: all rows but those of `retry` and those held for them.
-    /// Held rows and the records of replaced rows depend on the rows of `retry`. They move into it, and are settled
-    /// with the last retry.
+    /// Held records depend on the rows of `retry`. They move into it, and are settled with the last retry.
     pub(crate) fn settle(&mut self, outcomes: RowOutcomes, retry: Option<&mut Batch>) -> Vec<SettledSegment> {
         let RowOutcomes { mut rejected, held } = outcomes;
-        let mut settled = self.origins.rows_by_segment();
+        let mut settled = self.origins.records_by_segment();
         for record in &self.local_rejections {
             *settled.entry(record.origin.segment).or_default() += 1;
             *rejected.entry(record.origin.segment).or_default() += 1;
         }
         for (segment, counts) in held.iter() {
-            *settled.entry(segment).or_default() -= counts.rows;
+            *settled.entry(segment).or_default() -= counts.records;
         }
         self.held.append(held);
         match retry {
             Some(retry) => {
-                for (segment, rows) in retry.origins.rows_by_segment() {
-                    *settled.entry(segment).or_default() -= rows;
+                for (segment, records) in retry.origins.records_by_segment() {
+                    *settled.entry(segment).or_default() -= records;
                 }
-                retry.replaced = std::mem::take(&mut self.replaced);
                 retry.held = std::mem::take(&mut self.held);
             }
             None => {
-                for (segment, records) in self.replaced.drain() {
-                    *settled.entry(segment).or_default() += records;
-                }
                 for (segment, counts) in std::mem::take(&mut self.held).iter() {
-                    *settled.entry(segment).or_default() += counts.rows;
+                    *settled.entry(segment).or_default() += counts.records;
                     *rejected.entry(segment).or_default() += counts.rejected;
                 }
             }

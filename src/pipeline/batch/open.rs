@@ -1,6 +1,5 @@
 //! A batch that still takes rows.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -8,13 +7,13 @@ use tokio::time::Instant;
 
 use super::Batch;
 use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
-use super::origin::{Origin, RowOrigins, SegmentId};
-use super::row_index::HeldRows;
-use super::row_keys::RowKeys;
+use super::merging::RowsToMerge;
+use super::origin::{MergedRecords, Origin, RowOrigins};
+use super::row_index::HeldRecords;
+use super::row_keys::{KeyGroups, RowKeys};
 use super::types_of_rows::TypesOfRows;
 use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, RowTypes, row_hash, write_row};
-use salesforce::CsvBody;
 
 /// The bytes of CSV of the first pieces. Smaller ones would be compressed badly.
 const SMALLEST_PIECE: usize = 8 * 1024;
@@ -86,8 +85,13 @@ impl OpenBatch {
         if let Some(key) = row.key {
             self.keys.push(key, row.csv.len());
         }
-        self.append(row.csv);
-        self.origins.push(row_hash(row.csv), origin);
+        self.push_again(row.csv, origin, &[]);
+    }
+
+    /// Adds a row of another batch. It stands for the record of `origin` and for those that were merged into it.
+    pub(crate) fn push_again(&mut self, csv: &[u8], origin: Origin, merged: &[MergedRecords]) {
+        self.append(csv);
+        self.origins.push(row_hash(csv), origin, merged);
         self.update_lease();
     }
 
@@ -150,10 +154,32 @@ impl OpenBatch {
         self.length + self.local_rejections_size as u64
     }
 
-    /// The batch to upload. It keeps only the last row of each record.
+    /// The batches to load one after the other, in which every record has one row. Nearly always it is one batch.
+    pub(crate) fn seal_merged(mut self) -> Vec<Batch> {
+        let Some(groups) = std::mem::take(&mut self.keys).groups() else { return vec![self.seal()] };
+        let (rejections, size) = (std::mem::take(&mut self.local_rejections), self.local_rejections_size);
+        let mut batches = self.into_rows_to_merge(groups).merge();
+        (batches[0].local_rejections, batches[0].local_rejections_size) = (rejections, size);
+        batches.into_iter().map(Self::seal).collect()
+    }
+
+    pub(super) fn into_rows_to_merge(mut self, groups: KeyGroups) -> RowsToMerge {
+        self.compress_tail();
+        RowsToMerge {
+            columns: self.columns,
+            csv: Arc::new(self.compressed),
+            header_length: self.header_length,
+            origins: self.origins,
+            types: self.types,
+            groups,
+            lease: self.lease,
+        }
+    }
+
+    /// The batch to upload. Keys are not compared.
     pub(crate) fn seal(mut self) -> Batch {
         self.compress_tail();
-        let replaced = self.drop_replaced_rows();
+        self.keys = RowKeys::default();
         self.tail = Vec::new();
         self.update_lease();
         Batch {
@@ -161,37 +187,10 @@ impl OpenBatch {
             csv: Arc::new(self.compressed),
             origins: self.origins,
             types: self.types,
-            replaced,
-            held: HeldRows::default(),
+            held: HeldRecords::default(),
             local_rejections: self.local_rejections,
             local_rejections_size: self.local_rejections_size,
             lease: self.lease,
         }
-    }
-
-    /// Removes rows that a later row of the same record replaces, and returns how many of each segment.
-    fn drop_replaced_rows(&mut self) -> HashMap<SegmentId, u64> {
-        let keys = std::mem::take(&mut self.keys);
-        let Some(is_replaced) = keys.replaced_rows() else { return HashMap::new() };
-        let compressed = Arc::new(std::mem::take(&mut self.compressed));
-        self.length = 0;
-        let mut rows = keys.lengths().zip(&is_replaced);
-        let mut header = self.header_length;
-        // No row and no header spans two pieces.
-        for piece in compressed.pieces() {
-            let (begin, mut rest) = piece.split_at(std::mem::take(&mut header));
-            self.append(begin);
-            while !rest.is_empty()
-                && let Some((length, is_replaced)) = rows.next()
-            {
-                let (csv, after) = rest.split_at(length);
-                if !is_replaced {
-                    self.append(csv);
-                }
-                rest = after;
-            }
-        }
-        self.compress_tail();
-        self.origins.remove(&is_replaced)
     }
 }

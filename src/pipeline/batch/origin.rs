@@ -18,6 +18,21 @@ pub(crate) struct RowOrigins {
     first_extracted_at_ms: i64,
     /// The runs of rows of one segment.
     runs: Vec<Run>,
+    /// The records that were merged into rows, in the order of the rows.
+    merged: ChunkedVec<Merged>,
+}
+
+/// Records of one segment that were merged into a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MergedRecords {
+    pub(crate) segment: SegmentId,
+    pub(crate) records: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Merged {
+    row: u32,
+    records: MergedRecords,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +52,12 @@ pub(crate) struct Origin {
 }
 
 impl RowOrigins {
-    /// Adds the origin of the next row, whose CSV has this hash.
-    pub(crate) fn push(&mut self, hash: u64, origin: Origin) {
+    /// Adds the origin of the next row, whose CSV has this hash, and the records that were merged into the row.
+    pub(crate) fn push(&mut self, hash: u64, origin: Origin, merged: &[MergedRecords]) {
+        // A batch of 100 MB has at most 50 million rows of two bytes.
+        #[expect(clippy::cast_possible_truncation)]
+        let row = self.len() as u32;
+        merged.iter().for_each(|records| self.merged.push(Merged { row, records: *records }));
         // 0 is no time. The other times are relative to the first one that is known.
         if self.first_extracted_at_ms == 0 {
             self.first_extracted_at_ms = origin.extracted_at_ms;
@@ -55,40 +74,40 @@ impl RowOrigins {
         }
     }
 
-    /// Removes the rows that are marked `true`, and returns how many of each segment there were.
-    pub(crate) fn remove(&mut self, is_removed: &[bool]) -> HashMap<SegmentId, u64> {
-        let all = std::mem::take(self);
-        let mut removed = HashMap::new();
-        for (index, hash) in all.hashes.iter().enumerate() {
-            let origin = all.origin(index);
-            if is_removed[index] {
-                *removed.entry(origin.segment).or_default() += 1;
-            } else {
-                self.push(hash, origin);
-            }
-        }
-        removed
-    }
-
     /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.hashes.len()
     }
 
-    /// The number of rows of each segment.
-    pub(crate) fn rows_by_segment(&self) -> HashMap<SegmentId, u64> {
+    /// The number of records of each segment, also of those that were merged into a row.
+    pub(crate) fn records_by_segment(&self) -> HashMap<SegmentId, u64> {
         let mut counts = HashMap::new();
         let mut start = 0;
         for run in &self.runs {
             *counts.entry(run.segment).or_default() += (run.end - start) as u64;
             start = run.end;
         }
+        for Merged { records: MergedRecords { segment, records }, .. } in self.merged.iter() {
+            *counts.entry(segment).or_default() += u64::from(records);
+        }
         counts
+    }
+
+    /// The records that were merged into a row.
+    pub(crate) fn merged(&self, row: usize) -> impl Iterator<Item = MergedRecords> {
+        let start = self.merged.partition_point(|merged| (merged.row as usize) < row);
+        let merged = (start..self.merged.len()).map(|index| self.merged.get(index));
+        merged.take_while(move |merged| merged.row as usize == row).map(|merged| merged.records)
+    }
+
+    /// How many records a row stands for.
+    pub(crate) fn records(&self, row: usize) -> u64 {
+        1 + self.merged(row).map(|merged| u64::from(merged.records)).sum::<u64>()
     }
 
     /// The bytes held.
     pub(crate) fn size(&self) -> usize {
-        self.hashes.size() + self.after_first_ms.size() + self.runs.capacity() * size_of::<Run>()
+        self.hashes.size() + self.after_first_ms.size() + self.runs.capacity() * size_of::<Run>() + self.merged.size()
     }
 
     /// The hash of a row.
@@ -103,7 +122,7 @@ impl RowOrigins {
     }
 
     /// The origin of a row.
-    pub(super) fn origin(&self, index: usize) -> Origin {
+    pub(crate) fn origin(&self, index: usize) -> Origin {
         let run = self.runs.partition_point(|run| run.end <= index);
         Origin {
             segment: self.runs[run].segment,
@@ -119,7 +138,7 @@ mod tests {
     fn row_origins(rows: &[(SegmentId, i64)]) -> RowOrigins {
         let mut origins = RowOrigins::default();
         for (segment, extracted_at_ms) in rows {
-            origins.push(0, Origin { segment: *segment, extracted_at_ms: *extracted_at_ms });
+            origins.push(0, Origin { segment: *segment, extracted_at_ms: *extracted_at_ms }, &[]);
         }
         origins
     }
@@ -132,7 +151,21 @@ mod tests {
             assert_eq!(origins.origin(index), Origin { segment, extracted_at_ms });
         }
         assert!(origins.segments().eq([1, 1, 2, 1]));
-        assert_eq!(origins.rows_by_segment(), HashMap::from([(1, 3), (2, 1)]));
+        assert_eq!(origins.records_by_segment(), HashMap::from([(1, 3), (2, 1)]));
+    }
+
+    #[test]
+    fn a_row_knows_the_records_that_were_merged_into_it() {
+        let mut origins = RowOrigins::default();
+        let origin = |segment| Origin { segment, extracted_at_ms: 0 };
+        let of = |segment, records| MergedRecords { segment, records };
+        origins.push(0, origin(2), &[of(0, 3), of(1, 1)]);
+        origins.push(0, origin(2), &[]);
+        origins.push(0, origin(3), &[of(2, 1)]);
+        let merged: Vec<Vec<_>> = (0..3).map(|row| origins.merged(row).collect()).collect();
+        assert_eq!(merged, [vec![of(0, 3), of(1, 1)], vec![], vec![of(2, 1)]]);
+        assert_eq!([0, 1, 2].map(|row| origins.records(row)), [5, 1, 2]);
+        assert_eq!(origins.records_by_segment(), HashMap::from([(0, 3), (1, 1), (2, 3), (3, 1)]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::origin::{Origin, RowOrigins, SegmentId};
+use super::origin::{MergedRecords, RowOrigins, SegmentId};
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,39 +33,39 @@ pub(crate) struct RowIndex<'b> {
     fates: Vec<RowFate>,
 }
 
-/// How many rows of each segment are rejected, and which rows wait for the retries of the batch.
+/// How many records of each segment are rejected, and which records wait for the retries of the batch.
 #[derive(Debug, Default)]
 pub(crate) struct RowOutcomes {
-    /// Rejected rows, without those of `held`.
+    /// Rejected records, without those of `held`.
     pub(super) rejected: HashMap<SegmentId, u64>,
-    pub(super) held: HeldRows,
+    pub(super) held: HeldRecords,
 }
 
-/// Rows that are written or rejected, and that are settled together with the retries of their batch: until then it
+/// Records that are written or rejected, and that are settled together with the retries of their batch: until then it
 /// is unknown which segment each of them belongs to.
 #[derive(Debug, Default)]
-pub(crate) struct HeldRows(HashMap<SegmentId, RowCounts>);
+pub(crate) struct HeldRecords(HashMap<SegmentId, RecordCounts>);
 
-/// How many rows there are, and how many of them are rejected.
+/// How many records there are, and how many of them are rejected.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RowCounts {
-    pub(super) rows: u64,
+pub(super) struct RecordCounts {
+    pub(super) records: u64,
     pub(super) rejected: u64,
 }
 
-impl HeldRows {
-    fn add(&mut self, segment: SegmentId, counts: RowCounts) {
+impl HeldRecords {
+    fn add(&mut self, segment: SegmentId, counts: RecordCounts) {
         let sum = self.0.entry(segment).or_default();
-        sum.rows += counts.rows;
+        sum.records += counts.records;
         sum.rejected += counts.rejected;
     }
 
-    /// Adds the rows of `others`.
+    /// Adds the records of `others`.
     pub(super) fn append(&mut self, others: Self) {
         others.0.into_iter().for_each(|(segment, counts)| self.add(segment, counts));
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SegmentId, RowCounts)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SegmentId, RecordCounts)> {
         self.0.iter().map(|(segment, counts)| (*segment, *counts))
     }
 }
@@ -95,9 +95,9 @@ impl<'b> RowIndex<'b> {
         (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>() + self.fates.capacity() * 2
     }
 
-    /// The origin of a row with this hash that has not been taken yet, and notes what happened to it. `None` if no such
-    /// row was sent: Salesforce changed a cell, or returned a row more often than it was sent.
-    pub(crate) fn find_and_mark(&mut self, hash: u64, fate: RowFate) -> Option<Origin> {
+    /// A row with this hash that has not been taken yet, and notes what happened to it. `None` if no such row was sent:
+    /// Salesforce changed a cell, or returned a row more often than it was sent.
+    pub(crate) fn find_and_mark(&mut self, hash: u64, fate: RowFate) -> Option<usize> {
         let start = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
         let place = self.free_at_or_after(start);
         let row = *self.by_hash.get(place)? as usize;
@@ -109,7 +109,7 @@ impl<'b> RowIndex<'b> {
             self.next_free[place] = place as u32 + 1;
         }
         self.fates[row] = fate;
-        Some(self.origins.origin(row))
+        Some(row)
     }
 
     /// What happened to all rows, when `unfound` rejected rows could not be found.
@@ -120,25 +120,37 @@ impl<'b> RowIndex<'b> {
     pub(crate) fn outcomes(&self, unfound: u64) -> RowOutcomes {
         let is_held = self.fates.iter().any(|fate| fate.is_unsettled()).then(|| self.held_rows(unfound > 0));
         let mut outcomes = RowOutcomes::default();
-        let mut unfound = unfound;
+        let mut unfound = self.split_unfound(unfound);
         for (row, segment) in self.origins.segments().enumerate() {
-            let rejected = match self.fates[row] {
+            let is_rejected = match self.fates[row] {
                 RowFate::Retried => continue,
-                RowFate::Unknown => 0,
-                RowFate::Rejected => 1,
-                RowFate::Written if unfound > 0 => {
-                    unfound -= 1;
-                    1
-                }
-                RowFate::Written => 0,
+                RowFate::Unknown => false,
+                RowFate::Rejected => true,
+                RowFate::Written => unfound.take(self.origins.records(row) > 1),
             };
-            if is_held.as_ref().is_some_and(|is_held| is_held[row]) {
-                outcomes.held.add(segment, RowCounts { rows: 1, rejected });
-            } else if rejected > 0 {
-                *outcomes.rejected.entry(segment).or_default() += rejected;
+            let own = MergedRecords { segment, records: 1 };
+            for MergedRecords { segment, records } in std::iter::once(own).chain(self.origins.merged(row)) {
+                let records = u64::from(records);
+                let rejected = if is_rejected { records } else { 0 };
+                if is_held.as_ref().is_some_and(|is_held| is_held[row]) {
+                    outcomes.held.add(segment, RecordCounts { records, rejected });
+                } else if rejected > 0 {
+                    *outcomes.rejected.entry(segment).or_default() += rejected;
+                }
             }
         }
         outcomes
+    }
+
+    /// Counts a rejected row that was not found as one that stands for several records, as long as there may be one: a
+    /// record that counts as rejected is looked for, and one that counts as written is not.
+    fn split_unfound(&self, unfound: u64) -> Unfound {
+        if unfound == 0 {
+            return Unfound::default();
+        }
+        let is_candidate = |row: &usize| self.fates[*row] == RowFate::Written && self.origins.records(*row) > 1;
+        let merged = unfound.min((0..self.fates.len()).filter(is_candidate).count() as u64);
+        Unfound { merged, single: unfound - merged }
     }
 
     /// For each row, whether it is held. Retried rows do not count.
@@ -173,26 +185,46 @@ impl<'b> RowIndex<'b> {
     }
 }
 
+/// How many rejected rows that were not found are still to be counted.
+#[derive(Debug, Default)]
+struct Unfound {
+    /// As rows that stand for several records.
+    merged: u64,
+    /// As rows that stand for one.
+    single: u64,
+}
+
+impl Unfound {
+    /// Whether a row counts as one of them.
+    fn take(&mut self, is_merged: bool) -> bool {
+        let left = if is_merged { &mut self.merged } else { &mut self.single };
+        let takes = *left > 0;
+        *left -= u64::from(takes);
+        takes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::RowFate::{Rejected, Retried, Written};
     use super::*;
+    use crate::pipeline::batch::Origin;
 
     fn row_origins(rows: impl IntoIterator<Item = (u64, SegmentId)>) -> RowOrigins {
         let mut origins = RowOrigins::default();
         for (hash, segment) in rows {
-            origins.push(hash, Origin { segment, extracted_at_ms: 0 });
+            origins.push(hash, Origin { segment, extracted_at_ms: 0 }, &[]);
         }
         origins
     }
 
     type RejectedRows = Vec<(SegmentId, u64)>;
-    type HeldRowCounts = Vec<(SegmentId, u64, u64)>;
+    type HeldRecordCounts = Vec<(SegmentId, u64, u64)>;
 
     /// The segments of `outcomes`: the rejected rows, and the held rows with the rejected ones among them.
-    fn sorted(outcomes: &RowOutcomes) -> (RejectedRows, HeldRowCounts) {
+    fn sorted(outcomes: &RowOutcomes) -> (RejectedRows, HeldRecordCounts) {
         let mut rejected: Vec<_> = outcomes.rejected.iter().map(|(segment, rows)| (*segment, *rows)).collect();
-        let mut held: Vec<_> = outcomes.held.iter().map(|(segment, it)| (segment, it.rows, it.rejected)).collect();
+        let mut held: Vec<_> = outcomes.held.iter().map(|(segment, it)| (segment, it.records, it.rejected)).collect();
         rejected.sort_unstable();
         held.sort_unstable();
         (rejected, held)
@@ -202,7 +234,7 @@ mod tests {
     fn rows_are_found_with_their_segment() {
         let origins = row_origins([(7, 1), (3, 1), (7, 2), (9, 3)]);
         let mut index = RowIndex::new(&origins);
-        let mut take = |hash| index.find_and_mark(hash, Rejected).map(|origin| origin.segment);
+        let mut take = |hash| index.find_and_mark(hash, Rejected).map(|row| origins.origin(row).segment);
         assert_eq!([take(9), take(3), take(7), take(7)], [Some(3), Some(1), Some(1), Some(2)]);
         assert_eq!([take(7), take(8), take(10), take(0)], [None; 4], "each row is returned once");
     }
@@ -212,7 +244,7 @@ mod tests {
         let origins = row_origins((0..64).map(|bit| (1 << bit, bit)));
         let mut index = RowIndex::new(&origins);
         for bit in 0..64 {
-            assert_eq!(index.find_and_mark(1 << bit, Rejected).unwrap().segment, bit);
+            assert_eq!(origins.origin(index.find_and_mark(1 << bit, Rejected).unwrap()).segment, bit);
         }
     }
 
@@ -221,7 +253,7 @@ mod tests {
         let origins = row_origins((0..50_000).map(|row| (1, row / 10_000)));
         let mut index = RowIndex::new(&origins);
         while index.find_and_mark(1, Rejected).is_some() {}
-        assert_eq!(index.outcomes(0).rejected, origins.rows_by_segment());
+        assert_eq!(index.outcomes(0).rejected, origins.records_by_segment());
     }
 
     #[test]
@@ -261,5 +293,44 @@ mod tests {
         index.find_and_mark(2, Retried).unwrap();
         index.find_and_mark(4, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(1)), (vec![(4, 1)], vec![(1, 1, 1), (3, 1, 0)]));
+    }
+
+    /// A row: its hash, its segment, and the records that were merged into it.
+    type MergedRowOrigin<'r> = (u64, SegmentId, &'r [(SegmentId, u32)]);
+
+    fn merged_origins(rows: &[MergedRowOrigin<'_>]) -> RowOrigins {
+        let mut origins = RowOrigins::default();
+        for (hash, segment, merged) in rows {
+            let merged: Vec<_> = merged
+                .iter()
+                .map(|(segment, records)| MergedRecords { segment: *segment, records: *records })
+                .collect();
+            origins.push(*hash, Origin { segment: *segment, extracted_at_ms: 0 }, &merged);
+        }
+        origins
+    }
+
+    #[test]
+    fn records_share_the_fate_of_the_row_that_they_are_merged_into() {
+        let origins = merged_origins(&[(1, 2, &[(0, 1), (1, 2)]), (2, 2, &[(1, 1)]), (3, 2, &[])]);
+        let mut index = RowIndex::new(&origins);
+        index.find_and_mark(1, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(0)), (vec![(0, 1), (1, 2), (2, 1)], vec![]));
+    }
+
+    #[test]
+    fn records_of_held_rows_are_held() {
+        let origins = merged_origins(&[(1, 2, &[(0, 4)]), (1, 2, &[(1, 2)]), (3, 2, &[])]);
+        let mut index = RowIndex::new(&origins);
+        index.find_and_mark(1, Retried).unwrap();
+        assert_eq!(sorted(&index.outcomes(0)), (vec![], vec![(1, 2, 0), (2, 1, 0)]));
+    }
+
+    #[test]
+    fn a_rejected_row_that_was_not_found_counts_as_one_with_several_records() {
+        let origins = merged_origins(&[(1, 1, &[]), (2, 1, &[(0, 3)]), (3, 1, &[])]);
+        let index = RowIndex::new(&origins);
+        assert_eq!(sorted(&index.outcomes(1)), (vec![(0, 3), (1, 1)], vec![]));
+        assert_eq!(sorted(&index.outcomes(2)), (vec![(0, 3), (1, 2)], vec![]));
     }
 }

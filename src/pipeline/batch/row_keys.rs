@@ -1,4 +1,4 @@
-//! Which rows of a batch have the same key, so that only the last row of each record is uploaded.
+//! Which rows of a batch may have the same key.
 
 use super::chunked_vec::ChunkedVec;
 
@@ -10,6 +10,16 @@ pub(super) struct RowKeys {
     /// The length of each row in bytes. Salesforce takes rows of up to 400,000 characters.
     lengths: ChunkedVec<u32>,
 }
+
+/// The rows of a batch in groups of those that may have the same key.
+#[derive(Debug)]
+pub(super) struct KeyGroups {
+    /// For each row, the last row of its group; `NO_GROUP` for a row whose key no other row has.
+    last_rows: Vec<u32>,
+    lengths: ChunkedVec<u32>,
+}
+
+const NO_GROUP: u32 = u32::MAX;
 
 impl RowKeys {
     /// Adds the key of the next row, which has `length` bytes.
@@ -23,25 +33,45 @@ impl RowKeys {
         self.keys.size() + self.lengths.size()
     }
 
-    /// The lengths of the rows in bytes.
-    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> {
-        self.lengths.iter().map(|length| length as usize)
-    }
-
-    /// For each row, whether a later row has the same key. `None` if all keys differ.
-    pub(super) fn replaced_rows(&self) -> Option<Vec<bool>> {
+    /// The groups of rows that may have the same key. `None` if all keys differ.
+    pub(super) fn groups(self) -> Option<KeyGroups> {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let mut by_key: Vec<u32> = (0..self.keys.len() as u32).collect();
-        by_key.sort_unstable_by_key(|row| (self.keys.get(*row as usize), *row));
-        let mut is_replaced = None;
-        for pair in by_key.windows(2) {
-            let (row, next) = (pair[0] as usize, pair[1] as usize);
-            if self.keys.get(row) == self.keys.get(next) {
-                is_replaced.get_or_insert_with(|| vec![false; self.keys.len()])[row] = true;
+        let key = |row: &u32| self.keys.get(*row as usize);
+        by_key.sort_unstable_by_key(|row| (key(row), *row));
+        let mut last_rows: Option<Vec<u32>> = None;
+        for group in by_key.chunk_by(|one, other| key(one) == key(other)) {
+            let [first @ .., last] = group else { continue };
+            if first.is_empty() {
+                continue;
             }
+            let last_rows = last_rows.get_or_insert_with(|| vec![NO_GROUP; self.keys.len()]);
+            group.iter().for_each(|row| last_rows[*row as usize] = *last);
         }
-        is_replaced
+        Some(KeyGroups { last_rows: last_rows?, lengths: self.lengths })
+    }
+}
+
+impl KeyGroups {
+    /// The number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.last_rows.len()
+    }
+
+    /// The last row of the group of a row, if it has one.
+    pub(super) fn last_row(&self, row: usize) -> Option<usize> {
+        Some(self.last_rows[row]).filter(|last| *last != NO_GROUP).map(|last| last as usize)
+    }
+
+    /// The length of a row in bytes.
+    pub(super) fn length(&self, row: usize) -> usize {
+        self.lengths.get(row) as usize
+    }
+
+    /// The bytes held.
+    pub(super) fn size(&self) -> usize {
+        self.last_rows.len() * size_of::<u32>() + self.lengths.size()
     }
 }
 
@@ -50,16 +80,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_rows_but_the_last_of_a_key_are_replaced() {
+    fn rows_of_one_key_are_a_group() {
         for (keys, expected) in [
             (&[][..], None),
             (&[1, 2, 3], None),
-            (&[1, 1], Some(vec![true, false])),
-            (&[7, 3, 7, 3, 7, 5], Some(vec![true, true, true, false, false, false])),
+            (&[1, 1], Some(vec![Some(1), Some(1)])),
+            (&[7, 3, 7, 3, 7, 5], Some(vec![Some(4), Some(3), Some(4), Some(3), Some(4), None])),
         ] {
             let mut row_keys = RowKeys::default();
             keys.iter().for_each(|key| row_keys.push(*key, 3));
-            assert_eq!(row_keys.replaced_rows(), expected, "{keys:?}");
+            let groups = row_keys.groups();
+            let last_rows = groups.map(|groups| (0..groups.rows()).map(|row| groups.last_row(row)).collect());
+            assert_eq!(last_rows, expected, "{keys:?}");
         }
     }
 }

@@ -1,5 +1,8 @@
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
+use super::origin::MergedRecords;
 use super::*;
 use crate::budget::Budget;
 use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
@@ -50,46 +53,22 @@ fn the_csv_can_be_read_more_than_once() {
 }
 
 #[test]
-fn only_the_last_row_of_each_record_is_uploaded() {
+fn merged_records_are_settled_with_their_row() {
     let budget = Budget::new(usize::MAX);
-    let mut batch = OpenBatch::new(columns(), budget.lease());
-    let mut expected = vec![String::new(); 1_000];
-    // Each record has thirty rows, in many pieces and in two segments.
-    for number in 0..30_000_u64 {
-        let row = format!("row {number} of a batch with keys\n");
-        let origin = Origin { segment: number / 20_000, extracted_at_ms: 0 };
-        batch.push(Row { csv: row.as_bytes(), key: Some(u128::from(number * 7 % 1_000)) }, origin);
-        expected[(number * 7 % 1_000) as usize] = row;
-    }
-    let mut batch = batch.seal();
-    assert_eq!(batch.rows(), 1_000);
-    let mut lines: Vec<String> = text(&batch).split_inclusive('\n').map(str::to_owned).collect();
-    assert_eq!(batch.csv().len(), lines.iter().map(|line| line.len() as u64).sum::<u64>());
-    assert_eq!(lines.remove(0), "A__c\n");
-    lines.sort();
-    expected.sort();
-    assert_eq!(lines, expected);
-    assert_eq!(batch.origins.rows_by_segment(), HashMap::from([(1, 1_000)]));
-    let settled = batch.settle(rejected(1, 7), None);
-    assert_eq!(sorted(settled), [(0, 20_000, 0), (1, 9_993, 7)]);
-}
-
-#[test]
-fn replaced_rows_are_settled_with_the_last_row_of_their_record() {
-    let budget = Budget::new(usize::MAX);
-    let rows = |keys: &[(u128, SegmentId)]| {
+    let rows = |rows: &[(SegmentId, Option<SegmentId>)]| {
         let mut batch = OpenBatch::new(columns(), budget.lease());
-        for (key, segment) in keys {
-            let origin = Origin { segment: *segment, extracted_at_ms: 0 };
-            batch.push(Row { csv: b"row\n", key: Some(*key) }, origin);
+        for (number, (segment, merged)) in rows.iter().enumerate() {
+            let merged: Vec<_> = merged.iter().map(|segment| MergedRecords { segment: *segment, records: 1 }).collect();
+            let csv = format!("row {number}\n");
+            batch.push_again(csv.as_bytes(), Origin { segment: *segment, extracted_at_ms: 0 }, &merged);
         }
         batch.seal()
     };
-    // Key 1 is in segment 0 and in segment 1; key 2 in segment 1 and 3 in segment 2.
-    let mut batch = rows(&[(1, 0), (1, 1), (2, 1), (3, 2)]);
-    let mut retry = rows(&[(1, 1), (3, 2)]);
+    // The first row stands for a record of segment 0 and one of segment 1.
+    let mut batch = rows(&[(1, Some(0)), (1, None), (2, None)]);
+    let mut retry = rows(&[(1, Some(0)), (2, None)]);
     let first = batch.settle(RowOutcomes::default(), Some(&mut retry));
-    assert_eq!(sorted(first), [(1, 1, 0)], "neither row of key 1 is settled");
+    assert_eq!(sorted(first), [(1, 1, 0)], "neither record of the first row is settled");
     let last = retry.settle(rejected(2, 1), None);
     assert_eq!(sorted(last), [(0, 1, 0), (1, 1, 0), (2, 0, 1)]);
 }

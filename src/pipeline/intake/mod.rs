@@ -293,7 +293,7 @@ impl Intake {
         let ledger = &mut self.ledger;
         let origin = |extracted_at_ms| Origin { segment: ledger.add_record(index), extracted_at_ms };
         let added = self.streams[index].add_plain(index, record, origin, &self.settings.limits)?;
-        self.load(added.full_batch);
+        self.load(added.full);
         Some(())
     }
 
@@ -303,7 +303,7 @@ impl Intake {
         let origin = Origin { segment, extracted_at_ms: record.extracted_at_ms() };
         match self.streams[index].add(index, record.data, origin, &self.settings.limits) {
             Ok(added) => {
-                self.load(added.full_batch);
+                self.load(added.full);
                 Ok(())
             }
             Err(error) => {
@@ -313,10 +313,8 @@ impl Intake {
         }
     }
 
-    fn load(&mut self, batch: Option<StreamBatch>) {
-        if let Some(batch) = batch {
-            self.jobs.add(batch);
-        }
+    fn load(&mut self, batches: Vec<StreamBatch>) {
+        batches.into_iter().for_each(|batch| self.jobs.add(batch));
     }
 
     fn stream_index(&mut self, raw: RawStreamName<'_>) -> Result<usize, LineError> {
@@ -388,8 +386,8 @@ impl Intake {
     }
 
     fn flush(&mut self, index: usize) {
-        let batch = self.streams[index].seal_batch(index);
-        self.load(batch);
+        let batches = self.streams[index].seal_batch(index);
+        self.load(batches);
     }
 
     fn next_flush(&self) -> Option<Instant> {

@@ -42,8 +42,8 @@ pub(crate) struct BatchLimits {
 
 /// A record was added to the open batch.
 pub(super) struct Added {
-    /// The batch that was open before, if it had no room for the record.
-    pub(super) full_batch: Option<StreamBatch>,
+    /// The batches of the one that was open before, if that had no room for the record.
+    pub(super) full: Vec<StreamBatch>,
 }
 
 impl Stream {
@@ -72,7 +72,7 @@ impl Stream {
         let full = loading.push_row(origin(extracted_at_ms), limits);
         self.counts.truncated += loading.converter.truncated();
         self.counts.read += 1;
-        Some(Added { full_batch: full.map(|batch| loading.seal(index, batch)) })
+        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
     }
 
     /// Adds a record, as a row or as a rejected record.
@@ -118,14 +118,13 @@ impl Stream {
             }
         }
         self.counts.read += 1;
-        Ok(Added { full_batch: full.map(|batch| loading.seal(index, batch)) })
+        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
     }
 
     /// Seals the open batch, if there is one.
-    pub(super) fn seal_batch(&mut self, index: usize) -> Option<StreamBatch> {
-        let loading = self.loading.as_mut()?;
-        let batch = loading.open.take()?;
-        Some(loading.seal(index, batch))
+    pub(super) fn seal_batch(&mut self, index: usize) -> Vec<StreamBatch> {
+        let Some(loading) = &mut self.loading else { return Vec::new() };
+        loading.open.take().map(|batch| loading.seal(index, batch)).unwrap_or_default()
     }
 
     /// Logs how many fields were left out that the log does not name.
@@ -141,9 +140,16 @@ impl Stream {
 }
 
 impl Loading {
-    fn seal(&self, stream: usize, batch: OpenBatch) -> StreamBatch {
-        let on_its_way = self.plan.written_objects.begin_batch(&self.plan.job.object);
-        StreamBatch { stream, plan: Arc::clone(&self.plan), batch: batch.seal(), on_its_way }
+    /// Seals a batch. Keys that are perhaps the same make several batches of it, which keep their order.
+    fn seal(&self, stream: usize, batch: OpenBatch) -> Vec<StreamBatch> {
+        let sealed = batch.seal_merged().into_iter();
+        let to_stream_batch = |batch| StreamBatch {
+            stream,
+            plan: Arc::clone(&self.plan),
+            batch,
+            on_its_way: self.plan.written_objects.begin_batch(&self.plan.job.object),
+        };
+        sealed.map(to_stream_batch).collect()
     }
 
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.

@@ -8,8 +8,8 @@ use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
 use super::rounds::{RetryReason, RetryRules};
 use crate::budget::{Budget, Lease};
-use crate::convert::{Row, restore, row_hash, source_columns};
-use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, RowFate, RowIndex, RowOutcomes};
+use crate::convert::{restore, row_hash, source_columns};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
@@ -243,17 +243,16 @@ impl<'j> Judge<'j> {
             let reason = self.rules.reason(&errors, self.plan.job.operation, parents);
             let fate = if reason.is_some() { RowFate::Retried } else { RowFate::Rejected };
             match (self.find(&csv, fate), reason) {
-                (Some(origin), Some(reason)) => {
+                (Some(sent), Some(reason)) => {
                     match reason {
                         RetryReason::Transient => self.transient += 1,
                         RetryReason::MissingParent => self.children += 1,
                     }
-                    self.send_again(&csv, origin);
+                    self.send_again(&csv, sent);
                 }
-                (Some(origin), None) => self.reject(&layout, row, origin.extracted_at_ms, &errors).await?,
-                (None, _) => {
-                    self.unfound_failed += 1;
-                    self.reject(&layout, row, 0, &errors).await?;
+                (sent, _) => {
+                    self.unfound_failed += u64::from(sent.is_none());
+                    self.reject(&layout, row, sent, &errors).await?;
                 }
             }
         }
@@ -269,23 +268,24 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             match self.find(&csv, RowFate::Retried) {
-                Some(origin) => self.send_again(&csv, origin),
+                Some(sent) => self.send_again(&csv, sent),
                 None => self.unfound_unprocessed += 1,
             }
         }
         Ok(count)
     }
 
-    /// Sends a row again as it is.
-    fn send_again(&mut self, csv: &[u8], origin: Origin) {
+    /// Sends a row again as it is, for all its records.
+    fn send_again(&mut self, csv: &[u8], sent: usize) {
         if let Some(types) = self.batch.types_of(csv) {
             self.retry.add_types(csv, types);
         }
-        self.retry.push(Row { csv, key: None }, origin);
+        let merged: Vec<_> = self.batch.origins.merged(sent).collect();
+        self.retry.push_again(csv, self.batch.origins.origin(sent), &merged);
     }
 
     /// Finds a row of the results among the rows that were sent, and notes what becomes of it.
-    fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<Origin> {
+    fn find(&mut self, csv: &[u8], fate: RowFate) -> Option<usize> {
         if self.index.is_none() {
             self.set_index(RowIndex::new(&self.batch.origins));
         }
@@ -301,13 +301,16 @@ impl<'j> Judge<'j> {
         &mut self,
         layout: &ResultLayout,
         row: &ResultRow,
-        extracted_at_ms: i64,
+        sent: Option<usize>,
         errors: &[RowError],
     ) -> Result<()> {
+        let origins = &self.batch.origins;
+        let (extracted_at_ms, records) =
+            sent.map_or((0, 1), |sent| (origins.origin(sent).extracted_at_ms, origins.records(sent)));
         let first = errors.first();
         let code = first.map_or("", |error| error.code.as_str());
         let Some(writer) = &mut self.writer else {
-            self.reasons.add(code, || Some(self.job.id().to_owned()));
+            self.reasons.add_records(code, records, || Some(self.job.id().to_owned()));
             return Ok(());
         };
         let details = RejectionDetails {
@@ -315,12 +318,12 @@ impl<'j> Judge<'j> {
             error: layout.error(row).to_owned(),
             reason: code.to_owned(),
             field: first.map_or_else(String::new, |error| error.fields.join(",")),
-            message: first.map_or_else(String::new, |error| error.message.clone()),
+            message: message_for(records, first.map_or("", |error| &error.message)),
         };
         let types = self.batch.types_of(&layout.csv(row)).map(|types| &**types);
         let data = restore(&self.batch.columns, layout.cells(row), types);
         let record = RejectedRecord::new(extracted_at_ms, data, details);
-        self.reasons.add(code, || Some(record.raw_id.to_string()));
+        self.reasons.add_records(code, records, || Some(record.raw_id.to_string()));
         writer.write(&record).await
     }
 
@@ -371,6 +374,14 @@ impl<'j> Judge<'j> {
             self.plan.job.object,
             self.batch.rows(),
         )))
+    }
+}
+
+/// Salesforce's message, and how many records its row stands for, if they are several.
+fn message_for(records: u64, message: &str) -> String {
+    match records {
+        1 => message.to_owned(),
+        _ => format!("{message} (The row stands for {records} records with one key.)").trim_start().to_owned(),
     }
 }
 

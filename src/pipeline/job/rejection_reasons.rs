@@ -25,9 +25,15 @@ pub(crate) struct Reason {
 impl RejectionReasons {
     /// Counts one record. Calls `example` for the first record of a reason only.
     pub(crate) fn add(&mut self, code: &str, example: impl FnOnce() -> Option<String>) {
+        self.add_records(code, 1, example);
+    }
+
+    /// Counts several records of one row.
+    pub(crate) fn add_records(&mut self, code: &str, records: u64, example: impl FnOnce() -> Option<String>) {
         let reason = self.entry(code);
-        reason.count += 1;
-        if reason.count == 1 {
+        let is_first = reason.count == 0;
+        reason.count += records;
+        if is_first {
             reason.example = example();
         }
     }

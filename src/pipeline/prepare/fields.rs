@@ -55,14 +55,26 @@ impl ObjectFields {
     pub(super) fn upsert_key(&self, name: &str) -> Result<String, String> {
         let object = self.object();
         let Some(field) = self.describe.field(name) else {
-            let near = self.nearest(name, Field::is_lookup);
+            let near = self.nearest(name, Field::is_upsert_key);
             return Err(format!("its key {name} is no field of {object}{}", nearest_name_is(near)));
         };
-        if field.is_lookup() {
+        if field.is_upsert_key() {
             return Ok(field.name.clone());
         }
-        let others: Vec<&str> =
-            self.describe.fields.iter().filter(|field| field.external_id).map(|field| field.name.as_str()).collect();
+        let is_other = |other: &&Field| other.external_id && other.is_upsert_key();
+        let others: Vec<&str> = self.describe.fields.iter().filter(is_other).map(|field| field.name.as_str()).collect();
+        if field.is_lookup() {
+            let others = match &*others {
+                [] => String::new(),
+                others => format!("choose one of {}, or ", others.join(", ")),
+            };
+            return Err(format!(
+                "its key {} of {object} cannot be the key of an upsert, because it {}, so no record can be created with \
+                 it; {others}set the operation `update` with `Id` for records that exist",
+                field.name,
+                why_not_writable(field)
+            ));
+        }
         let others = match &*others {
             [] => format!("mark it as an external id in the setup of {object}"),
             others => format!("choose one of {}, or mark it as an external id in the setup", others.join(", ")),
@@ -73,10 +85,15 @@ impl ObjectFields {
     /// How the org compares the values of a key field.
     pub(super) fn comparison(&self, name: &str) -> KeyComparison {
         match self.describe.field(name) {
-            Some(field) if field.field_type == FieldType::Id => KeyComparison::Id,
-            Some(field) if is_number(&field.field_type) => KeyComparison::Number,
+            Some(field) if matches!(field.field_type, FieldType::Id | FieldType::Reference) => KeyComparison::Id,
+            Some(field) if is_number(&field.field_type) => KeyComparison::Number { scale: field.scale },
             Some(field) if field.case_sensitive => KeyComparison::Exact,
-            _ => KeyComparison::IgnoreCase,
+            // The rule of the Apex guide ("Upserting Records") is about custom fields.
+            Some(field) if field.custom && field.field_type == FieldType::String => match field.unique {
+                true => KeyComparison::IgnoreCase,
+                false => KeyComparison::Exact,
+            },
+            _ => KeyComparison::Text,
         }
     }
 
@@ -98,18 +115,7 @@ impl ObjectFields {
 
     /// The problem of a field that the operation cannot write.
     pub(super) fn not_writable(&self, field: &Field) -> String {
-        let (object, name) = (self.object(), &field.name);
-        let why = match field.field_type {
-            FieldType::Id => "is given by Salesforce",
-            FieldType::Address | FieldType::Location => "is made of other fields, which can be written one by one",
-            FieldType::Base64 => "holds a file, which the Bulk API does not take",
-            _ if field.calculated => "is a formula",
-            _ if field.auto_number => "is numbered by Salesforce",
-            _ if field.is_filled_by_salesforce() => "is filled by Salesforce",
-            _ if field.createable => "can only be set when a record is created",
-            _ if field.updateable => "can only be set in a record that exists",
-            _ => "may not be written by the signed-in user",
-        };
+        let (object, name, why) = (self.object(), &field.name, why_not_writable(field));
         let how = match field.is_filled_by_salesforce() {
             true => ", or set `unknown_fields` to `ignore`",
             false => "",
@@ -164,6 +170,20 @@ impl RequiredField<'_> {
             name.eq_ignore_ascii_case(&self.0.name)
                 || relationship.is_some_and(|relationship| relationship.eq_ignore_ascii_case(before))
         })
+    }
+}
+
+fn why_not_writable(field: &Field) -> &'static str {
+    match field.field_type {
+        FieldType::Id => "is given by Salesforce",
+        FieldType::Address | FieldType::Location => "is made of other fields, which can be written one by one",
+        FieldType::Base64 => "holds a file, which the Bulk API does not take",
+        _ if field.calculated => "is a formula",
+        _ if field.auto_number => "is numbered by Salesforce",
+        _ if field.is_filled_by_salesforce() => "is filled by Salesforce",
+        _ if field.createable => "can only be set when a record is created",
+        _ if field.updateable => "can only be set in a record that exists",
+        _ => "may not be written by the signed-in user",
     }
 }
 

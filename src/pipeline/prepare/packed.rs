@@ -84,7 +84,7 @@ impl LateFields {
     }
 }
 
-/// A field as a line: name, type, length, relationship, objects and flags, with tabs between them. No name has a tab, a
+/// A field as a line: name, type, length, scale, relationship, objects and flags, with tabs between them. No name has a tab, a
 /// comma or a line end.
 fn pack(field: &Field) -> String {
     let flags = [
@@ -101,23 +101,27 @@ fn pack(field: &Field) -> String {
         field.rich_text_area,
         field.calculated,
         field.auto_number,
+        field.unique,
+        field.custom,
     ];
     let flags: u32 = flags.iter().enumerate().map(|(bit, flag)| u32::from(*flag) << bit).sum();
     let relationship = field.relationship_name.as_deref().unwrap_or_default();
     let objects = field.reference_to.join(",");
-    format!("{}\t{}\t{}\t{relationship}\t{objects}\t{flags}", field.name, field.field_type.name(), field.length)
+    let Field { name, length, scale, .. } = field;
+    format!("{name}\t{}\t{length}\t{scale}\t{relationship}\t{objects}\t{flags}", field.field_type.name())
 }
 
 fn unpack(line: &str) -> Option<Field> {
     let mut parts = line.split('\t');
     let mut next = || parts.next();
-    let (name, field_type, length) = (next()?, next()?, next()?);
+    let (name, field_type, length, scale) = (next()?, next()?, next()?, next()?);
     let (relationship, objects, flags) = (next()?, next()?, next()?.parse::<u32>().ok()?);
     let flag = |bit: u32| flags >> bit & 1 == 1;
     Some(Field {
         name: name.to_owned(),
         field_type: FieldType::of_name(field_type),
         length: length.parse().ok()?,
+        scale: scale.parse().ok()?,
         nillable: flag(0),
         createable: flag(1),
         updateable: flag(2),
@@ -134,6 +138,8 @@ fn unpack(line: &str) -> Option<Field> {
         rich_text_area: flag(10),
         calculated: flag(11),
         auto_number: flag(12),
+        unique: flag(13),
+        custom: flag(14),
     })
 }
 
@@ -158,11 +164,13 @@ mod tests {
             "htmlFormatted",
             "calculated",
             "autoNumber",
+            "unique",
+            "custom",
         ];
         for flag in flags {
             for field_type in ["string", "anyType", "newtype"] {
                 let field = json!({
-                    "name": "Status__c", "type": field_type, "length": 255, "relationshipName": "Status__r",
+                    "name": "Status__c", "type": field_type, "length": 255, "scale": 2, "relationshipName": "Status__r",
                     "referenceTo": ["Account", "Lead"], flag: true, "extraTypeInfo": "richtextarea",
                     "picklistValues": [{"active": true, "value": "Open"}],
                 });

@@ -15,6 +15,9 @@ pub struct Field {
     /// The largest number of characters of a text; 0 for a field of another type.
     #[serde(deserialize_with = "or_default")]
     pub length: u32,
+    /// The number of decimal places of a number; 0 for a field of another type.
+    #[serde(deserialize_with = "or_default")]
+    pub scale: u32,
     /// Whether it may be empty.
     #[serde(deserialize_with = "or_default")]
     pub nillable: bool,
@@ -30,6 +33,12 @@ pub struct Field {
     /// Whether values that differ only in case are different.
     #[serde(deserialize_with = "or_default")]
     pub case_sensitive: bool,
+    /// Whether no two records have the same value.
+    #[serde(deserialize_with = "or_default")]
+    pub unique: bool,
+    /// Whether someone has added it to the object.
+    #[serde(deserialize_with = "or_default")]
+    pub custom: bool,
     /// Whether it is an external id.
     #[serde(deserialize_with = "or_default")]
     pub external_id: bool,
@@ -174,7 +183,7 @@ mod tests {
         let read = field(json!({
             "name": "Status__c", "label": "Status", "type": "picklist", "length": 255, "digits": 0, "precision": 18,
             "scale": 2, "nillable": true, "createable": true, "updateable": true, "defaultedOnCreate": true,
-            "unique": true, "caseSensitive": true, "externalId": true, "idLookup": true, "restrictedPicklist": true,
+            "unique": true, "custom": true, "caseSensitive": true, "externalId": true, "idLookup": true, "restrictedPicklist": true,
             "picklistValues": [
                 {"active": true, "value": "Open", "label": "Offen", "defaultValue": true, "validFor": null},
                 {"active": false, "value": "Old", "label": "Alt"},
@@ -188,11 +197,14 @@ mod tests {
             name: "Status__c".into(),
             field_type: FieldType::Picklist,
             length: 255,
+            scale: 2,
             nillable: true,
             createable: true,
             updateable: true,
             defaulted_on_create: true,
             case_sensitive: true,
+            unique: true,
+            custom: true,
             external_id: true,
             id_lookup: true,
             restricted_picklist: true,

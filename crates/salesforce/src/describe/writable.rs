@@ -54,6 +54,13 @@ impl Field {
     pub fn is_lookup(&self) -> bool {
         self.external_id || self.id_lookup || self.field_type == FieldType::Id
     }
+
+    /// Whether the field can be the key of an upsert. An upsert creates the records that it does not find, so it needs a
+    /// key that may be written, unlike an auto-number (Salesforce Help, 000004514, "Auto-Number not available as external
+    /// ID in Data Loader?"). The `Id` is the exception: it is given by Salesforce, and a row that has one is an update.
+    pub fn is_upsert_key(&self) -> bool {
+        self.is_lookup() && (self.field_type == FieldType::Id || self.is_writable_by(Operation::Upsert))
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +100,23 @@ mod tests {
             (named("Phone", String), false),
         ] {
             assert_eq!(field.is_filled_by_salesforce(), expected, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_may_write_is_no_key_of_an_upsert() {
+        let external_id = Field { external_id: true, createable: true, updateable: true, ..Field::default() };
+        let read_only = Field { createable: false, updateable: false, ..external_id.clone() };
+        for (field, expected) in [
+            (external_id.clone(), true),
+            (Field { external_id: false, id_lookup: true, ..external_id.clone() }, true),
+            (Field { updateable: false, ..external_id.clone() }, true),
+            (Field { external_id: false, ..external_id }, false),
+            (Field { auto_number: true, ..read_only.clone() }, false),
+            (Field { calculated: true, ..read_only.clone() }, false),
+            (Field { field_type: FieldType::Id, external_id: false, ..read_only }, true),
+        ] {
+            assert_eq!(field.is_upsert_key(), expected, "{field:?}");
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn record_with_id(table: &Table, text: &str) -> Result<usize, RowErro
 /// The record with an external id; `None` if no record has it.
 pub(super) fn record_with_external_id(table: &Table, field: usize, text: &str) -> Result<Option<usize>, RowError> {
     let described = &table.object.fields[field];
-    field_value::check(described, text)?;
+    field_value::check(described, described.trimmed(text))?;
     match table.find(field, text) {
         [] => Ok(None),
         [record] => Ok(Some(*record as usize)),

@@ -87,7 +87,7 @@ impl RowReader {
         let key_of = |row: &Row<'_>| -> Option<String> {
             let text = row.as_ref().ok()?[key].as_ref();
             match field {
-                _ if text.is_empty() => None,
+                _ if text.trim_matches(' ').is_empty() => None,
                 Some(field) => Some(field.key_of(text).into_owned()),
                 None => id::normalize(text),
             }
@@ -113,7 +113,7 @@ impl RowReader {
             return Ok(Target::New);
         };
         let text = row[key].as_ref();
-        let is_missing = text.is_empty() || text == NULL;
+        let is_missing = text.trim_matches(' ').is_empty() || text == NULL;
         match (&self.columns.columns[key], self.operation) {
             (Column::Field(field), _) if is_missing => {
                 let name = &self.object.fields[*field].name;
@@ -142,7 +142,7 @@ impl RowReader {
         let mut values: Values<'a> = Vec::with_capacity(row.len());
         for (position, (column, text)) in self.columns.columns.iter().zip(row).enumerate() {
             let is_key = self.columns.key == Some(position);
-            if text.is_empty() || (is_key && target != Target::New) {
+            if text.trim_matches(' ').is_empty() || (is_key && target != Target::New) {
                 continue;
             }
             let (Column::Field(field) | Column::Relationship { field, .. }) = column else {
@@ -162,7 +162,7 @@ impl RowReader {
                 (_, text) if described.kind == FieldType::Reference => {
                     Some(Cow::Owned(referenced_id(tables, described, text)?))
                 }
-                (_, text) => Some(field_value::check(described, text)?),
+                (_, text) => Some(field_value::check(described, described.trimmed(text))?),
             };
             values.push((*field, value));
         }

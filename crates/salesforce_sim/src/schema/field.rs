@@ -123,13 +123,24 @@ impl Field {
         self.kind != FieldType::Id && (self.unique || self.external_id || self.id_lookup)
     }
 
-    /// The key of a value. A unique field or an external id treats two values with the same key as equal.
+    /// The key of a value. A unique field or an external id treats two values with the same key as equal. Case is
+    /// ignored only where a custom field is unique and not case-sensitive (Apex guide, "Upserting Records").
     pub(crate) fn key_of<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let value = self.trimmed(value);
+        let counts_case = self.case_sensitive || (self.is_custom() && !self.unique);
         match (self.kind, value.parse::<f64>()) {
             (FieldType::Int | FieldType::Double, Ok(number)) => number.to_string().into(),
-            _ if self.case_sensitive => value.into(),
+            _ if counts_case => value.into(),
             _ => value.to_lowercase().into(),
         }
+    }
+
+    /// The value that is stored for a text: keys lose the spaces at their ends (pull request 1453 of
+    /// forcedotcom/dataloader).
+    pub(crate) fn trimmed<'a>(&self, value: &'a str) -> &'a str {
+        let is_number =
+            matches!(self.kind, FieldType::Int | FieldType::Double | FieldType::Currency | FieldType::Percent);
+        if self.is_key() && !is_number { value.trim_matches(' ') } else { value }
     }
 }
 

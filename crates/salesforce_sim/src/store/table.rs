@@ -240,7 +240,7 @@ mod tests {
 
     fn table() -> Table {
         let object = Object::standard("Thing", "0th")
-            .field(Field::text("Key__c", 10).external_id())
+            .field(Field::text("Key__c", 10).external_id().unique())
             .field(Field::text("Exact__c", 10).external_id().case_sensitive());
         Table::new(object, "0th".to_owned())
     }

@@ -170,7 +170,7 @@ fn a_wrong_row_fails_and_changes_nothing() {
             "Account",
             Upsert,
             Some("Segment_Key__c"),
-            "Segment_Key__c,Name\ns-1,x",
+            "Segment_Key__c,Name\n S-1,x",
             &format!(
                 "DUPLICATE_EXTERNAL_ID:Segment_Key__c: more than one record found for external id field: \
                  [{ACCOUNT_1}, {ACCOUNT_2}]:--"
@@ -268,6 +268,15 @@ fn a_right_row_is_saved() {
         ("Account", Upsert, Some("Id"), "Name\ny\nz", &["created", "created"]),
         ("Account", Upsert, Some("Legacy_Key__c"), "Legacy_Key__c,Name\nabc,x\nAbC,y", &["saved", "created"]),
         ("Contact", Upsert, Some("Email"), "Email,LastName\nDOE@example.com,x", &["saved"]),
+        // Case is ignored only in unique fields, and spaces at the ends of keys do not count.
+        (
+            "Account",
+            Upsert,
+            Some("Segment_Key__c"),
+            "Segment_Key__c,Name\ns-1,x\nN-1,y\nn-1,z",
+            &["created", "created", "created"],
+        ),
+        ("Account", Upsert, key, "External_Id__c,Name\n A-1 ,x\nN-1 ,y", &["saved", "created"]),
         ("Contact", Insert, None, "LastName,Account.External_Id__c\nx,a-2\ny,", &["created", "created"]),
         ("Task", Insert, None, "Subject,Contact:Who.Email\nx,doe@example.com", &["created"]),
         ("Lead", Insert, None, "LastName,Company,User:Owner.Username\nx,y,integration@example.com", &["created"]),
@@ -313,6 +322,17 @@ fn a_saved_row_sets_its_fields_and_the_defaults() {
     let csv = format!("Id,Name\n{ACCOUNT_1},x\n");
     let error = "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--";
     assert_eq!(world.load("Account", Operation::Update, None, &csv), [error], "a hard delete leaves nothing");
+}
+
+#[test]
+fn an_upsert_by_an_auto_number_changes_records_and_creates_none() {
+    let mut world = World::new();
+    assert_eq!(world.load("Case", Operation::Insert, None, "Subject\nx\n"), ["created"]);
+    let number = world.value("Case", 0, "CaseNumber").unwrap();
+    let csv = format!("CaseNumber,Subject\n{number},y\n99999999,z\n");
+    let outcomes = world.load("Case", Operation::Upsert, Some("CaseNumber"), &csv);
+    assert_eq!(outcomes, ["saved".to_owned(), not_writable("CaseNumber").to_string()]);
+    assert_eq!(world.value("Case", 0, "Subject").as_deref(), Some("y"));
 }
 
 #[test]

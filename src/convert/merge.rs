@@ -1,0 +1,120 @@
+//! Merges rows of one record, so that the record ends as if each row had been sent alone.
+
+use std::sync::Arc;
+
+use super::column::Columns;
+use super::csv;
+use super::row_types::RowTypes;
+
+/// A row with the JSON types of its values.
+#[derive(Debug)]
+pub struct TypedRow {
+    /// The bytes of the row.
+    pub csv: Vec<u8>,
+    /// The types of its values.
+    pub types: Arc<RowTypes>,
+}
+
+impl TypedRow {
+    /// Merges a later row into this one, and returns whether it did: not if the keys of the rows do not certainly mean
+    /// the same record, or if the row would be longer than Salesforce accepts.
+    pub fn merge(&mut self, later: &[u8], types: &Arc<RowTypes>, columns: &Columns) -> bool {
+        let Some((csv, is_later)) = merge_rows(&self.csv, later, columns) else { return false };
+        self.csv = csv;
+        if !Arc::ptr_eq(&self.types, types) {
+            self.types = Arc::new(self.types.merged(types, |column| is_later[columns.fields()[column]]));
+        }
+        true
+    }
+}
+
+/// The row that has the effect of `earlier` and then `later`: the last value of each field that is not empty. An empty
+/// cell leaves its field as it is, and a null that clears one is not empty.
+///
+/// Several columns may set one field: a reference and its relationship columns. Salesforce refuses a row with two of
+/// them, so all of them come from the last row that has one.
+///
+/// Also says for each field whether its value is the later one. `None` if the rows cannot be merged.
+fn merge_rows(earlier: &[u8], later: &[u8], columns: &Columns) -> Option<(Vec<u8>, Vec<bool>)> {
+    let (key, comparison) = columns.key_column()?;
+    let key_of = |row| csv::raw_cells(row).nth(key).map(csv::text);
+    if !comparison.are_equal(&key_of(earlier)?, &key_of(later)?) {
+        return None;
+    }
+    let fields = columns.fields();
+    let mut is_later = vec![false; columns.len()];
+    for (cell, field) in csv::raw_cells(later).zip(fields) {
+        is_later[*field] |= !cell.is_empty();
+    }
+    let mut row = Vec::with_capacity(earlier.len().max(later.len()));
+    for (column, (earlier, later)) in csv::raw_cells(earlier).zip(csv::raw_cells(later)).enumerate() {
+        if column > 0 {
+            row.push(b',');
+        }
+        row.extend_from_slice(if is_later[fields[column]] { later } else { earlier });
+    }
+    csv::end_row(&mut row, 0);
+    (!csv::is_too_long(&row)).then_some((row, is_later))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{Column, Key, KeyComparison, Kind, SourceColumn, write_row};
+    use airbyte::JsonTypes;
+
+    fn columns() -> Columns {
+        let column = |header: &str| {
+            let kind = Kind::Text { longest: None };
+            Column::new(SourceColumn::top(header), header, kind, JsonTypes::default())
+        };
+        let columns = vec![
+            column("Name"),
+            column("Key__c"),
+            column("AccountId"),
+            column("Account.External_Id__c").of_reference("AccountId"),
+            column("Account.Legacy_Key__c").of_reference("accountid"),
+            column("Phone"),
+        ];
+        Columns::new(columns, Some(Key { field: "Key__c".to_owned(), comparison: KeyComparison::IgnoreCase }))
+    }
+
+    fn row(cells: &[&str]) -> Vec<u8> {
+        let mut csv = Vec::new();
+        write_row(&mut csv, cells.iter().copied());
+        csv
+    }
+
+    #[test]
+    fn the_last_value_of_each_field_counts() {
+        for (earlier, later, expected) in [
+            (["Ann", "k", "", "", "", "1"], ["", "K ", "", "", "", ""], ["Ann", "K ", "", "", "", "1"]),
+            (["Ann", "k", "", "", "", "1"], ["Bea", "k", "", "", "", "#N/A"], ["Bea", "k", "", "", "", "#N/A"]),
+            (["Ann", "k", "", "", "", "#N/A"], ["", "k", "", "", "", "2"], ["Ann", "k", "", "", "", "2"]),
+            (["a,\"b\"\nc", "k", "", "", "", ""], ["", "k", "", "", "", "x,y"], ["a,\"b\"\nc", "k", "", "", "", "x,y"]),
+            // Columns of one reference.
+            (["", "k", "001", "", "", ""], ["", "k", "", "A-1", "", ""], ["", "k", "", "A-1", "", ""]),
+            (["", "k", "", "A-1", "", ""], ["", "k", "", "", "L-1", ""], ["", "k", "", "", "L-1", ""]),
+            (["", "k", "", "A-1", "", ""], ["", "k", "#N/A", "", "", ""], ["", "k", "#N/A", "", "", ""]),
+            (["", "k", "", "A-1", "", ""], ["Bea", "k", "", "", "", ""], ["Bea", "k", "", "A-1", "", ""]),
+        ] {
+            let (merged, _) = merge_rows(&row(&earlier), &row(&later), &columns()).unwrap();
+            assert_eq!(String::from_utf8(merged).unwrap(), String::from_utf8(row(&expected)).unwrap());
+        }
+    }
+
+    #[test]
+    fn rows_of_other_keys_are_not_merged() {
+        let of_key = |key| row(&["", key, "", "", "", ""]);
+        assert!(merge_rows(&of_key("é"), &of_key("É"), &columns()).is_none(), "perhaps one record");
+        assert!(merge_rows(&of_key("a"), &of_key("b"), &columns()).is_none());
+    }
+
+    #[test]
+    fn a_row_that_would_be_too_long_is_not_merged() {
+        let long = "ü".repeat(200_000);
+        let (first, second) = (row(&[&long, "k", "", "", "", ""]), row(&["", "k", "", "", "", &long]));
+        assert!(merge_rows(&first, &second, &columns()).is_none());
+        assert!(merge_rows(&first, &row(&[&long, "k", "", "", "", "x"]), &columns()).is_some());
+    }
+}

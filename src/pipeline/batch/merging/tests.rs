@@ -1,0 +1,182 @@
+use std::collections::HashMap;
+
+use super::*;
+use crate::budget::Budget;
+use crate::config::NullHandling;
+use crate::convert::{Column, Converted, Converter, Key, KeyComparison, Kind, SourceColumn};
+use crate::pipeline::batch::{Batch, RowOutcomes, SegmentId};
+use airbyte::JsonTypes;
+use airbyte::json::Cursor;
+use serde_json::{Value, json};
+
+/// Columns with these names. The key is `k`.
+fn columns(names: &[&str]) -> Arc<Columns> {
+    let column = |name: &str| {
+        let kind = Kind::Text { longest: None };
+        Column::new(SourceColumn::top(name), name, kind, JsonTypes::default())
+    };
+    let key = Key { field: "k".to_owned(), comparison: KeyComparison::IgnoreCase };
+    Arc::new(Columns::new(names.iter().map(|name| column(name)).collect(), Some(key)))
+}
+
+/// An open batch with a row for each record in its segment.
+fn open_batch(records: impl IntoIterator<Item = (SegmentId, Value)>) -> OpenBatch {
+    open_batch_of(&columns(&["k", "a", "b"]), records)
+}
+
+fn open_batch_of(columns: &Arc<Columns>, records: impl IntoIterator<Item = (SegmentId, Value)>) -> OpenBatch {
+    let mut converter = Converter::new(Arc::clone(columns), NullHandling::Clear);
+    let mut batch = OpenBatch::new(Arc::clone(columns), Budget::new(usize::MAX).lease());
+    for (segment, record) in records {
+        let data = record.to_string();
+        assert!(matches!(converter.convert(&mut Cursor::new(&data)), Ok(Converted::Row)), "{data}");
+        batch.add_types(converter.row().csv, converter.row_types());
+        batch.push(converter.row(), Origin { segment, extracted_at_ms: 0 });
+    }
+    batch
+}
+
+fn lines(batch: &Batch) -> Vec<String> {
+    let pieces: Vec<Bytes> = batch.csv().pieces().collect();
+    let text = String::from_utf8(pieces.concat()).unwrap();
+    assert_eq!(batch.csv().len(), text.len() as u64);
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    assert_eq!((lines[0].as_str(), lines.len() as u64), ("k,a,b", batch.rows() + 1));
+    lines[1..].to_vec()
+}
+
+/// The rows of each batch that `records` become.
+fn merged(records: &[Value]) -> Vec<Vec<String>> {
+    open_batch(records.iter().map(|record| (0, record.clone()))).seal_merged().iter().map(lines).collect()
+}
+
+#[test]
+fn each_record_ends_as_if_each_row_had_been_sent_alone() {
+    let records = [
+        json!({"k": "x", "a": "1", "b": "1"}),
+        json!({"k": "y", "a": "2"}),
+        json!({"k": "X ", "a": null}),
+        json!({"k": "z", "b": "3"}),
+        json!({"k": "x", "b": "4"}),
+    ];
+    assert_eq!(merged(&records), [["y,2,", "z,,3", "x,#N/A,4"]]);
+}
+
+#[test]
+fn rows_that_perhaps_mean_one_record_are_in_jobs_of_their_own_in_order() {
+    let records = [
+        json!({"k": "é", "a": "1"}),
+        json!({"k": "e", "a": "2"}),
+        json!({"k": "other", "a": "3"}),
+        json!({"k": "é", "b": "4"}),
+        json!({"k": "é", "a": "5"}),
+    ];
+    // The first row and the last ones are not merged: the one between them may be of the same record.
+    assert_eq!(merged(&records), [vec!["other,3,", "é,1,"], vec!["e,2,"], vec!["é,5,4"]]);
+}
+
+#[test]
+fn rows_that_would_be_too_long_together_are_in_jobs_of_their_own() {
+    let long = "x".repeat(131_000);
+    let records = [
+        json!({"k": "1", "a": long, "b": long}),
+        json!({"k": "1", "a": long}),
+        json!({"k": "1", "c": long, "d": long}),
+        json!({"k": "1", "d": long}),
+        json!({"k": "2", "b": "b"}),
+    ];
+    let columns = columns(&["k", "a", "b", "c", "d"]);
+    let batches = open_batch_of(&columns, records.map(|record| (0, record))).seal_merged();
+    assert_eq!(batches.iter().map(Batch::rows).collect::<Vec<_>>(), [2, 1]);
+    let lengths: Vec<u64> = batches.iter().map(|batch| batch.csv().len()).collect();
+    assert!(lengths[0] > 262_000 && lengths[1] > 262_000 && lengths[0] < 300_000, "{lengths:?}");
+}
+
+#[test]
+fn local_rejections_stay_with_the_first_batch() {
+    let mut batch = open_batch([(0, json!({"k": "é"})), (0, json!({"k": "e"}))]);
+    let rejection =
+        crate::convert::Rejection { code: crate::convert::RejectionCode::NoField, field: None, message: String::new() };
+    let data = serde_json::value::to_raw_value(&json!({})).unwrap();
+    let origin = Origin { segment: 0, extracted_at_ms: 0 };
+    batch.reject(crate::pipeline::batch::LocalRejection { origin, data, rejection });
+    let batches = batch.seal_merged();
+    assert_eq!(batches.iter().map(|batch| batch.local_rejections.len()).collect::<Vec<_>>(), [1, 0]);
+}
+
+/// However little memory there is for waiting rows, the rows and their order are the same, and every record counts in
+/// its segment.
+#[test]
+fn little_memory_changes_nothing() {
+    const KEYS: u64 = 700;
+    let records = |row: u64| {
+        let key = if row < KEYS { row } else { row * 7 % KEYS };
+        let mut record = json!({"k": format!("key {key}"), "a": row.to_string()});
+        if row < KEYS {
+            record["b"] = json!("first");
+        }
+        (row / 1_000, record)
+    };
+    let once = |row: u64| (3, json!({"k": format!("once {row}")}));
+    let mut expected: Option<Vec<Vec<String>>> = None;
+    for max_waiting in [usize::MAX, 100_000, 10_000, 1_000, 0] {
+        let mut open = open_batch((0..3_000).map(records).chain((3_000..3_010).map(once)));
+        let groups = std::mem::take(&mut open.keys).groups().unwrap();
+        let mut rows = open.into_rows_to_merge(groups);
+        let batches: Vec<Batch> = rows.merge_within(max_waiting).into_iter().map(OpenBatch::seal).collect();
+        let all: Vec<Vec<String>> = batches.iter().map(lines).collect();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].len() as u64, KEYS + 10);
+        assert!(all[0].iter().all(|line| line.ends_with(",first") || line.starts_with("once")));
+        assert_eq!(*expected.get_or_insert_with(|| all.clone()), all, "{max_waiting}");
+        assert_eq!(
+            batches[0].origins.records_by_segment(),
+            HashMap::from([(0, 1_000), (1, 1_000), (2, 1_000), (3, 10)])
+        );
+        let mut batch = batches.into_iter().next().unwrap();
+        let settled: u64 = batch.settle(RowOutcomes::default(), None).iter().map(|it| it.written).sum();
+        assert_eq!(settled, 3_010);
+    }
+}
+
+fn sent(csv: &str) -> Sent<'_> {
+    let origin = Origin { segment: 0, extracted_at_ms: 0 };
+    Sent { csv: csv.as_bytes(), types: Arc::default(), origin }
+}
+
+#[test]
+fn waiting_rows_fit_into_their_memory() {
+    const MAX: usize = 20_000;
+    let columns = columns(&["k", "a", "b"]);
+    let mut waiting = WaitingGroups::new(MAX);
+    // Each group ends before the ones that wait already, so these are given up.
+    for last in (0..200).rev() {
+        let csv = format!("{last},{},\n", "x".repeat(500));
+        for _ in 0..2 {
+            waiting.add(last, &sent(&csv), &columns);
+            assert!(waiting.size <= MAX, "{}", waiting.size);
+        }
+    }
+    assert!((20..60).contains(&waiting.limit), "{}", waiting.limit);
+    for last in 0..waiting.limit {
+        assert_eq!(waiting.remove(last).len(), 1, "{last}");
+    }
+    assert_eq!(waiting.size, 0);
+    let long = format!("1,{},\n", "x".repeat(2 * MAX));
+    waiting.add(1, &sent(&long), &columns);
+    assert_eq!(waiting.remove(1).len(), 1, "one group stays, however large it is");
+}
+
+#[test]
+fn each_value_of_a_merged_row_keeps_its_json_type() {
+    let records = [json!({"k": "1", "a": 5, "b": "6"}), json!({"k": "2", "a": "x", "b": 7}), json!({"k": "1", "b": 8})];
+    let batches = open_batch(records.map(|record| (0, record))).seal_merged();
+    assert_eq!(lines(&batches[0]), ["2,x,7", "1,5,8"]);
+    let values = |csv: &str| {
+        let types = batches[0].types_of(csv.as_bytes()).map(|types| &**types);
+        let record = crate::convert::restore(&batches[0].columns, csv.trim_end().split(','), types);
+        record.iter().map(|(_, value)| value.get().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(values("1,5,8\n"), r#""1" 5 8"#);
+    assert_eq!(values("2,x,7\n"), r#""2" "x" 7"#);
+}
