@@ -68,6 +68,11 @@ impl Output {
         self.queue.has_room()
     }
 
+    /// The bytes that wait to be written.
+    pub fn unwritten(&self) -> usize {
+        self.queue.bytes()
+    }
+
     /// Waits until few bytes wait to be written, or nothing is written any more.
     pub async fn room(&self) {
         self.queue.room().await;

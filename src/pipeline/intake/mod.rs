@@ -57,7 +57,7 @@ pub(super) struct Intake {
     /// Whether a message of an unknown type was skipped, which is logged once.
     skips_unknown_types: bool,
     ledger: Ledger,
-    /// Covers the states that wait.
+    /// Covers the states that wait for their proof, or for the reader of the output.
     states_lease: Lease,
     jobs: Jobs,
     output: Output,
@@ -139,6 +139,7 @@ impl Intake {
             if self.ending.is_some() && input.take().is_some() {
                 self.stop_reading();
             }
+            self.lease_states();
             let is_reading = input.is_some();
             if all_batches_ended && !is_reading {
                 return;
@@ -266,7 +267,7 @@ impl Intake {
                 if self.ledger.add_state(state) {
                     self.acknowledge_states();
                 } else {
-                    self.states_lease.set(self.ledger.size());
+                    self.lease_states();
                 }
                 Ok(())
             }
@@ -367,7 +368,11 @@ impl Intake {
                 return self.halt(output_closed(error));
             }
         }
-        self.states_lease.set(self.ledger.size());
+        self.lease_states();
+    }
+
+    fn lease_states(&mut self) {
+        self.states_lease.set(self.ledger.size() + self.output.unwritten());
     }
 
     /// Sends the largest open batches, until the budget recovers when the batches on their way are done.

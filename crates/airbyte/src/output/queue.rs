@@ -77,6 +77,11 @@ impl Queue {
         self.0.lock().has_room()
     }
 
+    /// The bytes of the messages that are not written.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.lock().bytes
+    }
+
     /// Waits until there is room, or a failure.
     pub(super) async fn room(&self) {
         self.wait_for(|state| (state.has_room() || state.failure.is_some()).then_some(())).await;

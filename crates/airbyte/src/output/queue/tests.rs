@@ -145,3 +145,16 @@ fn the_sender_of_parts_learns_that_the_reader_is_gone() {
     while sender.send(Vec::from(b"x")).is_ok() {}
     assert!(queue.flush().is_err());
 }
+
+#[test]
+fn a_message_is_counted_until_it_is_written() {
+    let (queue, permit, _) = queue();
+    queue.push(whole(&"a".repeat(1_000))).unwrap();
+    queue.push(whole(&"b".repeat(1_000))).unwrap();
+    assert!((2_000..2_100).contains(&queue.bytes()), "{}", queue.bytes());
+    for _ in 0..10 {
+        permit.send(()).unwrap();
+    }
+    queue.flush().unwrap();
+    assert_eq!(queue.bytes(), 0);
+}
