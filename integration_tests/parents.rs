@@ -190,7 +190,7 @@ async fn no_state_leaves_before_a_child_is_decided() {
     let hold = Hold::default();
     world.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Held(hold.clone())).starting_at(2));
     let mut connector = world.start_write(json!({}), &upserts());
-    let lines = vec![account("P", None), state("a", 1), account("C", Some("P")), state("a", 2), complete("a")];
+    let lines = [account("P", None), state("a", 1), account("C", Some("P")), state("a", 2), complete("a")];
     let connector = blocking(move || {
         lines.iter().for_each(|line| connector.send(line));
         connector.close_stdin();

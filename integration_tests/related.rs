@@ -267,7 +267,8 @@ async fn fields_that_salesforce_fills_can_be_left_out() {
         let data =
             json!({"id": 7, "External_Id__c": "A-1", "Name": "x", "CreatedDate": "2026-01-01", "Open_Amount__c": 1});
         let lines = || vec![record("a", data.clone()), state("a", 1), complete("a")];
-        let run = world.write(json!({"unknown_fields": "ignore"}), catalog(&[accounts.clone()]), lines()).await;
+        let run =
+            world.write(json!({"unknown_fields": "ignore"}), catalog(std::slice::from_ref(&accounts)), lines()).await;
         run.assert_success();
         assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
         assert_eq!(warnings_with(&run, "a field of the records is ignored"), 3, "{}", run.stdout);
@@ -282,7 +283,7 @@ async fn describes_that_answer_for_each_other_are_asked_for_alone() {
     let world = World::new().await;
     let answer = |name: &str| json!({"statusCode": 200, "result": {"name": name, "createable": true, "fields": []}});
     let swapped = json!({"hasErrors": false, "results": [answer("Contact"), answer("Account")]}).to_string();
-    let fault = Effect::Replaced(Answer::json(200, &*swapped));
+    let fault = Effect::Replaced(Answer::json(200, &swapped));
     world.org.inject(RequestFault::new(Endpoint::CompositeBatch, fault));
     let streams = [stream("a", "Account", &[("Name", "string")]), stream("c", "Contact", &[("LastName", "string")])];
     let lines =

@@ -107,7 +107,8 @@ impl Bucket {
                 .set_metadata(metadata.headers())
                 .body(ByteStream::from(bytes.clone()))
         };
-        let put = || async { Unproven::require(call().send().await?.e_tag, "ETag") };
+        let put =
+            || async { Unproven::require(call().send().await?.e_tag, "ETag").map_err(SdkError::construction_failure) };
         self.call(Action::Write, put).await?;
         Ok(())
     }
@@ -121,7 +122,9 @@ impl Bucket {
             .key(key)
             .content_type(metadata.content_type)
             .set_metadata(metadata.headers());
-        let start = || async { Unproven::require(call.clone().send().await?.upload_id, "upload id") };
+        let start = || async {
+            Unproven::require(call.clone().send().await?.upload_id, "upload id").map_err(SdkError::construction_failure)
+        };
         let id = self.call(Action::Write, start).await?;
         Ok(Upload { key: key.to_owned(), id, parts: Vec::new() })
     }
@@ -141,7 +144,7 @@ impl Bucket {
         };
         let add = || async {
             let answer = call().send().await?;
-            Unproven::require(answer.e_tag.is_some().then_some(answer), "ETag")
+            Unproven::require(answer.e_tag.is_some().then_some(answer), "ETag").map_err(SdkError::construction_failure)
         };
         let answer = self.call(Action::Write, add).await?;
         let part = CompletedPart::builder()
@@ -165,7 +168,9 @@ impl Bucket {
             .key(&upload.key)
             .upload_id(&upload.id)
             .multipart_upload(parts);
-        let complete = || async { Unproven::require(call.clone().send().await?.e_tag, "ETag") };
+        let complete = || async {
+            Unproven::require(call.clone().send().await?.e_tag, "ETag").map_err(SdkError::construction_failure)
+        };
         let Err(error) = self.repeat(complete).await else { return Ok(()) };
         // When an answer was lost and the call is repeated, the upload is gone because it has become the object. Nobody
         // else writes to this key.

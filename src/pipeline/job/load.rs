@@ -250,10 +250,11 @@ impl Loader {
             }
             tokio::time::sleep(wait).await;
         };
-        if failure.may_be_gaps && !finished.is_processed() {
-            if let Ok(verdict) = self.try_to_judge(finished, rules, parents, Gaps::Stay).await {
-                return Ok(verdict);
-            }
+        if failure.may_be_gaps
+            && !finished.is_processed()
+            && let Ok(verdict) = self.try_to_judge(finished, rules, parents, Gaps::Stay).await
+        {
+            return Ok(verdict);
         }
         Err(failure.error)
     }

@@ -179,7 +179,7 @@ mod tests {
                 let expected = Field { picklist_values: Vec::new(), ..describe.fields[1].clone() };
                 let packed = PackedObject::of(&describe);
                 for name in ["STATUS__C", "status__r"] {
-                    assert_eq!(packed.named(name), [expected.clone()], "{flag} {name}");
+                    assert_eq!(packed.named(name), *std::slice::from_ref(&expected), "{flag} {name}");
                 }
                 assert_eq!((packed.named("Other__c").len(), packed.all().count()), (0, 2));
             }
@@ -214,7 +214,6 @@ mod tests {
         let whole: usize = describe.fields.iter().map(of_values).sum();
         let packed = PackedObject::of(&describe);
         let kept = size_of::<PackedObject>() + packed.fields.len() + size_of_val(&*packed.names);
-        println!("200 plans: {} bytes as describes, {} bytes packed", 200 * whole, 200 * kept);
         assert!(200 * kept < 10_000_000, "{kept} bytes a plan");
         assert!(4 * kept < whole, "{kept} of {whole} bytes");
         assert_eq!(packed.all().count(), 800);

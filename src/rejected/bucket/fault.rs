@@ -50,11 +50,8 @@ pub(super) struct Unproven(&'static str);
 
 impl Unproven {
     /// Requires a part of an answer.
-    pub(super) fn require<T, E>(
-        part: Option<T>,
-        name: &'static str,
-    ) -> std::result::Result<T, SdkError<E, HttpResponse>> {
-        part.ok_or_else(|| SdkError::construction_failure(Self(name)))
+    pub(super) fn require<T>(part: Option<T>, name: &'static str) -> std::result::Result<T, Self> {
+        part.ok_or(Self(name))
     }
 }
 
