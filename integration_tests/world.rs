@@ -16,6 +16,9 @@ use object_store::ObjectStore;
 /// The bucket of every test.
 pub(crate) const BUCKET: &str = "rejected-records";
 
+/// A part of the keys of the journal's entries.
+const JOURNAL: &str = "_salesforce_journal/";
+
 /// A simulated org, and an S3 server with a bucket for rejected records.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
@@ -98,9 +101,18 @@ impl World {
         blocking(move || connector::check(&config)).await
     }
 
+    /// The keys and the bytes of the journal's entries in the bucket.
+    pub(crate) fn journal(&self) -> Vec<(String, Vec<u8>)> {
+        self.objects().into_iter().filter(|(key, _)| key.contains(JOURNAL)).collect()
+    }
+
+    fn objects(&self) -> Vec<(String, Vec<u8>)> {
+        self.store.objects(BUCKET).unwrap()
+    }
+
     /// The rejected records in the bucket, in the order of the object keys.
     pub(crate) fn rejected(&self) -> Vec<Map<String, Value>> {
-        let objects = self.store.objects(BUCKET).unwrap();
+        let objects: Vec<_> = self.objects().into_iter().filter(|(key, _)| !key.contains(JOURNAL)).collect();
         let lines = objects.iter().flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -15,6 +15,7 @@
 //! | Each stream gets a plan; records become batches, batches become jobs, and states leave in order. | [`pipeline`] |
 //! | The JSON of a record becomes one CSV row. | [`convert`] |
 //! | Records that cannot be loaded are stored in a bucket. | `rejected` |
+//! | What a later attempt must know of a job is entered in the bucket before the job is closed. | `journal` |
 //! | A person at a terminal sees the progress of a sync. | [`Display`] |
 //!
 //! The crate `airbyte` reads and writes the protocol and owns standard output. The crate `salesforce` speaks to an org.
@@ -31,6 +32,7 @@ mod cli;
 mod command;
 mod discover;
 mod display;
+mod journal;
 mod rejected;
 mod run;
 mod stop;

@@ -26,6 +26,7 @@ pub struct Config {
     unknown_fields: UnknownFields,
     truncate_text: bool,
     max_rejected_records: Option<u64>,
+    journal: bool,
     batch_size: usize,
     flush_interval: Duration,
     max_parallel_jobs: usize,
@@ -99,6 +100,7 @@ impl Config {
             unknown_fields: raw.unknown_fields.unwrap_or_default(),
             truncate_text: raw.truncate_text.unwrap_or_default(),
             max_rejected_records: raw.max_rejected_records.map(|count| count as u64),
+            journal: raw.journal.unwrap_or(true),
             batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
             // A timer does not accept an interval of zero.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
@@ -150,6 +152,11 @@ impl Config {
         self.max_rejected_records
     }
 
+    /// Where jobs are entered for a later attempt of the sync, if anywhere.
+    pub(crate) fn journal_storage(&self) -> Option<&S3Settings> {
+        self.rejected_storage.as_ref().filter(|_| self.journal)
+    }
+
     /// The largest upload of one job, in bytes.
     pub fn batch_size(&self) -> usize {
         self.batch_size
@@ -191,6 +198,7 @@ impl fmt::Debug for Config {
             .field("unknown_fields", &self.unknown_fields)
             .field("truncate_text", &self.truncate_text)
             .field("max_rejected_records", &self.max_rejected_records)
+            .field("journal", &self.journal)
             .field("batch_size", &self.batch_size)
             .field("flush_interval", &self.flush_interval)
             .field("max_parallel_jobs", &self.max_parallel_jobs)
@@ -239,18 +247,21 @@ mod tests {
     fn every_setting_is_read() {
         let config = valid(&client(json!({
             "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
+            "journal": false,
             "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
         })));
         assert_eq!(config.null_handling(), NullHandling::Clear);
         assert_eq!(config.unknown_fields(), UnknownFields::Ignore);
         assert!(config.truncate_text());
         assert_eq!(config.max_rejected_records(), Some(0));
+        assert!(!config.journal);
         assert_eq!(config.batch_size(), 10_000);
         assert_eq!(config.flush_interval(), Duration::from_secs(30));
         assert_eq!(config.max_parallel_jobs(), 25);
 
         let config = valid(&client(json!({})));
         assert_eq!(config.max_rejected_records(), None);
+        assert!(config.journal);
         assert_eq!(config.batch_size(), 100_000_000);
         assert_eq!(config.flush_interval(), Duration::from_mins(15));
         assert_eq!(config.max_parallel_jobs(), 5);

@@ -123,6 +123,11 @@ pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The cells of a row that [`write_row`] or a converter wrote.
+pub fn cells(row: &[u8]) -> Vec<String> {
+    raw_cells(row).map(|cell| text(cell).into_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +146,17 @@ mod tests {
             write_row(&mut row, cells.iter().copied());
             let expected: usize = cells.iter().map(|cell| cell.encode_utf16().count()).sum();
             assert_eq!(length_of_values(&row), expected, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn the_cells_of_a_row_are_read_as_they_were_written() {
+        for row in
+            [&["a", "b"][..], &["a,b", "say \"x\"", "two\nlines", ""], &["\""], &[""], &["", ""], &["東京", "\"\""]]
+        {
+            let mut csv = Vec::new();
+            write_row(&mut csv, row.iter().copied());
+            assert_eq!(cells(&csv), row);
         }
     }
 

@@ -22,7 +22,7 @@ mod truncation;
 
 pub use column::{Column, Columns, Kind};
 pub use converter::{Converted, Converter, NotAnObject, Row};
-pub use csv::{NULL_MARKER, write_row};
+pub use csv::{NULL_MARKER, cells, write_row};
 pub use key::{Key, KeyComparison};
 pub use merge::TypedRow;
 pub use rejection::{Rejection, RejectionCode};

@@ -52,9 +52,18 @@ struct WaitingState {
 
 /// The last segment of a stream before a state.
 #[derive(Debug, Clone, Copy)]
-struct ClosedSegment {
-    stream: usize,
-    id: SegmentId,
+pub(super) struct ClosedSegment {
+    pub(super) stream: usize,
+    pub(super) id: SegmentId,
+}
+
+/// A state that may be acknowledged.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    /// The line that acknowledges it.
+    pub(super) line: String,
+    /// What it covers, one per stream.
+    pub(super) closed: Vec<ClosedSegment>,
 }
 
 impl WaitingState {
@@ -113,9 +122,9 @@ impl Ledger {
         debug_assert!(segment.written + segment.rejected <= segment.records, "more settled than read: {segment:?}");
     }
 
-    /// Removes the states that may be acknowledged now, and returns the lines that acknowledge them.
-    pub(super) fn acknowledge(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
+    /// Removes the states that may be acknowledged now, and returns them.
+    pub(super) fn acknowledge(&mut self) -> Vec<Acknowledged> {
+        let mut states = Vec::new();
         let mut kept = VecDeque::new();
         let mut is_blocked = vec![false; self.streams.len()];
         while let Some(waiting) = self.waiting.pop_front() {
@@ -124,7 +133,8 @@ impl Ledger {
                 || !self.is_settled(&waiting);
             if !must_wait {
                 self.waiting_size -= waiting.size();
-                lines.push(self.acknowledge_state(&waiting));
+                let line = self.acknowledge_state(&waiting);
+                states.push(Acknowledged { line, closed: waiting.closed });
                 continue;
             }
             waiting.closed.iter().for_each(|segment| is_blocked[segment.stream] = true);
@@ -135,7 +145,7 @@ impl Ledger {
             }
         }
         self.waiting = kept;
-        lines
+        states
     }
 
     /// How many states are not acknowledged yet.

@@ -23,8 +23,9 @@ use airbyte::{ConfiguredStream, Error, Output, Result};
 use salesforce::Org;
 
 use crate::budget::{Budget, capacity_for};
+use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
-use job::{Event, Jobs, Loader};
+use job::{Event, JobJournal, Jobs, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use report::Report;
 
@@ -49,6 +50,8 @@ struct Prepared {
     events: mpsc::UnboundedReceiver<Event>,
     quota: Option<Arc<Quota>>,
     org: Option<Org>,
+    journal: Option<Arc<Journal>>,
+    taken_over: TakenOver,
 }
 
 /// Writes the records of the input to Salesforce and acknowledges its states on the output.
@@ -73,27 +76,40 @@ pub(crate) async fn write(
             let streams = plan_streams(&org, &requests, config).await?;
             let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
             let store = open_store(config, catalog, &budget).await?;
-            let loader = Loader::new(org.clone(), store, Arc::clone(&budget), quota.clone());
+            let journal = open_journal(config, catalog).await?;
+            let taken_over = match &journal {
+                Some(journal) => take_over_jobs(journal, &org, &streams, &budget).await?,
+                None => TakenOver::nothing(&budget),
+            };
+            let job_journal = JobJournal::new(journal.clone(), Arc::clone(&budget));
+            let loader = Loader::new(org.clone(), store, job_journal, Arc::clone(&budget), quota.clone());
             let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
-            Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()) })
+            Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), journal, taken_over })
         };
         stop.unless_requested(&org, prepare).await??
     } else {
         let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
         let (jobs, events) = Jobs::none();
-        Prepared { streams: streams.collect(), jobs, events, quota: None, org: None }
+        let taken_over = TakenOver::nothing(&budget);
+        Prepared { streams: streams.collect(), jobs, events, quota: None, org: None, journal: None, taken_over }
     };
-    let Prepared { streams, jobs, events, quota, org } = prepared;
+    let Prepared { streams, jobs, events, quota, org, journal, mut taken_over } = prepared;
     let settings = IntakeSettings {
         limits: BatchLimits { batch_size: config.batch_size(), budget },
         flush_interval: config.flush_interval(),
         max_rejected_records: config.max_rejected_records(),
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
+        journal,
+        earlier_lease: taken_over.lease,
     };
     let input = read_on_thread(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
     let report = Report::new(streams.iter().map(|stream| stream.name.clone()), display);
-    let streams = streams.into_iter().map(|stream| Stream::new(stream, config.null_handling())).collect();
+    let streams = streams.into_iter().map(|stream| {
+        let earlier = taken_over.rows.remove(&stream.name).unwrap_or_default();
+        Stream::new(stream, config.null_handling(), earlier)
+    });
+    let streams = streams.collect();
     let intake = Intake::new(streams, jobs, settings, output, report);
     let outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
     if let Some(org) = org {
@@ -114,4 +130,27 @@ async fn open_store(
     let sync =
         SyncIdentity { sync_id: catalog.iter().find_map(|stream| stream.sync_id), started: jiff::Timestamp::now() };
     Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await.map(Some)
+}
+
+/// The journal of the sync. Without a number of the sync, a later attempt could not tell whose entries it finds.
+async fn open_journal(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<Arc<Journal>>> {
+    let Some(settings) = config.journal_storage() else { return Ok(None) };
+    let Some(sync_id) = catalog.iter().find_map(|stream| stream.sync_id) else {
+        tracing::info!("the platform sends no number of the sync, so jobs are not entered in the journal");
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(Journal::open(settings, sync_id).await?)))
+}
+
+async fn take_over_jobs(
+    journal: &Journal,
+    org: &Org,
+    streams: &[PlannedStream],
+    budget: &Arc<Budget>,
+) -> Result<TakenOver> {
+    let plans = streams.iter().filter_map(|stream| stream.plan.as_ref());
+    let targets: Vec<Target> =
+        plans.map(|plan| Target::new(&plan.name, plan.identity.generation_id, &plan.job)).collect();
+    let Waits { standstill, results, .. } = Waits::of_sync();
+    take_over(journal, org, &targets, budget, Patience { standstill, results }).await
 }

@@ -26,7 +26,7 @@ const GENERATION_METADATA: &str = "ab-generation-id";
 
 /// One bucket.
 #[derive(Debug, Clone)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     client: Client,
     location: Location,
     outage: Policy,
@@ -40,16 +40,24 @@ pub(super) struct Upload {
     parts: Vec<CompletedPart>,
 }
 
+/// An object as a list of the bucket shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedObject {
+    pub(crate) key: String,
+    /// When it was written, in seconds since 1970.
+    pub(crate) written_at: i64,
+}
+
 /// What is stored about an object besides its bytes.
 #[derive(Debug, Clone)]
-pub(super) struct ObjectMetadata {
-    pub(super) content_type: &'static str,
-    pub(super) generation_id: Option<i64>,
+pub(crate) struct ObjectMetadata {
+    pub(crate) content_type: &'static str,
+    pub(crate) generation_id: Option<i64>,
 }
 
 impl Bucket {
     /// Prepares the client, without a request to the bucket.
-    pub(super) async fn connect(settings: &S3Settings) -> Result<Self> {
+    pub(crate) async fn connect(settings: &S3Settings) -> Result<Self> {
         let client = connect::client(settings).await?;
         let location = Location {
             bucket: settings.bucket.clone(),
@@ -61,7 +69,7 @@ impl Bucket {
     }
 
     /// The same bucket for calls that report an outage at once, for a user who waits for the answer.
-    pub(super) fn without_outage_wait(&self) -> Self {
+    pub(crate) fn without_outage_wait(&self) -> Self {
         Self { outage: Policy { attempts: 1, ..self.outage }, ..self.clone() }
     }
 
@@ -96,7 +104,7 @@ impl Bucket {
     }
 
     /// Stores a whole object.
-    pub(super) async fn put(&self, key: &str, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
+    pub(crate) async fn put(&self, key: &str, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
         let bytes = Bytes::from(bytes);
         let call = || {
             self.client
@@ -197,8 +205,40 @@ impl Bucket {
         Ok(answer.contents().iter().any(|object| object.key() == Some(key)))
     }
 
+    /// The objects whose keys begin with `prefix`, in the order of keys: at most `max_pages` pages of a thousand.
+    pub(crate) async fn list(&self, prefix: &str, max_pages: usize) -> Result<Vec<ListedObject>> {
+        let (mut objects, mut token) = (Vec::new(), None);
+        for _ in 0..max_pages {
+            let call = self.client.list_objects_v2().bucket(self.name().as_str()).prefix(prefix);
+            let call = call.set_continuation_token(token.take());
+            let answer = self.call(Action::List, || call.clone().send()).await?;
+            objects.extend(answer.contents().iter().filter_map(|object| {
+                let written_at = object.last_modified().map_or(0, aws_sdk_s3::primitives::DateTime::secs);
+                Some(ListedObject { key: object.key()?.to_owned(), written_at })
+            }));
+            token = answer.next_continuation_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The bytes of an object; none if there is no such object.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let call = self.client.get_object().bucket(self.name().as_str()).key(key);
+        let answer = match self.repeat(|| call.clone().send()).await {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+            Err(error) => return Err(call_error(&error, Action::Read, &self.location)),
+        };
+        let body = answer.body.collect().await;
+        let cut = |error| fault_error(&Fault::Unreachable, Action::Read, &self.location).internal(error);
+        Ok(Some(body.map_err(cut)?.to_vec()))
+    }
+
     /// Deletes an object.
-    pub(super) async fn delete(&self, key: &str) -> Result<()> {
+    pub(crate) async fn delete(&self, key: &str) -> Result<()> {
         let call = self.client.delete_object().bucket(self.name().as_str()).key(key);
         self.call(Action::Delete, || call.clone().send()).await?;
         Ok(())

@@ -21,6 +21,7 @@ mod settings;
 mod store;
 mod writer;
 
+pub(crate) use bucket::{Bucket, ListedObject, ObjectMetadata};
 pub(crate) use identity::{StreamIdentity, SyncIdentity};
 pub(crate) use record::{RejectedRecord, RejectionDetails};
 pub(crate) use settings::{

@@ -110,6 +110,17 @@ impl RowOrigins {
         self.hashes.size() + self.after_first_ms.size() + self.runs.capacity() * size_of::<Run>() + self.merged.size()
     }
 
+    /// The segment and the hash of each row, in order.
+    pub(crate) fn segments_and_hashes(&self) -> impl Iterator<Item = (SegmentId, u64)> {
+        self.segments().zip(self.hashes.iter())
+    }
+
+    /// How many rows in a row belong to one segment, in order.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (SegmentId, u64)> {
+        let starts = std::iter::once(0).chain(self.runs.iter().map(|run| run.end));
+        self.runs.iter().zip(starts).map(|(run, start)| (run.segment, (run.end - start) as u64))
+    }
+
     /// The hash of a row.
     pub(super) fn hash(&self, index: usize) -> u64 {
         self.hashes.get(index)

@@ -4,6 +4,7 @@
 //! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
 mod ignored_fields;
+mod acknowledge;
 mod input_errors;
 mod reader;
 mod stream;
@@ -16,17 +17,20 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::{OpenBatch, Origin};
+use super::batch::{OpenBatch, Origin, SettledSegment};
 use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
 use super::ledger::Ledger;
 use super::prepare::Quota;
 use super::report::{RecordCounts, Report};
 use crate::budget::Lease;
+use crate::journal::Journal;
 use crate::stop::{Stop, stopped};
+use acknowledge::{AcknowledgeError, Acknowledgements};
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
+use stream::Added;
 pub(super) use stream::{BatchLimits, Stream};
 
 /// Settings of the intake.
@@ -38,6 +42,10 @@ pub(super) struct IntakeSettings {
     pub(super) max_rejected_records: Option<u64>,
     /// Whether the source announces the end of every stream.
     pub(super) expects_completion: bool,
+    /// Where the jobs are entered.
+    pub(super) journal: Option<Arc<Journal>>,
+    /// Covers the rows that earlier attempts wrote.
+    pub(super) earlier_lease: Lease,
 }
 
 /// What the intake waits for.
@@ -61,6 +69,7 @@ pub(super) struct Intake {
     states_lease: Lease,
     jobs: Jobs,
     output: Output,
+    acknowledgements: Acknowledgements,
     settings: IntakeSettings,
     report: Report,
     rejected: u64,
@@ -108,6 +117,7 @@ impl Intake {
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states_lease: settings.limits.budget.lease(),
             jobs,
+            acknowledgements: Acknowledgements::new(output.clone(), settings.journal.clone()),
             output,
             settings,
             report,
@@ -126,7 +136,13 @@ impl Intake {
         let outcome = self.outcome();
         self.streams.iter().for_each(Stream::log_ignored_fields);
         self.report.conclude(&self.counts());
-        outcome
+        self.report_earlier_rows(outcome.is_ok());
+        outcome?;
+        match &self.settings.journal {
+            // Records after the last state are written, and no state covers them.
+            Some(journal) => journal.clear().await,
+            None => Ok(()),
+        }
     }
 
     async fn process(&mut self, signals: Signals) {
@@ -141,7 +157,7 @@ impl Intake {
             }
             self.lease_states();
             let is_reading = input.is_some();
-            if all_batches_ended && !is_reading {
+            if all_batches_ended && !is_reading && self.acknowledgements.is_idle() {
                 return;
             }
             if is_reading {
@@ -166,6 +182,7 @@ impl Intake {
                     Some(event) => self.apply(event),
                     None => all_batches_ended = true,
                 },
+                removed = self.acknowledgements.removed() => self.states_may_leave(removed),
                 () = tokio::time::sleep_until(self.report.due()) => self.report.publish_due(&self.counts()),
                 () = budget.released(), if must_wait_for_memory => {}
                 () = self.output.room(), if must_wait_for_reader => {}
@@ -294,7 +311,7 @@ impl Intake {
         let ledger = &mut self.ledger;
         let origin = |extracted_at_ms| Origin { segment: ledger.add_record(index), extracted_at_ms };
         let added = self.streams[index].add_plain(index, record, origin, &self.settings.limits)?;
-        self.load(added.full);
+        self.added(index, added);
         Some(())
     }
 
@@ -304,7 +321,7 @@ impl Intake {
         let origin = Origin { segment, extracted_at_ms: record.extracted_at_ms() };
         match self.streams[index].add(index, record.data, origin, &self.settings.limits) {
             Ok(added) => {
-                self.load(added.full);
+                self.added(index, added);
                 Ok(())
             }
             Err(error) => {
@@ -312,6 +329,15 @@ impl Intake {
                 Err(error)
             }
         }
+    }
+
+    fn added(&mut self, index: usize, added: Added) {
+        if let Some(segment) = added.written_before {
+            // The states that cover it follow.
+            self.ledger.settle(index, SettledSegment { segment, written: 1, rejected: 0 });
+            self.streams[index].counts.written += 1;
+        }
+        self.load(added.full);
     }
 
     fn load(&mut self, batches: Vec<StreamBatch>) {
@@ -361,12 +387,11 @@ impl Intake {
         }
     }
 
-    /// Writes the states that are proven to standard output.
+    /// Lets the states that are proven leave.
     fn acknowledge_states(&mut self) {
-        for line in self.ledger.acknowledge() {
-            if let Err(error) = self.output.state(&line) {
-                return self.halt(output_closed(error));
-            }
+        let states = self.ledger.acknowledge();
+        if let Err(error) = self.acknowledgements.add(states, &mut self.streams) {
+            return self.halt(output_closed(error));
         }
         self.lease_states();
     }
@@ -375,11 +400,45 @@ impl Intake {
         self.states_lease.set(self.ledger.size() + self.output.unwritten());
     }
 
+    /// Goes on after entries were removed from the journal.
+    fn states_may_leave(&mut self, removed: Result<()>) {
+        match self.acknowledgements.go_on(removed, &mut self.streams) {
+            Ok(()) => {}
+            Err(AcknowledgeError::Output(error)) => self.end(Ending::Halt(output_closed(error))),
+            Err(AcknowledgeError::Journal(error)) => self.end(Ending::Halt(error)),
+        }
+    }
+
+    /// Says which rows of earlier attempts were not sent again, and after a sync that succeeded, which of them did not
+    /// come again.
+    fn report_earlier_rows(&self, has_succeeded: bool) {
+        for (stream, rows) in
+            self.streams.iter().flat_map(|stream| stream.earlier.iter().map(|rows| (&stream.name, rows)))
+        {
+            let (job, records, left) = (rows.job(), rows.records, rows.free());
+            tracing::info!(job, %stream, records, "records that a job of an earlier attempt has written were not sent again");
+            if has_succeeded && left > 0 {
+                tracing::warn!(
+                    job,
+                    %stream,
+                    rows = left,
+                    "rows that a job of an earlier attempt wrote did not come again in the same form: their records may be \
+                     there twice"
+                );
+            }
+        }
+    }
+
     /// Sends the largest open batches, until the budget recovers when the batches on their way are done.
     fn relieve_budget(&mut self) {
         loop {
             let open: usize = self.streams.iter().filter_map(Stream::open_batch).map(OpenBatch::held).sum();
-            if self.settings.limits.budget.can_recover(open + self.states_lease.bytes()) {
+            if self
+                .settings
+                .limits
+                .budget
+                .can_recover(open + self.states_lease.bytes() + self.settings.earlier_lease.bytes())
+            {
                 return;
             }
             let largest = (0..self.streams.len())

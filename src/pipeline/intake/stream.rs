@@ -9,7 +9,8 @@ use super::input_errors::LineError;
 use crate::budget::Budget;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, NotAnObject, SourceColumn};
-use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin};
+use crate::journal::EarlierRows;
+use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin, SegmentId};
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
 use crate::pipeline::report::RecordCounts;
@@ -23,6 +24,8 @@ pub(crate) struct Stream {
     /// Whether the source has announced the end of the stream.
     pub(super) is_complete: bool,
     pub(super) counts: RecordCounts,
+    /// The rows that jobs of earlier attempts wrote.
+    pub(super) earlier: Vec<EarlierRows>,
 }
 
 /// The parts of a stream that brings records.
@@ -44,17 +47,19 @@ pub(crate) struct BatchLimits {
 pub(super) struct Added {
     /// The batches of the one that was open before, if that had no room for the record.
     pub(super) full: Vec<StreamBatch>,
+    /// The segment of the record, if an earlier attempt has written the same row, so that it is not sent.
+    pub(super) written_before: Option<SegmentId>,
 }
 
 impl Stream {
-    pub(crate) fn new(planned: PlannedStream, nulls: NullHandling) -> Self {
+    pub(crate) fn new(planned: PlannedStream, nulls: NullHandling, earlier: Vec<EarlierRows>) -> Self {
         let loading = planned.plan.map(|plan| Loading {
             converter: Converter::new(Arc::clone(&plan.columns), nulls),
             plan: Arc::new(plan),
             ignored: IgnoredFields::default(),
             open: None,
         });
-        Self { name: planned.name, loading, is_complete: false, counts: RecordCounts::default() }
+        Self { name: planned.name, loading, is_complete: false, counts: RecordCounts::default(), earlier }
     }
 
     /// Adds the record of a line, if the whole line is valid and the record becomes a row. `None` changes nothing.
@@ -69,10 +74,12 @@ impl Stream {
         let loading = self.loading.as_mut()?;
         let Ok(Converted::Row) = loading.converter.convert(record.data()) else { return None };
         let extracted_at_ms = record.close()?;
-        let full = loading.push_row(origin(extracted_at_ms), limits);
+        let origin = origin(extracted_at_ms);
+        let written_before = loading.take_row(&mut self.earlier, origin);
+        let full = if written_before.is_some() { None } else { loading.push_row(origin, limits) };
         self.counts.truncated += loading.converter.truncated();
         self.counts.read += 1;
-        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
+        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), written_before })
     }
 
     /// Adds a record, as a row or as a rejected record.
@@ -91,13 +98,17 @@ impl Stream {
             ))));
         };
         let mut full = None;
+        let mut written_before = None;
         loop {
             match loading
                 .convert(data)
                 .map_err(|_| LineError::Invalid("the `data` of the record is not an object".to_owned()))?
             {
                 Converted::Row => {
-                    full = loading.push_row(origin, limits).or(full);
+                    written_before = loading.take_row(&mut self.earlier, origin);
+                    if written_before.is_none() {
+                        full = loading.push_row(origin, limits).or(full);
+                    }
                     self.counts.truncated += loading.converter.truncated();
                     break;
                 }
@@ -118,7 +129,7 @@ impl Stream {
             }
         }
         self.counts.read += 1;
-        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default() })
+        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), written_before })
     }
 
     /// Seals the open batch, if there is one.
@@ -150,6 +161,13 @@ impl Loading {
             on_its_way: self.plan.written_objects.begin_batch(&self.plan.job.object),
         };
         sealed.map(to_stream_batch).collect()
+    }
+
+    /// The segment of the record if an earlier attempt has written the row of the converter.
+    fn take_row(&self, earlier: &mut [EarlierRows], origin: Origin) -> Option<SegmentId> {
+        let (row, columns) = (self.converter.row(), self.converter.columns());
+        let is_written = earlier.iter_mut().any(|rows| rows.take(row.csv, columns, origin.segment));
+        is_written.then_some(origin.segment)
     }
 
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.

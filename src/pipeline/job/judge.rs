@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::RejectionReasons;
+use super::entered::JobJournal;
 use super::parents::ParentColumns;
 use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
@@ -95,6 +96,8 @@ pub(super) struct Judge<'j> {
     writer: Option<RejectedWriter>,
     rules: RetryRules,
     parents: &'j ParentColumns,
+    /// What earlier attempts have done.
+    journal: Option<JobJournal>,
     /// Built for the first row that is looked up; most jobs need none.
     index: Option<RowIndex<'j>>,
     index_lease: Lease,
@@ -128,6 +131,7 @@ impl<'j> Judge<'j> {
             writer,
             rules,
             parents,
+            journal: None,
             index: None,
             index_lease: budget.lease(),
             unfound_failed: 0,
@@ -139,6 +143,11 @@ impl<'j> Judge<'j> {
             unprocessed: 0,
             unknown: 0,
         }
+    }
+
+    /// Lets a delete that an earlier attempt has sent count as written.
+    pub(super) fn after_earlier_attempts(self, journal: &JobJournal) -> Self {
+        Self { journal: Some(journal.clone()), ..self }
     }
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
@@ -239,6 +248,9 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             let errors = RowError::parse(layout.error(row));
+            if self.is_deleted_before(&csv, &errors) && self.find(&csv, RowFate::Written).is_some() {
+                continue;
+            }
             let parents = || self.parents.sources(layout.cells(row));
             let reason = self.rules.reason(&errors, self.plan.job.operation, parents);
             let fate = if reason.is_some() { RowFate::Retried } else { RowFate::Rejected };
@@ -257,6 +269,14 @@ impl<'j> Judge<'j> {
             }
         }
         Ok(count)
+    }
+
+    /// Whether a delete is refused because an earlier attempt has done it: it has got what it asked for.
+    fn is_deleted_before(&self, csv: &[u8], errors: &[RowError]) -> bool {
+        let is_gone = !errors.is_empty() && errors.iter().all(|error| error.code == "ENTITY_IS_DELETED");
+        self.plan.job.operation.is_delete()
+            && is_gone
+            && self.journal.as_ref().is_some_and(|journal| journal.has_deleted(self.plan, row_hash(csv)))
     }
 
     /// Retries each unprocessed row, and returns how many there are.

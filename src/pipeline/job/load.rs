@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::RejectionReasons;
 use super::earlier::EarlierJobs;
+use super::entered::{EnteredJob, JobJournal};
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::judge::{FinishedBatch, Gaps, Judge, JudgeError, Verdict, store_local_rejections};
 use super::parents::ParentColumns;
@@ -34,6 +35,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) struct Loader {
     org: Org,
     store: Option<RejectedStore>,
+    journal: JobJournal,
     budget: Arc<Budget>,
     earlier: Arc<EarlierJobs>,
     /// The share of the org's API requests.
@@ -44,9 +46,15 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn new(org: Org, store: Option<RejectedStore>, budget: Arc<Budget>, quota: Option<Arc<Quota>>) -> Self {
+    pub(crate) fn new(
+        org: Org,
+        store: Option<RejectedStore>,
+        journal: JobJournal,
+        budget: Arc<Budget>,
+        quota: Option<Arc<Quota>>,
+    ) -> Self {
         let earlier = Arc::new(EarlierJobs::new(org.clone()));
-        Self { org, store, budget, earlier, quota, halt: CancellationToken::new(), waits: Waits::of_sync() }
+        Self { org, store, journal, budget, earlier, quota, halt: CancellationToken::new(), waits: Waits::of_sync() }
     }
 
     /// Waits until the requests of one more job fit within the share of the sync.
@@ -93,7 +101,7 @@ impl Loader {
             let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim).await?;
             batch.drop_csv();
             let parents = ParentColumns::new(plan, &batch.columns);
-            let running = self.close(plan, uploaded).await?;
+            let running = self.close(plan, &batch, uploaded).await?;
             claim.closed();
             let watcher = Watcher { job: running.id().to_owned(), events, claim, halt: &self.halt };
             let mut finished = wait_for_end(plan, &batch, running, &watcher).await?;
@@ -102,6 +110,11 @@ impl Loader {
             let parents = parents.written_since(plan, &batch.columns);
             let mut verdict = self.judge(finished_batch, rounds.rules(), &parents).await?;
             drop(watcher);
+            if finished.end() == &JobEnd::Complete
+                && (finished.rows_processed(), finished.rows_failed()) == (Some(batch.rows()), Some(0))
+            {
+                self.journal.all_written(finished.id());
+            }
             let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
             events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
             let unsettled = verdict.unknown + verdict.retry.as_ref().map_or(0, Batch::rows);
@@ -187,6 +200,20 @@ impl Loader {
         }
     }
 
+    /// Enters a job in the journal, so that it may be closed.
+    async fn enter(&self, plan: &StreamPlan, batch: &Batch, uploaded: UploadedJob) -> Result<EnteredJob, LoadError> {
+        let job = uploaded.id().to_owned();
+        tokio::select! {
+            biased;
+            entered = self.journal.enter(plan, batch, uploaded) => Ok(entered?),
+            () = self.halt.cancelled() => {
+                // The next attempt aborts the job.
+                tracing::debug!(job, "a job is left open because the bucket is out of reach");
+                Err(LoadError::Halted)
+            }
+        }
+    }
+
     /// Waits for the jobs that an earlier attempt left and that this one must not overtake.
     async fn wait_for_earlier_jobs(&self, plan: &StreamPlan, own: &str, claim: &Claim) -> Result<(), LoadError> {
         if !plan.job.operation.is_ordered() {
@@ -199,11 +226,19 @@ impl Loader {
         }
     }
 
-    /// Closes a job: the commit point.
-    async fn close(&self, plan: &StreamPlan, uploaded: UploadedJob) -> Result<RunningJob, LoadError> {
-        let (object, job) = (&plan.job.object, uploaded.id().to_owned());
-        let running = uploaded.close(self.halt.cancelled()).await;
-        let running = running.map_err(|error| load_error(error, &format!("closing job {job} for {object}")))?;
+    /// Enters a job in the journal and closes it: the commit point.
+    async fn close(&self, plan: &StreamPlan, batch: &Batch, uploaded: UploadedJob) -> Result<RunningJob, LoadError> {
+        let entered = self.enter(plan, batch, uploaded).await?;
+        let (object, job) = (&plan.job.object, entered.id().to_owned());
+        let running = match entered.close(self.halt.cancelled()).await {
+            Ok(running) => running,
+            Err(error) => {
+                if !matches!(error, CloseError::OutcomeUnknown(_)) {
+                    self.journal.discard(&job).await;
+                }
+                return Err(load_error(error, &format!("closing job {job} for {object}")));
+            }
+        };
         tracing::info!(job, object, "closed a job");
         Ok(running)
     }
@@ -275,7 +310,7 @@ impl Loader {
             loop {
                 let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
                 let judge = Judge::new(finished, writer, rules, parents, &self.budget);
-                match judge.judge(earlier, gaps).await? {
+                match judge.after_earlier_attempts(&self.journal).judge(earlier, gaps).await? {
                     Some(verdict) => break Ok(verdict),
                     None => rules.children = false,
                 }

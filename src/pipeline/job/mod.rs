@@ -1,6 +1,7 @@
 //! The way of a batch through Salesforce: it waits in a lane, is loaded as a job, and its results are judged.
 
 mod earlier;
+mod entered;
 mod event;
 mod judge;
 mod lane;
@@ -13,7 +14,9 @@ mod rounds;
 mod turn;
 mod waits;
 
+pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};
 pub(super) use load::Loader;
 pub(super) use rejection_reasons::RejectionReasons;
+pub(super) use waits::Waits;

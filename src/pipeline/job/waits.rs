@@ -6,28 +6,28 @@ use retry::Policy;
 
 /// The waits of a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waits {
+pub(crate) struct Waits {
     /// Before rows are retried that failed for a transient reason or were left unprocessed. A lock is held as long as
     /// another transaction runs: seconds as a rule, and ten minutes at most. They grow faster than those of a policy,
     /// which double.
-    pub(super) rows: [Duration; 3],
+    pub(crate) rows: [Duration; 3],
     /// How long the counts of a job that ended early must stand still. "If the job associated with the batch is
     /// aborted, the batch is still processed to completion" (Bulk API guide, batch states). Salesforce gives an
     /// internal batch five minutes ("How Requests Are Processed"), so one that still runs is counted within them.
-    pub(super) standstill: Duration,
+    pub(crate) standstill: Duration,
     /// Between two readings of the results of such a job. They are believed when both have the same counts.
-    pub(super) between_readings: Duration,
+    pub(crate) between_readings: Duration,
     /// Results that cannot be read or prove nothing yet. Nothing is sent again meanwhile, and a batch that is given up
     /// here may be written twice by the next sync, so they get the half hour that the status of a job gets.
-    pub(super) results: Policy,
+    pub(crate) results: Policy,
     /// How long a job may wait for its turn: a job stays open for 24 hours (Limits Quick Reference, "Bulk API 2.0"), and
     /// closing it may take half an hour.
-    pub(super) open_job: Duration,
+    pub(crate) open_job: Duration,
 }
 
 impl Waits {
     /// The waits of a sync.
-    pub(super) fn of_sync() -> Self {
+    pub(crate) fn of_sync() -> Self {
         let haste = test_haste();
         let seconds = |seconds| Duration::from_secs(seconds) / haste;
         Self {
@@ -54,13 +54,13 @@ pub(super) struct ResultsPatience<'p> {
 }
 
 impl<'p> ResultsPatience<'p> {
-    pub(super) fn new(policy: &'p Policy) -> Self {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
         Self { policy, attempt: 1, spent: Duration::ZERO }
     }
 
     /// The wait after a reading that proved nothing, or `None` after the last one. A reading counts for no longer than
     /// the longest wait, because a slow download of many rows is no failure.
-    pub(super) fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
+    pub(crate) fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
         self.spent += reading.min(self.policy.longest_wait);
         let wait = self.policy.next_wait(self.attempt, self.spent, None)?;
         self.attempt += 1;

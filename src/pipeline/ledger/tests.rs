@@ -36,7 +36,7 @@ fn id_and_counts(line: &str) -> (usize, u64, u64) {
 }
 
 fn acknowledged(ledger: &mut Ledger) -> Vec<(usize, u64, u64)> {
-    ledger.acknowledge().iter().map(|line| id_and_counts(line)).collect()
+    ledger.acknowledge().iter().map(|state| id_and_counts(&state.line)).collect()
 }
 
 #[test]
@@ -129,7 +129,7 @@ proptest! {
         let mut since: [Vec<usize>; 3] = Default::default();
         let mut acknowledged: Vec<usize> = Vec::new();
         let check = |ledger: &mut Ledger, states: &[(Option<usize>, Vec<usize>)], unsettled: &HashSet<usize>, acknowledged: &mut Vec<usize>| {
-            for line in ledger.acknowledge() {
+            for Acknowledged { line, .. } in ledger.acknowledge() {
                 let (id, written, rejected) = id_and_counts(&line);
                 let (scope, covered) = &states[id];
                 prop_assert_eq!(written + rejected, covered.len() as u64);

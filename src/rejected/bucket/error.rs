@@ -14,6 +14,7 @@ use airbyte::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Write,
+    Read,
     List,
     Delete,
 }
@@ -117,6 +118,7 @@ impl Action {
     fn phrase(self) -> &'static str {
         match self {
             Self::Write => "Writing an object",
+            Self::Read => "Reading an object",
             Self::List => "Listing objects",
             Self::Delete => "Deleting an object",
         }
@@ -125,6 +127,7 @@ impl Action {
     fn permission(self) -> &'static str {
         match self {
             Self::Write => "s3:PutObject",
+            Self::Read => "s3:GetObject",
             Self::List => "s3:ListBucket",
             Self::Delete => "s3:DeleteObject",
         }
@@ -201,8 +204,12 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_missing_permission() {
-        let cases =
-            [(Action::Write, "s3:PutObject"), (Action::List, "s3:ListBucket"), (Action::Delete, "s3:DeleteObject")];
+        let cases = [
+            (Action::Write, "s3:PutObject"),
+            (Action::Read, "s3:GetObject"),
+            (Action::List, "s3:ListBucket"),
+            (Action::Delete, "s3:DeleteObject"),
+        ];
         for (action, permission) in cases {
             let error = fault_error(&Fault::AccessDenied, action, &location());
             assert!(error.message().contains(permission), "{error}");

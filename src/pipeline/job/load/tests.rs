@@ -49,7 +49,9 @@ impl Bench {
         let streams = contacts();
         let requests = [StreamRequest::new(&streams[0], &config)];
         let plan = plan_streams(&signed_in, &requests, &config).await.unwrap().remove(0).plan.unwrap();
-        let mut loader = Loader::new(signed_in, None, Budget::new(usize::MAX), None);
+        let budget = Budget::new(usize::MAX);
+        let journal = JobJournal::new(None, Arc::clone(&budget));
+        let mut loader = Loader::new(signed_in, None, journal, budget, None);
         loader.waits = SHORT_WAITS;
         Self { org, plan, config, loader }
     }

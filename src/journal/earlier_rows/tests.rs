@@ -1,0 +1,89 @@
+use super::*;
+use crate::convert::{Column, Kind, SourceColumn};
+use crate::journal::Target;
+use airbyte::{JsonTypes, StreamName};
+use salesforce::{JobSpec, Operation};
+
+fn columns(names: &[&str]) -> Arc<Columns> {
+    let column =
+        |name: &&str| Column::new(SourceColumn::top(*name), *name, Kind::Text { longest: None }, JsonTypes::default());
+    Arc::new(Columns::new(names.iter().map(column).collect(), None))
+}
+
+fn csv(cells: &[&str]) -> Vec<u8> {
+    let mut csv = Vec::new();
+    write_row(&mut csv, cells.iter().copied());
+    csv
+}
+
+/// The rows of a job with the columns `A` and `B`.
+fn earlier(sent: &[[&str; 2]], written: &[[&str; 2]]) -> EarlierRows {
+    let spec = JobSpec {
+        object: "Contact".into(),
+        operation: Operation::Insert,
+        external_id_field: None,
+        assignment_rule_id: None,
+    };
+    let target = Target::new(&StreamName { namespace: None, name: "s".into() }, Some(1), &spec);
+    let mut entry = Entry::new("750Sim000000001AAA", target, vec!["A".into(), "B".into()]);
+    entry.set_rows(sent.iter().map(|row| (0, row_hash(&csv(row)))));
+    let mut rows = EarlierRows::new(entry);
+    rows.begin();
+    for row in written {
+        rows.written(&csv(row));
+    }
+    rows
+}
+
+fn rewritten(removal: Option<Removal>) -> usize {
+    let Some(Removal::Rewritten(entry)) = removal else { panic!("{removal:?}") };
+    entry.hashes.len()
+}
+
+#[test]
+fn each_written_row_is_taken_once() {
+    let mut rows = earlier(&[["1", "x"], ["2", ""], ["2", ""], ["3", ""]], &[["1", "x"], ["2", ""], ["2", ""]]);
+    let columns = columns(&["A", "B"]);
+    assert_eq!(rows.free(), 3);
+    let mut take = |row: &[&str]| rows.take(&csv(row), &columns, 0);
+    assert!(take(&["1", "x"]) && take(&["2", ""]) && take(&["2", ""]));
+    assert!(!take(&["2", ""]) && !take(&["1", "x"]), "written once");
+    assert!(!take(&["3", ""]), "not written");
+    assert!(!take(&["4", ""]), "not sent");
+}
+
+#[test]
+fn a_row_that_came_back_in_another_form_is_not_taken_for_another_row() {
+    let mut rows = earlier(&[["1", "x"]], &[["1", ""]]);
+    assert_eq!(rows.free(), 0);
+    assert!(!rows.take(&csv(&["1", ""]), &columns(&["A", "B"]), 0));
+}
+
+#[test]
+fn no_more_rows_are_known_than_were_sent() {
+    let rows = earlier(&[["1", ""]], &[["1", ""], ["1", ""]]);
+    assert_eq!(rows.free(), 1);
+}
+
+#[test]
+fn columns_without_a_value_make_no_difference() {
+    let mut rows = earlier(&[["1", "x"], ["2", ""]], &[["1", "x"], ["2", ""]]);
+    let other_order = columns(&["b", "New", "A"]);
+    assert!(!rows.take(&csv(&["x", "y", "1"]), &other_order, 0), "the earlier job had no column for y");
+    assert!(rows.take(&csv(&["x", "", "1"]), &other_order, 0));
+    assert!(rows.take(&csv(&["2"]), &columns(&["A"]), 0));
+}
+
+#[test]
+fn acknowledged_rows_leave_the_entry() {
+    let sent = [["1", ""], ["2", ""], ["2", ""], ["3", ""]];
+    let mut rows = earlier(&sent, &sent[..3]);
+    let columns = columns(&["A", "B"]);
+    assert!(rows.take(&csv(&["2", ""]), &columns, 0));
+    assert!(rows.take(&csv(&["1", ""]), &columns, 1));
+    assert_eq!(rewritten(rows.acknowledge(0)), 2, "3 was not written, so the entry needs it no more");
+    assert!(rows.acknowledge(0).is_none(), "nothing new");
+    assert_eq!(rewritten(rows.acknowledge(1)), 1);
+    assert!(rows.take(&csv(&["2", ""]), &columns, 2));
+    assert_eq!(rewritten(rows.acknowledge(2)), 0);
+}

@@ -1,0 +1,179 @@
+//! The entry of one job: a line of JSON, then the hashes of its rows. It has no value of a record.
+
+use serde::{Deserialize, Serialize};
+
+use airbyte::StreamName;
+use salesforce::{JobSpec, Operation};
+
+/// The bits of a hash. A later version may use others, and does not compare them with these.
+const HASH_BITS: u32 = u64::BITS;
+
+/// What the rows of a job are and where they go. Only jobs with the same target write the same records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Target {
+    namespace: Option<String>,
+    stream: String,
+    generation_id: Option<i64>,
+    object: String,
+    operation: String,
+    assignment_rule_id: Option<String>,
+}
+
+impl Target {
+    pub(crate) fn new(stream: &StreamName, generation_id: Option<i64>, job: &JobSpec) -> Self {
+        Self {
+            namespace: stream.namespace.clone(),
+            stream: stream.name.clone(),
+            generation_id,
+            object: job.object.clone(),
+            operation: job.operation.api_name().to_owned(),
+            assignment_rule_id: job.assignment_rule_id.clone(),
+        }
+    }
+
+    pub(crate) fn stream(&self) -> StreamName {
+        StreamName { namespace: self.namespace.clone(), name: self.stream.clone() }
+    }
+
+    pub(crate) fn object(&self) -> &str {
+        &self.object
+    }
+
+    pub(crate) fn is_insert(&self) -> bool {
+        self.operation == Operation::Insert.api_name()
+    }
+
+    pub(crate) fn is_delete(&self) -> bool {
+        [Operation::Delete, Operation::HardDelete].iter().any(|delete| self.operation == delete.api_name())
+    }
+
+    /// Whether a later attempt needs to know the rows: to not insert them again, or to know that they are deleted. For
+    /// an upsert or an update it is enough to wait for the job.
+    pub(crate) fn needs_rows(&self) -> bool {
+        self.is_insert() || self.is_delete()
+    }
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) job: String,
+    #[serde(flatten)]
+    pub(crate) target: Target,
+    /// The header of the upload.
+    pub(crate) columns: Vec<String>,
+    hash_bits: u32,
+    /// How many of the rows, in their order, belong to each segment of the attempt. Rows that are acknowledged are not
+    /// in it any more.
+    pub(crate) segments: Vec<(u64, u64)>,
+    /// The hash of each row, in the same order, if the target needs the rows.
+    #[serde(skip)]
+    pub(crate) hashes: Vec<u64>,
+}
+
+impl Entry {
+    pub(crate) fn new(job: &str, target: Target, columns: Vec<String>) -> Self {
+        let (job, segments, hashes) = (job.to_owned(), Vec::new(), Vec::new());
+        Self { job, target, columns, hash_bits: HASH_BITS, segments, hashes }
+    }
+
+    /// The bytes of the object in the bucket.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend(self.hashes.iter().flat_map(|hash| hash.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads an object; none if it is not an entry, or one of another version.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let end = memchr::memchr(b'\n', bytes)?;
+        let mut entry: Self = serde_json::from_slice(&bytes[..end]).ok()?;
+        let (hashes, []) = bytes[end + 1..].as_chunks::<8>() else { return None };
+        let rows = entry.segments.iter().try_fold(0_u64, |sum, (_, rows)| sum.checked_add(*rows))?;
+        let expected = if entry.target.needs_rows() { rows } else { 0 };
+        if entry.hash_bits != HASH_BITS || hashes.len() as u64 != expected {
+            return None;
+        }
+        entry.hashes = hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect();
+        Some(entry)
+    }
+
+    /// The last segment of the rows.
+    pub(crate) fn last_segment(&self) -> u64 {
+        self.segments.iter().map(|(segment, _)| *segment).max().unwrap_or_default()
+    }
+
+    /// Removes the rows of all segments up to `last`, which are acknowledged. Of equal rows nobody knows which one was
+    /// written, unless all were. So without `all_written`, rows that equal an acknowledged one go too: a later attempt
+    /// sends them again rather than lose one.
+    pub(crate) fn forget_segments(&mut self, last: u64, all_written: bool) {
+        let of_row = self
+            .segments
+            .iter()
+            .flat_map(|(segment, rows)| std::iter::repeat_n(*segment, usize::try_from(*rows).unwrap_or(usize::MAX)));
+        let rows: Vec<(u64, u64)> = of_row.zip(self.hashes.iter().copied()).collect();
+        let mut acknowledged: Vec<u64> = rows.iter().filter(|row| row.0 <= last).map(|row| row.1).collect();
+        acknowledged.sort_unstable();
+        let is_kept = |(segment, hash): &(u64, u64)| {
+            *segment > last && (all_written || acknowledged.binary_search(hash).is_err())
+        };
+        let kept: Vec<(u64, u64)> = rows.into_iter().filter(is_kept).collect();
+        self.set_rows(kept);
+    }
+
+    /// Replaces the rows: the segment and the hash of each.
+    pub(crate) fn set_rows(&mut self, rows: impl IntoIterator<Item = (u64, u64)>) {
+        self.segments.clear();
+        self.hashes.clear();
+        for (segment, hash) in rows {
+            self.hashes.push(hash);
+            match self.segments.last_mut() {
+                Some((last, rows)) if *last == segment => *rows += 1,
+                _ => self.segments.push((segment, 1)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(operation: Operation, rows: &[(u64, u64)]) -> Entry {
+        let job = JobSpec { object: "Contact".into(), operation, external_id_field: None, assignment_rule_id: None };
+        let stream = StreamName { namespace: None, name: "s".into() };
+        let mut entry =
+            Entry::new("750Sim000000001AAA", Target::new(&stream, Some(3), &job), vec!["LastName".to_owned()]);
+        entry.set_rows(rows.iter().copied());
+        entry
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        let written = entry(Operation::Insert, &[(0, 7), (0, 10), (2, u64::MAX)]);
+        assert_eq!(written.segments, [(0, 2), (2, 1)]);
+        assert_eq!(Entry::decode(&written.encode()), Some(written));
+    }
+
+    #[test]
+    fn what_is_not_a_whole_entry_of_this_version_is_not_read() {
+        let bytes = entry(Operation::Insert, &[(0, 7), (1, 8)]).encode();
+        for end in 0..bytes.len() {
+            assert_eq!(Entry::decode(&bytes[..end]), None, "{end} bytes");
+        }
+        let text = String::from_utf8_lossy(&bytes[..bytes.len() - 16]).replace("\"hash_bits\":64", "\"hash_bits\":32");
+        assert_eq!(Entry::decode(&[text.as_bytes(), &[0; 16]].concat()), None);
+        assert_eq!(Entry::decode(b"_airbyte_raw_id,_airbyte_data\n1,2\n"), None);
+    }
+
+    #[test]
+    fn acknowledged_rows_leave_the_entry() {
+        let mut all_written = entry(Operation::Insert, &[(0, 7), (1, 8), (1, 7), (2, 9)]);
+        all_written.forget_segments(0, true);
+        assert_eq!((all_written.segments.clone(), all_written.hashes.clone()), (vec![(1, 2), (2, 1)], vec![8, 7, 9]));
+        let mut some_failed = entry(Operation::Insert, &[(0, 7), (1, 8), (1, 7), (2, 9)]);
+        some_failed.forget_segments(0, false);
+        assert_eq!(some_failed.hashes, [8, 9], "nobody knows which of the equal rows was written");
+    }
+}
