@@ -7,6 +7,7 @@ mod create;
 mod echo;
 mod every_call;
 mod job_end;
+mod journal;
 mod output;
 mod polling;
 mod process;

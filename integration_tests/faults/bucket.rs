@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, input_lines, insert_catalog,
-    insert_contacts, insert_record, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
+    insert_record, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
 };
 use crate::connector::RunningConnector;
 use crate::world::{World, blocking};
@@ -46,10 +46,11 @@ async fn unstored_rejected_records_are_not_acknowledged_and_the_next_sync_stores
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_without_rejected_records_does_not_need_the_bucket() {
+async fn without_a_journal_a_sync_without_rejected_records_does_not_need_the_bucket() {
     let world = World::new().await;
     world.store.set_away(true);
-    let run = insert_contacts(&world, 20).await;
+    let journal_off = json!({"journal": false});
+    let run = world.write(journal_off, insert_catalog(), input_lines(20, insert_record)).await;
     world.store.set_away(false);
     assert_all_in_org(&world, &run, 20);
 }

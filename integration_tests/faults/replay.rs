@@ -6,8 +6,9 @@ use salesforce_sim::{Answer, Endpoint, JobFault, RequestFault};
 use serde_json::json;
 
 use super::{
-    assert_all_in_org, assert_nothing_acknowledged, input_range, insert_contacts, is_rejected, key, keys,
-    keys_in_bucket, keys_in_org, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
+    assert_all_in_org, assert_nothing_acknowledged, input_lines, input_range, insert_catalog, insert_contacts,
+    insert_record, is_rejected, key, keys, keys_in_bucket, keys_in_org, reject_some_rows, upsert_catalog,
+    upsert_contacts, upsert_record,
 };
 use crate::protocol_model::Counts;
 use crate::world::{World, catalog, complete, record, state, stream};
@@ -29,19 +30,30 @@ async fn a_repeated_upsert_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_insert_with_a_lost_outcome_is_doubled_by_the_next_sync() {
+async fn an_insert_with_a_lost_outcome_is_not_repeated_by_the_next_attempt() {
     let world = World::new().await;
     lose_the_outcome(&world);
     assert_nothing_acknowledged(&insert_contacts(&world, 20).await, "with the operation insert");
     world.org.clear_faults();
     let run = insert_contacts(&world, 20).await;
+    assert_all_in_org(&world, &run, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_journal_an_insert_with_a_lost_outcome_is_doubled_by_the_next_sync() {
+    let world = World::new().await;
+    let insert = || world.write(json!({"journal": false}), insert_catalog(), input_lines(20, insert_record));
+    lose_the_outcome(&world);
+    assert_nothing_acknowledged(&insert().await, "with the operation insert");
+    world.org.clear_faults();
+    let run = insert().await;
     run.assert_success();
     let twice: Vec<String> = (1..=20).flat_map(|number| [key(number), key(number)]).collect();
     assert_eq!(keys_in_org(&world), twice);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
+async fn without_a_journal_repeated_deletes_are_rejected_because_the_records_are_gone() {
     let world = World::new().await;
     let ids: Vec<String> =
         (1..=3).map(|number| world.org.insert("Contact", &[("LastName", &key(number))]).unwrap()).collect();
@@ -51,10 +63,11 @@ async fn repeated_deletes_are_rejected_because_the_records_are_gone() {
     let lines: Vec<String> =
         ids.iter().map(|id| record("s", json!({"Id": id}))).chain([state("s", 3), complete("s")]).collect();
     lose_the_outcome(&world);
-    assert_nothing_acknowledged(&world.write(json!({}), deletes.clone(), lines.clone()).await, "is gone");
+    let journal_off = json!({"journal": false});
+    assert_nothing_acknowledged(&world.write(journal_off.clone(), deletes.clone(), lines.clone()).await, "is gone");
     assert_eq!(keys_in_org(&world), Vec::<String>::new());
     world.org.clear_faults();
-    let run = world.write(json!({}), deletes, lines).await;
+    let run = world.write(journal_off, deletes, lines).await;
     run.assert_success();
     assert_eq!(run.ids_and_counts(), [(3, Counts { written: 0, rejected: 3 })]);
     let rejected = world.rejected();

@@ -20,7 +20,7 @@ use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
 
 /// A running server. It stops when this is dropped, and its objects are gone.
@@ -35,6 +35,7 @@ pub struct ObjectStore {
     server: JoinHandle<()>,
     is_away: Arc<AtomicBool>,
     other_answers: OtherAnswers,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 /// The answers to the next connections, as bytes of HTTP.
@@ -64,6 +65,8 @@ impl ObjectStore {
         let hangs_up = Arc::clone(&is_away);
         let other_answers = OtherAnswers::default();
         let answers = Arc::clone(&other_answers);
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let open = Arc::clone(&connections);
         let server = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 if hangs_up.load(Ordering::Relaxed) {
@@ -75,14 +78,15 @@ impl ObjectStore {
                     continue;
                 }
                 let service = service.clone();
-                tokio::spawn(async move {
+                let connection = tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
                     // A client may close the connection at any time.
                     let _ = builder.serve_connection(TokioIo::new(socket), service).await;
                 });
+                open.lock().unwrap_or_else(PoisonError::into_inner).push(connection.abort_handle());
             }
         });
-        Ok(Self { endpoint, access_key, secret_key, root, server, is_away, other_answers })
+        Ok(Self { endpoint, access_key, secret_key, root, server, is_away, other_answers, connections })
     }
 
     /// Closes every new connection unanswered while `is_away` is set. Connections that are open stay so.
@@ -101,6 +105,23 @@ impl ObjectStore {
     /// Takes back the answers that nobody has received.
     pub fn clear_answers(&self) {
         self.other_answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Closes the connections that are open.
+    pub fn hang_up(&self) {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.drain(..).for_each(|connection| connection.abort());
+    }
+
+    /// Writes an object, as another program would.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written.
+    pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.root.path().join(bucket).join(key);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        Ok(fs::write(path, bytes)?)
     }
 
     /// The keys and the bytes of all objects of a bucket, in the order of keys.
