@@ -8,6 +8,7 @@ use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
+use crate::journal::Journal;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use crate::stop::{Stop, stopped};
 use airbyte::{Error, Output, Result};
@@ -118,8 +119,16 @@ async fn check_bucket(config: &Config) -> Findings {
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::now() };
     let probe =
         async { Box::pin(RejectedStore::open(settings, sync, Budget::new(capacity_for(1)))).await?.probe().await };
-    if findings.check(probe.await).is_some() {
+    if findings.check(probe.await).is_some() && findings.check(check_journal(config).await).is_some() {
         findings.facts.push(format!("Rejected records can be stored in the bucket {}.", settings.bucket));
     }
     findings
+}
+
+/// Checks what the journal needs besides: reading.
+async fn check_journal(config: &Config) -> Result<()> {
+    match config.journal_storage() {
+        Some(settings) => Box::pin(Journal::open(settings, 0)).await?.probe().await,
+        None => Ok(()),
+    }
 }

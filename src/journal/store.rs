@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use uuid::Uuid;
+
 use super::entry::{Entry, Target};
 use crate::rejected::{Bucket, ListedObject, ObjectMetadata, S3Settings};
 use airbyte::{Result, StreamName};
@@ -71,6 +73,20 @@ impl Journal {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).chain([FOLDER]).collect();
         let folder = segments.join("/");
         Ok(Self { bucket, folder, sync_id, open: Mutex::default(), deleted: Mutex::default() })
+    }
+
+    /// Writes, reads and deletes a test object, as `check` needs it.
+    ///
+    /// # Errors
+    /// The first of them that fails.
+    pub(crate) async fn probe(&self) -> Result<()> {
+        let bucket = self.bucket.without_outage_wait();
+        // A new name each time, because two checks of one bucket may run at the same time.
+        let key = format!("{}_check_test_{}", self.folder, Uuid::now_v7());
+        Box::pin(bucket.put(&key, &METADATA, b"test".to_vec())).await?;
+        let read = Box::pin(bucket.get(&key)).await;
+        Box::pin(bucket.delete(&key)).await?;
+        read.map(drop)
     }
 
     /// Enters a job that is about to be closed.

@@ -3,8 +3,8 @@
 //! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a
 //! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
-mod ignored_fields;
 mod acknowledge;
+mod ignored_fields;
 mod input_errors;
 mod reader;
 mod stream;
