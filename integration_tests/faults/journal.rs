@@ -82,7 +82,7 @@ async fn a_job_that_was_not_closed_is_aborted_and_its_records_are_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_failed_or_were_left_unprocessed_are_sent_again() {
-    let world = World::new().await;
+    let world = World::saving_nothing_late().await;
     world.org.inject(
         RowFault::new("Contact", "UNABLE_TO_LOCK_ROW:locked:--")
             .times(1)

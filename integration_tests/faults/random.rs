@@ -20,7 +20,9 @@ const ONCE_FAILED: &[u64] = &[];
 const PARALLEL_SCENARIOS: usize = 12;
 
 /// Whatever goes wrong and whenever the process stops: every record before a returned state is in the org or the
-/// bucket, no sync writes a record twice, and syncs that start after the last state complete the load.
+/// bucket, no sync writes a record twice, no insert is there twice after several syncs, and syncs that start after the
+/// last state complete the load. The next sync starts while jobs of the last one run. An insert may be there twice only
+/// if the process was killed after its entry in the journal went away and before its state came back, which is rare.
 ///
 /// `FAULT_SEEDS=1000..1100` runs other seeds, `FAULT_SEEDS=7` a single one.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,14 +42,18 @@ async fn random_faults_and_kills_lose_nothing_and_double_nothing() {
             scenario.await.map_err(|_| seed)
         });
     }
-    let (mut failed, mut interrupted) = (Vec::new(), 0);
+    let (mut failed, mut interrupted, mut excused) = (Vec::new(), 0, 0);
     while let Some(outcome) = scenarios.join_next().await {
         match outcome.unwrap() {
-            Ok(syncs) => interrupted += syncs - 1,
+            Ok(summary) => {
+                interrupted += summary.syncs - 1;
+                excused += usize::from(summary.excused > 0);
+            }
             Err(seed) => failed.push(seed),
         }
     }
     assert!(failed.is_empty(), "FAULT_SEEDS={} and so on: {failed:?} failed", failed[0]);
+    assert!(excused <= 1 + seeds.len() / 50, "inserts are there twice in {excused} scenarios");
     assert!(seeds.len() < 5 || interrupted >= seeds.len() / 2, "only {interrupted} syncs were interrupted");
 }
 

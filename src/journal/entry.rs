@@ -62,6 +62,8 @@ pub(crate) struct Entry {
     pub(crate) target: Target,
     /// The header of the upload.
     pub(crate) columns: Vec<String>,
+    /// How many rows the job has.
+    pub(crate) rows: u64,
     hash_bits: u32,
     /// How many of the rows, in their order, belong to each segment of the attempt. Rows that are acknowledged are not
     /// in it any more.
@@ -72,9 +74,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(job: &str, target: Target, columns: Vec<String>) -> Self {
+    pub(crate) fn new(job: &str, target: Target, columns: Vec<String>, rows: u64) -> Self {
         let (job, segments, hashes) = (job.to_owned(), Vec::new(), Vec::new());
-        Self { job, target, columns, hash_bits: HASH_BITS, segments, hashes }
+        Self { job, target, columns, rows, hash_bits: HASH_BITS, segments, hashes }
     }
 
     /// The bytes of the object in the bucket.
@@ -143,8 +145,8 @@ mod tests {
     fn entry(operation: Operation, rows: &[(u64, u64)]) -> Entry {
         let job = JobSpec { object: "Contact".into(), operation, external_id_field: None, assignment_rule_id: None };
         let stream = StreamName { namespace: None, name: "s".into() };
-        let mut entry =
-            Entry::new("750Sim000000001AAA", Target::new(&stream, Some(3), &job), vec!["LastName".to_owned()]);
+        let target = Target::new(&stream, Some(3), &job);
+        let mut entry = Entry::new("750Sim000000001AAA", target, vec!["LastName".to_owned()], rows.len() as u64);
         entry.set_rows(rows.iter().copied());
         entry
     }

@@ -110,7 +110,7 @@ fn tell_of_doubt(job: &str, entry: &Entry, why: &str) {
 async fn written_rows(entry: Entry, mut job: FinishedJob, patience: Patience) -> Result<EarlierRows> {
     let id = entry.job.clone();
     let doing = format!("reading what job {id}, which an earlier attempt left, has written");
-    if job.end() != &JobEnd::Complete {
+    if job.end() != &JobEnd::Complete || job.rows_processed() != Some(entry.rows) {
         job.wait_for_standstill(patience.standstill).await.map_err(|fault| fault.into_error(&doing))?;
     }
     let rows = tokio::sync::Mutex::new((EarlierRows::new(entry), 0));

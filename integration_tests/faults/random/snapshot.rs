@@ -1,6 +1,6 @@
 //! The records in the org and in the bucket, by their keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -62,17 +62,25 @@ impl Snapshot {
         }
     }
 
-    /// Describes the records that a single sync wrote more than once, after `syncs` syncs.
-    pub(super) fn doubled(&self, stream: &PlannedStream, syncs: usize) -> Vec<String> {
+    /// How many records of an insert are there twice.
+    pub(super) fn inserted_twice(&self, stream: &PlannedStream) -> usize {
+        let is_twice = |key: &&String| self.org.get(*key).is_some_and(|records| records.len() > 1);
+        if stream.operation == Operation::Insert { stream.keys.iter().filter(is_twice).count() } else { 0 }
+    }
+
+    /// Describes the records that are there twice after `syncs` syncs: inserts that were written twice at all, but for
+    /// those `in_doubt`, and other records that a single sync wrote more than once.
+    pub(super) fn doubled(&self, stream: &PlannedStream, syncs: usize, in_doubt: &HashSet<String>) -> Vec<String> {
         let mut doubled = Vec::new();
         for key in &stream.keys {
             let in_org = self.org.get(key).map_or(&[][..], Vec::as_slice);
             let in_bucket = self.bucket.get(key).map_or(&[][..], Vec::as_slice);
-            let all: Vec<&Origin> = match stream.operation {
-                Operation::Insert => in_org.iter().chain(in_bucket).collect(),
-                _ => in_bucket.iter().collect(),
-            };
+            let all = in_bucket;
             let is_doubled = match stream.operation {
+                Operation::Insert => {
+                    let is_known = !in_doubt.contains(key);
+                    (is_known && (in_org.len() > 1 || !(in_org.is_empty() || all.is_empty()))) || all.len() > syncs
+                }
                 Operation::Delete => all.len() > syncs,
                 _ => (0..all.len()).any(|index| all[..index].contains(&all[index])),
             };

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use destination_salesforce::convert::{row_hash, write_row};
 use salesforce_sim::{RowFault, Settings, UploadedRow};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::scenario::{Interruption, Operation, PlannedStream, Scenario, SourceMessage, TARGETS};
 use super::snapshot::Snapshot;
-use crate::connector::send_signal;
+use crate::connector::{Signal, send_signal};
 use crate::protocol_model::{Counts, State};
 use crate::world::{World, blocking, catalog, complete, merge, record, state, stream};
 
@@ -19,6 +20,9 @@ const SYNCS_WITH_FAULTS: usize = 4;
 
 /// Longer than the longest sync, which waits 107 s in all before it sends rows again.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(400);
+
+/// The number of the sync in every insert.
+const INSERT_SYNC: &str = "0";
 
 struct ScenarioRun {
     scenario: Scenario,
@@ -47,14 +51,22 @@ struct Outcome {
     has_succeeded: bool,
 }
 
-/// Runs a scenario and returns how many syncs it took.
-pub(super) async fn run(scenario: Scenario) -> usize {
+/// What a scenario took.
+pub(super) struct Summary {
+    pub(super) syncs: usize,
+    /// Inserts that are there twice after a kill between the removal of their entry and their state.
+    pub(super) excused: usize,
+}
+
+/// Runs a scenario.
+pub(super) async fn run(scenario: Scenario) -> Summary {
     let settings = Settings { time_per_chunk: scenario.time_per_chunk, seed: scenario.seed, ..Settings::default() };
     let world = World::of_nature(scenario.nature, settings).await;
     let mut run = ScenarioRun { scenario, world, ids_by_key: HashMap::new(), keys_by_id: HashMap::new() };
     run.prepare();
     let run = Arc::new(run);
     let mut acknowledged = vec![0; run.scenario.streams.len()];
+    let mut in_doubt = HashSet::new();
     for number in 1..SYNCS_WITH_FAULTS + 2 {
         if number > SYNCS_WITH_FAULTS {
             run.world.org.clear_faults();
@@ -65,14 +77,20 @@ pub(super) async fn run(scenario: Scenario) -> usize {
         let sync = Sync { number, start: acknowledged, interruption, label: label.clone() };
         let outcome = tokio::time::timeout(SYNC_TIMEOUT, Arc::clone(&run).sync(sync)).await;
         let outcome = outcome.unwrap_or_else(|_| panic!("{label}: no end"));
-        run.world.wait_for_jobs().await;
+        acknowledged = outcome.acknowledged;
+        if outcome.has_succeeded {
+            run.world.wait_for_jobs().await;
+            let entries = run.world.journal();
+            assert!(entries.is_empty(), "{label}: {} entries are left", entries.len());
+        } else if interruption.is_some_and(|interruption| matches!(interruption.signal, Signal::Kill)) {
+            in_doubt.extend(run.without_entry(&acknowledged));
+        }
 
         let snapshot = Snapshot::take(&run.world, &run.keys_by_id);
         for stream in &run.scenario.streams {
-            let doubled = snapshot.doubled(stream, number);
+            let doubled = snapshot.doubled(stream, number, &in_doubt);
             assert!(doubled.is_empty(), "{label}: {} {:?}: {doubled:?}", stream.name, stream.operation);
         }
-        acknowledged = outcome.acknowledged;
         if outcome.has_succeeded {
             for (stream, acknowledged) in run.scenario.streams.iter().zip(&acknowledged) {
                 assert_eq!(*acknowledged, stream.keys.len(), "{label}: the last state of {}", stream.name);
@@ -80,7 +98,9 @@ pub(super) async fn run(scenario: Scenario) -> usize {
                     (1..=stream.keys.len()).filter(|version| !snapshot.has(stream, *version)).collect();
                 assert!(missing.is_empty(), "{label}: {} {:?} lacks {missing:?}", stream.name, stream.operation);
             }
-            return number;
+            let streams = run.scenario.streams.iter();
+            let excused = streams.map(|stream| snapshot.inserted_twice(stream)).sum();
+            return Summary { syncs: number, excused };
         }
     }
     panic!("seed {}: the sync without faults does not succeed", run.scenario.seed);
@@ -120,6 +140,32 @@ impl ScenarioRun {
             let is_locked = move |row: &UploadedRow<'_>| key_of(row).is_some_and(|key| key.ends_with("04"));
             self.world.org.inject(RowFault::new(target.object, lock).when(is_locked).times(1));
         }
+    }
+
+    /// The keys of the inserts after the acknowledged records that no entry of the journal has. If the org has one of
+    /// them, its entry went away, and the process was killed before the state left.
+    fn without_entry(&self, acknowledged: &Acknowledged) -> Vec<String> {
+        let entries = self.world.journal();
+        let hashes = entries.iter().flat_map(|(_, bytes)| {
+            let rows = bytes.iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &bytes[end + 1..]);
+            rows.as_chunks::<8>().0.iter().map(|hash| u64::from_le_bytes(*hash))
+        });
+        let hashes: HashSet<u64> = hashes.collect();
+        let mut keys = Vec::new();
+        for (stream, acknowledged) in self.scenario.streams.iter().zip(acknowledged) {
+            if stream.operation != Operation::Insert {
+                continue;
+            }
+            for version in acknowledged + 1..=stream.keys.len() {
+                let key = &stream.keys[version - 1];
+                let mut row = Vec::new();
+                write_row(&mut row, [key.as_str(), &"x".repeat(400), &version.to_string(), INSERT_SYNC]);
+                if !hashes.contains(&row_hash(&row)) {
+                    keys.push(key.clone());
+                }
+            }
+        }
+        keys
     }
 
     async fn sync(self: Arc<Self>, sync: Sync) -> Outcome {
@@ -249,7 +295,9 @@ impl ScenarioRun {
             Operation::Upsert => json!({target.key: key, "External_Id__c": key, "Description": "x".repeat(400)}),
             Operation::Update => json!({"Id": id, "Description": "x".repeat(400)}),
         };
-        merge(data, json!({target.version: version.to_string(), target.sync: sync.to_string()}))
+        // A source sends an insert again with the same values.
+        let sync = if stream.operation == Operation::Insert { INSERT_SYNC.to_owned() } else { sync.to_string() };
+        merge(data, json!({target.version: version.to_string(), target.sync: sync}))
     }
 }
 

@@ -25,7 +25,7 @@ fn earlier(sent: &[[&str; 2]], written: &[[&str; 2]]) -> EarlierRows {
         assignment_rule_id: None,
     };
     let target = Target::new(&StreamName { namespace: None, name: "s".into() }, Some(1), &spec);
-    let mut entry = Entry::new("750Sim000000001AAA", target, vec!["A".into(), "B".into()]);
+    let mut entry = Entry::new("750Sim000000001AAA", target, vec!["A".into(), "B".into()], sent.len() as u64);
     entry.set_rows(sent.iter().map(|row| (0, row_hash(&csv(row)))));
     let mut rows = EarlierRows::new(entry);
     rows.begin();

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod ignored_fields;
+mod earlier_rows;
 mod input_errors;
 mod reader;
 mod stream;
@@ -27,6 +28,7 @@ use crate::journal::Journal;
 use crate::stop::{Stop, stopped};
 use acknowledge::{AcknowledgeError, Acknowledgements};
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
+use earlier_rows::report_earlier_rows;
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
@@ -136,7 +138,7 @@ impl Intake {
         let outcome = self.outcome();
         self.streams.iter().for_each(Stream::log_ignored_fields);
         self.report.conclude(&self.counts());
-        self.report_earlier_rows(outcome.is_ok());
+        report_earlier_rows(&self.streams, outcome.is_ok());
         outcome?;
         match &self.settings.journal {
             // Records after the last state are written, and no state covers them.
@@ -406,26 +408,6 @@ impl Intake {
             Ok(()) => {}
             Err(AcknowledgeError::Output(error)) => self.end(Ending::Halt(output_closed(error))),
             Err(AcknowledgeError::Journal(error)) => self.end(Ending::Halt(error)),
-        }
-    }
-
-    /// Says which rows of earlier attempts were not sent again, and after a sync that succeeded, which of them did not
-    /// come again.
-    fn report_earlier_rows(&self, has_succeeded: bool) {
-        for (stream, rows) in
-            self.streams.iter().flat_map(|stream| stream.earlier.iter().map(|rows| (&stream.name, rows)))
-        {
-            let (job, records, left) = (rows.job(), rows.records, rows.free());
-            tracing::info!(job, %stream, records, "records that a job of an earlier attempt has written were not sent again");
-            if has_succeeded && left > 0 {
-                tracing::warn!(
-                    job,
-                    %stream,
-                    rows = left,
-                    "rows that a job of an earlier attempt wrote did not come again in the same form: their records may be \
-                     there twice"
-                );
-            }
         }
     }
 

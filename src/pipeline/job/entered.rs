@@ -75,7 +75,7 @@ fn entry(plan: &StreamPlan, batch: &Batch, job: &str) -> Entry {
     let target = Target::new(&plan.name, plan.identity.generation_id, &plan.job);
     let columns = batch.columns.iter().map(|column| column.header().to_owned()).collect();
     let needs_rows = target.needs_rows();
-    let mut entry = Entry::new(job, target, columns);
+    let mut entry = Entry::new(job, target, columns, batch.rows());
     if needs_rows {
         entry.set_rows(batch.origins.segments_and_hashes());
     } else {
