@@ -9,6 +9,7 @@ mod earlier_rows;
 mod entry;
 mod store;
 mod take_over;
+mod written_rows;
 
 pub(crate) use earlier_rows::EarlierRows;
 pub(crate) use entry::{Entry, Target};

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use retry::{Policy, Retry};
+use retry::Policy;
 
 use super::earlier_rows::EarlierRows;
 use super::entry::{Entry, Target};
 use super::store::{Journal, Left};
+use super::written_rows::written_rows;
 use crate::budget::{Budget, Lease};
-use crate::convert::write_row;
 use crate::user_error::IntoUserError;
 use airbyte::{Result, StreamName};
-use salesforce::{EarlierJob, Fault, FinishedJob, JobEnd, Org, ResultRow};
+use salesforce::{EarlierJob, Org};
 
 /// How long the results of a job are waited for.
 #[derive(Debug, Clone, Copy)]
@@ -104,53 +104,4 @@ fn tell_of_doubt(job: &str, entry: &Entry, why: &str) {
             "records that a job of an earlier attempt wrote may be there twice: {why}"
         );
     }
-}
-
-/// The rows of an entry that its job wrote.
-async fn written_rows(entry: Entry, mut job: FinishedJob, patience: Patience) -> Result<EarlierRows> {
-    let id = entry.job.clone();
-    let doing = format!("reading what job {id}, which an earlier attempt left, has written");
-    if job.end() != &JobEnd::Complete || job.rows_processed() != Some(entry.rows) {
-        job.wait_for_standstill(patience.standstill).await.map_err(|fault| fault.into_error(&doing))?;
-    }
-    let rows = tokio::sync::Mutex::new((EarlierRows::new(entry), 0));
-    let classify = |fault: &Fault| if fault.is_transient() { Retry::After(None) } else { Retry::No };
-    let read = || async {
-        let mut rows = rows.lock().await;
-        rows.0.begin();
-        rows.1 = read_rows(&job, &mut rows.0).await?;
-        Ok(())
-    };
-    retry::run(&patience.results, classify, read).await.map_err(|fault: Fault| fault.into_error(&doing))?;
-    let (rows, unknown) = rows.into_inner();
-    tracing::info!(job = id, rows = rows.free(), "rows that an earlier attempt wrote are not sent again");
-    // Rows that are acknowledged are not in the entry either.
-    let doubtful = unknown.min(rows.not_written());
-    if doubtful > 0 {
-        tracing::warn!(
-            job = id,
-            rows = doubtful,
-            "rows that an earlier attempt wrote may have come back in another form than they were sent: they are sent again, \
-             and may be there twice"
-        );
-    }
-    Ok(rows)
-}
-
-/// Reads the successful rows. Returns how many of them are no rows of the entry.
-async fn read_rows(job: &FinishedJob, earlier: &mut EarlierRows) -> Result<u64, Fault> {
-    let mut rows = job.successful_rows().await?;
-    let position = |name: &String| rows.header().iter().position(|header| header.eq_ignore_ascii_case(name));
-    let positions: Vec<Option<usize>> = earlier.columns().iter().map(position).collect();
-    let (mut csv, mut unknown) = (Vec::new(), 0);
-    while let Some(row) = rows.next().await? {
-        csv.clear();
-        write_row(&mut csv, cells_of(row, &positions));
-        unknown += u64::from(!earlier.written(&csv));
-    }
-    Ok(unknown)
-}
-
-fn cells_of<'r>(row: &'r ResultRow, positions: &'r [Option<usize>]) -> impl Iterator<Item = &'r str> {
-    positions.iter().map(|position| position.map_or("", |position| row.get(position)))
 }

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -171,7 +172,12 @@ fn collect(root: &Path, folder: &Path, objects: &mut Vec<(String, Vec<u8>)>) -> 
             continue;
         }
         let key = path.strip_prefix(root)?.to_string_lossy().into_owned();
-        objects.push((key, fs::read(&path)?));
+        // An object may be deleted meanwhile.
+        match fs::read(&path) {
+            Ok(bytes) => objects.push((key, bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod acknowledge;
 mod ignored_fields;
 mod earlier_rows;
+mod ignored_fields;
 mod input_errors;
 mod reader;
 mod stream;

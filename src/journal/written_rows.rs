@@ -1,0 +1,124 @@
+//! Reads which rows a job of an earlier attempt wrote.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use retry::Retry;
+
+use super::earlier_rows::EarlierRows;
+use super::entry::Entry;
+use super::take_over::Patience;
+use crate::convert::write_row;
+use crate::user_error::IntoUserError;
+use airbyte::{Error, Result};
+use salesforce::{Fault, FinishedJob, JobEnd, ResultRows};
+
+/// The rows of an entry that its job wrote.
+///
+/// # Errors
+/// The results cannot be read, or they do not add up.
+pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: Patience) -> Result<EarlierRows> {
+    let (id, sent) = (entry.job.clone(), entry.rows);
+    let doing = format!("reading what job {id}, which an earlier attempt left, has written");
+    if job.end() != &JobEnd::Complete || job.rows_processed() != Some(sent) {
+        job.wait_for_standstill(patience.standstill).await.map_err(|fault| fault.into_error(&doing))?;
+    }
+    let reading = Mutex::new(Some(EarlierRows::new(entry)));
+    let last = Mutex::new(None);
+    let read = || async {
+        let mut rows = lock(&reading).take().ok_or(Unread::Unproven)?;
+        let counts = read_all(&job, &mut rows).await;
+        *lock(&reading) = Some(rows);
+        let counts = counts?;
+        // Results can be cut or replaced on the way. Salesforce keeps none of batches beyond the daily allowance, so
+        // two readings that agree are believed too.
+        let is_proven = counts.sum() == sent || *lock(&last) == Some(counts);
+        *lock(&last) = Some(counts);
+        if is_proven { Ok(counts) } else { Err(Unread::Unproven) }
+    };
+    let classify = |unread: &Unread| match unread {
+        Unread::Fault(fault) if !fault.is_transient() => Retry::No,
+        Unread::Fault(_) | Unread::Unproven => Retry::After(None),
+    };
+    let counts = retry::run(&patience.results, classify, read).await.map_err(|unread| match unread {
+        Unread::Fault(fault) => fault.into_error(&doing),
+        Unread::Unproven => Error::transient(format!(
+            "The results of job {id}, which an earlier attempt left, do not add up. Nothing is sent. Run the sync again."
+        )),
+    })?;
+    let rows = lock(&reading).take().ok_or_else(Error::panic)?;
+    tracing::info!(job = id, rows = rows.free(), "rows that an earlier attempt wrote are not sent again");
+    // Rows that are acknowledged are not in the entry either.
+    let doubtful = counts.unknown.min(rows.not_written());
+    if doubtful > 0 {
+        tracing::warn!(
+            job = id,
+            rows = doubtful,
+            "rows that an earlier attempt wrote may have come back in another form than they were sent: they are sent again, \
+             and may be there twice"
+        );
+    }
+    Ok(rows)
+}
+
+/// Why the rows are not known.
+enum Unread {
+    Fault(Fault),
+    /// The results do not add up.
+    Unproven,
+}
+
+impl From<Fault> for Unread {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// How many rows the results have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    succeeded: u64,
+    failed: u64,
+    unprocessed: u64,
+    /// Successful rows that are no rows of the entry.
+    unknown: u64,
+}
+
+impl Counts {
+    fn sum(self) -> u64 {
+        self.succeeded + self.failed + self.unprocessed
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn read_all(job: &FinishedJob, earlier: &mut EarlierRows) -> Result<Counts, Unread> {
+    earlier.begin();
+    let mut rows = job.successful_rows().await?;
+    let position = |name: &String| rows.header().iter().position(|header| header.eq_ignore_ascii_case(name));
+    let positions: Vec<Option<usize>> = earlier.columns().iter().map(position).collect();
+    if !rows.header().is_empty() && positions.contains(&None) {
+        // They are not the results of this job.
+        return Err(Unread::Unproven);
+    }
+    let (mut csv, mut succeeded, mut unknown) = (Vec::new(), 0, 0);
+    while let Some(row) = rows.next().await? {
+        csv.clear();
+        write_row(&mut csv, positions.iter().map(|position| position.map_or("", |position| row.get(position))));
+        succeeded += 1;
+        unknown += u64::from(!earlier.written(&csv));
+    }
+    let failed = count(job.failed_rows().await?).await?;
+    let unprocessed = count(job.unprocessed_rows().await?).await?;
+    Ok(Counts { succeeded, failed, unprocessed, unknown })
+}
+
+async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
+    let mut count = 0;
+    while rows.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
