@@ -11,45 +11,53 @@ use super::take_over::Patience;
 use crate::convert::write_row;
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Result};
-use salesforce::{Fault, FinishedJob, JobEnd, ResultRows};
+use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRows};
 
 /// The rows of an entry that its job wrote.
 ///
 /// # Errors
-/// The results cannot be read, or they do not add up.
+/// The results cannot be read.
 pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: Patience) -> Result<EarlierRows> {
     let (id, sent) = (entry.job.clone(), entry.rows);
     let doing = format!("reading what job {id}, which an earlier attempt left, has written");
     if job.end() != &JobEnd::Complete || job.rows_processed() != Some(sent) {
         job.wait_for_standstill(patience.standstill).await.map_err(|fault| fault.into_error(&doing))?;
     }
+    let is_given_up = match job.end() {
+        JobEnd::Failed { message } => Fault::of_failed_job(message).kind() != FaultKind::Transient,
+        JobEnd::Complete | JobEnd::Aborted => false,
+    };
     let reading = Mutex::new(Some(EarlierRows::new(entry)));
-    let last = Mutex::new(None);
+    let last: Mutex<Option<Counts>> = Mutex::new(None);
     let read = || async {
         let mut rows = lock(&reading).take().ok_or(Unread::Unproven)?;
         let counts = read_all(&job, &mut rows).await;
         *lock(&reading) = Some(rows);
         let counts = counts?;
-        // Results can be cut or replaced on the way. Salesforce keeps none of batches beyond the daily allowance, so
-        // two readings that agree are believed too.
-        let is_proven = counts.sum() == sent || *lock(&last) == Some(counts);
+        // Results can come late, and can be cut or replaced on the way. Salesforce keeps none of batches beyond the daily
+        // allowance, so of a job that was given up two readings that agree are believed.
+        let is_proven = counts.sum() == sent || (is_given_up && *lock(&last) == Some(counts));
         *lock(&last) = Some(counts);
-        if is_proven { Ok(counts) } else { Err(Unread::Unproven) }
+        if is_proven { Ok(()) } else { Err(Unread::Unproven) }
     };
     let classify = |unread: &Unread| match unread {
         Unread::Fault(fault) if !fault.is_transient() => Retry::No,
         Unread::Fault(_) | Unread::Unproven => Retry::After(None),
     };
-    let counts = retry::run(&patience.results, classify, read).await.map_err(|unread| match unread {
-        Unread::Fault(fault) => fault.into_error(&doing),
-        Unread::Unproven => Error::transient(format!(
-            "The results of job {id}, which an earlier attempt left, do not add up. Nothing is sent. Run the sync again."
-        )),
-    })?;
+    match retry::run(&patience.results, classify, read).await {
+        Ok(()) => {}
+        Err(Unread::Fault(fault)) => return Err(fault.into_error(&doing)),
+        Err(Unread::Unproven) => tracing::warn!(
+            job = id,
+            "the results of a job of an earlier attempt do not add up: rows that they lack are sent again, and may be \
+             there twice"
+        ),
+    }
+    let unknown = lock(&last).map_or(0, |counts| counts.unknown);
     let rows = lock(&reading).take().ok_or_else(Error::panic)?;
     tracing::info!(job = id, rows = rows.free(), "rows that an earlier attempt wrote are not sent again");
     // Rows that are acknowledged are not in the entry either.
-    let doubtful = counts.unknown.min(rows.not_written());
+    let doubtful = unknown.min(rows.not_written());
     if doubtful > 0 {
         tracing::warn!(
             job = id,
