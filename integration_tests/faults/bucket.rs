@@ -6,7 +6,7 @@ use super::{
     assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, input_lines, insert_catalog,
     insert_record, reject_some_rows, upsert_catalog, upsert_contacts, upsert_record,
 };
-use crate::connector::RunningConnector;
+use crate::connector::{Run, RunningConnector};
 use crate::world::{World, blocking};
 
 /// Starts a sync with rejected records while the bucket is out of reach, and waits until it notices.
@@ -55,6 +55,11 @@ async fn without_a_journal_a_sync_without_rejected_records_does_not_need_the_buc
     assert_all_in_org(&world, &run, 20);
 }
 
+/// Inserts records without a journal, so that the bucket is needed for rejected records alone.
+async fn insert_without_journal(world: &World) -> Run {
+    world.write(json!({"journal": false}), insert_catalog(), input_lines(20, insert_record)).await
+}
+
 const PAGE: &str = "<html><body>All is well.</body></html>";
 
 fn error_document(code: &str) -> String {
@@ -68,7 +73,7 @@ async fn a_put_that_is_answered_by_something_else_is_made_again() {
         let world = World::new().await;
         reject_some_rows(&world);
         world.store.answer_next(1, 200, content_type, body);
-        let run = insert_contacts(&world, 20).await;
+        let run = insert_without_journal(&world).await;
         assert_all_in_org_or_bucket(&world, &run, 20);
     }
 }
@@ -78,7 +83,7 @@ async fn a_refusal_of_the_bucket_that_passes_is_waited_out() {
     let world = World::new().await;
     reject_some_rows(&world);
     world.store.answer_next(2, 503, "application/xml", &error_document("SlowDown"));
-    let run = insert_contacts(&world, 20).await;
+    let run = insert_without_journal(&world).await;
     assert_all_in_org_or_bucket(&world, &run, 20);
 }
 
@@ -87,12 +92,12 @@ async fn a_refusal_of_the_bucket_that_stays_ends_the_sync_and_acknowledges_nothi
     let world = World::new().await;
     reject_some_rows(&world);
     world.store.answer_next(1_000, 403, "application/xml", &error_document("AccessDenied"));
-    let run = upsert_contacts(&world, 20).await;
+    let run = world.write(json!({"journal": false}), upsert_catalog(), input_lines(20, upsert_record)).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error", "{message}");
     assert!(message.contains("bucket"), "{message}");
     assert_eq!(run.ids_and_counts(), []);
     world.store.clear_answers();
-    let run = upsert_contacts(&world, 20).await;
+    let run = world.write(json!({"journal": false}), upsert_catalog(), input_lines(20, upsert_record)).await;
     assert_all_in_org_or_bucket(&world, &run, 20);
 }

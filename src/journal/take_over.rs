@@ -54,7 +54,7 @@ pub(crate) async fn take_over(
     for Left { job, entry } in journal.left().await? {
         let log = || tracing::info!(job, "a job that an earlier attempt left runs, and is waited for");
         let doing = format!("waiting for job {job}, which an earlier attempt left");
-        let found = org.earlier_job(&job, log).await.map_err(|fault| fault.into_error(&doing))?;
+        let found = org.earlier_job(&job, &|_| {}, log).await.map_err(|fault| fault.into_error(&doing))?;
         let finished = match found {
             EarlierJob::Open => {
                 let doing = format!("aborting job {job}, which an earlier attempt left open");

@@ -21,7 +21,7 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
     let (id, sent) = (entry.job.clone(), entry.rows);
     let doing = format!("reading what job {id}, which an earlier attempt left, has written");
     if job.end() != &JobEnd::Complete || job.rows_processed() != Some(sent) {
-        job.wait_for_standstill(patience.standstill).await.map_err(|fault| fault.into_error(&doing))?;
+        job.wait_for_standstill(patience.standstill, &|_| {}).await.map_err(|fault| fault.into_error(&doing))?;
     }
     let is_given_up = match job.end() {
         JobEnd::Failed { message } => Fault::of_failed_job(message).kind() != FaultKind::Transient,

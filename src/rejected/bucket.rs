@@ -233,7 +233,7 @@ impl Bucket {
             Err(error) => return Err(call_error(&error, Action::Read, &self.location)),
         };
         let body = answer.body.collect().await;
-        let cut = |error| fault_error(&Fault::Unreachable, Action::Read, &self.location).internal(error);
+        let cut = |cut| error::fault_error(&Fault::Unreachable, Action::Read, &self.location).internal(cut);
         Ok(Some(body.map_err(cut)?.to_vec()))
     }
 

@@ -244,7 +244,7 @@ impl Intake {
             Some(Ending::Complete) | None => None,
         };
         let all_settled = self.streams.iter().all(|stream| stream.counts.read == stream.counts.settled());
-        if self.ledger.waiting_states() > 0 || !all_settled {
+        if self.ledger.waiting_states() > 0 || !self.acknowledgements.is_idle() || !all_settled {
             if let Some(error) = halted {
                 return Err(error);
             }
@@ -407,8 +407,8 @@ impl Intake {
     fn states_may_leave(&mut self, removed: Result<()>) {
         match self.acknowledgements.go_on(removed, &mut self.streams) {
             Ok(()) => {}
-            Err(AcknowledgeError::Output(error)) => self.end(Ending::Halt(output_closed(error))),
-            Err(AcknowledgeError::Journal(error)) => self.end(Ending::Halt(error)),
+            Err(AcknowledgeError::Output(error)) => self.halt(output_closed(error)),
+            Err(AcknowledgeError::Journal(error)) => self.halt(error),
         }
     }
 
