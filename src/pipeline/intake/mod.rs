@@ -4,7 +4,6 @@
 //! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
 mod acknowledge;
-mod ignored_fields;
 mod earlier_rows;
 mod ignored_fields;
 mod input_errors;
