@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::prepare::Claim;
@@ -27,7 +28,11 @@ impl Slot {
         self.permit = None;
     }
 
+    /// Waits for a place, unless there is one: whoever waits for a second one may wait for its own.
     async fn take_again(&mut self) {
+        if self.permit.is_some() {
+            return;
+        }
         self.permit = Arc::clone(&self.slots).acquire_owned().await.ok();
     }
 }
@@ -76,7 +81,8 @@ impl Turn {
         self.slot.take_again().await;
     }
 
-    /// Waits for the turn, for no longer than `limit`. Meanwhile another batch has the place, and the claim is idle.
+    /// Waits for the turn, for no longer than `limit`. Meanwhile another batch has the place, and the claim is idle. A
+    /// turn that has come keeps its place.
     pub(super) async fn wait(
         &mut self,
         limit: Duration,
@@ -88,6 +94,14 @@ impl Turn {
             return TurnOutcome::Never;
         }
         let Some(previous) = &mut self.previous else { return TurnOutcome::Come };
+        match previous.try_recv() {
+            Ok(()) => {
+                self.previous = None;
+                return TurnOutcome::Come;
+            }
+            Err(TryRecvError::Closed) => return TurnOutcome::Never,
+            Err(TryRecvError::Empty) => {}
+        }
         self.slot.release();
         claim.inspect(|claim| claim.set_idle(true));
         let outcome = tokio::select! {
@@ -162,6 +176,20 @@ mod tests {
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Late);
         done.send(()).unwrap();
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Come);
+    }
+
+    #[tokio::test]
+    async fn a_batch_whose_turn_has_come_does_not_queue_for_its_place() {
+        let (halt, slots) = (CancellationToken::new(), slots());
+        let (done, mut turn) = turn_after(&slots).await;
+        let mut other = Box::pin(Slot::new(Arc::clone(&slots)));
+        assert!(poll_immediate(&mut other).await.is_none());
+        done.send(()).unwrap();
+        let outcome = poll_immediate(Box::pin(turn.wait(LONG, None, &halt))).await;
+        assert_eq!(outcome, Some(TurnOutcome::Come));
+        poll_immediate(Box::pin(turn.resume())).await.expect("it has its place");
+        turn.pause();
+        assert!(poll_immediate(&mut other).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
