@@ -31,36 +31,40 @@ impl EarlierJobs {
         Self { org, found: Mutex::default() }
     }
 
-    /// Waits for all jobs that may still change records of `object`. `own` is a job of this sync that is not closed.
+    /// The jobs that may still change records of `object`. `own` is a job of this sync that is not closed.
     ///
     /// # Errors
-    /// The list of jobs or the status of one cannot be read, or a job runs for more than a day.
-    pub(super) async fn wait(&self, object: &str, own: &str, watcher: &impl JobWatcher) -> Result<()> {
-        let name = object.to_ascii_lowercase();
-        let running: Vec<String> = {
-            let mut found = self.found.lock().await;
-            if found.ended.contains(&name) {
-                return Ok(());
+    /// The list of jobs cannot be read.
+    pub(super) async fn of_object(&self, object: &str, own: &str) -> Result<Vec<String>> {
+        let mut found = self.found.lock().await;
+        if found.ended.contains(&object.to_ascii_lowercase()) {
+            return Ok(Vec::new());
+        }
+        let list = match &found.list {
+            Some(list) => list,
+            None => {
+                let list = self.list(own).await?;
+                found.list.insert(list)
             }
-            let list = match &found.list {
-                Some(list) => list,
-                None => {
-                    let list = self.list(own).await?;
-                    found.list.insert(list)
-                }
-            };
-            let of_object = list.jobs.iter().filter(|job| job.object.eq_ignore_ascii_case(object));
-            let ordered = of_object.filter(|job| job.operation != Operation::Insert.api_name());
-            ordered.map(|job| job.id.clone()).collect()
         };
-        for job in &running {
+        let of_object = list.jobs.iter().filter(|job| job.object.eq_ignore_ascii_case(object));
+        let ordered = of_object.filter(|job| job.operation != Operation::Insert.api_name());
+        Ok(ordered.map(|job| job.id.clone()).collect())
+    }
+
+    /// Waits until all these jobs of `object` have ended.
+    ///
+    /// # Errors
+    /// The status of one cannot be read, or it runs for more than a day.
+    pub(super) async fn wait(&self, object: &str, jobs: &[String], watcher: &impl JobWatcher) -> Result<()> {
+        for job in jobs {
             let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
             self.org
                 .earlier_job(job, watcher, log)
                 .await
                 .map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
         }
-        self.found.lock().await.ended.insert(name);
+        self.found.lock().await.ended.insert(object.to_ascii_lowercase());
         Ok(())
     }
 

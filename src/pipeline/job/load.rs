@@ -177,21 +177,26 @@ impl Loader {
         loop {
             let closes_by = Instant::now() + self.waits.open_job;
             let uploaded = self.upload(plan, batch).await?;
-            let may_close = match turn.wait(closes_by - Instant::now(), Some(claim), &self.halt).await {
+            let waited = match turn.wait(closes_by - Instant::now(), Some(claim), &self.halt).await {
                 TurnOutcome::Come => {
-                    let earlier = self.wait_for_earlier_jobs(plan, uploaded.id(), claim);
-                    timeout_at(closes_by, earlier).await.ok()
+                    let earlier = self.wait_for_earlier_jobs(plan, uploaded.id(), turn, claim);
+                    // A wait that is cut off ends past the time to close, like one that is just too long.
+                    timeout_at(closes_by, earlier).await.unwrap_or(Ok(()))
                 }
-                TurnOutcome::Never => Some(Err(LoadError::Halted)),
-                TurnOutcome::Late => None,
+                TurnOutcome::Never => Err(LoadError::Halted),
+                TurnOutcome::Late => Ok(()),
             };
-            match may_close {
-                Some(Ok(())) => return Ok(uploaded),
-                Some(Err(error)) => {
+            let waited = match waited {
+                Ok(()) => self.resume(turn).await,
+                error => error,
+            };
+            match waited {
+                Ok(()) if Instant::now() < closes_by => return Ok(uploaded),
+                Err(error) => {
                     uploaded.abort().await;
                     return Err(error);
                 }
-                None => {
+                Ok(()) => {
                     let (job, object) = (uploaded.id(), &plan.job.object);
                     tracing::info!(job, object, "a job has waited for its turn as long as it may stay open: one more");
                     uploaded.abort().await;
@@ -214,15 +219,39 @@ impl Loader {
         }
     }
 
-    /// Waits for the jobs that an earlier attempt left and that this one must not overtake.
-    async fn wait_for_earlier_jobs(&self, plan: &StreamPlan, own: &str, claim: &Claim) -> Result<(), LoadError> {
-        if !plan.job.operation.is_ordered() {
-            return Ok(());
-        }
+    /// Waits for the place that another batch may have meanwhile.
+    async fn resume(&self, turn: &mut Turn) -> Result<(), LoadError> {
         tokio::select! {
             biased;
             () = self.halt.cancelled() => Err(LoadError::Halted),
-            waited = self.earlier.wait(&plan.job.object, own, claim) => Ok(waited?),
+            () = turn.resume() => Ok(()),
+        }
+    }
+
+    /// Waits for the jobs that an earlier attempt left and that this one must not overtake. If there are any, another
+    /// batch may have the place.
+    async fn wait_for_earlier_jobs(
+        &self,
+        plan: &StreamPlan,
+        own: &str,
+        turn: &mut Turn,
+        claim: &Claim,
+    ) -> Result<(), LoadError> {
+        let object = &plan.job.object;
+        if !plan.job.operation.is_ordered() {
+            return Ok(());
+        }
+        let wait = async {
+            let jobs = self.earlier.of_object(object, own).await?;
+            if !jobs.is_empty() {
+                turn.pause();
+            }
+            self.earlier.wait(object, &jobs, claim).await
+        };
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Err(LoadError::Halted),
+            waited = wait => Ok(waited?),
         }
     }
 

@@ -36,7 +36,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let org = SimulatedOrg::start(Settings::default()).await.unwrap();
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
+        let org = SimulatedOrg::start(settings).await.unwrap();
         let credentials = Credentials::default();
         let config = json!({
             "client_id": credentials.client_id,
@@ -56,12 +60,23 @@ impl Bench {
         Self { org, plan, config, loader }
     }
 
+    /// Makes the stream an upsert, whose jobs wait for those of an earlier sync.
+    async fn upsert(&mut self) {
+        let streams = upserted_contacts();
+        let requests = [StreamRequest::new(&streams[0], &self.config)];
+        self.plan = plan_streams(&self.loader.org, &requests, &self.config).await.unwrap().remove(0).plan.unwrap();
+    }
+
     /// A batch of contacts, each in a segment of its own.
     fn batch(&self, names: &[&str]) -> Batch {
         let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
         let mut batch = OpenBatch::new(Arc::clone(&self.plan.columns), self.loader.budget.lease());
         for (segment, name) in names.iter().enumerate() {
-            let data = json!({ "LastName": name }).to_string();
+            let mut data = json!({ "LastName": name });
+            if let Some(key) = &self.plan.job.external_id_field {
+                data[key] = json!(name);
+            }
+            let data = data.to_string();
             let Ok(Converted::Row) = converter.convert(&mut Cursor::new(&data)) else { panic!("no row: {name}") };
             batch.push(converter.row(), Origin { segment: segment as u64, extracted_at_ms: 0 });
         }
@@ -100,6 +115,19 @@ fn contacts() -> Vec<ConfiguredStream> {
     let catalog = json!({"streams": [{
         "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": {"type": "string"}}}},
         "destination_sync_mode": "append",
+    }]});
+    parse_catalog(&catalog.to_string()).unwrap()
+}
+
+fn upserted_contacts() -> Vec<ConfiguredStream> {
+    let text = json!({"type": "string"});
+    let catalog = json!({"streams": [{
+        "stream": {
+            "name": "Contact",
+            "json_schema": {"properties": {"LastName": text, "External_Id__c": text}},
+        },
+        "destination_sync_mode": "append_dedup",
+        "primary_key": [["External_Id__c"]],
     }]});
     parse_catalog(&catalog.to_string()).unwrap()
 }
@@ -190,6 +218,47 @@ async fn a_job_that_waits_for_its_turn_too_long_is_replaced_by_another_one() {
     assert_eq!(states, [given_up, given_up, salesforce_sim::JobState::JobComplete]);
     assert_eq!(bench.org.count("Contact"), 2);
     assert_eq!(bench.loader.budget.used(), 0);
+}
+
+#[tokio::test]
+async fn a_job_that_gets_its_place_back_too_late_is_replaced_by_another_one() {
+    let bench = Bench::new().await;
+    let slots = Arc::new(Semaphore::new(1));
+    let (previous, turn) = oneshot::channel();
+    let turn = Turn::new(Some(turn), Slot::new(Arc::clone(&slots)).await);
+    let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());
+    let load = bench.loader.load(&bench.plan, bench.batch(&["A"]), start, &events);
+    let other = async {
+        let place = Slot::new(slots).await;
+        previous.send(()).unwrap();
+        tokio::time::sleep(SHORT_WAITS.open_job).await;
+        drop(place);
+    };
+    let (outcome, ()) = tokio::join!(load, other);
+    outcome.unwrap();
+    let states: Vec<_> = bench.org.jobs().iter().map(|job| job.state).collect();
+    assert_eq!(states, [salesforce_sim::JobState::Aborted, salesforce_sim::JobState::JobComplete]);
+    assert_eq!(bench.org.count("Contact"), 1);
+}
+
+#[tokio::test]
+async fn another_batch_has_the_place_while_a_job_of_an_earlier_sync_is_awaited() {
+    let an_hour = Duration::from_secs(60 * 60);
+    let mut bench = Bench::with(Settings { time_per_batch: an_hour, ..Settings::default() }).await;
+    bench.loader.waits.open_job = an_hour;
+    bench.upsert().await;
+    // To the org the jobs of two syncs look alike.
+    let batch = bench.batch(&["A"]);
+    let earlier = bench.loader.upload(&bench.plan, &batch).await.ok().unwrap();
+    bench.loader.close(&bench.plan, &batch, earlier).await.ok().unwrap();
+    let slots = Arc::new(Semaphore::new(1));
+    let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
+    let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());
+    tokio::select! {
+        outcome = bench.loader.load(&bench.plan, bench.batch(&["B"]), start, &events) => panic!("{:?}", outcome.is_ok()),
+        _place = Slot::new(slots) => {}
+    }
+    assert_eq!(bench.org.jobs()[1].state, salesforce_sim::JobState::Open);
 }
 
 /// The error of the job is one that another job would not help, and it comes before the first row.
