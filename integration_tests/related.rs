@@ -132,6 +132,31 @@ async fn an_entry_chooses_which_member_of_a_nested_object_names_the_related_reco
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_takes_a_member_to_another_field_leaves_the_key_of_the_related_record() {
+    for members in [&[][..], &["Name", "Phone", "External_Id__c"]] {
+        let world = world().await;
+        let config =
+            json!({"streams": [{"stream": "c", "fields": [{"source": "Account.Name", "target": "Department"}]}]});
+        let lines = vec![
+            record("c", json!({"LastName": "1", "Account": {"Name": "root", "Phone": "1", "External_Id__c": "root"}})),
+            record("c", json!({"LastName": "2", "Account": {"Name": "root", "Phone": "1"}})),
+            state("c", 1),
+            complete("c"),
+        ];
+        let run = world.write(config, catalog(&[contacts_with_account(members)]), lines).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }]);
+        assert_eq!(world.values("Contact", "Department"), [Some("root".to_owned())]);
+        assert!(world.values("Contact", "AccountId").iter().all(Option::is_some));
+        assert_eq!(world.rejected()[0]["_airbyte_data"]["rejected_reason"], "MISSING_ARGUMENT");
+    }
+    let world = world().await;
+    let config = json!({"streams": [{"stream": "c", "fields": [{"source": "Account.Name", "target": "Department"}]}]});
+    let run = world.write(config, catalog(&[contacts_with_account(&["Name", "Phone"])]), Vec::new()).await;
+    assert!(run.failure().1.contains("none of the fields in its Account can name a record of Account"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_id_of_a_related_record_goes_to_the_reference_itself() {
     let world = world().await;
     let root = world.org.records("Account")[0]["Id"].clone().unwrap();

@@ -27,6 +27,11 @@ impl Renames {
         self.columns.keys().map(String::as_str)
     }
 
+    /// The renamed source columns with their new names.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.columns.iter().map(|(source, column)| (source.as_str(), column.as_str()))
+    }
+
     /// Whether the user named a column for this source column.
     pub(crate) fn has(&self, source_column: &str) -> bool {
         self.columns.contains_key(source_column)

@@ -232,7 +232,7 @@ impl Converter {
             let value = data.value().ok_or(Stop::Malformed)?;
             match route {
                 Route::Column(column) => {
-                    names_record = true;
+                    names_record |= self.columns[column].reference().is_some();
                     self.convert_cell(column, value)?;
                 }
                 Route::Description => is_described |= !matches!(value, Value::Null),

@@ -174,6 +174,19 @@ fn a_nested_object_without_the_key_of_its_record_is_rejected() {
 }
 
 #[test]
+fn a_member_that_goes_to_another_field_does_not_name_the_related_record() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let company = Column::new(SourceColumn::nested("Account", "Name"), "Company__c", PLAIN, types);
+    let columns = Columns::new(vec![company, of_account("Ext__c")], None);
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
+    converter.describe(&SourceColumn::nested("Account", "Phone"));
+    assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x","Phone":"1","Ext__c":"A-1"}}"#), "x,A-1\n");
+    assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x"}}"#), "x,\n");
+    let converted = convert(&mut converter, r#"{"Account":{"Name":"x","Phone":"1"}}"#).unwrap();
+    assert!(matches!(converted, Converted::Rejected(it) if it.code == RejectionCode::NoRelatedKey));
+}
+
+#[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let owner = Column::new(SourceColumn::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);

@@ -86,15 +86,6 @@ impl ColumnRules {
         self.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(name))
     }
 
-    /// Whether an entry of `fields` chooses another member of the nested object to name the related record.
-    fn is_chosen_otherwise(&self, source: &SourceColumn) -> bool {
-        let is_other = |chosen: &str| {
-            let member = |object| chosen.strip_prefix(object)?.strip_prefix('.');
-            source.parent().and_then(member).is_some_and(|member| member != source.name())
-        };
-        !self.renames.has(&source.to_string()) && self.renames.sources().any(is_other)
-    }
-
     /// The problem of a nested object whose members in the schema cannot name the related record.
     pub(super) fn no_related_key(&self, fields: &ObjectFields, object: &str) -> Option<String> {
         let name = self.renames.column(object);
@@ -208,7 +199,7 @@ impl OfObject<'_> {
         }
         let column =
             |header| Column::new(source.clone(), header, Kind::Text { longest: None }, types).of_reference(&field.name);
-        if self.rules.is_chosen_otherwise(&source) {
+        if self.is_chosen_otherwise(&source, field) {
             return Ok(ResolvedField::Description);
         }
         // The reference itself takes an id. Whether Salesforce takes a column such as `Account.Id` is not documented.
@@ -240,6 +231,29 @@ impl OfObject<'_> {
                 );
                 Err(sentence.into())
             }
+        }
+    }
+
+    /// Whether an entry of `fields` chooses another member of the nested object to name the related record. An entry
+    /// that takes a member to another field chooses nothing.
+    fn is_chosen_otherwise(&self, source: &SourceColumn, reference: &Field) -> bool {
+        let is_other = |chosen: &str| {
+            let member = |object| chosen.strip_prefix(object)?.strip_prefix('.');
+            source.parent().and_then(member).is_some_and(|member| member != source.name())
+        };
+        let renames = &self.rules.renames;
+        !renames.has(&source.to_string())
+            && renames.entries().any(|(chosen, target)| is_other(chosen) && self.fills(target, reference))
+    }
+
+    /// Whether a column of this name fills a reference.
+    fn fills(&self, name: &str, reference: &Field) -> bool {
+        match name.split_once('.') {
+            Some((before, _)) => {
+                let filled = self.fields.reference(RelationshipName::parse(before));
+                filled.is_some_and(|filled| filled.name == reference.name)
+            }
+            None => name.eq_ignore_ascii_case(&reference.name),
         }
     }
 

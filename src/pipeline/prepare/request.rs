@@ -293,7 +293,8 @@ fn nested_columns(
             Err(problem) => problems.push(problem.sentence),
         }
     }
-    if problems.is_empty() && columns.is_empty() && is_described {
+    let names_record = columns.iter().any(|column| column.reference().is_some());
+    if problems.is_empty() && !names_record && is_described {
         problems.extend(rules.no_related_key(fields, &source.name));
     }
     if problems.is_empty() { Ok(columns) } else { Err(problems) }
