@@ -250,6 +250,24 @@ async fn a_null_object_beside_another_column_of_its_reference_is_logged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_null_in_one_of_two_columns_of_a_reference_leaves_the_value_of_the_other() {
+    let world = world().await;
+    let root = world.org.records("Account")[0]["Id"].clone().unwrap();
+    let fields = [("External_Id__c", "string"), ("ParentId", "string"), ("Parent.External_Id__c", "string")];
+    let accounts = keyed(stream("a", "Account", &fields), "append_dedup", "External_Id__c");
+    for (id, key, expected) in
+        [(json!(root), json!(null), true), (json!(null), json!("root"), true), (json!(null), json!(null), false)]
+    {
+        let data = json!({"External_Id__c": "leaf", "ParentId": id, "Parent.External_Id__c": key});
+        let lines = vec![record("a", data), state("a", 1), complete("a")];
+        let run = world.write(json!({"null_handling": "clear"}), catalog(&[accounts.clone()]), lines).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
+        assert_eq!(world.values("Account", "ParentId"), [None, expected.then(|| root.clone())]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_parent_of_detail_records_is_named_before_an_upsert_is_rejected() {
     let world = World::new().await;
     world.org.insert("Invoice__c", &[("External_Id__c", "I-1"), ("Amount__c", "1")]).unwrap();

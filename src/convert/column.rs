@@ -1,6 +1,6 @@
 //! The columns of the CSV of a stream.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -117,6 +117,8 @@ pub struct Columns {
     key_column: Option<usize>,
     /// For each column, the first column that sets the same field.
     fields: Vec<usize>,
+    /// The columns of each reference that several columns fill.
+    sharing: Vec<Vec<usize>>,
 }
 
 impl Columns {
@@ -127,7 +129,13 @@ impl Columns {
         let mut first = HashMap::with_capacity(columns.len());
         let field = |column: &Column| column.reference.as_deref().unwrap_or(&column.header).to_ascii_lowercase();
         let fields = columns.iter().enumerate().map(|(index, column)| *first.entry(field(column)).or_insert(index));
-        Self { fields: fields.collect(), columns, key, key_column }
+        let fields: Vec<usize> = fields.collect();
+        let mut sharing: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (index, first) in fields.iter().enumerate().filter(|(index, _)| columns[*index].reference.is_some()) {
+            sharing.entry(*first).or_default().push(index);
+        }
+        let sharing = sharing.into_values().filter(|columns| columns.len() > 1).collect();
+        Self { fields, sharing, columns, key, key_column }
     }
 
     /// These columns and one more. A column that clears the same reference is left out: the new one can clear it too.
@@ -162,6 +170,11 @@ impl Columns {
     /// For each column, the first column that sets the same field.
     pub(super) fn fields(&self) -> &[usize] {
         &self.fields
+    }
+
+    /// The columns of each reference that several columns fill.
+    pub(super) fn sharing(&self) -> &[Vec<usize>] {
+        &self.sharing
     }
 
     /// The column of the key, and how keys are compared.

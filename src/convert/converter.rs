@@ -253,11 +253,8 @@ impl Converter {
             let is_clearing = self.nulls == NullHandling::Clear;
             return if is_clearing { Err(Stop::NullObject(object.name().to_owned())) } else { Ok(()) };
         };
-        for null in &*columns {
-            match null.clears {
-                true => self.convert_cell(null.column, Value::Null)?,
-                false => self.row.put(null.column, "", false),
-            }
+        for column in &*columns {
+            self.convert_cell(*column, Value::Null)?;
         }
         Ok(())
     }
@@ -288,6 +285,19 @@ impl Converter {
         Ok(())
     }
 
+    /// Leaves one null of a reference that several columns fill, and none where one of them has a value: Salesforce
+    /// refuses a row that fills a reference twice.
+    fn clear_once(&mut self) {
+        for columns in self.columns.sharing() {
+            let is_null = |column: &usize| self.row.cell(*column) == NULL_MARKER.as_bytes();
+            let has_value = columns.iter().any(|column| !self.row.cell(*column).is_empty() && !is_null(column));
+            let nulls: Vec<usize> = columns.iter().copied().filter(is_null).collect();
+            for column in nulls.into_iter().skip(usize::from(!has_value)) {
+                self.row.put(column, "", false);
+            }
+        }
+    }
+
     /// Ends the row, unless the record is rejected.
     fn finish(&mut self) -> Result<(), Rejection> {
         if let Some(key) = self.columns.key()
@@ -297,6 +307,9 @@ impl Converter {
         }
         if self.columns.is_empty() {
             return Err(Rejection::no_field());
+        }
+        if self.nulls == NullHandling::Clear {
+            self.clear_once();
         }
         self.types.end_row();
         if csv::is_too_long(self.row.end()) {

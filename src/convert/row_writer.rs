@@ -48,6 +48,11 @@ impl RowWriter {
         self.cells[column] = start..self.bytes.len();
     }
 
+    /// The cell of a column, as it is written. Only before the row has ended.
+    pub(super) fn cell(&self, column: usize) -> &[u8] {
+        &self.bytes[self.cells[column].clone()]
+    }
+
     /// Ends the row and returns it with its line end.
     pub(super) fn end(&mut self) -> &[u8] {
         if self.is_in_order {

@@ -1,6 +1,6 @@
 //! Where the source columns of a record go.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use airbyte::json::{Cursor, Text};
@@ -40,17 +40,8 @@ pub(super) struct Routes {
 pub(super) struct NestedObject {
     name: Box<str>,
     routes: HashMap<Box<str>, Route>,
-    /// What a null in place of the object does; `None` if that is not known.
-    null_columns: Option<Arc<[NullColumn]>>,
-}
-
-/// A column of a nested object that is null.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NullColumn {
-    pub(super) column: usize,
-    /// Whether its cell is that of null. Otherwise it is empty, because another column of the object clears the same
-    /// reference: Salesforce refuses a row that fills a reference twice.
-    pub(super) clears: bool,
+    /// The columns that a null in place of the object clears; `None` if that is not known.
+    null_columns: Option<Arc<[usize]>>,
 }
 
 impl NestedObject {
@@ -62,7 +53,7 @@ impl NestedObject {
         self.routes.get(member).copied()
     }
 
-    pub(super) fn null_columns(&self) -> Option<Arc<[NullColumn]>> {
+    pub(super) fn null_columns(&self) -> Option<Arc<[usize]>> {
         self.null_columns.clone()
     }
 
@@ -71,20 +62,14 @@ impl NestedObject {
         self.null_columns = Some(Arc::from([]));
     }
 
-    /// Finds what a null does, in the columns of the object.
+    /// Finds what a null clears, in the columns of the object.
     fn set_null_columns(&mut self, columns: &Columns) {
-        let mut references = HashSet::new();
         let is_own = |column: &Column| match column.clears() {
             true => column.source().name() == &*self.name,
             false => column.source().parent() == Some(&*self.name),
         };
         let own = columns.iter().enumerate().filter(|(_, column)| is_own(column));
-        let found: Arc<[NullColumn]> = own
-            .map(|(index, column)| NullColumn {
-                column: index,
-                clears: column.reference().is_none_or(|field| references.insert(field)),
-            })
-            .collect();
+        let found: Arc<[usize]> = own.map(|(index, _)| index).collect();
         let keeps_null = self.null_columns.as_ref().is_some_and(|columns| columns.is_empty());
         if !found.is_empty() || !keeps_null {
             self.null_columns = (!found.is_empty()).then_some(found);

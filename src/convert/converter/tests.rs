@@ -187,6 +187,26 @@ fn a_member_that_goes_to_another_field_does_not_name_the_related_record() {
 }
 
 #[test]
+fn a_reference_is_cleared_once_and_only_where_no_other_column_fills_it() {
+    let id = Column::new(SourceColumn::top("AccountId"), "AccountId", PLAIN, of_account("x").types());
+    let columns = vec![id.of_reference("accountid"), of_account("Ext__c"), of_account("Code__c")];
+    let mut converter = Converter::new(Arc::new(Columns::new(columns, None)), NullHandling::Clear);
+    for (json, row) in [
+        (r#"{"AccountId":"001","Account":null}"#, "001,,\n"),
+        (r#"{"Account":null,"AccountId":"001"}"#, "001,,\n"),
+        (r#"{"AccountId":null,"Account":{"Ext__c":"A-1"}}"#, ",A-1,\n"),
+        (r#"{"Account":{"Code__c":"c","Ext__c":null},"AccountId":""}"#, ",,c\n"),
+        (r#"{"AccountId":null,"Account":null}"#, "#N/A,,\n"),
+        (r#"{"Account":null}"#, ",#N/A,\n"),
+        (r#"{"Account":{"Code__c":null,"Ext__c":null}}"#, ",#N/A,\n"),
+        // Two values are for Salesforce to judge.
+        (r#"{"AccountId":"001","Account":{"Ext__c":"A-1","Code__c":null}}"#, "001,A-1,\n"),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), row, "{json}");
+    }
+}
+
+#[test]
 fn a_nested_object_fills_the_columns_of_its_relationship() {
     let types = JsonTypes { text: true, ..JsonTypes::default() };
     let owner = Column::new(SourceColumn::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
