@@ -59,7 +59,7 @@ impl Org {
         // The answer must be about this object: it may come from something else than Salesforce.
         let read = |body: &[u8]| {
             let describe: Describe = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-            let is_same = describe.name.eq_ignore_ascii_case(object);
+            let is_same = is_described_as(&describe.name, object);
             if is_same { Ok(describe) } else { Err("it is about another object".to_owned()) }
         };
         let call = Call::get(&["sobjects", object, "describe"]);
@@ -78,6 +78,18 @@ impl Org {
         let global: Global = self.http.json(&Call::get(&["sobjects"])).await?;
         Ok(global.sobjects)
     }
+}
+
+/// Whether `described` is the name of the object that was asked for as `asked`. An org with a namespace of its own may
+/// take `My__c` for its object `acme__My__c`; the name of the describe is the one to go on with.
+fn is_described_as(described: &str, asked: &str) -> bool {
+    let Some(at) = described.len().checked_sub(asked.len()) else { return false };
+    let Some((before, name)) = described.split_at_checked(at) else { return false };
+    // Only the names of custom objects have such an end, and no name has two namespaces.
+    let may_lack_namespace = asked.matches("__").count() == 1;
+    let is_namespace = |text: &str| text.starts_with(|first: char| first.is_ascii_alphabetic()) && !text.contains("__");
+    name.eq_ignore_ascii_case(asked)
+        && (before.is_empty() || (may_lack_namespace && before.strip_suffix("__").is_some_and(is_namespace)))
 }
 
 #[cfg(test)]

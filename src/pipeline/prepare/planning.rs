@@ -45,7 +45,9 @@ pub(crate) async fn plan_streams(
     warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, requests, &describes).await?);
-    let written_objects = Arc::new(WrittenObjects::of(requests));
+    let described = |object: &str| describes.get(&object.to_ascii_lowercase()).and_then(Option::as_ref);
+    let name = |object| described(object).map(|describe| describe.name.as_str());
+    let written_objects = Arc::new(WrittenObjects::of(requests, name));
     let mut streams = Vec::new();
     let mut packed: HashMap<&str, Arc<PackedObject>> = HashMap::new();
     let mut all_objects = None;
@@ -55,8 +57,7 @@ pub(crate) async fn plan_streams(
             streams.push(PlannedStream { name, plan: None });
             continue;
         };
-        let describe = describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref);
-        let outcome = match describe {
+        let outcome = match described(&request.object) {
             Some(describe) => {
                 let packed = packed.entry(&describe.name).or_insert_with(|| Arc::new(PackedObject::of(describe)));
                 request.plan(operation, Arc::clone(describe), Arc::clone(packed), &related, config)

@@ -25,10 +25,12 @@ pub(crate) struct BatchOnItsWay {
 }
 
 impl WrittenObjects {
-    pub(super) fn of(requests: &[StreamRequest<'_>]) -> Self {
+    /// The objects of the streams, by the names that `described` gives them.
+    pub(super) fn of<'r>(requests: &'r [StreamRequest<'_>], described: impl Fn(&'r str) -> Option<&'r str>) -> Self {
         let writes = |operation: Operation| !operation.is_delete();
         let writing = requests.iter().filter(|request| request.operation.is_some_and(writes));
-        Self(writing.map(|request| (request.object.to_ascii_lowercase(), Mutex::default())).collect())
+        let objects = writing.filter_map(|request| described(&request.object));
+        Self(objects.map(|object| (object.to_ascii_lowercase(), Mutex::default())).collect())
     }
 
     /// A batch of the object is complete.

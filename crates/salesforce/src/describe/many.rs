@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::Describe;
+use super::{Describe, is_described_as};
 use crate::fault::{Fault, FaultKind};
 use crate::http::{Call, RetryWhen};
 use crate::{API_VERSION, Org};
@@ -57,7 +57,7 @@ impl Org {
             described.push(match answers.next() {
                 // The call itself succeeded, so its retries do not cover a transient fault of one request.
                 Some(Err(fault)) if fault.is_transient() => self.describe(object).await.map(keep),
-                Some(Ok((name, kept))) if name.eq_ignore_ascii_case(object) => Ok(kept),
+                Some(Ok((name, kept))) if is_described_as(&name, object) => Ok(kept),
                 Some(Ok(_)) => self.describe(object).await.map(keep),
                 Some(Err(fault)) => Err(fault),
                 None => Err(Fault::new(FaultKind::Unexpected, "Salesforce did not answer all requests of a batch")),

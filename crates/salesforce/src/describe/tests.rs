@@ -160,6 +160,43 @@ async fn the_describe_of_another_object_in_a_batch_is_asked_for_alone() {
 }
 
 #[tokio::test]
+async fn an_org_may_describe_its_own_object_with_its_namespace() {
+    let stub = StubOrg::start().await;
+    let own = json!({ "name": "acme__My__c", "createable": true });
+    stub.answer("GET", "/v62.0/sobjects/My__c/describe", json_answer(own.clone())).await;
+    assert_eq!(stub.org().await.describe("My__c").await.unwrap().name, "acme__My__c");
+    let account = json!({ "name": "Account", "createable": true });
+    let answers = [own, account].map(|result| json!({ "statusCode": 200, "result": result }));
+    stub.answer("POST", BATCH, json_answer(json!({ "results": answers }))).await;
+    let described = stub.org().await.describe_many(&names(&["my__c", "Account"])).await;
+    let described: Vec<String> = described.into_iter().map(|describe| describe.unwrap().name).collect();
+    assert_eq!(described, ["acme__My__c", "Account"]);
+}
+
+#[test]
+fn a_describe_is_of_an_object_by_its_name_with_or_without_a_namespace() {
+    for (described, asked, expected) in [
+        ("Account", "account", true),
+        ("Contact", "Account", false),
+        ("My__c", "my__c", true),
+        ("acme__My__c", "My__c", true),
+        ("ACME1__my__C", "My__c", true),
+        ("acme__My__c", "acme__My__c", true),
+        ("acme__My__c", "other__My__c", false),
+        ("My__c", "acme__My__c", false),
+        ("other__acme__My__c", "acme__My__c", false),
+        ("acme__My__c", "Y__c", false),
+        ("acme__Other__c", "My__c", false),
+        ("__My__c", "My__c", false),
+        ("acme__Account", "Account", false),
+        ("My__c", "c", false),
+        ("", "Account", false),
+    ] {
+        assert_eq!(is_described_as(described, asked), expected, "{described} for {asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_that_breaks_off_is_retried() {
     let stub = stub_with_batches().await;
     let half = r#"{"results":[{"statusCode":200,"result":{"name":"Wrong"}},{"statusCo"#;
