@@ -142,11 +142,12 @@ impl ObjectFields {
     }
 
     /// Whether text that is longer than the field is cut. A telephone number, an address, a link or a value of a list
-    /// that is cut would be another one; an external id would name another record; and rich text would end within its
-    /// markup.
+    /// that is cut would be another one; an external id or another unique value would name another record; and rich text
+    /// would end within its markup.
     fn truncates(&self, field: &Field) -> bool {
         let is_text = matches!(field.field_type, FieldType::String | FieldType::Textarea | FieldType::Encryptedstring);
-        self.truncate && is_text && field.length > 0 && !field.external_id && !field.is_rich_text()
+        let names_record = field.external_id || field.unique;
+        self.truncate && is_text && field.length > 0 && !names_record && !field.is_rich_text()
     }
 
     /// The most similar name among the fields that `can` accepts.
@@ -195,4 +196,27 @@ pub(super) fn nearest_name_is(name: Option<&str>) -> String {
 fn is_number(field_type: &FieldType) -> bool {
     use FieldType::{Currency, Double, Int, Long, Percent};
     matches!(field_type, Int | Long | Double | Currency | Percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_that_names_a_record_is_never_cut() {
+        for (flags, longest) in [
+            (json!({}), Some(20)),
+            (json!({"unique": true}), None),
+            (json!({"externalId": true}), None),
+            (json!({"externalId": true, "unique": true}), None),
+        ] {
+            let mut field = json!({"name": "Code__c", "type": "string", "length": 20, "custom": true});
+            field.as_object_mut().unwrap().extend(flags.as_object().unwrap().clone());
+            let describe: Describe = serde_json::from_value(json!({"name": "Account", "fields": [field]})).unwrap();
+            let fields = ObjectFields::of_plan(Arc::new(describe), Operation::Insert, true);
+            assert_eq!(fields.kind(fields.field("Code__c").unwrap()), Kind::Text { longest }, "{flags}");
+        }
+    }
 }
