@@ -52,8 +52,12 @@ fn add_violation(
 ) {
     let path = error.instance_path();
     // Forms send an empty text for a choice that was not made.
-    let is_blank = error.instance().as_str().is_some_and(|text| text.trim().is_empty());
-    if is_blank && matches!(error.kind(), ValidationErrorKind::Enum { .. }) {
+    let is_left_out = match error.kind() {
+        ValidationErrorKind::Enum { .. } => is_blank(error.instance()),
+        ValidationErrorKind::OneOfNotValid { .. } => chooses_nothing(error.instance()),
+        _ => false,
+    };
+    if is_left_out {
         invalid_values.push(path.as_str().to_owned());
         return;
     }
@@ -88,6 +92,16 @@ fn add_violation(
     };
     violations.add(key, rule);
     invalid_values.push(path.as_str().to_owned());
+}
+
+/// Whether the user typed nothing.
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// Whether an object has no value at all. With any other value, a missing choice is a mistake.
+fn chooses_nothing(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.values().all(|value| value.is_null() || is_blank(value)))
 }
 
 /// Which variant of a `oneOf` its discriminator names.
@@ -190,6 +204,17 @@ mod tests {
             }
         }
         valid(&client(json!({"streams": [{"stream": "a", "operation": ""}]})));
+        for left_out in [json!({"storage_type": ""}), json!({"storage_type": " ", "s3_bucket_name": ""}), json!({})] {
+            assert!(valid(&client(json!({"object_storage_config": left_out}))).rejected_storage().is_none());
+        }
+        for (key, left_out) in
+            [("format", json!({"format_type": ""})), ("compression", json!({"compression_type": ""}))]
+        {
+            assert!(valid(&s3(json!({ key: left_out }))).rejected_storage().is_some());
+        }
+        let chosen_nothing = json!({"storage_type": "", "s3_bucket_name": "abc"});
+        let violation = "`object_storage_config.storage_type` must be one of `None`, `S3`";
+        assert_invalid(&client(json!({"object_storage_config": chosen_nothing})), &[violation]);
     }
 
     #[test]
