@@ -1,13 +1,12 @@
 //! Where a text that is longer than its field is cut.
 
-use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+use unicode_segmentation::GraphemeCursor;
 
 use super::csv::NULL_MARKER;
 
-const JOINER: char = '\u{200d}';
-
 /// Where to cut `text` so that it has at most `longest` UTF-16 units, which are never fewer than the characters that
-/// Salesforce counts. What a reader sees as one character is not divided.
+/// Salesforce counts. What a reader sees as one character is not divided:
+/// a grapheme cluster of Unicode (UAX #29).
 ///
 /// `None` if the text is short enough, and if it cannot be cut: nothing would be left, or the marker for null.
 pub(super) fn cut_at(text: &str, longest: usize) -> Option<usize> {
@@ -16,35 +15,13 @@ pub(super) fn cut_at(text: &str, longest: usize) -> Option<usize> {
         units += character.len_utf16();
         units > longest
     });
-    let mut end = over?.0;
-    while divides_character(text, end) {
-        end -= text[..end].chars().next_back().map_or(0, char::len_utf8);
-    }
+    let over = over?.0;
+    let mut cursor = GraphemeCursor::new(over, text.len(), true);
+    let end = match cursor.is_boundary(text, 0) {
+        Ok(true) => over,
+        _ => cursor.prev_boundary(text, 0).ok()?.unwrap_or(0),
+    };
     (!matches!(&text[..end], "" | NULL_MARKER)).then_some(end)
-}
-
-/// Whether the characters around a position are seen as one.
-fn divides_character(text: &str, position: usize) -> bool {
-    let (before, after) = text.split_at(position);
-    let (Some(last), Some(next)) = (before.chars().next_back(), after.chars().next()) else { return false };
-    let flags_before = before.chars().rev().take_while(|character| is_half_a_flag(*character)).count();
-    last == JOINER || continues_character(next) || (is_half_a_flag(next) && flags_before % 2 == 1)
-}
-
-/// Whether a character changes the one before it: a joiner, an accent or another mark, the style or skin tone of an
-/// emoji, or a part of the flag of a region.
-fn continues_character(character: char) -> bool {
-    let is_mark = || CanonicalCombiningClassMapBorrowed::new().get_u8(character) != 0;
-    matches!(
-        character,
-        JOINER | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{20dd}'..='\u{20e4}'
-            | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}'
-    ) || is_mark()
-}
-
-/// The flag of a country is two such characters.
-fn is_half_a_flag(character: char) -> bool {
-    matches!(character, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
 #[cfg(test)]
@@ -72,6 +49,14 @@ mod tests {
             ("🇩🇪🇫🇷", 4, Some("🇩🇪")),
             ("🇩🇪", 2, None),
             ("😀", 1, None),
+            // Vowel signs without a combining class, a letter of two jamo, and letters that a virama joins.
+            ("\u{939}\u{93f}\u{928}", 1, None),
+            ("x\u{939}\u{93f}\u{928}", 2, Some("x")),
+            ("x\u{939}\u{93f}\u{928}", 3, Some("x\u{939}\u{93f}")),
+            ("x\u{1112}\u{1161}\u{11ab}y", 3, Some("x")),
+            ("x\u{1112}\u{1161}\u{11ab}y", 4, Some("x\u{1112}\u{1161}\u{11ab}")),
+            ("x\u{915}\u{94d}\u{937}y", 3, Some("x")),
+            ("x\u{e01}\u{e33}y", 2, Some("x")),
             ("#N/A, or not known", 4, None),
             ("#N/A, or not known", 5, Some("#N/A,")),
         ] {
