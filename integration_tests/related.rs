@@ -260,7 +260,7 @@ async fn a_null_in_one_of_two_columns_of_a_reference_leaves_the_value_of_the_oth
     {
         let data = json!({"External_Id__c": "leaf", "ParentId": id, "Parent.External_Id__c": key});
         let lines = vec![record("a", data), state("a", 1), complete("a")];
-        let run = world.write(json!({"null_handling": "clear"}), catalog(&[accounts.clone()]), lines).await;
+        let run = world.write(json!({"null_handling": "clear"}), catalog(std::slice::from_ref(&accounts)), lines).await;
         run.assert_success();
         assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
         assert_eq!(world.values("Account", "ParentId"), [None, expected.then(|| root.clone())]);

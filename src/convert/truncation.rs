@@ -5,8 +5,7 @@ use unicode_segmentation::GraphemeCursor;
 use super::csv::NULL_MARKER;
 
 /// Where to cut `text` so that it has at most `longest` UTF-16 units, which are never fewer than the characters that
-/// Salesforce counts. What a reader sees as one character is not divided:
-/// a grapheme cluster of Unicode (UAX #29).
+/// Salesforce counts. What a reader sees as one character, a grapheme cluster of Unicode (UAX #29), is not divided.
 ///
 /// `None` if the text is short enough, and if it cannot be cut: nothing would be left, or the marker for null.
 pub(super) fn cut_at(text: &str, longest: usize) -> Option<usize> {
