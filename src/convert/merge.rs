@@ -17,7 +17,8 @@ pub struct TypedRow {
 
 impl TypedRow {
     /// Merges a later row into this one, and returns whether it did: not if the keys of the rows do not certainly mean
-    /// the same record, or if the row would be longer than Salesforce accepts.
+    /// the same record, if nobody knows what a value of the later row does, or if the row would be longer than
+    /// Salesforce accepts.
     pub fn merge(&mut self, later: &[u8], types: &Arc<RowTypes>, columns: &Columns) -> bool {
         let Some((csv, is_later)) = merge_rows(&self.csv, later, columns) else { return false };
         self.csv = csv;
@@ -34,6 +35,9 @@ impl TypedRow {
 /// Several columns may set one field: a reference and its relationship columns. Salesforce refuses a row with two of
 /// them, so all of them come from the last row that has one.
 ///
+/// Whether a cell of blanks only clears its field or leaves it as it is, no document says. So it is not merged over a
+/// value: the rows go to two jobs, which is right either way.
+///
 /// Also says for each field whether its value is the later one. `None` if the rows cannot be merged.
 fn merge_rows(earlier: &[u8], later: &[u8], columns: &Columns) -> Option<(Vec<u8>, Vec<bool>)> {
     let (key, comparison) = columns.key_column()?;
@@ -43,7 +47,14 @@ fn merge_rows(earlier: &[u8], later: &[u8], columns: &Columns) -> Option<(Vec<u8
     }
     let fields = columns.fields();
     let mut is_later = vec![false; columns.len()];
+    let mut is_kept = vec![false; columns.len()];
+    for (cell, field) in csv::raw_cells(earlier).zip(fields) {
+        is_kept[*field] |= !is_blank(cell);
+    }
     for (cell, field) in csv::raw_cells(later).zip(fields) {
+        if !cell.is_empty() && is_blank(cell) && is_kept[*field] {
+            return None;
+        }
         is_later[*field] |= !cell.is_empty();
     }
     let mut row = Vec::with_capacity(earlier.len().max(later.len()));
@@ -55,6 +66,11 @@ fn merge_rows(earlier: &[u8], later: &[u8], columns: &Columns) -> Option<(Vec<u8
     }
     csv::end_row(&mut row, 0);
     (!csv::is_too_long(&row)).then_some((row, is_later))
+}
+
+/// Whether a cell is empty or has only blanks.
+fn is_blank(cell: &[u8]) -> bool {
+    csv::text(cell).chars().all(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -108,6 +124,22 @@ mod tests {
         let of_key = |key| row(&["", key, "", "", "", ""]);
         assert!(merge_rows(&of_key("é"), &of_key("É"), &columns()).is_none(), "perhaps one record");
         assert!(merge_rows(&of_key("a"), &of_key("b"), &columns()).is_none());
+    }
+
+    #[test]
+    fn blanks_are_not_merged_over_a_value() {
+        for blank in [" ", "   ", "\t", "\n", "\u{a0}"] {
+            for (earlier, later, is_merged) in [
+                (["Ann", "k", "", "", "", ""], [blank, "k", "", "", "", ""], false),
+                (["#N/A", "k", "", "", "", ""], [blank, "k", "", "", "", ""], false),
+                (["", "k", "", "A-1", "", ""], ["", "k", blank, "", "", ""], false),
+                (["", "k", "", "", "", ""], [blank, "k", "", "", "", ""], true),
+                ([blank, "k", "", "", "", ""], [" ", "k", "", "", "", ""], true),
+                ([blank, "k", "", "", "", ""], ["Ann", "k", "", "", "", ""], true),
+            ] {
+                assert_eq!(merge_rows(&row(&earlier), &row(&later), &columns()).is_some(), is_merged, "{later:?}");
+            }
+        }
     }
 
     #[test]

@@ -75,6 +75,19 @@ fn rows_that_perhaps_mean_one_record_are_in_jobs_of_their_own_in_order() {
     assert_eq!(merged(&records), [vec!["other,3,", "é,1,"], vec!["e,2,"], vec!["é,5,4"]]);
 }
 
+/// Whether blanks clear the field or leave it as it is, the record ends as if each row had been sent alone.
+#[test]
+fn blanks_over_a_value_are_in_the_next_job() {
+    let records = [
+        json!({"k": "1", "a": "Ann", "b": "1"}),
+        json!({"k": "2", "b": " "}),
+        json!({"k": "1", "a": " "}),
+        json!({"k": "1", "b": "2"}),
+        json!({"k": "2", "b": "3"}),
+    ];
+    assert_eq!(merged(&records), [vec!["1,Ann,1", "2,,3"], vec!["1, ,2"]]);
+}
+
 #[test]
 fn rows_that_would_be_too_long_together_are_in_jobs_of_their_own() {
     let long = "x".repeat(131_000);
