@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind, EventSender, LoadError};
 use super::load::Loader;
-use super::turn::{Slot, Start, Turn};
+use super::turn::{Places, Slot, Start, Turn};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::prepare::{BatchOnItsWay, Claim, StreamPlan};
 use airbyte::Error;
@@ -45,7 +45,7 @@ impl Jobs {
         let lanes = Lanes {
             loader: Arc::new(loader),
             max_parallel_jobs,
-            slots: Arc::new(Semaphore::new(max_parallel_jobs)),
+            places: Arc::new(Places::new(max_parallel_jobs)),
             lanes: HashMap::new(),
             events: sender,
         };
@@ -82,7 +82,7 @@ impl Jobs {
 struct Lanes {
     loader: Arc<Loader>,
     max_parallel_jobs: usize,
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
     lanes: HashMap<LaneKey, mpsc::UnboundedSender<StreamBatch>>,
     events: mpsc::UnboundedSender<Event>,
 }
@@ -118,7 +118,7 @@ impl Lanes {
             let (sender, batches) = mpsc::unbounded_channel();
             let lane = Lane {
                 loader: Arc::clone(&self.loader),
-                slots: Arc::clone(&self.slots),
+                places: Arc::clone(&self.places),
                 lane_permits: Arc::new(Semaphore::new(key.max_batches(self.max_parallel_jobs))),
                 is_ordered: matches!(key, LaneKey::Object(_)),
                 events: self.events.clone(),
@@ -134,7 +134,7 @@ impl Lanes {
 struct Lane {
     loader: Arc<Loader>,
     /// The places for jobs in progress, which all lanes share.
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
     /// The batches of the lane that may be loaded at once.
     lane_permits: Arc<Semaphore>,
     is_ordered: bool,
@@ -145,7 +145,7 @@ impl Lane {
     async fn run(self, mut batches: mpsc::UnboundedReceiver<StreamBatch>) {
         let mut previous = None;
         while let Some(StreamBatch { stream, plan, batch, on_its_way }) = batches.recv().await {
-            let Some((permit, slot, claim)) = self.permit().await else { break };
+            let Some((permit, slot, claim)) = self.permit(batch.rows() > 0).await else { break };
             let (done, next) = oneshot::channel();
             let turn = Turn::new(if self.is_ordered { previous.replace(next) } else { None }, slot);
             let start = Start { turn, claim };
@@ -172,12 +172,16 @@ impl Lane {
     }
 
     /// Waits until a batch may be loaded, within the limits of the lane and of the sync. `None` if the sync is halted.
-    async fn permit(&self) -> Option<(OwnedSemaphorePermit, Slot, Claim)> {
+    /// Without rows a batch makes no request of the org, and needs no claim.
+    async fn permit(&self, has_rows: bool) -> Option<(OwnedSemaphorePermit, Slot, Claim)> {
         let permit = async {
             let lane = Arc::clone(&self.lane_permits).acquire_owned().await.ok()?;
-            // Whoever has a place has a claim, and so waits for nobody who waits for a place.
-            let claim = self.loader.claim().await;
-            Some((lane, Slot::new(Arc::clone(&self.slots)).await, claim))
+            let (slot, claim) = if has_rows {
+                self.places.claimed(self.loader.claim()).await
+            } else {
+                (self.places.unclaimed().await, Claim::none())
+            };
+            Some((lane, slot, claim))
         };
         tokio::select! {
             () = self.loader.halt.cancelled() => None,

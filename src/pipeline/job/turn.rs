@@ -4,10 +4,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::prepare::Claim;
+
+/// The places for jobs in progress, and who gets the next one.
+#[derive(Debug)]
+pub(super) struct Places {
+    slots: Arc<Semaphore>,
+    next: Mutex<()>,
+}
+
+impl Places {
+    pub(super) fn new(places: usize) -> Self {
+        Self { slots: Arc::new(Semaphore::new(places)), next: Mutex::default() }
+    }
+
+    /// Waits for a place for a batch that needs no claim.
+    pub(super) async fn unclaimed(&self) -> Slot {
+        Slot::new(Arc::clone(&self.slots)).await
+    }
+
+    /// Waits for a claim and then for a place, so whoever has a place waits for nobody who waits for one. One batch at a
+    /// time has a claim and no place: running jobs cannot use what waiting ones set aside.
+    pub(super) async fn claimed(&self, claim: impl Future<Output = Claim>) -> (Slot, Claim) {
+        let _next = self.next.lock().await;
+        let claim = claim.await;
+        (self.unclaimed().await, claim)
+    }
+}
 
 /// One of the places for jobs in progress.
 #[derive(Debug)]
@@ -176,6 +202,24 @@ mod tests {
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Late);
         done.send(()).unwrap();
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Come);
+    }
+
+    #[tokio::test]
+    async fn only_the_next_batch_has_a_claim_and_no_place() {
+        let (places, claims) = (Places::new(1), std::cell::Cell::new(0));
+        let claim = || async {
+            claims.set(claims.get() + 1);
+            Claim::none()
+        };
+        let running = places.claimed(claim()).await;
+        let (mut next, mut last) = (Box::pin(places.claimed(claim())), Box::pin(places.claimed(claim())));
+        assert!(poll_immediate(&mut next).await.is_none());
+        assert!(poll_immediate(&mut last).await.is_none());
+        assert_eq!(claims.get(), 2);
+        drop(running);
+        assert!(poll_immediate(&mut next).await.is_some());
+        assert!(poll_immediate(&mut last).await.is_some(), "the batch before is dropped");
+        assert_eq!(claims.get(), 3);
     }
 
     #[tokio::test]

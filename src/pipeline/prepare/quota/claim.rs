@@ -76,6 +76,15 @@ impl Claim {
                 changed(&mut usage, &mut claims).await;
             }
         }
+        Self::of(quota)
+    }
+
+    /// The claim of a batch that makes no request of the org.
+    pub(crate) fn none() -> Self {
+        Self::of(None)
+    }
+
+    fn of(quota: Option<Arc<Quota>>) -> Self {
         Self {
             quota,
             to_close: AtomicU64::new(TO_CLOSE),
