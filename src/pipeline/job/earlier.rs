@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use tokio::sync::Mutex;
 
+use crate::pipeline::prepare::Claim;
 use crate::user_error::IntoUserError;
 use airbyte::Result;
-use salesforce::{JobWatcher, Operation, Org, UnfinishedJobs};
+use salesforce::{Operation, Org, UnfinishedJobs};
 
 /// How many pages of the org's list of jobs are read, with a thousand jobs each. The list has the jobs of seven days.
 const MAX_PAGES: usize = 10;
@@ -35,7 +36,7 @@ impl EarlierJobs {
     ///
     /// # Errors
     /// The list of jobs cannot be read.
-    pub(super) async fn of_object(&self, object: &str, own: &str) -> Result<Vec<String>> {
+    pub(super) async fn of_object(&self, object: &str, own: &str, claim: &Claim) -> Result<Vec<String>> {
         let mut found = self.found.lock().await;
         if found.ended.contains(&object.to_ascii_lowercase()) {
             return Ok(Vec::new());
@@ -43,7 +44,7 @@ impl EarlierJobs {
         let list = match &found.list {
             Some(list) => list,
             None => {
-                let list = self.list(own).await?;
+                let list = self.list(own, claim).await?;
                 found.list.insert(list)
             }
         };
@@ -52,15 +53,16 @@ impl EarlierJobs {
         Ok(ordered.map(|job| job.id.clone()).collect())
     }
 
-    /// Waits until all these jobs of `object` have ended.
+    /// Waits until all these jobs of `object` have ended. `claim` is that of the own job, which is idle.
     ///
     /// # Errors
     /// The status of one cannot be read, or it runs for more than a day.
-    pub(super) async fn wait(&self, object: &str, jobs: &[String], watcher: &impl JobWatcher) -> Result<()> {
+    pub(super) async fn wait(&self, object: &str, jobs: &[String], claim: &Claim) -> Result<()> {
         for job in jobs {
+            let watcher = claim.of_earlier_job().await;
             let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
             self.org
-                .earlier_job(job, watcher, log)
+                .earlier_job(job, &watcher, log)
                 .await
                 .map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
         }
@@ -68,9 +70,9 @@ impl EarlierJobs {
         Ok(())
     }
 
-    async fn list(&self, own: &str) -> Result<UnfinishedJobs> {
+    async fn list(&self, own: &str, claim: &Claim) -> Result<UnfinishedJobs> {
         let doing = "looking for jobs that an earlier sync left running";
-        let list = self.org.unfinished_jobs(own, MAX_PAGES).await.map_err(|fault| fault.into_error(doing))?;
+        let list = self.org.unfinished_jobs(own, MAX_PAGES, claim).await.map_err(|fault| fault.into_error(doing))?;
         if list.is_cut {
             tracing::warn!(
                 pages = MAX_PAGES,

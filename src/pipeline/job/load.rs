@@ -186,6 +186,7 @@ impl Loader {
                 TurnOutcome::Never => Err(LoadError::Halted),
                 TurnOutcome::Late => Ok(()),
             };
+            claim.set_idle(false);
             let waited = match waited {
                 Ok(()) => self.resume(turn).await,
                 error => error,
@@ -242,9 +243,10 @@ impl Loader {
             return Ok(());
         }
         let wait = async {
-            let jobs = self.earlier.of_object(object, own).await?;
+            let jobs = self.earlier.of_object(object, own, claim).await?;
             if !jobs.is_empty() {
                 turn.pause();
+                claim.set_idle(true);
             }
             self.earlier.wait(object, &jobs, claim).await
         };

@@ -76,16 +76,22 @@ impl ListedJob {
 impl Org {
     /// The closed jobs that have not ended, of the user who created the job `own`. The list of the org has all jobs of
     /// seven days in no order, a thousand on a page, and takes no useful filter, so at most `max_pages` are read. If
-    /// `own` is not on them, the jobs of all users count.
+    /// `own` is not on them, the jobs of all users count. The watcher counts the pages after the first.
     ///
     /// # Errors
     /// The list cannot be read.
-    pub async fn unfinished_jobs(&self, own: &str, max_pages: usize) -> Result<UnfinishedJobs, Fault> {
+    pub async fn unfinished_jobs(
+        &self,
+        own: &str,
+        max_pages: usize,
+        watcher: &impl JobWatcher,
+    ) -> Result<UnfinishedJobs, Fault> {
         let (mut unfinished, mut user, mut locator, mut pages) = (Vec::new(), None, None, 0);
         loop {
             let mut call = Call::get(&["jobs", "ingest"]).query("jobType", "V2Ingest");
             if let Some(locator) = locator {
                 call = call.query("queryLocator", locator);
+                watcher.asks();
             }
             let page: Page = self.http.json(&call.patience(CallPatience::Long("listing the jobs of the org"))).await?;
             pages += 1;
@@ -122,6 +128,7 @@ impl Org {
     ) -> Result<EarlierJob, Fault> {
         let job = Job { org: self.clone(), id: id.to_owned() };
         let (started, mut schedule, mut running) = (Instant::now(), PollSchedule::new(UNKNOWN_ROWS), Some(running));
+        watcher.asks();
         loop {
             let status = match job.status().await {
                 Ok(status) => status,
@@ -174,6 +181,8 @@ fn query_locator(next: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::{Value, json};
     use wiremock::ResponseTemplate;
 
@@ -182,6 +191,18 @@ mod tests {
 
     const JOBS: &str = "/v62.0/jobs/ingest";
     const OWN: &str = "750Sim000000000AAA";
+
+    /// Counts the questions.
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+
+    impl JobWatcher for Counter {
+        fn progressed(&self, _: u64) {}
+
+        fn asks(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn listed(id: &str, user: &str, state: &str) -> Value {
         json!({"id": id, "object": "Contact", "operation": "upsert", "createdById": user, "state": state})
@@ -204,7 +225,7 @@ mod tests {
         jobs.push(listed("other", "005B", "InProgress"));
         jobs.push(listed("750Sim000000000", "005A", "Open"));
         stub.answer("GET", JOBS, page(&jobs, None)).await;
-        let found = stub.org().await.unfinished_jobs(OWN, 10).await.unwrap();
+        let found = stub.org().await.unfinished_jobs(OWN, 10, &|_: u64| {}).await.unwrap();
         assert_eq!(ids(&found), ["UploadComplete", "InProgress", "SomethingNew"]);
         assert!(!found.is_cut);
     }
@@ -214,7 +235,7 @@ mod tests {
         let stub = StubOrg::start().await;
         let jobs = [listed("a", "005A", "InProgress"), listed("b", "005B", "InProgress")];
         stub.answer("GET", JOBS, page(&jobs, None)).await;
-        assert_eq!(ids(&stub.org().await.unfinished_jobs(OWN, 10).await.unwrap()), ["a", "b"]);
+        assert_eq!(ids(&stub.org().await.unfinished_jobs(OWN, 10, &|_: u64| {}).await.unwrap()), ["a", "b"]);
     }
 
     #[tokio::test]
@@ -222,7 +243,9 @@ mod tests {
         let stub = StubOrg::start().await;
         let jobs = [listed("a", "005A", "InProgress")];
         stub.answer("GET", JOBS, page(&jobs, Some("/services/data/v62.0/jobs/ingest?queryLocator=x%26y"))).await;
-        let found = stub.org().await.unfinished_jobs(OWN, 3).await.unwrap();
+        let counter = Counter::default();
+        let found = stub.org().await.unfinished_jobs(OWN, 3, &counter).await.unwrap();
+        assert_eq!(counter.0.load(Ordering::Relaxed), 2, "all but the first are counted");
         assert!(found.is_cut);
         let requests = stub.requests("GET", JOBS).await;
         let locators: Vec<Option<String>> = requests
@@ -250,8 +273,10 @@ mod tests {
             for answer in answers {
                 stub.answer_once("GET", &at, answer).await;
             }
-            let waited = std::cell::Cell::new(0);
-            let found = stub.org().await.earlier_job(OWN, &|_: u64| {}, || waited.set(waited.get() + 1)).await.unwrap();
+            let (waited, counter) = (std::cell::Cell::new(0), Counter::default());
+            let found = stub.org().await.earlier_job(OWN, &counter, || waited.set(waited.get() + 1)).await.unwrap();
+            let questions = stub.requests("GET", &at).await.len();
+            assert_eq!(counter.0.load(Ordering::Relaxed), questions, "each is counted");
             let found = match found {
                 EarlierJob::Open => "open",
                 EarlierJob::Ended(_) => "ended",

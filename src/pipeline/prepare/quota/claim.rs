@@ -49,6 +49,7 @@ pub(crate) struct Claim {
     quota: Option<Arc<Quota>>,
     to_close: AtomicU64,
     status: AtomicU64,
+    results: u64,
     /// Whether a request of the free share is set aside for the next question.
     has_extra: AtomicBool,
     is_idle: AtomicBool,
@@ -57,37 +58,27 @@ pub(crate) struct Claim {
 impl Claim {
     /// Waits until the requests of one more job fit.
     pub(crate) async fn new(quota: Option<Arc<Quota>>) -> Self {
-        if let Some(quota) = &quota {
-            let _waiting = Waiting::new(quota);
-            let (mut usage, mut claims) = (quota.usage.clone(), quota.claims.subscribe());
-            loop {
-                let _ = (usage.borrow_and_update(), claims.borrow_and_update());
-                let is_claimed = quota.claims.send_if_modified(|claims| {
-                    let fits = quota.free(claims).is_none_or(|free| free >= REQUESTS_OF_A_JOB);
-                    if fits {
-                        claims.requests += REQUESTS_OF_A_JOB;
-                        claims.jobs += 1;
-                    }
-                    fits
-                });
-                if is_claimed {
-                    break;
-                }
-                changed(&mut usage, &mut claims).await;
-            }
-        }
-        Self::of(quota)
+        set_aside(quota.as_ref(), REQUESTS_OF_A_JOB).await;
+        Self::of(quota, TO_CLOSE, RESULTS)
+    }
+
+    /// Waits until the questions for one more job fit: one that an earlier sync left. They are not those of the own job,
+    /// which needs its own when that job has ended.
+    pub(crate) async fn of_earlier_job(&self) -> Self {
+        set_aside(self.quota.as_ref(), STATUS).await;
+        Self::of(self.quota.clone(), 0, 0)
     }
 
     /// The claim of a batch that makes no request of the org.
     pub(crate) fn none() -> Self {
-        Self::of(None)
+        Self::of(None, 0, 0)
     }
 
-    fn of(quota: Option<Arc<Quota>>) -> Self {
+    fn of(quota: Option<Arc<Quota>>, to_close: u64, results: u64) -> Self {
         Self {
             quota,
-            to_close: AtomicU64::new(TO_CLOSE),
+            to_close: AtomicU64::new(to_close),
+            results,
             status: AtomicU64::new(STATUS),
             has_extra: AtomicBool::new(false),
             is_idle: AtomicBool::new(false),
@@ -155,11 +146,33 @@ impl Drop for Claim {
     fn drop(&mut self) {
         self.set_idle(false);
         let extra = u64::from(self.has_extra.load(Ordering::Relaxed));
-        let own = self.to_close.load(Ordering::Relaxed) + self.status.load(Ordering::Relaxed) + RESULTS;
+        let own = self.to_close.load(Ordering::Relaxed) + self.status.load(Ordering::Relaxed) + self.results;
         self.modify(|claims| {
             claims.requests -= own + extra;
             claims.jobs -= 1;
         });
+    }
+}
+
+/// Waits until so many requests for one more job fit.
+async fn set_aside(quota: Option<&Arc<Quota>>, requests: u64) {
+    let Some(quota) = quota else { return };
+    let _waiting = Waiting::new(quota);
+    let (mut usage, mut claims) = (quota.usage.clone(), quota.claims.subscribe());
+    loop {
+        let _ = (usage.borrow_and_update(), claims.borrow_and_update());
+        let is_claimed = quota.claims.send_if_modified(|claims| {
+            let fits = quota.free(claims).is_none_or(|free| free >= requests);
+            if fits {
+                claims.requests += requests;
+                claims.jobs += 1;
+            }
+            fits
+        });
+        if is_claimed {
+            return;
+        }
+        changed(&mut usage, &mut claims).await;
     }
 }
 
@@ -306,6 +319,26 @@ mod tests {
         assert!(is_reached(&quota).await.unwrap().message().contains("has used 34 of its 40"));
         drop(second);
         assert!(is_reached(&quota).await.is_none(), "nothing needs a job any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_questions_for_earlier_jobs_are_not_those_of_the_own_job() {
+        let (quota, org) = quota(REQUESTS_OF_A_JOB + 2 * STATUS);
+        let own = Claim::new(Some(Arc::clone(&quota))).await;
+        own.set_idle(true);
+        for _ in 0..2 {
+            let earlier = own.of_earlier_job().await;
+            assert!(is_reached(&quota).await.is_none());
+            for _ in 0..STATUS {
+                earlier.asks();
+                count(&org, 1);
+            }
+        }
+        assert_eq!(quota.claims.borrow().requests, REQUESTS_OF_A_JOB);
+        assert_eq!(own.status.load(Ordering::Relaxed), STATUS);
+        let mut third = Box::pin(own.of_earlier_job());
+        assert!(poll_immediate(&mut third).await.is_none());
+        assert!(is_reached(&quota).await.is_some(), "nothing makes room for the questions");
     }
 
     #[tokio::test(start_paused = true)]
