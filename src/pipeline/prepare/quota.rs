@@ -103,9 +103,13 @@ impl Quota {
     }
 
     fn error(&self, usage: ApiUsage) -> Error {
+        let set_aside = match self.claims.borrow().requests {
+            0 => String::new(),
+            requests => format!(" {requests} are set aside for jobs of this sync that are open or run."),
+        };
         Error::transient(format!(
             "The org has used {} of its {} API requests of the last 24 hours, and `max_api_usage_percent` leaves this \
-             sync no more than {}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again \
+             sync no more than {}.{set_aside} A job needs {REQUESTS_OF_A_JOB}. Nothing more is sent; what was acknowledged is in Salesforce. Run the sync again \
              later, or raise the share.",
             usage.used,
             usage.max,

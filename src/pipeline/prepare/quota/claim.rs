@@ -310,13 +310,16 @@ mod tests {
         assert!(poll_immediate(&mut second).await.is_none());
         assert!(is_reached(&quota).await.is_none());
         first.set_idle(true);
-        assert!(is_reached(&quota).await.is_some(), "a job that waits for another one frees nothing");
+        let error = is_reached(&quota).await.expect("a job that waits for another one frees nothing");
+        assert!(error.message().contains("no more than 40. 26 are set aside for jobs"), "{error}");
         first.set_idle(false);
         assert!(is_reached(&quota).await.is_none());
         count(&org, 30);
         drop(first);
         assert!(poll_immediate(&mut second).await.is_none(), "other programs have used the requests");
-        assert!(is_reached(&quota).await.unwrap().message().contains("has used 34 of its 40"));
+        let error = is_reached(&quota).await.unwrap();
+        assert!(error.message().contains("has used 34 of its 40"), "{error}");
+        assert!(!error.message().contains("set aside"), "{error}");
         drop(second);
         assert!(is_reached(&quota).await.is_none(), "nothing needs a job any more");
     }
