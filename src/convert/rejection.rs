@@ -2,7 +2,7 @@
 
 use super::NULL_MARKER;
 use super::cell::CellError;
-use super::column::{Column, Kind};
+use super::column::{Column, Columns, Kind};
 
 /// The kind of reason why a record is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum RejectionCode {
     NoField,
     /// The source has deleted the record.
     DeleteNotSupported,
+    /// The rows with keys like its own would need too many jobs.
+    TooManyJobs,
 }
 
 impl RejectionCode {
@@ -40,6 +42,7 @@ impl RejectionCode {
             Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
             Self::NoRelatedKey | Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
             Self::DeleteNotSupported => "DELETE_NOT_SUPPORTED",
+            Self::TooManyJobs => "TOO_MANY_JOBS_FOR_KEY",
         }
     }
 }
@@ -132,6 +135,19 @@ impl Rejection {
 
     pub(super) fn no_field() -> Self {
         Self::of_record(RejectionCode::NoField, "No field of the record can be sent.")
+    }
+
+    /// The records with keys like the one of this record need more than `most` jobs one after the other.
+    pub(crate) fn too_many_jobs(columns: &Columns, most: usize) -> Self {
+        Self {
+            code: RejectionCode::TooManyJobs,
+            field: columns.key_column().map(|(key, _)| columns[key].header().to_owned()),
+            message: format!(
+                "{most} jobs already load earlier records of one upload with this key, or with keys that Salesforce \
+                 perhaps takes for it, and this one cannot be merged with them. Write the key in one way in the source, \
+                 without values of blanks only, and send the record again."
+            ),
+        }
     }
 
     pub(super) fn delete_not_supported() -> Self {

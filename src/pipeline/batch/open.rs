@@ -157,10 +157,7 @@ impl OpenBatch {
     /// The batches to load one after the other, in which every record has one row. Nearly always it is one batch.
     pub(crate) fn seal_merged(mut self) -> Vec<Batch> {
         let Some(groups) = std::mem::take(&mut self.keys).groups() else { return vec![self.seal()] };
-        let (rejections, size) = (std::mem::take(&mut self.local_rejections), self.local_rejections_size);
-        let mut batches = self.into_rows_to_merge(groups).merge();
-        (batches[0].local_rejections, batches[0].local_rejections_size) = (rejections, size);
-        batches.into_iter().map(Self::seal).collect()
+        self.into_rows_to_merge(groups).merge().into_iter().map(Self::seal).collect()
     }
 
     pub(super) fn into_rows_to_merge(mut self, groups: KeyGroups) -> RowsToMerge {
@@ -172,6 +169,7 @@ impl OpenBatch {
             origins: self.origins,
             types: self.types,
             groups,
+            local_rejections: self.local_rejections,
             lease: self.lease,
         }
     }

@@ -75,6 +75,34 @@ fn rows_that_perhaps_mean_one_record_are_in_jobs_of_their_own_in_order() {
     assert_eq!(merged(&records), [vec!["other,3,", "é,1,"], vec!["e,2,"], vec!["é,5,4"]]);
 }
 
+/// Keys in turn that are perhaps one would need a job for each row.
+#[test]
+fn rows_that_would_need_too_many_jobs_are_rejected_once() {
+    let alike = |row: u64| (row / 100, json!({"k": if row % 2 == 0 { "\u{e9}" } else { "e" }, "a": row.to_string()}));
+    // Groups that end before it take the memory, so the first reading gives it up.
+    let others = |row: u64| (9, json!({"k": format!("key {}", row % 50), "b": "x".repeat(100)}));
+    for max_waiting in [usize::MAX, 100_000, 1_000, 0] {
+        let mut open = open_batch((0..250).map(alike).chain((0..100).map(others)).chain([alike(250)]));
+        let groups = std::mem::take(&mut open.keys).groups().unwrap();
+        let batches = open.into_rows_to_merge(groups).merge_within(max_waiting);
+        let mut batches: Vec<Batch> = batches.into_iter().map(OpenBatch::seal).collect();
+        assert_eq!(batches.iter().map(Batch::rows).collect::<Vec<_>>(), [vec![51], vec![1; MAX_JOBS - 1]].concat());
+        assert_eq!(lines(&batches[MAX_JOBS - 1]), ["e,249,"], "merged into the last job");
+        let rejected: Vec<_> = batches[0].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
+        assert_eq!(rejected.len(), 76, "{max_waiting}");
+        assert_eq!(rejected[0], "{\"k\":\"\u{e9}\",\"a\":\"100\",\"b\":null}");
+        let mut settled = HashMap::new();
+        for batch in &mut batches {
+            for it in batch.settle(RowOutcomes::default(), None) {
+                let (written, rejected) = settled.entry(it.segment).or_insert((0, 0));
+                *written += it.written;
+                *rejected += it.rejected;
+            }
+        }
+        assert_eq!(settled, HashMap::from([(0, (100, 0)), (1, (50, 50)), (2, (25, 26)), (9, (100, 0))]));
+    }
+}
+
 /// Whether blanks clear the field or leave it as it is, the record ends as if each row had been sent alone.
 #[test]
 fn blanks_over_a_value_are_in_the_next_job() {
@@ -160,24 +188,28 @@ fn sent(csv: &str) -> Sent<'_> {
 #[test]
 fn waiting_rows_fit_into_their_memory() {
     const MAX: usize = 20_000;
+    let budget = Budget::new(usize::MAX);
     let columns = columns(&["k", "a", "b"]);
-    let mut waiting = WaitingGroups::new(MAX);
+    let mut waiting = WaitingGroups::new(MAX, budget.lease());
     // Each group ends before the ones that wait already, so these are given up.
     for last in (0..200).rev() {
         let csv = format!("{last},{},\n", "x".repeat(500));
         for _ in 0..2 {
             waiting.add(last, &sent(&csv), &columns);
             assert!(waiting.size <= MAX, "{}", waiting.size);
+            assert_eq!(waiting.size, budget.used());
         }
     }
     assert!((20..60).contains(&waiting.limit), "{}", waiting.limit);
     for last in 0..waiting.limit {
-        assert_eq!(waiting.remove(last).len(), 1, "{last}");
+        assert_eq!(waiting.remove(last).rows.len(), 1, "{last}");
     }
     assert_eq!(waiting.size, 0);
     let long = format!("1,{},\n", "x".repeat(2 * MAX));
     waiting.add(1, &sent(&long), &columns);
-    assert_eq!(waiting.remove(1).len(), 1, "one group stays, however large it is");
+    assert!(budget.used() > 2 * MAX);
+    assert_eq!(waiting.remove(1).rows.len(), 1, "one group stays, however large it is");
+    assert_eq!(budget.used(), 0);
 }
 
 #[test]
