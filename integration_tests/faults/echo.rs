@@ -112,10 +112,8 @@ async fn a_row_that_came_back_in_another_form_is_rejected_and_not_sent_again() {
 async fn rows_that_came_back_in_one_other_form_are_each_kept_with_their_own_reason() {
     for seed in 0..4 {
         let settings = Settings { seed, ..Settings::default() };
-        let world = World::with(settings).await;
-        for account in ["A-1", "A-2"] {
-            world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", account)]).unwrap();
-        }
+        let world = with_related_records(World::with(settings).await);
+        world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", "A-2")]).unwrap();
         let of_account =
             |account| move |row: &salesforce_sim::UploadedRow<'_>| row.get("Account.External_Id__c") == Some(account);
         world.org.inject(RowFault::new("Contact", INVALID).when(of_account("A-1")));

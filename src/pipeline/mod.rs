@@ -86,7 +86,7 @@ pub(crate) async fn write(
             let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
             Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), journal, taken_over })
         };
-        stop.unless_requested(&org, prepare).await??
+        stop.unless_requested(&org, Box::pin(prepare)).await??
     } else {
         let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
         let (jobs, events) = Jobs::none();
