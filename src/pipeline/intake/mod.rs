@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod earlier_rows;
+mod ending;
 mod ignored_fields;
 mod input_errors;
 mod reader;
@@ -29,6 +30,7 @@ use crate::stop::{Stop, stopped};
 use acknowledge::{AcknowledgeError, Acknowledgements};
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
 use earlier_rows::report_earlier_rows;
+use ending::Ending;
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
@@ -89,18 +91,6 @@ impl LastStream {
     fn is_named(&self, name: RawStreamName<'_>) -> bool {
         *self.name == *name.name && self.namespace.as_deref() == name.namespace
     }
-}
-
-/// Why no more input is read.
-enum Ending {
-    /// The input has ended.
-    Complete,
-    /// What was read is loaded and acknowledged, then the sync fails.
-    Finish(Error),
-    /// Nothing more is loaded. Running jobs are watched to their end, then the sync fails.
-    Halt(Error),
-    /// The same after the end of the input. The sync fails unless everything is acknowledged.
-    HaltAfterEnd(Error),
 }
 
 impl Intake {
@@ -203,65 +193,12 @@ impl Intake {
         }
     }
 
-    /// Ends the reading. The first reason counts, but a halt replaces the end of the input.
-    fn end(&mut self, ending: Ending) {
-        if self.ending.is_none() {
-            self.ending = Some(ending);
-        }
-    }
-
-    /// Halts the sync because of a failure.
-    fn halt(&mut self, error: Error) {
-        self.jobs.halt();
-        if matches!(self.ending, None | Some(Ending::Complete | Ending::HaltAfterEnd(_))) {
-            self.ending = Some(Ending::Halt(error));
-        }
-    }
-
-    /// Halts the sync for a reason that is no failure of what it has done.
-    fn interrupt(&mut self, error: Error) {
-        self.jobs.halt();
-        match self.ending {
-            None => self.ending = Some(Ending::Halt(error)),
-            Some(Ending::Complete) => self.ending = Some(Ending::HaltAfterEnd(error)),
-            _ => {}
-        }
-    }
-
     /// Sends the open batches, unless the sync is halted. No batch follows them.
     fn stop_reading(&mut self) {
         if !self.jobs.is_halted() {
             (0..self.streams.len()).for_each(|index| self.flush(index));
         }
         self.jobs.finish();
-    }
-
-    fn outcome(&mut self) -> Result<()> {
-        let halted = match self.ending.take() {
-            Some(Ending::Finish(error) | Ending::Halt(error)) => return Err(error),
-            Some(Ending::HaltAfterEnd(error)) => Some(error),
-            Some(Ending::Complete) | None => None,
-        };
-        let all_settled = self.streams.iter().all(|stream| stream.counts.read == stream.counts.settled());
-        if self.ledger.waiting_states() > 0 || !self.acknowledgements.is_idle() || !all_settled {
-            if let Some(error) = halted {
-                return Err(error);
-            }
-            return Err(Error::system(
-                "It is not known what became of some records, so their states are not acknowledged. Please report this \
-                 with the log of the sync.",
-            ));
-        }
-        let incomplete: Vec<String> =
-            self.streams.iter().filter(|stream| !stream.is_complete).map(|stream| stream.name.to_string()).collect();
-        if self.settings.expects_completion && !incomplete.is_empty() {
-            return Err(Error::transient(format!(
-                "The source ended before it had sent everything of {}. What it sent is written and acknowledged; run \
-                 the sync again for the rest.",
-                incomplete.join(", ")
-            )));
-        }
-        Ok(())
     }
 
     fn read_block(&mut self, block: &Block) {
@@ -415,12 +352,8 @@ impl Intake {
     fn relieve_budget(&mut self) {
         loop {
             let open: usize = self.streams.iter().filter_map(Stream::open_batch).map(OpenBatch::held).sum();
-            if self
-                .settings
-                .limits
-                .budget
-                .can_recover(open + self.states_lease.bytes() + self.settings.earlier_lease.bytes())
-            {
+            let kept = self.states_lease.bytes() + self.settings.earlier_lease.bytes();
+            if self.settings.limits.budget.can_recover(open + kept) {
                 return;
             }
             let largest = (0..self.streams.len())
