@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::connector::Run;
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream};
+use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
 
 const PARENT: &str = "Parent.External_Id__c";
 
@@ -223,6 +223,39 @@ async fn a_row_waits_for_its_parent_in_a_job_of_another_stream() {
     run.assert_success();
     assert_eq!(world.org.records("Contact").len(), 1, "{:?}", world.rejected());
     assert!(world.org.records("Contact")[0]["AccountId"].is_some());
+}
+
+/// For the connector, the first job of accounts runs. The contact waits for it three times, and then it is locked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_waited_for_its_parent_is_still_sent_again_when_it_is_locked() {
+    let world = World::new().await;
+    let missing = "INVALID_FIELD:Foreign key external ID: a not found for field External_Id__c in entity Account:--";
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    for (error, times) in [(missing, 3), (lock, 3)] {
+        world.org.inject(RowFault::new("Contact", error).times(times));
+    }
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(hold.clone())));
+    let mut connector = world.start_write(json!({"batch_size_mb": 0.01}), &accounts_and_contacts());
+    let row = |number| record("a", json!({"External_Id__c": format!("A{number}"), "Name": "x".repeat(200)}));
+    let accounts: Vec<_> = (0..60).map(row).collect();
+    let connector = blocking(move || {
+        with_end(accounts).iter().for_each(|line| connector.send(line));
+        connector
+    });
+    let mut connector = connector.await;
+    tokio::time::timeout(Duration::from_secs(60), hold.reached()).await.expect("the accounts have a job");
+    let run = tokio::spawn(blocking(move || {
+        [contact("A0"), state("c", 1), complete("c")].iter().for_each(|line| connector.send(line));
+        connector.close_stdin();
+        connector.wait()
+    }));
+    wait_until(|| rows_of_jobs(&world, "Contact").len() == 4).await;
+    hold.release();
+    let run = run.await.unwrap();
+    run.assert_success();
+    assert_eq!(rows_of_jobs(&world, "Contact"), [1; 7]);
+    assert_eq!(world.org.records("Contact").len(), 1, "{:?}", world.rejected());
 }
 
 /// No job of accounts is on its way.

@@ -7,7 +7,7 @@ use super::entered::JobJournal;
 use super::parents::ParentColumns;
 use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
-use super::rounds::{RetryReason, RetryRules};
+use super::rounds::{AwaitedBy, RetryReason, RetryRules};
 use crate::budget::{Budget, Lease};
 use crate::convert::{restore, row_hash, source_columns};
 use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, RowFate, RowIndex, RowOutcomes};
@@ -25,8 +25,8 @@ pub(super) struct Verdict {
     pub(super) reasons: RejectionReasons,
     /// The rows to retry: they failed for a transient reason, were left unprocessed, or lacked their parent.
     pub(super) retry: Option<Batch>,
-    /// How many rows of `retry` failed for a transient reason.
-    pub(super) transient: u64,
+    /// For what `retry` waits before it is sent.
+    pub(super) awaited_by: AwaitedBy,
     /// How many rows Salesforce left unprocessed.
     pub(super) unprocessed: u64,
     /// How many rows the results say nothing about. They are held for `retry`, which is never sent.
@@ -109,6 +109,8 @@ pub(super) struct Judge<'j> {
     retry: OpenBatch,
     /// How many rows of `retry` failed for a transient reason.
     transient: u64,
+    /// How many rows of `retry` are there because their parent may come from another stream.
+    awaiting: u64,
     /// How many rows of `retry` are there because their parent may come from other rows of the batch.
     children: u64,
     unprocessed: u64,
@@ -139,6 +141,7 @@ impl<'j> Judge<'j> {
             reasons: RejectionReasons::default(),
             retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
             transient: 0,
+            awaiting: 0,
             children: 0,
             unprocessed: 0,
             unknown: 0,
@@ -161,7 +164,7 @@ impl<'j> Judge<'j> {
         gaps: Gaps,
     ) -> Result<Option<Verdict>, JudgeError> {
         let written = self.prove_counts(earlier, gaps).await?;
-        if self.children > 0 && written + self.transient + self.unprocessed + self.unknown == 0 {
+        if self.children > 0 && written + self.transient + self.awaiting + self.unprocessed + self.unknown == 0 {
             return Ok(None);
         }
         store_local_rejections(self.writer.as_mut(), &self.batch.local_rejections, &mut self.reasons).await?;
@@ -179,8 +182,9 @@ impl<'j> Judge<'j> {
         let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
         let retry = self.retry.seal();
         let retry = (retry.rows() > 0 || self.unknown > 0).then_some(retry);
-        let Self { reasons, transient, unprocessed, unknown, .. } = self;
-        Ok(Some(Verdict { outcomes, reasons, retry, transient, unprocessed, unknown }))
+        let Self { reasons, unprocessed, unknown, .. } = self;
+        let awaited_by = AwaitedBy { transient: self.transient + unprocessed > 0, other_streams: self.awaiting > 0 };
+        Ok(Some(Verdict { outcomes, reasons, retry, awaited_by, unprocessed, unknown }))
     }
 
     /// Compares the number of rows in the results with the number of rows sent. Returns how many are written.
@@ -258,6 +262,7 @@ impl<'j> Judge<'j> {
                 (Some(sent), Some(reason)) => {
                     match reason {
                         RetryReason::Transient => self.transient += 1,
+                        RetryReason::OtherStream => self.awaiting += 1,
                         RetryReason::MissingParent => self.children += 1,
                     }
                     self.send_again(&csv, sent);

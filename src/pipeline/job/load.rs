@@ -129,8 +129,7 @@ impl Loader {
                 return Err(unproven(plan, &finished, unsettled, batch.rows()).into());
             }
             let Some(retry) = verdict.retry else { return Ok(()) };
-            let needs_wait = verdict.transient + verdict.unprocessed > 0;
-            let Some(wait) = rounds.next(needs_wait) else {
+            let Some(wait) = rounds.next(verdict.awaited_by) else {
                 return Err(left_unprocessed(plan, &finished, verdict.unprocessed, batch.rows()).into());
             };
             log_retry(plan, retry.rows(), wait);
