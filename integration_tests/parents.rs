@@ -258,6 +258,42 @@ async fn a_row_that_waited_for_its_parent_is_still_sent_again_when_it_is_locked(
     assert_eq!(world.org.records("Contact").len(), 1, "{:?}", world.rejected());
 }
 
+/// For the connector, the first job of the other stream runs. Salesforce does not find the parent at first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_waits_for_its_parent_in_another_stream_of_the_same_object() {
+    for mode in ["append", "append_dedup"] {
+        let world = World::new().await;
+        let missing =
+            "INVALID_FIELD:Foreign key external ID: a0 not found for field External_Id__c in entity Account:--";
+        let is_child = |row: &UploadedRow<'_>| row.get("Name") == Some("child");
+        world.org.inject(RowFault::new("Account", missing).when(is_child).times(1));
+        let hold = Hold::default();
+        world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(hold.clone())));
+        let children = stream("b", "Account", &[("Name", "string"), (PARENT, "string")]);
+        let catalog = catalog(&[children, accounts(mode)]);
+        let mut connector = world.start_write(json!({"batch_size_mb": 0.01}), &catalog);
+        let row = |number| record("a", json!({"External_Id__c": format!("A{number}"), "Name": "x".repeat(200)}));
+        let parents: Vec<_> = (0..60).map(row).collect();
+        let connector = blocking(move || {
+            with_end(parents).iter().for_each(|line| connector.send(line));
+            connector
+        });
+        let mut connector = connector.await;
+        tokio::time::timeout(Duration::from_secs(60), hold.reached()).await.expect("the parents have a job");
+        let run = tokio::spawn(blocking(move || {
+            let child = record("b", json!({"Name": "child", PARENT: "A0"}));
+            [child, state("b", 1), complete("b")].iter().for_each(|line| connector.send(line));
+            connector.close_stdin();
+            connector.wait()
+        }));
+        wait_until(|| rows_of_jobs(&world, "Account").contains(&1)).await;
+        wait_until(|| world.org.jobs().iter().any(|job| job.rows == 1 && job.state.is_final())).await;
+        hold.release();
+        run.await.unwrap().assert_success();
+        assert_eq!(world.org.records("Account").len(), 61, "{mode}: {:?}", world.rejected());
+    }
+}
+
 /// No job of accounts is on its way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_whose_parent_no_job_of_another_stream_can_bring_is_rejected_at_once() {

@@ -154,12 +154,8 @@ impl Loading {
     /// Seals a batch. Keys that are perhaps the same make several batches of it, which keep their order.
     fn seal(&self, stream: usize, batch: OpenBatch) -> Vec<StreamBatch> {
         let sealed = batch.seal_merged().into_iter();
-        let to_stream_batch = |batch| StreamBatch {
-            stream,
-            plan: Arc::clone(&self.plan),
-            batch,
-            on_its_way: self.plan.written_objects.begin_batch(&self.plan.job.object),
-        };
+        let to_stream_batch =
+            |batch| StreamBatch { stream, plan: Arc::clone(&self.plan), batch, on_its_way: self.plan.begin_batch() };
         sealed.map(to_stream_batch).collect()
     }
 

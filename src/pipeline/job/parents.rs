@@ -9,7 +9,8 @@ use crate::pipeline::prepare::{StreamPlan, WriteProgress};
 pub(super) struct ParentColumns {
     /// Columns with parents of the object of the batch itself.
     of_batch: Vec<usize>,
-    /// Columns with parents of an object that another stream writes, and how far it was.
+    /// Columns with parents of an object that another stream writes, and how far it was. Batches of the own lane do not
+    /// count: none that follows is loaded before this one ends.
     of_other_streams: Vec<(usize, WriteProgress)>,
 }
 
@@ -29,7 +30,8 @@ impl ParentColumns {
             let Some(object) = column.related_object() else { continue };
             if object.eq_ignore_ascii_case(&plan.job.object) {
                 found.of_batch.push(position);
-            } else if let Some(progress) = plan.written_objects.progress(object) {
+            }
+            if let Some(progress) = plan.progress_of_others(object) {
                 found.of_other_streams.push((position, progress));
             }
         }
@@ -40,7 +42,7 @@ impl ParentColumns {
     pub(super) fn written_since(mut self, plan: &StreamPlan, columns: &Columns) -> Self {
         self.of_other_streams.retain(|(position, progress)| {
             let object = columns[*position].related_object();
-            object.is_some_and(|object| plan.written_objects.is_written_since(object, *progress))
+            object.is_some_and(|object| plan.is_written_since(object, *progress))
         });
         self
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::columns::{ColumnRules, ResolvedField};
 use super::packed::LateFields;
 use super::related::RelationshipName;
-use super::written_objects::WrittenObjects;
+use super::written_objects::{BatchOnItsWay, WriteProgress, WritingLane, WrittenObjects};
 use crate::convert::{Column, Columns, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
@@ -28,12 +28,33 @@ pub(crate) struct StreamPlan {
     pub(crate) columns: Arc<Columns>,
     pub(crate) identity: StreamIdentity,
     /// The objects that this and all other streams write.
-    pub(crate) written_objects: Arc<WrittenObjects>,
+    pub(super) written_objects: Arc<WrittenObjects>,
     pub(super) rules: ColumnRules,
     pub(super) late: LateFields,
 }
 
 impl StreamPlan {
+    /// A batch of the stream is complete.
+    pub(crate) fn begin_batch(&self) -> BatchOnItsWay {
+        self.written_objects.begin_batch(&self.job.object, self.lane())
+    }
+
+    /// How far the sync is with an object, apart from the batches of this stream's own lane. `None` if it does not write
+    /// the object.
+    pub(crate) fn progress_of_others(&self, object: &str) -> Option<WriteProgress> {
+        let own = object.eq_ignore_ascii_case(&self.job.object).then(|| self.lane());
+        self.written_objects.progress(object, own.as_ref())
+    }
+
+    /// Whether batches of an object, apart from this stream's own lane, are or were on their way since `earlier`.
+    pub(crate) fn is_written_since(&self, object: &str, earlier: WriteProgress) -> bool {
+        self.progress_of_others(object).is_some_and(|now| now.is_written_since(earlier))
+    }
+
+    fn lane(&self) -> WritingLane {
+        if self.job.operation.is_ordered() { WritingLane::Ordered } else { WritingLane::Insert(self.name.clone()) }
+    }
+
     /// What becomes of a source column that a record has and `columns` lack.
     ///
     /// # Errors
