@@ -1,0 +1,140 @@
+//! The way of a batch to the commit point: a job is created and filled, waits for its turn, is entered in the journal,
+//! and is closed.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Loader, load_error};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::job::entered::EnteredJob;
+use crate::pipeline::job::event::LoadError;
+use crate::pipeline::job::turn::{Turn, TurnOutcome};
+use crate::pipeline::prepare::{Claim, StreamPlan};
+use crate::user_error::IntoUserError;
+use salesforce::{CloseError, RunningJob, UploadError, UploadedJob};
+
+impl Loader {
+    /// Creates a job and uploads the rows. They take no effect before the job is closed.
+    pub(super) async fn upload(&self, plan: &StreamPlan, batch: &Batch) -> Result<UploadedJob, LoadError> {
+        let object = &plan.job.object;
+        let uploaded = self.org.upload_job(&plan.job, batch.csv(), self.halt.cancelled()).await;
+        uploaded.map_err(|error| match error {
+            UploadError::Stopped => LoadError::Halted,
+            UploadError::NotCreated(fault) => fault.into_error(&format!("creating a job for {object}")).into(),
+            UploadError::NotUploaded(fault) => fault.into_error(&format!("uploading records of {object}")).into(),
+        })
+    }
+
+    /// Uploads a batch and waits for its turn. A job that has waited for almost as long as it may stay open is aborted,
+    /// and another one takes its place.
+    pub(super) async fn upload_for_turn(
+        &self,
+        plan: &StreamPlan,
+        batch: &Batch,
+        turn: &mut Turn,
+        claim: &Claim,
+    ) -> Result<UploadedJob, LoadError> {
+        loop {
+            let closes_by = Instant::now() + self.waits.open_job;
+            let uploaded = self.upload(plan, batch).await?;
+            let waited = match turn.wait(closes_by - Instant::now(), Some(claim), &self.halt).await {
+                TurnOutcome::Come => {
+                    let earlier = self.wait_for_earlier_jobs(plan, uploaded.id(), turn, claim);
+                    // A wait that is cut off ends past the time to close, like one that is just too long.
+                    timeout_at(closes_by, earlier).await.unwrap_or(Ok(()))
+                }
+                TurnOutcome::Never => Err(LoadError::Halted),
+                TurnOutcome::Late => Ok(()),
+            };
+            claim.set_idle(false);
+            let waited = match waited {
+                Ok(()) => self.resume(turn).await,
+                error => error,
+            };
+            match waited {
+                Ok(()) if Instant::now() < closes_by => return Ok(uploaded),
+                Err(error) => {
+                    uploaded.abort().await;
+                    return Err(error);
+                }
+                Ok(()) => {
+                    let (job, object) = (uploaded.id(), &plan.job.object);
+                    tracing::info!(job, object, "a job has waited for its turn as long as it may stay open: one more");
+                    uploaded.abort().await;
+                }
+            }
+        }
+    }
+
+    /// Enters a job in the journal, so that it may be closed.
+    async fn enter(&self, plan: &StreamPlan, batch: &Batch, uploaded: UploadedJob) -> Result<EnteredJob, LoadError> {
+        let job = uploaded.id().to_owned();
+        tokio::select! {
+            biased;
+            entered = self.journal.enter(plan, batch, uploaded) => Ok(entered?),
+            () = self.halt.cancelled() => {
+                // The next attempt aborts the job.
+                tracing::debug!(job, "a job is left open because the bucket is out of reach");
+                Err(LoadError::Halted)
+            }
+        }
+    }
+
+    /// Waits for the place that another batch may have meanwhile.
+    async fn resume(&self, turn: &mut Turn) -> Result<(), LoadError> {
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Err(LoadError::Halted),
+            () = turn.resume() => Ok(()),
+        }
+    }
+
+    /// Waits for the jobs that an earlier attempt left and that this one must not overtake. If there are any, another
+    /// batch may have the place.
+    async fn wait_for_earlier_jobs(
+        &self,
+        plan: &StreamPlan,
+        own: &str,
+        turn: &mut Turn,
+        claim: &Claim,
+    ) -> Result<(), LoadError> {
+        let object = &plan.job.object;
+        if !plan.job.operation.is_ordered() {
+            return Ok(());
+        }
+        let wait = async {
+            let jobs = self.earlier.of_object(object, own, claim).await?;
+            if !jobs.is_empty() {
+                turn.pause();
+                claim.set_idle(true);
+            }
+            self.earlier.wait(object, &jobs, claim).await
+        };
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Err(LoadError::Halted),
+            waited = wait => Ok(waited?),
+        }
+    }
+
+    /// Enters a job in the journal and closes it: the commit point.
+    pub(super) async fn close(
+        &self,
+        plan: &StreamPlan,
+        batch: &Batch,
+        uploaded: UploadedJob,
+    ) -> Result<RunningJob, LoadError> {
+        let entered = self.enter(plan, batch, uploaded).await?;
+        let (object, job) = (&plan.job.object, entered.id().to_owned());
+        let running = match entered.close(self.halt.cancelled()).await {
+            Ok(running) => running,
+            Err(error) => {
+                if !matches!(error, CloseError::OutcomeUnknown(_)) {
+                    self.journal.discard(&job).await;
+                }
+                return Err(load_error(error, &format!("closing job {job} for {object}")));
+            }
+        };
+        tracing::info!(job, object, "closed a job");
+        Ok(running)
+    }
+}
