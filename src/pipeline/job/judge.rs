@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::RejectionReasons;
 use super::entered::JobJournal;
+use super::local_rejections::store_local_rejections;
 use super::parents::ParentColumns;
 use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
 use super::rounds::{AwaitedBy, RetryReason, RetryRules};
 use crate::budget::{Budget, Lease};
-use crate::convert::{restore, row_hash, source_columns};
-use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, RowFate, RowIndex, RowOutcomes};
+use crate::convert::{restore, row_hash};
+use crate::pipeline::batch::{Batch, OpenBatch, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, Result};
@@ -408,25 +409,4 @@ fn message_for(records: u64, message: &str) -> String {
         1 => message.to_owned(),
         _ => format!("{message} (The row stands for {records} records with one key.)").trim_start().to_owned(),
     }
-}
-
-/// Stores the records that the connector itself rejected, and counts the reasons.
-pub(super) async fn store_local_rejections(
-    mut writer: Option<&mut RejectedWriter>,
-    rejections: &[LocalRejection],
-    reasons: &mut RejectionReasons,
-) -> Result<()> {
-    for LocalRejection { origin, data, rejection } in rejections {
-        let code = rejection.code.as_str();
-        let Some(writer) = &mut writer else {
-            reasons.add(code, || None);
-            continue;
-        };
-        let field = rejection.field.as_deref().unwrap_or_default();
-        let details = RejectionDetails::local(code, &rejection.message, field);
-        let record = RejectedRecord::new(origin.extracted_at_ms, source_columns(data), details);
-        reasons.add(code, || Some(record.raw_id.to_string()));
-        writer.write(&record).await?;
-    }
-    Ok(())
 }

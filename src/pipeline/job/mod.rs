@@ -6,6 +6,7 @@ mod event;
 mod judge;
 mod lane;
 mod load;
+mod local_rejections;
 mod parents;
 mod rejection_reasons;
 mod result_counts;

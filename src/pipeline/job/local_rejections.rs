@@ -1,0 +1,28 @@
+//! The records that the connector itself rejects.
+
+use super::RejectionReasons;
+use crate::convert::source_columns;
+use crate::pipeline::batch::LocalRejection;
+use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
+use airbyte::Result;
+
+/// Stores the records that the connector itself rejected, and counts the reasons.
+pub(super) async fn store_local_rejections(
+    mut writer: Option<&mut RejectedWriter>,
+    rejections: &[LocalRejection],
+    reasons: &mut RejectionReasons,
+) -> Result<()> {
+    for LocalRejection { origin, data, rejection } in rejections {
+        let code = rejection.code.as_str();
+        let Some(writer) = &mut writer else {
+            reasons.add(code, || None);
+            continue;
+        };
+        let field = rejection.field.as_deref().unwrap_or_default();
+        let details = RejectionDetails::local(code, &rejection.message, field);
+        let record = RejectedRecord::new(origin.extracted_at_ms, source_columns(data), details);
+        reasons.add(code, || Some(record.raw_id.to_string()));
+        writer.write(&record).await?;
+    }
+    Ok(())
+}
