@@ -151,8 +151,8 @@ async fn what_may_be_another_record_is_sent() {
         run.assert_success();
         let sent = world.org.count("Contact") + world.org.count("Lead");
         assert_eq!(sent, 40, "{changes:?}");
-        let is_told = logs(&run, "WARN", "may be there twice");
-        assert_eq!(is_told, changes[0].0 != "sync_id", "{changes:?}: {}", run.stdout);
+        let is_reported = logs(&run, "WARN", "may be there twice");
+        assert_eq!(is_reported, changes[0].0 != "sync_id", "{changes:?}: {}", run.stdout);
     }
 }
 
@@ -201,7 +201,7 @@ async fn without_the_setting_or_the_number_of_the_sync_nothing_is_entered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_cannot_be_read_or_whose_job_is_gone_is_told() {
+async fn an_entry_that_cannot_be_read_or_whose_job_is_gone_is_reported() {
     for is_gone in [true, false] {
         let world = World::new().await;
         let hold = hold_the_status(&world);
@@ -327,6 +327,30 @@ async fn no_job_is_closed_while_the_bucket_is_out_of_reach() {
     .await;
     assert_all_in_org(&world, &run, 20);
     assert!(world.journal().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_state_leaves_before_the_entries_that_it_covers_are_gone() {
+    let world = World::new().await;
+    let hold = hold_the_status(&world);
+    let mut connector: RunningConnector = world.start_write(json!({}), &insert_catalog());
+    let writer = connector.send_in_background(input_lines(20, insert_record));
+    hold.reached().await;
+    world.store.set_away(true);
+    world.store.hang_up();
+    hold.release();
+    let killed = blocking(move || {
+        connector.wait_for_log("the bucket for rejected records is out of reach");
+        let run = connector.kill();
+        writer.join().unwrap();
+        run
+    })
+    .await;
+    world.store.set_away(false);
+    assert_eq!((killed.ids_and_counts(), keys_in_org(&world), world.journal().len()), (vec![], keys(1..=20), 1));
+    let run = insert_contacts(&world, 20).await;
+    assert_all_in_org(&world, &run, 20);
+    assert_eq!(job_states(&world).len(), 1, "nothing is sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

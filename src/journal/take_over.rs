@@ -75,7 +75,7 @@ pub(crate) async fn take_over(
             (Some(entry), Some(finished)) if targets.contains(&entry.target) => {
                 let size = EarlierRows::size_of(entry.hashes.len());
                 if taken.lease.bytes() + size > budget.capacity() / 2 {
-                    tell_of_doubt(&job, &entry, "it has more rows than there is memory for");
+                    warn_of_doubt(&job, &entry, "it has more rows than there is memory for");
                     continue;
                 }
                 taken.lease.set(taken.lease.bytes() + size);
@@ -83,8 +83,8 @@ pub(crate) async fn take_over(
                 let rows = written_rows(entry, finished, patience).await?;
                 taken.rows.entry(stream).or_default().push(rows);
             }
-            (Some(entry), None) => tell_of_doubt(&job, &entry, "Salesforce no longer knows it"),
-            (Some(entry), _) => tell_of_doubt(&job, &entry, "no stream of this attempt writes its records"),
+            (Some(entry), None) => warn_of_doubt(&job, &entry, "Salesforce no longer knows it"),
+            (Some(entry), _) => warn_of_doubt(&job, &entry, "no stream of this attempt writes its records"),
             (None, _) => tracing::warn!(
                 job,
                 "the journal's entry of a job cannot be read: records that an insert wrote may be there twice"
@@ -94,7 +94,7 @@ pub(crate) async fn take_over(
     Ok(taken)
 }
 
-fn tell_of_doubt(job: &str, entry: &Entry, why: &str) {
+fn warn_of_doubt(job: &str, entry: &Entry, why: &str) {
     if entry.target.is_insert() {
         tracing::warn!(
             job,

@@ -275,7 +275,7 @@ async fn a_job_that_is_refused_before_its_first_row_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn rows_of_which_results_tell_are_settled_when_others_are_never_told_of() {
+async fn what_results_prove_is_settled_when_they_never_have_the_rest() {
     for (fault, message) in [
         (JobFault::completed("Contact", 1), "do not add up"),
         (JobFault::failed("Contact", 1, "Timeout : took too long"), "do not add up"),
