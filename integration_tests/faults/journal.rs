@@ -1,6 +1,7 @@
 //! The journal keeps an insert from being repeated by the next attempt of a sync.
 
 use std::ops::RangeInclusive;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use salesforce_sim::{Answer, Effect, Endpoint, Hold, JobFault, JobState, RequestFault, RowFault, Settings};
@@ -14,10 +15,21 @@ use crate::connector::{Run, RunningConnector};
 use crate::protocol_model::Counts;
 use crate::world::{World, blocking, catalog, complete, record, state, stream, wait_until};
 
-/// Kills a sync that inserts the records 1 to `count`, at the moment when `is_due`.
-async fn kill_insert(world: &World, count: u64, is_due: impl Fn(&World) -> bool) -> Run {
+/// Starts a sync that inserts the records 1 to `count`, and a thread that sends them.
+fn start_insert(world: &World, count: u64) -> (RunningConnector, JoinHandle<()>) {
     let mut connector = world.start_write(json!({}), &insert_catalog());
     let writer = connector.send_in_background(input_lines(count, insert_record));
+    (connector, writer)
+}
+
+fn take_bucket_away(world: &World) {
+    world.store.set_away(true);
+    world.store.hang_up();
+}
+
+/// Kills a sync that inserts the records 1 to `count`, at the moment when `is_due`.
+async fn kill_insert(world: &World, count: u64, is_due: impl Fn(&World) -> bool) -> Run {
+    let (connector, writer) = start_insert(world, count);
     wait_until(|| is_due(world)).await;
     blocking(move || {
         let run = connector.kill();
@@ -307,11 +319,9 @@ async fn no_job_is_closed_while_the_bucket_is_out_of_reach() {
     let world = World::new().await;
     let hold = Hold::default();
     world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
-    let mut connector: RunningConnector = world.start_write(json!({}), &insert_catalog());
-    let writer = connector.send_in_background(input_lines(20, insert_record));
+    let (mut connector, writer) = start_insert(&world, 20);
     hold.reached().await;
-    world.store.set_away(true);
-    world.store.hang_up();
+    take_bucket_away(&world);
     hold.release();
     let connector = blocking(move || {
         connector.wait_for_log("the bucket for rejected records is out of reach");
@@ -333,11 +343,9 @@ async fn no_job_is_closed_while_the_bucket_is_out_of_reach() {
 async fn no_state_leaves_before_the_entries_that_it_covers_are_gone() {
     let world = World::new().await;
     let hold = hold_the_status(&world);
-    let mut connector: RunningConnector = world.start_write(json!({}), &insert_catalog());
-    let writer = connector.send_in_background(input_lines(20, insert_record));
+    let (mut connector, writer) = start_insert(&world, 20);
     hold.reached().await;
-    world.store.set_away(true);
-    world.store.hang_up();
+    take_bucket_away(&world);
     hold.release();
     let killed = blocking(move || {
         connector.wait_for_log("the bucket for rejected records is out of reach");
