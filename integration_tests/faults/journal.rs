@@ -31,6 +31,18 @@ fn take_bucket_away(world: &World) {
 async fn kill_insert(world: &World, count: u64, is_due: impl Fn(&World) -> bool) -> Run {
     let (connector, writer) = start_insert(world, count);
     wait_until(|| is_due(world)).await;
+    kill(connector, writer).await
+}
+
+/// Kills a sync of these lines when its jobs have ended.
+async fn kill_after_the_jobs(world: &World, settings: Value, catalog: &Value, lines: Vec<String>) {
+    let mut connector = world.start_write(settings, catalog);
+    let writer = connector.send_in_background(lines);
+    wait_until(|| has_ended(world)).await;
+    kill(connector, writer).await;
+}
+
+async fn kill(connector: RunningConnector, writer: JoinHandle<()>) -> Run {
     blocking(move || {
         let run = connector.kill();
         writer.join().unwrap();
@@ -118,14 +130,7 @@ async fn equal_records_are_taken_as_often_as_they_were_written() {
         records.chain([state("s", count), complete("s")]).collect()
     };
     let hold = hold_the_status(&world);
-    let mut connector = world.start_write(json!({}), &insert_catalog());
-    let writer = connector.send_in_background(equal(5));
-    wait_until(|| has_ended(&world)).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill_after_the_jobs(&world, json!({}), &insert_catalog(), equal(5)).await;
     hold.release();
     let run = world.write(json!({}), insert_catalog(), equal(8)).await;
     run.assert_success();
@@ -291,14 +296,7 @@ async fn a_delete_that_an_earlier_attempt_did_counts_as_written() {
         let insert = |number| world.org.insert("Contact", &[("LastName", &key(number))]).unwrap();
         let mut ids: Vec<String> = (1..=3).map(insert).collect();
         let hold = hold_the_status(&world);
-        let mut connector = world.start_write(settings.clone(), &delete_catalog());
-        let writer = connector.send_in_background(deletes(&ids));
-        wait_until(|| has_ended(&world)).await;
-        blocking(move || {
-            connector.kill();
-            writer.join().unwrap();
-        })
-        .await;
+        kill_after_the_jobs(&world, settings.clone(), &delete_catalog(), deletes(&ids)).await;
         hold.release();
         // Another delete is refused because someone else has deleted the record.
         let other = insert(4);
