@@ -8,7 +8,7 @@ mod intake;
 mod job;
 mod ledger;
 mod prepare;
-mod report;
+mod progress;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
 use job::{Event, JobJournal, Jobs, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
-use report::Report;
+use progress::Progress;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
 
@@ -104,13 +104,13 @@ pub(crate) async fn write(
     };
     let input = read_on_thread(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
-    let report = Report::new(streams.iter().map(|stream| stream.name.clone()), display);
+    let progress = Progress::new(streams.iter().map(|stream| stream.name.clone()), display);
     let streams = streams.into_iter().map(|stream| {
         let earlier = taken_over.rows.remove(&stream.name).unwrap_or_default();
         Stream::new(stream, config.null_handling(), earlier)
     });
     let streams = streams.collect();
-    let intake = Intake::new(streams, jobs, settings, output, report);
+    let intake = Intake::new(streams, jobs, settings, output, progress);
     let outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
     if let Some(org) = org {
         stop.finish_renewal(&org).await;

@@ -1,6 +1,6 @@
 //! The one task that reads the input, keeps count, and acknowledges states.
 //!
-//! It alone changes the open batches, the ledger and the report, so none of them needs a lock. It never waits for a
+//! It alone changes the open batches, the ledger and the progress, so none of them needs a lock. It never waits for a
 //! job: batches send it events. While the memory budget is overdrawn, or nobody reads its output, it reads no input.
 
 mod acknowledge;
@@ -23,7 +23,7 @@ use super::batch::{OpenBatch, Origin, SettledSegment};
 use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
 use super::ledger::Ledger;
 use super::prepare::Quota;
-use super::report::{RecordCounts, Report};
+use super::progress::{Progress, RecordCounts};
 use crate::budget::Lease;
 use crate::journal::Journal;
 use crate::stop::{Stop, stopped};
@@ -75,7 +75,7 @@ pub(super) struct Intake {
     output: Output,
     acknowledgements: Acknowledgements,
     settings: IntakeSettings,
-    report: Report,
+    progress: Progress,
     rejected: u64,
     ending: Option<Ending>,
 }
@@ -99,7 +99,7 @@ impl Intake {
         jobs: Jobs,
         settings: IntakeSettings,
         output: Output,
-        report: Report,
+        progress: Progress,
     ) -> Self {
         Self {
             by_name: streams.iter().enumerate().map(|(index, stream)| (stream.name.clone(), index)).collect(),
@@ -112,7 +112,7 @@ impl Intake {
             acknowledgements: Acknowledgements::new(output.clone(), settings.journal.clone()),
             output,
             settings,
-            report,
+            progress,
             rejected: 0,
             ending: None,
             streams,
@@ -127,7 +127,7 @@ impl Intake {
         self.process(signals).await;
         let outcome = self.outcome();
         self.streams.iter().for_each(Stream::log_ignored_fields);
-        self.report.conclude(&self.counts());
+        self.progress.conclude(&self.counts());
         report_earlier_rows(&self.streams, outcome.is_ok());
         outcome?;
         match &self.settings.journal {
@@ -175,7 +175,7 @@ impl Intake {
                     None => all_batches_ended = true,
                 },
                 removed = self.acknowledgements.removed() => self.states_may_leave(removed),
-                () = tokio::time::sleep_until(self.report.due()) => self.report.publish_due(&self.counts()),
+                () = tokio::time::sleep_until(self.progress.due()) => self.progress.publish_due(&self.counts()),
                 () = budget.released(), if must_wait_for_memory => {}
                 () = self.output.room(), if must_wait_for_reader => {}
                 () = sleep_until(flush_due) => self.flush_due(),
@@ -186,7 +186,7 @@ impl Intake {
                     None => self.end(Ending::Finish(Error::panic())),
                 },
                 () = &mut grace_period_over, if !is_reading => {
-                    tracing::warn!(jobs = self.report.running_jobs(), "the grace period is over: running jobs are left");
+                    tracing::warn!(jobs = self.progress.running_jobs(), "the grace period is over: running jobs are left");
                     return;
                 }
             }
@@ -298,7 +298,7 @@ impl Intake {
     }
 
     fn apply(&mut self, event: Event) {
-        self.report.apply(&event);
+        self.progress.apply(&event);
         match event.kind {
             EventKind::Settled(settled) => self.settle(event.stream, &settled),
             EventKind::BatchEnded(Err(LoadError::Failed(error))) => self.halt(error),

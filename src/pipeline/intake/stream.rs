@@ -13,7 +13,7 @@ use crate::journal::EarlierRows;
 use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin, SegmentId};
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
-use crate::pipeline::report::RecordCounts;
+use crate::pipeline::progress::RecordCounts;
 use airbyte::{Error, OpenRecord, Result, StreamName, json::Cursor};
 
 /// A stream of the configured catalog.

@@ -16,8 +16,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The progress of all streams.
 #[derive(Debug)]
-pub(super) struct Report {
-    streams: Vec<StreamReport>,
+pub(super) struct Progress {
+    streams: Vec<StreamProgress>,
     started: Instant,
     log_due: Instant,
     /// `None` without a terminal.
@@ -44,9 +44,9 @@ impl RecordCounts {
     }
 }
 
-/// What the report knows of one stream besides the counts of its records.
+/// What the progress of one stream is besides the counts of its records.
 #[derive(Debug)]
-struct StreamReport {
+struct StreamProgress {
     name: StreamName,
     /// Rows in closed jobs. A retried row counts again.
     sent: u64,
@@ -94,10 +94,10 @@ impl fmt::Display for Figures {
     }
 }
 
-impl Report {
+impl Progress {
     pub(super) fn new(names: impl IntoIterator<Item = StreamName>, display: &Display) -> Self {
         let now = Instant::now();
-        let streams: Vec<_> = names.into_iter().map(StreamReport::new).collect();
+        let streams: Vec<_> = names.into_iter().map(StreamProgress::new).collect();
         Self {
             started: now,
             log_due: now + LOG_INTERVAL,
@@ -191,7 +191,7 @@ impl Report {
     }
 }
 
-impl StreamReport {
+impl StreamProgress {
     fn new(name: StreamName) -> Self {
         Self {
             name,
@@ -242,23 +242,23 @@ mod tests {
     fn the_figures_say_how_far_the_running_job_is() {
         let name = StreamName { namespace: None, name: "s".into() };
         let counts = RecordCounts { read: 200, ..RecordCounts::default() };
-        let mut report = Report::new([name], &Display::hidden());
-        let mut apply = |kind| report.apply(&Event { stream: 0, kind });
+        let mut progress = Progress::new([name], &Display::hidden());
+        let mut apply = |kind| progress.apply(&Event { stream: 0, kind });
         apply(EventKind::JobStarted { job: "7501".into(), rows: 100 });
         apply(EventKind::JobStarted { job: "7502".into(), rows: 50 });
         apply(EventKind::JobProgressed { job: "7501".into(), rows: 40 });
         let mut reasons = RejectionReasons::default();
         reasons.add("INVALID_EMAIL_ADDRESS", || None);
         apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons }));
-        let figures = report.streams[0].figures(&counts);
+        let figures = progress.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");
-        assert_eq!(report.streams[0].reasons.by_count().len(), 1);
+        assert_eq!(progress.streams[0].reasons.by_count().len(), 1);
 
-        report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7501".into() } });
-        assert_eq!(report.streams[0].figures(&counts).running, "job 7502 at 0 of 50 rows");
-        assert_eq!(report.running_jobs(), 1);
-        report.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7502".into() } });
-        assert_eq!(report.streams[0].figures(&counts).running, "no job");
+        progress.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7501".into() } });
+        assert_eq!(progress.streams[0].figures(&counts).running, "job 7502 at 0 of 50 rows");
+        assert_eq!(progress.running_jobs(), 1);
+        progress.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7502".into() } });
+        assert_eq!(progress.streams[0].figures(&counts).running, "no job");
     }
 }
