@@ -42,6 +42,17 @@ pub(crate) fn write(config: &Value, catalog: &Value, lines: Vec<String>) -> Run 
     write_bytes(config, catalog, input)
 }
 
+/// Runs `write --dry-run` with more options, and returns what it printed on standard error too.
+pub(crate) fn dry_run(config: &Value, catalog: &Value, options: &[&str], lines: Vec<String>) -> (Run, String) {
+    let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
+    let arguments = [&["write", "--dry-run"], options].concat();
+    let mut connector = RunningConnector::start(Command::new(PROGRAM), &arguments, &files);
+    let writer = connector.send_in_background(lines);
+    let ended = connector.wait_with_stderr();
+    writer.join().unwrap();
+    ended
+}
+
 /// Runs `write` with an input that need not be text.
 pub(crate) fn write_bytes(config: &Value, catalog: &Value, input: Vec<u8>) -> Run {
     run(&["write"], &[("--config", config.to_string()), ("--catalog", catalog.to_string())], input)

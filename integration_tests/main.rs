@@ -9,6 +9,7 @@ mod configuration_page;
 mod connector;
 mod delivery_page;
 mod discover;
+mod dry_run;
 mod errors_page;
 mod faithful;
 mod faults;

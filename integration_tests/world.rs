@@ -89,6 +89,40 @@ impl World {
         run
     }
 
+    /// Runs `write --dry-run`, and checks that it left no trace.
+    pub(crate) async fn dry_run(&self, changes: Value, catalog: Value, lines: Vec<String>) -> Run {
+        let (run, stderr) = self.dry_run_with(&[], changes, catalog, lines).await;
+        assert_eq!(stderr, "", "nothing is written to stderr");
+        run
+    }
+
+    /// Runs `write --dry-run` with more options, and checks that it left no trace. Returns standard error too.
+    pub(crate) async fn dry_run_with(
+        &self,
+        options: &'static [&'static str],
+        changes: Value,
+        catalog: Value,
+        lines: Vec<String>,
+    ) -> (Run, String) {
+        let config = self.config(changes);
+        let before = self.objects();
+        let (run, stderr) = blocking(move || connector::dry_run(&config, &catalog, options, lines)).await;
+        self.assert_nothing_sent();
+        assert_eq!(self.objects(), before, "nothing is stored");
+        assert!(run.states().is_empty(), "no state is acknowledged");
+        (run, stderr)
+    }
+
+    /// Checks that no ingest job was made, and that nothing but sign-ins and queries was sent.
+    pub(crate) fn assert_nothing_sent(&self) {
+        assert!(self.org.jobs().is_empty(), "{:?}", self.org.jobs());
+        for request in self.org.requests() {
+            let asks = request.method == "GET"
+                || ["/token", "/query", "/composite/batch"].iter().any(|it| request.path.ends_with(it));
+            assert!(asks, "{} {}", request.method, request.path);
+        }
+    }
+
     /// Waits until the org has finished every closed job, and what it saves after the end of one.
     pub(crate) async fn wait_for_jobs(&self) {
         let is_done = |job: &JobSummary| job.state == JobState::Open || job.state.is_final() && !job.is_processing;

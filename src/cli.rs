@@ -41,6 +41,12 @@ pub(crate) enum Command {
         /// The configured catalog, a JSON file.
         #[arg(long, value_name = "FILE")]
         catalog: PathBuf,
+        /// Check, convert and count the records, and send nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// In a dry run: print the first N rows of each stream on standard error. On a terminal it is 3 by default.
+        #[arg(long, value_name = "N", requires = "dry_run")]
+        show: Option<usize>,
     },
 }
 
@@ -62,11 +68,23 @@ mod tests {
 
     #[test]
     fn an_option_may_have_a_space_or_an_equals_sign() {
-        let expected = Command::Write { config: "c".into(), catalog: "k".into() };
+        let expected = Command::Write { config: "c".into(), catalog: "k".into(), dry_run: false, show: None };
         assert_eq!(command(&["write", "--config", "c", "--catalog", "k"]).unwrap(), expected);
         assert_eq!(command(&["write", "--catalog=k", "--config=c"]).unwrap(), expected);
         assert_eq!(command(&["discover", "--config=c"]).unwrap(), Command::Discover { config: "c".into() });
         assert_eq!(command(&["spec"]).unwrap(), Command::Spec);
+    }
+
+    #[test]
+    fn a_dry_run_may_show_rows() {
+        let write = ["write", "--config=c", "--catalog=k"];
+        let parsed = |more: &[&str]| match command(&[&write[..], more].concat()) {
+            Ok(Command::Write { dry_run, show, .. }) => Some((dry_run, show)),
+            _ => None,
+        };
+        assert_eq!(parsed(&["--dry-run"]), Some((true, None)));
+        assert_eq!(parsed(&["--dry-run", "--show", "5"]), Some((true, Some(5))));
+        assert_eq!(parsed(&["--show=0", "--dry-run"]), Some((true, Some(0))));
     }
 
     #[test]
@@ -77,6 +95,8 @@ mod tests {
             (&["discover"], "--config"),
             (&["read"], "read"),
             (&["spec", "--verbose"], "--verbose"),
+            (&["write", "--config", "c", "--catalog", "k", "--show", "3"], "--dry-run"),
+            (&["write", "--config", "c", "--catalog", "k", "--dry-run", "--show", "many"], "--show"),
         ] {
             let error = command(arguments).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -1,5 +1,5 @@
-//! The progress that a person sees on a terminal. It is drawn on standard error, and only if that is a terminal,
-//! because the platform treats everything on standard error as an error.
+//! What a person sees on a terminal. The progress is drawn on standard error, and only if that is a terminal, because the
+//! platform treats everything on standard error as an error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -39,7 +39,19 @@ impl Display {
 
     /// How often the lines should change; `None` if they are hidden.
     pub(crate) fn interval(&self) -> Option<Duration> {
-        (!self.lines.is_hidden()).then_some(INTERVAL)
+        self.is_visible().then_some(INTERVAL)
+    }
+
+    /// Whether a person sees the lines.
+    pub(crate) fn is_visible(&self) -> bool {
+        !self.lines.is_hidden()
+    }
+
+    /// Writes a text for a person on standard error, whatever that is. It is lost if standard error is closed. On a
+    /// terminal the text stands above the lines.
+    pub(crate) fn print(&self, text: &str) {
+        let print = || drop(io::stderr().lock().write_all(text.as_bytes()));
+        if self.is_visible() { self.lines.suspend(print) } else { print() }
     }
 
     /// Adds `count` lines, or fewer if they do not fit on a terminal.

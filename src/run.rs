@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{self, Command};
 use crate::command;
+use crate::command::write::{DryRunArguments, WriteFiles};
 use crate::display::Display;
 use airbyte::{Error, Output, exit_code, log, run_command};
 
@@ -75,7 +76,10 @@ async fn execute(
         Command::Spec => command::spec::run(output),
         Command::Check { config } => command::check::run(&config, output).await,
         Command::Discover { config } => command::discover::run(&config, output).await,
-        Command::Write { config, catalog } => command::write::run(&config, &catalog, input, output, display).await,
+        Command::Write { config, catalog, dry_run, show } => {
+            let dry_run = dry_run.then_some(DryRunArguments { show });
+            command::write::run(&WriteFiles { config, catalog }, dry_run, input, output, display).await
+        }
     }
 }
 

@@ -209,8 +209,21 @@ impl RunningConnector {
         self.wait()
     }
 
+    /// Starts `write --dry-run`.
+    pub(crate) fn start_dry_run(config: &Value, catalog: &Value) -> Self {
+        let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
+        Self::start(Command::new(PROGRAM), &["write", "--dry-run"], &files)
+    }
+
     /// Waits for the end of the process.
-    pub(crate) fn wait(mut self) -> Run {
+    pub(crate) fn wait(self) -> Run {
+        let (run, stderr) = self.wait_with_stderr();
+        assert_eq!(stderr, "", "nothing is written to stderr");
+        run
+    }
+
+    /// Waits for the end of a process that may write to standard error.
+    pub(crate) fn wait_with_stderr(mut self) -> (Run, String) {
         if let Some(stdout) = &mut self.stdout {
             stdout.read_to_string(&mut self.output).unwrap();
         }
@@ -218,9 +231,10 @@ impl RunningConnector {
         self.process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         let status = self.process.wait().unwrap();
         save_messages(&self.output);
-        assert_eq!(stderr, "", "nothing is written to stderr");
+        assert!(!self.secrets.iter().any(|secret| stderr.contains(secret)), "a secret is in {stderr}");
         assert_no_secret(&self.output, self.secrets);
-        Run { exit_code: status.code().unwrap_or(-1), messages: parse(&self.output), stdout: self.output }
+        let run = Run { exit_code: status.code().unwrap_or(-1), messages: parse(&self.output), stdout: self.output };
+        (run, stderr)
     }
 
     /// Waits for the end of a process whose output is closed. Its input stays open.

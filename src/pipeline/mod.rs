@@ -4,11 +4,13 @@
 //! states may be acknowledged.
 
 mod batch;
+mod dry_run;
 mod intake;
 mod job;
 mod ledger;
 mod prepare;
 mod progress;
+mod purpose;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -24,10 +26,12 @@ use salesforce::Org;
 
 use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
+pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
 use job::{Event, JobJournal, Jobs, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
 use progress::Progress;
+use purpose::Purpose;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
 
@@ -54,10 +58,19 @@ struct Prepared {
     taken_over: TakenOver,
 }
 
+impl Prepared {
+    /// Nothing but the streams.
+    fn without_jobs(streams: Vec<PlannedStream>, budget: &Arc<Budget>) -> Self {
+        let (jobs, events) = Jobs::none();
+        let taken_over = TakenOver::nothing(budget);
+        Self { streams, jobs, events, quota: None, org: None, journal: None, taken_over }
+    }
+}
+
 /// Writes the records of the input to Salesforce and acknowledges its states on the output.
 ///
 /// `sign_in` is called at most once, and is not dropped when the sync is asked to stop. A sync that only resets streams
-/// needs no org, so it does not call it.
+/// needs no org, so it does not call it. With `dry_run` the records are only counted.
 ///
 /// # Errors
 /// The first error that ended the sync. All states that are proven are acknowledged.
@@ -66,32 +79,26 @@ pub(crate) async fn write(
     catalog: &[ConfiguredStream],
     sign_in: impl AsyncFnOnce() -> Result<Org>,
     connections: Connections<'_, impl Read + Send + 'static>,
+    dry_run: Option<DryRun>,
 ) -> Result<()> {
     let Connections { input, output, display, stop } = connections;
     let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::new(stream, config)).collect();
     let budget = Budget::new(capacity_for(requests.len()));
+    let purpose = if dry_run.is_some() { Purpose::DryRun } else { Purpose::Sync };
     let prepared = if requests.iter().any(StreamRequest::brings_records) {
         let org = sign_in().await?;
         let prepare = async {
             let streams = plan_streams(&org, &requests, config).await?;
             let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
-            let store = open_store(config, catalog, &budget).await?;
-            let journal = open_journal(config, catalog).await?;
-            let taken_over = match &journal {
-                Some(journal) => take_over_jobs(journal, &org, &streams, &budget).await?,
-                None => TakenOver::nothing(&budget),
-            };
-            let job_journal = JobJournal::new(journal.clone(), Arc::clone(&budget));
-            let loader = Loader::new(org.clone(), store, job_journal, Arc::clone(&budget), quota.clone());
-            let (jobs, events) = Jobs::new(loader, config.max_parallel_jobs());
-            Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), journal, taken_over })
+            match &dry_run {
+                Some(dry_run) => Ok(dry_run.prepare(streams, &org, &budget, display)),
+                None => prepare_sync(config, catalog, &org, Checked { streams, quota }, &budget).await,
+            }
         };
         stop.unless_requested(&org, Box::pin(prepare)).await??
     } else {
         let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
-        let (jobs, events) = Jobs::none();
-        let taken_over = TakenOver::nothing(&budget);
-        Prepared { streams: streams.collect(), jobs, events, quota: None, org: None, journal: None, taken_over }
+        Prepared::without_jobs(streams.collect(), &budget)
     };
     let Prepared { streams, jobs, events, quota, org, journal, mut taken_over } = prepared;
     let settings = IntakeSettings {
@@ -101,21 +108,51 @@ pub(crate) async fn write(
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
         journal,
         earlier_lease: taken_over.lease,
+        purpose,
     };
     let input = read_on_thread(input)
         .map_err(|error| Error::system("The thread that reads standard input cannot be started.").internal(error))?;
-    let progress = Progress::new(streams.iter().map(|stream| stream.name.clone()), display);
+    let progress = Progress::new(streams.iter().map(|stream| stream.name.clone()), purpose, display);
     let streams = streams.into_iter().map(|stream| {
         let earlier = taken_over.rows.remove(&stream.name).unwrap_or_default();
         Stream::new(stream, config.null_handling(), earlier)
     });
     let streams = streams.collect();
     let intake = Intake::new(streams, jobs, settings, output, progress);
-    let outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
+    let mut outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
+    if let Some(dry_run) = dry_run {
+        outcome = dry_run.conclude(outcome, org.as_ref(), &stop, display).await;
+    }
     if let Some(org) = org {
         stop.finish_renewal(&org).await;
     }
     outcome
+}
+
+/// What is known of a sync after the checks.
+struct Checked {
+    streams: Vec<PlannedStream>,
+    quota: Option<Arc<Quota>>,
+}
+
+/// What a sync needs that writes.
+async fn prepare_sync(
+    config: &Config,
+    catalog: &[ConfiguredStream],
+    org: &Org,
+    Checked { streams, quota }: Checked,
+    budget: &Arc<Budget>,
+) -> Result<Prepared> {
+    let store = open_store(config, catalog, budget).await?;
+    let journal = open_journal(config, catalog).await?;
+    let taken_over = match &journal {
+        Some(journal) => take_over_jobs(journal, org, &streams, budget).await?,
+        None => TakenOver::nothing(budget),
+    };
+    let job_journal = JobJournal::new(journal.clone(), Arc::clone(budget));
+    let loader = Loader::new(org.clone(), store, job_journal, Arc::clone(budget), quota.clone());
+    let (jobs, events) = Jobs::new(Arc::new(loader), config.max_parallel_jobs());
+    Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), journal, taken_over })
 }
 
 async fn open_store(

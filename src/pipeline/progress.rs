@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Purpose;
 use super::job::{Event, EventKind, RejectionReasons};
 use crate::display::{Display, ProgressLine};
 use airbyte::StreamName;
@@ -18,6 +19,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Progress {
     streams: Vec<StreamProgress>,
+    purpose: Purpose,
     started: Instant,
     log_due: Instant,
     /// `None` without a terminal.
@@ -48,6 +50,7 @@ impl RecordCounts {
 #[derive(Debug)]
 struct StreamProgress {
     name: StreamName,
+    purpose: Purpose,
     /// Rows in closed jobs. A retried row counts again.
     sent: u64,
     /// Closed jobs.
@@ -64,14 +67,14 @@ struct RunningJob {
 }
 
 /// What the log said last of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Logged {
     settled: u64,
     figures: Figures,
 }
 
 /// The figures of a stream at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Figures {
     /// Records read.
     read: u64,
@@ -85,20 +88,34 @@ struct Figures {
     jobs: u64,
     /// The jobs that run, in words.
     running: String,
+    purpose: Purpose,
+}
+
+impl Figures {
+    /// The figures before the first record.
+    fn none(purpose: Purpose) -> Self {
+        Self { read: 0, sent: 0, committed: 0, rejected: 0, jobs: 0, running: String::new(), purpose }
+    }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, sent, committed, rejected, jobs: _, running } = self;
-        write!(f, "{read} read, {sent} sent, {committed} committed, {rejected} rejected, {running}")
+        let Self { read, sent, committed, rejected, jobs: _, running, purpose } = self;
+        match purpose {
+            Purpose::Sync => {
+                write!(f, "{read} read, {sent} sent, {committed} committed, {rejected} rejected, {running}")
+            }
+            Purpose::DryRun => write!(f, "dry run: {read} read, {committed} accepted, {rejected} refused"),
+        }
     }
 }
 
 impl Progress {
-    pub(super) fn new(names: impl IntoIterator<Item = StreamName>, display: &Display) -> Self {
+    pub(super) fn new(names: impl IntoIterator<Item = StreamName>, purpose: Purpose, display: &Display) -> Self {
         let now = Instant::now();
-        let streams: Vec<_> = names.into_iter().map(StreamProgress::new).collect();
+        let streams: Vec<_> = names.into_iter().map(|name| StreamProgress::new(name, purpose)).collect();
         Self {
+            purpose,
             started: now,
             log_due: now + LOG_INTERVAL,
             terminal_due: display.interval().map(|_| now),
@@ -168,7 +185,7 @@ impl Progress {
         }
     }
 
-    /// Logs the totals of every stream, and why records were rejected.
+    /// Logs the totals of every stream, and why records were rejected. A dry run says that in a summary of its own.
     pub(super) fn conclude(&self, counts: &[RecordCounts]) {
         self.draw(counts, ProgressLine::finish);
         let seconds = self.started.elapsed().as_secs_f64();
@@ -176,6 +193,9 @@ impl Progress {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let rows_a_second = (counts.settled() as f64 / seconds.max(0.001)) as u64;
             stream.log("stream ended", &stream.figures(counts), counts, rows_a_second);
+        }
+        if self.purpose == Purpose::DryRun {
+            return;
         }
         for stream in &self.streams {
             for (reason, counted) in stream.reasons.by_count() {
@@ -192,23 +212,30 @@ impl Progress {
 }
 
 impl StreamProgress {
-    fn new(name: StreamName) -> Self {
+    fn new(name: StreamName, purpose: Purpose) -> Self {
         Self {
             name,
+            purpose,
             sent: 0,
             jobs: 0,
             running: BTreeMap::new(),
             reasons: RejectionReasons::default(),
-            last_logged: Logged::default(),
+            last_logged: Logged { settled: 0, figures: Figures::none(purpose) },
         }
     }
 
     fn log(&self, what: &str, figures: &Figures, counts: &RecordCounts, rows_a_second: u64) {
-        let Figures { read, sent, committed, rejected, jobs, running } = figures;
+        let Figures { read, sent, committed, rejected, jobs, running, purpose } = figures;
         let truncated = counts.truncated;
-        tracing::info!(
-            stream = %self.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
-        );
+        match purpose {
+            Purpose::Sync => tracing::info!(
+                stream = %self.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
+            ),
+            Purpose::DryRun => tracing::info!(
+                stream = %self.name, read, accepted = committed, refused = rejected, truncated, rows_a_second,
+                "dry run, {what}"
+            ),
+        }
     }
 
     fn figures(&self, counts: &RecordCounts) -> Figures {
@@ -219,6 +246,7 @@ impl StreamProgress {
             rejected: counts.rejected,
             jobs: self.jobs,
             running: self.running_in_words(),
+            purpose: self.purpose,
         }
     }
 
@@ -242,7 +270,7 @@ mod tests {
     fn the_figures_say_how_far_the_running_job_is() {
         let name = StreamName { namespace: None, name: "s".into() };
         let counts = RecordCounts { read: 200, ..RecordCounts::default() };
-        let mut progress = Progress::new([name], &Display::hidden());
+        let mut progress = Progress::new([name], Purpose::Sync, &Display::hidden());
         let mut apply = |kind| progress.apply(&Event { stream: 0, kind });
         apply(EventKind::JobStarted { job: "7501".into(), rows: 100 });
         apply(EventKind::JobStarted { job: "7502".into(), rows: 50 });

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::Stream;
 use crate::journal::{Journal, Removal};
+use crate::pipeline::Purpose;
 use crate::pipeline::ledger::Acknowledged;
 use airbyte::{Error, Output, Result};
 
@@ -18,12 +19,14 @@ pub(super) struct Acknowledgements {
     removal: Option<(JoinHandle<Result<()>>, Vec<String>)>,
     /// States that wait for the removal before theirs.
     waiting: Vec<Acknowledged>,
-    has_failed: bool,
+    /// Whether no state leaves any more, or none ever.
+    is_closed: bool,
 }
 
 impl Acknowledgements {
-    pub(super) fn new(output: Output, journal: Option<Arc<Journal>>) -> Self {
-        Self { output, journal, removal: None, waiting: Vec::new(), has_failed: false }
+    pub(super) fn new(output: Output, journal: Option<Arc<Journal>>, purpose: Purpose) -> Self {
+        let is_closed = purpose == Purpose::DryRun;
+        Self { output, journal, removal: None, waiting: Vec::new(), is_closed }
     }
 
     /// Whether no state waits.
@@ -36,7 +39,7 @@ impl Acknowledgements {
     /// # Errors
     /// Standard output is closed.
     pub(super) fn add(&mut self, states: Vec<Acknowledged>, streams: &mut [Stream]) -> io::Result<()> {
-        if self.has_failed {
+        if self.is_closed {
             return Ok(());
         }
         self.waiting.extend(states);
@@ -61,7 +64,7 @@ impl Acknowledgements {
     pub(super) fn go_on(&mut self, removed: Result<()>, streams: &mut [Stream]) -> Result<(), AcknowledgeError> {
         let lines = self.removal.take().map(|(_, lines)| lines).unwrap_or_default();
         if let Err(error) = removed {
-            self.has_failed = true;
+            self.is_closed = true;
             self.waiting.clear();
             return Err(AcknowledgeError::Journal(error));
         }

@@ -1,6 +1,7 @@
 //! How a sync ends: what stops the reading, and what the sync makes of it.
 
 use super::Intake;
+use crate::pipeline::Purpose;
 use airbyte::{Error, Result};
 
 /// Why no more input is read.
@@ -61,11 +62,12 @@ impl Intake {
         let incomplete: Vec<String> =
             self.streams.iter().filter(|stream| !stream.is_complete).map(|stream| stream.name.to_string()).collect();
         if self.settings.expects_completion && !incomplete.is_empty() {
-            return Err(Error::transient(format!(
-                "The source ended before it had sent everything of {}. What it sent is written and acknowledged; run \
-                 the sync again for the rest.",
-                incomplete.join(", ")
-            )));
+            let incomplete = incomplete.join(", ");
+            let error = Error::transient(format!("The source ended before it had sent everything of {incomplete}."));
+            return Err(error.and(match self.settings.purpose {
+                Purpose::Sync => "What it sent is written and acknowledged; run the sync again for the rest.",
+                Purpose::DryRun => "What it sent is counted.",
+            }));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Purpose;
 use super::batch::{OpenBatch, Origin, SettledSegment};
 use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
 use super::ledger::Ledger;
@@ -50,6 +51,7 @@ pub(super) struct IntakeSettings {
     pub(super) journal: Option<Arc<Journal>>,
     /// Covers the rows that earlier attempts wrote.
     pub(super) earlier_lease: Lease,
+    pub(super) purpose: Purpose,
 }
 
 /// What the intake waits for.
@@ -109,7 +111,7 @@ impl Intake {
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states_lease: settings.limits.budget.lease(),
             jobs,
-            acknowledgements: Acknowledgements::new(output.clone(), settings.journal.clone()),
+            acknowledgements: Acknowledgements::new(output.clone(), settings.journal.clone(), settings.purpose),
             output,
             settings,
             progress,

@@ -53,7 +53,7 @@ impl From<Error> for LoadError {
 
 /// Sends the events of one stream's batches.
 #[derive(Debug, Clone)]
-pub(super) struct EventSender {
+pub(crate) struct EventSender {
     stream: usize,
     events: mpsc::UnboundedSender<Event>,
 }
@@ -61,6 +61,11 @@ pub(super) struct EventSender {
 impl EventSender {
     pub(super) fn new(stream: usize, events: mpsc::UnboundedSender<Event>) -> Self {
         Self { stream, events }
+    }
+
+    /// The index of the stream in the catalog.
+    pub(super) fn stream(&self) -> usize {
+        self.stream
     }
 
     pub(super) fn send(&self, kind: EventKind) {

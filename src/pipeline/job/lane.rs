@@ -11,8 +11,8 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::batch_loader::BatchLoader;
 use super::event::{Event, EventKind, EventSender, LoadError};
-use super::load::Loader;
 use super::turn::{Places, Slot, Start, Turn};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::prepare::{BatchOnItsWay, Claim, StreamPlan};
@@ -39,11 +39,14 @@ pub(crate) struct Jobs {
 impl Jobs {
     /// Jobs that `loader` runs, at most `max_parallel_jobs` at once, and the events of their batches. The events end
     /// when no batch follows and all batches have ended.
-    pub(crate) fn new(loader: Loader, max_parallel_jobs: usize) -> (Self, mpsc::UnboundedReceiver<Event>) {
+    pub(crate) fn new(
+        loader: Arc<dyn BatchLoader>,
+        max_parallel_jobs: usize,
+    ) -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, events) = mpsc::unbounded_channel();
-        let halt = loader.halt.clone();
+        let halt = loader.halt().clone();
         let lanes = Lanes {
-            loader: Arc::new(loader),
+            loader,
             max_parallel_jobs,
             places: Arc::new(Places::new(max_parallel_jobs)),
             lanes: HashMap::new(),
@@ -80,7 +83,7 @@ impl Jobs {
 }
 
 struct Lanes {
-    loader: Arc<Loader>,
+    loader: Arc<dyn BatchLoader>,
     max_parallel_jobs: usize,
     places: Arc<Places>,
     lanes: HashMap<LaneKey, mpsc::UnboundedSender<StreamBatch>>,
@@ -132,7 +135,7 @@ impl Lanes {
 }
 
 struct Lane {
-    loader: Arc<Loader>,
+    loader: Arc<dyn BatchLoader>,
     /// The places for jobs in progress, which all lanes share.
     places: Arc<Places>,
     /// The batches of the lane that may be loaded at once.
@@ -184,7 +187,7 @@ impl Lane {
             Some((lane, slot, claim))
         };
         tokio::select! {
-            () = self.loader.halt.cancelled() => None,
+            () = self.loader.halt().cancelled() => None,
             permit = permit => permit,
         }
     }

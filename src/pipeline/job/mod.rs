@@ -1,5 +1,8 @@
-//! The way of a batch through Salesforce: it waits in a lane, is loaded as a job, and its results are judged.
+//! The way of a batch through Salesforce: it waits in a lane, is loaded as a job, and its results are judged. In a dry
+//! run it is only counted.
 
+mod batch_loader;
+mod count;
 mod earlier;
 mod entered;
 mod event;
@@ -15,6 +18,7 @@ mod rounds;
 mod turn;
 mod waits;
 
+pub(super) use count::{Counter, Samples, StreamTally, Tally};
 pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};

@@ -66,7 +66,7 @@ impl Slot {
 /// What a batch starts with. Batches of a lane get it in their order: a later one that is loaded while an earlier one is
 /// not would be sent again by the next sync.
 #[derive(Debug)]
-pub(super) struct Start {
+pub(crate) struct Start {
     pub(super) turn: Turn,
     /// The claim for its first job.
     pub(super) claim: Claim,
@@ -74,7 +74,7 @@ pub(super) struct Start {
 
 /// The turn of a batch.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// The batch before it sends this signal when it has succeeded. If the signal is dropped, the turn never comes.
     /// `None` once the turn has come.
     previous: Option<oneshot::Receiver<()>>,

@@ -1,0 +1,128 @@
+//! What a dry run tells: what a sync would do, and what it would take.
+
+use crate::pipeline::job::StreamTally;
+use crate::pipeline::prepare::PlannedStream;
+use airbyte::StreamName;
+use salesforce::{Allowance, Limits, Operation};
+
+/// One page of the org's list of jobs: whether an earlier sync left jobs that must end first.
+const REQUESTS_FOR_EARLIER_JOBS: u64 = 1;
+
+/// What only a sync can show.
+pub(super) const UNKNOWN: &str =
+    "what only Salesforce decides: validation rules, duplicate rules, triggers, missing parents";
+
+/// A stream, and what a sync would do with it.
+#[derive(Debug, Clone)]
+pub(super) struct StreamSummary {
+    pub(super) name: StreamName,
+    /// `None` for a reset, which brings no records.
+    pub(super) target: Option<Target>,
+    pub(super) tally: StreamTally,
+}
+
+/// Where the records of a stream go.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) object: String,
+    pub(super) operation: Operation,
+}
+
+/// What a sync would do.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) streams: Vec<StreamSummary>,
+    pub(super) total: StreamTally,
+    /// The API requests that the jobs take at least.
+    pub(super) requests: u64,
+    pub(super) limits: Limits,
+}
+
+impl StreamSummary {
+    pub(super) fn of(stream: &PlannedStream) -> Self {
+        let target = stream.plan.as_ref();
+        let target = target.map(|plan| Target { object: plan.job.object.clone(), operation: plan.job.operation });
+        Self { name: stream.name.clone(), target, tally: StreamTally::default() }
+    }
+}
+
+impl Summary {
+    pub(super) fn new(streams: &[StreamSummary], tallies: &[StreamTally], limits: Limits) -> Self {
+        let mut total = StreamTally::default();
+        tallies.iter().for_each(|tally| total.add(tally));
+        let counted = streams.iter().zip(tallies);
+        let streams: Vec<_> =
+            counted.map(|(stream, tally)| StreamSummary { tally: tally.clone(), ..stream.clone() }).collect();
+        let is_ordered = |target: &Target| target.operation.is_ordered();
+        let waits =
+            streams.iter().any(|stream| stream.tally.jobs > 0 && stream.target.as_ref().is_some_and(is_ordered));
+        let requests = total.requests() + if waits { REQUESTS_FOR_EARLIER_JOBS } else { 0 };
+        Self { streams, total, requests, limits }
+    }
+
+    /// Logs everything.
+    pub(super) fn log(&self) {
+        for StreamSummary { name, target, tally } in &self.streams {
+            let Some(Target { object, operation }) = target else { continue };
+            let StreamTally {
+                records,
+                merged,
+                created,
+                updated,
+                created_or_updated,
+                deleted,
+                skipped,
+                reasons,
+                jobs,
+                bulk_batches,
+            } = tally;
+            tracing::info!(
+                stream = %name, object, %operation, records, created, updated, created_or_updated, deleted, skipped, merged,
+                refused = tally.refused(), jobs, bulk_batches,
+                "dry run: what a sync would do"
+            );
+            for (reason, counted) in reasons.by_count() {
+                tracing::info!(stream = %name, reason, count = counted.count, "dry run: refused");
+            }
+        }
+        let StreamTally { jobs, bulk_batches, .. } = self.total;
+        tracing::info!(
+            jobs,
+            bulk_batches,
+            share_of_bulk_batches = share(bulk_batches, self.limits.daily_bulk_batches),
+            requests_at_least = self.requests,
+            share_of_requests = share(self.requests, self.limits.daily_api_requests),
+            "dry run: what a sync would take"
+        );
+        if let Some(missing) = self.missing() {
+            tracing::warn!("dry run: {missing}");
+        }
+        tracing::info!("dry run: nothing was sent, and no state is acknowledged; not in the counts is {UNKNOWN}");
+    }
+
+    /// The allowance that does not suffice.
+    pub(super) fn missing(&self) -> Option<String> {
+        let lacks = |needed: u64, allowance: Option<Allowance>, what: &str| {
+            let left = allowance?.remaining;
+            (needed > left).then(|| format!("a sync would take {needed} {what}, and the org has {left} left for today"))
+        };
+        lacks(self.total.bulk_batches, self.limits.daily_bulk_batches, "bulk batches")
+            .or_else(|| lacks(self.requests, self.limits.daily_api_requests, "API requests"))
+    }
+
+    /// The counts in one sentence without its end.
+    pub(super) fn in_words(&self) -> String {
+        let counts = self.total.counts().into_iter().filter(|(_, count)| *count > 0);
+        let counts = counts.map(|(what, count)| format!(", {count} {what}"));
+        format!("{} records{}", self.total.records, counts.collect::<String>())
+    }
+}
+
+/// How much of an allowance an amount is, and what is left of it.
+pub(super) fn share(amount: u64, allowance: Option<Allowance>) -> Option<String> {
+    let Allowance { max, remaining } = allowance?;
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    let percent = amount as f64 * 100.0 / max.max(1) as f64;
+    let percent = if percent > 0.0 && percent < 0.1 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
+    Some(format!("{percent} % of {max} a day, {remaining} left"))
+}

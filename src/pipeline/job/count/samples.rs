@@ -1,0 +1,91 @@
+//! The first rows of each stream, as they would be sent. They are for a person, on standard error: neither a message
+//! nor the log holds a value of a record.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use super::rows::BatchRows;
+use crate::convert::{Column, write_row};
+use crate::display::Display;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::prepare::StreamPlan;
+use salesforce::ResultRow;
+
+/// How many characters of a row a terminal shows. A row may have 400,000.
+const LONGEST_ON_TERMINAL: usize = 2_000;
+
+/// Shows the first rows of each stream.
+pub(crate) struct Samples {
+    display: Display,
+    /// How many rows of each stream are still to be shown.
+    left: Mutex<Vec<usize>>,
+}
+
+impl Samples {
+    /// Shows so many rows of each of the streams.
+    pub(crate) fn new(display: &Display, streams: usize, rows: usize) -> Self {
+        Self { display: display.clone(), left: Mutex::new(vec![rows; streams]) }
+    }
+
+    /// Shows rows of a batch, if not enough rows of its stream are shown yet.
+    pub(super) async fn show(&self, stream: usize, plan: &StreamPlan, batch: &Batch) {
+        let rows = self.take(stream, batch.rows());
+        if rows == 0 {
+            return;
+        }
+        let text = text(plan, batch, rows, self.display.is_visible());
+        let display = self.display.clone();
+        // A pipe blocks while nobody reads it. Text that nobody takes is no failure of the run.
+        let _ = tokio::task::spawn_blocking(move || display.print(&text)).await;
+    }
+
+    /// How many of so many rows are shown.
+    fn take(&self, stream: usize, rows: u64) -> usize {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left) = left.get_mut(stream) else { return 0 };
+        let taken = (*left).min(usize::try_from(rows).unwrap_or(usize::MAX));
+        *left -= taken;
+        taken
+    }
+}
+
+/// The header and the first rows of a batch. On a terminal what could change its look is spelled out, and long rows are
+/// cut; elsewhere it is the CSV as it is.
+fn text(plan: &StreamPlan, batch: &Batch, rows: usize, is_terminal: bool) -> String {
+    let (stream, job) = (&plan.name, &plan.job);
+    let by = job.external_id_field.as_ref().map_or_else(String::new, |key| format!(" by {key}"));
+    let mut text = format!("{stream}: first rows for {} ({}{by})\n", job.object, job.operation);
+    let mut header = Vec::new();
+    write_row(&mut header, batch.columns.iter().map(Column::header));
+    text.push_str(&String::from_utf8_lossy(&header));
+    let Ok(mut all) = BatchRows::of(batch) else { return text };
+    for _ in 0..rows {
+        let Ok(Some(row)) = all.next() else { break };
+        push_row(&mut text, row, is_terminal);
+    }
+    text.push('\n');
+    text
+}
+
+fn push_row(text: &mut String, row: &ResultRow, is_terminal: bool) {
+    let mut csv = Vec::new();
+    write_row(&mut csv, row.iter());
+    let csv = String::from_utf8_lossy(&csv);
+    if !is_terminal {
+        return text.push_str(&csv);
+    }
+    let csv = csv.trim_end_matches('\n');
+    for character in csv.chars().take(LONGEST_ON_TERMINAL) {
+        match character {
+            '\n' | '\t' => text.push(character),
+            other if other.is_control() => text.extend(other.escape_unicode()),
+            other => text.push(other),
+        }
+    }
+    let left = csv.chars().skip(LONGEST_ON_TERMINAL).count();
+    if left > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "... and {left} more characters");
+    }
+    text.push('\n');
+}
