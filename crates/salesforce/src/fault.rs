@@ -89,6 +89,11 @@ impl Fault {
         Self { kind, ..self }
     }
 
+    /// The same fault with another message.
+    pub(crate) fn with_message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// What happened.
     pub fn kind(&self) -> FaultKind {
         self.kind

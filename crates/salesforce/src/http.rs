@@ -2,6 +2,7 @@
 
 mod elements;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,22 @@ pub(crate) struct Call {
     retry_when: RetryWhen,
     patience: CallPatience,
     accept: Accept,
+    /// Counts the requests of the call, retries included.
+    requests: RequestCount,
+}
+
+/// A number of API requests, which calls share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestCount(Arc<AtomicU64>);
+
+impl RequestCount {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Call {
@@ -81,6 +98,16 @@ impl Call {
         Self::new(Method::PUT, path, Payload::Csv(body), RetryWhen::NothingDone)
     }
 
+    /// A call that deletes. It has the same result twice.
+    pub(crate) fn delete(path: &[&str]) -> Self {
+        Self::new(Method::DELETE, path, Payload::None, RetryWhen::Always)
+    }
+
+    /// The same call, whose requests are added to this number.
+    pub(crate) fn counted(self, requests: &RequestCount) -> Self {
+        Self { requests: requests.clone(), ..self }
+    }
+
     /// The same call with another patience.
     pub(crate) fn patience(self, patience: CallPatience) -> Self {
         Self { patience, ..self }
@@ -102,6 +129,7 @@ impl Call {
             retry_when,
             patience: CallPatience::Brief,
             accept: Accept::Json,
+            requests: RequestCount::default(),
         }
     }
 
@@ -260,6 +288,7 @@ impl Http {
         let (mut renewed, mut waited) = (false, false);
         let mut session = self.tokens.session();
         loop {
+            call.requests.add();
             let response = transport::send(self.request(call, &session), call.limit(&self.timing)).await?;
             if let Some(usage) = headers::api_usage(response.headers()) {
                 self.usage.send_replace(Some(usage));

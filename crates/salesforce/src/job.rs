@@ -14,7 +14,10 @@ use serde_json::json;
 use tokio::time::timeout;
 
 pub use self::earlier::{EarlierJob, UnfinishedJob, UnfinishedJobs};
-use self::status::{JobState, JobStatus, RequestedState};
+pub(crate) use self::poll::PollSchedule;
+use self::status::{JobState, RequestedState};
+pub(crate) use self::status::{JobStatus, of_job, query_created};
+pub(crate) use self::watch::pause;
 pub use self::watch::{JobWatcher, RunningJob};
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::http::{Call, CallPatience, RetryWhen};

@@ -1,4 +1,5 @@
-//! A client for one Salesforce org: sign in, describe objects, and load records with Bulk API 2.0 ingest jobs.
+//! A client for one Salesforce org: sign in, describe objects, load records with Bulk API 2.0 ingest jobs, and read
+//! records by query.
 //!
 //! It is for programs that move many records and must know what happened to each of them:
 //!
@@ -68,6 +69,7 @@ mod job;
 mod limits;
 mod operation;
 mod patience;
+mod query;
 mod results;
 mod row_error;
 mod timing;
@@ -93,6 +95,7 @@ pub use job::{
 };
 pub use limits::{Allowance, Limits};
 pub use operation::Operation;
+pub use query::{Condition, Literal, QueryRow, QueryRows, Soql};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
 pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};

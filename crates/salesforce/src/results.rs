@@ -7,7 +7,7 @@ use crate::Org;
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::http::Call;
 use crate::job::FinishedJob;
-use page::Page;
+pub(crate) use page::Page;
 
 pub use row::{ResultRow, RowReader};
 

@@ -30,6 +30,7 @@ pub(super) fn quick() -> Timing {
         },
         answer: Duration::from_secs(2),
         new_session: Duration::from_millis(10),
+        new_count: Duration::from_millis(1),
         stall: Duration::from_secs(1),
         patience: Policy {
             attempts: u32::MAX,

@@ -48,6 +48,8 @@ pub(crate) struct Timing {
     pub(crate) upload_rate: u64,
     /// The wait before a new session that was refused is tried once more: not all servers of the instance may know it.
     pub(crate) new_session: Duration,
+    /// The first wait before a job is asked again for a number of rows that is not the number of rows read. It doubles.
+    pub(crate) new_count: Duration,
     /// How long a download may stall, before its first byte and between two.
     pub(crate) stall: Duration,
     /// How long a job may run. Salesforce retries a batch 20 times for at most five minutes each (Bulk API 2.0 guide,
@@ -64,6 +66,7 @@ impl Default for Timing {
             answer: Duration::from_secs(2 * 60),
             upload_rate: 100_000,
             new_session: Duration::from_secs(5),
+            new_count: Duration::from_millis(500),
             stall: Duration::from_secs(5 * 60),
             longest_job: Duration::from_secs(24 * 60 * 60),
         }

@@ -108,6 +108,9 @@ async fn answer(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> R
         Endpoint::Unknown if !path.starts_with("/services/data/") => return ApiError::not_found().reply(),
         _ => {}
     }
+    if let Some(status) = too_long(parts) {
+        return empty(status);
+    }
     if let Err(error) = admit(&mut org.lock(), &parts.headers) {
         return error.reply();
     }
@@ -120,6 +123,20 @@ async fn answer(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> R
         reply.headers_mut().insert("Sforce-Limit-Info", usage);
     }
     reply
+}
+
+/// The most bytes of a URI and the headers together.
+const MAX_HEAD: usize = 16_384;
+
+/// The status of a call whose URI, or whose URI and headers, are too long (Salesforce Help 000386264).
+fn too_long(parts: &Parts) -> Option<u16> {
+    let uri = parts.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+    let headers: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    match uri {
+        _ if uri > MAX_HEAD => Some(414),
+        _ if uri + headers > MAX_HEAD => Some(431),
+        _ => None,
+    }
 }
 
 /// Checks the session of a call and counts the call as an API request of the day.
@@ -151,8 +168,8 @@ async fn call(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> Res
         Endpoint::Objects | Endpoint::Describe if rest::is_unchanged(&org.lock(), headers) => Ok(empty(304)),
         Endpoint::Unknown => Err(unknown_call(parts)),
         _ => {
-            let org = org.lock();
-            let mut reply = json(200, &rest::read(&org, route, query)?);
+            let mut org = org.lock();
+            let mut reply = json(200, &rest::read(&mut org, route, query)?);
             if matches!(route.endpoint, Endpoint::Objects | Endpoint::Describe) {
                 rest::add_last_modified(&org, reply.headers_mut());
             }

@@ -1,7 +1,7 @@
 //! A simulated Salesforce org, for testing programs that load into Salesforce or read from it.
 //!
 //! [`SimulatedOrg::start`] opens an HTTP server on the loopback. It answers like one org: the OAuth 2.0 token endpoint,
-//! describe, limits, single records, a few queries, and all of Bulk API 2.0 ingest. It keeps the records, so a test can
+//! describe, limits, single records, queries, and all of Bulk API 2.0 ingest. It keeps the records, so a test can
 //! check what arrived and not only what was sent. The same org is also a program, `salesforce_sim`, for tests in other
 //! languages.
 //!
@@ -62,6 +62,7 @@ mod http;
 mod ingest;
 mod nature;
 mod org;
+mod query;
 mod reply;
 mod rest;
 mod route;
@@ -69,6 +70,7 @@ mod schema;
 mod settings;
 mod sign_in;
 mod simulated_org;
+mod soql;
 mod store;
 
 pub use fault::{

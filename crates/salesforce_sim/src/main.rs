@@ -76,6 +76,9 @@ struct NatureArguments {
     /// Return result sets in two pages.
     #[arg(long)]
     page_results: bool,
+    /// Return the records of queries in no useful order.
+    #[arg(long)]
+    mix_records: bool,
     /// The number of requests for each result set of a job that come too early.
     #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
     results_lag: usize,
@@ -102,6 +105,7 @@ impl From<NatureArguments> for Nature {
             blanks_echoes: arguments.blank_echoes,
             respells_results: arguments.respell_results,
             pages_results: arguments.page_results,
+            mixes_records: arguments.mix_records,
             results_lag: arguments.results_lag,
             status_lag: arguments.status_lag,
             counts_lag: arguments.counts_lag,

@@ -26,6 +26,8 @@ pub struct Nature {
     pub respells_results: bool,
     /// A result set of several rows has two pages.
     pub pages_results: bool,
+    /// Queries return records in no useful order.
+    pub mixes_records: bool,
     /// How many requests for a result set of a job that has ended get something else: an error, nothing, or a page.
     pub results_lag: usize,
     /// How many requests for the status of a job that has ended still show it in progress.
@@ -52,6 +54,7 @@ impl Nature {
             blanks_echoes: true,
             respells_results: true,
             pages_results: true,
+            mixes_records: true,
             results_lag: 1,
             status_lag: 1,
             counts_lag: 0,

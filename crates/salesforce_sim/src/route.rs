@@ -17,6 +17,10 @@ pub enum Endpoint {
     Limits,
     /// `GET .../query`
     Query,
+    /// `GET .../queryAll`
+    QueryAll,
+    /// `GET .../query/{locator}`
+    QueryMore,
     /// `POST .../composite/batch`
     CompositeBatch,
     /// `GET .../sobjects`
@@ -86,6 +90,11 @@ impl Route {
             ("GET", []) => Endpoint::Resources,
             ("GET", ["limits"]) => Endpoint::Limits,
             ("GET", ["query"]) => Endpoint::Query,
+            ("GET", ["queryAll"]) => Endpoint::QueryAll,
+            ("GET", ["query" | "queryAll", locator]) => {
+                self.id = (*locator).to_owned();
+                Endpoint::QueryMore
+            }
             ("POST", ["composite", "batch"]) => Endpoint::CompositeBatch,
             ("GET", ["sobjects"]) => Endpoint::Objects,
             ("GET", ["sobjects", object, rest]) => {

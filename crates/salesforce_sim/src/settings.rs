@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_upload_bytes: usize,
     /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
     pub jobs_per_page: usize,
+    /// The records on one page of a query (REST API Developer Guide, "Query"). Wide records make real pages smaller.
+    pub query_page: usize,
     /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not
     /// grow in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
@@ -76,6 +78,7 @@ impl Default for Settings {
             daily_batches: 15_000,
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
+            query_page: 2_000,
             forgetful: false,
             nature: Nature::kind(),
             references_within_chunk: false,

@@ -103,6 +103,7 @@ fn pack(field: &Field) -> String {
         field.auto_number,
         field.unique,
         field.custom,
+        field.not_filterable,
     ];
     let flags: u32 = flags.iter().enumerate().map(|(bit, flag)| u32::from(*flag) << bit).sum();
     let relationship = field.relationship_name.as_deref().unwrap_or_default();
@@ -140,6 +141,7 @@ fn unpack(line: &str) -> Option<Field> {
         auto_number: flag(12),
         unique: flag(13),
         custom: flag(14),
+        not_filterable: flag(15),
     })
 }
 
@@ -171,7 +173,7 @@ mod tests {
             for field_type in ["string", "anyType", "newtype"] {
                 let field = json!({
                     "name": "Status__c", "type": field_type, "length": 255, "scale": 2, "relationshipName": "Status__r",
-                    "referenceTo": ["Account", "Lead"], flag: true, "extraTypeInfo": "richtextarea",
+                    "referenceTo": ["Account", "Lead"], flag: true, "extraTypeInfo": "richtextarea", "filterable": false,
                     "picklistValues": [{"active": true, "value": "Open"}],
                 });
                 let describe: Describe =

@@ -71,6 +71,10 @@ pub struct Field {
     /// Whether Salesforce numbers it.
     #[serde(deserialize_with = "or_default")]
     pub auto_number: bool,
+    /// Whether the org says that no query can filter by it. An org that says nothing is taken at its word when a query
+    /// asks: its refusal names the field.
+    #[serde(rename = "filterable", deserialize_with = "says_no")]
+    pub not_filterable: bool,
 }
 
 impl Field {
@@ -157,6 +161,10 @@ fn says_rich_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     Ok(Option::<String>::deserialize(deserializer)?.is_some_and(|info| info == "richtextarea"))
 }
 
+fn says_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(deserializer)? == Some(false))
+}
+
 fn active_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     struct Value {
@@ -190,7 +198,7 @@ mod tests {
                 {"active": true, "value": "Closed", "label": "Zu"}
             ],
             "referenceTo": ["Account"], "relationshipName": "Parent__r", "htmlFormatted": true,
-            "extraTypeInfo": null, "calculated": true, "autoNumber": true,
+            "extraTypeInfo": null, "calculated": true, "autoNumber": true, "filterable": false,
             "soapType": "xsd:string", "inlineHelpText": null, "somethingNew": {"a": 1}
         }));
         let expected = Field {
@@ -216,6 +224,7 @@ mod tests {
             rich_text_area: false,
             calculated: true,
             auto_number: true,
+            not_filterable: true,
         };
         assert_eq!(read, expected);
     }
@@ -226,7 +235,7 @@ mod tests {
         assert_eq!(field(json!({"name": "A__c", "type": "int"})), bare);
         let nulls = json!({
             "name": "A__c", "type": "int", "label": null, "length": null, "unique": null, "externalId": null,
-            "picklistValues": null, "referenceTo": null, "relationshipName": null, "polymorphicForeignKey": null
+            "picklistValues": null, "referenceTo": null, "relationshipName": null, "polymorphicForeignKey": null, "filterable": null
         });
         assert_eq!(field(nulls), bare);
     }

@@ -173,6 +173,46 @@ mod tests {
             (400, r#"[{"message":"External ID was blank for Contact.","errorCode":"INVALIDJOB"}]"#, K::Configuration),
             (400, r#"[{"message":"m","errorCode":"INVALID_FIELD","fields":["A__c"]}]"#, K::Configuration),
             (410, r#"[{"message":"m","errorCode":"UNSUPPORTED_API_VERSION"}]"#, K::Configuration),
+            // Queries.
+            (
+                400,
+                r#"[{"message":"field 'Description' can not be filtered in a query call","errorCode":"INVALID_FIELD"}]"#,
+                K::Configuration,
+            ),
+            (400, r#"[{"message":"unexpected token: 'x'","errorCode":"MALFORMED_QUERY"}]"#, K::Configuration),
+            (
+                400,
+                r#"[{"message":"invalid ID field: 42","errorCode":"INVALID_QUERY_FILTER_OPERATOR"}]"#,
+                K::Configuration,
+            ),
+            (
+                400,
+                r#"[{"message":"entity type X does not support query","errorCode":"INVALID_TYPE_FOR_OPERATION"}]"#,
+                K::Configuration,
+            ),
+            (400, r#"[{"message":"m","errorCode":"QUERY_TOO_COMPLICATED"}]"#, K::Configuration),
+            (
+                400,
+                r#"[{"message":"Implementation restriction: filter by Id","errorCode":"API_ERROR"}]"#,
+                K::Configuration,
+            ),
+            (400, r#"[{"message":"exceeded 100000 distinct ids","errorCode":"OPERATION_TOO_LARGE"}]"#, K::Permission),
+            (
+                400,
+                r#"[{"message":"Your query request was running for too long.","errorCode":"QUERY_TIMEOUT"}]"#,
+                K::Transient,
+            ),
+            (400, r#"[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]"#, K::Transient),
+            (
+                400,
+                r#"[{"message":"Max bulk v2 query jobs (10000) per 24 hrs has been reached (10000)","errorCode":"EXCEEDEDQUOTA"}]"#,
+                K::LimitReached(Limit::Other),
+            ),
+            (
+                400,
+                r#"[{"message":"Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded","errorCode":"API_ERROR"}]"#,
+                K::LimitReached(Limit::Other),
+            ),
             (400, r#"[{"message":"m","errorCode":"JSON_PARSER_ERROR"}]"#, K::Unexpected),
             (400, r#"[{"message":"m","errorCode":"UNABLE_TO_LOCK_ROW"}]"#, K::Transient),
             (500, r#"[{"message":"m","errorCode":"UNKNOWN_EXCEPTION"}]"#, K::Transient),

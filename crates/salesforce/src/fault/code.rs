@@ -48,15 +48,37 @@ const CODES: &[(&str, FaultKind)] = &[
     ("INVALIDOPERATION", FaultKind::Configuration),
     ("INVALIDFIELD", FaultKind::Configuration),
     ("INVALIDTYPE", FaultKind::Configuration),
+    // Queries: the object or a field of the condition is not one for this query.
+    ("MALFORMEDQUERY", FaultKind::Configuration),
+    ("INVALIDQUERYFILTEROPERATOR", FaultKind::Configuration),
+    ("INVALIDTYPEFOROPERATION", FaultKind::Configuration),
+    ("QUERYTOOCOMPLICATED", FaultKind::Configuration),
+    // The answer names "View All Data".
+    ("OPERATIONTOOLARGE", FaultKind::Permission),
+    // The locator of a next page lives two days. The query can be made again.
+    ("INVALIDQUERYLOCATOR", FaultKind::Transient),
     ("UNSUPPORTEDAPIVERSION", FaultKind::Configuration),
     ("INVALIDJOBSTATE", FaultKind::InvalidJobState),
     // The caller writes the CSV, so this is a defect of the program.
     ("CLIENTINPUTERROR", FaultKind::Unexpected),
 ];
 
+/// The limits of query jobs: "Max bulk v2 query jobs (10000) per 24 hrs has been reached", and the size of their results.
+/// People report them with several codes.
+const QUERY_JOBS: &str = "Max bulk v2 query";
+
+/// A query that the object does not allow, such as one without a certain filter. Its code is `API_ERROR`.
+const RESTRICTION: &str = "Implementation restriction";
+
 /// What a code means, if it is known. Two limits share one code; the message says which of them is reached.
 pub(super) fn kind_of(code: &str, message: &str) -> Option<FaultKind> {
     let code = normalize(code);
+    if message.contains(QUERY_JOBS) {
+        return Some(FaultKind::LimitReached(Limit::Other));
+    }
+    if message.contains(RESTRICTION) {
+        return Some(FaultKind::Configuration);
+    }
     let (_, kind) = CODES.iter().find(|(known, _)| *known == code)?;
     if *kind == FaultKind::LimitReached(Limit::DailyRequests) && message.contains("Concurrent") {
         return Some(FaultKind::LimitReached(Limit::ConcurrentRequests));

@@ -16,7 +16,7 @@ const SHARE_IF_NEAR: u32 = 32;
 const SHARE_IF_FAR: u32 = 20;
 
 /// When to ask for the status of one job.
-pub(super) struct PollSchedule {
+pub(crate) struct PollSchedule {
     rows: u64,
     first_count: Option<FirstCount>,
 }
@@ -30,12 +30,12 @@ struct FirstCount {
 
 impl PollSchedule {
     /// A schedule for a job of `rows` rows.
-    pub(super) fn new(rows: u64) -> Self {
+    pub(crate) fn new(rows: u64) -> Self {
         Self { rows, first_count: None }
     }
 
     /// The next wait. `elapsed` is the time since the close, `processed` the newest number of processed rows.
-    pub(super) fn next_wait(&mut self, elapsed: Duration, processed: Option<u64>) -> Duration {
+    pub(crate) fn next_wait(&mut self, elapsed: Duration, processed: Option<u64>) -> Duration {
         let wait = match processed.and_then(|processed| self.time_left(elapsed, processed)) {
             Some(left) => left.clamp(elapsed / SHARE_IF_NEAR, elapsed / SHARE_IF_FAR),
             None => elapsed / SHARE_IF_UNKNOWN,

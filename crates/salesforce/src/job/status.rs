@@ -55,12 +55,12 @@ impl RequestedState {
 
 /// The status of a job. It has counts once there is data, and a message if the job failed.
 #[derive(Debug, Deserialize)]
-pub(super) struct JobStatus {
+pub(crate) struct JobStatus {
     #[serde(deserialize_with = "job_id")]
     id: String,
     pub(super) state: JobState,
     #[serde(rename = "numberRecordsProcessed")]
-    pub(super) rows_processed: Option<u64>,
+    pub(crate) rows_processed: Option<u64>,
     #[serde(rename = "numberRecordsFailed")]
     pub(super) rows_failed: Option<u64>,
     #[serde(rename = "errorMessage")]
@@ -73,8 +73,14 @@ pub(super) fn created(body: &[u8]) -> Result<String, String> {
     if state == JobState::Open { Ok(id) } else { Err(format!("a new job cannot be in the state {state:?}")) }
 }
 
+/// Reads the answer to the creation of a query job, which begins at once (Bulk API 2.0 guide, "Create a Query Job").
+pub(crate) fn query_created(body: &[u8]) -> Result<String, String> {
+    let JobStatus { id, state, .. } = parse(body)?;
+    if state == JobState::Open { Err("a query job cannot be open".to_owned()) } else { Ok(id) }
+}
+
 /// Reads the status of the job with this id.
-pub(super) fn of_job(id: &str, body: &[u8]) -> Result<JobStatus, String> {
+pub(crate) fn of_job(id: &str, body: &[u8]) -> Result<JobStatus, String> {
     let status = parse(body)?;
     // An id has 15 characters; the last three of the long form only repeat which of them are capitals.
     let is_same = status.id.get(..15) == id.get(..15);
@@ -97,7 +103,7 @@ fn parse(body: &[u8]) -> Result<JobStatus, String> {
 
 impl JobStatus {
     /// How the job ended, if it has.
-    pub(super) fn end(self) -> Option<JobEnd> {
+    pub(crate) fn end(self) -> Option<JobEnd> {
         match self.state {
             JobState::JobComplete => Some(JobEnd::Complete),
             JobState::Failed => Some(JobEnd::Failed { message: self.message.unwrap_or_default() }),
@@ -162,6 +168,14 @@ mod tests {
         for state in ["UploadComplete", "JobComplete", "SomethingNew"] {
             assert!(created(&answer(state)).is_err(), "{state}");
         }
+    }
+
+    #[test]
+    fn a_new_query_job_is_never_open() {
+        for state in ["UploadComplete", "InProgress", "JobComplete"] {
+            assert_eq!(query_created(&answer(state)).unwrap(), ID);
+        }
+        assert!(query_created(&answer("Open")).is_err());
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl<F: Fn(u64) + Sync> JobWatcher for F {
 }
 
 /// Waits before the status of a job of this age is asked for again, for no longer than `longest`.
-pub(super) async fn pause(watcher: &impl JobWatcher, age: Duration, usual: Duration, longest: Duration) {
+pub(crate) async fn pause(watcher: &impl JobWatcher, age: Duration, usual: Duration, longest: Duration) {
     let started = Instant::now();
     loop {
         // The wait can change with the requests that are left.

@@ -64,6 +64,11 @@ impl Page {
         self.next_locator.as_deref()
     }
 
+    /// The number of rows that the org says the page has, if it says one.
+    pub(crate) fn row_count(&self) -> Option<u64> {
+        self.row_count
+    }
+
     /// Reads the next row into [`row`](Self::row). Returns whether there is one.
     ///
     /// # Errors

@@ -42,15 +42,25 @@ impl ResultRow {
         (0..self.len()).map(|column| self.get(column))
     }
 
+    /// Removes the cells.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a cell.
+    pub(crate) fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
     /// Replaces the cells. They are read as UTF-8, which Salesforce writes even if the header of the answer names
     /// another charset.
     fn fill(&mut self, bytes: &[u8], ends: &[usize]) {
-        self.text.clear();
-        self.ends.clear();
+        self.clear();
         let mut start = 0;
         for end in ends {
-            self.text.push_str(&String::from_utf8_lossy(&bytes[start..*end]));
-            self.ends.push(self.text.len());
+            self.push(&String::from_utf8_lossy(&bytes[start..*end]));
             start = *end;
         }
     }

@@ -5,6 +5,7 @@
 mod describe;
 mod ingest;
 mod limits;
+mod query;
 mod sign_in;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::{Answer, Effect, Fault, JobFault, RequestFault, RowFault, Truncation}
 use crate::route::Endpoint;
 
 /// The names of the endpoints on the command line.
-const ENDPOINTS: [(&str, Endpoint); 20] = [
+const ENDPOINTS: [(&str, Endpoint); 22] = [
     ("token", Endpoint::Token),
     ("revoke", Endpoint::Revoke),
     ("userinfo", Endpoint::UserInfo),
@@ -14,6 +14,8 @@ const ENDPOINTS: [(&str, Endpoint); 20] = [
     ("resources", Endpoint::Resources),
     ("limits", Endpoint::Limits),
     ("query", Endpoint::Query),
+    ("queryall", Endpoint::QueryAll),
+    ("more", Endpoint::QueryMore),
     ("composite", Endpoint::CompositeBatch),
     ("objects", Endpoint::Objects),
     ("describe", Endpoint::Describe),

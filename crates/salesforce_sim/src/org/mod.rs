@@ -6,7 +6,7 @@ mod request;
 mod sign_in_state;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,6 +19,7 @@ pub(crate) use sign_in_state::SignInState;
 
 use crate::{
     fault::Faults,
+    query::Cursor,
     schema::{Field, Object, standard_objects, with_person_accounts},
     settings::Settings,
     store::{Cells, Tables},
@@ -51,6 +52,9 @@ pub(crate) struct Org {
     /// Jobs by the first 15 characters of their id.
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) next_job: usize,
+    /// What queries with more than a page found, by the id in their locators.
+    pub(crate) cursors: HashMap<String, Cursor>,
+    pub(crate) next_cursor: usize,
     pub(crate) faults: Faults,
     pub(crate) requests: Vec<Request>,
     /// When the schema last changed.
@@ -95,6 +99,8 @@ impl Org {
             user_id: String::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
+            cursors: HashMap::new(),
+            next_cursor: 0,
             faults: Faults::default(),
             requests: Vec::new(),
             schema_changed: Timestamp::now(),
@@ -115,6 +121,9 @@ impl Org {
             ("IsActive", "true"),
         ];
         self.user_id = self.insert("User", &user).unwrap_or_default();
+        let organization =
+            [("Name", "Simulated Org"), ("InstanceName", "SIM0"), ("OrganizationType", "Developer Edition")];
+        self.insert("Organization", &organization);
         self.insert("Group", &[("Name", "Support"), ("DeveloperName", "Support"), ("Type", "Queue")]);
     }
 

@@ -2,7 +2,6 @@
 
 mod composite;
 mod limits;
-mod query;
 mod read;
 mod resources;
 

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use super::{limits::limits, query::query, resources};
+use super::{limits::limits, resources};
 use crate::{
     org::Org,
+    query,
     reply::ApiError,
     route::{Endpoint, Route},
 };
 
 /// The answer to a call that only reads.
-pub(crate) fn read(org: &Org, route: &Route, parameters: &str) -> Result<Value, ApiError> {
+pub(crate) fn read(org: &mut Org, route: &Route, parameters: &str) -> Result<Value, ApiError> {
     let version = resources::check_version(route.version)?;
     let base = format!("/services/data/v{version:.1}");
     match route.endpoint {
@@ -19,7 +20,9 @@ pub(crate) fn read(org: &Org, route: &Route, parameters: &str) -> Result<Value, 
         Endpoint::Objects => Ok(resources::objects(org, &base)),
         Endpoint::Describe => resources::describe(org, &route.object, &base),
         Endpoint::Record => resources::record(org, &route.object, &route.id, &base),
-        Endpoint::Query => query(org, parameters, &base),
+        Endpoint::Query => query::query(org, parameters, &base, false),
+        Endpoint::QueryAll => query::query(org, parameters, &base, true),
+        Endpoint::QueryMore => query::more(org, &route.id, &base),
         _ => Err(ApiError::not_found()),
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn resources(base: &str) -> Value {
 
 /// `GET .../sobjects`.
 pub(super) fn objects(org: &Org, base: &str) -> Value {
-    let objects: Vec<Map<String, Value>> = org.tables.iter().map(|table| object_summary(&table.object, base)).collect();
+    let listed = org.tables.iter().filter(|table| table.object.listed);
+    let objects: Vec<Map<String, Value>> = listed.map(|table| object_summary(&table.object, base)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
 

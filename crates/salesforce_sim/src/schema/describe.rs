@@ -88,7 +88,7 @@ fn describe_field(object: &Object, field: &Field) -> Value {
         "encrypted": field.kind == FieldType::EncryptedString,
         "externalId": field.external_id,
         "extraTypeInfo": extra_type_info(field),
-        "filterable": !is_compound && field.kind != FieldType::TextArea,
+        "filterable": field.is_filterable(),
         "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false,
         "groupable": !is_compound,

@@ -43,6 +43,9 @@ pub struct Field {
     pub(crate) name_field: bool,
 }
 
+/// The most characters of a text area that is not a long one.
+const SHORT_TEXT: usize = 255;
+
 /// The label for an API name: "First Name" for both `First_Name__c` and `FirstName`.
 pub(super) fn label_of(name: &str) -> String {
     let name = name.trim_end_matches("__c");
@@ -127,12 +130,24 @@ impl Field {
     /// ignored only where a custom field is unique and not case-sensitive (Apex guide, "Upserting Records").
     pub(crate) fn key_of<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let value = self.trimmed(value);
-        let counts_case = self.case_sensitive || (self.is_custom() && !self.unique);
         match (self.kind, value.parse::<f64>()) {
             (FieldType::Int | FieldType::Double, Ok(number)) => number.to_string().into(),
-            _ if counts_case => value.into(),
+            _ if self.counts_case() => value.into(),
             _ => value.to_lowercase().into(),
         }
+    }
+
+    /// Whether keys that differ in case are different.
+    pub(crate) fn counts_case(&self) -> bool {
+        self.case_sensitive || (self.is_custom() && !self.unique)
+    }
+
+    /// Whether a query can filter by the field: "any field except a long text area field, encrypted data field, or
+    /// base64-encoded field" (SOQL and SOSL Reference, "fieldExpression Syntax"), nor by a compound one. A text area of
+    /// at most 255 characters is not a long one.
+    pub(crate) fn is_filterable(&self) -> bool {
+        let is_long_text = self.kind == FieldType::TextArea && (self.rich_text || self.length > SHORT_TEXT);
+        !is_long_text && !matches!(self.kind, FieldType::Address | FieldType::EncryptedString | FieldType::Base64)
     }
 
     /// The value that is stored for a text: keys lose the spaces at their ends (pull request 1453 of

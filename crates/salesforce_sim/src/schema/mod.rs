@@ -35,6 +35,7 @@ pub struct Object {
     pub(crate) deletable: bool,
     pub(crate) bulk: bool,
     pub(crate) described: bool,
+    pub(crate) listed: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -51,6 +52,7 @@ impl Object {
             deletable: true,
             bulk: true,
             described: true,
+            listed: true,
             fields: field::system_fields(),
         }
     }
@@ -89,6 +91,12 @@ impl Object {
     #[must_use]
     pub fn without_describe(mut self) -> Self {
         self.described = false;
+        self
+    }
+
+    /// The list of objects does not have the object.
+    pub(crate) fn unlisted(mut self) -> Self {
+        self.listed = false;
         self
     }
 

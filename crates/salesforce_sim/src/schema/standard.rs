@@ -20,6 +20,7 @@ pub(crate) fn standard_objects() -> Vec<Object> {
         invoice(),
         invoice_line(),
         subscription(),
+        organization(),
     ]
 }
 
@@ -64,6 +65,20 @@ pub(crate) fn with_person_accounts(account: Object) -> Object {
 
 fn owned_by_user() -> Field {
     Field::owner(&["User"])
+}
+
+/// The org itself. Lists of objects leave it out, as they leave out most of the objects that an org has.
+fn organization() -> Object {
+    Object::standard("Organization", "00D")
+        .field(Field::text("Name", 80).name_field())
+        .field(Field::text("InstanceName", 5))
+        .field(Field::boolean("IsSandbox"))
+        .field(Field::datetime("TrialExpirationDate"))
+        .field(Field::text("NamespacePrefix", 15))
+        .field(Field::picklist("OrganizationType", &["Developer Edition"]))
+        .read_only()
+        .without_bulk()
+        .unlisted()
 }
 
 fn user() -> Object {

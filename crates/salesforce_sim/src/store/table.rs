@@ -74,6 +74,16 @@ impl Table {
         index.and_then(|index| index.records.get(key.as_ref())).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a record exists.
+    pub(crate) fn state(&self, record: usize) -> RecordState {
+        self.records[record].state
+    }
+
+    /// Whether [`Table::find`] knows the values of a field.
+    pub(crate) fn is_indexed(&self, field: usize) -> bool {
+        self.indexes.iter().any(|index| index.field == field)
+    }
+
     /// The values of a record.
     pub(crate) fn cells(&self, record: usize) -> &Cells {
         &self.records[record].cells

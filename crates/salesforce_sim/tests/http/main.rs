@@ -8,5 +8,6 @@ mod faults;
 mod ingest;
 mod nature;
 mod processing;
+mod query;
 mod rest;
 mod sign_in;

@@ -1,0 +1,155 @@
+//! Queries with REST calls: an answer for each page of 2,000 records at most.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::held::HeldPage;
+use super::rows::{QueryRows, Source};
+use super::soql::Soql;
+use crate::fault::{Fault, FaultKind};
+use crate::http::{Call, CallPatience, RequestCount};
+use crate::{API_VERSION, Org};
+
+impl Org {
+    /// Runs a query with REST calls (REST API guide, "Query"): one call, and one more for each further 2,000 records.
+    /// The query is a part of the address, so [`Soql::in_lists`] packs what is too long for one.
+    ///
+    /// # Errors
+    /// Salesforce refuses the query, or cannot be reached for half an hour.
+    pub async fn query(&self, soql: &Soql) -> Result<QueryRows, Fault> {
+        soql.check()?;
+        let requests = RequestCount::default();
+        let columns = soql.fields().to_vec();
+        let mut pages = RestPages {
+            org: self.clone(),
+            columns: columns.clone(),
+            next: Next::Query(soql.to_string()),
+            rows: 0,
+            total: None,
+            requests: requests.clone(),
+            first: None,
+        };
+        pages.first = pages.next().await?;
+        Ok(QueryRows::new(Source::Rest(pages), columns, requests))
+    }
+}
+
+/// The pages of a query.
+pub(super) struct RestPages {
+    org: Org,
+    columns: Vec<String>,
+    next: Next,
+    /// The rows of the pages so far.
+    rows: u64,
+    /// The rows of all pages, as the first of them says.
+    total: Option<u64>,
+    requests: RequestCount,
+    /// The page that is read before its caller asks for it: a query that Salesforce refuses is no query with rows.
+    first: Option<HeldPage>,
+}
+
+/// What names the next page.
+enum Next {
+    Query(String),
+    Locator(String),
+    End,
+}
+
+/// What an answer says.
+struct Answer {
+    total: u64,
+    page: HeldPage,
+    /// The locator of the next page, if there is one.
+    locator: Option<String>,
+}
+
+impl RestPages {
+    /// The next page, or none after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<HeldPage>, Fault> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let call = match &self.next {
+            Next::Query(soql) => Call::get(&["query"]).query("q", soql),
+            Next::Locator(locator) => Call::get(&["query", locator]),
+            Next::End => return Ok(None),
+        };
+        let call = call.patience(CallPatience::Long("reading records by a query")).counted(&self.requests);
+        let columns = &self.columns;
+        let Answer { total, page, locator } = self.org.http.read(&call, |body| read(body, columns)).await?;
+        if matches!((&self.next, &locator), (Next::Locator(this), Some(next)) if this == next) {
+            return Err(Fault::new(FaultKind::Unexpected, "a page of a query names itself as the next one"));
+        }
+        let rows = self.rows + page.rows();
+        let is_end = locator.is_none();
+        let expected = *self.total.get_or_insert(total);
+        if total != expected || rows > expected || (is_end && rows < expected) {
+            let text = format!("the pages of a query have {rows} rows, and Salesforce says {expected} and {total}");
+            return Err(Fault::new(FaultKind::Transient, text));
+        }
+        self.rows = rows;
+        self.next = locator.map_or(Next::End, Next::Locator);
+        Ok(Some(page))
+    }
+}
+
+/// Reads an answer. An error names no value of a record.
+fn read(body: &[u8], columns: &[String]) -> Result<Answer, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        total_size: u64,
+        done: bool,
+        next_records_url: Option<String>,
+        #[serde(borrow)]
+        records: Vec<BTreeMap<String, &'a RawValue>>,
+    }
+    let body: Body = serde_json::from_slice(body).map_err(|_| "it is no page of a query".to_owned())?;
+    let locator = body.next_records_url.as_deref().map(locator).transpose()?;
+    if body.done == locator.is_some() {
+        return Err("it does not say whether there is a next page".to_owned());
+    }
+    let mut page = HeldPage::new(columns.len());
+    for record in &body.records {
+        for column in columns {
+            page.push(&cell(record, column)?);
+        }
+    }
+    Ok(Answer { total: body.total_size, page, locator })
+}
+
+/// The locator in the address of the next page. The address must be that of a page of a query at the same instance:
+/// only the locator is used of it, so the token goes nowhere else.
+fn locator(address: &str) -> Result<String, String> {
+    let locator = address.strip_prefix("/services/data/v").and_then(|rest| rest.strip_prefix(API_VERSION));
+    let locator = locator.and_then(|rest| rest.strip_prefix("/query/"));
+    let is_locator = |text: &&str| {
+        text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let locator = locator.filter(is_locator).ok_or("the address of the next page is not one of a query")?;
+    Ok(locator.to_owned())
+}
+
+/// The text of the value at a path; empty for null. Salesforce names every selected field in every record, and shows a
+/// missing parent as null.
+fn cell(record: &BTreeMap<String, &RawValue>, path: &str) -> Result<String, String> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let value = record.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.get());
+    let wrong = || format!("a record does not have the field {name} as the query asks for it");
+    match (value.ok_or_else(wrong)?, rest) {
+        ("null", _) => Ok(String::new()),
+        (parent, Some(rest)) => {
+            let parent: BTreeMap<String, &RawValue> = serde_json::from_str(parent).map_err(|_| wrong())?;
+            cell(&parent, rest)
+        }
+        (text, None) if text.starts_with('"') => serde_json::from_str(text).map_err(|_| wrong()),
+        (text, None) if text.starts_with(['{', '[']) => Err(wrong()),
+        (text, None) => Ok(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

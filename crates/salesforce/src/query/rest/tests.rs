@@ -1,0 +1,131 @@
+use wiremock::ResponseTemplate;
+
+use super::*;
+use crate::query::{Condition, Literal};
+use crate::stub_org::StubOrg;
+
+const FIRST: &str = "/v62.0/query";
+const SECOND: &str = "/v62.0/query/01gA-2000";
+
+fn soql() -> Soql {
+    Soql::select("Contact", ["Id", "email", "Account.Name"])
+        .filtered(Condition::equals("Email", Literal::text("a+b&c=d@example.com")))
+}
+
+fn record(id: &str, email: &str, account: &str) -> String {
+    format!(r#"{{"attributes":{{"type":"Contact","url":"/x"}},"Id":"{id}","Email":{email},"Account":{account}}}"#)
+}
+
+fn page(total: u64, next: Option<&str>, records: &[String]) -> ResponseTemplate {
+    let next = next.map_or(String::new(), |next| format!(r#","nextRecordsUrl":"{next}""#));
+    let done = next.is_empty();
+    let records = records.join(",");
+    let body = format!(r#"{{"totalSize":{total},"done":{done}{next},"records":[{records}]}}"#);
+    ResponseTemplate::new(200).set_body_raw(body, "application/json")
+}
+
+/// The rows as texts, and the requests made.
+async fn all(stub: &StubOrg) -> Result<(Vec<String>, u64), Fault> {
+    let mut rows = stub.org().await.query(&soql()).await?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().await? {
+        all.push(format!("{:?} {:?} {:?}", row.get("Id"), row.get("EMAIL"), row.get("account.name")));
+    }
+    assert!(rows.next().await?.is_none(), "the end stays the end");
+    Ok((all, rows.finish().await))
+}
+
+#[tokio::test]
+async fn pages_are_followed_to_the_last() {
+    let stub = StubOrg::start().await;
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    stub.answer("GET", FIRST, page(3, next, &[record("1", r#""a@example.com""#, r#"{"attributes":{},"Name":"A"}"#)]))
+        .await;
+    stub.answer("GET", SECOND, page(3, None, &[record("2", "null", "null"), record("3", "12.0", r#"{"Name":null}"#)]))
+        .await;
+    let (rows, requests) = all(&stub).await.unwrap();
+    let expected =
+        [r#"Some("1") Some("a@example.com") Some("A")"#, r#"Some("2") None None"#, r#"Some("3") Some("12.0") None"#];
+    assert_eq!((rows, requests), (expected.map(str::to_owned).to_vec(), 2));
+    let sent = stub.requests("GET", FIRST).await;
+    let sent: Vec<_> = sent[0].url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+    assert_eq!(sent, [soql().to_string()]);
+}
+
+#[tokio::test]
+async fn a_query_without_records_has_no_rows() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", FIRST, page(0, None, &[])).await;
+    assert_eq!(all(&stub).await.unwrap(), (Vec::new(), 1));
+}
+
+#[tokio::test]
+async fn rows_that_are_missing_or_too_many_are_a_fault() {
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    let one = || vec![record("1", "null", "null")];
+    for (first, second) in [
+        (page(2, None, &one()), page(2, None, &[])),
+        (page(0, None, &one()), page(0, None, &[])),
+        (page(3, next, &one()), page(3, None, &one())),
+        (page(2, next, &one()), page(3, None, &one())),
+        (page(2, next, &one()), page(2, None, &[record("2", "null", "null"), record("3", "null", "null")])),
+        (page(9, next, &one()), page(9, next, &one())),
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FIRST, first).await;
+        stub.answer("GET", SECOND, second).await;
+        assert!(all(&stub).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_the_query_is_a_fault_without_values() {
+    for body in [
+        "<html></html>",
+        "{}",
+        r#"{"totalSize":"secret","done":true,"records":[]}"#,
+        r#"{"totalSize":1,"done":true,"records":["secret"]}"#,
+        r#"{"totalSize":1,"done":true,"records":[{"Id":"secret"}]}"#,
+        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":{"secret":1},"Account":null}]}"#,
+        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":"secret"}]}"#,
+        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":{"Title":"secret"}}]}"#,
+        r#"{"totalSize":2001,"done":false,"records":[]}"#,
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FIRST, ResponseTemplate::new(200).set_body_raw(body, "application/json")).await;
+        let fault = all(&stub).await.unwrap_err();
+        assert!(fault.is_transient() && !fault.message().contains("secret"), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_page_is_never_at_another_address() {
+    for address in [
+        "https://evil.example.com/services/data/v62.0/query/01gA-2000",
+        "//evil.example.com/services/data/v62.0/query/01gA-2000",
+        "/services/data/v61.0/query/01gA-2000",
+        "/services/data/v62.0/query/",
+        "/services/data/v62.0/query/..",
+        "/services/data/v62.0/query/a/../../sobjects",
+        "/services/data/v62.0/query/01gA-2000?q=x",
+        "/services/data/v62.0/query/01gA%2f2000",
+        "/services/data/v62.0/sobjects/01gA-2000",
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FIRST, page(2, Some(address), &[record("1", "null", "null")])).await;
+        let fault = all(&stub).await.unwrap_err();
+        assert!(fault.message().contains("the address of the next page"), "{address}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_fails_is_read_again_without_a_row_twice() {
+    let stub = StubOrg::start().await;
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    stub.answer_once("GET", FIRST, ResponseTemplate::new(503)).await;
+    stub.answer("GET", FIRST, page(2, next, &[record("1", "null", "null")])).await;
+    stub.answer_once("GET", SECOND, ResponseTemplate::new(200).set_body_raw(r#"{"totalSize":2,"rec"#, "x")).await;
+    stub.answer("GET", SECOND, page(2, None, &[record("2", "null", "null")])).await;
+    let (rows, requests) = all(&stub).await.unwrap();
+    assert_eq!((rows.len(), requests), (2, 4), "a retry is a request too");
+}

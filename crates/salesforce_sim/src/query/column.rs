@@ -1,0 +1,141 @@
+//! A field of a record or of a record that it refers to, such as `Account.External_Id__c`.
+
+use std::borrow::Cow;
+
+use crate::{
+    reply::ApiError,
+    schema::{Field, FieldType, Object, is_same_name},
+    store::{RecordState, Table, Tables, id},
+};
+
+/// The parents that a field path can pass (SOQL and SOSL Reference, "Understanding Relationship Query Limitations").
+const MAX_PARENTS: usize = 5;
+
+/// Where the value of a column is.
+#[derive(Debug, Clone)]
+pub(super) enum Column {
+    /// In a field of the record.
+    Own(usize),
+    /// In a record that a field of the record refers to.
+    Parent { reference: usize, targets: Vec<(String, Column)> },
+}
+
+impl Column {
+    /// Finds the column of a field path.
+    pub(super) fn resolve(tables: &Tables, object: &Object, path: &str) -> Result<Self, ApiError> {
+        let names: Vec<&str> = path.split('.').collect();
+        // A path may begin with the name of the object itself.
+        let names = match names.split_first() {
+            Some((first, rest))
+                if !rest.is_empty() && is_same_name(first, &object.name) && !has_parent(object, first) =>
+            {
+                rest
+            }
+            _ => &names,
+        };
+        if names.len() > MAX_PARENTS + 1 {
+            return Err(ApiError::new(400, "INVALID_FIELD", format!("{path} passes more than {MAX_PARENTS} parents")));
+        }
+        Self::resolve_names(tables, object, names)
+    }
+
+    fn resolve_names(tables: &Tables, object: &Object, names: &[&str]) -> Result<Self, ApiError> {
+        let (name, rest) = names.split_first().ok_or_else(|| unknown_column("", object))?;
+        if rest.is_empty() {
+            return object.position(name).map(Self::Own).ok_or_else(|| unknown_column(name, object));
+        }
+        let reference = object.fields.iter().position(|field| is_relationship(field, name));
+        let Some(reference) = reference else { return Err(unknown_relationship(name)) };
+        let mut targets = Vec::new();
+        for target in &object.fields[reference].reference_to {
+            let Some(table) = tables.get(target) else { continue };
+            targets.push((table.object.name.clone(), Self::resolve_names(tables, &table.object, rest)?));
+        }
+        Ok(Self::Parent { reference, targets })
+    }
+
+    /// The field at the end of the path. A polymorphic path has the field of its first object.
+    pub(super) fn field<'t>(&self, tables: &'t Tables, object: &'t Object) -> Option<&'t Field> {
+        match self {
+            Self::Own(field) => object.fields.get(*field),
+            Self::Parent { targets, .. } => {
+                let (target, column) = targets.first()?;
+                column.field(tables, &tables.get(target)?.object)
+            }
+        }
+    }
+
+    /// The names on the path as the org spells them: relationships, then the field.
+    pub(super) fn names(&self, tables: &Tables, object: &Object) -> Vec<String> {
+        match self {
+            Self::Own(field) => vec![object.fields[*field].name.clone()],
+            Self::Parent { reference, targets } => {
+                let mut names = vec![object.fields[*reference].relationship_name.clone().unwrap_or_default()];
+                let rest = targets
+                    .first()
+                    .and_then(|(target, column)| Some(column.names(tables, &tables.get(target)?.object)));
+                names.extend(rest.unwrap_or_default());
+                names
+            }
+        }
+    }
+
+    /// The stored value; `None` is null. The values of a deleted parent are null, which is a guess.
+    pub(super) fn value<'t>(&self, tables: &'t Tables, table: &'t Table, record: usize) -> Option<Cow<'t, str>> {
+        match self {
+            Self::Own(field) => own_value(table, record, *field),
+            Self::Parent { reference, targets } => {
+                let target = table.cells(record).get(*reference)?;
+                let normalized = id::normalize(target)?;
+                let parent = tables.by_prefix(&normalized[..3])?;
+                let (_, column) = targets.iter().find(|(name, _)| *name == parent.object.name)?;
+                match parent.locate(&normalized)? {
+                    (record, RecordState::Live) => column.value(tables, parent, record),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// The field of the record itself, if it is one.
+    pub(super) fn own(&self) -> Option<usize> {
+        match self {
+            Self::Own(field) => Some(*field),
+            Self::Parent { .. } => None,
+        }
+    }
+}
+
+fn own_value(table: &Table, record: usize, field: usize) -> Option<Cow<'_, str>> {
+    let described = &table.object.fields[field];
+    let stored = table.cells(record).get(field).map(Cow::Borrowed);
+    match described.kind {
+        FieldType::Id => Some(table.id(record).into()),
+        FieldType::Boolean if described.name == "IsDeleted" => {
+            Some((table.state(record) != RecordState::Live).to_string().into())
+        }
+        // A checkbox is never null.
+        FieldType::Boolean => Some(stored.unwrap_or(Cow::Borrowed("false"))),
+        _ => stored.filter(|value| !value.is_empty()),
+    }
+}
+
+fn has_parent(object: &Object, name: &str) -> bool {
+    object.fields.iter().any(|field| is_relationship(field, name))
+}
+
+fn is_relationship(field: &Field, name: &str) -> bool {
+    field.relationship_name.as_ref().is_some_and(|relationship| is_same_name(relationship, name))
+}
+
+fn unknown_column(name: &str, object: &Object) -> ApiError {
+    let advice = "If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. \
+                  Please reference your WSDL or the describe call for the appropriate names.";
+    ApiError::new(400, "INVALID_FIELD", format!("No such column '{name}' on entity '{}'. {advice}", object.name))
+}
+
+fn unknown_relationship(name: &str) -> ApiError {
+    let advice = "If you are attempting to use a custom relationship, be sure to append the '__r' after the custom \
+                  relationship name. Please reference your WSDL or the describe call for the appropriate names.";
+    ApiError::new(400, "INVALID_FIELD", format!("Didn't understand relationship '{name}' in field path. {advice}"))
+}

@@ -1,0 +1,186 @@
+//! A query that is checked against the schema, and the records that it finds.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    column::Column,
+    comparison::{Format, is_bare, shown},
+    filter::Filter,
+};
+use crate::{
+    reply::ApiError,
+    schema::{Field, FieldType, Object},
+    soql::{self, Order, Query, Selection},
+    store::{RecordState, Tables},
+};
+
+/// The most characters of a query (Limits Quick Reference, "SOQL and SOSL Limits").
+pub(crate) const MAX_SOQL: usize = 100_000;
+
+/// A query, ready to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The object.
+    pub(super) object: String,
+    /// Nothing for `count()`.
+    pub(super) columns: Vec<Selected>,
+    filter: Option<Filter>,
+    order: Option<Order>,
+    limit: usize,
+    /// Whether it finds deleted records in the recycle bin as well.
+    finds_deleted: bool,
+}
+
+/// A selected field.
+#[derive(Debug, Clone)]
+pub(super) struct Selected {
+    column: Column,
+    /// The field path as the query spells it.
+    pub(super) spelt: String,
+    /// The names on the path as the org spells them.
+    names: Vec<String>,
+    field: Field,
+}
+
+/// What a query found, from which more pages are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor {
+    pub(super) plan: Plan,
+    pub(super) records: Vec<usize>,
+}
+
+fn malformed(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "MALFORMED_QUERY", message)
+}
+
+impl Plan {
+    /// Reads a query and checks it against the schema.
+    pub(crate) fn new(tables: &Tables, text: &str, finds_deleted: bool) -> Result<Self, ApiError> {
+        if text.chars().count() > MAX_SOQL {
+            return Err(malformed(format!("SOQL statements cannot be longer than {MAX_SOQL} characters.")));
+        }
+        let query = soql::parse(text)
+            .map_err(|error| malformed(format!("\nERROR at Row:1:Column:{}\n{}", error.column, error.message)))?;
+        let Some(table) = tables.get(&query.object) else {
+            let message = format!("sObject type '{}' is not supported.", query.object);
+            return Err(ApiError::new(400, "INVALID_TYPE", message));
+        };
+        let object = &table.object;
+        let columns = select(tables, object, &query)?;
+        let filter = query.condition.as_ref().map(|condition| Filter::new(tables, object, condition)).transpose()?;
+        Ok(Self {
+            object: object.name.clone(),
+            columns,
+            filter,
+            order: query.order,
+            limit: query.limit.unwrap_or(usize::MAX),
+            finds_deleted,
+        })
+    }
+
+    /// Whether the query counts records and returns none.
+    pub(super) fn counts(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The numbers of the records that the query finds, oldest first or in its order.
+    pub(super) fn run(&self, tables: &Tables) -> Vec<usize> {
+        let Some(table) = tables.get(&self.object) else { return Vec::new() };
+        let is_found = |record: &usize| match table.state(*record) {
+            RecordState::Live => true,
+            RecordState::Recycled => self.finds_deleted,
+            RecordState::Erased => false,
+        };
+        let holds = |record: &usize| self.filter.as_ref().is_none_or(|filter| filter.holds(tables, table, *record));
+        // An index has live records only.
+        let candidates =
+            self.filter.as_ref().filter(|_| !self.finds_deleted).and_then(|filter| filter.candidates(table));
+        let mut records: Vec<usize> = match candidates {
+            Some(candidates) => candidates.into_iter().filter(is_found).filter(holds).collect(),
+            None => (0..table.next_number()).filter(is_found).filter(holds).collect(),
+        };
+        if self.order == Some(Order::Descending) {
+            records.reverse();
+        }
+        records.truncate(self.limit);
+        records
+    }
+
+    /// Whether the query says in which order it wants the records.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// A record as the REST API shows it.
+    pub(super) fn json(&self, tables: &Tables, record: usize, base: &str) -> Value {
+        let Some(table) = tables.get(&self.object) else { return Value::Null };
+        let mut shown = attributes(&self.object, base, &table.id(record));
+        for selected in &self.columns {
+            let value = selected.column.value(tables, table, record);
+            let value = value.map(|value| selected.json(&value));
+            put(&mut shown, &selected.names, value);
+        }
+        Value::Object(shown)
+    }
+
+    /// The cells of a record in a CSV; `None` is null.
+    pub(super) fn cells(&self, tables: &Tables, record: usize) -> Vec<Option<String>> {
+        let Some(table) = tables.get(&self.object) else { return Vec::new() };
+        let cell = |selected: &Selected| {
+            let value = selected.column.value(tables, table, record)?;
+            Some(shown(&selected.field, &value, Format::Csv).into_owned())
+        };
+        self.columns.iter().map(cell).collect()
+    }
+}
+
+impl Selected {
+    fn json(&self, value: &str) -> Value {
+        let text = shown(&self.field, value, Format::Json);
+        match is_bare(&self.field) {
+            true => serde_json::from_str(&text).unwrap_or_else(|_| json!(text)),
+            false => json!(text),
+        }
+    }
+}
+
+fn attributes(object: &str, base: &str, id: &str) -> Map<String, Value> {
+    let attributes = json!({"type": object, "url": format!("{base}/sobjects/{object}/{id}")});
+    Map::from_iter([("attributes".to_owned(), attributes)])
+}
+
+/// Puts a value under the names of its path. A parent without a value that is set is null as a whole.
+fn put(record: &mut Map<String, Value>, names: &[String], value: Option<Value>) {
+    match names {
+        [] => {}
+        [name] => drop(record.insert(name.clone(), value.unwrap_or(Value::Null))),
+        [relationship, rest @ ..] => {
+            let parent = record.entry(relationship.clone()).or_insert(Value::Null);
+            if value.is_some() && !parent.is_object() {
+                *parent = json!({});
+            }
+            if let Value::Object(parent) = parent {
+                put(parent, rest, value);
+            }
+        }
+    }
+}
+
+/// The selected fields, each once.
+fn select(tables: &Tables, object: &Object, query: &Query) -> Result<Vec<Selected>, ApiError> {
+    let Selection::Fields(paths) = &query.selection else { return Ok(Vec::new()) };
+    let mut columns: Vec<Selected> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let column = Column::resolve(tables, object, path)?;
+        let field = column.field(tables, object).ok_or_else(ApiError::not_found)?.clone();
+        let names = column.names(tables, object);
+        if columns.iter().any(|known| known.names == names) {
+            return Err(ApiError::new(400, "INVALID_FIELD", format!("duplicate field selected: {}", names.join("."))));
+        }
+        if matches!(field.kind, FieldType::Address | FieldType::Base64) {
+            return Err(malformed(format!("this simulated org cannot select the field '{}'", field.name)));
+        }
+        columns.push(Selected { column, spelt: path.clone(), names, field });
+    }
+    Ok(columns)
+}

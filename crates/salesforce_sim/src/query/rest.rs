@@ -1,0 +1,50 @@
+//! `GET .../query?q=...` and its further pages (REST API Developer Guide, "Query" and "Query More Results").
+
+use serde_json::{Value, json};
+
+use super::plan::{Cursor, Plan};
+use crate::{org::Org, reply::ApiError};
+
+/// Answers a query with the first page of its records. `finds_deleted` is what `queryAll` adds.
+pub(crate) fn query(org: &mut Org, parameters: &str, base: &str, finds_deleted: bool) -> Result<Value, ApiError> {
+    let soql = form_urlencoded::parse(parameters.as_bytes()).find(|(key, _)| key == "q").map(|(_, soql)| soql);
+    let plan = Plan::new(&org.tables, &soql.unwrap_or_default(), finds_deleted)?;
+    let mut records = plan.run(&org.tables);
+    if plan.counts() {
+        return Ok(json!({"totalSize": records.len(), "done": true, "records": []}));
+    }
+    if org.settings.nature.mixes_records && !plan.is_ordered() {
+        fastrand::Rng::with_seed(org.settings.seed).shuffle(&mut records);
+    }
+    let cursor = Cursor { plan, records };
+    let page = page(org, &cursor, 0, &cursor_id(org.next_cursor), base);
+    if page["done"] == false {
+        org.cursors.insert(cursor_id(org.next_cursor), cursor);
+        org.next_cursor += 1;
+    }
+    Ok(page)
+}
+
+/// Answers with the page that a locator names.
+pub(crate) fn more(org: &Org, locator: &str, base: &str) -> Result<Value, ApiError> {
+    let named = locator.rsplit_once('-').and_then(|(id, start)| Some((org.cursors.get(id)?, id, start.parse().ok()?)));
+    match named {
+        Some((cursor, id, start)) if start < cursor.records.len() => Ok(page(org, cursor, start, id, base)),
+        _ => Err(ApiError::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator")),
+    }
+}
+
+fn page(org: &Org, cursor: &Cursor, start: usize, id: &str, base: &str) -> Value {
+    let Cursor { plan, records } = cursor;
+    let end = records.len().min(start + org.settings.query_page);
+    let shown: Vec<Value> = records[start..end].iter().map(|record| plan.json(&org.tables, *record, base)).collect();
+    let mut page = json!({"totalSize": records.len(), "done": end == records.len(), "records": shown});
+    if end < records.len() {
+        page["nextRecordsUrl"] = json!(format!("{base}/query/{id}-{end}"));
+    }
+    page
+}
+
+fn cursor_id(number: usize) -> String {
+    crate::store::id::format("0r8", number)
+}

@@ -1,0 +1,280 @@
+//! REST queries.
+
+use salesforce_sim::{Answer, Endpoint, Field, Nature, Object, RequestFault, Settings};
+use serde_json::{Value, json};
+
+use crate::client::{Answer as Reply, Client};
+
+async fn ask(client: &Client, call: &str, soql: &str) -> Reply {
+    let soql: String = form_urlencoded::byte_serialize(soql.as_bytes()).collect();
+    client.get(&format!("{call}?q={soql}")).await
+}
+
+/// The values of the first field of the records, in their order.
+async fn found(client: &Client, soql: &str) -> Vec<Value> {
+    let answer = ask(client, "query", soql).await;
+    assert_eq!(answer.status, 200, "{soql}: {}", answer.text);
+    let body = answer.json();
+    let field = soql.split([' ', ',']).nth(1).unwrap();
+    body["records"].as_array().unwrap().iter().map(|record| record[field].clone()).collect()
+}
+
+fn shipment() -> Object {
+    Object::custom("Shipment__c")
+        .field(Field::text("Code__c", 40))
+        .field(Field::text("Exact__c", 40).external_id().unique().case_sensitive())
+        .field(Field::text("Loose__c", 40).external_id())
+        .field(Field::double("Weight__c", 18, 2))
+        .field(Field::int("Parcels__c", 6))
+        .field(Field::boolean("Is_Late__c"))
+        .field(Field::date("Day__c"))
+        .field(Field::datetime("Sent__c"))
+        .field(Field::reference("Account__c", &["Account"]))
+        .field(Field::textarea("Short__c", 255))
+        .field(Field::textarea("Long__c", 32_000))
+        .field(Field::rich_text("Rich__c", 255))
+        .field(Field::encrypted("Secret__c", 20))
+}
+
+async fn start() -> Client {
+    Client::start(Settings { objects: vec![shipment()], ..Settings::default() }).await
+}
+
+#[tokio::test]
+async fn a_record_shows_each_type_and_its_parents() {
+    let client = start().await;
+    let account = client.org.insert("Account", &[("Name", "Example Ltd"), ("External_Id__c", "A-1")]).unwrap();
+    let values = [
+        ("Name", "S"),
+        ("Weight__c", "12.50"),
+        ("Parcels__c", "+3"),
+        ("Is_Late__c", "true"),
+        ("Day__c", "2026-01-02"),
+        ("Sent__c", "2026-01-02T03:04:05+01:00"),
+        ("Account__c", &account),
+    ];
+    let id = client.org.insert("Shipment__c", &values).unwrap();
+    client.org.insert("Shipment__c", &[]);
+    let fields = "id, NAME, Weight__c, Parcels__c, Is_Late__c, Day__c, Sent__c, account__r.External_Id__c, \
+                  Account__r.Parent.Name, Owner.Name";
+    let body = ask(&client, "query", &format!("SELECT {fields} FROM shipment__C ORDER BY Id")).await.json();
+    let attributes = |id: &Value| {
+        let url = format!("/services/data/v62.0/sobjects/Shipment__c/{}", id.as_str().unwrap());
+        json!({"type": "Shipment__c", "url": url})
+    };
+    let first = json!({
+        "attributes": attributes(&json!(id)), "Id": id, "Name": "S", "Weight__c": 12.5, "Parcels__c": 3,
+        "Is_Late__c": true, "Day__c": "2026-01-02", "Sent__c": "2026-01-02T02:04:05.000+0000",
+        "Account__r": {"External_Id__c": "A-1", "Parent": null}, "Owner": null,
+    });
+    let second = &body["records"][1];
+    let empty = json!({
+        "attributes": attributes(&second["Id"]), "Id": second["Id"], "Name": null, "Weight__c": null,
+        "Parcels__c": null, "Is_Late__c": false, "Day__c": null, "Sent__c": null, "Account__r": null, "Owner": null,
+    });
+    assert_eq!(body, json!({"totalSize": 2, "done": true, "records": [first, empty]}));
+}
+
+#[tokio::test]
+async fn conditions_compare_as_the_org_does() {
+    let client = start().await;
+    let account = client.org.insert("Account", &[("Name", "Example Ltd")]).unwrap();
+    let sent = "2026-01-02T04:04:05.000+0100";
+    for (name, values) in [
+        ("1", vec![("Code__c", "O'Hara"), ("Exact__c", "Abc"), ("Loose__c", "Abc"), ("Weight__c", "1.50")]),
+        ("2", vec![("Code__c", "o'hara"), ("Day__c", "2026-01-02"), ("Sent__c", sent), ("Account__c", &account)]),
+        ("3", vec![("Code__c", r"a\b%_"), ("Is_Late__c", "true"), ("Weight__c", "10000000")]),
+        ("4", vec![("Code__c", "Zoë 東京")]),
+        ("5", vec![]),
+    ] {
+        let values: Vec<_> = values.into_iter().chain([("Name", name)]).collect();
+        client.org.insert("Shipment__c", &values);
+    }
+    let short = &account[..15];
+    for (condition, names) in [
+        (r"Code__c = 'O\'HARA'".to_owned(), "12"),
+        (r"Code__c IN ('o\'hara', 'A\\B%_', 'zOË 東京')".to_owned(), "1234"),
+        ("Code__c = 'O'".to_owned(), ""),
+        ("Code__c = 'zoe 東京'".to_owned(), ""),
+        ("Exact__c = 'Abc'".to_owned(), "1"),
+        ("Exact__c = 'ABC'".to_owned(), ""),
+        ("Loose__c IN ('ABC')".to_owned(), "1"),
+        ("Weight__c = 1.5".to_owned(), "1"),
+        ("Weight__c IN (1.50, 10000000)".to_owned(), "13"),
+        ("Weight__c > 1.5".to_owned(), "3"),
+        ("Weight__c <= 1.5".to_owned(), "1"),
+        ("Is_Late__c = true".to_owned(), "3"),
+        ("Is_Late__c = false AND Code__c != null".to_owned(), "124"),
+        ("Day__c >= 2026-01-02".to_owned(), "2"),
+        ("Sent__c = 2026-01-02T03:04:05Z".to_owned(), "2"),
+        ("Sent__c < 2026-01-02T03:04:05Z".to_owned(), ""),
+        (format!("Account__c = '{short}'"), "2"),
+        (format!("Account__r.Id IN ('{account}')"), "2"),
+        ("Account__r.Name = 'EXAMPLE LTD'".to_owned(), "2"),
+        ("Code__c = null".to_owned(), "5"),
+        ("Code__c = ''".to_owned(), "5"),
+        (r"Code__c NOT IN ('o\'hara')".to_owned(), "345"),
+        ("NOT (Weight__c = null OR Is_Late__c = true)".to_owned(), "1"),
+        ("Short__c = 'x'".to_owned(), ""),
+    ] {
+        let soql = format!("SELECT Name FROM Shipment__c WHERE {condition} ORDER BY Id");
+        let found: String = found(&client, &soql).await.iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(found, names, "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn ids_are_found_in_both_lengths() {
+    let client = start().await;
+    let ids: Vec<String> = (0..30).filter_map(|_| client.org.insert("Account", &[("Name", "x")])).collect();
+    let soql = format!(
+        "SELECT Id FROM Account WHERE Id IN ('{}', '{}', '{}', '003Sim000000001AAA') ORDER BY Id DESC",
+        &ids[3][..15],
+        ids[20],
+        ids[20].to_lowercase()
+    );
+    assert_eq!(found(&client, &soql).await, [json!(ids[20]), json!(ids[3])]);
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_filterable_is_refused() {
+    let client = start().await;
+    let described = client.get("sobjects/Shipment__c/describe").await.json();
+    for (field, filterable) in
+        [("Long__c", false), ("Rich__c", false), ("Secret__c", false), ("Short__c", true), ("Code__c", true)]
+    {
+        let described = described["fields"].as_array().unwrap().iter().find(|known| known["name"] == field).unwrap();
+        assert_eq!(described["filterable"], filterable, "{field}");
+        let answer = ask(&client, "query", &format!("SELECT Id FROM Shipment__c WHERE {field} = 'x'")).await;
+        if filterable {
+            assert_eq!(answer.status, 200, "{field}");
+        } else {
+            let message = format!("field '{field}' can not be filtered in a query call");
+            assert_eq!(answer.api_error(), (400, "INVALID_FIELD".to_owned(), message));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_query_is_refused_as_a_whole() {
+    let client = start().await;
+    let long = format!("SELECT Id FROM Account WHERE Name IN ({})", vec!["'x'"; 30_000].join(","));
+    for (soql, code, part) in [
+        ("SELECT Nmae FROM Account", "INVALID_FIELD", "No such column 'Nmae' on entity 'Account'"),
+        ("SELECT Id FROM Contact WHERE Acount.Name = 'x'", "INVALID_FIELD", "Didn't understand relationship 'Acount'"),
+        (
+            "SELECT Id FROM Contact WHERE Account.Nmae = 'x'",
+            "INVALID_FIELD",
+            "No such column 'Nmae' on entity 'Account'",
+        ),
+        ("SELECT Id, ID FROM Account", "INVALID_FIELD", "duplicate field selected: Id"),
+        ("SELECT Id FROM Acount", "INVALID_TYPE", "sObject type 'Acount' is not supported."),
+        ("SELECT Id FROM Account WHERE Name = 1", "INVALID_FIELD", "must be of type string"),
+        ("SELECT Id FROM Account WHERE Id = '42'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: 42"),
+        ("SELECT BillingAddress FROM Account", "MALFORMED_QUERY", "BillingAddress"),
+        ("SELECT Id FROM Account WHERE Name LIKE 'x%'", "MALFORMED_QUERY", "unexpected token: 'LIKE'"),
+        ("SELECT Id FROM Account WHERE Name = 'it's'", "MALFORMED_QUERY", "unterminated string literal"),
+        ("", "MALFORMED_QUERY", "unexpected token"),
+    ] {
+        let (status, refused, message) = ask(&client, "query", soql).await.api_error();
+        assert_eq!((status, refused.as_str()), (400, code), "{soql}: {message}");
+        assert!(message.contains(part), "{soql}: {message}");
+    }
+    let batch = json!({"batchRequests": [{"method": "GET", "url": format!("v62.0/query?q={long}")}]});
+    let refused = client.post("composite/batch", batch).await.json()["results"][0]["result"][0].clone();
+    assert_eq!(refused["message"], "SOQL statements cannot be longer than 100000 characters.");
+}
+
+#[tokio::test]
+async fn an_address_that_is_too_long_is_refused() {
+    let client = start().await;
+    let soql = |length: usize| format!("SELECT+Id+FROM+Account+WHERE+Name='{}'", "x".repeat(length));
+    for (length, status) in [(3_900, 200), (16_300, 431), (17_000, 414)] {
+        assert_eq!(client.get(&format!("query?q={}", soql(length))).await.status, status, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn many_records_come_in_pages() {
+    let nature = Nature { mixes_records: true, ..Nature::kind() };
+    let client = Client::start(Settings { nature, query_page: 4, ..Settings::default() }).await;
+    for number in 0..10 {
+        client.org.insert("Account", &[("Name", &number.to_string())]);
+    }
+    let mut page = ask(&client, "query", "SELECT Name FROM Account WHERE Name != '3'").await.json();
+    let mut names = Vec::new();
+    loop {
+        assert_eq!(page["totalSize"], 9);
+        let records = page["records"].as_array().unwrap();
+        names.extend(records.iter().map(|record| record["Name"].as_str().unwrap().to_owned()));
+        match page["nextRecordsUrl"].as_str() {
+            Some(next) => {
+                assert_eq!((records.len(), &page["done"]), (4, &json!(false)));
+                page = client.get(next.strip_prefix("/services/data/v62.0/").unwrap()).await.json();
+            }
+            None => break assert_eq!(page["done"], true),
+        }
+    }
+    assert!(!names.is_sorted(), "the order is not that of the records");
+    names.sort_unstable();
+    assert_eq!(names.concat(), "012456789");
+    for locator in ["0r8Sim000000001AAA-99", "0r8Sim000000001AAA-x", "nothing"] {
+        assert_eq!(client.get(&format!("query/{locator}")).await.api_error().1, "INVALID_QUERY_LOCATOR");
+    }
+}
+
+#[tokio::test]
+async fn deleted_records_are_found_by_query_all_only() {
+    let client = start().await;
+    let kept = client.org.insert("Account", &[("Name", "kept")]).unwrap();
+    for (operation, name) in [("delete", "recycled"), ("hardDelete", "erased")] {
+        let id = client.org.insert("Account", &[("Name", name), ("External_Id__c", name)]).unwrap();
+        client.load(json!({"object": "Account", "operation": operation}), format!("Id\n{id}\n")).await;
+    }
+    let soql = "SELECT Name, IsDeleted FROM Account";
+    assert_eq!(found(&client, soql).await, [json!("kept")]);
+    let all = ask(&client, "queryAll", soql).await.json()["records"].clone();
+    let all: Vec<_> = all.as_array().unwrap().iter().map(|record| (&record["Name"], &record["IsDeleted"])).collect();
+    assert_eq!(all, [(&json!("kept"), &json!(false)), (&json!("recycled"), &json!(true))]);
+    for condition in [format!("Id != '{kept}'"), "External_Id__c IN ('recycled', 'erased')".to_owned()] {
+        assert!(found(&client, &format!("SELECT Id FROM Account WHERE {condition}")).await.is_empty(), "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn a_count_has_no_records() {
+    let client = start().await;
+    client.org.insert("Account", &[("Name", "x")]);
+    let count = ask(&client, "query", "SELECT count() FROM Account WHERE Name = 'X'").await.json();
+    assert_eq!(count, json!({"totalSize": 1, "done": true, "records": []}));
+}
+
+#[tokio::test]
+async fn faults_reach_queries_and_their_pages() {
+    let client = Client::start(Settings { query_page: 1, ..Settings::default() }).await;
+    for name in ["a", "b"] {
+        client.org.insert("Account", &[("Name", name)]);
+    }
+    let soql = "SELECT Id FROM Account";
+    client.org.inject(RequestFault::new(Endpoint::Query, Answer::status(503)));
+    client.org.inject(RequestFault::new(Endpoint::QueryMore, Answer::html(503)));
+    assert_eq!(ask(&client, "query", soql).await.status, 503);
+    let next = ask(&client, "query", soql).await.json()["nextRecordsUrl"].as_str().unwrap().to_owned();
+    let next = next.strip_prefix("/services/data/v62.0/").unwrap();
+    assert_eq!([client.get(next).await.status, client.get(next).await.status], [503, 200]);
+}
+
+#[tokio::test]
+async fn a_list_of_values_is_found_without_a_look_at_every_record() {
+    let client = start().await;
+    for number in 0..20_000 {
+        client.org.insert("Contact", &[("LastName", "x"), ("Email", &format!("p{number}@example.com"))]);
+    }
+    let started = std::time::Instant::now();
+    for list in 0..40 {
+        let emails: Vec<String> = (0..200).map(|at| format!("'P{}@example.com'", list * 200 + at)).collect();
+        let soql = format!("SELECT Email FROM Contact WHERE Email IN ({}) ORDER BY Id", emails.join(","));
+        assert_eq!(found(&client, &soql).await.len(), 200);
+    }
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
