@@ -7,6 +7,7 @@ mod calls;
 mod check;
 mod configuration_page;
 mod connector;
+mod deletes;
 mod delivery_page;
 mod discover;
 mod dry_run;

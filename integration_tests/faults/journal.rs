@@ -13,7 +13,7 @@ use super::{
 };
 use crate::connector::{Run, RunningConnector};
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, catalog, complete, record, state, stream, wait_until};
+use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
 
 /// Starts a sync that inserts the records 1 to `count`, and a thread that sends them.
 fn start_insert(world: &World, count: u64) -> (RunningConnector, JoinHandle<()>) {
@@ -309,6 +309,35 @@ async fn a_delete_that_an_earlier_attempt_did_counts_as_written() {
         run.assert_success();
         assert_eq!(run.ids_and_counts(), [(3, counts)]);
         assert_eq!(world.rejected().len() as u64, counts.rejected);
+    }
+}
+
+/// The second attempt finds no record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_record_that_a_killed_attempt_deleted_counts_as_written() {
+    for (journal, skipped) in [(true, 0), (false, 2)] {
+        let world = World::new().await;
+        let insert = |number| world.org.insert("Contact", &[("LastName", &key(number))]).unwrap();
+        let (deleted, kept) = ([insert(1), insert(2)], insert(3));
+        let deletes = deleted.iter().map(|id| record("s", json!({"Id": id, "_ab_cdc_deleted_at": "2026-01-01"})));
+        let write = record("s", json!({"Id": kept, "LastName": "new"}));
+        let lines: Vec<String> = deletes.chain([write, state("s", 3), complete("s")]).collect();
+        let fields = [("Id", "string"), ("LastName", "string"), ("_ab_cdc_deleted_at", "string")];
+        let updates = catalog(&[keyed(stream("s", "Contact", &fields), "update", "Id")]);
+        let settings = json!({"journal": journal});
+        let hold = hold_the_status(&world);
+        let mut connector = world.start_write(settings.clone(), &updates);
+        let writer = connector.send_in_background(lines.clone());
+        wait_until(|| world.org.count("Contact") == 1).await;
+        kill(connector, writer).await;
+        hold.release();
+        assert_eq!(world.values("Contact", "LastName"), [Some(key(3))], "the update waits for the delete");
+        let run = world.write(settings, updates, lines).await;
+        run.assert_success();
+        assert_eq!(run.ids_and_counts(), [(3, Counts { written: 3, rejected: 0 })]);
+        assert_eq!(world.values("Contact", "LastName"), [Some("new".to_owned())]);
+        assert!(logs(&run, "INFO", &format!("skipped={skipped}")), "{}", run.stdout);
+        assert!(world.journal().is_empty() && world.rejected().is_empty());
     }
 }
 

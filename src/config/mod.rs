@@ -3,6 +3,7 @@
 //! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. Then `sign_in`, `storage` and
 //! `streams` check what a schema cannot. `violations` collects every broken rule for one error.
 
+mod deletes;
 mod raw;
 mod raw_text;
 mod renames;
@@ -15,6 +16,7 @@ mod test_configs;
 mod validated;
 mod violations;
 
+pub(crate) use deletes::{DeleteSettings, Deletes};
 pub(crate) use renames::Renames;
 pub use schema::spec;
 pub(crate) use streams::StreamSettings;

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{NullHandling, UnknownFields};
+use super::{Deletes, NullHandling, UnknownFields};
 
 /// The top level of the configuration.
 #[derive(Default, Deserialize)]
@@ -119,6 +119,8 @@ pub(super) struct Stream {
     pub(super) external_id_field: Option<String>,
     pub(super) assignment_rule_id: Option<String>,
     pub(super) fields: Option<Vec<Option<Rename>>>,
+    pub(super) deletes: Option<Deletes>,
+    pub(super) delete_marker: Option<String>,
 }
 
 /// `streams[].operation`.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::deletes::{self, DeleteSettings};
 use super::raw::{self, non_blank};
 use super::renames::{self, Renames};
 use super::violations::Violations;
@@ -17,6 +18,7 @@ pub(crate) struct StreamSettings {
     external_id_field: Option<String>,
     assignment_rule_id: Option<String>,
     renames: Renames,
+    deletes: DeleteSettings,
 }
 
 impl StreamSettings {
@@ -52,6 +54,11 @@ impl StreamSettings {
         &self.renames
     }
 
+    /// What becomes of the records that the source has deleted.
+    pub(crate) fn deletes(&self) -> &DeleteSettings {
+        &self.deletes
+    }
+
     /// The entry for a stream: the one for its namespace, or else the one without a namespace.
     pub(super) fn find<'a>(all: &'a [Self], namespace: Option<&str>, name: &str) -> Option<&'a Self> {
         let with_name = || all.iter().filter(|entry| entry.stream == name);
@@ -76,17 +83,18 @@ pub(super) fn validate(entries: Vec<Option<raw::Stream>>, violations: &mut Viola
     streams
 }
 
-fn validate_entry(entry: raw::Stream, key: &str, violations: &mut Violations) -> Option<StreamSettings> {
+fn validate_entry(mut entry: raw::Stream, key: &str, violations: &mut Violations) -> Option<StreamSettings> {
     let operation = entry.operation.map(Operation::from);
-    let external_id_field = non_blank(entry.external_id_field);
+    let external_id_field = non_blank(entry.external_id_field.take());
     if external_id_field.is_some() && operation.is_some_and(|it| it != Operation::Upsert) {
         violations.add(format!("{key}.external_id_field"), "needs the operation `upsert`, or no operation");
     }
-    let assignment_rule_id = non_blank(entry.assignment_rule_id);
+    let assignment_rule_id = non_blank(entry.assignment_rule_id.take());
     if assignment_rule_id.as_deref().is_some_and(|id| !is_record_id(id)) {
         violations.add(format!("{key}.assignment_rule_id"), "must be a Salesforce id of 15 or 18 letters and digits");
     }
-    let renames = renames::validate(entry.fields.unwrap_or_default(), key, violations);
+    let renames = renames::validate(entry.fields.take().unwrap_or_default(), key, violations);
+    let deletes = deletes::validate(&mut entry, operation, &renames, key, violations);
     let Some(stream) = entry.stream.filter(|name| !name.is_empty()) else {
         violations.add(format!("{key}.stream"), "is missing");
         return None;
@@ -99,6 +107,7 @@ fn validate_entry(entry: raw::Stream, key: &str, violations: &mut Violations) ->
         external_id_field,
         assignment_rule_id,
         renames,
+        deletes,
     })
 }
 

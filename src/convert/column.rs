@@ -147,6 +147,13 @@ impl Columns {
         Self::new(columns, self.key.clone())
     }
 
+    /// The column of the key alone, for rows that delete.
+    #[must_use]
+    pub(crate) fn key_alone(&self) -> Self {
+        let key_column = self.key_column.map(|column| self.columns[column].clone());
+        Self::new(key_column.into_iter().collect(), self.key.clone())
+    }
+
     /// How many columns there are.
     pub fn len(&self) -> usize {
         self.columns.len()

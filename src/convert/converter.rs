@@ -1,5 +1,6 @@
 //! Converts records one after the other.
 
+mod deleted;
 mod routes;
 
 use std::borrow::Cow;
@@ -16,6 +17,8 @@ use super::row_writer::RowWriter;
 use super::source_column::SourceColumn;
 use crate::config::NullHandling;
 
+use deleted::Deletions;
+pub use deleted::OnDeleted;
 use routes::{NestedObject, Route, Routes};
 
 /// Turns the records of one stream into CSV rows.
@@ -31,6 +34,7 @@ pub struct Converter {
     key: Option<u128>,
     /// How many values of the current record were cut.
     truncated: u64,
+    deletions: Deletions,
 }
 
 /// The result of a conversion.
@@ -38,6 +42,8 @@ pub struct Converter {
 pub enum Converted {
     /// A row to send, [`Converter::row`].
     Row,
+    /// The source has deleted the record, and it is to be skipped.
+    Skipped,
     /// The record cannot be sent unchanged in meaning.
     Rejected(Rejection),
     /// The record has a source column that the converter does not know. The caller decides about it and converts again.
@@ -55,6 +61,17 @@ pub struct Row<'c> {
     /// The hash of the row's key, if the operation needs a key: equal for keys that mean the same record, certainly or
     /// perhaps.
     pub key: Option<u128>,
+    /// What the row does.
+    pub kind: RowKind,
+}
+
+/// What a row does to the record of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// What the operation of the stream does: the row has a cell for each column.
+    Write,
+    /// It deletes the record. The row has two cells: the key, and a JSON object with the mark of the deletion.
+    Delete,
 }
 
 /// The data of a record are not a JSON object.
@@ -88,6 +105,7 @@ impl Converter {
             decoded: String::new(),
             key: None,
             truncated: 0,
+            deletions: Deletions::default(),
         };
         converter.set_columns(columns);
         converter
@@ -132,9 +150,17 @@ impl Converter {
         self.routes.set(source, Route::Ignored);
     }
 
-    /// Rejects each record with a value in a source column from now on: the source has deleted it.
-    pub fn reject_deleted(&mut self, source: &SourceColumn) {
-        self.routes.set(source, Route::DeletionMark);
+    /// What becomes of the records that the source has deleted. Without a choice they are rejected.
+    #[must_use]
+    pub fn on_deleted(mut self, choice: OnDeleted) -> Self {
+        self.deletions.choice = choice;
+        self
+    }
+
+    /// Reads a source column as a mark from now on: whether the source has deleted the record.
+    pub fn mark_deleted(&mut self, source: &SourceColumn) {
+        let mark = self.deletions.add_mark(source);
+        self.routes.set(source, Route::DeletionMark(mark));
     }
 
     /// Converts the data of one record, which begin at the cursor. After a row the cursor is behind the data.
@@ -155,9 +181,15 @@ impl Converter {
         data: &mut Cursor<'_>,
         mut leaves_out: impl FnMut(&SourceColumn) -> bool,
     ) -> Result<Converted, NotAnObject> {
-        self.row.begin();
-        (self.key, self.truncated) = (None, 0);
-        match self.read(data, &mut leaves_out).and_then(|()| self.finish().map_err(Stop::Rejected)) {
+        let start = *data;
+        let mut converted = self.convert_all(data, &mut leaves_out);
+        if let Err(Stop::Rejected(_)) = &converted
+            && let Some(deleted) = self.convert_deleted(start, data)
+        {
+            converted = deleted;
+        }
+        match converted {
+            Ok(()) if self.deletions.skips_record() => Ok(Converted::Skipped),
             Ok(()) => Ok(Converted::Row),
             Err(Stop::Rejected(rejection)) => Ok(Converted::Rejected(rejection)),
             Err(Stop::NewColumn(source)) => Ok(Converted::NewColumn(source)),
@@ -166,9 +198,28 @@ impl Converter {
         }
     }
 
+    fn convert_all(
+        &mut self,
+        data: &mut Cursor<'_>,
+        leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
+    ) -> Result<(), Stop> {
+        self.begin();
+        self.read(data, leaves_out)?;
+        Ok(if self.deletions.is_deleted() { self.finish_deleted() } else { self.finish() }?)
+    }
+
+    fn begin(&mut self) {
+        self.row.begin();
+        self.deletions.begin_record();
+        (self.key, self.truncated) = (None, 0);
+    }
+
     /// The row of the last record, if it was converted.
     pub fn row(&self) -> Row<'_> {
-        Row { csv: self.row.row(), key: self.key }
+        match self.deletions.row() {
+            Some(csv) => Row { csv, key: self.key, kind: RowKind::Delete },
+            None => Row { csv: self.row.row(), key: self.key, kind: RowKind::Write },
+        }
     }
 
     /// The JSON types of the values of the last row, by which [`restore`](super::restore()) gives them back.
@@ -190,10 +241,11 @@ impl Converter {
                     self.write_cell(column, value)?;
                 }
                 Route::Nested(nested) => self.read_nested(nested, data, leaves_out)?,
-                Route::DeletionMark => match data.value().ok_or(Stop::Malformed)? {
-                    Value::Null | Value::Text(Text { raw: "", .. }) => {}
-                    _ => return Err(Rejection::delete_not_supported().into()),
-                },
+                Route::DeletionMark(mark) => {
+                    if self.deletions.read(mark, data.value().ok_or(Stop::Malformed)?)? {
+                        return self.read_deleted(data, position + 1, leaves_out);
+                    }
+                }
                 Route::Ignored | Route::Description => drop(data.value().ok_or(Stop::Malformed)?),
             }
             position += 1;
@@ -236,7 +288,7 @@ impl Converter {
                     self.convert_cell(column, value)?;
                 }
                 Route::Description => is_described |= !matches!(value, Value::Null),
-                Route::Nested(_) | Route::DeletionMark | Route::Ignored => {}
+                Route::Nested(_) | Route::DeletionMark(_) | Route::Ignored => {}
             }
         }
         if is_described && !names_record {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::column::Columns;
+use super::converter::RowKind;
 use super::csv;
 use super::row_types::RowTypes;
 
@@ -27,6 +28,16 @@ impl TypedRow {
         }
         true
     }
+}
+
+/// Whether two rows certainly mean the same record. The rows of a delete have their key in the first cell.
+pub fn are_of_one_record(one: (&[u8], RowKind), other: (&[u8], RowKind), columns: &Columns) -> bool {
+    let Some((key, comparison)) = columns.key_column() else { return false };
+    let key_of = |(row, kind)| {
+        let place = if kind == RowKind::Delete { 0 } else { key };
+        csv::raw_cells(row).nth(place).map(csv::text)
+    };
+    key_of(one).zip(key_of(other)).is_some_and(|(one, other)| comparison.are_equal(&one, &other))
 }
 
 /// The row that has the effect of `earlier` and then `later`: the last value of each field that is not empty. An empty

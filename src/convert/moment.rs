@@ -71,6 +71,14 @@ pub(super) fn time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
 
 const DATE_LENGTH: usize = "yyyy-MM-dd".len();
 
+/// The year of a text that begins with a date that exists, alone or before a time in any form.
+pub(super) fn year_of(text: &str) -> Option<u32> {
+    let (date, rest) = read_date(text).ok()?;
+    let is_end =
+        rest.is_empty() || after_separator(rest).is_ok_and(|time| time.starts_with(|it: char| it.is_ascii_digit()));
+    digits(date.get(..4)?).filter(|_| is_end)
+}
+
 /// The date at the beginning, and the rest.
 fn read_date(text: &str) -> Result<(&str, &str), NotAMoment> {
     let (date, rest) = text.split_at_checked(DATE_LENGTH).ok_or(NotAMoment::WrongForm)?;

@@ -25,8 +25,12 @@ pub enum RejectionCode {
     MissingKey,
     /// No column for any value.
     NoField,
-    /// The source has deleted the record.
-    DeleteNotSupported,
+    /// The source has deleted the record, and the stream refuses deletes.
+    DeleteRefused,
+    /// The source has deleted the record, and the user may not delete.
+    DeleteForbidden,
+    /// A mark that says neither that the record is deleted nor that it lives.
+    UnclearMark,
     /// The rows with keys like its own would need too many jobs.
     TooManyJobs,
 }
@@ -41,7 +45,9 @@ impl RejectionCode {
             Self::RecordTooLong => "RECORD_TOO_LONG",
             Self::WrongType | Self::NotAnObject => "INVALID_TYPE_ON_FIELD_IN_RECORD",
             Self::NoRelatedKey | Self::MissingKey | Self::NoField => "MISSING_ARGUMENT",
-            Self::DeleteNotSupported => "DELETE_NOT_SUPPORTED",
+            Self::DeleteRefused => "DELETE_REFUSED",
+            Self::DeleteForbidden => "INSUFFICIENT_ACCESS_OR_READONLY",
+            Self::UnclearMark => "UNCLEAR_DELETE_MARK",
             Self::TooManyJobs => "TOO_MANY_JOBS_FOR_KEY",
         }
     }
@@ -150,10 +156,30 @@ impl Rejection {
         }
     }
 
-    pub(super) fn delete_not_supported() -> Self {
+    /// The stream refuses deletes, for a reason that is a sentence.
+    pub(crate) fn delete_refused(reason: &str) -> Self {
         Self::of_record(
-            RejectionCode::DeleteNotSupported,
-            "The source has deleted this record. Deletes by key are not supported, so Salesforce keeps it as it is.",
+            RejectionCode::DeleteRefused,
+            &format!("The source has deleted this record, and Salesforce keeps it as it is. {reason}"),
+        )
+    }
+
+    /// The user may not delete records of the object.
+    pub(crate) fn delete_forbidden(object: &str) -> Self {
+        Self::of_record(
+            RejectionCode::DeleteForbidden,
+            &format!(
+                "The source has deleted this record, and the signed-in user may not delete records of {object}, so \
+                 Salesforce keeps it as it is."
+            ),
+        )
+    }
+
+    pub(super) fn unclear_mark(mark: &str) -> Self {
+        Self::of_field(
+            RejectionCode::UnclearMark,
+            mark,
+            format!("{mark} says neither that the source has deleted the record nor that it lives."),
         )
     }
 

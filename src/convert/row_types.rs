@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::column::Columns;
 use airbyte::json::Value;
 
 /// How many lists of types are remembered, for columns whose values go back and forth between types.
@@ -45,6 +46,11 @@ impl RowTypes {
     /// The type of a column's value; `Null` if no value had one.
     pub(super) fn of(&self, column: usize) -> JsonType {
         self.0.get(column).copied().unwrap_or(JsonType::Null)
+    }
+
+    /// The type of the key alone. `columns` are those of these types.
+    pub(crate) fn of_key(&self, columns: &Columns) -> Arc<Self> {
+        Arc::new(Self(columns.key_column().map(|(key, _)| self.of(key)).into_iter().collect()))
     }
 
     /// Whether every row with these types can be read with `others`. They differ only in columns that have no type here,

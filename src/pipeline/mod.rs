@@ -29,7 +29,7 @@ use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
 use job::{Event, JobJournal, Jobs, Loader, Waits};
-use prepare::{PlannedStream, Quota, StreamRequest, plan_streams};
+use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 use progress::Progress;
 use purpose::Purpose;
 
@@ -186,8 +186,9 @@ async fn take_over_jobs(
     budget: &Arc<Budget>,
 ) -> Result<TakenOver> {
     let plans = streams.iter().filter_map(|stream| stream.plan.as_ref());
+    let target = |plan: &StreamPlan| Target::new(&plan.name, plan.identity.generation_id, &plan.job);
     let targets: Vec<Target> =
-        plans.map(|plan| Target::new(&plan.name, plan.identity.generation_id, &plan.job)).collect();
+        plans.flat_map(|plan| [Some(target(plan)), plan.of_deletes().as_ref().map(target)]).flatten().collect();
     let Waits { standstill, results, .. } = Waits::of_sync();
     take_over(journal, org, &targets, budget, Patience { standstill, results }).await
 }

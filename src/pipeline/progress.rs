@@ -32,8 +32,10 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RecordCounts {
     pub(super) read: u64,
-    /// Written to Salesforce.
+    /// Written to Salesforce, or skipped.
     pub(super) written: u64,
+    /// Those of `written` that needed no write.
+    pub(super) skipped: u64,
     pub(super) rejected: u64,
     /// Values that were cut to the length of their field.
     pub(super) truncated: u64,
@@ -226,13 +228,14 @@ impl StreamProgress {
 
     fn log(&self, what: &str, figures: &Figures, counts: &RecordCounts, rows_a_second: u64) {
         let Figures { read, sent, committed, rejected, jobs, running, purpose } = figures;
-        let truncated = counts.truncated;
+        let RecordCounts { skipped, truncated, .. } = counts;
         match purpose {
             Purpose::Sync => tracing::info!(
-                stream = %self.name, read, sent, committed, rejected, truncated, jobs, %running, rows_a_second, "{what}"
+                stream = %self.name, read, sent, committed, skipped, rejected, truncated, jobs, %running, rows_a_second,
+                "{what}"
             ),
             Purpose::DryRun => tracing::info!(
-                stream = %self.name, read, accepted = committed, refused = rejected, truncated, rows_a_second,
+                stream = %self.name, read, accepted = committed, skipped, refused = rejected, truncated, rows_a_second,
                 "dry run, {what}"
             ),
         }
@@ -242,7 +245,7 @@ impl StreamProgress {
         Figures {
             read: counts.read,
             sent: self.sent,
-            committed: counts.written,
+            committed: counts.written - counts.skipped,
             rejected: counts.rejected,
             jobs: self.jobs,
             running: self.running_in_words(),
@@ -277,7 +280,7 @@ mod tests {
         apply(EventKind::JobProgressed { job: "7501".into(), rows: 40 });
         let mut reasons = RejectionReasons::default();
         reasons.add("INVALID_EMAIL_ADDRESS", || None);
-        apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons }));
+        apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons, skipped: 0 }));
         let figures = progress.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");

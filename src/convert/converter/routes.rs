@@ -19,8 +19,8 @@ pub(super) enum Route {
     Nested(usize),
     /// Nowhere: it describes the related record of a nested object, and cannot name it.
     Description,
-    /// Nowhere: a value in it rejects the record.
-    DeletionMark,
+    /// Nowhere: it is a mark that says whether the source has deleted the record.
+    DeletionMark(usize),
     /// Nowhere.
     Ignored,
 }

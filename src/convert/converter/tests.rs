@@ -42,23 +42,6 @@ fn cells_have_the_order_of_the_columns() {
 }
 
 #[test]
-fn a_record_that_the_source_has_deleted_is_rejected() {
-    let mut converter = Converter::new(columns(&["a"]), NullHandling::Clear);
-    converter.reject_deleted(&SourceColumn::top("gone"));
-    for (json, is_deleted) in [
-        (r#"{"a":"1","gone":null}"#, false),
-        (r#"{"a":"1","gone":""}"#, false),
-        (r#"{"a":"1"}"#, false),
-        (r#"{"a":"1","gone":"2026-01-01T00:00:00Z"}"#, true),
-        (r#"{"gone":1700000000000,"a":"1"}"#, true),
-    ] {
-        let converted = converter.convert(&mut Cursor::new(json)).unwrap();
-        let found = matches!(converted, Converted::Rejected(it) if it.code == RejectionCode::DeleteNotSupported);
-        assert_eq!(found, is_deleted, "{json}");
-    }
-}
-
-#[test]
 fn a_single_empty_cell_is_not_a_blank_line() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"a":null}"#), "\"\"\n");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::budget::Budget;
-use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
+use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, RowKind, SourceColumn};
 use airbyte::JsonTypes;
 
 const STREAMS: usize = 3;
@@ -103,7 +103,7 @@ impl Sync {
                 // All rows of the first stream have keys, and none of the others.
                 let key = (stream == 0).then(|| u128::from(key.unwrap_or(99)));
                 let (batch, origin) = self.batch(stream);
-                batch.push(Row { csv: &csv, key }, origin);
+                batch.push(Row { csv: &csv, key, kind: RowKind::Write }, origin);
             }
             Step::LocallyRejected { stream, length } => {
                 let data = serde_json::value::to_raw_value(&"x".repeat(length)).unwrap();
@@ -192,7 +192,10 @@ fn thousands_of_interleaved_streams_are_not_cut_into_tiny_batches() {
             let mut csv = format!("{:x}", (row << 20 | stream as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)).repeat(7);
             csv.push_str(&"Example Street 1, Example Town; ".repeat(6));
             csv.push('\n');
-            batch.push(Row { csv: csv.as_bytes(), key: None }, Origin { segment: 0, extracted_at_ms: 0 });
+            batch.push(
+                Row { csv: csv.as_bytes(), key: None, kind: RowKind::Write },
+                Origin { segment: 0, extracted_at_ms: 0 },
+            );
             if budget.overdrawn() > 0 {
                 let columns = Arc::clone(&columns);
                 drop(std::mem::replace(batch, OpenBatch::new(columns, budget.lease())));

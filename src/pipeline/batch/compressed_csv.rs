@@ -19,6 +19,8 @@ const LEVEL: i32 = 1;
 thread_local! {
     /// One per thread, because each takes some hundred kilobytes. `None` if there is no memory for it.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
+    /// The same for the way back.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
     /// Holds a compressed piece until its size is known.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE_SIZE)));
 }
@@ -46,6 +48,12 @@ impl CompressedCsv {
         self.size += piece.bytes.len() + size_of::<Piece>();
         self.length += csv.len() as u64;
         self.pieces.push(piece);
+    }
+
+    /// The CSV of one piece. `None` if there is no such piece.
+    pub(crate) fn piece(&self, index: usize) -> Option<Bytes> {
+        let piece = self.pieces.get(index)?;
+        Some(DECOMPRESSOR.with_borrow_mut(|it| it.as_mut().map(|it| piece.csv(it))).unwrap_or_default())
     }
 
     /// The bytes held in memory.

@@ -1,24 +1,29 @@
-//! Merges the rows of a complete batch that have the same key.
+//! Merges the rows of a complete batch that have the same key, and divides them into jobs.
 //!
 //! A group is the rows whose keys may be the same. Those of them that follow one another and certainly mean the same
 //! record become one row, at the place of the last one. Where two rows of a group cannot be merged, nobody knows
 //! whether they mean the same record, and Salesforce processes the rows of a job in any order. So the later one goes to
 //! the next job of the batch, which takes effect after the first. A row for which there would be too many jobs is
 //! rejected.
+//!
+//! A job either writes or deletes. So where a batch has deletes, its jobs delete and write in turn: a record is deleted
+//! before later rows write it again. What was written before the delete needs no job.
 
-use std::collections::BTreeMap;
+mod group;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
+use super::chunked_vec::ChunkedVec;
 use super::compressed_csv::CompressedCsv;
 use super::open::{LocalRejection, OpenBatch};
-use super::origin::{MergedRecords, Origin, RowOrigins};
+use super::origin::{MergedRecords, RowOrigins};
 use super::row_keys::KeyGroups;
 use super::types_of_rows::TypesOfRows;
 use crate::budget::Lease;
-use crate::convert::{Columns, Rejection, RowTypes, TypedRow, cells, restore};
+use crate::convert::{Columns, RowKind, RowTypes};
+use group::{Group, JobKinds, Sent, WaitingGroups};
 use salesforce::CsvBody;
 
 /// The bytes of rows that wait for the last row of their group. If they do not suffice, the batch is read once more for
@@ -38,6 +43,8 @@ pub(super) struct RowsToMerge {
     pub(super) origins: RowOrigins,
     pub(super) types: TypesOfRows,
     pub(super) groups: KeyGroups,
+    /// The rows that delete.
+    pub(super) deletes: ChunkedVec<u32>,
     pub(super) local_rejections: Vec<LocalRejection>,
     pub(super) lease: Lease,
 }
@@ -49,26 +56,31 @@ impl RowsToMerge {
     }
 
     fn merge_within(&mut self, max_waiting: usize) -> Vec<OpenBatch> {
-        let mut first = self.new_batch();
-        std::mem::take(&mut self.local_rejections).into_iter().for_each(|it| first.reject(it));
-        let mut batches = vec![first];
-        self.lease.set(self.csv.size() + self.origins.size() + self.types.size() + self.groups.size());
+        let kinds = if self.deletes.len() == 0 { JobKinds::Writes } else { JobKinds::Alternating };
+        let mut jobs = JobBatches { kinds, batches: Vec::new(), columns: [Arc::clone(&self.columns), Arc::default()] };
+        if kinds == JobKinds::Alternating {
+            jobs.columns[1] = Arc::new(self.columns.key_alone());
+        }
+        std::mem::take(&mut self.local_rejections).into_iter().for_each(|it| jobs.batch(0, &self.lease).reject(it));
+        self.lease
+            .set(self.csv.size() + self.origins.size() + self.types.size() + self.groups.size() + self.deletes.size());
         let mut from = Some(0);
         while let Some(first) = from {
-            from = self.merge_from(first, max_waiting, &mut batches);
+            from = self.merge_from(first, max_waiting, &mut jobs);
         }
-        batches
+        jobs.batches.retain(|batch| !batch.is_empty());
+        jobs.batches
     }
 
-    /// Adds to `batches` the rows without a group and the groups that end, from row `from` on. Returns the row to go on
+    /// Adds to `jobs` the rows without a group and the groups that end, from row `from` on. Returns the row to go on
     /// from when the memory for waiting rows did not suffice.
-    fn merge_from(&self, from: usize, max_waiting: usize, batches: &mut Vec<OpenBatch>) -> Option<usize> {
-        let mut waiting = WaitingGroups::new(max_waiting, self.lease.another());
-        for (row, csv) in self.rows() {
+    fn merge_from(&self, from: usize, max_waiting: usize, jobs: &mut JobBatches) -> Option<usize> {
+        let mut waiting = WaitingGroups::new(max_waiting, jobs.kinds, self.lease.another());
+        for (row, kind, csv) in self.rows() {
+            let sent = |types| Sent { csv: &csv, kind, types, origin: self.origins.origin(row) };
             let Some(last) = self.groups.last_row(row) else {
                 if row >= from {
-                    batches[0].add_types(&csv, &self.types_of(&csv));
-                    batches[0].push_again(&csv, self.origins.origin(row), &[]);
+                    jobs.add(jobs.kinds.next_job(None, kind), &sent(self.types_of(&csv)), &[], &self.lease);
                 }
                 continue;
             };
@@ -81,17 +93,12 @@ impl RowsToMerge {
                 }
                 continue;
             }
-            let row_types = self.types_of(&csv);
-            waiting.add(last, &Sent { csv: &csv, types: row_types, origin: self.origins.origin(row) }, &self.columns);
+            waiting.add(last, &sent(self.types_of(&csv)), &self.columns);
             if row == last {
                 let Group { rows, rejections, .. } = waiting.remove(last);
-                rejections.into_iter().for_each(|it| batches[0].reject(it));
-                for (job, merged) in rows.into_iter().enumerate() {
-                    if job == batches.len() {
-                        batches.push(self.new_batch());
-                    }
-                    batches[job].add_types(&merged.row.csv, &merged.row.types);
-                    batches[job].push_again(&merged.row.csv, merged.origin, &merged.records);
+                rejections.into_iter().for_each(|it| jobs.batch(0, &self.lease).reject(it));
+                for merged in rows {
+                    jobs.add(merged.job, &merged.as_sent(), &merged.records, &self.lease);
                 }
             }
         }
@@ -102,162 +109,55 @@ impl RowsToMerge {
         self.types.of(csv).cloned().unwrap_or_default()
     }
 
-    fn new_batch(&self) -> OpenBatch {
-        OpenBatch::new(Arc::clone(&self.columns), self.lease.another())
-    }
-
-    /// The rows with their numbers. No row and no header spans two pieces.
-    fn rows(&self) -> impl Iterator<Item = (usize, Bytes)> {
+    /// The rows with their numbers and kinds. No row and no header spans two pieces.
+    fn rows(&self) -> impl Iterator<Item = (usize, RowKind, Bytes)> {
         let mut pieces = Arc::clone(&self.csv).pieces();
         let mut piece = Bytes::new();
         let mut header_length = self.header_length;
+        let mut deletes = self.deletes.iter().peekable();
         (0..self.groups.rows()).map_while(move |row| {
             while piece.is_empty() {
                 piece = pieces.next()?;
                 drop(piece.split_to(std::mem::take(&mut header_length)));
             }
-            Some((row, piece.split_to(self.groups.length(row).min(piece.len()))))
+            let is_delete = deletes.next_if(|delete| *delete as usize == row).is_some();
+            let kind = if is_delete { RowKind::Delete } else { RowKind::Write };
+            Some((row, kind, piece.split_to(self.groups.length(row).min(piece.len()))))
         })
     }
 }
 
-/// A row of the batch.
-struct Sent<'r> {
-    csv: &'r [u8],
-    types: Arc<RowTypes>,
-    origin: Origin,
+/// The batches of the jobs, in their order. Some may be empty.
+struct JobBatches {
+    kinds: JobKinds,
+    batches: Vec<OpenBatch>,
+    /// The columns of rows that write, and of those that delete.
+    columns: [Arc<Columns>; 2],
 }
 
-impl Sent<'_> {
-    /// The record of a row for which there would be too many jobs.
-    fn reject(&self, columns: &Columns) -> LocalRejection {
-        let cells = cells(self.csv);
-        let record = restore(columns, cells.iter().map(String::as_str), Some(&self.types));
-        let name = |name| serde_json::Value::String(name).to_string();
-        let fields: Vec<String> = record.into_iter().map(|(it, value)| format!("{}:{value}", name(it))).collect();
-        let data =
-            RawValue::from_string(format!("{{{}}}", fields.join(","))).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        LocalRejection { origin: self.origin, data, rejection: Rejection::too_many_jobs(columns, MAX_JOBS) }
-    }
-}
-
-/// A row that stands for one record, or for several.
-#[derive(Debug)]
-struct MergedRow {
-    row: TypedRow,
-    /// That of the last record.
-    origin: Origin,
-    /// The records before it.
-    records: Vec<MergedRecords>,
-}
-
-impl MergedRow {
-    fn new(sent: &Sent<'_>) -> Self {
-        let row = TypedRow { csv: sent.csv.to_vec(), types: Arc::clone(&sent.types) };
-        Self { row, origin: sent.origin, records: Vec::new() }
-    }
-
-    /// Adds a record, if its row can be merged.
-    fn add(&mut self, sent: &Sent<'_>, columns: &Columns) -> bool {
-        if !self.row.merge(sent.csv, &sent.types, columns) {
-            return false;
+impl JobBatches {
+    fn batch(&mut self, job: usize, lease: &Lease) -> &mut OpenBatch {
+        while self.batches.len() <= job {
+            let kind = self.kinds.of_job(self.batches.len());
+            let columns = &self.columns[usize::from(kind == RowKind::Delete)];
+            self.batches.push(OpenBatch::of_kind(kind, Arc::clone(columns), lease.another()));
         }
-        let segment = std::mem::replace(&mut self.origin, sent.origin).segment;
-        match self.records.last_mut() {
-            Some(last) if last.segment == segment => last.records += 1,
-            _ => self.records.push(MergedRecords { segment, records: 1 }),
+        &mut self.batches[job]
+    }
+
+    /// Adds a row that stands for the record of `sent` and for those that were merged into it.
+    fn add(&mut self, job: usize, sent: &Sent<'_>, merged: &[MergedRecords], lease: &Lease) {
+        match sent.kind {
+            RowKind::Write => {
+                let batch = self.batch(job, lease);
+                batch.add_types(sent.csv, &sent.types);
+                batch.push_again(sent.csv, sent.origin, merged);
+            }
+            RowKind::Delete => {
+                let types = sent.types.of_key(&self.columns[0]);
+                self.batch(job, lease).push_delete(sent.csv, &types, sent.origin, merged);
+            }
         }
-        true
-    }
-
-    /// The bytes held, besides the value itself.
-    fn size(&self) -> usize {
-        // Rows often share their types, and then it is less.
-        self.row.csv.capacity() + self.row.types.size() + self.records.capacity() * size_of::<MergedRecords>()
-    }
-}
-
-/// The rows of a group, one for each job.
-#[derive(Debug)]
-struct Group {
-    rows: Vec<MergedRow>,
-    /// Records of rows for which there would be too many jobs.
-    rejections: Vec<LocalRejection>,
-    rejections_size: usize,
-}
-
-impl Group {
-    fn new() -> Self {
-        // Nearly all groups need one job.
-        Self { rows: Vec::with_capacity(1), rejections: Vec::new(), rejections_size: 0 }
-    }
-
-    fn add(&mut self, sent: &Sent<'_>, columns: &Columns) {
-        if self.rows.last_mut().is_some_and(|row| row.add(sent, columns)) {
-            return;
-        }
-        if self.rows.len() < MAX_JOBS {
-            return self.rows.push(MergedRow::new(sent));
-        }
-        let rejection = sent.reject(columns);
-        self.rejections_size += rejection.size();
-        self.rejections.push(rejection);
-    }
-
-    /// The bytes held.
-    fn size(&self) -> usize {
-        // A node of the map may be half empty.
-        let entry = 2 * (size_of::<usize>() + size_of::<Self>());
-        let rows = self.rows.capacity() * size_of::<MergedRow>();
-        entry + rows + self.rows.iter().map(MergedRow::size).sum::<usize>() + self.rejections_size
-    }
-}
-
-/// The rows of groups that have not ended yet, by the last row of the group.
-#[derive(Debug)]
-struct WaitingGroups {
-    groups: BTreeMap<usize, Group>,
-    size: usize,
-    max_size: usize,
-    lease: Lease,
-    /// Groups that end at this row or later are left for another reading.
-    limit: usize,
-}
-
-impl WaitingGroups {
-    fn new(max_size: usize, lease: Lease) -> Self {
-        Self { groups: BTreeMap::new(), size: 0, max_size, lease, limit: usize::MAX }
-    }
-
-    fn add(&mut self, last: usize, sent: &Sent<'_>, columns: &Columns) {
-        let group = self.groups.entry(last).or_insert_with(|| {
-            let group = Group::new();
-            self.size += group.size();
-            group
-        });
-        self.size -= group.size();
-        group.add(sent, columns);
-        self.size += group.size();
-        self.shrink();
-    }
-
-    /// Gives up the groups that end last. The first one stays, so that every reading ends at least one group.
-    fn shrink(&mut self) {
-        while self.size > self.max_size
-            && self.groups.len() > 1
-            && let Some((last, group)) = self.groups.pop_last()
-        {
-            self.size -= group.size();
-            self.limit = last;
-        }
-        self.lease.set(self.size);
-    }
-
-    fn remove(&mut self, last: usize) -> Group {
-        let group = self.groups.remove(&last);
-        self.size -= group.as_ref().map_or(0, Group::size);
-        self.lease.set(self.size);
-        group.unwrap_or_else(Group::new)
     }
 }
 

@@ -8,11 +8,14 @@ mod origin;
 mod row_index;
 mod row_keys;
 mod types_of_rows;
+mod unsent;
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use crate::budget::Lease;
-use crate::convert::{Columns, RowTypes};
+use crate::convert::{Columns, RowKind, RowTypes};
 use salesforce::CsvBody;
 
 pub use compressed_csv::{CompressedCsv, PIECE_SIZE};
@@ -22,10 +25,15 @@ pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
 
 use row_index::HeldRecords;
 use types_of_rows::TypesOfRows;
+use unsent::Unsent;
 
 /// A batch that takes no more rows.
 #[derive(Debug)]
 pub(crate) struct Batch {
+    /// What its rows do.
+    pub(crate) kind: RowKind,
+    /// What its rows have besides their upload.
+    unsent: Option<Unsent>,
     pub(crate) columns: Arc<Columns>,
     csv: Arc<CompressedCsv>,
     pub(crate) origins: RowOrigins,
@@ -56,6 +64,16 @@ impl Batch {
         self.types.of(csv)
     }
 
+    /// What a row has besides its upload, as a JSON object on one line.
+    pub(crate) fn unsent(&self, row: usize) -> Option<String> {
+        self.unsent.as_ref().map(|unsent| unsent.json(row))
+    }
+
+    /// The same as source columns with their values.
+    pub(crate) fn unsent_columns(&self, row: usize) -> Vec<(String, Box<RawValue>)> {
+        self.unsent(row).map(unsent::columns_of).unwrap_or_default()
+    }
+
     /// The CSV with its header.
     pub(crate) fn csv(&self) -> Arc<dyn CsvBody> {
         Arc::<CompressedCsv>::clone(&self.csv)
@@ -64,7 +82,8 @@ impl Batch {
     /// Frees the CSV, once it is uploaded.
     pub(crate) fn drop_csv(&mut self) {
         self.csv = Arc::default();
-        self.lease.set(self.origins.size() + self.types.size() + self.local_rejections_size);
+        let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
+        self.lease.set(self.origins.size() + self.types.size() + unsent + self.local_rejections_size);
     }
 
     /// What is settled once every row of the batch is judged: all rows but those of `retry` and those held for them.

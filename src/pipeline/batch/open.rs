@@ -6,14 +6,16 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Batch;
+use super::chunked_vec::ChunkedVec;
 use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
 use super::merging::RowsToMerge;
 use super::origin::{MergedRecords, Origin, RowOrigins};
 use super::row_index::HeldRecords;
 use super::row_keys::{KeyGroups, RowKeys};
 use super::types_of_rows::TypesOfRows;
+use super::unsent::Unsent;
 use crate::budget::Lease;
-use crate::convert::{Column, Columns, Rejection, Row, RowTypes, row_hash, write_row};
+use crate::convert::{Column, Columns, Rejection, Row, RowKind, RowTypes, cells, row_hash, write_row};
 
 /// The bytes of CSV of the first pieces. Smaller ones would be compressed badly.
 const SMALLEST_PIECE: usize = 8 * 1024;
@@ -21,6 +23,8 @@ const SMALLEST_PIECE: usize = 8 * 1024;
 /// A batch that still takes rows.
 #[derive(Debug)]
 pub(crate) struct OpenBatch {
+    /// What its rows do. While it is open for records, it also takes rows that delete, and they are divided later.
+    kind: RowKind,
     columns: Arc<Columns>,
     opened_at: Instant,
     pub(super) compressed: CompressedCsv,
@@ -31,6 +35,10 @@ pub(crate) struct OpenBatch {
     pub(super) origins: RowOrigins,
     pub(super) types: TypesOfRows,
     pub(super) keys: RowKeys,
+    /// The numbers of the rows that delete, while it also takes others.
+    deletes: ChunkedVec<u32>,
+    /// What rows that delete have besides their upload, once they are divided from the others.
+    unsent: Option<Unsent>,
     pub(super) local_rejections: Vec<LocalRejection>,
     local_rejections_size: usize,
     lease: Lease,
@@ -53,7 +61,17 @@ impl LocalRejection {
 
 impl OpenBatch {
     pub(crate) fn new(columns: Arc<Columns>, lease: Lease) -> Self {
+        Self::of_kind(RowKind::Write, columns, lease)
+    }
+
+    /// A batch for rows of `batch` that are sent again.
+    pub(crate) fn of_retries(batch: &Batch, lease: Lease) -> Self {
+        Self::of_kind(batch.kind, Arc::clone(&batch.columns), lease)
+    }
+
+    pub(super) fn of_kind(kind: RowKind, columns: Arc<Columns>, lease: Lease) -> Self {
         let mut batch = Self {
+            kind,
             opened_at: Instant::now(),
             compressed: CompressedCsv::default(),
             tail: Vec::new(),
@@ -62,6 +80,8 @@ impl OpenBatch {
             origins: RowOrigins::default(),
             types: TypesOfRows::default(),
             keys: RowKeys::default(),
+            deletes: ChunkedVec::default(),
+            unsent: None,
             local_rejections: Vec::new(),
             local_rejections_size: 0,
             lease,
@@ -85,6 +105,11 @@ impl OpenBatch {
         if let Some(key) = row.key {
             self.keys.push(key, row.csv.len());
         }
+        if row.kind == RowKind::Delete {
+            // A batch of 100 MB has at most 50 million rows of two bytes.
+            #[expect(clippy::cast_possible_truncation)]
+            self.deletes.push(self.origins.len() as u32);
+        }
         self.push_again(row.csv, origin, &[]);
     }
 
@@ -93,6 +118,22 @@ impl OpenBatch {
         self.append(csv);
         self.origins.push(row_hash(csv), origin, merged);
         self.update_lease();
+    }
+
+    /// Adds a row of a converter that deletes: its key is uploaded, and its mark is not.
+    pub(super) fn push_delete(&mut self, csv: &[u8], types: &Arc<RowTypes>, origin: Origin, merged: &[MergedRecords]) {
+        let mut key = cells(csv);
+        let mark = key.pop().unwrap_or_default();
+        let mut csv = Vec::new();
+        write_row(&mut csv, key.iter().map(String::as_str));
+        self.add_types(&csv, types);
+        self.add_unsent(&mark);
+        self.push_again(&csv, origin, merged);
+    }
+
+    /// Adds what the row that is pushed next has besides its upload, as a JSON object on one line.
+    pub(crate) fn add_unsent(&mut self, json: &str) {
+        self.unsent.get_or_insert_default().push(json);
     }
 
     /// Adds the JSON types of the values of the row that is pushed next.
@@ -136,8 +177,14 @@ impl OpenBatch {
     }
 
     fn update_lease(&mut self) {
-        let rows = self.origins.size() + self.types.size() + self.keys.size();
+        let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
+        let rows = self.origins.size() + self.types.size() + self.keys.size() + self.deletes.size() + unsent;
         self.lease.set(self.compressed.size() + self.tail.capacity() + rows + self.local_rejections_size);
+    }
+
+    /// Whether it has neither rows nor records that are not uploaded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.origins.len() == 0 && self.local_rejections.is_empty()
     }
 
     pub(crate) fn opened_at(&self) -> Instant {
@@ -156,7 +203,8 @@ impl OpenBatch {
 
     /// The batches to load one after the other, in which every record has one row. Nearly always it is one batch.
     pub(crate) fn seal_merged(mut self) -> Vec<Batch> {
-        let Some(groups) = std::mem::take(&mut self.keys).groups() else { return vec![self.seal()] };
+        let has_deletes = self.deletes.len() > 0;
+        let Some(groups) = std::mem::take(&mut self.keys).groups(has_deletes) else { return vec![self.seal()] };
         self.into_rows_to_merge(groups).merge().into_iter().map(Self::seal).collect()
     }
 
@@ -169,6 +217,7 @@ impl OpenBatch {
             origins: self.origins,
             types: self.types,
             groups,
+            deletes: self.deletes,
             local_rejections: self.local_rejections,
             lease: self.lease,
         }
@@ -181,6 +230,8 @@ impl OpenBatch {
         self.tail = Vec::new();
         self.update_lease();
         Batch {
+            kind: self.kind,
+            unsent: self.unsent,
             columns: self.columns,
             csv: Arc::new(self.compressed),
             origins: self.origins,

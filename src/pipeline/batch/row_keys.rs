@@ -33,14 +33,14 @@ impl RowKeys {
         self.keys.size() + self.lengths.size()
     }
 
-    /// The groups of rows that may have the same key. `None` if all keys differ.
-    pub(super) fn groups(self) -> Option<KeyGroups> {
+    /// The groups of rows that may have the same key. `None` if all keys differ, unless they are needed even then.
+    pub(super) fn groups(self, is_needed: bool) -> Option<KeyGroups> {
         // A batch of 100 MB has at most 50 million rows of two bytes.
         #[expect(clippy::cast_possible_truncation)]
         let mut by_key: Vec<u32> = (0..self.keys.len() as u32).collect();
         let key = |row: &u32| self.keys.get(*row as usize);
         by_key.sort_unstable_by_key(|row| (key(row), *row));
-        let mut last_rows: Option<Vec<u32>> = None;
+        let mut last_rows = is_needed.then(|| vec![NO_GROUP; self.keys.len()]);
         for group in by_key.chunk_by(|one, other| key(one) == key(other)) {
             let [first @ .., last] = group else { continue };
             if first.is_empty() {
@@ -89,7 +89,7 @@ mod tests {
         ] {
             let mut row_keys = RowKeys::default();
             keys.iter().for_each(|key| row_keys.push(*key, 3));
-            let groups = row_keys.groups();
+            let groups = row_keys.groups(false);
             let last_rows = groups.map(|groups| (0..groups.rows()).map(|row| groups.last_row(row)).collect());
             assert_eq!(last_rows, expected, "{keys:?}");
         }

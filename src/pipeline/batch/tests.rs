@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::origin::MergedRecords;
 use super::*;
 use crate::budget::Budget;
-use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, SourceColumn};
+use crate::convert::{Column, Kind, Rejection, RejectionCode, Row, RowKind, SourceColumn};
 use airbyte::JsonTypes;
 
 fn columns() -> Arc<Columns> {
@@ -37,7 +37,10 @@ fn the_csv_can_be_read_more_than_once() {
     let mut expected = String::from("A__c\n");
     for number in 0..40_000_i64 {
         let row = format!("row {number} of a batch that repeats itself\n");
-        batch.push(Row { csv: row.as_bytes(), key: None }, Origin { segment: 1, extracted_at_ms: number });
+        batch.push(
+            Row { csv: row.as_bytes(), key: None, kind: RowKind::Write },
+            Origin { segment: 1, extracted_at_ms: number },
+        );
         expected.push_str(&row);
     }
     assert!(batch.held() < expected.len(), "it is held compressed");
@@ -79,7 +82,10 @@ fn held_rows_are_settled_with_the_last_retry() {
     let rows = |segments: &[SegmentId]| {
         let mut batch = OpenBatch::new(columns(), budget.lease());
         for segment in segments {
-            batch.push(Row { csv: b"row\n", key: None }, Origin { segment: *segment, extracted_at_ms: 0 });
+            batch.push(
+                Row { csv: b"row\n", key: None, kind: RowKind::Write },
+                Origin { segment: *segment, extracted_at_ms: 0 },
+            );
         }
         batch.seal()
     };
@@ -103,10 +109,10 @@ fn a_batch_has_no_room_for_a_row_that_would_exceed_the_limit() {
     let limit = "A__c\n12345\n12345\n".len();
     assert!(batch.has_room(1_000, limit), "a row over the limit is uploaded alone");
     let origin = Origin { segment: 1, extracted_at_ms: 0 };
-    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    batch.push(Row { csv: b"12345\n", key: None, kind: RowKind::Write }, origin);
     assert!(batch.has_room(6, limit));
     assert!(!batch.has_room(7, limit));
-    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    batch.push(Row { csv: b"12345\n", key: None, kind: RowKind::Write }, origin);
     assert_eq!(batch.seal().csv().len(), limit as u64);
 }
 
@@ -115,7 +121,7 @@ fn local_rejections_stay_in_memory_after_the_upload() {
     let budget = Budget::new(usize::MAX);
     let mut batch = OpenBatch::new(columns(), budget.lease());
     let origin = Origin { segment: 1, extracted_at_ms: 0 };
-    batch.push(Row { csv: b"12345\n", key: None }, origin);
+    batch.push(Row { csv: b"12345\n", key: None, kind: RowKind::Write }, origin);
     let data = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
     let rejection = Rejection { code: RejectionCode::NoField, field: None, message: String::new() };
     batch.reject(LocalRejection { origin, data, rejection });

@@ -273,7 +273,7 @@ impl Intake {
     }
 
     fn added(&mut self, index: usize, added: Added) {
-        if let Some(segment) = added.written_before {
+        if let Some(segment) = added.settled {
             // The states that cover it follow.
             self.ledger.settle(index, SettledSegment { segment, written: 1, rejected: 0 });
             self.streams[index].counts.written += 1;
@@ -310,6 +310,7 @@ impl Intake {
 
     fn settle(&mut self, index: usize, settled: &SettledRecords) {
         let counts = &mut self.streams[index].counts;
+        counts.skipped += settled.skipped;
         for segment in &settled.segments {
             self.ledger.settle(index, *segment);
             counts.written += segment.written;

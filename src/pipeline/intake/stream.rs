@@ -8,9 +8,9 @@ use super::ignored_fields::{Ignored, IgnoredFields};
 use super::input_errors::LineError;
 use crate::budget::Budget;
 use crate::config::NullHandling;
-use crate::convert::{Converted, Converter, NotAnObject, SourceColumn};
+use crate::convert::{Converted, Converter, NotAnObject, RowKind, SourceColumn};
 use crate::journal::EarlierRows;
-use crate::pipeline::batch::{LocalRejection, OpenBatch, Origin, SegmentId};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, SegmentId};
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
 use crate::pipeline::progress::RecordCounts;
@@ -31,6 +31,8 @@ pub(crate) struct Stream {
 /// The parts of a stream that brings records.
 struct Loading {
     plan: Arc<StreamPlan>,
+    /// The plan of the batches that delete what the source has deleted.
+    delete_plan: Option<Arc<StreamPlan>>,
     converter: Converter,
     ignored: IgnoredFields,
     open: Option<OpenBatch>,
@@ -47,18 +49,14 @@ pub(crate) struct BatchLimits {
 pub(super) struct Added {
     /// The batches of the one that was open before, if that had no room for the record.
     pub(super) full: Vec<StreamBatch>,
-    /// The segment of the record, if an earlier attempt has written the same row, so that it is not sent.
-    pub(super) written_before: Option<SegmentId>,
+    /// The segment of the record, if nothing is sent for it: an earlier attempt has written the same row, or it is
+    /// skipped.
+    pub(super) settled: Option<SegmentId>,
 }
 
 impl Stream {
     pub(crate) fn new(planned: PlannedStream, nulls: NullHandling, earlier: Vec<EarlierRows>) -> Self {
-        let loading = planned.plan.map(|plan| Loading {
-            converter: Converter::new(Arc::clone(&plan.columns), nulls),
-            plan: Arc::new(plan),
-            ignored: IgnoredFields::default(),
-            open: None,
-        });
+        let loading = planned.plan.map(|plan| Loading::new(plan, nulls));
         Self { name: planned.name, loading, is_complete: false, counts: RecordCounts::default(), earlier }
     }
 
@@ -72,14 +70,19 @@ impl Stream {
         limits: &BatchLimits,
     ) -> Option<Added> {
         let loading = self.loading.as_mut()?;
-        let Ok(Converted::Row) = loading.converter.convert(record.data()) else { return None };
+        let is_skipped = match loading.converter.convert(record.data()) {
+            Ok(Converted::Row) => false,
+            Ok(Converted::Skipped) => true,
+            _ => return None,
+        };
         let extracted_at_ms = record.close()?;
         let origin = origin(extracted_at_ms);
-        let written_before = loading.take_row(&mut self.earlier, origin);
-        let full = if written_before.is_some() { None } else { loading.push_row(origin, limits) };
+        let settled = if is_skipped { Some(origin.segment) } else { loading.take_row(&mut self.earlier, origin) };
+        let full = if settled.is_some() { None } else { loading.push_row(origin, limits) };
+        self.counts.skipped += u64::from(is_skipped);
         self.counts.truncated += loading.converter.truncated();
         self.counts.read += 1;
-        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), written_before })
+        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled })
     }
 
     /// Adds a record, as a row or as a rejected record.
@@ -98,18 +101,23 @@ impl Stream {
             ))));
         };
         let mut full = None;
-        let mut written_before = None;
+        let mut settled = None;
         loop {
             match loading
                 .convert(data)
                 .map_err(|_| LineError::Invalid("the `data` of the record is not an object".to_owned()))?
             {
                 Converted::Row => {
-                    written_before = loading.take_row(&mut self.earlier, origin);
-                    if written_before.is_none() {
+                    settled = loading.take_row(&mut self.earlier, origin);
+                    if settled.is_none() {
                         full = loading.push_row(origin, limits).or(full);
                     }
                     self.counts.truncated += loading.converter.truncated();
+                    break;
+                }
+                Converted::Skipped => {
+                    settled = Some(origin.segment);
+                    self.counts.skipped += 1;
                     break;
                 }
                 Converted::Rejected(rejection) => {
@@ -129,7 +137,7 @@ impl Stream {
             }
         }
         self.counts.read += 1;
-        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), written_before })
+        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled })
     }
 
     /// Seals the open batch, if there is one.
@@ -151,12 +159,25 @@ impl Stream {
 }
 
 impl Loading {
-    /// Seals a batch. Keys that are perhaps the same make several batches of it, which keep their order.
+    fn new(plan: StreamPlan, nulls: NullHandling) -> Self {
+        let delete_plan = plan.of_deletes().map(Arc::new);
+        let on_deleted = plan.deletes.on_deleted.clone();
+        let mut converter = Converter::new(Arc::clone(&plan.columns), nulls).on_deleted(on_deleted);
+        plan.deletes.marks.iter().for_each(|mark| converter.mark_deleted(mark));
+        Self { plan: Arc::new(plan), delete_plan, converter, ignored: IgnoredFields::default(), open: None }
+    }
+
+    /// Seals a batch. Keys that are perhaps the same make several batches of it, and so do deletes. They keep their
+    /// order.
     fn seal(&self, stream: usize, batch: OpenBatch) -> Vec<StreamBatch> {
-        let sealed = batch.seal_merged().into_iter();
-        let to_stream_batch =
-            |batch| StreamBatch { stream, plan: Arc::clone(&self.plan), batch, on_its_way: self.plan.begin_batch() };
-        sealed.map(to_stream_batch).collect()
+        let to_stream_batch = |batch: Batch| {
+            let plan = match batch.kind {
+                RowKind::Delete => self.delete_plan.as_ref().unwrap_or(&self.plan),
+                RowKind::Write => &self.plan,
+            };
+            StreamBatch { stream, plan: Arc::clone(plan), batch, on_its_way: self.plan.begin_batch() }
+        };
+        batch.seal_merged().into_iter().map(to_stream_batch).collect()
     }
 
     /// The segment of the record if an earlier attempt has written the row of the converter.
@@ -192,7 +213,7 @@ impl Loading {
         ignored.begin_record();
         let leaves_out = |source: &SourceColumn| {
             // `resolve_field` decides about it, and logs it.
-            if source.is_deletion_mark() {
+            if plan.is_deletion_mark(source) {
                 return false;
             }
             let kind = match plan.resolve_field(source.clone(), &columns) {
@@ -230,7 +251,7 @@ impl Loading {
                 Ok(None)
             }
             ResolvedField::DeletionMark => {
-                self.converter.reject_deleted(&source);
+                self.converter.mark_deleted(&source);
                 Ok(None)
             }
             // Only the mark of a deleted record: the conversion has left out all others.

@@ -51,7 +51,7 @@ impl Counter {
         let counted = StreamTally { reasons: reasons.clone(), ..counted(plan, &batch) };
         let segments = batch.settle(RowOutcomes::default(), None);
         self.tally.add(stream, &counted);
-        events.send(EventKind::Settled(SettledRecords { segments, reasons }));
+        events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped: 0 }));
         Ok(())
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct SettledRecords {
     pub(crate) segments: Vec<SettledSegment>,
     /// Why the rejected ones were rejected.
     pub(crate) reasons: RejectionReasons,
+    /// How many of the written records needed no write.
+    pub(crate) skipped: u64,
 }
 
 /// Why records of a batch are not settled.

@@ -10,7 +10,7 @@ use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
 use super::rounds::{AwaitedBy, RetryReason, RetryRules};
 use crate::budget::{Budget, Lease};
-use crate::convert::{restore, row_hash};
+use crate::convert::{RowKind, restore, row_hash};
 use crate::pipeline::batch::{Batch, OpenBatch, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
@@ -30,6 +30,8 @@ pub(super) struct Verdict {
     pub(super) awaited_by: AwaitedBy,
     /// How many rows Salesforce left unprocessed.
     pub(super) unprocessed: u64,
+    /// How many records needed no write.
+    pub(super) skipped: u64,
     /// How many rows the results say nothing about. They are held for `retry`, which is never sent.
     pub(super) unknown: u64,
 }
@@ -88,6 +90,14 @@ impl FinishedBatch<'_> {
     }
 }
 
+/// Who deleted a record before the job of its row did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoneBefore {
+    /// This sync.
+    ByEarlierAttempt,
+    ByOthers,
+}
+
 /// Judges the rows of one job. A judge that fails is dropped with everything that it stored, and another one starts
 /// from the beginning: no object is in the bucket before the verdict.
 pub(super) struct Judge<'j> {
@@ -116,6 +126,8 @@ pub(super) struct Judge<'j> {
     children: u64,
     unprocessed: u64,
     unknown: u64,
+    /// How many records were to be deleted and are gone already.
+    skipped: u64,
 }
 
 impl<'j> Judge<'j> {
@@ -140,12 +152,13 @@ impl<'j> Judge<'j> {
             unfound_failed: 0,
             unfound_unprocessed: 0,
             reasons: RejectionReasons::default(),
-            retry: OpenBatch::new(Arc::clone(&batch.columns), budget.lease()),
+            retry: OpenBatch::of_retries(batch, budget.lease()),
             transient: 0,
             awaiting: 0,
             children: 0,
             unprocessed: 0,
             unknown: 0,
+            skipped: 0,
         }
     }
 
@@ -183,9 +196,9 @@ impl<'j> Judge<'j> {
         let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
         let retry = self.retry.seal();
         let retry = (retry.rows() > 0 || self.unknown > 0).then_some(retry);
-        let Self { reasons, unprocessed, unknown, .. } = self;
+        let Self { reasons, unprocessed, unknown, skipped, .. } = self;
         let awaited_by = AwaitedBy { transient: self.transient + unprocessed > 0, other_streams: self.awaiting > 0 };
-        Ok(Some(Verdict { outcomes, reasons, retry, awaited_by, unprocessed, unknown }))
+        Ok(Some(Verdict { outcomes, reasons, retry, awaited_by, unprocessed, skipped, unknown }))
     }
 
     /// Compares the number of rows in the results with the number of rows sent. Returns how many are written.
@@ -253,7 +266,12 @@ impl<'j> Judge<'j> {
             count += 1;
             let csv = layout.csv(row);
             let errors = RowError::parse(layout.error(row));
-            if self.is_deleted_before(&csv, &errors) && self.find(&csv, RowFate::Written).is_some() {
+            if let Some(gone) = self.gone_before(&csv, &errors)
+                && let Some(sent) = self.find(&csv, RowFate::Written)
+            {
+                if gone == GoneBefore::ByOthers {
+                    self.skipped += self.batch.origins.records(sent);
+                }
                 continue;
             }
             let parents = || self.parents.sources(layout.cells(row));
@@ -277,12 +295,17 @@ impl<'j> Judge<'j> {
         Ok(count)
     }
 
-    /// Whether a delete is refused because an earlier attempt has done it: it has got what it asked for.
-    fn is_deleted_before(&self, csv: &[u8], errors: &[RowError]) -> bool {
+    /// Whether a delete is refused because its record is in the recycle bin: it has got what it asked for. A stream whose
+    /// operation is a delete is told of records that others have deleted; one that follows its source is not.
+    fn gone_before(&self, csv: &[u8], errors: &[RowError]) -> Option<GoneBefore> {
         let is_gone = !errors.is_empty() && errors.iter().all(|error| error.code == "ENTITY_IS_DELETED");
-        self.plan.job.operation.is_delete()
-            && is_gone
-            && self.journal.as_ref().is_some_and(|journal| journal.has_deleted(self.plan, row_hash(csv)))
+        if !is_gone || !self.plan.job.operation.is_delete() {
+            return None;
+        }
+        if self.journal.as_ref().is_some_and(|journal| journal.has_deleted(self.plan, row_hash(csv))) {
+            return Some(GoneBefore::ByEarlierAttempt);
+        }
+        (self.batch.kind == RowKind::Delete).then_some(GoneBefore::ByOthers)
     }
 
     /// Retries each unprocessed row, and returns how many there are.
@@ -305,6 +328,9 @@ impl<'j> Judge<'j> {
     fn send_again(&mut self, csv: &[u8], sent: usize) {
         if let Some(types) = self.batch.types_of(csv) {
             self.retry.add_types(csv, types);
+        }
+        if let Some(unsent) = self.batch.unsent(sent) {
+            self.retry.add_unsent(&unsent);
         }
         let merged: Vec<_> = self.batch.origins.merged(sent).collect();
         self.retry.push_again(csv, self.batch.origins.origin(sent), &merged);
@@ -347,7 +373,8 @@ impl<'j> Judge<'j> {
             message: message_for(records, first.map_or("", |error| &error.message)),
         };
         let types = self.batch.types_of(&layout.csv(row)).map(|types| &**types);
-        let data = restore(&self.batch.columns, layout.cells(row), types);
+        let mut data = restore(&self.batch.columns, layout.cells(row), types);
+        data.extend(sent.into_iter().flat_map(|sent| self.batch.unsent_columns(sent)));
         let record = RejectedRecord::new(extracted_at_ms, data, details);
         self.reasons.add_records(code, records, || Some(record.raw_id.to_string()));
         writer.write(&record).await

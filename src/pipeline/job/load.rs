@@ -86,7 +86,7 @@ impl Loader {
             }
             let reasons = self.store_only(plan, &batch).await?;
             let segments = batch.settle(RowOutcomes::default(), None);
-            events.send(EventKind::Settled(SettledRecords { segments, reasons }));
+            events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped: 0 }));
             return Ok(());
         }
         let (mut rounds, mut first_claim) = (Rounds::new(&self.waits.rows), Some(claim));
@@ -117,7 +117,8 @@ impl Loader {
                 self.journal.all_written(finished.id());
             }
             let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
-            events.send(EventKind::Settled(SettledRecords { segments, reasons: verdict.reasons }));
+            let Verdict { reasons, skipped, .. } = verdict;
+            events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped }));
             let unsettled = verdict.unknown + verdict.retry.as_ref().map_or(0, Batch::rows);
             if finished.end() == &JobEnd::Aborted {
                 // Whoever aborted the job does not want its rows to be sent again at once.

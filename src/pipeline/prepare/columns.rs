@@ -16,6 +16,8 @@ pub(super) struct ColumnRules {
     related: Arc<RelatedObjects>,
     renames: Renames,
     key: Option<String>,
+    /// A mark of deleted records, besides that of Airbyte's sources.
+    marker: Option<String>,
     unknown: UnknownFields,
 }
 
@@ -32,7 +34,7 @@ pub(crate) enum ResolvedField {
     Ignored,
     /// It is not written: metadata that the platform or a source added.
     Metadata,
-    /// It is not written, and a record with a value in it is rejected: the source has deleted the record.
+    /// It is not written: it says whether the source has deleted the record.
     DeletionMark,
 }
 
@@ -53,7 +55,18 @@ impl From<String> for FieldProblem {
 
 impl ColumnRules {
     pub(super) fn new(related: Arc<RelatedObjects>, renames: Renames, key: Option<String>, config: &Config) -> Self {
-        Self { related, renames, key, unknown: config.unknown_fields() }
+        Self { related, renames, key, marker: None, unknown: config.unknown_fields() }
+    }
+
+    /// Takes a source column as a mark of deleted records.
+    pub(super) fn with_marker(self, marker: Option<&str>) -> Self {
+        Self { marker: marker.map(str::to_owned), ..self }
+    }
+
+    /// Whether a source column says if the source has deleted the record. A name that the user gives it goes first.
+    pub(super) fn is_mark(&self, source: &SourceColumn) -> bool {
+        let is_marker = source.parent().is_none() && self.marker.as_deref() == Some(source.name());
+        is_marker || source.is_deletion_mark() && !self.renames.has(source.name())
     }
 
     /// What becomes of `source`, a column of the schema or of a record.
@@ -154,14 +167,14 @@ impl OfObject<'_> {
         }
     }
 
-    /// What becomes of a column that the platform or a source added, unless the user names a column for it.
+    /// What becomes of a mark, and of a column that the platform or a source added, unless the user names a column for it.
     fn metadata(&self, source: &SourceColumn) -> Option<ResolvedField> {
-        if !source.is_of_platform() || self.rules.renames.has(&source.to_string()) {
-            return None;
-        }
         // A delete of a deleted record is right, whether it is marked or not.
-        let is_mark = source.is_deletion_mark() && !self.fields.operation().is_delete();
-        Some(if is_mark { ResolvedField::DeletionMark } else { ResolvedField::Metadata })
+        if self.rules.is_mark(source) && !self.fields.operation().is_delete() {
+            return Some(ResolvedField::DeletionMark);
+        }
+        let is_metadata = source.is_of_platform() && !self.rules.renames.has(&source.to_string());
+        is_metadata.then_some(ResolvedField::Metadata)
     }
 
     fn field_column(

@@ -1,6 +1,7 @@
 //! Before the first record: checks each stream against the org, and makes a plan of it.
 
 mod columns;
+mod deletes;
 mod entries;
 mod fields;
 mod nearest_name;

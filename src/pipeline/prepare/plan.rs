@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::columns::{ColumnRules, ResolvedField};
+use super::deletes::DeletePlan;
 use super::packed::LateFields;
 use super::related::RelationshipName;
 use super::written_objects::{BatchOnItsWay, WriteProgress, WritingLane, WrittenObjects};
-use crate::convert::{Column, Columns, SourceColumn};
+use crate::convert::{Column, Columns, OnDeleted, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
-use salesforce::JobSpec;
+use salesforce::{JobSpec, Operation};
 
 /// The longest header row, in characters (Bulk API 2.0 guide, "Prepare CSV Files").
 const MAX_HEADER_LENGTH: usize = 32_000;
@@ -21,19 +22,40 @@ const MAX_FIELDS: usize = 5_000;
 pub(super) const ID: &str = "Id";
 
 /// How the records of a stream are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StreamPlan {
     pub(crate) name: StreamName,
     pub(crate) job: JobSpec,
     pub(crate) columns: Arc<Columns>,
     pub(crate) identity: StreamIdentity,
+    pub(crate) deletes: DeletePlan,
     /// The objects that this and all other streams write.
     pub(super) written_objects: Arc<WrittenObjects>,
-    pub(super) rules: ColumnRules,
-    pub(super) late: LateFields,
+    pub(super) rules: Arc<ColumnRules>,
+    pub(super) late: Arc<LateFields>,
 }
 
 impl StreamPlan {
+    /// The plan of the batches that delete the records which the source has deleted. `None` if it deletes none of them,
+    /// or deletes all records.
+    pub(crate) fn of_deletes(&self) -> Option<Self> {
+        if self.deletes.on_deleted != OnDeleted::Delete || self.job.operation.is_delete() {
+            return None;
+        }
+        let job = JobSpec {
+            object: self.job.object.clone(),
+            operation: Operation::Delete,
+            external_id_field: None,
+            assignment_rule_id: None,
+        };
+        Some(Self { job, ..self.clone() })
+    }
+
+    /// Whether a source column says if the source has deleted the record.
+    pub(crate) fn is_deletion_mark(&self, source: &SourceColumn) -> bool {
+        self.rules.is_mark(source)
+    }
+
     /// A batch of the stream is complete.
     pub(crate) fn begin_batch(&self) -> BatchOnItsWay {
         self.written_objects.begin_batch(&self.job.object, self.lane())
@@ -66,8 +88,8 @@ impl StreamPlan {
         let fields = self.late.for_column(&self.rules.column_name(&source), is_sent && self.rules.names_nearest());
         let resolved = self.rules.resolve(&fields, source.clone(), types).map_err(|problem| problem.sentence)?;
         match &resolved {
-            ResolvedField::DeletionMark if !self.identity.source_columns.iter().any(|it| it == source.name()) => {
-                warn_of_deletions(&self.name);
+            ResolvedField::DeletionMark if !self.deletes.marks.contains(&source) => {
+                self.deletes.log(&self.name, &source);
             }
             ResolvedField::Column(column) => self.check_new_column(column, columns)?,
             _ => {}
@@ -115,11 +137,6 @@ pub(super) fn warn_of_shared_reference<'c>(
             "two columns fill one field: Salesforce rejects a record that has a value in both"
         );
     }
-}
-
-/// Says that records which the source has deleted are rejected.
-pub(super) fn warn_of_deletions(stream: &StreamName) {
-    tracing::warn!(%stream, "deletes by key are not supported: deleted records are rejected as DELETE_NOT_SUPPORTED");
 }
 
 /// The problem of more columns than Salesforce accepts.

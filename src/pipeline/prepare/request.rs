@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::columns::{ColumnRules, FieldProblem, ResolvedField};
+use super::deletes::{DeletePlan, DeleteRequest};
 use super::fields::{ObjectFields, RequiredField};
 use super::packed::{LateFields, PackedObject};
 use super::permissions::{forbidden, warn_of_write_once};
-use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_deletions, warn_of_shared_reference};
+use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_shared_reference};
 use super::related::{RelatedObjects, RelationshipName};
-use crate::config::{Config, Renames, StreamSettings};
+use crate::config::{Config, DeleteSettings, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, SchemaField, StreamName, SyncMode};
@@ -17,6 +18,9 @@ use salesforce::{Describe, JobSpec, Operation};
 
 /// The renames of a stream without an entry.
 static NO_RENAMES: Renames = Renames::new();
+
+/// The choices for deleted records of a stream without an entry.
+static NO_DELETE_SETTINGS: DeleteSettings = DeleteSettings { deletes: None, marker: None };
 
 /// What a stream asks for: its entry under `streams`, or else what the catalog says.
 #[derive(Debug)]
@@ -106,12 +110,21 @@ impl<'c> StreamRequest<'c> {
         let mut problems = Vec::new();
         let object = describe.name.clone();
         problems.extend(forbidden(operation, &describe));
-        let fields = ObjectFields::new(describe, operation, config);
+        let fields = ObjectFields::new(Arc::clone(&describe), operation, config);
         let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
-        let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), key.clone(), config);
+        let settings = self.settings.map_or(&NO_DELETE_SETTINGS, StreamSettings::deletes);
+        let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), key.clone(), config)
+            .with_marker(settings.marker.as_deref());
+        let (key_field, schema) = (key.as_deref(), &*self.stream.fields);
+        let request = DeleteRequest { settings, operation, describe: &describe, key: key_field, schema };
+        let (deletes, found) = DeletePlan::new(&request, &rules);
+        problems.extend(found);
         let columns = self.columns(&rules, &fields, key.as_deref(), &mut problems);
         if !problems.is_empty() {
             return Err(problems);
+        }
+        if let Some(mark) = deletes.marks.first() {
+            deletes.log(&self.stream.name, mark);
         }
         let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
         Ok(StreamPlan {
@@ -129,9 +142,10 @@ impl<'c> StreamRequest<'c> {
                 generation_id: self.stream.generation_id,
                 source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
             },
-            late: LateFields::new(packed, operation, config),
+            late: Arc::new(LateFields::new(packed, operation, config)),
             written_objects: Arc::default(),
-            rules,
+            rules: Arc::new(rules),
+            deletes,
         })
     }
 
@@ -192,7 +206,6 @@ impl<'c> StreamRequest<'c> {
                     });
                     columns.extend(found);
                 }
-                Ok(ResolvedField::DeletionMark) => warn_of_deletions(&self.stream.name),
                 Ok(_) => {}
                 Err(FieldProblem { sentence, nearest }) => {
                     // A field that is missing under its own name, and probably meant, is one problem and not two.

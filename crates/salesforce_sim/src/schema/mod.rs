@@ -80,6 +80,13 @@ impl Object {
         self
     }
 
+    /// The user may not delete records of the object.
+    #[must_use]
+    pub fn undeletable(mut self) -> Self {
+        self.deletable = false;
+        self
+    }
+
     /// The Bulk API does not know the object.
     #[must_use]
     pub fn without_bulk(mut self) -> Self {

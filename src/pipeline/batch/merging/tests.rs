@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use super::*;
 use crate::budget::Budget;
 use crate::config::NullHandling;
-use crate::convert::{Column, Converted, Converter, Key, KeyComparison, Kind, SourceColumn};
-use crate::pipeline::batch::{Batch, RowOutcomes, SegmentId};
+use crate::convert::{Column, Converted, Converter, Key, KeyComparison, Kind, OnDeleted, SourceColumn};
+use crate::pipeline::batch::{Batch, Origin, RowOutcomes, SegmentId};
 use airbyte::JsonTypes;
 use airbyte::json::Cursor;
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ fn open_batch(records: impl IntoIterator<Item = (SegmentId, Value)>) -> OpenBatc
 }
 
 fn open_batch_of(columns: &Arc<Columns>, records: impl IntoIterator<Item = (SegmentId, Value)>) -> OpenBatch {
-    let mut converter = Converter::new(Arc::clone(columns), NullHandling::Clear);
+    let mut converter = Converter::new(Arc::clone(columns), NullHandling::Clear).on_deleted(OnDeleted::Delete);
+    converter.mark_deleted(&SourceColumn::top("gone"));
     let mut batch = OpenBatch::new(Arc::clone(columns), Budget::new(usize::MAX).lease());
     for (segment, record) in records {
         let data = record.to_string();
@@ -84,7 +85,7 @@ fn rows_that_would_need_too_many_jobs_are_rejected_once() {
     let others = |row: u64| (9, json!({"k": format!("key {}", row % 50), "b": "x".repeat(100)}));
     for max_waiting in [usize::MAX, 100_000, 1_000, 0] {
         let mut open = open_batch((0..250).map(alike).chain((0..100).map(others)).chain([alike(250)]));
-        let groups = std::mem::take(&mut open.keys).groups().unwrap();
+        let groups = std::mem::take(&mut open.keys).groups(true).unwrap();
         let batches = open.into_rows_to_merge(groups).merge_within(max_waiting);
         let mut batches: Vec<Batch> = batches.into_iter().map(OpenBatch::seal).collect();
         assert_eq!(batches.iter().map(Batch::rows).collect::<Vec<_>>(), [vec![51], vec![1; MAX_JOBS - 1]].concat());
@@ -163,7 +164,7 @@ fn little_memory_changes_nothing() {
     let mut expected: Option<Vec<Vec<String>>> = None;
     for max_waiting in [usize::MAX, 100_000, 10_000, 1_000, 0] {
         let mut open = open_batch((0..3_000).map(records).chain((3_000..3_010).map(once)));
-        let groups = std::mem::take(&mut open.keys).groups().unwrap();
+        let groups = std::mem::take(&mut open.keys).groups(true).unwrap();
         let mut rows = open.into_rows_to_merge(groups);
         let batches: Vec<Batch> = rows.merge_within(max_waiting).into_iter().map(OpenBatch::seal).collect();
         let all: Vec<Vec<String>> = batches.iter().map(lines).collect();
@@ -183,7 +184,7 @@ fn little_memory_changes_nothing() {
 
 fn sent(csv: &str) -> Sent<'_> {
     let origin = Origin { segment: 0, extracted_at_ms: 0 };
-    Sent { csv: csv.as_bytes(), types: Arc::default(), origin }
+    Sent { csv: csv.as_bytes(), kind: RowKind::Write, types: Arc::default(), origin }
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn waiting_rows_fit_into_their_memory() {
     const MAX: usize = 20_000;
     let budget = Budget::new(usize::MAX);
     let columns = columns(&["k", "a", "b"]);
-    let mut waiting = WaitingGroups::new(MAX, budget.lease());
+    let mut waiting = WaitingGroups::new(MAX, JobKinds::Writes, budget.lease());
     // Each group ends before the ones that wait already, so these are given up.
     for last in (0..200).rev() {
         let csv = format!("{last},{},\n", "x".repeat(500));
@@ -225,4 +226,119 @@ fn each_value_of_a_merged_row_keeps_its_json_type() {
     };
     assert_eq!(values("1,5,8\n"), r#""1" 5 8"#);
     assert_eq!(values("2,x,7\n"), r#""2" "x" 7"#);
+}
+
+/// A record of the key `k` that lives, with a value, or that the source has deleted.
+fn living(key: &str, value: &str) -> Value {
+    json!({"k": key, "a": value, "gone": null})
+}
+
+fn deleted(key: &str) -> Value {
+    json!({"k": key, "a": null, "b": null, "gone": "2026-01-01"})
+}
+
+/// The rows of each job, those that delete with a `D`.
+fn jobs(records: &[Value]) -> Vec<(char, Vec<String>)> {
+    let batches = open_batch(records.iter().map(|record| (0, record.clone()))).seal_merged();
+    let rows = |batch: &Batch| {
+        let pieces: Vec<Bytes> = batch.csv().pieces().collect();
+        let text = String::from_utf8(pieces.concat()).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let is_delete = batch.kind == RowKind::Delete;
+        assert_eq!(header, if is_delete { "k" } else { "k,a,b" });
+        (if is_delete { 'D' } else { 'W' }, rows.lines().map(str::to_owned).collect())
+    };
+    batches.iter().map(rows).collect()
+}
+
+/// The outcome for each key is as if each record had been sent alone.
+#[test]
+fn jobs_delete_and_write_in_turn() {
+    let (u, d) = (|value| living("x", value), deleted("x"));
+    for (records, expected) in [
+        (vec![d.clone()], vec![('D', vec!["x"])]),
+        (vec![u("1"), d.clone()], vec![('D', vec!["x"])]),
+        (vec![d.clone(), u("1")], vec![('D', vec!["x"]), ('W', vec!["x,1,"])]),
+        (vec![d.clone(), d.clone()], vec![('D', vec!["x"])]),
+        (vec![u("1"), d.clone(), u("2")], vec![('D', vec!["x"]), ('W', vec!["x,2,"])]),
+        (vec![d.clone(), u("1"), d.clone()], vec![('D', vec!["x"])]),
+        (vec![d.clone(), u("1"), u("2"), d.clone(), u("3"), d.clone()], vec![('D', vec!["x"])]),
+        // Other forms of the key are the same record.
+        (vec![u("1"), deleted(" X")], vec![('D', vec![" X"])]),
+        // Other keys.
+        (
+            vec![u("1"), deleted("y"), living("z", "2"), deleted("z"), living("y", "3"), u("4")],
+            vec![('D', vec!["z", "y"]), ('W', vec!["y,3,", "x,4,"])],
+        ),
+        (vec![u("1"), living("y", "2")], vec![('W', vec!["x,1,", "y,2,"])]),
+        // Keys that are perhaps one.
+        (vec![living("\u{e9}", "1"), deleted("e")], vec![('W', vec!["\u{e9},1,"]), ('D', vec!["e"])]),
+        (vec![deleted("e"), deleted("\u{e9}")], vec![('D', vec!["e"]), ('D', vec!["\u{e9}"])]),
+        (vec![deleted("e"), living("\u{e9}", "1")], vec![('D', vec!["e"]), ('W', vec!["\u{e9},1,"])]),
+        (
+            vec![living("e", "1"), living("\u{e9}", "2"), deleted("\u{e9}"), living("e", "3"), d],
+            vec![('D', vec!["x"]), ('W', vec!["e,1,"]), ('D', vec!["\u{e9}"]), ('W', vec!["e,3,"])],
+        ),
+    ] {
+        let expected: Vec<(char, Vec<String>)> =
+            expected.iter().map(|(kind, rows)| (*kind, rows.iter().map(|row| (*row).to_owned()).collect())).collect();
+        assert_eq!(jobs(&records), expected, "{records:?}");
+    }
+}
+
+#[test]
+fn a_thousand_deletes_and_writes_of_one_key_in_turn_need_two_jobs() {
+    let turns = |key: &'static str| (0..500).flat_map(move |row| [living(key, &row.to_string()), deleted(key)]);
+    let records: Vec<Value> = turns("x").chain(turns("y")).chain([living("y", "last")]).collect();
+    let expected = [('D', vec!["x".to_owned(), "y".to_owned()]), ('W', vec!["y,last,".to_owned()])];
+    assert_eq!(jobs(&records), expected);
+}
+
+/// With deletes, half of the jobs delete.
+#[test]
+fn deletes_and_writes_of_keys_that_are_perhaps_one_need_a_bounded_number_of_jobs() {
+    let record = |row: u64| {
+        let key = if row.is_multiple_of(4) || row % 4 == 1 { "e" } else { "\u{e9}" };
+        (row / 100, if row.is_multiple_of(2) { deleted(key) } else { living(key, &row.to_string()) })
+    };
+    for max_waiting in [usize::MAX, 1_000, 0] {
+        let mut open = open_batch((0..250).map(record));
+        let groups = std::mem::take(&mut open.keys).groups(true).unwrap();
+        let batches = open.into_rows_to_merge(groups).merge_within(max_waiting);
+        let mut batches: Vec<Batch> = batches.into_iter().map(OpenBatch::seal).collect();
+        assert_eq!(batches.len(), MAX_JOBS);
+        assert!(batches.iter().all(|batch| batch.rows() == 1));
+        let rejected: Vec<_> = batches[0].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
+        assert_eq!(rejected[0], r#"{"k":"e","gone":"2026-01-01"}"#, "it is a delete when it comes again");
+        let mut settled = HashMap::new();
+        for it in batches.iter_mut().flat_map(|batch| batch.settle(RowOutcomes::default(), None)) {
+            *settled.entry(it.segment).or_insert(0) += it.written + it.rejected;
+        }
+        assert_eq!(settled, HashMap::from([(0, 100), (1, 100), (2, 50)]));
+    }
+}
+
+#[test]
+fn each_record_counts_with_the_row_that_it_is_merged_into() {
+    let records =
+        [(0, living("x", "1")), (0, deleted("x")), (1, living("x", "2")), (2, deleted("x")), (2, living("y", "3"))];
+    let batches = open_batch(records).seal_merged();
+    let counts: Vec<_> = batches.iter().map(|batch| batch.origins.records_by_segment()).collect();
+    assert_eq!(counts, [HashMap::from([(0, 2), (1, 1), (2, 1)]), HashMap::from([(2, 1)])]);
+}
+
+#[test]
+fn a_delete_keeps_the_type_of_its_key_and_its_mark() {
+    let numbers = json!({"k": 7, "a": 1, "gone": 1});
+    let records = [json!({"k": "5", "gone": "2026-01-01"}), numbers, json!({"k": "x", "a": "1"})];
+    let batches = open_batch(records.map(|record| (0, record))).seal_merged();
+    let record = |row: usize, csv: &str| {
+        let batch = &batches[0];
+        let types = batch.types_of(csv.as_bytes()).map(|types| &**types);
+        let mut record = crate::convert::restore(&batch.columns, csv.trim_end().split(','), types);
+        record.extend(batch.unsent_columns(row));
+        record.iter().map(|(name, value)| format!("{name}={}", value.get())).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(record(0, "5\n"), r#"k="5" gone="2026-01-01""#);
+    assert_eq!(record(1, "7\n"), "k=7 gone=1");
 }

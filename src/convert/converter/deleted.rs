@@ -1,0 +1,191 @@
+//! Records that the source has deleted: of such a record only the key and the mark count.
+
+use airbyte::json::{Cursor, Value};
+
+use super::routes::Route;
+use super::{Converter, Stop, decoded};
+use crate::convert::csv;
+use crate::convert::deletion_mark::{DeletionMark, json_of};
+use crate::convert::rejection::Rejection;
+use crate::convert::source_column::SourceColumn;
+
+/// What becomes of a record that the source has deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnDeleted {
+    /// It becomes a row that deletes the record of its key.
+    Delete,
+    /// It is skipped.
+    Skip,
+    /// It is rejected, for this reason.
+    Reject(Rejection),
+}
+
+/// The marks of a stream, and what they say of the current record.
+#[derive(Debug)]
+pub(super) struct Deletions {
+    pub(super) choice: OnDeleted,
+    /// The source columns that are marks.
+    marks: Vec<SourceColumn>,
+    /// The mark that says that the record is deleted.
+    deleted_by: Option<usize>,
+    /// That mark with its value, as a JSON object.
+    mark: String,
+    /// The row that deletes the record, once it has ended.
+    row: Vec<u8>,
+}
+
+impl Default for Deletions {
+    fn default() -> Self {
+        let choice = OnDeleted::Reject(Rejection::delete_refused(""));
+        Self { choice, marks: Vec::new(), deleted_by: None, mark: String::new(), row: Vec::new() }
+    }
+}
+
+impl Deletions {
+    /// Adds a mark, and returns its number.
+    pub(super) fn add_mark(&mut self, source: &SourceColumn) -> usize {
+        let known = self.marks.iter().position(|mark| mark == source);
+        known.unwrap_or_else(|| {
+            self.marks.push(source.clone());
+            self.marks.len() - 1
+        })
+    }
+
+    pub(super) fn begin_record(&mut self) {
+        self.deleted_by = None;
+        self.row.clear();
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted_by.is_some()
+    }
+
+    pub(super) fn skips_record(&self) -> bool {
+        self.is_deleted() && self.choice == OnDeleted::Skip
+    }
+
+    /// The row that deletes the record. `None` if it lives.
+    pub(super) fn row(&self) -> Option<&[u8]> {
+        self.is_deleted().then_some(&self.row)
+    }
+
+    /// Reads the value of a mark, and returns whether it says that the record is deleted.
+    ///
+    /// # Errors
+    /// The record is rejected: the mark is unclear, or the stream refuses deletes.
+    pub(super) fn read(&mut self, mark: usize, value: Value<'_>) -> Result<bool, Rejection> {
+        let name = self.marks[mark].name();
+        match DeletionMark::read(&value) {
+            // A record with the mark twice, and two answers.
+            DeletionMark::Living if self.deleted_by == Some(mark) => Err(Rejection::unclear_mark(name)),
+            DeletionMark::Living => Ok(false),
+            DeletionMark::Unclear => Err(Rejection::unclear_mark(name)),
+            DeletionMark::Deleted => {
+                if let OnDeleted::Reject(rejection) = &self.choice {
+                    return Err(rejection.clone());
+                }
+                if self.deleted_by.is_none() {
+                    self.deleted_by = Some(mark);
+                    self.mark = format!("{{{}:{}}}", serde_json::Value::from(name), json_of(&value));
+                }
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Converter {
+    /// Reads a rejected record again, from its start: perhaps it is a deleted one, of which the value that cannot be
+    /// sent does not count. `None` if it is not.
+    pub(super) fn convert_deleted<'a>(&mut self, start: Cursor<'a>, data: &mut Cursor<'a>) -> Option<Result<(), Stop>> {
+        if self.deletions.is_deleted() {
+            return None;
+        }
+        self.begin();
+        let mut again = start;
+        again.enter_object()?;
+        let read = self.read_deleted(&mut again, 0, &mut |source| !source.is_deletion_mark());
+        match read {
+            Ok(()) if self.deletions.is_deleted() => {
+                *data = again;
+                Some(self.finish_deleted().map_err(Stop::Rejected))
+            }
+            Err(Stop::NewColumn(mark)) => Some(Err(Stop::NewColumn(mark))),
+            _ => None,
+        }
+    }
+
+    /// Reads the rest of a record from the member at `position` on: its key and its marks.
+    pub(super) fn read_deleted(
+        &mut self,
+        data: &mut Cursor<'_>,
+        mut position: usize,
+        leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
+    ) -> Result<(), Stop> {
+        while data.next_member(position == 0).ok_or(Stop::Malformed)? {
+            let route = match self.routes.next(position, data) {
+                Err(Stop::NewColumn(source)) if leaves_out(&source) => Route::Ignored,
+                route => route?,
+            };
+            match route {
+                Route::Nested(nested) => self.read_nested_key(nested, data)?,
+                route => {
+                    let value = data.value().ok_or(Stop::Malformed)?;
+                    match route {
+                        Route::Column(column) if self.needs(column) => self.convert_cell(column, value)?,
+                        Route::DeletionMark(mark) => drop(self.deletions.read(mark, value)?),
+                        _ => {}
+                    }
+                }
+            }
+            position += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads the key, if it is a member of a nested object.
+    fn read_nested_key(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        if data.enter_object().is_none() {
+            return data.value().map(drop).ok_or(Stop::Malformed);
+        }
+        let mut is_first = true;
+        while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
+            let key = data.key().ok_or(Stop::Malformed)?;
+            let value = data.value().ok_or(Stop::Malformed)?;
+            let route = decoded(key).ok().and_then(|name| self.routes.nested(nested).route(&name));
+            if let Some(Route::Column(column)) = route
+                && self.needs(column)
+            {
+                self.convert_cell(column, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a deleted record needs the value of a column.
+    fn needs(&self, column: usize) -> bool {
+        self.columns.is_key(column) && self.deletions.choice != OnDeleted::Skip
+    }
+
+    /// Ends the row that deletes a record. A record that is skipped needs no key.
+    pub(super) fn finish_deleted(&mut self) -> Result<(), Rejection> {
+        self.truncated = 0;
+        self.types.end_row();
+        if self.deletions.choice == OnDeleted::Skip {
+            return Ok(());
+        }
+        let key = self.columns.key().map(|key| key.field.as_str()).unwrap_or_default();
+        let (Some((column, _)), Some(_)) = (self.columns.key_column(), self.key) else {
+            return Err(Rejection::missing_key(key));
+        };
+        let row = &mut self.deletions.row;
+        row.extend_from_slice(self.row.cell(column));
+        row.push(b',');
+        csv::write_cell(row, &self.deletions.mark, true);
+        csv::end_row(row, 0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

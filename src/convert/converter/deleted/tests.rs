@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::config::NullHandling;
+use crate::convert::{Column, Columns, Converted, Key, KeyComparison, Kind, RejectionCode, RowKind, cells};
+use airbyte::JsonTypes;
+
+/// A converter with a key `k`, a text `a`, a number `n`, and the marks `gone` and `off`.
+fn converter(choice: OnDeleted) -> Converter {
+    let column = |name: &str, kind| Column::new(SourceColumn::top(name), name, kind, JsonTypes::default());
+    let text = Kind::Text { longest: None };
+    let columns = vec![column("a", text), column("k", text), column("n", Kind::Number)];
+    let key = Key { field: "k".to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = Arc::new(Columns::new(columns, Some(key)));
+    let mut converter = Converter::new(columns, NullHandling::Clear).on_deleted(choice);
+    for mark in ["gone", "off"] {
+        converter.mark_deleted(&SourceColumn::top(mark));
+    }
+    converter
+}
+
+/// The cells of the row, or the code of the rejection.
+fn outcome(converter: &mut Converter, json: &str) -> (Option<RowKind>, Vec<String>) {
+    let mut data = Cursor::new(json);
+    match converter.convert(&mut data).unwrap() {
+        Converted::Row => {
+            assert_eq!(data.text_before(), json, "all of the record is read");
+            let row = converter.row();
+            assert!(row.key.is_some());
+            (Some(row.kind), cells(row.csv))
+        }
+        Converted::Skipped => (None, vec!["skipped".to_owned()]),
+        Converted::Rejected(rejection) => (None, vec![rejection.code.as_str().to_owned()]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_deleted_record_becomes_a_row_of_its_key_and_its_mark() {
+    use RowKind::{Delete, Write};
+    let mut converter = converter(OnDeleted::Delete);
+    for (json, kind, expected) in [
+        (r#"{"k":"K","a":"1","gone":null}"#, Some(Write), &["1", "K", ""][..]),
+        (r#"{"gone":false,"off":0,"k":"K"}"#, Some(Write), &["", "K", ""]),
+        (r#"{"k":"K","a":null,"n":null,"gone":"2026-01-01"}"#, Some(Delete), &["K", r#"{"gone":"2026-01-01"}"#]),
+        (r#"{"gone":"2026-01-01","a":"1","k":"K,\"","n":1}"#, Some(Delete), &["K,\"", r#"{"gone":"2026-01-01"}"#]),
+        (r#"{"gone":null,"k":"K","off":true}"#, Some(Delete), &["K", r#"{"off":true}"#]),
+        (r#"{"gone":1,"k":"K","off":null}"#, Some(Delete), &["K", r#"{"gone":1}"#]),
+        (r#"{"gone":null,"k":"K","gone":1}"#, Some(Delete), &["K", r#"{"gone":1}"#]),
+        // A value that cannot be sent does not matter.
+        (r##"{"n":"x","a":"#N/A","k":"K","gone":true}"##, Some(Delete), &["K", r#"{"gone":true}"#]),
+        (r#"{"gone":true,"n":true,"a":"\ud800","k":"K"}"#, Some(Delete), &["K", r#"{"gone":true}"#]),
+        (r#"{"n":true,"k":"K","gone":null}"#, None, &["INVALID_TYPE_ON_FIELD_IN_RECORD"]),
+        // The key does.
+        (r#"{"a":"1","gone":true}"#, None, &["MISSING_ARGUMENT"]),
+        (r#"{"k":null,"gone":true}"#, None, &["MISSING_ARGUMENT"]),
+        (r##"{"k":"#N/A","gone":true}"##, None, &["NULL_MARKER_AS_TEXT"]),
+        (r#"{"k":"K","gone":"perhaps"}"#, None, &["UNCLEAR_DELETE_MARK"]),
+        (r#"{"k":"K","gone":true,"off":2}"#, None, &["UNCLEAR_DELETE_MARK"]),
+        (r#"{"k":"K","gone":true,"gone":null}"#, None, &["UNCLEAR_DELETE_MARK"]),
+        (r#"{"k":"K","a":"living again"}"#, Some(Write), &["living again", "K", ""]),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|cell| (*cell).to_owned()).collect();
+        assert_eq!(outcome(&mut converter, json), (kind, expected), "{json}");
+    }
+    assert_eq!(converter.truncated(), 0);
+}
+
+#[test]
+fn a_deleted_record_is_skipped_without_a_look_at_its_values() {
+    let mut converter = converter(OnDeleted::Skip);
+    for json in [r#"{"k":"K","gone":true}"#, r#"{"gone":true}"#, r##"{"k":"#N/A","n":"x","gone":true,"new":1}"##] {
+        assert_eq!(outcome(&mut converter, json).1, ["skipped"], "{json}");
+    }
+    assert_eq!(outcome(&mut converter, r#"{"k":"K","gone":"perhaps"}"#).1, ["UNCLEAR_DELETE_MARK"]);
+    assert_eq!(outcome(&mut converter, r#"{"k":"K","gone":null}"#).0, Some(RowKind::Write));
+}
+
+#[test]
+fn a_deleted_record_is_rejected_with_the_reason_of_the_stream() {
+    let mut converter = converter(OnDeleted::Reject(Rejection::delete_forbidden("Contact")));
+    for json in [r#"{"k":"K","gone":true}"#, r#"{"gone":1,"k":"K"}"#] {
+        assert_eq!(outcome(&mut converter, json).1, ["INSUFFICIENT_ACCESS_OR_READONLY"], "{json}");
+    }
+    assert_eq!(outcome(&mut converter, r#"{"k":"K","gone":null}"#).0, Some(RowKind::Write));
+}
+
+#[test]
+fn a_mark_that_is_not_known_is_reported_also_behind_a_value_that_cannot_be_sent() {
+    let mut converter = converter(OnDeleted::Delete);
+    let json = r#"{"n":true,"k":"K","other":1,"_ab_cdc_deleted_at":"2026-01-01"}"#;
+    let converted = converter.convert(&mut Cursor::new(json)).unwrap();
+    let Converted::NewColumn(mark) = converted else { panic!("{converted:?}") };
+    assert!(mark.is_deletion_mark());
+    converter.mark_deleted(&mark);
+    assert_eq!(outcome(&mut converter, json).0, Some(RowKind::Delete));
+}
+
+#[test]
+fn the_key_of_a_deleted_record_may_be_a_member_of_an_object() {
+    let source = SourceColumn::nested("meta", "id");
+    let key = Column::new(source, "Id", Kind::Text { longest: None }, JsonTypes::default());
+    let columns = Columns::new(vec![key], Some(Key { field: "Id".to_owned(), comparison: KeyComparison::Id }));
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Clear).on_deleted(OnDeleted::Delete);
+    converter.mark_deleted(&SourceColumn::top("gone"));
+    for json in [r#"{"gone":true,"meta":{"x":1,"id":"7"}}"#, r#"{"meta":{"id":"7"},"gone":true}"#] {
+        converter.ignore(&SourceColumn::nested("meta", "x"));
+        assert_eq!(
+            outcome(&mut converter, json),
+            (Some(RowKind::Delete), vec!["7".to_owned(), r#"{"gone":true}"#.into()])
+        );
+    }
+    assert_eq!(outcome(&mut converter, r#"{"gone":true,"meta":null}"#).1, [RejectionCode::MissingKey.as_str()]);
+}

@@ -1,0 +1,128 @@
+//! What a stream does with the records that the source has deleted.
+
+use super::columns::ColumnRules;
+use super::nearest_name::{is_misspelt, nearest_name};
+use super::permissions::forbidden;
+use super::plan::ID;
+use crate::config::{DeleteSettings, Deletes};
+use crate::convert::{OnDeleted, Rejection, SourceColumn};
+use airbyte::{SchemaField, StreamName};
+use salesforce::{Describe, Operation};
+
+/// What a stream does with the records that the source has deleted.
+#[derive(Debug, Clone)]
+pub(crate) struct DeletePlan {
+    pub(crate) on_deleted: OnDeleted,
+    /// The marks that are known before the first record.
+    pub(crate) marks: Vec<SourceColumn>,
+    deletes: Deletes,
+    /// Whether the user chose it.
+    is_chosen: bool,
+}
+
+/// What a plan for deletes depends on.
+pub(super) struct DeleteRequest<'r> {
+    pub(super) settings: &'r DeleteSettings,
+    pub(super) operation: Operation,
+    pub(super) describe: &'r Describe,
+    pub(super) key: Option<&'r str>,
+    pub(super) schema: &'r [SchemaField],
+}
+
+impl DeletePlan {
+    /// The plan, and what is wrong with the settings: each problem as the rest of a sentence that begins with the stream.
+    pub(super) fn new(request: &DeleteRequest<'_>, rules: &ColumnRules) -> (Self, Vec<String>) {
+        let DeleteRequest { settings, operation, describe, key, schema } = request;
+        if operation.is_delete() {
+            // Each record is a delete, marked or not.
+            let problems = settings.marker.iter().filter_map(|marker| marker_problem(marker, request, rules)).collect();
+            let deletes = Deletes::Delete;
+            return (Self { on_deleted: OnDeleted::Delete, marks: Vec::new(), deletes, is_chosen: false }, problems);
+        }
+        let default = if *operation == Operation::Insert { Deletes::Refuse } else { Deletes::Delete };
+        let deletes = settings.deletes.unwrap_or(default);
+        let is_in_schema = |mark: &str| schema.iter().any(|field| field.name == mark);
+        let mut problems = Vec::new();
+        if deletes == Deletes::Delete && *operation == Operation::Insert {
+            problems.push(
+                "its entry sets `deletes` to `delete`, and an insert has no key to delete records by; set `refuse` or \
+                 `ignore`, or choose another operation"
+                    .to_owned(),
+            );
+        }
+        if let Some(marker) = &settings.marker {
+            problems.extend(marker_problem(marker, request, rules));
+        }
+        let in_schema = schema.iter().map(|field| SourceColumn::top(&field.name)).filter(|it| rules.is_mark(it));
+        let mut marks: Vec<SourceColumn> = in_schema.collect();
+        if deletes == Deletes::Delete && !marks.is_empty() {
+            problems.extend(forbidden(Operation::Delete, describe));
+        }
+        // Another mark that only records show is reported when they do.
+        marks.extend(settings.marker.as_deref().filter(|marker| !is_in_schema(marker)).map(SourceColumn::top));
+        let on_deleted = match deletes {
+            Deletes::Ignore => OnDeleted::Skip,
+            Deletes::Refuse if settings.deletes.is_none() => {
+                OnDeleted::Reject(Rejection::delete_refused("An insert has no key to delete a record by."))
+            }
+            Deletes::Refuse => {
+                OnDeleted::Reject(Rejection::delete_refused("The stream has `deletes` set to `refuse`."))
+            }
+            Deletes::Delete if !describe.deletable => OnDeleted::Reject(Rejection::delete_forbidden(&describe.name)),
+            Deletes::Delete if *key != Some(ID) => {
+                OnDeleted::Reject(Rejection::delete_refused("Deletes by a key other than `Id` are not supported."))
+            }
+            Deletes::Delete => OnDeleted::Delete,
+        };
+        (Self { on_deleted, marks, deletes, is_chosen: settings.deletes.is_some() }, problems)
+    }
+
+    /// Says what becomes of deleted records, once a mark is known.
+    pub(super) fn log(&self, stream: &StreamName, mark: &SourceColumn) {
+        let deletes = match self.deletes {
+            Deletes::Delete => "delete",
+            Deletes::Ignore => "ignore",
+            Deletes::Refuse => "refuse",
+        };
+        let (is_default, mark) = (!self.is_chosen, mark.shown());
+        match &self.on_deleted {
+            OnDeleted::Delete => tracing::info!(
+                %stream, mark, deletes, is_default,
+                "a record that the source has deleted deletes the record with its key in Salesforce"
+            ),
+            OnDeleted::Skip => tracing::info!(
+                %stream, mark, deletes, is_default, "a record that the source has deleted is skipped"
+            ),
+            OnDeleted::Reject(rejection) => tracing::warn!(
+                %stream, mark, deletes, is_default,
+                "a record that the source has deleted is rejected as {}", rejection.code.as_str()
+            ),
+        }
+    }
+}
+
+/// The problem of a marker that the entry of the stream names.
+fn marker_problem(marker: &str, request: &DeleteRequest<'_>, rules: &ColumnRules) -> Option<String> {
+    let DeleteRequest { operation, key, schema, .. } = request;
+    if operation.is_delete() {
+        return Some(format!(
+            "its entry has the `delete_marker` {marker}, and a stream that deletes takes each record as a delete; remove \
+             it, or choose another operation"
+        ));
+    }
+    let column = rules.column_name(&SourceColumn::top(marker));
+    if key.is_some_and(|key| key.eq_ignore_ascii_case(&column)) {
+        return Some(format!("its `delete_marker` {marker} is its key, which must be another column"));
+    }
+    if schema.is_empty() || schema.iter().any(|field| field.name == marker) {
+        return None;
+    }
+    let nearest = nearest_name(marker, schema.iter().map(|field| field.name.as_str()));
+    if let Some(nearest) = nearest.filter(|nearest| is_misspelt(marker, nearest)) {
+        return Some(format!(
+            "it has no field {marker}, which its `delete_marker` names; the nearest name is {nearest}"
+        ));
+    }
+    tracing::warn!(column = marker, nearest, "a `delete_marker` is no column of the schema of its stream");
+    None
+}
