@@ -16,6 +16,7 @@ use crate::{
     headers,
     ingest::{self, ResultSet},
     org::{Org, Request, SharedOrg},
+    query,
     reply::{ApiError, Reply, empty, json},
     rest,
     route::{Endpoint, Route},
@@ -153,23 +154,29 @@ fn admit(org: &mut Org, headers: &HeaderMap) -> Result<(), ApiError> {
 async fn call(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> Result<Reply, ApiError> {
     let version = rest::check_version(route.version)?;
     let headers = &parts.headers;
-    let query = parts.uri.query().unwrap_or_default();
+    let parameters = parts.uri.query().unwrap_or_default();
     match route.endpoint {
         Endpoint::JobCreate => ingest::create(org, headers, &body, version),
-        Endpoint::JobList => Ok(ingest::list(org, query, version)),
+        Endpoint::JobList => Ok(ingest::list(org, parameters, version)),
         Endpoint::JobInfo => ingest::info(org, &route.id),
         Endpoint::JobPatch => ingest::patch(org, &route.id, &body),
         Endpoint::JobDelete => ingest::delete(org, &route.id),
         Endpoint::JobUpload => ingest::upload(org, &route.id, headers, body),
-        Endpoint::SuccessfulResults => ingest::results(org, &route.id, ResultSet::Successful, query).await,
-        Endpoint::FailedResults => ingest::results(org, &route.id, ResultSet::Failed, query).await,
-        Endpoint::UnprocessedRecords => ingest::results(org, &route.id, ResultSet::Unprocessed, query).await,
+        Endpoint::SuccessfulResults => ingest::results(org, &route.id, ResultSet::Successful, parameters).await,
+        Endpoint::FailedResults => ingest::results(org, &route.id, ResultSet::Failed, parameters).await,
+        Endpoint::UnprocessedRecords => ingest::results(org, &route.id, ResultSet::Unprocessed, parameters).await,
+        Endpoint::QueryJobCreate => query::create(org, &body, version),
+        Endpoint::QueryJobList => Ok(query::list(org)),
+        Endpoint::QueryJobInfo => query::info(org, &route.id),
+        Endpoint::QueryJobPatch => query::patch(org, &route.id, &body),
+        Endpoint::QueryJobDelete => query::delete(org, &route.id),
+        Endpoint::QueryJobResults => query::results(org, &route.id, parameters, version).await,
         Endpoint::CompositeBatch => rest::batch(&mut org.lock(), &body),
         Endpoint::Objects | Endpoint::Describe if rest::is_unchanged(&org.lock(), headers) => Ok(empty(304)),
         Endpoint::Unknown => Err(unknown_call(parts)),
         _ => {
             let mut org = org.lock();
-            let mut reply = json(200, &rest::read(&mut org, route, query)?);
+            let mut reply = json(200, &rest::read(&mut org, route, parameters)?);
             if matches!(route.endpoint, Endpoint::Objects | Endpoint::Describe) {
                 rest::add_last_modified(&org, reply.headers_mut());
             }

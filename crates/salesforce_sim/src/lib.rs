@@ -1,7 +1,7 @@
 //! A simulated Salesforce org, for testing programs that load into Salesforce or read from it.
 //!
 //! [`SimulatedOrg::start`] opens an HTTP server on the loopback. It answers like one org: the OAuth 2.0 token endpoint,
-//! describe, limits, single records, queries, and all of Bulk API 2.0 ingest. It keeps the records, so a test can
+//! describe, limits, single records, queries, and all of Bulk API 2.0 ingest and query. It keeps the records, so a test can
 //! check what arrived and not only what was sent. The same org is also a program, `salesforce_sim`, for tests in other
 //! languages.
 //!
@@ -43,7 +43,7 @@
 //!
 //! # What it does not know
 //!
-//! Query jobs, Bulk API 1.0, SOAP, permissions by user or field, record types, sharing, triggers and formulas. It knows
+//! Bulk API 1.0, SOAP, permissions by user or field, record types, sharing, triggers and formulas. It knows
 //! nothing of the programs that it tests: it depends on no client of Salesforce, so an error in a client cannot hide in
 //! the org as well.
 //!
@@ -74,12 +74,12 @@ mod soql;
 mod store;
 
 pub use fault::{
-    Answer, Effect, Fault, Hold, JobFault, ParseFaultError, RandomFaults, RequestFault, RowFault, Truncation,
-    UploadedRow,
+    Answer, Effect, Fault, Hold, JobFault, ParseFaultError, QueryJobFault, RandomFaults, RequestFault, RowFault,
+    Truncation, UploadedRow,
 };
 pub use nature::Nature;
 pub use org::{JobState, Operation, Request};
 pub use route::Endpoint;
 pub use schema::{Field, Object};
 pub use settings::{Credentials, Settings, SignInRefusal};
-pub use simulated_org::{JobSummary, SimulatedOrg};
+pub use simulated_org::{JobSummary, QueryJobSummary, SimulatedOrg};

@@ -18,6 +18,9 @@ struct Arguments {
     /// The seconds that a job waits before each chunk of 200 rows.
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     seconds_per_chunk: f64,
+    /// The seconds that a query job is in progress.
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    seconds_per_query: f64,
     /// The number of additional custom objects.
     #[arg(long, default_value_t = 0, value_name = "N")]
     objects: usize,
@@ -27,6 +30,9 @@ struct Arguments {
     /// The daily bulk batches.
     #[arg(long, default_value_t = Settings::default().daily_batches, value_name = "N")]
     daily_batches: u64,
+    /// The daily query jobs.
+    #[arg(long, default_value_t = Settings::default().daily_query_jobs, value_name = "N")]
+    daily_query_jobs: u64,
     /// Return a new refresh token with each refresh.
     #[arg(long)]
     rotate_refresh_tokens: bool,
@@ -79,6 +85,9 @@ struct NatureArguments {
     /// Return the records of queries in no useful order.
     #[arg(long)]
     mix_records: bool,
+    /// The number of readings of each page of a query job that break off.
+    #[arg(long, default_value_t = 0, value_name = "READINGS")]
+    cut_query_pages: usize,
     /// The number of requests for each result set of a job that come too early.
     #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
     results_lag: usize,
@@ -106,6 +115,7 @@ impl From<NatureArguments> for Nature {
             respells_results: arguments.respell_results,
             pages_results: arguments.page_results,
             mixes_records: arguments.mix_records,
+            cuts_query_pages: arguments.cut_query_pages,
             results_lag: arguments.results_lag,
             status_lag: arguments.status_lag,
             counts_lag: arguments.counts_lag,
@@ -140,8 +150,10 @@ impl Arguments {
             extra_objects: self.objects,
             time_per_batch: seconds(self.seconds_per_batch)?,
             time_per_chunk: seconds(self.seconds_per_chunk)?,
+            time_per_query: seconds(self.seconds_per_query)?,
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
+            daily_query_jobs: self.daily_query_jobs,
             forgetful: self.forgetful,
             nature: if self.harsh { Nature::harsh() } else { self.nature.into() },
             references_within_chunk: self.references_within_chunk,

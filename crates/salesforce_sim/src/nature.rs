@@ -26,8 +26,10 @@ pub struct Nature {
     pub respells_results: bool,
     /// A result set of several rows has two pages.
     pub pages_results: bool,
-    /// Queries return records in no useful order.
+    /// Queries return records in no useful order, and each reading of a page of a query job has its own.
     pub mixes_records: bool,
+    /// How many readings of each page of the results of a query job break off.
+    pub cuts_query_pages: usize,
     /// How many requests for a result set of a job that has ended get something else: an error, nothing, or a page.
     pub results_lag: usize,
     /// How many requests for the status of a job that has ended still show it in progress.
@@ -55,6 +57,7 @@ impl Nature {
             respells_results: true,
             pages_results: true,
             mixes_records: true,
+            cuts_query_pages: 1,
             results_lag: 1,
             status_lag: 1,
             counts_lag: 0,

@@ -47,6 +47,18 @@ pub enum Endpoint {
     FailedResults,
     /// `GET .../jobs/ingest/{id}/unprocessedrecords`
     UnprocessedRecords,
+    /// `POST .../jobs/query`
+    QueryJobCreate,
+    /// `GET .../jobs/query`
+    QueryJobList,
+    /// `GET .../jobs/query/{id}`
+    QueryJobInfo,
+    /// `PATCH .../jobs/query/{id}`
+    QueryJobPatch,
+    /// `DELETE .../jobs/query/{id}`
+    QueryJobDelete,
+    /// `GET .../jobs/query/{id}/results`
+    QueryJobResults,
     /// Anything else
     Unknown,
 }
@@ -104,6 +116,18 @@ impl Route {
             }
             ("POST", ["jobs", "ingest"]) => Endpoint::JobCreate,
             ("GET", ["jobs", "ingest"]) => Endpoint::JobList,
+            ("POST", ["jobs", "query"]) => Endpoint::QueryJobCreate,
+            ("GET", ["jobs", "query"]) => Endpoint::QueryJobList,
+            (method, ["jobs", "query", id, rest @ ..]) => {
+                self.id = (*id).to_owned();
+                match (method, rest) {
+                    ("GET", []) => Endpoint::QueryJobInfo,
+                    ("PATCH", []) => Endpoint::QueryJobPatch,
+                    ("DELETE", []) => Endpoint::QueryJobDelete,
+                    ("GET", ["results"]) => Endpoint::QueryJobResults,
+                    _ => Endpoint::Unknown,
+                }
+            }
             (method, ["jobs", "ingest", id, rest @ ..]) => {
                 self.id = (*id).to_owned();
                 Self::parse_in_job(method, rest)
@@ -160,7 +184,12 @@ mod tests {
             ("GET", "/services/data/v62.0/jobs/ingest/750/failedResults", FailedResults),
             ("GET", "/services/data/v62.0/jobs/ingest/750/unprocessedrecords", UnprocessedRecords),
             ("GET", "/services/data/v62.0/jobs/ingest/750/unprocessedRecords", UnprocessedRecords),
-            ("GET", "/services/data/v62.0/jobs/query/750", Unknown),
+            ("GET", "/services/data/v62.0/jobs/query/750", QueryJobInfo),
+            ("GET", "/services/data/v62.0/jobs/query/750/results", QueryJobResults),
+            ("GET", "/services/data/v62.0/jobs/query/750/resultPages", Unknown),
+            ("POST", "/services/data/v62.0/jobs/query", QueryJobCreate),
+            ("GET", "/services/data/v62.0/query", Query),
+            ("GET", "/services/data/v62.0/query/0r8-2000", QueryMore),
             ("GET", "/", Unknown),
         ] {
             assert_eq!(Route::parse(method, path).endpoint, endpoint, "{method} {path}");

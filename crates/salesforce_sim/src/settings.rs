@@ -37,10 +37,14 @@ pub struct Settings {
     pub time_per_batch: Duration,
     /// The time that a job waits before each chunk of 200 rows.
     pub time_per_chunk: Duration,
+    /// The time that a query job is in progress.
+    pub time_per_query: Duration,
     /// The daily API requests (Limits Quick Reference, "API Request Limits and Allocations").
     pub daily_requests: u64,
     /// The daily bulk batches (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
     pub daily_batches: u64,
+    /// The daily query jobs (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
+    pub daily_query_jobs: u64,
     /// The largest upload in bytes. The default is 150 MB after base64, which makes four bytes of three.
     pub max_upload_bytes: usize,
     /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
@@ -74,8 +78,10 @@ impl Default for Settings {
             extra_objects: 0,
             time_per_batch: Duration::ZERO,
             time_per_chunk: Duration::ZERO,
+            time_per_query: Duration::ZERO,
             daily_requests: 100_000,
             daily_batches: 15_000,
+            daily_query_jobs: 10_000,
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
             query_page: 2_000,

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     fault::{Fault, Faults},
     http::listen,
-    org::{Hosts, Job, JobState, Operation, Org, Request, SharedOrg},
+    org::{Hosts, Job, JobState, Operation, Org, QueryJob, Request, SharedOrg},
     schema::Object,
     settings::{Settings, SignInRefusal},
     store::Tables,
@@ -48,6 +48,21 @@ pub struct JobSummary {
     pub processed: usize,
     /// The number of failed rows.
     pub failed: usize,
+}
+
+/// A query job of the org.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryJobSummary {
+    /// The 18-character id.
+    pub id: String,
+    /// The object.
+    pub object: String,
+    /// The query.
+    pub query: String,
+    /// The state.
+    pub state: JobState,
+    /// The number of rows found.
+    pub rows: usize,
 }
 
 impl SimulatedOrg {
@@ -114,6 +129,18 @@ impl SimulatedOrg {
             failed: job.failed,
         };
         self.org.lock().jobs.values().map(summary).collect()
+    }
+
+    /// The query jobs, oldest first, without deleted ones.
+    pub fn query_jobs(&self) -> Vec<QueryJobSummary> {
+        let summary = |job: &QueryJob| QueryJobSummary {
+            id: job.id.clone(),
+            object: job.request.object.clone(),
+            query: job.request.soql.clone(),
+            state: job.state,
+            rows: job.found.len(),
+        };
+        self.org.lock().query_jobs.values().map(summary).collect()
     }
 
     /// All requests so far, in the order of their arrival.
@@ -213,5 +240,11 @@ impl SimulatedOrg {
     pub fn set_remaining_batches(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.batches_used = allowance.batches_max.saturating_sub(remaining);
+    }
+
+    /// Sets how many query jobs are left for the day, at most [`Settings::daily_query_jobs`].
+    pub fn set_remaining_query_jobs(&self, remaining: u64) {
+        let allowance = &mut self.org.lock().allowance;
+        allowance.query_jobs_used = allowance.query_jobs_max.saturating_sub(remaining);
     }
 }

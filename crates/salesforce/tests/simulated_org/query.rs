@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use salesforce::{Condition, Fault, FaultKind, Literal, Org, QueryRows, Soql};
+use salesforce::{Condition, Fault, FaultKind, Limit, Literal, Org, QueryRows, Soql};
 use salesforce_sim::{
-    Answer, Effect, Endpoint, Field, Nature, Object, RequestFault, Settings, SimulatedOrg, Truncation,
+    Answer, Effect, Endpoint, Field, JobState, Nature, Object, QueryJobFault, RequestFault, Settings, SimulatedOrg,
+    Truncation,
 };
 
 use crate::start;
@@ -127,6 +128,101 @@ async fn a_refused_query_is_reported_at_once() {
     assert_eq!(requests(&sim, Endpoint::Query), 6);
     let describe = org.describe("Account").await.unwrap();
     assert!(describe.field("Description").unwrap().not_filterable && !describe.field("Name").unwrap().not_filterable);
+}
+
+#[tokio::test]
+async fn a_job_and_rest_calls_find_the_same() {
+    let (sim, org) = start(Settings { query_page: 300, ..Settings::default() }).await;
+    let account = sim.insert("Account", &[("Name", "Example \"Ltd\""), ("Score__c", "12000000")]).unwrap();
+    insert_contacts(&sim, 1_000);
+    sim.insert("Contact", &[("LastName", "two\nlines"), ("AccountId", &account), ("Birthdate", "2026-01-02")]);
+    let fields = ["Id", "LastName", "Email", "HasOptedOutOfEmail", "Birthdate", "Account.Name", "Account.Score__c"];
+    let soql = Soql::select("Contact", fields);
+    for field in fields {
+        let from_job = column(org.query_job(&soql, &|_: u64| {}).await, field).await;
+        assert_eq!(from_job.len(), 1_001);
+        let from_rest = column(org.query(&soql).await, field).await;
+        if field.ends_with("Score__c") {
+            let last = [from_job.last(), from_rest.last()].map(|text| text.unwrap().parse::<f64>().unwrap());
+            assert_eq!(last, [12e6, 12e6], "a number has one value and several texts");
+        } else {
+            assert_eq!(from_job, from_rest, "{field}");
+        }
+    }
+    assert!(sim.query_jobs().is_empty(), "a finished query leaves no job behind");
+}
+
+#[tokio::test]
+async fn a_harsh_org_gives_every_row_once() {
+    let (sim, org) = start(Settings { nature: Nature::harsh(), ..Settings::default() }).await;
+    insert_contacts(&sim, 2_000);
+    sim.inject(RequestFault::new(Endpoint::QueryJobCreate, Effect::LostAnswer));
+    sim.inject(RequestFault::new(Endpoint::QueryJobInfo, Answer::html(200)));
+    let soql = Soql::select("Contact", ["Id", "Email"]).filtered(Condition::not_null("Email"));
+    let mut rows = org.query_job(&soql, &|_: u64| {}).await.unwrap();
+    let mut emails = Vec::new();
+    while let Some(row) = rows.next().await.unwrap() {
+        emails.push(row.get("Email").unwrap().to_owned());
+    }
+    let calls = sim.requests().iter().filter(|request| request.path.contains("/jobs/query")).count();
+    assert_eq!(rows.requests(), calls as u64);
+    assert_eq!(rows.finish().await, calls as u64 + 1);
+    emails.sort_unstable();
+    emails.dedup();
+    assert_eq!(emails.len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_job_without_proof_of_its_rows_is_a_fault() {
+    let (sim, org) = start(Settings::default()).await;
+    insert_contacts(&sim, 3);
+    let soql = Soql::select("Contact", ["Id"]);
+    for fault in [
+        QueryJobFault::miscounted("Contact", 1),
+        QueryJobFault::miscounted("Contact", -1),
+        QueryJobFault::uncounted("Contact"),
+    ] {
+        sim.inject(fault.clone());
+        let mut rows = org.query_job(&soql, &|_: u64| {}).await.unwrap();
+        let fault_seen = loop {
+            match rows.next().await {
+                Ok(row) => assert!(row.is_some(), "{fault:?}: the end of the rows"),
+                Err(fault) => break fault,
+            }
+        };
+        assert!(fault_seen.message().contains("rows, and Salesforce says"), "{fault_seen}");
+    }
+    for (fault, kind) in [
+        (QueryJobFault::failed("Contact", ""), FaultKind::Transient),
+        (QueryJobFault::failed("Contact", "InvalidBatch : no"), FaultKind::Configuration),
+        (QueryJobFault::aborted("Contact"), FaultKind::InvalidJobState),
+    ] {
+        sim.inject(fault);
+        assert_eq!(org.query_job(&soql, &|_: u64| {}).await.err().unwrap().kind(), kind);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_created_is_reported_at_once() {
+    let (sim, org) = start(Settings { daily_query_jobs: 0, ..Settings::default() }).await;
+    let filtered = |field: &str| Soql::select("Account", ["Id"]).filtered(Condition::not_null(field));
+    for (soql, kind) in [
+        (Soql::select("Contact", ["Id"]), FaultKind::LimitReached(Limit::Other)),
+        (Soql::select("Attachment", ["Id"]), FaultKind::Configuration),
+        (filtered("Description"), FaultKind::Configuration),
+    ] {
+        let fault = org.query_job(&soql, &|_: u64| {}).await.err().unwrap();
+        assert_eq!(fault.kind(), kind, "{fault}");
+    }
+    assert_eq!(requests(&sim, Endpoint::QueryJobCreate), 3);
+}
+
+#[tokio::test]
+async fn an_unfinished_query_leaves_its_job_to_salesforce() {
+    let (sim, org) = start(Settings::default()).await;
+    drop(org.query_job(&Soql::select("Contact", ["Id"]), &|_: u64| {}).await.unwrap());
+    assert_eq!(sim.query_jobs()[0].state, JobState::JobComplete);
+    assert_eq!(requests(&sim, Endpoint::QueryJobDelete), 0);
 }
 
 /// Texts that a reader of SOQL could take for something else, and any others.

@@ -7,6 +7,7 @@ mod answer;
 mod effect;
 mod job_fault;
 mod parse;
+mod query_job_fault;
 mod random_faults;
 mod request_fault;
 mod row_fault;
@@ -17,6 +18,8 @@ pub use effect::{Effect, Hold, Truncation};
 pub use job_fault::JobFault;
 pub(crate) use job_fault::{JobEnd, LateChunks};
 pub use parse::ParseFaultError;
+pub(crate) use query_job_fault::QueryJobEnd;
+pub use query_job_fault::QueryJobFault;
 pub use random_faults::RandomFaults;
 pub use request_fault::RequestFault;
 pub use row_fault::{RowFault, UploadedRow};
@@ -37,8 +40,10 @@ use crate::{route::Endpoint, schema::is_same_name};
 pub enum Fault {
     /// Requests to one endpoint.
     Request(RequestFault),
-    /// A job.
+    /// An ingest job.
     Job(JobFault),
+    /// A query job.
+    QueryJob(QueryJobFault),
     /// Rows.
     Rows(RowFault),
     /// Random requests.
@@ -54,6 +59,12 @@ impl From<RequestFault> for Fault {
 impl From<JobFault> for Fault {
     fn from(fault: JobFault) -> Self {
         Self::Job(fault)
+    }
+}
+
+impl From<QueryJobFault> for Fault {
+    fn from(fault: QueryJobFault) -> Self {
+        Self::QueryJob(fault)
     }
 }
 
@@ -74,6 +85,7 @@ impl From<RandomFaults> for Fault {
 pub(crate) struct Faults {
     requests: Vec<RequestFault>,
     jobs: Vec<JobFault>,
+    query_jobs: Vec<QueryJobFault>,
     pub(crate) rows: Vec<RowFault>,
     random: Option<RandomFaults>,
 }
@@ -83,6 +95,7 @@ impl Faults {
         match fault {
             Fault::Request(fault) => self.requests.push(fault),
             Fault::Job(fault) => self.jobs.push(fault),
+            Fault::QueryJob(fault) => self.query_jobs.push(fault),
             Fault::Rows(fault) => self.rows.push(fault),
             Fault::Random(faults) => self.random = Some(faults),
         }
@@ -95,7 +108,13 @@ impl Faults {
         effects.into_iter().next().or(random)
     }
 
-    /// Removes and returns the fault of a job that begins.
+    /// Removes and returns the fault of a query job that begins.
+    pub(crate) fn take_query_job_fault(&mut self, object: &str) -> Option<QueryJobFault> {
+        let at = self.query_jobs.iter().position(|fault| is_same_name(&fault.object, object))?;
+        Some(self.query_jobs.remove(at))
+    }
+
+    /// Removes and returns the fault of an ingest job that begins.
     pub(crate) fn take_job_fault(&mut self, object: &str) -> Option<JobFault> {
         let at = self.jobs.iter().position(|fault| is_same_name(&fault.object, object))?;
         Some(self.jobs.remove(at))

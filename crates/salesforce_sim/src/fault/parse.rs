@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Answer, Effect, Fault, JobFault, RequestFault, RowFault, Truncation};
+use super::{Answer, Effect, Fault, JobFault, QueryJobFault, RequestFault, RowFault, Truncation};
 use crate::route::Endpoint;
 
 /// The names of the endpoints on the command line.
-const ENDPOINTS: [(&str, Endpoint); 22] = [
+const ENDPOINTS: [(&str, Endpoint); 28] = [
     ("token", Endpoint::Token),
     ("revoke", Endpoint::Revoke),
     ("userinfo", Endpoint::UserInfo),
@@ -29,6 +29,12 @@ const ENDPOINTS: [(&str, Endpoint); 22] = [
     ("successful", Endpoint::SuccessfulResults),
     ("failed", Endpoint::FailedResults),
     ("unprocessed", Endpoint::UnprocessedRecords),
+    ("querycreate", Endpoint::QueryJobCreate),
+    ("querylist", Endpoint::QueryJobList),
+    ("queryinfo", Endpoint::QueryJobInfo),
+    ("querypatch", Endpoint::QueryJobPatch),
+    ("querydelete", Endpoint::QueryJobDelete),
+    ("queryresults", Endpoint::QueryJobResults),
 ];
 
 /// Why a text is not a [`Fault`]. Its text names the word that is wrong.
@@ -52,8 +58,9 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, ParseFaultError> {
         let mut words = Words(text);
-        match words.next("an endpoint, `job` or `rows`")? {
+        match words.next("an endpoint, `job`, `queryjob` or `rows`")? {
             "job" => job(&mut words).map(Fault::Job),
+            "queryjob" => query_job(&mut words).map(Fault::QueryJob),
             "rows" => rows(&mut words).map(Fault::Rows),
             at => request(at, &mut words).map(Fault::Request),
         }
@@ -195,6 +202,21 @@ fn job(words: &mut Words<'_>) -> Result<JobFault, ParseFaultError> {
     Ok(fault)
 }
 
+/// `queryjob OBJECT EFFECT`
+fn query_job(words: &mut Words<'_>) -> Result<QueryJobFault, ParseFaultError> {
+    let object = words.next("an object")?;
+    let fault = match words.next("what happens to the query job")? {
+        "failed" => QueryJobFault::failed(object, words.rest("the message").unwrap_or_default()),
+        "aborted" => QueryJobFault::aborted(object),
+        "endless" => QueryJobFault::never_ends(object),
+        "miscounted" => QueryJobFault::miscounted(object, words.number("a number of rows")?),
+        "uncounted" => QueryJobFault::uncounted(object),
+        other => return error(format!("'{other}' is not one of failed, aborted, endless, miscounted, uncounted")),
+    };
+    words.end()?;
+    Ok(fault)
+}
+
 /// `rows OBJECT [xTIMES] ERROR`
 fn rows(words: &mut Words<'_>) -> Result<RowFault, ParseFaultError> {
     let object = words.next("an object")?;
@@ -252,6 +274,17 @@ mod tests {
             assert_eq!(format!("{:?}", text.parse::<Fault>().unwrap()), format!("{:?}", Fault::Job(fault)), "{text}");
         }
         for (text, fault) in [
+            ("queryjob Contact failed", QueryJobFault::failed("Contact", "")),
+            ("queryjob Contact failed Timeout : too long", QueryJobFault::failed("Contact", "Timeout : too long")),
+            ("queryjob Contact aborted", QueryJobFault::aborted("Contact")),
+            ("queryjob Contact endless", QueryJobFault::never_ends("Contact")),
+            ("queryjob Contact miscounted -1", QueryJobFault::miscounted("Contact", -1)),
+            ("queryjob Contact uncounted", QueryJobFault::uncounted("Contact")),
+        ] {
+            let parsed = text.parse::<Fault>().unwrap();
+            assert_eq!(format!("{parsed:?}"), format!("{:?}", Fault::QueryJob(fault)), "{text}");
+        }
+        for (text, fault) in [
             ("rows Contact E:e:--", RowFault::new("Contact", "E:e:--")),
             ("rows Contact x2 E:e f:--", RowFault::new("Contact", "E:e f:--").times(2)),
             ("rows Contact x-ray", RowFault::new("Contact", "x-ray")),
@@ -263,7 +296,7 @@ mod tests {
     #[test]
     fn an_error_names_the_wrong_word() {
         for (text, part) in [
-            ("", "an endpoint, `job` or `rows` is missing"),
+            ("", "an endpoint, `job`, `queryjob` or `rows` is missing"),
             ("crate 503", "'crate' is not an endpoint; the endpoints are token,"),
             ("create", "what happens to the request is missing"),
             ("create 5o3", "'5o3' is not a status and not one of cut, lost"),
@@ -276,6 +309,7 @@ mod tests {
             ("job Contact", "what happens to the job is missing"),
             ("job Contact failed 3", "the message is missing"),
             ("job Contact vanished 3", "'vanished' is not one of failed"),
+            ("queryjob Contact vanished", "'vanished' is not one of failed, aborted, endless, miscounted"),
             ("rows Contact", "the text of sf__Error is missing"),
         ] {
             let message = text.parse::<Fault>().unwrap_err().to_string();

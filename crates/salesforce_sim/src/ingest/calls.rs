@@ -207,7 +207,7 @@ pub(crate) async fn results(org: &SharedOrg, id: &str, set: ResultSet, query: &s
 
 /// The answer to a request for results that are not there yet: an error, nothing, or a page of something between the
 /// client and the org. The id of the job decides.
-fn too_early(job: &str) -> Result<Reply, ApiError> {
+pub(crate) fn too_early(job: &str) -> Result<Reply, ApiError> {
     match job.bytes().map(usize::from).sum::<usize>() % 3 {
         0 => Err(ApiError::not_found()),
         1 => Ok(csv(Vec::new())),

@@ -13,5 +13,5 @@ mod row_error;
 mod row_reader;
 mod row_saver;
 
-pub(crate) use calls::{create, delete, info, list, patch, results, upload};
+pub(crate) use calls::{create, delete, info, list, patch, results, too_early, upload};
 pub(crate) use results::ResultSet;

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod job;
+mod query_job;
 mod request;
 mod sign_in_state;
 
@@ -14,6 +15,7 @@ pub(crate) use allowance::DailyAllowance;
 use jiff::Timestamp;
 pub(crate) use job::{Job, JobRequest, RowOutcome, ShownStatus};
 pub use job::{JobState, Operation};
+pub(crate) use query_job::{FoundRows, QueryJob, QueryRequest};
 pub use request::Request;
 pub(crate) use sign_in_state::SignInState;
 
@@ -52,6 +54,8 @@ pub(crate) struct Org {
     /// Jobs by the first 15 characters of their id.
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) next_job: usize,
+    /// Query jobs by the first 15 characters of their id.
+    pub(crate) query_jobs: BTreeMap<String, QueryJob>,
     /// What queries with more than a page found, by the id in their locators.
     pub(crate) cursors: HashMap<String, Cursor>,
     pub(crate) next_cursor: usize,
@@ -92,6 +96,8 @@ impl Org {
                 requests_max: settings.daily_requests,
                 batches_used: 0,
                 batches_max: settings.daily_batches,
+                query_jobs_used: 0,
+                query_jobs_max: settings.daily_query_jobs,
             },
             settings,
             hosts,
@@ -99,6 +105,7 @@ impl Org {
             user_id: String::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
+            query_jobs: BTreeMap::new(),
             cursors: HashMap::new(),
             next_cursor: 0,
             faults: Faults::default(),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::org::Org;
 
-/// The limits of the org. Only requests and batches are ever used.
+/// The limits of the org. Only requests, batches and query jobs are ever used.
 pub(super) fn limits(org: &Org) -> Value {
     let allowance = &org.allowance;
     let unused = |max: u64| json!({"Max": max, "Remaining": max});
@@ -19,7 +19,10 @@ pub(super) fn limits(org: &Org) -> Value {
             "Remaining": allowance.batches_max - allowance.batches_used,
         },
         "DailyBulkV2QueryFileStorageMB": unused(976_562),
-        "DailyBulkV2QueryJobs": unused(10_000),
+        "DailyBulkV2QueryJobs": {
+            "Max": allowance.query_jobs_max,
+            "Remaining": allowance.query_jobs_max - allowance.query_jobs_used,
+        },
         "DataStorageMB": unused(10_240),
         "FileStorageMB": unused(10_240),
     })

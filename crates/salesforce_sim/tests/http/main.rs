@@ -9,5 +9,6 @@ mod ingest;
 mod nature;
 mod processing;
 mod query;
+mod query_jobs;
 mod rest;
 mod sign_in;

@@ -270,7 +270,7 @@ async fn a_list_of_values_is_found_without_a_look_at_every_record() {
     for number in 0..20_000 {
         client.org.insert("Contact", &[("LastName", "x"), ("Email", &format!("p{number}@example.com"))]);
     }
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     for list in 0..40 {
         let emails: Vec<String> = (0..200).map(|at| format!("'P{}@example.com'", list * 200 + at)).collect();
         let soql = format!("SELECT Email FROM Contact WHERE Email IN ({}) ORDER BY Id", emails.join(","));

@@ -112,7 +112,8 @@ async fn unknown_paths_and_methods_are_refused() {
         ("/services/data/v62.0/", 200),
         ("/services/data/v68.0/limits", 404),
         ("/services/data/v30.0/limits", 410),
-        ("/services/data/v62.0/jobs/query", 404),
+        ("/services/data/v62.0/jobs/query", 200),
+        ("/services/data/v62.0/jobs", 404),
         ("/somewhere", 404),
     ] {
         assert_eq!(get(path).await.status, status, "{path}");

@@ -41,11 +41,18 @@ async fn pages_are_followed_to_the_last() {
     let next = Some("/services/data/v62.0/query/01gA-2000");
     stub.answer("GET", FIRST, page(3, next, &[record("1", r#""a@example.com""#, r#"{"attributes":{},"Name":"A"}"#)]))
         .await;
-    stub.answer("GET", SECOND, page(3, None, &[record("2", "null", "null"), record("3", "12.0", r#"{"Name":null}"#)]))
-        .await;
+    stub.answer(
+        "GET",
+        SECOND,
+        page(3, None, &[record("2", "null", "null"), record("3", "1.6147805824397E13", r#"{"Name":null}"#)]),
+    )
+    .await;
     let (rows, requests) = all(&stub).await.unwrap();
-    let expected =
-        [r#"Some("1") Some("a@example.com") Some("A")"#, r#"Some("2") None None"#, r#"Some("3") Some("12.0") None"#];
+    let expected = [
+        r#"Some("1") Some("a@example.com") Some("A")"#,
+        r#"Some("2") None None"#,
+        r#"Some("3") Some("1.6147805824397E13") None"#,
+    ];
     assert_eq!((rows, requests), (expected.map(str::to_owned).to_vec(), 2));
     let sent = stub.requests("GET", FIRST).await;
     let sent: Vec<_> = sent[0].url.query_pairs().map(|(_, value)| value.into_owned()).collect();
