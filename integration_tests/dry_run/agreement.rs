@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{StreamCounts, counts, field, number, reason};
 use crate::connector::Run;
-use crate::world::{World, catalog, complete, record, state, stream};
+use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
 /// The ids of the live records of an object.
 fn ids(world: &World, object: &str) -> BTreeSet<String> {
@@ -26,14 +26,14 @@ fn done(world: &World, run: &Run, (stream, object): (&str, &str), before: &BTree
     let ended = log.iter().filter(|line| line.starts_with("stream ended")).find(of_stream).unwrap();
     let refused: BTreeMap<_, _> =
         log.iter().filter(|line| line.starts_with("rejected ")).filter(of_stream).map(|line| reason(line)).collect();
-    let records = number(ended, "read");
+    let (records, skipped) = (number(ended, "read"), number(ended, "skipped"));
     StreamCounts {
         records,
         created,
         deleted,
         updated: written - created - deleted,
-        skipped: 0,
-        merged: records - written - refused.values().sum::<u64>(),
+        skipped,
+        merged: records - written - skipped - refused.values().sum::<u64>(),
         jobs: jobs.len() as u64,
         bulk_batches: jobs.iter().map(|job| job.rows.div_ceil(10_000) as u64).sum(),
         refused,
@@ -101,6 +101,37 @@ async fn inserts_create_a_record_each_but_those_that_are_refused() {
     assert_eq!(told[1], StreamCounts { records: 1, created: 1, jobs: 1, bulk_batches: 1, ..StreamCounts::default() });
     let refused = [("INVALID_TYPE_ON_FIELD_IN_RECORD", 2), ("NULL_MARKER_AS_TEXT", 1)];
     assert_eq!(told[0].refused, refused.map(|(code, count)| (code.to_owned(), count)).into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_the_source_has_deleted_delete_or_are_skipped() {
+    let fields = [("Id", "string"), ("LastName", "string"), ("_ab_cdc_deleted_at", "string")];
+    let streams = ["deletes", "ignores"].map(|name| keyed(stream(name, object_of(name), &fields), "update", "Id"));
+    fn object_of(name: &str) -> &'static str {
+        if name == "deletes" { "Contact" } else { "Lead" }
+    }
+    let config = json!({"streams": [{"stream": "ignores", "deletes": "ignore"}]});
+    let told = agreed(config, catalog(&streams), &[("deletes", "Contact"), ("ignores", "Lead")], |world| {
+        let mut lines = Vec::new();
+        for name in ["deletes", "ignores"] {
+            let insert = |last_name: &str| {
+                world.org.insert(object_of(name), &[("LastName", last_name), ("Company", "Example Ltd")]).unwrap()
+            };
+            let [one, two] = ["one", "two"].map(insert);
+            lines.extend([
+                record(name, json!({"Id": one, "LastName": "new"})),
+                record(name, json!({"Id": two, "LastName": "new"})),
+                record(name, json!({"Id": one, "_ab_cdc_deleted_at": "2026-01-01"})),
+                record(name, json!({"Id": "", "_ab_cdc_deleted_at": "perhaps"})),
+                complete(name),
+            ]);
+        }
+        lines
+    });
+    let told = told.await;
+    assert_eq!((told[0].deleted, told[0].updated, told[0].merged, told[0].skipped), (1, 1, 1, 0));
+    assert_eq!((told[1].deleted, told[1].updated, told[1].merged, told[1].skipped), (0, 2, 0, 1));
+    assert!(told.iter().all(|counts| counts.refused["UNCLEAR_DELETE_MARK"] == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -276,7 +276,12 @@ impl Intake {
         if let Some(segment) = added.settled {
             // The states that cover it follow.
             self.ledger.settle(index, SettledSegment { segment, written: 1, rejected: 0 });
-            self.streams[index].counts.written += 1;
+            let counts = &mut self.streams[index].counts;
+            counts.written += 1;
+            counts.skipped += u64::from(added.is_skipped);
+        }
+        if added.is_skipped {
+            self.jobs.skip(index);
         }
         self.load(added.full);
     }

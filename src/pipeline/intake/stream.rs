@@ -52,6 +52,8 @@ pub(super) struct Added {
     /// The segment of the record, if nothing is sent for it: an earlier attempt has written the same row, or it is
     /// skipped.
     pub(super) settled: Option<SegmentId>,
+    /// Whether it is skipped.
+    pub(super) is_skipped: bool,
 }
 
 impl Stream {
@@ -79,10 +81,9 @@ impl Stream {
         let origin = origin(extracted_at_ms);
         let settled = if is_skipped { Some(origin.segment) } else { loading.take_row(&mut self.earlier, origin) };
         let full = if settled.is_some() { None } else { loading.push_row(origin, limits) };
-        self.counts.skipped += u64::from(is_skipped);
         self.counts.truncated += loading.converter.truncated();
         self.counts.read += 1;
-        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled })
+        Some(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled, is_skipped })
     }
 
     /// Adds a record, as a row or as a rejected record.
@@ -101,7 +102,7 @@ impl Stream {
             ))));
         };
         let mut full = None;
-        let mut settled = None;
+        let (mut settled, mut is_skipped) = (None, false);
         loop {
             match loading
                 .convert(data)
@@ -116,8 +117,7 @@ impl Stream {
                     break;
                 }
                 Converted::Skipped => {
-                    settled = Some(origin.segment);
-                    self.counts.skipped += 1;
+                    (settled, is_skipped) = (Some(origin.segment), true);
                     break;
                 }
                 Converted::Rejected(rejection) => {
@@ -137,7 +137,7 @@ impl Stream {
             }
         }
         self.counts.read += 1;
-        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled })
+        Ok(Added { full: full.map(|batch| loading.seal(index, batch)).unwrap_or_default(), settled, is_skipped })
     }
 
     /// Seals the open batch, if there is one.

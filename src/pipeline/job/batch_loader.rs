@@ -23,6 +23,9 @@ pub(crate) trait BatchLoader: Send + Sync {
         events: &'a EventSender,
     ) -> BoxFuture<'a, Result<(), LoadError>>;
 
+    /// A record of a stream is skipped, and is in no batch.
+    fn skip(&self, _stream: usize) {}
+
     /// Once it is cancelled, no batch takes effect.
     fn halt(&self) -> &CancellationToken;
 }

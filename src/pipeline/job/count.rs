@@ -71,6 +71,10 @@ impl BatchLoader for Counter {
         Box::pin(self.count(plan, batch, start, events))
     }
 
+    fn skip(&self, stream: usize) {
+        self.tally.add(stream, &StreamTally { records: 1, skipped: 1, ..StreamTally::default() });
+    }
+
     fn halt(&self) -> &CancellationToken {
         &self.halt
     }

@@ -67,6 +67,13 @@ impl Jobs {
         }
     }
 
+    /// A record of a stream is skipped, and is in no batch.
+    pub(crate) fn skip(&self, stream: usize) {
+        if let Some(lanes) = &self.lanes {
+            lanes.loader.skip(stream);
+        }
+    }
+
     /// Takes no more batches.
     pub(crate) fn finish(&mut self) {
         self.lanes = None;
