@@ -36,5 +36,6 @@ mod stopped_sign_in;
 mod terminal;
 mod url_rules;
 mod values;
+mod way_back;
 mod world;
 mod write;

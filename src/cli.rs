@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 #[derive(Debug, Parser, PartialEq, Eq)]
 #[command(
@@ -16,7 +19,7 @@ struct Arguments {
     command: Command,
 }
 
-/// A command of the Airbyte protocol, with its files.
+/// A command of the Airbyte protocol or for a person beside it, with its files.
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Print the specification of the configuration.
@@ -48,6 +51,35 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", requires = "dry_run")]
         show: Option<usize>,
     },
+    /// Print the rejected records of the bucket as messages for `write`, or a table of them.
+    Rejected {
+        /// The configuration, a JSON file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Only records of this stream. May be given several times.
+        #[arg(long, value_name = "NAME")]
+        stream: Vec<String>,
+        /// Only records of streams in this namespace; an empty one is none.
+        #[arg(long, value_name = "NAME")]
+        namespace: Option<String>,
+        /// Only records with this reason, such as INVALID_EMAIL_ADDRESS. May be given several times.
+        #[arg(long, value_name = "CODE")]
+        reason: Vec<String>,
+        /// Only records that were rejected on this day (UTC) or at this time, such as 2026-03-04T05:06:07Z, or later.
+        #[arg(long, value_name = "DATE", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Print a table by stream, reason and field instead.
+        #[arg(long)]
+        summary: bool,
+    },
+}
+
+/// A day, which begins at midnight UTC, or a time with its offset.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let is_day = text.len() == "yyyy-MM-dd".len();
+    let moment = if is_day { day().map(|day| day.timestamp()) } else { text.parse().ok() };
+    moment.ok_or_else(|| "it must be a day such as 2026-03-04, or a time such as 2026-03-04T05:06:07Z".to_owned())
 }
 
 /// Reads the arguments. The first is the name of the program.
@@ -88,6 +120,28 @@ mod tests {
     }
 
     #[test]
+    fn rejected_records_are_chosen_by_options_of_which_some_may_be_repeated() {
+        let since = |date: &str| {
+            let Command::Rejected { since, .. } = command(&["rejected", "--config=c", "--since", date]).unwrap() else {
+                panic!("another command")
+            };
+            since.unwrap().to_string()
+        };
+        assert_eq!(since("2026-03-04"), "2026-03-04T00:00:00Z");
+        assert_eq!(since("2026-03-04T05:06:07.5+02:00"), "2026-03-04T03:06:07.5Z");
+        let chosen = ["rejected", "--config=c", "--stream=a", "--stream", "b", "--reason=X", "--reason=Y", "--summary"];
+        let expected = Command::Rejected {
+            config: "c".into(),
+            stream: vec!["a".to_owned(), "b".to_owned()],
+            namespace: None,
+            reason: vec!["X".to_owned(), "Y".to_owned()],
+            since: None,
+            summary: true,
+        };
+        assert_eq!(command(&chosen).unwrap(), expected);
+    }
+
+    #[test]
     fn a_missing_or_unknown_argument_is_named() {
         for (arguments, part) in [
             (&["write", "--config", "c"][..], "--catalog"),
@@ -97,6 +151,10 @@ mod tests {
             (&["spec", "--verbose"], "--verbose"),
             (&["write", "--config", "c", "--catalog", "k", "--show", "3"], "--dry-run"),
             (&["write", "--config", "c", "--catalog", "k", "--dry-run", "--show", "many"], "--show"),
+            (&["rejected"], "--config"),
+            (&["rejected", "--config", "c", "--since", "yesterday"], "a day such as 2026-03-04"),
+            (&["rejected", "--config", "c", "--since", "2026-02-30"], "a day such as 2026-03-04"),
+            (&["rejected", "--config", "c", "--since", "2026-03-04T05:06:07"], "a day such as 2026-03-04"),
         ] {
             let error = command(arguments).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

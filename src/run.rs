@@ -10,6 +10,7 @@ use crate::cli::{self, Command};
 use crate::command;
 use crate::command::write::{DryRunArguments, WriteFiles};
 use crate::display::Display;
+use crate::rejected::Selection;
 use airbyte::{Error, Output, exit_code, log, run_command};
 
 /// The crates whose log events the user reads.
@@ -79,6 +80,10 @@ async fn execute(
         Command::Write { config, catalog, dry_run, show } => {
             let dry_run = dry_run.then_some(DryRunArguments { show });
             command::write::run(&WriteFiles { config, catalog }, dry_run, input, output, display).await
+        }
+        Command::Rejected { config, stream, namespace, reason, since, summary } => {
+            let selection = Selection { streams: stream, namespace, reasons: reason, since };
+            command::rejected::run(&config, selection, summary, output, display).await
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The commands of the Airbyte protocol, one in each file.
+//! The commands of the Airbyte protocol, and those for a person beside it, one in each file.
 
 pub(crate) mod check;
 pub(crate) mod discover;
+pub(crate) mod rejected;
 mod signal;
 pub(crate) mod spec;
 pub(crate) mod write;

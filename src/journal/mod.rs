@@ -13,7 +13,7 @@ mod written_rows;
 
 pub(crate) use earlier_rows::EarlierRows;
 pub(crate) use entry::{Entry, Target};
-pub(crate) use store::{Journal, Removal};
+pub(crate) use store::{FOLDER, Journal, Removal};
 pub(crate) use take_over::{Patience, TakenOver, take_over};
 
 #[cfg(test)]

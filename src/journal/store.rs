@@ -11,9 +11,10 @@ use airbyte::{Result, StreamName};
 
 /// The folder of all entries below `bucket_path`. Readers of tables skip names that begin with an underscore, and
 /// Airbyte's own folders begin with the number of a sync.
-const FOLDER: &str = "_salesforce_journal/";
+pub(crate) const FOLDER: &str = "_salesforce_journal/";
 const EXTENSION: &str = ".entry";
-const METADATA: ObjectMetadata = ObjectMetadata { content_type: "application/octet-stream", generation_id: None };
+const METADATA: ObjectMetadata =
+    ObjectMetadata { content_type: "application/octet-stream", generation_id: None, stream: None };
 
 /// How many thousands of entries are looked at.
 const MAX_PAGES: usize = 10;

@@ -1,6 +1,7 @@
 //! The calls to the bucket. Each returns its failure as the error that the user reads.
 
 mod connect;
+mod download;
 mod error;
 mod fault;
 mod retries;
@@ -17,12 +18,16 @@ use bytes::Bytes;
 
 use super::settings::{BucketName, S3Settings};
 use airbyte::Result;
+pub(super) use download::Download;
 use error::{Action, Location, call_error};
 use fault::{Fault, Unproven, classify};
 use retry::{Policy, Retry};
 
 /// The metadata that holds the generation of an object, named as in Airbyte's object-storage destinations.
 const GENERATION_METADATA: &str = "ab-generation-id";
+
+/// The metadata that names the stream of an object.
+const STREAM_METADATA: &str = "stream";
 
 /// One bucket.
 #[derive(Debug, Clone)]
@@ -48,11 +53,21 @@ pub(crate) struct ListedObject {
     pub(crate) written_at: i64,
 }
 
+/// A page of a list of the bucket.
+#[derive(Debug)]
+pub(super) struct ListPage {
+    pub(super) objects: Vec<ListedObject>,
+    /// Where the next page begins; none after the last.
+    pub(super) next: Option<String>,
+}
+
 /// What is stored about an object besides its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectMetadata {
     pub(crate) content_type: &'static str,
     pub(crate) generation_id: Option<i64>,
+    /// The stream of its records, as a value of a header.
+    pub(crate) stream: Option<String>,
 }
 
 impl Bucket {
@@ -207,21 +222,36 @@ impl Bucket {
 
     /// The objects whose keys begin with `prefix`, in the order of keys: at most `max_pages` pages of a thousand.
     pub(crate) async fn list(&self, prefix: &str, max_pages: usize) -> Result<Vec<ListedObject>> {
-        let (mut objects, mut token) = (Vec::new(), None);
+        let (mut objects, mut next) = (Vec::new(), None);
         for _ in 0..max_pages {
-            let call = self.client.list_objects_v2().bucket(self.name().as_str()).prefix(prefix);
-            let call = call.set_continuation_token(token.take());
-            let answer = self.call(Action::List, || call.clone().send()).await?;
-            objects.extend(answer.contents().iter().filter_map(|object| {
-                let written_at = object.last_modified().map_or(0, aws_sdk_s3::primitives::DateTime::secs);
-                Some(ListedObject { key: object.key()?.to_owned(), written_at })
-            }));
-            token = answer.next_continuation_token;
-            if token.is_none() {
+            let page = self.list_page(prefix, next.take()).await?;
+            objects.extend(page.objects);
+            next = page.next;
+            if next.is_none() {
                 break;
             }
         }
         Ok(objects)
+    }
+
+    /// A page of a thousand objects whose keys begin with `prefix`, in the order of keys.
+    pub(super) async fn list_page(&self, prefix: &str, from: Option<String>) -> Result<ListPage> {
+        let call = self.client.list_objects_v2().bucket(self.name().as_str()).prefix(prefix);
+        let call = call.set_continuation_token(from);
+        let list = || async {
+            let answer = call.clone().send().await?;
+            // What has none of these is no list, and a list that names no next page may not say that there is one.
+            let is_list = answer.is_truncated().is_some() || answer.name().is_some() || !answer.contents().is_empty();
+            let is_whole = answer.next_continuation_token().is_some() || answer.is_truncated() != Some(true);
+            Unproven::require((is_list && is_whole).then_some(answer), "rest of a list")
+                .map_err(SdkError::construction_failure)
+        };
+        let answer = self.call(Action::List, list).await?;
+        let objects = answer.contents().iter().filter_map(|object| {
+            let written_at = object.last_modified().map_or(0, aws_sdk_s3::primitives::DateTime::secs);
+            Some(ListedObject { key: object.key()?.to_owned(), written_at })
+        });
+        Ok(ListPage { objects: objects.collect(), next: answer.next_continuation_token().map(str::to_owned) })
     }
 
     /// The bytes of an object; none if there is no such object.
@@ -247,6 +277,9 @@ impl Bucket {
 
 impl ObjectMetadata {
     fn headers(&self) -> Option<HashMap<String, String>> {
-        self.generation_id.map(|id| [(GENERATION_METADATA.to_owned(), id.to_string())].into())
+        let generation = self.generation_id.map(|id| (GENERATION_METADATA.to_owned(), id.to_string()));
+        let stream = self.stream.clone().map(|stream| (STREAM_METADATA.to_owned(), stream));
+        let headers: HashMap<_, _> = generation.into_iter().chain(stream).collect();
+        (!headers.is_empty()).then_some(headers)
     }
 }

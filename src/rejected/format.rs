@@ -1,7 +1,7 @@
 //! Rows as text, in the format that the user chose.
 
 mod csv;
-mod json;
+pub(super) mod json;
 mod jsonl;
 
 use super::record::RejectedRecord;

@@ -1,5 +1,6 @@
 //! Whose records are rejected: the sync and the stream.
 
+use airbyte::StreamName;
 use jiff::Timestamp;
 
 /// The sync that the records belong to.
@@ -20,4 +21,10 @@ pub(crate) struct StreamIdentity {
     pub(crate) generation_id: Option<i64>,
     /// The top-level properties of the stream's schema, in their order: the columns of flattened rows.
     pub(crate) source_columns: Vec<String>,
+}
+
+impl StreamIdentity {
+    pub(super) fn stream_name(&self) -> StreamName {
+        StreamName { namespace: self.namespace.clone().filter(|text| !text.is_empty()), name: self.name.clone() }
+    }
 }

@@ -4,6 +4,7 @@
 //! part number, and the same object stored again overwrites itself. Only `{uuid}` is different for every object.
 
 mod name;
+mod names;
 mod pattern;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +17,8 @@ use uuid::Uuid;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::settings::S3Settings;
 use airbyte::{Error, Result};
-use name::safe_name;
+pub(super) use name::safe_name;
+pub(super) use names::{KeyFormats, NamesInKey};
 use pattern::{MAX_NUMBER_BYTES, Token, Variable};
 
 /// The longest key that S3 accepts, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects").
@@ -52,14 +54,20 @@ pub(super) struct Claim {
     copy: u32,
 }
 
+/// What every key begins with: the folder `bucket_path`, or nothing.
+pub(super) fn prefix(settings: &S3Settings) -> String {
+    let mut prefix = joined_segments(settings.bucket_path.as_deref().unwrap_or_default());
+    if !prefix.is_empty() {
+        prefix.push('/');
+    }
+    prefix
+}
+
 impl Keys {
     pub(super) fn new(settings: &S3Settings, sync: SyncIdentity) -> Result<Self> {
         let path = pattern::parse_path(&settings.path_format);
         let file_name = pattern::parse_file_name(settings.file_name_format.as_str());
-        let mut prefix = joined_segments(settings.bucket_path.as_deref().unwrap_or_default());
-        if !prefix.is_empty() {
-            prefix.push('/');
-        }
+        let prefix = prefix(settings);
         let extension = settings.extension();
         let tokens: usize = path.iter().chain(&file_name).map(Token::max_bytes).sum();
         let longest = prefix.len() + tokens + "/".len() + MAX_NUMBER_BYTES + MAX_SUFFIX_BYTES;

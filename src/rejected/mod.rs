@@ -7,6 +7,7 @@
 //! In this module an object is an object in the bucket, not one of Salesforce. Arrows go one way:
 //!
 //! - `store` -> `writer` -> `bucket`, `key`, `format`: what is written, where, and in which form;
+//! - `read` -> `bucket`, `key`: the way back, whatever the form;
 //! - `bucket` -> `connect`, `retries`, `error` -> `fault`: the calls, and what their failures mean;
 //! - `format` -> `row` -> `record`: a format knows rows, and a row knows no format.
 
@@ -15,14 +16,17 @@ mod compress;
 mod format;
 mod identity;
 mod key;
+mod read;
 mod record;
 mod row;
 mod settings;
 mod store;
+mod stream_header;
 mod writer;
 
 pub(crate) use bucket::{Bucket, ListedObject, ObjectMetadata};
 pub(crate) use identity::{StreamIdentity, SyncIdentity};
+pub(crate) use read::{Findings, Found, Progress, RecordSink, RejectedReader, Selection, Summary};
 pub(crate) use record::{RejectedRecord, RejectionDetails};
 pub(crate) use settings::{
     AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,

@@ -13,7 +13,7 @@ use super::settings::Flattening;
 pub(super) const AIRBYTE_COLUMNS: [&str; 4] =
     ["_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_airbyte_generation_id"];
 
-const DATA_COLUMN: &str = "_airbyte_data";
+pub(super) const DATA_COLUMN: &str = "_airbyte_data";
 
 /// What `_airbyte_meta` and `_airbyte_generation_id` hold if the platform sends no number. Airbyte's own destinations
 /// read a missing number as 0 and never store null there.

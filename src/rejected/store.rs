@@ -58,7 +58,7 @@ impl RejectedStore {
         };
         // A new name each time, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.shared.keys.folder(&stream), Uuid::now_v7());
-        let metadata = ObjectMetadata { content_type: "application/json", generation_id: None };
+        let metadata = ObjectMetadata { content_type: "application/json", generation_id: None, stream: None };
         let bucket = self.shared.bucket.without_outage_wait();
 
         Box::pin(bucket.put(&key, &metadata, br#"{"data":1}"#.to_vec())).await?;

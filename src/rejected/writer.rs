@@ -12,6 +12,7 @@ use super::key::Keys;
 use super::record::RejectedRecord;
 use super::row::RowLayout;
 use super::settings::{Compression, Flattening, Format};
+use super::stream_header;
 use crate::budget::{Budget, Lease};
 use airbyte::{Error, Result};
 
@@ -113,7 +114,11 @@ impl RejectedWriter {
     pub(super) fn new(shared: Arc<Shared>, stream: &StreamIdentity) -> Self {
         let layout = RowLayout::new(shared.flattening, shared.sync, stream);
         let encoder = RowEncoder::new(shared.format, layout);
-        let metadata = ObjectMetadata { content_type: shared.content_type, generation_id: stream.generation_id };
+        let metadata = ObjectMetadata {
+            content_type: shared.content_type,
+            generation_id: stream.generation_id,
+            stream: stream_header::encode(&stream.stream_name()),
+        };
         Self {
             lease: shared.memory.budget.lease(),
             shared,

@@ -86,6 +86,6 @@ pub use input::{
     Block, BlockReader, InputError, LONGEST_LINE, Message, MessageError, OpenRecord, RawStreamName, Record,
     RecordReader, decode_line,
 };
-pub use output::{LogLevel, Output};
+pub use output::{LogLevel, Output, RecordMessage};
 pub use state::{State, StateScope};
 pub use stream_name::StreamName;

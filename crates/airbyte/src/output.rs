@@ -40,6 +40,23 @@ impl fmt::Debug for Output {
     }
 }
 
+/// A record, as a source writes it.
+#[derive(Debug, Serialize)]
+pub struct RecordMessage<'a> {
+    /// The namespace of the stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<&'a str>,
+    /// The stream's own name.
+    pub stream: &'a str,
+    /// The values of the record, a JSON object on one line.
+    pub data: &'a RawValue,
+    /// When the record was extracted, in milliseconds since 1970.
+    pub emitted_at: i64,
+    /// What is known of the record besides its values, a JSON object on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<&'a RawValue>,
+}
+
 /// The level of a LOG message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
@@ -102,6 +119,25 @@ impl Output {
     /// Standard output is closed.
     pub fn state(&self, line: &str) -> io::Result<()> {
         self.write_line(line)
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn record(&self, record: &RecordMessage<'_>) -> io::Result<()> {
+        let mut line = br#"{"type":"RECORD","record":"#.to_vec();
+        serde_json::to_writer(&mut line, record)?;
+        line.push(b'}');
+        self.queue.push(Message::Whole(line))
+    }
+
+    /// Writes text for a person, in a command that is not one of the protocol. The last line gets its end.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn text(&self, text: &str) -> io::Result<()> {
+        self.write_line(text)
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {

@@ -9,17 +9,19 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle};
 use uuid::Uuid;
@@ -36,11 +38,15 @@ pub struct ObjectStore {
     server: JoinHandle<()>,
     is_away: Arc<AtomicBool>,
     other_answers: OtherAnswers,
+    cuts: Cuts,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 /// The answers to the next connections, as bytes of HTTP.
 type OtherAnswers = Arc<Mutex<VecDeque<String>>>;
+
+/// After how many bytes the connections that send more are cut, one after the other.
+type Cuts = Arc<Mutex<VecDeque<usize>>>;
 
 impl ObjectStore {
     /// Starts a server with empty buckets.
@@ -66,6 +72,8 @@ impl ObjectStore {
         let hangs_up = Arc::clone(&is_away);
         let other_answers = OtherAnswers::default();
         let answers = Arc::clone(&other_answers);
+        let cuts = Cuts::default();
+        let next_cuts = Arc::clone(&cuts);
         let connections = Arc::new(Mutex::new(Vec::new()));
         let open = Arc::clone(&connections);
         let server = tokio::spawn(async move {
@@ -78,6 +86,7 @@ impl ObjectStore {
                     tokio::spawn(answer_connection(socket, answer));
                     continue;
                 }
+                let socket = CutSocket { socket, sent: 0, cuts: Arc::clone(&next_cuts) };
                 let service = service.clone();
                 let connection = tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
@@ -87,7 +96,7 @@ impl ObjectStore {
                 open.lock().unwrap_or_else(PoisonError::into_inner).push(connection.abort_handle());
             }
         });
-        Ok(Self { endpoint, access_key, secret_key, root, server, is_away, other_answers, connections })
+        Ok(Self { endpoint, access_key, secret_key, root, server, is_away, other_answers, cuts, connections })
     }
 
     /// Closes every new connection unanswered while `is_away` is set. Connections that are open stay so.
@@ -106,6 +115,16 @@ impl ObjectStore {
     /// Takes back the answers that nobody has received.
     pub fn clear_answers(&self) {
         self.other_answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Cuts the next connections after these many bytes of their answers, each the first that sends as many.
+    pub fn cut_answers(&self, after_bytes: &[usize]) {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).extend(after_bytes);
+    }
+
+    /// How many of these cuts are left.
+    pub fn cuts_left(&self) -> usize {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Closes the connections that are open.
@@ -152,6 +171,57 @@ impl ObjectStore {
 impl Drop for ObjectStore {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+/// A connection that is closed in the middle of an answer.
+struct CutSocket {
+    socket: TcpStream,
+    sent: usize,
+    cuts: Cuts,
+}
+
+impl CutSocket {
+    /// How many of `bytes` may be sent; none if the connection is cut.
+    fn allowed(&mut self, bytes: usize) -> Option<usize> {
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        match cuts.front() {
+            Some(cut) if self.sent >= *cut => {
+                cuts.pop_front();
+                None
+            }
+            Some(cut) => Some(bytes.min(cut - self.sent)),
+            None => Some(bytes),
+        }
+    }
+}
+
+impl AsyncRead for CutSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for CutSocket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(allowed) = self.allowed(bytes.len()) else { return Poll::Ready(Err(ErrorKind::BrokenPipe.into())) };
+        let written = Pin::new(&mut self.socket).poll_write(context, &bytes[..allowed]);
+        if let Poll::Ready(Ok(written)) = written {
+            self.sent += written;
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) const MAX_NAME_BYTES: usize = 200;
 
 /// Drops accents, and puts an underscore for every character that would open a folder or that not all S3 clients accept
 /// in a key (Amazon S3 User Guide, "Naming Amazon S3 objects").
-pub(super) fn safe_name(name: &str) -> String {
+pub(in crate::rejected) fn safe_name(name: &str) -> String {
     let marks = CanonicalCombiningClassMapBorrowed::new();
     let letters = DecomposingNormalizerBorrowed::new_nfkd();
     // Cut before decomposing, which makes at most 18 characters of one, and cut again after it.
@@ -27,7 +27,7 @@ pub(super) fn safe_name(name: &str) -> String {
     }
 }
 
-fn is_safe(character: char) -> bool {
+pub(super) fn is_safe(character: char) -> bool {
     character.is_ascii_alphanumeric() || "!_.*')(&$@=;:+,?-".contains(character)
 }
 

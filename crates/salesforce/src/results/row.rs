@@ -83,6 +83,8 @@ pub struct RowReader {
     ended: usize,
     /// The number of columns of the first row.
     columns: Option<usize>,
+    /// The most bytes that the cells of a row may have.
+    longest: usize,
 }
 
 impl Default for RowReader {
@@ -94,8 +96,13 @@ impl Default for RowReader {
 impl RowReader {
     /// Starts at the beginning of a CSV.
     pub fn new() -> Self {
-        let (bytes, ends) = (vec![0; 4096], vec![0; 64]);
-        Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None }
+        Self::with_longest_row(LONGEST_ROW)
+    }
+
+    /// The same for a CSV whose rows may be longer than those of results: the cells of one have about `bytes` at most.
+    pub fn with_longest_row(bytes: usize) -> Self {
+        let (longest, bytes, ends) = (bytes, vec![0; 4096], vec![0; 64]);
+        Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None, longest }
     }
 
     /// Reads on, and removes from `input` what it has read. Returns true when `row` is complete, and false when all of
@@ -112,7 +119,7 @@ impl RowReader {
             self.ended += ended;
             match result {
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
-                ReadRecordResult::OutputFull if self.bytes.len() >= LONGEST_ROW => {
+                ReadRecordResult::OutputFull if self.bytes.len() >= self.longest => {
                     let text = "a row of the results is longer than any record can be";
                     return Err(Fault::new(FaultKind::Unexpected, text));
                 }

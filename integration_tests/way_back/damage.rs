@@ -1,0 +1,150 @@
+//! What is in the way of reading: other objects, damaged ones, and a bucket that fails.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+use super::stored_line;
+use crate::world::{BUCKET, World, catalog, complete, record, state, stream};
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_objects_are_skipped_and_counted() {
+    let world = World::kind().await;
+    world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})));
+    for (key, bytes) in [
+        ("7/report.html", "<!doctype html><title>Sync 7</title>"),
+        ("_salesforce_journal/7/750000000000001AAA.entry", "\u{1}\u{2}"),
+        ("7/contacts/_check_test_1", "{\"data\":1}"),
+        ("7/contacts/table.csv", "Id,Name\r\n1,Acme\r\n"),
+    ] {
+        world.put(key, bytes);
+    }
+    // Beside the folder, and with the same beginning.
+    let beside = stored_line(7, "X", json!({"Id": 2}));
+    world.store.put(BUCKET, "rejected_records_of_others/7/contacts/a.jsonl", beside.as_bytes()).unwrap();
+    let printed = world.rejected_records(json!({}), &[]).await;
+    assert_eq!(printed.success().len(), 1);
+    let log = printed.log();
+    assert!(log.contains("records=1") && log.contains("objects=1") && log.contains("other_objects=4"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_cannot_be_read_whole_is_an_error_after_the_others_are_printed() {
+    let good = stored_line(7, "X", json!({"Id": 1}));
+    let whole = gzip(&good.repeat(2_000));
+    let header = "_airbyte_raw_id,_airbyte_extracted_at,_airbyte_meta,_airbyte_generation_id,_airbyte_data\r\n";
+    let cut_csv = format!("{header}1,1,,3,\"{{\"\"Id\"\":1,\"\"rejected_rea");
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("cut.jsonl.gz", whole[..whole.len() - 20].to_vec(), "its gzip data are damaged or cut off"),
+        (
+            "damaged.jsonl.gz",
+            [&whole[..200], b"damage", &whole[206..]].concat(),
+            // What comes out may be no JSON before it is known that it is not what went in.
+            "",
+        ),
+        ("cut.csv", cut_csv.into_bytes(), "it ends in the middle of row 1"),
+        ("cut.jsonl", good.as_bytes()[..good.len() - 10].to_vec(), "line 1 cannot be read: it is not a JSON object"),
+        ("empty.csv", Vec::new(), "it is empty"),
+    ];
+    for (name, bytes, why) in cases {
+        let world = World::kind().await;
+        world.put(&format!("7/contacts/{name}"), bytes);
+        world.put("7/contacts/z.jsonl", &good);
+        let printed = world.rejected_records(json!({}), &[]).await;
+        let (failure_type, message) = printed.failure();
+        assert_eq!(failure_type, "config_error", "{message}");
+        assert!(
+            message.starts_with("1 of the objects with rejected records cannot be read whole")
+                && message.contains(&format!("rejected_records/7/contacts/{name}: {why}")),
+            "{message}"
+        );
+        assert!(!printed.records().is_empty(), "{name}: the whole object is printed");
+        let summary = world.rejected_records(json!({}), &["--summary"]).await;
+        assert!(summary.failure().1.contains(why), "{}", summary.stdout);
+    }
+}
+
+/// The connection breaks in the middle of an object, more than once, and in the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_read_on_where_the_connection_broke() {
+    for compress in [false, true] {
+        let world = World::kind().await;
+        let noise = |id: usize| {
+            let mut random = fastrand::Rng::with_seed(id as u64);
+            (0..1_000).map(|_| random.alphanumeric()).collect::<String>()
+        };
+        let text: String =
+            (0..500).map(|id| stored_line(7, "X", json!({"Id": id, "Description": noise(id)}))).collect();
+        world.put("7/contacts/a.jsonl", if compress { gzip(&text) } else { text.into_bytes() });
+        let cuts = [100, 1_000, 70_000, 100_000, 50_000];
+        world.store.cut_answers(&cuts);
+        let printed = world.rejected_records(json!({}), &[]).await;
+        let ids: Vec<_> = printed.success().iter().map(|record| record["data"]["Id"].as_u64().unwrap()).collect();
+        assert_eq!(ids, (0..500).collect::<Vec<u64>>());
+        assert_eq!(world.store.cuts_left(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_always_breaks_is_an_error_and_no_end() {
+    let world = World::kind().await;
+    let text = stored_line(7, "X", json!({"Id": 1})).repeat(2_000);
+    world.put("7/contacts/a.jsonl", &text);
+    world.store.cut_answers(&[10_000; 100]);
+    let (failure_type, message) = world.rejected_records(json!({}), &[]).await.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("Reading an object in the rejected-records bucket"), "{message}");
+}
+
+/// A proxy answers with a page in the place of the list. That is no empty bucket.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_something_else_is_no_empty_bucket() {
+    for (body, content_type) in
+        [("<html></html>", "text/html"), ("", "text/plain"), ("<ListBucketResult/>", "text/xml")]
+    {
+        let world = World::kind().await;
+        world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})));
+        world.store.answer_next(1, 200, content_type, body);
+        let printed = world.rejected_records(json!({}), &[]).await;
+        let (failure_type, message) = printed.failure();
+        assert_eq!(failure_type, "transient_error", "{message}");
+        assert!(message.contains("did not answer as an S3 store does"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_refuses_is_named_with_the_permission() {
+    let world = World::kind().await;
+    let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+    world.store.answer_next(100, 403, "application/xml", body);
+    let (failure_type, message) = world.rejected_records(json!({}), &[]).await.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.contains("s3:ListBucket"), "{message}");
+}
+
+/// What the connector stores names its stream where the key has none, also in parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_a_stream_is_no_obstacle_for_what_the_connector_stores() {
+    let world = World::kind().await;
+    let names = ["Line Items", "Line_Items"];
+    let streams = names.map(|name| stream(name, "Contact", &[("LastName", "string"), ("Description", "string")]));
+    let large = "x".repeat(120_000);
+    let rejected = |name: &str| record(name, json!({"LastName": "#N/A", "Description": large}));
+    let mut lines: Vec<String> = (0..60).map(|_| rejected(names[0])).collect();
+    lines.push(rejected(names[1]));
+    lines.extend(names.iter().flat_map(|name| [state(name, 1), complete(name)]));
+    let storage = json!({"path_format": "all/", "format": {"format_type": "CSV"}});
+    world.write(json!({"object_storage_config": storage}), catalog(&streams), lines).await.assert_success();
+    for (name, count) in [(names[0], 60), (names[1], 1)] {
+        let records = world.rejected_records(json!({}), &["--stream", name]).await.success();
+        assert_eq!(records.len(), count, "{name}");
+    }
+}

@@ -1,0 +1,153 @@
+//! `rejected`: the way back of rejected records, for a person beside the platform.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::runtime::Handle;
+
+use super::signal::stop_on_signal;
+use super::{read_config, stdout_closed};
+use crate::config::{Config, NullHandling};
+use crate::display::Display;
+use crate::journal;
+use crate::rejected::{Findings, Found, Progress, RecordSink, RejectedReader, Selection, Summary};
+use crate::stop::{Stop, stopped};
+use airbyte::{Error, Output, RecordMessage, Result};
+
+/// Prints the selected records of the bucket as RECORD messages, or a table of them. It signs in nowhere.
+///
+/// # Errors
+/// There is no bucket, it cannot be read, or an object of rejected records cannot be read whole. What could be read is
+/// printed before.
+pub(crate) async fn run(
+    config: &Path,
+    selection: Selection,
+    summary: bool,
+    output: &Output,
+    display: &Display,
+) -> Result<()> {
+    let config = read_config(config)?;
+    let (stop, _running) = stop_on_signal(output)?;
+    if summary {
+        return Box::pin(print_summary(&config, &selection, output, &Watch { display, stop: &stop })).await;
+    }
+    Box::pin(print_records(&config, &selection, output, &Watch { display, stop: &stop })).await
+}
+
+/// What watches the reading: a person, and the signals.
+struct Watch<'a> {
+    display: &'a Display,
+    stop: &'a Stop,
+}
+
+async fn print_records(config: &Config, selection: &Selection, output: &Output, watch: &Watch<'_>) -> Result<()> {
+    let printer = Printer { output: output.clone(), runtime: Handle::current() };
+    let (_, findings) = watch.read(config, selection, printer).await?;
+    for note in findings.notes(selection) {
+        tracing::warn!("{note}");
+    }
+    tracing::info!(
+        records = findings.records,
+        objects = findings.objects,
+        other_objects = findings.others,
+        "rejected records printed"
+    );
+    if findings.records > 0 && config.null_handling() == NullHandling::Clear {
+        tracing::warn!(
+            "null_handling is clear, so write clears a field for each null: a record of CSV or of a row that Salesforce \
+             rejected has null also where the source sent nothing; take out what shall stay as it is"
+        );
+    }
+    findings.problem(selection).map_or(Ok(()), Err)
+}
+
+async fn print_summary(config: &Config, selection: &Selection, output: &Output, watch: &Watch<'_>) -> Result<()> {
+    let (summary, findings) = watch.read(config, selection, Summary::default()).await?;
+    let mut text = summary.table();
+    for note in findings.notes(selection) {
+        text.push_str(&note);
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "{} records in {} objects; {} other objects were skipped",
+        findings.records, findings.objects, findings.others
+    ));
+    output.text(&text).map_err(stdout_closed)?;
+    findings.problem(selection).map_or(Ok(()), Err)
+}
+
+impl Watch<'_> {
+    /// Reads the bucket, and shows how far it is.
+    async fn read<S: RecordSink>(&self, config: &Config, selection: &Selection, sink: S) -> Result<(S, Findings)> {
+        let Some(settings) = config.rejected_storage() else {
+            return Err(Error::config(
+                "No bucket is configured, so there are no rejected records to read. Set object_storage_config.",
+            ));
+        };
+        let progress = Arc::new(Progress::default());
+        let read = async {
+            let reader = RejectedReader::open(settings, journal::FOLDER).await?;
+            reader.read(selection, sink, &progress).await
+        };
+        tokio::select! {
+            read = read => read,
+            () = self.show(&progress) => Err(stopped()),
+            () = self.stop.requested() => Err(stopped()),
+        }
+    }
+
+    /// Shows the progress on a terminal, for ever.
+    async fn show(&self, progress: &Progress) {
+        let line = self.display.lines(1).pop();
+        while let (Some(line), Some(interval)) = (&line, self.display.interval()) {
+            line.show(progress.line());
+            tokio::time::sleep(interval).await;
+        }
+        std::future::pending().await
+    }
+}
+
+/// Prints each record as a RECORD message.
+struct Printer {
+    output: Output,
+    runtime: Handle,
+}
+
+/// Why a record was rejected, beside its values. Readers of the protocol skip what they do not know there.
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(rename = "sf__Id")]
+    salesforce_id: &'a str,
+    #[serde(rename = "sf__Error")]
+    error: &'a str,
+    rejected_reason: &'a str,
+    rejected_field: &'a str,
+    rejected_message: &'a str,
+}
+
+impl RecordSink for Printer {
+    const NEEDS_NAMES: bool = true;
+
+    fn take(&mut self, found: &Found<'_>) -> Result<()> {
+        // Records that nobody reads would fill the memory.
+        self.runtime.block_on(self.output.room());
+        let rejection = found.rejection;
+        let meta = Meta {
+            salesforce_id: &rejection.salesforce_id,
+            error: &rejection.error,
+            rejected_reason: &rejection.reason,
+            rejected_field: &rejection.field,
+            rejected_message: &rejection.message,
+        };
+        let meta = serde_json::value::to_raw_value(&meta).ok();
+        let record = RecordMessage {
+            namespace: found.stream.namespace.as_deref(),
+            stream: &found.stream.name,
+            data: found.data,
+            emitted_at: found.extracted_at_ms,
+            meta: meta.as_deref(),
+        };
+        self.output.record(&record).map_err(stdout_closed)
+    }
+}
