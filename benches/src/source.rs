@@ -73,6 +73,8 @@ impl Source {
                 "destination_sync_mode": mode,
                 "destination_object_name": object,
                 "primary_key": [["External_Id__c"]],
+                // Without it there is no journal.
+                "sync_id": 1,
             })
         };
         json!({"streams": self.streams.iter().map(stream).collect::<Vec<_>>()})

@@ -14,26 +14,53 @@ from process import RELEASE, Cost, cost_of
 CONNECTOR = RELEASE / "destination-salesforce"
 
 
-class Org:
-    """A simulated org with these flags; it ends with its `with` block."""
+class Server:
+    """A program that prints facts for its clients, one a line, and ends with its `with` block."""
 
-    def __init__(self, *flags):
-        command = [RELEASE / "salesforce_sim", *(str(flag) for flag in flags)]
+    def __init__(self, name: str, last_fact: str, *flags):
+        command = [RELEASE / name, *(str(flag) for flag in flags)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.facts = {}
         for line in self.process.stdout:
             key, value = line.rstrip("\n").split("=", 1)
             self.facts[key] = value
-            if key == "access_token":
+            if key == last_fact:
                 return
-        raise SystemExit("the simulated org did not start")
+        raise SystemExit(f"{name} did not start")
 
-    def __enter__(self) -> "Org":
+    def __enter__(self):
         return self
 
     def __exit__(self, *_) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
+
+
+class Bucket(Server):
+    """The S3 server of the tests."""
+
+    def __init__(self):
+        super().__init__("object_store", "access_key")
+
+    def settings(self) -> dict:
+        """The setting that stores rejected records in its bucket."""
+        return {
+            "object_storage_config": {
+                "storage_type": "S3",
+                "s3_endpoint": self.facts["endpoint"],
+                "s3_bucket_name": self.facts["bucket"],
+                "s3_bucket_region": "us-east-1",
+                "access_key_id": self.facts["access_key"],
+                "secret_access_key": self.facts["secret_key"],
+            }
+        }
+
+
+class Org(Server):
+    """A simulated org with these flags."""
+
+    def __init__(self, *flags):
+        super().__init__("salesforce_sim", "access_token", *flags)
 
     @property
     def url(self) -> str:

@@ -1,4 +1,5 @@
-//! An S3 server for tests: it runs in the process of the test, and its buckets are folders of a temporary directory.
+//! An S3 server for tests: it runs in the process of the test, and its buckets are folders of a temporary directory. The
+//! program of the same name runs it for measurements.
 //!
 //! It shows what a client really stores. It checks signatures, takes objects in one request and in parts, lists and
 //! deletes them, and can be [away](ObjectStore::set_away) for a time. The quickstart uses it as its bucket.
