@@ -1,6 +1,7 @@
 //! One Bulk API 2.0 ingest job, with a type for each of its stages: open, uploaded, running, finished.
 
 mod earlier;
+mod pace;
 mod poll;
 mod standstill;
 mod status;
@@ -14,6 +15,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 pub use self::earlier::{EarlierJob, UnfinishedJob, UnfinishedJobs};
+pub(crate) use self::pace::Paces;
+use self::pace::SharedPace;
 pub(crate) use self::poll::PollSchedule;
 use self::status::{JobState, RequestedState};
 pub(crate) use self::status::{JobStatus, of_job, query_created};
@@ -61,7 +64,7 @@ impl Org {
         let call = Call::json(Method::POST, &["jobs", "ingest"], body, RetryWhen::Always);
         let id = self.http.read(&call.patience(CallPatience::Long("creating a job")), status::created).await?;
         tracing::debug!(job = id, object = spec.object, operation = %spec.operation, "created a job");
-        Ok(OpenJob { job: Job { org: self.clone(), id } })
+        Ok(OpenJob { job: Job { org: self.clone(), id, pace: self.paces.of(spec) } })
     }
 
     /// Creates a job and uploads its CSV, unless `stop` completes first. An upload that fails is tried again with a new
@@ -107,6 +110,8 @@ impl Org {
 pub(crate) struct Job {
     pub(crate) org: Org,
     pub(crate) id: String,
+    /// How long jobs of its kind take.
+    pace: SharedPace,
 }
 
 /// A job without data.

@@ -102,6 +102,7 @@ pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyE
 pub use upload::CsvBody;
 
 use http::Http;
+use job::Paces;
 use timing::Timing;
 
 /// The version of the API that every call uses.
@@ -111,6 +112,8 @@ pub const API_VERSION: &str = "62.0";
 #[derive(Clone)]
 pub struct Org {
     http: Arc<Http>,
+    /// How long jobs take, which all clones learn together.
+    paces: Arc<Paces>,
 }
 
 impl Org {
@@ -146,7 +149,7 @@ impl Org {
     }
 
     async fn sign_in_timed(access: OrgAccess, timing: Timing, stop: impl Future<Output = ()>) -> Result<Self, Fault> {
-        Ok(Self { http: Arc::new(Http::sign_in(access, timing, stop).await?) })
+        Ok(Self { http: Arc::new(Http::sign_in(access, timing, stop).await?), paces: Arc::default() })
     }
 
     /// The URL of the instance, which the newest sign-in names.

@@ -104,7 +104,8 @@ impl Loader {
             let parents = ParentColumns::new(plan, &batch.columns);
             let running = self.close(plan, &batch, uploaded).await?;
             claim.closed();
-            let watcher = Watcher { job: running.id().to_owned(), events, claim, halt: &self.halt };
+            let job = running.id().to_owned();
+            let watcher = Watcher { job, events, claim, halt: &self.halt, haste: self.waits.question_haste };
             let mut finished = wait_for_end(plan, &batch, running, &watcher).await?;
             self.wait_for_standstill(plan, &batch, &mut finished, &watcher).await?;
             let finished_batch = FinishedBatch { plan, batch: &batch, job: &finished };
@@ -250,6 +251,7 @@ struct Watcher<'l> {
     events: &'l EventSender,
     claim: Claim,
     halt: &'l CancellationToken,
+    haste: u32,
 }
 
 impl JobWatcher for Watcher<'_> {
@@ -258,7 +260,7 @@ impl JobWatcher for Watcher<'_> {
     }
 
     fn wait(&self, age: Duration, usual: Duration) -> Duration {
-        self.claim.wait(age, usual)
+        self.claim.wait(age, usual / self.haste)
     }
 
     fn asks(&self) {

@@ -23,6 +23,9 @@ pub(crate) struct Waits {
     /// How long a job may wait for its turn: a job stays open for 24 hours (Limits Quick Reference, "Bulk API 2.0"), and
     /// closing it may take half an hour.
     pub(crate) open_job: Duration,
+    /// How many times faster the waits between two questions for the status of a job pass. Only tests hurry, and less
+    /// than elsewhere, because some count the questions.
+    pub(crate) question_haste: u32,
 }
 
 impl Waits {
@@ -42,6 +45,7 @@ impl Waits {
                 jitter: retry::random_jitter,
             },
             open_job: seconds(23 * 60 * 60),
+            question_haste: haste.min(10),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+use super::pace::SharedPace;
 use super::poll::PollSchedule;
 use super::status::JobState;
 use super::watch::{JobWatcher, pause};
@@ -126,7 +127,7 @@ impl Org {
         watcher: &impl JobWatcher,
         running: impl FnOnce(),
     ) -> Result<EarlierJob, Fault> {
-        let job = Job { org: self.clone(), id: id.to_owned() };
+        let job = Job { org: self.clone(), id: id.to_owned(), pace: SharedPace::default() };
         let (started, mut schedule, mut running) = (Instant::now(), PollSchedule::new(UNKNOWN_ROWS), Some(running));
         watcher.asks();
         loop {
@@ -161,7 +162,7 @@ impl Org {
     /// # Errors
     /// Salesforce cannot be reached for half an hour.
     pub async fn abort_earlier_job(&self, id: &str) -> Result<(), Fault> {
-        let job = Job { org: self.clone(), id: id.to_owned() };
+        let job = Job { org: self.clone(), id: id.to_owned(), pace: SharedPace::default() };
         let patience = CallPatience::Long("aborting a job that an earlier sync left open");
         job.set_state(super::status::RequestedState::Aborted, RetryWhen::Always, patience).await
     }

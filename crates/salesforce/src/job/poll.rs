@@ -1,24 +1,36 @@
 //! How long to wait before the status of a job is asked for again.
+//!
+//! Every question is one of the org's daily API requests. So the next one comes when the job has probably ended: as long
+//! as nothing is known about it, after a third of its age; else when its own progress, or the jobs before it, say so.
 
 use std::time::Duration;
 
+use super::pace::Forecast;
+
 /// The first wait: a job of a few rows may have ended by then.
 const FIRST: Duration = Duration::from_millis(150);
-/// Three requests a minute in the long run; each counts against the org's daily API requests.
+/// The age of a job at the second question. From here on a third more each time makes eleven questions in 20 seconds.
+const SECOND: Duration = Duration::from_millis(900);
+/// Three requests a minute in the long run.
 const LONGEST: Duration = Duration::from_secs(20);
-/// A wait is a share of the time since the close, so a job is noticed late by that share of its duration at most. This
-/// share (4.2 %) is used while the speed of the job is unknown.
-const SHARE_IF_UNKNOWN: u32 = 24;
-/// The share (3 %) when the speed says that the end is near.
-const SHARE_IF_NEAR: u32 = 32;
-/// The share (5 %) when the speed says that the end is far. It is no larger, because counts in steps of 10,000 rows can
-/// be wrong about the end of a job of a few steps.
-const SHARE_IF_FAR: u32 = 20;
+/// The share of the age that a wait has at most. The end of a job is noticed late by at most as much.
+const LARGEST_SHARE: u32 = 3;
+/// The share of the age at the first question after a forecast was wrong. It doubles each time, so a job that is stuck
+/// just before its end is asked no more often than any other.
+const SMALLEST_SHARE: u32 = 24;
+/// A forecast is asked about in its middle if it is wider than this share of its end.
+const NARROW_SHARE: u32 = 20;
 
 /// When to ask for the status of one job.
 pub(crate) struct PollSchedule {
     rows: u64,
+    forecast: Option<Forecast>,
+    is_halved: bool,
     first_count: Option<FirstCount>,
+    /// How often the job went on although it was expected to have ended.
+    misses: u32,
+    /// The age at which the speed of the job says that it ends.
+    expected_end: Option<Duration>,
 }
 
 /// The first number of processed rows that Salesforce reported.
@@ -31,16 +43,49 @@ struct FirstCount {
 impl PollSchedule {
     /// A schedule for a job of `rows` rows.
     pub(crate) fn new(rows: u64) -> Self {
-        Self { rows, first_count: None }
+        Self { rows, forecast: None, is_halved: false, first_count: None, misses: 0, expected_end: None }
+    }
+
+    /// The jobs before it say when the job ends.
+    pub(super) fn expecting(self, forecast: Option<Forecast>) -> Self {
+        Self { forecast, ..self }
     }
 
     /// The next wait. `elapsed` is the time since the close, `processed` the newest number of processed rows.
     pub(crate) fn next_wait(&mut self, elapsed: Duration, processed: Option<u64>) -> Duration {
-        let wait = match processed.and_then(|processed| self.time_left(elapsed, processed)) {
-            Some(left) => left.clamp(elapsed / SHARE_IF_NEAR, elapsed / SHARE_IF_FAR),
-            None => elapsed / SHARE_IF_UNKNOWN,
-        };
+        let left = processed.and_then(|processed| self.time_left(elapsed, processed));
+        let wait = self.until_forecast(elapsed).unwrap_or_else(|| self.after_forecast(elapsed, left));
         wait.clamp(FIRST, LONGEST)
+    }
+
+    /// The wait until the middle of the forecast, once, and then until its end.
+    fn until_forecast(&mut self, elapsed: Duration) -> Option<Duration> {
+        let Forecast { earliest, latest } = self.forecast.filter(|forecast| elapsed < forecast.latest)?;
+        let middle = (earliest + latest) / 2;
+        if !self.is_halved && elapsed < middle && latest - earliest > latest / NARROW_SHARE {
+            // A wait that is cut to the longest one does not reach it.
+            self.is_halved = middle - elapsed <= LONGEST;
+            return Some(middle - elapsed);
+        }
+        Some(latest - elapsed)
+    }
+
+    fn after_forecast(&mut self, elapsed: Duration, left: Option<Duration>) -> Duration {
+        let is_known = self.forecast.is_some() || left.is_some();
+        if self.expected_end.take().is_some_and(|end| elapsed >= end) {
+            self.misses += 1;
+        }
+        let until_second = if elapsed < FIRST { FIRST } else { SECOND.saturating_sub(elapsed) };
+        let longest = (elapsed / LARGEST_SHARE).max(until_second);
+        if !is_known {
+            return longest;
+        }
+        let shortest = elapsed.saturating_mul(1 << self.misses.min(5)) / SMALLEST_SHARE;
+        let wait = left.unwrap_or_default().max(shortest).min(longest);
+        if wait < longest {
+            self.expected_end = Some(elapsed + wait);
+        }
+        wait
     }
 
     /// How long the rest takes at the speed since the first count.
@@ -55,59 +100,109 @@ impl PollSchedule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pace::Pace;
     use super::*;
 
-    /// Polls a job that takes `lasts` and counts as `processed` says. Returns the polls, and how late the last was.
-    fn watch(lasts: Duration, rows: u64, processed: impl Fn(Duration) -> Option<u64>) -> (u32, Duration) {
-        let mut schedule = PollSchedule::new(rows);
-        let (mut now, mut polls, mut count) = (Duration::ZERO, 0, None);
-        while now < lasts {
+    const ROWS: u64 = 100_000;
+
+    /// Asks for a job that takes `lasts` and counts as `processed` says. Returns the number of questions, and the age at
+    /// the last one.
+    fn watch(pace: &mut Pace, lasts: Duration, processed: impl Fn(Duration) -> Option<u64>) -> (u32, Duration) {
+        let mut schedule = PollSchedule::new(ROWS).expecting(pace.forecast(ROWS));
+        let (mut now, mut before, mut questions, mut count) = (Duration::ZERO, None, 0, None);
+        loop {
             now += schedule.next_wait(now, count);
-            polls += 1;
+            questions += 1;
+            if now >= lasts {
+                pace.ended(ROWS, before, now);
+                return (questions, now);
+            }
+            before = Some(now);
             count = processed(now);
         }
-        (polls, now - lasts)
+    }
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
     }
 
     #[test]
-    fn no_poll_is_late_by_more_than_five_per_cent() {
-        for seconds in [0.01, 0.5, 1.0, 3.3, 10.0, 47.0, 60.0, 333.0, 599.0, 3600.0] {
-            let lasts = Duration::from_secs_f64(seconds);
-            let steady = |now: Duration| Some((1_000_000.0 * now.as_secs_f64() / seconds).min(1e6) as u64);
-            let stepping = |now: Duration| steady(now).map(|rows| rows - rows % 200_000);
-            let (_, blind) = watch(lasts, 1_000_000, |_| None);
-            let (_, seen) = watch(lasts, 1_000_000, steady);
-            let (_, steps) = watch(lasts, 1_000_000, stepping);
-            assert!(blind <= FIRST.max(lasts / 24), "{seconds}: {blind:?}");
-            assert!(seen <= FIRST.max(lasts / 30), "{seconds}: {seen:?}");
-            assert!(steps <= FIRST.max(lasts / 20), "{seconds}: {steps:?}");
+    fn the_first_job_is_noticed_within_a_third_with_few_questions() {
+        for (lasts, most) in [(0.1, 1), (0.9, 2), (5.0, 8), (20.0, 13), (60.0, 17), (600.0, 45), (36_000.0, 1_820)] {
+            let steady = |now: Duration| Some((ROWS as f64 * now.as_secs_f64() / lasts).min(ROWS as f64) as u64);
+            let stepping = |now: Duration| steady(now).map(|rows| rows - rows % 20_000);
+            let stuck = |now: Duration| steady(now).map(|rows| rows.min(ROWS - 10));
+            let shapes: [&dyn Fn(Duration) -> Option<u64>; 4] = [&|_| None, &steady, &stepping, &stuck];
+            for (shape, processed) in shapes.into_iter().enumerate() {
+                let (questions, noticed) = watch(&mut Pace::default(), seconds(lasts), processed);
+                let late = noticed - seconds(lasts);
+                assert!(late <= seconds(lasts / 3.0).max(SECOND), "{lasts} s, {shape}: {late:?} late");
+                // Counts let it ask again shortly after the expected end.
+                let more = if shape == 0 { 0 } else { 4 };
+                assert!(questions <= most + more, "{lasts} s, {shape}: {questions} questions");
+            }
         }
     }
 
     #[test]
-    fn there_are_few_polls() {
-        for (seconds, most) in [(1.0, 7), (10.0, 50), (60.0, 95), (600.0, 150), (36_000.0, 1_950)] {
-            let lasts = Duration::from_secs_f64(seconds);
-            let (blind, _) = watch(lasts, 10, |_| None);
-            assert!(blind <= most, "{seconds}: {blind}");
-            let (seen, _) = watch(lasts, 1_000_000, |now| Some((1e6 * now.as_secs_f64() / seconds) as u64));
-            assert!(seen <= blind, "{seconds}: {seen} instead of {blind}");
+    fn a_job_that_is_stuck_before_its_end_is_asked_ever_more_rarely() {
+        let mut schedule = PollSchedule::new(ROWS);
+        schedule.next_wait(seconds(1.0), Some(0));
+        let (mut now, mut questions) = (seconds(6.0), 0);
+        while now < seconds(60.0) {
+            now += schedule.next_wait(now, Some(ROWS - 1));
+            questions += 1;
+        }
+        assert!(questions <= 12, "{questions}");
+    }
+
+    #[test]
+    fn jobs_of_one_kind_are_noticed_soon_with_two_questions_each() {
+        for lasts in [1.0, 5.0, 5.9, 6.7, 19.0] {
+            let mut pace = Pace::default();
+            let (mut questions, mut total) = (0, Duration::ZERO);
+            for _ in 0..10 {
+                let (asked, noticed) = watch(&mut pace, seconds(lasts), |_| None);
+                questions += asked;
+                total += noticed;
+            }
+            let over = total.as_secs_f64() / (10.0 * lasts) - 1.0;
+            assert!(over <= 0.10, "{lasts} s: {over}");
+            // The first job is asked as if nothing were known.
+            assert!(questions <= 9 * 2 + 13, "{lasts} s: {questions}");
+        }
+    }
+
+    #[test]
+    fn jobs_of_changing_length_are_followed() {
+        let mut pace = Pace::default();
+        watch(&mut pace, seconds(5.0), |_| None);
+        for lasts in [4.0, 6.0, 3.0, 9.0, 2.0, 30.0, 5.0] {
+            for round in 0..6 {
+                let (questions, noticed) = watch(&mut pace, seconds(lasts), |_| None);
+                assert!(questions <= 15, "{lasts} s, {round}: {questions}");
+                // A job that is faster than expected is noticed as late as it was expected.
+                let late = (noticed - seconds(lasts)).as_secs_f64() / lasts;
+                assert!(round < 5 || late <= 0.34, "{lasts} s: {late}");
+            }
         }
     }
 
     #[test]
     fn a_wait_is_never_too_short_or_too_long() {
         let day = Duration::from_secs(24 * 60 * 60);
-        for (elapsed, processed) in
-            [(Duration::ZERO, None), (Duration::ZERO, Some(5)), (day, None), (day, Some(0)), (day, Some(u64::MAX))]
-        {
-            let mut schedule = PollSchedule::new(10);
-            for _ in 0..3 {
-                let wait = schedule.next_wait(elapsed, processed);
-                assert!((FIRST..=LONGEST).contains(&wait), "{elapsed:?} {processed:?}: {wait:?}");
+        let far = Some(Forecast { earliest: day, latest: 2 * day });
+        for forecast in [None, far] {
+            for (elapsed, processed) in
+                [(Duration::ZERO, None), (Duration::ZERO, Some(5)), (day, None), (day, Some(0)), (day, Some(u64::MAX))]
+            {
+                let mut schedule = PollSchedule::new(10).expecting(forecast);
+                for _ in 0..40 {
+                    let wait = schedule.next_wait(elapsed, processed);
+                    assert!((FIRST..=LONGEST).contains(&wait), "{elapsed:?} {processed:?}: {wait:?}");
+                }
             }
         }
-        assert_eq!(PollSchedule::new(10).next_wait(Duration::ZERO, None), FIRST);
         assert_eq!(PollSchedule::new(10).next_wait(day, None), LONGEST);
     }
 
@@ -115,6 +210,6 @@ mod tests {
     fn counts_that_fall_give_no_speed() {
         let mut schedule = PollSchedule::new(100);
         schedule.next_wait(Duration::from_secs(10), Some(50));
-        assert_eq!(schedule.next_wait(Duration::from_secs(48), Some(40)), Duration::from_secs(2));
+        assert_eq!(schedule.next_wait(Duration::from_secs(48), Some(40)), Duration::from_secs(16));
     }
 }

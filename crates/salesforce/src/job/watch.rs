@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::pace;
 use super::poll::PollSchedule;
 use super::status::JobState;
-use super::{CloseAttempt, CloseError, FinishedJob, Job};
+use super::{CloseAttempt, CloseError, FinishedJob, Job, JobEnd};
 use crate::fault::{Fault, FaultKind, Outcome};
 
 /// How long a wait goes on before the watcher is asked again how long it is to be.
@@ -76,12 +77,13 @@ impl RunningJob {
     /// is still open, because the answer to its close came from something else than Salesforce, and cannot be closed.
     pub async fn wait(self, rows: u64, watcher: &impl JobWatcher) -> Result<FinishedJob, CloseError> {
         let closed = Instant::now();
-        let mut schedule = PollSchedule::new(rows);
-        let mut rows_processed = None;
+        let mut schedule = PollSchedule::new(rows).expecting(pace::with(&self.job.pace, |pace| pace.forecast(rows)));
+        let (mut rows_processed, mut ran_at) = (None, None);
         let (mut open_since, mut unknown_state) = (None, None);
         loop {
             let age = closed.elapsed();
             pause(watcher, age, schedule.next_wait(age, rows_processed), Duration::MAX).await;
+            let asked_at = closed.elapsed();
             let status = self.job.status().await.map_err(CloseError::OutcomeUnknown)?;
             let rows_failed = status.rows_failed;
             rows_processed = status.rows_processed;
@@ -104,8 +106,12 @@ impl RunningJob {
                 unknown_state = Some(state.clone());
             }
             if let Some(end) = status.end() {
+                if end == JobEnd::Complete {
+                    pace::with(&self.job.pace, |pace| pace.ended(rows, ran_at, asked_at));
+                }
                 return Ok(FinishedJob { job: self.job, end, rows_processed, rows_failed });
             }
+            ran_at = Some(asked_at);
             let longest = self.job.org.http.timing().longest_job;
             if closed.elapsed() > longest {
                 let hours = longest.as_secs() / (60 * 60);
