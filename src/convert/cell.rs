@@ -7,7 +7,7 @@ use super::csv::{NULL_MARKER, needs_quotes};
 use super::moment::{self, NotAMoment};
 use super::truncation::cut_at;
 use crate::config::NullHandling;
-use airbyte::json::{Cursor, Text, Value};
+use airbyte::json::{Cursor, Decoded, Text, Value};
 
 /// The longest field that Salesforce accepts, in characters (Developer Limits Quick Reference, "Bulk API limits").
 const LONGEST_FIELD: usize = 131_072;
@@ -61,15 +61,31 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// A string with escapes, decoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DecodedText<'d> {
+    /// The decoded text, if there was an escape.
+    pub(super) text: &'d str,
+    pub(super) outcome: Decoded,
+}
+
 /// The text of a value that becomes the cell unchanged, as nearly all values do, and whether it needs quotes. `None` if
 /// [`convert`] is needed.
 #[inline]
-pub(super) fn unchanged<'a>(kind: Kind, value: &Value<'a>, nulls: NullHandling) -> Option<(&'a str, bool)> {
+pub(super) fn unchanged<'a>(
+    kind: Kind,
+    value: &Value<'a>,
+    decoded: DecodedText<'a>,
+    nulls: NullHandling,
+) -> Option<(&'a str, bool)> {
     match (kind, value) {
         // Of the characters that need quotes, JSON writes only a comma without an escape.
-        (_, Value::Text(text)) => {
-            (!text.has_escape && stays_unchanged(kind, text.raw)).then_some((text.raw, text.has_comma))
-        }
+        (_, Value::Text(text)) => match decoded.outcome {
+            Decoded::Nothing => stays_unchanged(kind, text.raw).then_some((text.raw, text.has_comma)),
+            Decoded::Text(escapes) => (!escapes.has_return && stays_unchanged(kind, decoded.text))
+                .then_some((decoded.text, text.has_comma || escapes.needs_quotes)),
+            Decoded::NotUnicode => None,
+        },
         (Kind::Text { .. } | Kind::Number | Kind::MultiPicklist, Value::Number(json)) => Some((json, false)),
         (Kind::Text { .. } | Kind::Boolean, Value::Boolean(value)) => Some((literal(*value), false)),
         (_, Value::Null) if nulls == NullHandling::Ignore => Some(("", false)),
@@ -88,25 +104,20 @@ fn stays_unchanged(kind: Kind, text: &str) -> bool {
     text.len() <= longest && !matches!(text, "" | NULL_MARKER)
 }
 
-/// Converts a value into the cell of a column of `kind`. Texts with escapes are decoded into `decoded`.
+/// Converts a value into the cell of a column of `kind`.
 pub(super) fn convert<'a>(
     kind: Kind,
     value: Value<'a>,
+    decoded: DecodedText<'a>,
     nulls: NullHandling,
-    decoded: &'a mut String,
 ) -> Result<Cell<'a>, CellError> {
     match value {
         Value::Text(Text { raw: "", .. }) | Value::Null => Ok(Cell::plain(null(kind, nulls))),
-        Value::Text(text) if text.has_escape => {
-            decoded.clear();
-            let escapes = text.decode(decoded).map_err(|_| CellError::NotUnicode)?;
-            if !escapes.has_return && stays_unchanged(kind, decoded) {
-                let needs_quotes = text.has_comma || escapes.needs_quotes;
-                return Ok(Cell { text: Cow::Borrowed(decoded), needs_quotes, is_truncated: false });
-            }
-            from_text(kind, decoded)
-        }
-        Value::Text(text) => from_text(kind, text.raw),
+        Value::Text(text) => match decoded.outcome {
+            Decoded::Nothing => from_text(kind, text.raw),
+            Decoded::Text(_) => from_text(kind, decoded.text),
+            Decoded::NotUnicode => Err(CellError::NotUnicode),
+        },
         Value::Number(json) => from_number(kind, json),
         Value::Boolean(value) => from_boolean(kind, value),
         Value::Array(json) => from_array(kind, json, nulls),
@@ -257,10 +268,11 @@ mod tests {
 
     /// The text of a cell, and whether it is cut.
     fn cell_of(kind: Kind, json: &str, nulls: NullHandling) -> Result<(String, bool), CellError> {
-        let mut decoded = String::new();
-        let value = Cursor::new(json).value().unwrap();
-        let unchanged = unchanged(kind, &value, nulls);
-        let cell = convert(kind, value, nulls, &mut decoded);
+        let mut text = String::new();
+        let (value, outcome) = Cursor::new(json).value_decoded(&mut text).unwrap();
+        let decoded = DecodedText { text: &text, outcome };
+        let unchanged = unchanged(kind, &value, decoded, nulls);
+        let cell = convert(kind, value, decoded, nulls);
         if let Some((text, needs_quotes)) = unchanged {
             assert_eq!(cell, Ok(Cell { text: text.into(), needs_quotes, is_truncated: false }), "{json}");
         }

@@ -6,9 +6,9 @@ mod routes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use airbyte::json::{Cursor, NotUnicode, Text, Value};
+use airbyte::json::{Cursor, Decoded, NotUnicode, Text, Value};
 
-use super::cell;
+use super::cell::{self, DecodedText};
 use super::column::Columns;
 use super::csv::{self, NULL_MARKER};
 use super::rejection::Rejection;
@@ -29,7 +29,7 @@ pub struct Converter {
     routes: Routes,
     row: RowWriter,
     types: TypeTracker,
-    /// The current text, if it had escapes, decoded.
+    /// The last text that had escapes, decoded.
     decoded: String,
     key: Option<u128>,
     /// How many values of the current record were cut.
@@ -237,8 +237,8 @@ impl Converter {
             };
             match route {
                 Route::Column(column) => {
-                    let value = data.value().ok_or(Stop::Malformed)?;
-                    self.write_cell(column, value)?;
+                    let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
+                    self.write_cell(column, value, decoded)?;
                 }
                 Route::Nested(nested) => self.read_nested(nested, data, leaves_out)?,
                 Route::DeletionMark(mark) => {
@@ -281,11 +281,11 @@ impl Converter {
                     Route::Ignored
                 }
             };
-            let value = data.value().ok_or(Stop::Malformed)?;
+            let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
             match route {
                 Route::Column(column) => {
                     names_record |= self.columns[column].reference().is_some();
-                    self.convert_cell(column, value)?;
+                    self.convert_cell(column, value, decoded)?;
                 }
                 Route::Description => is_described |= !matches!(value, Value::Null),
                 Route::Nested(_) | Route::DeletionMark(_) | Route::Ignored => {}
@@ -306,27 +306,29 @@ impl Converter {
             return if is_clearing { Err(Stop::NullObject(object.name().to_owned())) } else { Ok(()) };
         };
         for column in &*columns {
-            self.convert_cell(*column, Value::Null)?;
+            self.convert_cell(*column, Value::Null, Decoded::Nothing)?;
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn write_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
-        match cell::unchanged(self.columns[index].kind(), &value, self.nulls) {
+    fn write_cell(&mut self, index: usize, value: Value<'_>, outcome: Decoded) -> Result<(), Rejection> {
+        let decoded = DecodedText { text: &self.decoded, outcome };
+        match cell::unchanged(self.columns[index].kind(), &value, decoded, self.nulls) {
             Some((text, needs_quotes)) if !self.columns.is_key(index) && self.types.expects(index, &value) => {
                 self.row.put(index, text, needs_quotes);
                 Ok(())
             }
-            _ => self.convert_cell(index, value),
+            _ => self.convert_cell(index, value, outcome),
         }
     }
 
     /// Writes the cell of any value, also of one that changes and of the key.
-    fn convert_cell(&mut self, index: usize, value: Value<'_>) -> Result<(), Rejection> {
+    fn convert_cell(&mut self, index: usize, value: Value<'_>, outcome: Decoded) -> Result<(), Rejection> {
         let column = &self.columns[index];
         self.types.add(index, JsonType::of(&value));
-        let cell = cell::convert(column.kind(), value, self.nulls, &mut self.decoded)
+        let decoded = DecodedText { text: &self.decoded, outcome };
+        let cell = cell::convert(column.kind(), value, decoded, self.nulls)
             .map_err(|error| Rejection::of_cell(error, column))?;
         self.truncated += u64::from(cell.is_truncated);
         if let Some(comparison) = self.columns.comparison(index) {

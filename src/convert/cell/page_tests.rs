@@ -1,6 +1,6 @@
 //! Compares the table of `docs/values.md` with the code.
 
-use super::{Kind, convert};
+use super::{DecodedText, Kind, convert};
 use crate::config::NullHandling;
 use airbyte::json::Cursor;
 
@@ -16,7 +16,9 @@ const KINDS: [(&str, Kind); 7] = [
 
 /// A cell as the page shows it.
 fn shown(kind: Kind, json: &str) -> String {
-    match convert(kind, Cursor::new(json).value().unwrap(), NullHandling::Ignore, &mut String::new()) {
+    let mut text = String::new();
+    let (value, outcome) = Cursor::new(json).value_decoded(&mut text).unwrap();
+    match convert(kind, value, DecodedText { text: &text, outcome }, NullHandling::Ignore) {
         Err(_) => "rejected".to_owned(),
         Ok(cell) if cell.text.is_empty() => "empty".to_owned(),
         Ok(cell) => format!("`{}`", cell.text.replace('\n', "↵").replace('\r', "␍")),

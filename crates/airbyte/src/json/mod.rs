@@ -16,10 +16,9 @@
 //!
 //! assert_eq!(data.next_member(false), Some(true));
 //! assert!(data.skip_key("\"name\""));
-//! let Some(Value::Text(name)) = data.value() else { panic!("not a string") };
 //! let mut decoded = String::new();
-//! name.decode(&mut decoded).unwrap();
-//! assert_eq!(decoded, "Zoë");
+//! let Some((Value::Text(name), _)) = data.value_decoded(&mut decoded) else { panic!("not a string") };
+//! assert_eq!((name.raw, &*decoded), (r"Zo\u00eb", "Zoë"));
 //!
 //! assert_eq!(data.next_member(false), Some(false));
 //! assert!(data.is_at_end());
@@ -30,7 +29,7 @@ mod scan;
 mod text;
 
 pub use cursor::{Cursor, Value};
-pub use text::{Escapes, NotUnicode, Text};
+pub use text::{Decoded, Escapes, NotUnicode, Text};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
-use super::{Cursor, NotUnicode, Text, Value};
+use super::{Cursor, Decoded, NotUnicode, Text, Value};
 
 /// The value of a whole text, as it is written and as the cursor reads it.
 fn by_cursor(json: &str) -> Option<(&str, Value<'_>)> {
@@ -16,6 +16,7 @@ fn by_cursor(json: &str) -> Option<(&str, Value<'_>)> {
 
 /// Compares the cursor with serde_json.
 fn agrees(json: &str) -> Result<(), String> {
+    decodes_while_reading(json)?;
     let reference = serde_json::from_str::<&RawValue>(json).ok().map(RawValue::get);
     let read = by_cursor(json);
     if read.map(|(written, _)| written) != reference {
@@ -37,6 +38,28 @@ fn agrees(json: &str) -> Result<(), String> {
     }
     if text.has_escape != text.raw.contains('\\') || text.has_comma != text.raw.contains(',') {
         return Err(format!("{json:?}: {text:?}"));
+    }
+    Ok(())
+}
+
+/// Compares a value that is decoded while it is read with one that is decoded afterwards.
+fn decodes_while_reading(json: &str) -> Result<(), String> {
+    let (mut cursor, mut other) = (Cursor::new(json), Cursor::new(json));
+    let mut decoded = "of another value".to_owned();
+    let (read, value) = (cursor.value_decoded(&mut decoded), other.value());
+    let expected = match value {
+        Some(Value::Text(text)) if text.has_escape => {
+            let mut expected = String::new();
+            match text.decode(&mut expected) {
+                Ok(_) if expected != decoded => return Err(format!("{json:?}: {decoded:?} and not {expected:?}")),
+                Ok(escapes) => Decoded::Text(escapes),
+                Err(NotUnicode) => Decoded::NotUnicode,
+            }
+        }
+        _ => Decoded::Nothing,
+    };
+    if read != value.map(|value| (value, expected)) || (value.is_some() && cursor.text_before() != other.text_before()) {
+        return Err(format!("{json:?}: {read:?} and not {value:?}"));
     }
     Ok(())
 }

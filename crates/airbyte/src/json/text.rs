@@ -22,6 +22,25 @@ pub struct Escapes {
     pub has_return: bool,
 }
 
+impl Escapes {
+    #[inline]
+    fn add(&mut self, character: char) {
+        self.needs_quotes |= matches!(character, ',' | '"' | '\n' | '\r');
+        self.has_return |= character == '\r';
+    }
+}
+
+/// What was decoded while a value was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded {
+    /// Nothing: the value is not a string, or has no escape.
+    Nothing,
+    /// A string with escapes.
+    Text(Escapes),
+    /// A string that is not Unicode. A part of it may be decoded.
+    NotUnicode,
+}
+
 /// The string has half of a surrogate pair, so it is not Unicode text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the string has half of a surrogate pair")]
@@ -56,6 +75,67 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Reads a string as [`read`](Self::read) does. If it has an escape, its decoded text takes the place of `decoded`.
+    #[inline(always)]
+    pub(super) fn read_decoded(json: &'a str, quote: usize, decoded: &mut String) -> Option<(Self, Decoded, usize)> {
+        let start = quote + 1;
+        let (stop, has_comma) = find_stop(json.as_bytes(), start)?;
+        match json.as_bytes()[stop] {
+            b'"' => {
+                let text = Self { raw: json.get(start..stop)?, has_escape: false, has_comma };
+                Some((text, Decoded::Nothing, stop + 1))
+            }
+            b'\\' => {
+                decoded.clear();
+                decoded.push_str(json.get(start..stop)?);
+                Self::read_escaped(json, start, (stop, has_comma), decoded)
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads on at the first escape of the string that begins at `start`. Before it is a comma, or not.
+    fn read_escaped(
+        json: &'a str,
+        start: usize,
+        (escape, comma_before): (usize, bool),
+        decoded: &mut String,
+    ) -> Option<(Self, Decoded, usize)> {
+        let bytes = json.as_bytes();
+        let (mut at, mut has_comma, mut escapes) = (escape, comma_before, Escapes::default());
+        loop {
+            match *bytes.get(at)? {
+                b'\\' => {
+                    let Some((character, length)) = escaped(json.get(at..)?) else {
+                        // No escape of JSON, or half a surrogate pair.
+                        let (text, end) = Self::read(json, start - 1)?;
+                        return Some((text, Decoded::NotUnicode, end));
+                    };
+                    escapes.add(character);
+                    decoded.push(character);
+                    at += length;
+                }
+                b'"' => {
+                    let text = Self { raw: json.get(start..at)?, has_escape: true, has_comma };
+                    return Some((text, Decoded::Text(escapes), at + 1));
+                }
+                ..b' ' => return None,
+                // Between escaped words there is often one character.
+                byte if byte.is_ascii() && bytes.get(at + 1) == Some(&b'\\') => {
+                    has_comma |= byte == b',';
+                    decoded.push(char::from(byte));
+                    at += 1;
+                }
+                _ => {
+                    let (stop, comma) = find_stop(bytes, at)?;
+                    has_comma |= comma;
+                    decoded.push_str(json.get(at..stop)?);
+                    at = stop;
+                }
+            }
+        }
+    }
+
     /// Appends the decoded text to `out`.
     ///
     /// # Errors
@@ -66,8 +146,7 @@ impl<'a> Text<'a> {
         loop {
             while rest.starts_with('\\') {
                 let (character, length) = escaped(rest).ok_or(NotUnicode)?;
-                escapes.needs_quotes |= matches!(character, ',' | '"' | '\n' | '\r');
-                escapes.has_return |= character == '\r';
+                escapes.add(character);
                 out.push(character);
                 rest = &rest[length..];
             }
@@ -92,7 +171,7 @@ fn escape_length(from: &[u8]) -> Option<usize> {
 }
 
 /// The first escaped character and the length of its escape, or of both escapes of a surrogate pair; `None` for half a
-/// pair.
+/// pair, and for what is no escape.
 #[inline]
 fn escaped(from: &str) -> Option<(char, usize)> {
     let character = match from.as_bytes().get(1)? {
@@ -102,7 +181,8 @@ fn escaped(from: &str) -> Option<(char, usize)> {
         b'r' => '\r',
         b't' => '\t',
         b'u' => return unicode(from),
-        other => char::from(*other),
+        other @ (b'"' | b'\\' | b'/') => char::from(*other),
+        _ => return None,
     };
     Some((character, 2))
 }

@@ -25,6 +25,7 @@ const SHORT_WAITS: Waits = Waits {
         jitter: || 1.0,
     },
     open_job: Duration::from_millis(300),
+    question_haste: 1,
 };
 
 struct Bench {
