@@ -58,7 +58,8 @@ fn decodes_while_reading(json: &str) -> Result<(), String> {
         }
         _ => Decoded::Nothing,
     };
-    if read != value.map(|value| (value, expected)) || (value.is_some() && cursor.text_before() != other.text_before()) {
+    if read != value.map(|value| (value, expected)) || (value.is_some() && cursor.text_before() != other.text_before())
+    {
         return Err(format!("{json:?}: {read:?} and not {value:?}"));
     }
     Ok(())
