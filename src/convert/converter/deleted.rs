@@ -130,9 +130,9 @@ impl Converter {
             match route {
                 Route::Nested(nested) => self.read_nested_key(nested, data)?,
                 route => {
-                    let value = data.value().ok_or(Stop::Malformed)?;
+                    let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
                     match route {
-                        Route::Column(column) if self.needs(column) => self.convert_cell(column, value)?,
+                        Route::Column(column) if self.needs(column) => self.convert_cell(column, value, decoded)?,
                         Route::DeletionMark(mark) => drop(self.deletions.read(mark, value)?),
                         _ => {}
                     }
@@ -151,12 +151,12 @@ impl Converter {
         let mut is_first = true;
         while data.next_member(std::mem::take(&mut is_first)).ok_or(Stop::Malformed)? {
             let key = data.key().ok_or(Stop::Malformed)?;
-            let value = data.value().ok_or(Stop::Malformed)?;
+            let (value, outcome) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
             let route = decoded(key).ok().and_then(|name| self.routes.nested(nested).route(&name));
             if let Some(Route::Column(column)) = route
                 && self.needs(column)
             {
-                self.convert_cell(column, value)?;
+                self.convert_cell(column, value, outcome)?;
             }
         }
         Ok(())
