@@ -1,161 +1,29 @@
 //! API calls: every call of an org is made here, with its token and its retries.
 
+mod call;
 mod elements;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Client, Method, RequestBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
+use self::call::{Accept, Payload};
+pub(crate) use self::call::{Call, RequestCount, RetryWhen};
 use self::elements::Elements;
-use crate::API_VERSION;
 use crate::fault::{Fault, FaultKind, Outcome};
 use crate::headers::{self, ApiUsage};
 pub(crate) use crate::patience::CallPatience;
 use crate::timing::{MOVE_INTERVAL, Timing};
 use crate::token::{OrgAccess, Session, Tokens};
 use crate::transport;
-use crate::upload::CsvBody;
-
-/// When a call that failed for a transient reason is retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RetryWhen {
-    /// Always: the call changes nothing, or has the same result twice.
-    Always,
-    /// Only when it is known that Salesforce did nothing. Otherwise the outcome of the call is unknown.
-    NothingDone,
-}
-
-/// What a call sends.
-enum Payload {
-    None,
-    Json(serde_json::Value),
-    Csv(Arc<dyn CsvBody>),
-}
-
-/// What a call wants back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Accept {
-    Json,
-    Csv,
-}
-
-/// One API call.
-pub(crate) struct Call {
-    method: Method,
-    /// The segments after `/services/data/vNN.N`.
-    path: Vec<String>,
-    query: Vec<(&'static str, String)>,
-    payload: Payload,
-    retry_when: RetryWhen,
-    patience: CallPatience,
-    accept: Accept,
-    /// Counts the requests of the call, retries included.
-    requests: RequestCount,
-}
-
-/// A number of API requests, which calls share.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RequestCount(Arc<AtomicU64>);
-
-impl RequestCount {
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Call {
-    /// A call that reads JSON.
-    pub(crate) fn get(path: &[&str]) -> Self {
-        Self::new(Method::GET, path, Payload::None, RetryWhen::Always)
-    }
-
-    /// A call that reads CSV.
-    pub(crate) fn get_csv(path: &[&str]) -> Self {
-        Self { accept: Accept::Csv, ..Self::get(path) }
-    }
-
-    /// A call that sends JSON.
-    pub(crate) fn json(method: Method, path: &[&str], body: serde_json::Value, retry_when: RetryWhen) -> Self {
-        Self::new(method, path, Payload::Json(body), retry_when)
-    }
-
-    /// A call that uploads CSV. Salesforce takes one upload a job, so it is not made twice.
-    pub(crate) fn upload(path: &[&str], body: Arc<dyn CsvBody>) -> Self {
-        Self::new(Method::PUT, path, Payload::Csv(body), RetryWhen::NothingDone)
-    }
-
-    /// A call that deletes. It has the same result twice.
-    pub(crate) fn delete(path: &[&str]) -> Self {
-        Self::new(Method::DELETE, path, Payload::None, RetryWhen::Always)
-    }
-
-    /// The same call, whose requests are added to this number.
-    pub(crate) fn counted(self, requests: &RequestCount) -> Self {
-        Self { requests: requests.clone(), ..self }
-    }
-
-    /// The same call with another patience.
-    pub(crate) fn patience(self, patience: CallPatience) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// The same call with one more pair in the query of its URL.
-    pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((key, value.into()));
-        self
-    }
-
-    fn new(method: Method, path: &[&str], payload: Payload, retry_when: RetryWhen) -> Self {
-        let path = path.iter().map(|segment| (*segment).to_owned()).collect();
-        Self {
-            method,
-            path,
-            query: Vec::new(),
-            payload,
-            retry_when,
-            patience: CallPatience::Brief,
-            accept: Accept::Json,
-            requests: RequestCount::default(),
-        }
-    }
-
-    fn url(&self, instance: &Url) -> Url {
-        let mut url = instance.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.clear().extend(["services", "data"]);
-            if !self.path.is_empty() {
-                path.push(&format!("v{API_VERSION}")).extend(&self.path);
-            }
-        }
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
-        }
-        url
-    }
-
-    /// How long to wait for the head of the answer.
-    fn limit(&self, timing: &Timing) -> Duration {
-        match (&self.payload, self.accept) {
-            (Payload::Csv(body), _) => timing.answer + Duration::from_secs(body.len() / timing.upload_rate),
-            (_, Accept::Csv) => timing.stall,
-            (_, Accept::Json) => timing.answer,
-        }
-    }
-}
 
 /// A signed-in client of one org.
 pub(crate) struct Http {

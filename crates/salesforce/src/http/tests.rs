@@ -1,8 +1,12 @@
+use std::time::Duration;
+
+use reqwest::Method;
 use serde_json::{Value, json};
 use wiremock::matchers::{header, path};
 use wiremock::{Mock, ResponseTemplate};
 
 use super::*;
+use crate::CsvBody;
 use crate::fault::Limit;
 use crate::stub_org::{StubOrg, USER_AGENT, org_at, quick};
 

@@ -1,5 +1,6 @@
 //! Queries with REST calls: an answer for each page of 2,000 records at most.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -12,12 +13,17 @@ use crate::fault::{Fault, FaultKind};
 use crate::http::{Call, CallPatience, RequestCount};
 use crate::{API_VERSION, Org};
 
+/// How often a query is made that Salesforce gives up. It does so after two minutes, and seldom succeeds with the same
+/// query later; a query job has more time.
+const TIMEOUTS: u32 = 3;
+
 impl Org {
     /// Runs a query with REST calls (REST API guide, "Query"): one call, and one more for each further 2,000 records.
     /// The query is a part of the address, so [`Soql::in_lists`] packs what is too long for one.
     ///
     /// # Errors
-    /// Salesforce refuses the query, or cannot be reached for half an hour.
+    /// Salesforce refuses the query, gives it up three times (code `QUERY_TIMEOUT`), or cannot be reached for half an
+    /// hour.
     pub async fn query(&self, soql: &Soql) -> Result<QueryRows, Fault> {
         soql.check()?;
         let requests = RequestCount::default();
@@ -76,9 +82,8 @@ impl RestPages {
             Next::Locator(locator) => Call::get(&["query", locator]),
             Next::End => return Ok(None),
         };
-        let call = call.patience(CallPatience::Long("reading records by a query")).counted(&self.requests);
-        let columns = &self.columns;
-        let Answer { total, page, locator } = self.org.http.read(&call, |body| read(body, columns)).await?;
+        let call = call.patience(CallPatience::None).counted(&self.requests).slow();
+        let Answer { total, page, locator } = self.ask(&call).await?;
         if matches!((&self.next, &locator), (Next::Locator(this), Some(next)) if this == next) {
             return Err(Fault::new(FaultKind::Unexpected, "a page of a query names itself as the next one"));
         }
@@ -92,6 +97,22 @@ impl RestPages {
         self.rows = rows;
         self.next = locator.map_or(Next::End, Next::Locator);
         Ok(Some(page))
+    }
+}
+
+impl RestPages {
+    /// Makes a call, and makes it again as long as its faults may pass.
+    async fn ask(&self, call: &Call) -> Result<Answer, Fault> {
+        let http = &self.org.http;
+        let timeouts = Cell::new(0);
+        let may_retry = |fault: &Fault| {
+            if fault.code() == Some("QUERY_TIMEOUT") {
+                timeouts.set(timeouts.get() + 1);
+            }
+            fault.is_transient() && timeouts.get() < TIMEOUTS
+        };
+        let patience = CallPatience::Long("reading records by a query");
+        patience.run(http.timing(), may_retry, || http.read(call, |body| read(body, &self.columns))).await
     }
 }
 

@@ -78,6 +78,8 @@ async fn a_page_that_cannot_be_trusted_is_read_again() {
         ResponseTemplate::new(200).set_body_raw("", "text/csv"),
         ResponseTemplate::new(200).set_body_raw("<html>\n</html>\n", "text/html"),
         ResponseTemplate::new(404).set_body_raw(r#"[{"errorCode":"NOT_FOUND","message":"m"}]"#, "application/json"),
+        ResponseTemplate::new(400)
+            .set_body_raw(r#"[{"errorCode":"INVALIDJOBSTATE","message":"m"}]"#, "application/json"),
         ResponseTemplate::new(503),
         page("\"1\",\"a\"\n", "", "null"),
         page("\"1\",\"a\"\n", "2", "null"),

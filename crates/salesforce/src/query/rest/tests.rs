@@ -126,6 +126,17 @@ async fn the_next_page_is_never_at_another_address() {
 }
 
 #[tokio::test]
+async fn a_query_that_takes_too_long_is_made_three_times() {
+    let stub = StubOrg::start().await;
+    let body = r#"[{"message":"Your query request was running for too long.","errorCode":"QUERY_TIMEOUT"}]"#;
+    stub.answer_once("GET", FIRST, ResponseTemplate::new(503)).await;
+    stub.answer("GET", FIRST, ResponseTemplate::new(400).set_body_raw(body, "application/json")).await;
+    let fault = stub.patient_org().await.query(&soql()).await.err().unwrap();
+    assert_eq!((fault.kind(), fault.code()), (FaultKind::Transient, Some("QUERY_TIMEOUT")));
+    assert_eq!(stub.requests("GET", FIRST).await.len(), 4);
+}
+
+#[tokio::test]
 async fn a_page_that_fails_is_read_again_without_a_row_twice() {
     let stub = StubOrg::start().await;
     let next = Some("/services/data/v62.0/query/01gA-2000");
