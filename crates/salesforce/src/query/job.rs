@@ -16,11 +16,9 @@ use crate::job::{JobEnd, JobStatus, JobWatcher, PollSchedule, of_job, pause, que
 use crate::results::Page;
 use crate::timing::ABORT_TIMEOUT;
 
-/// The most rows of a page. A million rows are 40 pages, and a page of a few short fields takes two or three megabytes
+/// The most cells of a page. A million rows of two fields are ten pages, and a page of short fields takes some megabytes
 /// while it is held. Without a number Salesforce chooses one, and some readers of very large pages have seen them stop.
-const ROWS_PER_PAGE: usize = 25_000;
-/// The fields up to which a page has that many rows. Pages of wider rows have fewer.
-const FEW_FIELDS: usize = 8;
+const CELLS_PER_PAGE: usize = 200_000;
 /// The rows of a page of the widest rows.
 const FEWEST_ROWS_PER_PAGE: usize = 1_000;
 
@@ -200,7 +198,7 @@ impl JobPages {
     /// Reads a page as a whole.
     async fn read(&self, locator: Option<&str>) -> Result<ReadPage, Fault> {
         let QueryJob { org, id, requests } = &self.job;
-        let rows = (ROWS_PER_PAGE * FEW_FIELDS / self.columns.len().max(FEW_FIELDS)).max(FEWEST_ROWS_PER_PAGE);
+        let rows = (CELLS_PER_PAGE / self.columns.len().max(1)).max(FEWEST_ROWS_PER_PAGE);
         let mut call = Call::get_csv(&["jobs", "query", id, "results"]).query("maxRecords", rows.to_string());
         if let Some(locator) = locator {
             call = call.query("locator", locator);

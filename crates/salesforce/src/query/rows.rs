@@ -56,6 +56,8 @@ impl QueryRows {
     /// The rows cannot be read, or there are not as many as Salesforce says.
     pub async fn next(&mut self) -> Result<Option<&QueryRow>, Fault> {
         while !self.page.read(&mut self.row.cells) {
+            // Two pages would take twice the memory.
+            self.page = HeldPage::default();
             let page = match &mut self.source {
                 Source::Rest(pages) => pages.next().await?,
                 Source::Job(pages) => pages.next().await?,

@@ -57,7 +57,7 @@ async fn pages_are_followed_and_an_empty_cell_is_null() {
     let asked = stub.requests("GET", RESULTS).await;
     assert_eq!(
         asked.iter().map(|request| request.url.query().unwrap()).collect::<Vec<_>>(),
-        ["maxRecords=25000", "maxRecords=25000&locator=L2"]
+        ["maxRecords=100000", "maxRecords=100000&locator=L2"]
     );
     let created = &stub.requests("POST", CREATE).await[0];
     let body: serde_json::Value = serde_json::from_slice(&created.body).unwrap();
@@ -168,7 +168,7 @@ async fn a_job_that_never_ends_is_aborted() {
 
 #[tokio::test]
 async fn wider_rows_come_in_smaller_pages() {
-    for (fields, rows) in [(1, 25_000), (8, 25_000), (16, 12_500), (200, 1_000), (800, 1_000)] {
+    for (fields, rows) in [(1, 200_000), (2, 100_000), (8, 25_000), (200, 1_000), (800, 1_000)] {
         let stub = stub(complete(0)).await;
         let names: Vec<String> = (0..fields).map(|number| format!("F{number}")).collect();
         let header = ResponseTemplate::new(200).set_body_raw(names.join(","), "text/csv");
