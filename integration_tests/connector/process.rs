@@ -70,6 +70,11 @@ impl RunningConnector {
         Self::start(Command::new(PROGRAM), &["discover"], &[("--config", config.to_string())])
     }
 
+    /// Starts `rejected`.
+    pub(crate) fn start_rejected(config: &Value) -> Self {
+        Self::start(Command::new(PROGRAM), &["rejected"], &[("--config", config.to_string())])
+    }
+
     /// Starts a command. Each of `files` is an option and the content of the file that it names.
     pub(super) fn start(mut command: Command, arguments: &[&str], files: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();

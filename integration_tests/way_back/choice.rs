@@ -138,6 +138,7 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     );
     let printed = world.rejected_records(json!({}), &["--stream", "contacts", "--namespace", "crm"]).await;
     assert_eq!(ids(&printed), [1, 2]);
+    assert!(printed.log().contains("records=2 objects=2 other_objects=0"), "{}", printed.log());
     for record in printed.records() {
         assert_eq!((&record["namespace"], &record["stream"]), (&json!("crm"), &json!("contacts")));
     }
@@ -151,6 +152,16 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     let (_, message) = printed.failure();
     assert!(message.contains("accounts, contacts") && message.contains("may be the wrong name"), "{message}");
     assert_eq!(printed.records().len(), 1, "{}", printed.stdout);
+}
+
+/// A page of the list has a thousand objects.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_list_is_read() {
+    let world = World::kind().await;
+    for number in 0..1_005 {
+        world.put(&format!("7/contacts/{number:04}.jsonl"), stored_line(7, "X", json!({"Id": number})));
+    }
+    assert_eq!(ids(&world.rejected_records(json!({}), &[]).await), (0..1_005).collect::<Vec<u64>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]

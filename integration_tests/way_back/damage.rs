@@ -7,7 +7,8 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::stored_line;
-use crate::world::{BUCKET, World, catalog, complete, record, state, stream};
+use crate::connector::{RunningConnector, Signal};
+use crate::world::{BUCKET, World, blocking, catalog, complete, record, state, stream};
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -102,6 +103,22 @@ async fn a_connection_that_always_breaks_is_an_error_and_no_end() {
     let (failure_type, message) = world.rejected_records(json!({}), &[]).await.failure();
     assert_eq!(failure_type, "transient_error");
     assert!(message.contains("Reading an object in the rejected-records bucket"), "{message}");
+}
+
+/// Nobody takes the records, and the run is asked to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_nobody_reads_from_stops_when_it_is_asked_to() {
+    let world = World::kind().await;
+    world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})).repeat(20_000));
+    let config = world.config(json!({}));
+    let run = blocking(move || {
+        let mut connector = RunningConnector::start_rejected(&config);
+        // A record is there, so the pipe is filling.
+        assert!(connector.read_available());
+        connector.signal(Signal::Terminate);
+        connector.wait_for_exit_code()
+    });
+    assert_ne!(run.await, 0);
 }
 
 /// A proxy answers with a page in the place of the list. That is no empty bucket.

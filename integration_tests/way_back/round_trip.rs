@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use salesforce_sim::RowFault;
 use serde_json::{Value, json};
 
 use crate::connector::PROGRAM;
@@ -32,6 +33,11 @@ async fn run_script(folder: &Path, script: &str) -> String {
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success() && stderr.is_empty(), "{stderr}\n{stdout}");
     stdout
+}
+
+/// Whether the log says that so many records were written and none was rejected.
+fn has_loaded(stdout: &str, records: usize) -> bool {
+    stdout.contains(&format!(" committed={records} ")) && stdout.contains(" rejected=0 ")
 }
 
 fn write_files(folder: &Path, config: &Value, catalog: &Value) {
@@ -67,7 +73,7 @@ async fn the_line_of_the_page_loads_what_was_rejected() {
     assert!(script.contains("--reason INVALID_EMAIL_ADDRESS") && script.contains("--stream contacts"), "{script}");
     let stdout = run_script(folder.path(), script).await;
     world.wait_for_jobs().await;
-    assert!(stdout.contains("committed=1 rejected=0"), "{stdout}");
+    assert!(has_loaded(&stdout, 1), "{stdout}");
     let contacts = world.org.records("Contact");
     let found: BTreeMap<_, _> = contacts.iter().map(|it| (it["LastName"].clone(), it.get("Email").cloned())).collect();
     let expected = [("Example", Some(Some("ann@example.com".to_owned()))), ("Sample", None)];
@@ -153,13 +159,48 @@ async fn a_record_that_came_back_has_the_effect_of_the_first_one_in_every_form()
                               | destination-salesforce write --config config.json --catalog catalog.json";
                 let stdout = run_script(folder.path(), script).await;
                 world.wait_for_jobs().await;
-                assert!(stdout.contains("committed=2 rejected=0"), "{stdout}");
+                assert!(has_loaded(&stdout, 2), "{stdout}");
                 let expected = values(&world, "good");
                 assert!(expected["ParentId"].is_some() && expected["Description"].as_deref() == Some(text));
                 for key in ["refused", "local"] {
                     assert_eq!(values(&world, key), expected, "{format} {flattening} {text} {key}");
                 }
             }
+        }
+    }
+}
+
+/// A delete that is refused comes back as a delete in every form, and never as a record that lives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_delete_comes_back_as_a_delete() {
+    for format in ["CSV", "JSONL"] {
+        for flattening in ["No flattening", "Root level flattening"] {
+            let world = World::kind().await;
+            let ids = ["One", "Two"].map(|name| world.org.insert("Account", &[("Name", name)]).unwrap());
+            let fields = [("Id", "string"), ("Name", "string"), ("_ab_cdc_deleted_at", "string")];
+            let catalog = catalog(&[without_generation(keyed(stream("i", "Account", &fields), "update", "Id"))]);
+            // The schema does not have the marker.
+            let changes = json!({
+                "streams": [{"stream": "i", "delete_marker": "gone"}],
+                "object_storage_config": {"format": {"format_type": format, "flattening": flattening}},
+            });
+            let refused = RowFault::new("Account", "DELETE_FAILED:it is the parent of other records:--");
+            world.org.inject(refused.times(1));
+            let lines = vec![
+                record("i", json!({"Id": ids[0], "Name": null, "gone": true})),
+                record("i", json!({"Id": ids[1], "Name": null, "_ab_cdc_deleted_at": "2026-01-01T00:00:00Z"})),
+                state("i", 1),
+            ];
+            let run = world.write(changes.clone(), catalog.clone(), lines).await;
+            assert_eq!((run.counts()[0].rejected, world.org.count("Account")), (2, 2), "{}", run.stdout);
+            let folder = tempfile::tempdir().unwrap();
+            write_files(folder.path(), &world.config(changes), &catalog);
+            let script = "set -o pipefail; destination-salesforce rejected --config config.json \
+                          | destination-salesforce write --config config.json --catalog catalog.json";
+            let stdout = run_script(folder.path(), script).await;
+            world.wait_for_jobs().await;
+            assert!(has_loaded(&stdout, 2), "{format} {flattening}: {stdout}");
+            assert_eq!(world.org.count("Account"), 0, "{format} {flattening}");
         }
     }
 }

@@ -126,6 +126,10 @@ impl<'c> StreamRequest<'c> {
         if let Some(mark) = deletes.marks.first() {
             deletes.log(&self.stream.name, mark);
         }
+        let listed = self.stream.fields.iter().map(|field| field.name.clone());
+        // Without its mark, a rejected delete would come back as a record that lives.
+        let marks = deletes.marks.iter().map(|mark| mark.name().to_owned());
+        let source_columns: Vec<String> = listed.chain(marks).collect();
         let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
         Ok(StreamPlan {
             name: self.stream.name.clone(),
@@ -140,7 +144,7 @@ impl<'c> StreamRequest<'c> {
                 namespace: self.stream.name.namespace.clone(),
                 name: self.stream.name.name.clone(),
                 generation_id: self.stream.generation_id,
-                source_columns: self.stream.fields.iter().map(|field| field.name.clone()).collect(),
+                source_columns,
             },
             late: Arc::new(LateFields::new(packed, operation, config)),
             written_objects: Arc::default(),

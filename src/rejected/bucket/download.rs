@@ -50,7 +50,7 @@ impl Bucket {
         let opened = match self.repeat(open).await {
             Ok(opened) => opened,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-            Err(error) => return Err(call_error(&error, Action::Read, &self.location)),
+            Err(error) => return Err(of_object(call_error(&error, Action::Read, &self.location), key)),
         };
         let stream = opened.answer.metadata().and_then(|metadata| metadata.get(STREAM_METADATA)).cloned();
         Ok(Some(Download {
@@ -96,7 +96,7 @@ impl Download {
     async fn read_on(&mut self, cause: impl std::fmt::Display + Send) -> Result<()> {
         self.breaks += 1;
         if self.breaks > MOST_BREAKS {
-            return Err(fault_error(&Fault::Unreachable, Action::Read, &self.bucket.location).internal(cause));
+            return Err(self.fault(&Fault::Unreachable, cause));
         }
         tracing::debug!(received = self.received, "the connection broke, and the object is read on");
         let (client, bucket) = (&self.bucket.client, self.bucket.name().as_str());
@@ -108,7 +108,7 @@ impl Download {
             Err(error) if matches!(error.code(), Some("NoSuchKey" | "PreconditionFailed")) => {
                 return Err(self.replaced());
             }
-            Err(error) => return Err(call_error(&error, Action::Read, &self.bucket.location)),
+            Err(error) => return Err(of_object(call_error(&error, Action::Read, &self.bucket.location), &self.key)),
         };
         if opened.etag != self.etag {
             return Err(self.replaced());
@@ -122,7 +122,11 @@ impl Download {
     }
 
     fn unreadable(&self, cause: impl std::fmt::Display) -> Error {
-        fault_error(&Fault::Unreadable, Action::Read, &self.bucket.location).internal(cause)
+        self.fault(&Fault::Unreadable, cause)
+    }
+
+    fn fault(&self, fault: &Fault, cause: impl std::fmt::Display) -> Error {
+        of_object(fault_error(fault, Action::Read, &self.bucket.location), &self.key).internal(cause)
     }
 
     fn replaced(&self) -> Error {
@@ -132,3 +136,10 @@ impl Download {
         ))
     }
 }
+
+fn of_object(error: Error, key: &str) -> Error {
+    error.and(&format!("The object is {key}."))
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,8 @@ pub(super) fn open<'a>(key: &str, reader: impl Read + 'a) -> io::Result<Content<
         Err(error) => return Err(error),
     }
     if !is_ours {
-        let is_cut = has_extension && BEGINNINGS.iter().any(|whole| whole.starts_with(&start));
+        let is_beginning = BEGINNINGS.into_iter().chain([&GZIP[..]]).any(|whole| whole.starts_with(&start));
+        let is_cut = has_extension && is_beginning;
         return Ok(if is_cut { Content::Cut } else { Content::Foreign });
     }
     let is_json = start.trim_ascii_start().first() == Some(&b'{');

@@ -136,7 +136,11 @@ impl RowBuilder {
             return Err(RowDefect::NotRejected);
         }
         let extracted_at_ms = self.extracted_at_ms.ok_or(RowDefect::NoTime)?;
-        let data = RawValue::from_string(format!("{{{}}}", self.data)).map_err(|_| RowDefect::DataNotJson)?;
+        let data = match whole_record(&self.data) {
+            Some(record) => record.to_owned(),
+            None => format!("{{{}}}", self.data),
+        };
+        let data = RawValue::from_string(data).map_err(|_| RowDefect::DataNotJson)?;
         let [salesforce_id, error, mut reason, field, message] = self.rejection;
         if reason.is_empty() {
             reason = code_of(&error).to_owned();
@@ -190,6 +194,13 @@ pub(super) fn decoded(key: Text<'_>) -> String {
         text.clear();
     }
     text
+}
+
+/// The whole record, if it is stored as the one value of a column without a name: a name of its own is not Unicode.
+fn whole_record(data: &str) -> Option<&str> {
+    let record = data.strip_prefix("\"\":").filter(|value| value.starts_with('{'))?;
+    let is_not_unicode = |(name, _): &(Text<'_>, &str)| name.decode(&mut String::new()).is_err();
+    members(record)?.iter().any(is_not_unicode).then_some(record)
 }
 
 /// A string without its quotes, nothing for null, and the JSON of everything else.
@@ -287,6 +298,19 @@ mod tests {
         );
         assert_eq!(roles(&["_airbyte_raw_id", "Name"]), None, "no reason");
         assert_eq!(roles(&["Name", "sf__Error"]), None, "no id");
+    }
+
+    #[test]
+    fn a_record_with_a_name_that_is_not_unicode_comes_back_whole() {
+        let row = |record: &str| {
+            let mut row = RowBuilder::default();
+            row.member(&Role::ExtractedAt, "", "1").unwrap();
+            let data = format!(r#"{{"":{record},"rejected_reason":"NOT_UNICODE"}}"#);
+            row.member(&Role::Data, "_airbyte_data", &data).unwrap();
+            row.finish().unwrap().data.get().to_owned()
+        };
+        assert_eq!(row(r#"{"\ud800":1,"a":2}"#), r#"{"\ud800":1,"a":2}"#);
+        assert_eq!(row(r#"{"a":2}"#), r#"{"":{"a":2}}"#, "a column without a name of the source");
     }
 
     #[test]

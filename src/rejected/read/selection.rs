@@ -111,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn an_object_is_left_out_only_if_it_is_older_by_more_than_clocks_differ() {
+        let since = |text: &str| Selection { since: Some(text.parse().unwrap()), ..Selection::default() };
+        let written_at = "2026-03-04T05:06:07Z".parse::<Timestamp>().unwrap().as_second();
+        assert!(Selection::default().may_have_time(written_at));
+        assert!(since("2026-03-05T05:06:07Z").may_have_time(written_at));
+        assert!(!since("2026-03-05T05:06:08Z").may_have_time(written_at));
+    }
+
+    #[test]
     fn a_name_of_a_key_gets_its_characters_back_from_the_selection() {
         let in_key = Owner::InKey(stream(Some("c_r"), "Line_Item"));
         assert_eq!(selected(&[], None, &in_key), Some(stream(Some("c_r"), "Line_Item")));
