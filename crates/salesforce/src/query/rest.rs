@@ -1,7 +1,7 @@
 //! Queries with REST calls: an answer for each page of 2,000 records at most.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,13 +25,25 @@ impl Org {
     /// Salesforce refuses the query, gives it up three times (code `QUERY_TIMEOUT`), or cannot be reached for half an
     /// hour.
     pub async fn query(&self, soql: &Soql) -> Result<QueryRows, Fault> {
+        self.query_of("query", soql).await
+    }
+
+    /// The same with the records in the recycle bin, of which `IsDeleted` is true (REST API guide, "QueryAll").
+    ///
+    /// # Errors
+    /// As for [`query`](Self::query).
+    pub async fn query_all(&self, soql: &Soql) -> Result<QueryRows, Fault> {
+        self.query_of("queryAll", soql).await
+    }
+
+    async fn query_of(&self, resource: &'static str, soql: &Soql) -> Result<QueryRows, Fault> {
         soql.check()?;
         let requests = RequestCount::default();
         let columns = soql.fields().to_vec();
         let mut pages = RestPages {
             org: self.clone(),
             columns: columns.clone(),
-            next: Next::Query(soql.to_string()),
+            next: Next::Query(resource, soql.to_string()),
             rows: 0,
             total: None,
             requests: requests.clone(),
@@ -58,7 +70,8 @@ pub(super) struct RestPages {
 
 /// What names the next page.
 enum Next {
-    Query(String),
+    /// A query, and the resource that runs it.
+    Query(&'static str, String),
     Locator(String),
     End,
 }
@@ -78,7 +91,7 @@ impl RestPages {
             return Ok(Some(first));
         }
         let call = match &self.next {
-            Next::Query(soql) => Call::get(&["query"]).query("q", soql),
+            Next::Query(resource, soql) => Call::get(&[resource]).query("q", soql),
             Next::Locator(locator) => Call::get(&["query", locator]),
             Next::End => return Ok(None),
         };
@@ -104,12 +117,12 @@ impl RestPages {
     /// Makes a call, and makes it again as long as its faults may pass.
     async fn ask(&self, call: &Call) -> Result<Answer, Fault> {
         let http = &self.org.http;
-        let timeouts = Cell::new(0);
+        let timeouts = AtomicU32::new(0);
         let may_retry = |fault: &Fault| {
             if fault.code() == Some("QUERY_TIMEOUT") {
-                timeouts.set(timeouts.get() + 1);
+                timeouts.fetch_add(1, Ordering::Relaxed);
             }
-            fault.is_transient() && timeouts.get() < TIMEOUTS
+            fault.is_transient() && timeouts.load(Ordering::Relaxed) < TIMEOUTS
         };
         let patience = CallPatience::Long("reading records by a query");
         patience.run(http.timing(), may_retry, || http.read(call, |body| read(body, &self.columns))).await

@@ -151,3 +151,26 @@ async fn a_page_that_fails_is_read_again_without_a_row_twice() {
     let (rows, requests) = read_all(&stub.patient_org().await).await.unwrap();
     assert_eq!((rows.len(), requests), (2, 4), "a retry is a request too");
 }
+
+#[tokio::test]
+async fn deleted_records_are_found_by_an_address_of_their_own() {
+    let stub = StubOrg::start().await;
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    stub.answer("GET", "/v62.0/queryAll", page(2, next, &[record("1", "null", "null")])).await;
+    stub.answer("GET", SECOND, page(2, None, &[record("2", "null", "null")])).await;
+    let mut rows = stub.org().await.query_all(&soql()).await.unwrap();
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next().await.unwrap() {
+        ids.extend(row.get("Id").map(str::to_owned));
+    }
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_task_may_read_a_query() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", FIRST, page(0, None, &[])).await;
+    let org = stub.org().await;
+    let read = tokio::spawn(async move { Ok::<_, Fault>(org.query(&soql()).await?.next().await?.is_none()) });
+    assert!(read.await.unwrap().unwrap());
+}
