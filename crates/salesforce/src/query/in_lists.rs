@@ -2,6 +2,7 @@
 
 use super::literal::url_length;
 use super::{Condition, Literal, Soql};
+use crate::fault::{Fault, FaultKind};
 
 /// The most bytes of the address of a query. Salesforce takes 16,384 bytes of URI and headers together, and expects about
 /// 8,000 of headers (Salesforce Help 000386264): an access token alone can have some thousands. The same page warns that
@@ -11,10 +12,24 @@ const LONGEST_ADDRESS: usize = 7_500;
 /// The bytes of an address before the query, with a long host: `/services/data/v62.0/query?q=`.
 const ADDRESS_BEFORE: usize = 100;
 
+/// The bytes of an address that is not sent: Salesforce, or a proxy before it, would answer with a page of HTML that looks
+/// like an outage.
+const TOO_LONG_ADDRESS: usize = 12_000;
+
 impl Soql {
+    /// Checks that the query fits into the address of a REST call.
+    pub(super) fn check_address(&self) -> Result<(), Fault> {
+        let length = ADDRESS_BEFORE + url_length(&self.to_string());
+        if length < TOO_LONG_ADDRESS {
+            return Ok(());
+        }
+        let text = format!("a query takes {length} bytes of an address, which is too long for a REST call");
+        Err(Fault::new(FaultKind::Unexpected, text))
+    }
+
     /// Queries like this one for the records whose `field` has one of these values, as few as fit into the addresses of
-    /// REST calls. Every value is in one query. A value that is too long for any has one of its own, which Salesforce may
-    /// refuse.
+    /// REST calls. Every value is in one query. A value that is too long for any has one of its own, which
+    /// [`Org::query`](crate::Org::query) may refuse: a query job takes it.
     pub fn in_lists<I>(&self, field: &str, literals: I) -> impl Iterator<Item = Soql>
     where
         I: IntoIterator<Item = Literal>,
@@ -70,6 +85,9 @@ mod tests {
         let queries = pack(&texts);
         assert_eq!(queries.len(), 3);
         assert!(queries[2].to_string().ends_with("Email IN ('b')"));
+        assert!(queries[1].check_address().is_ok());
+        let too_long = &pack(&["東".repeat(1_400)])[0];
+        assert_eq!(too_long.check_address().unwrap_err().kind(), FaultKind::Unexpected);
     }
 
     proptest! {

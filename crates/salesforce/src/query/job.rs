@@ -218,6 +218,9 @@ impl JobPages {
             if row.len() != header.len() {
                 return Err(foreign("a row of a page of results does not have the columns of its header"));
             }
+            if row.is_altered() {
+                return Err(foreign("a page of results is not UTF-8"));
+            }
             places.iter().for_each(|place| held.push(row.get(*place)));
         }
         if page.row_count().is_none() {

@@ -10,7 +10,10 @@ use jiff::tz::TimeZone;
 const YEARS: std::ops::RangeInclusive<i16> = 1700..=4000;
 
 /// The largest exponent of a number that is written out. No field has more than 18 digits.
-const LARGEST_EXPONENT: i32 = 40;
+const LARGEST_EXPONENT: u32 = 40;
+
+/// The most digits of a number, leading and trailing zeros among them.
+const MOST_DIGITS: usize = 100;
 
 /// A value as a query writes it. Whatever a text contains, it stays one literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +53,12 @@ impl Literal {
 
     /// An id of 15 or 18 characters. None if the text is no id: Salesforce refuses a whole query for one wrong id.
     pub fn id(text: &str) -> Option<Self> {
-        let is_id = matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_id.then(|| Self::text(text))
+        let is_id = match text.len() {
+            15 => true,
+            18 => text.is_char_boundary(15) && text[15..].eq_ignore_ascii_case(&case_suffix(text)),
+            _ => false,
+        };
+        (is_id && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| Self::text(text))
     }
 
     /// A number, from its text with or without a sign, a point and an exponent. None if the text is no number, or one
@@ -68,7 +75,10 @@ impl Literal {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let has_digits = !whole.is_empty() || !fraction.is_empty();
-        if !has_digits || !is_digits(whole) || !is_digits(fraction) || exponent.abs() > LARGEST_EXPONENT {
+        if !has_digits || !is_digits(whole) || !is_digits(fraction) {
+            return None;
+        }
+        if exponent.unsigned_abs() > LARGEST_EXPONENT || whole.len() + fraction.len() > MOST_DIGITS {
             return None;
         }
         let mut digits = format!("{whole}{fraction}");
@@ -119,6 +129,14 @@ impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The last three characters of an id of 18: each encodes which of five characters are capitals (REST API guide, "sObject
+/// IDs").
+fn case_suffix(id: &str) -> String {
+    const CODES: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    let capitals = |part: &[u8]| (0..5).filter(|at| part[*at].is_ascii_uppercase()).map(|at| 1 << at).sum::<usize>();
+    id.as_bytes()[..15].chunks_exact(5).map(|part| char::from(CODES[capitals(part)])).collect()
 }
 
 /// The number of bytes that a text takes in the query of a URL (URL Standard, "application/x-www-form-urlencoded").
@@ -179,6 +197,9 @@ mod tests {
             ("--1", None),
             ("1e", None),
             ("1e999999999", None),
+            ("1e2147483647", None),
+            ("1e-2147483648", None),
+            (&"1".repeat(MOST_DIGITS + 1), None),
             ("1,5", None),
             ("1 OR 2", None),
             ("NaN", None),
@@ -219,8 +240,19 @@ mod tests {
     #[test]
     fn an_id_has_15_or_18_letters_and_digits() {
         assert_eq!(Literal::id("001Sim000000001").unwrap().to_string(), "'001Sim000000001'");
-        assert!(Literal::id("001Sim000000001AAA").is_some());
-        for text in ["", "001Sim00000000", "001Sim0000000001", "001Sim00000000'", "001Sim0000000\u{e9}"] {
+        for text in ["001Sim000000001IAA", "001Sim000000001iaa", "001000000000001AAA", "abcdeFGHIJ01KlMA5U"] {
+            assert!(Literal::id(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "001Sim00000000",
+            "001Sim0000000001",
+            "001Sim00000000'",
+            "001Sim0000000\u{e9}",
+            "001Sim000000001AAA",
+            "001Sim00000000\u{e9}AA",
+            "internationalism18",
+        ] {
             assert_eq!(Literal::id(text), None, "{text}");
         }
     }

@@ -38,6 +38,7 @@ impl Org {
 
     async fn query_of(&self, resource: &'static str, soql: &Soql) -> Result<QueryRows, Fault> {
         soql.check()?;
+        soql.check_address()?;
         let requests = RequestCount::default();
         let columns = soql.fields().to_vec();
         let mut pages = RestPages {

@@ -1,5 +1,6 @@
 //! Reads the rows of a CSV that arrives in pieces.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use csv_core::{ReadRecordResult, Reader};
@@ -17,6 +18,7 @@ pub struct ResultRow {
     text: String,
     /// The end of each cell in `text`.
     ends: Vec<usize>,
+    is_altered: bool,
 }
 
 impl ResultRow {
@@ -42,10 +44,16 @@ impl ResultRow {
         (0..self.len()).map(|column| self.get(column))
     }
 
+    /// Whether the cells had bytes that are not UTF-8, and other characters are in their place.
+    pub(crate) fn is_altered(&self) -> bool {
+        self.is_altered
+    }
+
     /// Removes the cells.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.is_altered = false;
     }
 
     /// Adds a cell.
@@ -60,7 +68,10 @@ impl ResultRow {
         self.clear();
         let mut start = 0;
         for end in ends {
-            self.push(&String::from_utf8_lossy(&bytes[start..*end]));
+            let cell = String::from_utf8_lossy(&bytes[start..*end]);
+            // A text that is UTF-8 is borrowed.
+            self.is_altered |= matches!(cell, Cow::Owned(_));
+            self.push(&cell);
             start = *end;
         }
     }

@@ -90,6 +90,9 @@ async fn a_page_that_cannot_be_trusted_is_read_again() {
         page("\"1\",\"a\"\n\"2\"\n", "2", "null"),
         page("\"1\",\"a\"\n\"2\",\"b", "2", "null"),
         ResponseTemplate::new(200)
+            .set_body_raw(b"\"Id\",\"Email\"\n\"1\",\"a\"\n\"2\",\"\xff\"\n".to_vec(), "text/csv")
+            .insert_header("Sforce-NumberOfRecords", "2"),
+        ResponseTemplate::new(200)
             .set_body_raw("\"Id\"\n\"1\"\n\"2\"\n", "text/csv")
             .insert_header("Sforce-NumberOfRecords", "2"),
     ] {
