@@ -32,7 +32,9 @@ fn calls(world: &World) -> BTreeMap<String, usize> {
 }
 
 fn expected(calls: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    let start = [("Token", 1), ("Limits", 1), ("Describe", 1)];
+    let has_several_jobs = calls.iter().any(|(endpoint, count)| *endpoint == "JobCreate" && *count > 1);
+    // After several jobs the report has what is left then, too.
+    let start = [("Token", 1), ("Limits", 1 + usize::from(has_several_jobs)), ("Describe", 1)];
     start.iter().chain(calls).map(|(endpoint, count)| ((*endpoint).to_owned(), *count)).collect()
 }
 

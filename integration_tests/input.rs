@@ -89,7 +89,7 @@ async fn deep_nesting_does_no_harm() {
     run.assert_success();
     // Both texts are too long for their fields.
     assert_eq!(world.values("Contact", "LastName"), [Some("Two".to_owned())]);
-    let objects = world.store.objects(crate::world::BUCKET).unwrap();
+    let objects = world.rejected_objects();
     let rejected = objects.iter().flat_map(|(_, bytes)| bytes.split_inclusive(|byte| *byte == b'\n'));
     assert_eq!(rejected.count(), 2);
     assert!(run.stdout.contains(&less_deep), "the state comes back unchanged");

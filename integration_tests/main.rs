@@ -27,6 +27,7 @@ mod protocol_model;
 mod quotas;
 mod readme_page;
 mod related;
+mod report;
 mod repository;
 mod session_renewal;
 mod sign_in;

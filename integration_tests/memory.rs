@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::connector::{MeasuredRun, write_with_memory_limit};
 use crate::protocol_model::Counts;
-use crate::world::{BUCKET, World, blocking, catalog, complete, record, state, stream};
+use crate::world::{World, blocking, catalog, complete, record, state, stream};
 
 /// The memory of the smallest container that must load any catalog.
 const LIMIT: u64 = 256_000_000;
@@ -115,7 +115,7 @@ async fn twenty_five_jobs_with_megabytes_of_rejected_records_each_fit_into_256_m
         let expected = Counts { written: 0, rejected: REJECTED_ROWS as u64 };
         assert_eq!(run.ids_and_counts_of(&name(stream)), [(1, expected)], "{}", name(stream));
     }
-    let objects = world.store.objects(BUCKET).unwrap();
+    let objects = world.rejected_objects();
     assert_eq!(objects.len(), REJECTED_JOBS);
     for (key, bytes) in objects {
         assert!(bytes.len() > 15_000_000, "{key} has {} bytes", bytes.len());

@@ -179,7 +179,7 @@ async fn large_numbers_keep_every_digit() {
         .await;
     run.assert_success();
     assert_eq!(world.values("Subscription__c", "Subscription_Number__c"), [Some("900719925474099317".to_owned())]);
-    let objects = world.store.objects(crate::world::BUCKET).unwrap();
+    let objects = world.rejected_objects();
     let text = String::from_utf8(objects[0].1.clone()).unwrap();
     assert!(text.contains(r#""Subscription_Number__c":900719925474099317,"#), "{text}");
 }

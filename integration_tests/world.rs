@@ -19,6 +19,9 @@ pub(crate) const BUCKET: &str = "rejected-records";
 /// A part of the keys of the journal's entries.
 const JOURNAL: &str = "_salesforce_journal/";
 
+/// How the keys of reports end.
+const REPORT: &str = ".html";
+
 /// A simulated org, and an S3 server with a bucket for rejected records.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
@@ -144,9 +147,21 @@ impl World {
         self.store.objects(BUCKET).unwrap()
     }
 
+    /// The keys and the texts of the reports in the bucket.
+    pub(crate) fn reports(&self) -> Vec<(String, String)> {
+        let reports = self.objects().into_iter().filter(|(key, _)| key.ends_with(REPORT));
+        reports.map(|(key, bytes)| (key, String::from_utf8(bytes).unwrap())).collect()
+    }
+
+    /// The keys and the bytes of the objects with rejected records, in the order of the keys.
+    pub(crate) fn rejected_objects(&self) -> Vec<(String, Vec<u8>)> {
+        let is_rejected = |key: &str| !key.contains(JOURNAL) && !key.ends_with(REPORT);
+        self.objects().into_iter().filter(|(key, _)| is_rejected(key)).collect()
+    }
+
     /// The rejected records in the bucket, in the order of the object keys.
     pub(crate) fn rejected(&self) -> Vec<Map<String, Value>> {
-        let objects: Vec<_> = self.objects().into_iter().filter(|(key, _)| !key.contains(JOURNAL)).collect();
+        let objects = self.rejected_objects();
         let lines = objects.iter().flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }

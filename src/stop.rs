@@ -37,6 +37,11 @@ impl Stop {
         self.requested.cancelled().await;
     }
 
+    /// Waits until the command is asked to stop for the second time.
+    pub(crate) async fn requested_again(&self) {
+        self.requested_again.cancelled().await;
+    }
+
     /// Does `work` with an org, unless the command is asked to stop first.
     ///
     /// # Errors
@@ -65,7 +70,7 @@ impl Stop {
     pub(crate) async fn grace_period_over(&self) {
         self.requested().await;
         tokio::select! {
-            () = self.requested_again.cancelled() => {}
+            () = self.requested_again() => {}
             () = tokio::time::sleep(GRACE_PERIOD) => {}
         }
     }

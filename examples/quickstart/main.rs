@@ -33,6 +33,9 @@ use warehouse::Stream;
 
 const BUCKET: &str = "rejected-records";
 
+/// The key of the page about the sync ends with this.
+const REPORT: &str = "/report.html";
+
 fn main() -> ExitCode {
     // The platform starts this same program for each command. With arguments it is the connector, as in `src/main.rs`.
     if std::env::args_os().len() > 1 {
@@ -132,6 +135,9 @@ fn save_rejected(streams: &[Stream], store: &ObjectStore, folder: &Path) -> Resu
         let path = folder.join(&key);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         fs::write(&path, &bytes)?;
+        if key.ends_with(REPORT) {
+            continue;
+        }
         let stream = streams.iter().find(|stream| key.split('/').any(|part| part == stream.name));
         let stream = stream.with_context(|| format!("The object {key} belongs to no stream."))?;
         for line in std::str::from_utf8(&bytes)?.lines() {

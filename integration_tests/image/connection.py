@@ -60,6 +60,7 @@ class Connection:
         return [
             json.loads(line)
             for path in self.files(f"/buckets/{BUCKET}/{folder}/")
+            if not path.endswith(".html")
             for line in urllib.request.urlopen(f"{self.store.filer}{urllib.parse.quote(path)}").read().splitlines()
         ]
 

@@ -28,6 +28,7 @@ pub struct Config {
     max_rejected_records: Option<u64>,
     journal: bool,
     dry_run: bool,
+    report: bool,
     batch_size: usize,
     flush_interval: Duration,
     max_parallel_jobs: usize,
@@ -103,6 +104,7 @@ impl Config {
             max_rejected_records: raw.max_rejected_records.map(|count| count as u64),
             journal: raw.journal.unwrap_or(true),
             dry_run: raw.dry_run.unwrap_or_default(),
+            report: raw.report.unwrap_or(true),
             batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
             // A timer does not accept an interval of zero.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
@@ -164,6 +166,11 @@ impl Config {
         self.dry_run
     }
 
+    /// Whether a sync leaves a report in the bucket, where there is one.
+    pub(crate) fn leaves_report(&self) -> bool {
+        self.report
+    }
+
     /// The largest upload of one job, in bytes.
     pub fn batch_size(&self) -> usize {
         self.batch_size
@@ -207,6 +214,7 @@ impl fmt::Debug for Config {
             .field("max_rejected_records", &self.max_rejected_records)
             .field("journal", &self.journal)
             .field("dry_run", &self.dry_run)
+            .field("report", &self.report)
             .field("batch_size", &self.batch_size)
             .field("flush_interval", &self.flush_interval)
             .field("max_parallel_jobs", &self.max_parallel_jobs)
@@ -255,7 +263,7 @@ mod tests {
     fn every_setting_is_read() {
         let config = valid(&client(json!({
             "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
-            "journal": false, "dry_run": true,
+            "journal": false, "dry_run": true, "report": false,
             "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
         })));
         assert_eq!(config.null_handling(), NullHandling::Clear);
@@ -264,6 +272,7 @@ mod tests {
         assert_eq!(config.max_rejected_records(), Some(0));
         assert!(!config.journal);
         assert!(config.dry_run());
+        assert!(!config.leaves_report());
         assert_eq!(config.batch_size(), 10_000);
         assert_eq!(config.flush_interval(), Duration::from_secs(30));
         assert_eq!(config.max_parallel_jobs(), 25);
@@ -272,6 +281,7 @@ mod tests {
         assert_eq!(config.max_rejected_records(), None);
         assert!(config.journal);
         assert!(!config.dry_run());
+        assert!(config.leaves_report());
         assert_eq!(config.batch_size(), 100_000_000);
         assert_eq!(config.flush_interval(), Duration::from_mins(15));
         assert_eq!(config.max_parallel_jobs(), 5);

@@ -79,7 +79,16 @@ impl DryRun {
         // One batch after the other: then the rows that are shown are the first, and the counts are always the same.
         let (jobs, events) = Jobs::new(Arc::new(counter), 1);
         let taken_over = TakenOver::nothing(budget);
-        Prepared { streams, jobs, events, quota: None, org: Some(org.clone()), journal: None, taken_over }
+        Prepared {
+            streams,
+            jobs,
+            events,
+            quota: None,
+            org: Some(org.clone()),
+            reporter: None,
+            journal: None,
+            taken_over,
+        }
     }
 
     /// Shows the summary, and returns the outcome of the run.

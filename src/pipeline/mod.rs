@@ -5,24 +5,27 @@
 
 mod batch;
 mod dry_run;
+mod history;
 mod intake;
 mod job;
 mod ledger;
 mod prepare;
 mod progress;
 mod purpose;
+mod report;
 
 use std::io::Read;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::display::Display;
 use crate::rejected::{RejectedStore, SyncIdentity};
 use crate::stop::Stop;
 use airbyte::{ConfiguredStream, Error, Output, Result};
-use salesforce::Org;
+use salesforce::{Limits, Org};
 
 use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
@@ -32,6 +35,7 @@ use job::{Event, JobJournal, Jobs, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 use progress::Progress;
 use purpose::Purpose;
+use report::Reporter;
 
 pub use batch::{CompressedCsv, PIECE_SIZE};
 
@@ -54,6 +58,8 @@ struct Prepared {
     events: mpsc::UnboundedReceiver<Event>,
     quota: Option<Arc<Quota>>,
     org: Option<Org>,
+    /// None if no report is left.
+    reporter: Option<Reporter>,
     journal: Option<Arc<Journal>>,
     taken_over: TakenOver,
 }
@@ -63,7 +69,7 @@ impl Prepared {
     fn without_jobs(streams: Vec<PlannedStream>, budget: &Arc<Budget>) -> Self {
         let (jobs, events) = Jobs::none();
         let taken_over = TakenOver::nothing(budget);
-        Self { streams, jobs, events, quota: None, org: None, journal: None, taken_over }
+        Self { streams, jobs, events, quota: None, org: None, reporter: None, journal: None, taken_over }
     }
 }
 
@@ -82,6 +88,8 @@ pub(crate) async fn write(
     dry_run: Option<DryRun>,
 ) -> Result<()> {
     let Connections { input, output, display, stop } = connections;
+    let sync_id = catalog.iter().find_map(|stream| stream.sync_id);
+    let (sync, began) = (SyncIdentity { sync_id, started: jiff::Timestamp::now() }, Instant::now());
     let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::new(stream, config)).collect();
     let budget = Budget::new(capacity_for(requests.len()));
     let purpose = if dry_run.is_some() { Purpose::DryRun } else { Purpose::Sync };
@@ -89,10 +97,13 @@ pub(crate) async fn write(
         let org = sign_in().await?;
         let prepare = async {
             let streams = plan_streams(&org, &requests, config).await?;
-            let quota = Quota::check(&org, config.max_api_usage_percent()).await?;
+            let (limits, quota) = Quota::check(&org, config.max_api_usage_percent()).await?;
             match &dry_run {
                 Some(dry_run) => Ok(dry_run.prepare(streams, &org, &budget, display)),
-                None => prepare_sync(config, catalog, &org, Checked { streams, quota }, &budget).await,
+                None => {
+                    let checked = Checked { streams, quota, limits, begun: (sync, began) };
+                    prepare_sync(config, catalog, &org, checked, &budget).await
+                }
             }
         };
         stop.unless_requested(&org, Box::pin(prepare)).await??
@@ -100,11 +111,12 @@ pub(crate) async fn write(
         let streams = requests.iter().map(|request| PlannedStream { name: request.name().clone(), plan: None });
         Prepared::without_jobs(streams.collect(), &budget)
     };
-    let Prepared { streams, jobs, events, quota, org, journal, mut taken_over } = prepared;
+    let Prepared { streams, jobs, events, quota, org, reporter, journal, mut taken_over } = prepared;
     let settings = IntakeSettings {
         limits: BatchLimits { batch_size: config.batch_size(), budget },
         flush_interval: config.flush_interval(),
         max_rejected_records: config.max_rejected_records(),
+        began,
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
         journal,
         earlier_lease: taken_over.lease,
@@ -119,10 +131,12 @@ pub(crate) async fn write(
     });
     let streams = streams.collect();
     let intake = Intake::new(streams, jobs, settings, output, progress);
-    let mut outcome = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
-    if let Some(dry_run) = dry_run {
-        outcome = dry_run.conclude(outcome, org.as_ref(), &stop, display).await;
-    }
+    let ended = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
+    let outcome = match (dry_run, reporter) {
+        (Some(dry_run), _) => dry_run.conclude(ended.outcome, org.as_ref(), &stop, display).await,
+        (None, Some(reporter)) => Box::pin(reporter.leave(ended, &stop)).await,
+        (None, None) => ended.outcome,
+    };
     if let Some(org) = org {
         stop.finish_renewal(&org).await;
     }
@@ -133,6 +147,9 @@ pub(crate) async fn write(
 struct Checked {
     streams: Vec<PlannedStream>,
     quota: Option<Arc<Quota>>,
+    limits: Limits,
+    /// Which sync it is, and when it began.
+    begun: (SyncIdentity, Instant),
 }
 
 /// What a sync needs that writes.
@@ -140,10 +157,12 @@ async fn prepare_sync(
     config: &Config,
     catalog: &[ConfiguredStream],
     org: &Org,
-    Checked { streams, quota }: Checked,
+    Checked { streams, quota, limits, begun }: Checked,
     budget: &Arc<Budget>,
 ) -> Result<Prepared> {
-    let store = open_store(config, catalog, budget).await?;
+    let store = open_store(config, begun.0, budget).await?;
+    let reporter = store.clone().filter(|_| config.leaves_report());
+    let reporter = reporter.map(|store| Reporter::new(store, org.clone(), begun, limits, &streams));
     let journal = open_journal(config, catalog).await?;
     let taken_over = match &journal {
         Some(journal) => take_over_jobs(journal, org, &streams, budget).await?,
@@ -152,20 +171,14 @@ async fn prepare_sync(
     let job_journal = JobJournal::new(journal.clone(), Arc::clone(budget));
     let loader = Loader::new(org.clone(), store, job_journal, Arc::clone(budget), quota.clone());
     let (jobs, events) = Jobs::new(Arc::new(loader), config.max_parallel_jobs());
-    Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), journal, taken_over })
+    Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), reporter, journal, taken_over })
 }
 
-async fn open_store(
-    config: &Config,
-    catalog: &[ConfiguredStream],
-    budget: &Arc<Budget>,
-) -> Result<Option<RejectedStore>> {
+async fn open_store(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) -> Result<Option<RejectedStore>> {
     let Some(settings) = config.rejected_storage() else {
         tracing::warn!("no bucket is configured: rejected records are counted, but not stored");
         return Ok(None);
     };
-    let sync =
-        SyncIdentity { sync_id: catalog.iter().find_map(|stream| stream.sync_id), started: jiff::Timestamp::now() };
     Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await.map(Some)
 }
 

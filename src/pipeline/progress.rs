@@ -140,9 +140,12 @@ impl Progress {
                     running.processed = *rows;
                 }
             }
-            EventKind::JobEnded { job } => drop(stream.running.remove(job)),
+            EventKind::JobEnded { job, .. } => drop(stream.running.remove(job)),
             EventKind::Settled(settled) => stream.reasons.merge(&settled.reasons),
-            EventKind::BatchEnded(_) => {}
+            EventKind::JobUploaded { .. }
+            | EventKind::JobLeft { .. }
+            | EventKind::JobJudged { .. }
+            | EventKind::BatchEnded(_) => {}
         }
     }
 
@@ -200,16 +203,24 @@ impl Progress {
             return;
         }
         for stream in &self.streams {
-            for (reason, counted) in stream.reasons.by_count() {
+            for (reason, field, counted) in stream.reasons.by_count() {
                 tracing::info!(
                     stream = %stream.name,
                     reason,
+                    field,
                     count = counted.count,
-                    example = counted.example.as_deref().unwrap_or("none was kept"),
+                    example = counted.examples.first().map_or("none was kept", |example| &example.id),
                     "rejected"
                 );
             }
         }
+    }
+}
+
+impl Progress {
+    /// The closed jobs of each stream, and why its records were rejected.
+    pub(super) fn into_totals(self) -> impl Iterator<Item = (u64, RejectionReasons)> {
+        self.streams.into_iter().map(|stream| (stream.jobs, stream.reasons))
     }
 }
 
@@ -274,22 +285,23 @@ mod tests {
         let name = StreamName { namespace: None, name: "s".into() };
         let counts = RecordCounts { read: 200, ..RecordCounts::default() };
         let mut progress = Progress::new([name], Purpose::Sync, &Display::hidden());
-        let mut apply = |kind| progress.apply(&Event { stream: 0, kind });
+        let mut apply = |kind| progress.apply(&Event { stream: 0, at: Instant::now(), kind });
         apply(EventKind::JobStarted { job: "7501".into(), rows: 100 });
         apply(EventKind::JobStarted { job: "7502".into(), rows: 50 });
         apply(EventKind::JobProgressed { job: "7501".into(), rows: 40 });
         let mut reasons = RejectionReasons::default();
-        reasons.add("INVALID_EMAIL_ADDRESS", || None);
+        reasons.add("INVALID_EMAIL_ADDRESS", "Email", || None);
         apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons, skipped: 0 }));
         let figures = progress.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");
         assert_eq!(progress.streams[0].reasons.by_count().len(), 1);
 
-        progress.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7501".into() } });
+        let ended = |job: &str| EventKind::JobEnded { job: job.into(), end: Some(salesforce::JobEnd::Complete) };
+        progress.apply(&Event { stream: 0, at: Instant::now(), kind: ended("7501") });
         assert_eq!(progress.streams[0].figures(&counts).running, "job 7502 at 0 of 50 rows");
         assert_eq!(progress.running_jobs(), 1);
-        progress.apply(&Event { stream: 0, kind: EventKind::JobEnded { job: "7502".into() } });
+        progress.apply(&Event { stream: 0, at: Instant::now(), kind: ended("7502") });
         assert_eq!(progress.streams[0].figures(&counts).running, "no job");
     }
 }

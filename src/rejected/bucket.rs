@@ -88,6 +88,13 @@ impl Bucket {
         Self { outage: Policy { attempts: 1, ..self.outage }, ..self.clone() }
     }
 
+    /// The same bucket for an object that is not worth a wait: few attempts, and no wait for an outage.
+    pub(super) fn brief(&self) -> Self {
+        let config = self.client.config().to_builder();
+        let config = config.retry_config(retries::few_attempts()).timeout_config(retries::brief_timeouts());
+        Self { client: Client::from_conf(config.build()), ..self.without_outage_wait() }
+    }
+
     pub(super) fn name(&self) -> &BucketName {
         &self.location.bucket
     }

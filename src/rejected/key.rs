@@ -27,6 +27,8 @@ const MAX_KEY_BYTES: usize = 1024;
 /// The most that `-N` adds to a key: the hyphen and the digits of a `u32`.
 const MAX_SUFFIX_BYTES: usize = 11;
 
+const REPORT_EXTENSION: &str = ".html";
+
 /// Hands out the keys of one sync.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -121,6 +123,49 @@ impl Keys {
             taken.copy += 1;
         }
         taken
+    }
+
+    /// The key of the sync's report, if the streams of this sync share a folder of their own.
+    pub(super) fn report(&self) -> Option<String> {
+        let (folder, is_of_sync) = self.shared_folder();
+        is_of_sync.then(|| self.unused(Claim { stem: format!("{folder}report"), extension: REPORT_EXTENSION, copy: 0 }))
+    }
+
+    /// The key of the sync's report where other syncs may have theirs: with the start of the sync.
+    pub(super) fn dated_report(&self) -> String {
+        let (folder, _) = self.shared_folder();
+        let stem = format!("{folder}report_{}", self.sync.started.as_millisecond());
+        self.unused(Claim { stem, extension: REPORT_EXTENSION, copy: 0 })
+    }
+
+    /// The folder that all streams have in common, with its slash at the end, and whether it is one of this sync alone.
+    fn shared_folder(&self) -> (String, bool) {
+        let of_stream = [Variable::Namespace, Variable::StreamName, Variable::Uuid].map(Token::Variable);
+        let no_stream =
+            StreamIdentity { namespace: None, name: String::new(), generation_id: None, source_columns: Vec::new() };
+        let (mut path, mut sync_at) = (String::new(), None);
+        for token in &self.path {
+            if of_stream.contains(token) {
+                // The rest of a segment with the name of a stream is a folder of that stream.
+                path.truncate(path.rfind('/').map_or(0, |slash| slash + 1));
+                break;
+            }
+            if *token == Token::Variable(Variable::SyncId) && self.sync.sync_id.is_some() {
+                sync_at = sync_at.or(Some(path.len()));
+            }
+            path.push_str(&self.render(token, &no_stream, 0));
+        }
+        let is_of_sync = sync_at.is_some_and(|at| at < path.len());
+        let mut folder = joined_segments(&path);
+        if !folder.is_empty() {
+            folder.push('/');
+        }
+        (format!("{}{folder}", self.prefix), is_of_sync)
+    }
+
+    /// The key of a claim, another one if an object of this sync has it.
+    fn unused(&self, claim: Claim) -> String {
+        self.claim_another(claim).key()
     }
 
     /// Whether an earlier attempt of this sync may have used the same keys, because nothing in them differs between

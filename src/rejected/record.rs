@@ -12,6 +12,8 @@ pub(super) const REJECTION_COLUMNS: [&str; 5] =
 pub(crate) struct RejectedRecord {
     /// The id of this stored row.
     pub(crate) raw_id: Uuid,
+    /// `sf__Id` of the failed row, which is mostly empty.
+    pub(crate) salesforce_id: String,
     /// When the source extracted the record, in milliseconds since 1970.
     pub(super) extracted_at_ms: i64,
     /// The record under its source columns, then the rejection columns. The values stay JSON text, so that a number
@@ -24,9 +26,10 @@ impl RejectedRecord {
     /// name occurs twice.
     pub(crate) fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, details: RejectionDetails) -> Self {
         data.retain(|(name, _)| !REJECTION_COLUMNS.contains(&name.as_str()));
+        let salesforce_id = details.salesforce_id.clone();
         let values = [details.salesforce_id, details.error, details.reason, details.field, details.message];
         data.extend(REJECTION_COLUMNS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json_text(&value))));
-        Self { raw_id: Uuid::now_v7(), extracted_at_ms, data }
+        Self { raw_id: Uuid::now_v7(), salesforce_id, extracted_at_ms, data }
     }
 }
 

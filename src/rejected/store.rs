@@ -47,6 +47,24 @@ impl RejectedStore {
         RejectedWriter::new(Arc::clone(&self.shared), stream)
     }
 
+    /// The name of the bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        self.shared.bucket.name().as_str()
+    }
+
+    /// Stores the report of the sync beside its rejected records, and returns its key. It waits for no outage.
+    pub(crate) async fn put_report(&self, page: String) -> Result<String> {
+        let (bucket, keys) = (self.shared.bucket.brief(), &self.shared.keys);
+        let key = match keys.report() {
+            // An earlier attempt of the sync may have left one. A bucket that cannot be listed may have any.
+            Some(key) if Box::pin(bucket.exists(&key)).await.is_ok_and(|exists| !exists) => key,
+            _ => keys.dated_report(),
+        };
+        let metadata = ObjectMetadata { content_type: "text/html; charset=utf-8", generation_id: None, stream: None };
+        Box::pin(bucket.put(&key, &metadata, page.into_bytes())).await?;
+        Ok(key)
+    }
+
     /// Writes, lists and deletes a test object below `bucket_path`, as `check` needs it, and returns all that failed in
     /// one error.
     pub(crate) async fn probe(&self) -> Result<()> {

@@ -140,6 +140,12 @@ impl RejectedWriter {
         self.end_request(outcome).await
     }
 
+    /// The key of the object that took the last record; none before the first one.
+    pub(crate) fn object(&self) -> Option<&str> {
+        let open = self.open.as_ref().map(|open| &open.key);
+        open.or(self.uploaded.last().map(|upload| &upload.key)).map(String::as_str)
+    }
+
     /// Completes the objects and returns their keys. Without a record there is no object.
     pub(crate) async fn finish(mut self) -> Result<Vec<String>> {
         self.start_request()?;

@@ -33,6 +33,8 @@ pub(crate) struct Http {
     /// Whether the calls before the first job have the patience of a step of a job.
     is_patient: bool,
     usage: watch::Sender<Option<ApiUsage>>,
+    /// How many requests were made.
+    requests: RequestCount,
     /// When a sign-in was last asked whether the instance has moved.
     move_asked: Mutex<Option<Instant>>,
 }
@@ -48,7 +50,8 @@ impl Http {
         let is_patient = access.is_patient;
         let tokens = Tokens::sign_in(client.clone(), access, timing, stop).await?;
         let (usage, move_asked) = (watch::Sender::new(None), Mutex::new(None));
-        Ok(Self { client, tokens, timing, is_patient, usage, move_asked })
+        let requests = RequestCount::default();
+        Ok(Self { client, tokens, timing, is_patient, usage, requests, move_asked })
     }
 
     /// The patience with a call before the first job.
@@ -71,6 +74,11 @@ impl Http {
     /// The API requests of the org, as the last answer counts them.
     pub(crate) fn usage(&self) -> &watch::Sender<Option<ApiUsage>> {
         &self.usage
+    }
+
+    /// How many requests were made, those for tokens not included.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.get()
     }
 
     /// Makes a call whose answer is JSON.
@@ -157,6 +165,7 @@ impl Http {
         let mut session = self.tokens.session();
         loop {
             call.requests.add();
+            self.requests.add();
             let response = transport::send(self.request(call, &session), call.limit(&self.timing)).await?;
             if let Some(usage) = headers::api_usage(response.headers()) {
                 self.usage.send_replace(Some(usage));

@@ -162,6 +162,12 @@ impl Org {
         *self.http.usage().borrow()
     }
 
+    /// How many API requests this client has made, also those that failed. The token requests of the sign-in are not
+    /// among them.
+    pub fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
     /// Follows [`api_usage`](Self::api_usage).
     pub fn watch_api_usage(&self) -> watch::Receiver<Option<ApiUsage>> {
         self.http.usage().subscribe()

@@ -81,8 +81,8 @@ impl Summary {
                 refused = tally.refused(), jobs, bulk_batches,
                 "dry run: what a sync would do"
             );
-            for (reason, counted) in reasons.by_count() {
-                tracing::info!(stream = %name, reason, count = counted.count, "dry run: refused");
+            for (reason, count) in reasons.by_code() {
+                tracing::info!(stream = %name, reason, count, "dry run: refused");
             }
         }
         let StreamTally { jobs, bulk_batches, .. } = self.total;

@@ -56,8 +56,8 @@ fn counts(summary: &Summary) -> Vec<Vec<String>> {
 /// A line for each reason of each stream.
 fn refused(summary: &Summary) -> Vec<Vec<String>> {
     let reasons = summary.streams.iter().flat_map(|stream| {
-        let reasons = stream.tally.reasons.by_count().into_iter();
-        reasons.map(|(reason, counted)| vec![stream.name.to_string(), reason.to_owned(), counted.count.to_string()])
+        let reasons = stream.tally.reasons.by_code().into_iter();
+        reasons.map(|(reason, count)| vec![stream.name.to_string(), reason.to_owned(), count.to_string()])
     });
     reasons.collect()
 }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn each_stream_has_a_line_and_counts_that_are_zero_everywhere_are_left_out() {
         let mut reasons = RejectionReasons::default();
-        reasons.add_records("MISSING_ARGUMENT", 12, || None);
+        reasons.add_records("MISSING_ARGUMENT", "Id", 12, || None);
         let first =
             StreamTally { records: 112, created: 100, reasons, jobs: 1, bulk_batches: 1, ..StreamTally::default() };
         let second = StreamTally { records: 1_000, updated: 7, jobs: 1, bulk_batches: 1, ..StreamTally::default() };

@@ -21,10 +21,12 @@ use tokio::time::Instant;
 
 use super::Purpose;
 use super::batch::{OpenBatch, Origin, SettledSegment};
+use super::history::History;
 use super::job::{Event, EventKind, Jobs, LoadError, SettledRecords, StreamBatch};
 use super::ledger::Ledger;
 use super::prepare::Quota;
 use super::progress::{Progress, RecordCounts};
+use super::report::{Ended, EndedStream};
 use crate::budget::Lease;
 use crate::journal::Journal;
 use crate::stop::{Stop, stopped};
@@ -45,6 +47,8 @@ pub(super) struct IntakeSettings {
     pub(super) flush_interval: Duration,
     /// More rejected records than this end the sync.
     pub(super) max_rejected_records: Option<u64>,
+    /// When the sync began.
+    pub(super) began: Instant,
     /// Whether the source announces the end of every stream.
     pub(super) expects_completion: bool,
     /// Where the jobs are entered.
@@ -78,6 +82,8 @@ pub(super) struct Intake {
     acknowledgements: Acknowledgements,
     settings: IntakeSettings,
     progress: Progress,
+    /// What a report tells of the jobs.
+    history: History,
     rejected: u64,
     ending: Option<Ending>,
 }
@@ -113,6 +119,7 @@ impl Intake {
             jobs,
             acknowledgements: Acknowledgements::new(output.clone(), settings.journal.clone(), settings.purpose),
             output,
+            history: History::new(settings.began),
             settings,
             progress,
             rejected: 0,
@@ -121,12 +128,18 @@ impl Intake {
         }
     }
 
-    /// Reads the input to its end, waits for all jobs, and logs the totals.
-    ///
-    /// # Errors
-    /// The first error that ended the sync. All states that are proven are acknowledged.
-    pub(super) async fn run(mut self, signals: Signals) -> Result<()> {
+    /// Reads the input to its end, waits for all jobs, and logs the totals. The outcome is the first error that ended
+    /// the sync. All states that are proven are acknowledged.
+    pub(super) async fn run(mut self, signals: Signals) -> Ended {
         self.process(signals).await;
+        let outcome = self.conclude().await;
+        let streams = self.streams.into_iter().zip(self.progress.into_totals());
+        let streams =
+            streams.map(|(Stream { name, counts, .. }, (jobs, reasons))| EndedStream { name, counts, jobs, reasons });
+        Ended { outcome, streams: streams.collect(), history: self.history }
+    }
+
+    async fn conclude(&mut self) -> Result<()> {
         let outcome = self.outcome();
         self.streams.iter().for_each(Stream::log_ignored_fields);
         self.progress.conclude(&self.counts());
@@ -197,6 +210,7 @@ impl Intake {
 
     /// Sends the open batches, unless the sync is halted. No batch follows them.
     fn stop_reading(&mut self) {
+        self.history.input_ended();
         if !self.jobs.is_halted() {
             (0..self.streams.len()).for_each(|index| self.flush(index));
         }
@@ -306,6 +320,7 @@ impl Intake {
 
     fn apply(&mut self, event: Event) {
         self.progress.apply(&event);
+        self.history.apply(&event);
         match event.kind {
             EventKind::Settled(settled) => self.settle(event.stream, &settled),
             EventKind::BatchEnded(Err(LoadError::Failed(error))) => self.halt(error),

@@ -1,28 +1,37 @@
 //! What batches report to the intake, which alone keeps count.
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::RejectionReasons;
 use crate::pipeline::batch::SettledSegment;
 use airbyte::Error;
+use salesforce::{JobEnd, Operation};
 
 /// Something that happened to a batch of a stream.
 #[derive(Debug)]
 pub(crate) struct Event {
     /// The index of the stream in the catalog.
     pub(crate) stream: usize,
+    pub(crate) at: Instant,
     pub(crate) kind: EventKind,
 }
 
 /// What happened to a batch.
 #[derive(Debug)]
 pub(crate) enum EventKind {
+    /// A job with this many rows is created and filled. It waits for its turn.
+    JobUploaded { job: String, operation: Operation, rows: u64, began: Instant },
+    /// An open job is given up: it is not closed.
+    JobLeft { job: String },
     /// A job with this many rows is closed and runs.
     JobStarted { job: String, rows: u64 },
     /// Salesforce has processed this many rows of a running job.
     JobProgressed { job: String, rows: u64 },
-    /// A job no longer runs, or is no longer watched.
-    JobEnded { job: String },
+    /// A job no longer runs, or is no longer watched: then how it ends is not known.
+    JobEnded { job: String, end: Option<JobEnd> },
+    /// It is proven what became of the rows of a job. So many failed, if the job counts them.
+    JobJudged { job: String, failed: Option<u64> },
     /// Records are settled: written to Salesforce, or kept as rejected.
     Settled(SettledRecords),
     /// The batch is done and sends no more events. Its records that are not settled by now never will be.
@@ -72,6 +81,6 @@ impl EventSender {
 
     pub(super) fn send(&self, kind: EventKind) {
         // Without a receiver the sync is over, and nobody needs the event.
-        let _ = self.events.send(Event { stream: self.stream, kind });
+        let _ = self.events.send(Event { stream: self.stream, at: Instant::now(), kind });
     }
 }

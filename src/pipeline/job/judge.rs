@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::RejectionReasons;
 use super::entered::JobJournal;
 use super::local_rejections::store_local_rejections;
 use super::parents::ParentColumns;
+use super::rejection_reasons::{Example, RejectionReasons};
 use super::result_counts::{ResultCounts, count};
 use super::result_layout::{ERROR, ID, ResultLayout};
 use super::rounds::{AwaitedBy, RetryReason, RetryRules};
@@ -361,23 +361,26 @@ impl<'j> Judge<'j> {
             sent.map_or((0, 1), |sent| (origins.origin(sent).extracted_at_ms, origins.records(sent)));
         let first = errors.first();
         let code = first.map_or("", |error| error.code.as_str());
+        let field = first.map_or_else(String::new, |error| error.fields.join(","));
         let Some(writer) = &mut self.writer else {
-            self.reasons.add_records(code, records, || Some(self.job.id().to_owned()));
+            let example = || Some(Example::of_job(self.job.id(), layout.id(row)));
+            self.reasons.add_records(code, &field, records, example);
             return Ok(());
         };
         let details = RejectionDetails {
             salesforce_id: layout.id(row).to_owned(),
             error: layout.error(row).to_owned(),
             reason: code.to_owned(),
-            field: first.map_or_else(String::new, |error| error.fields.join(",")),
+            field: field.clone(),
             message: message_for(records, first.map_or("", |error| &error.message)),
         };
         let types = self.batch.types_of(&layout.csv(row)).map(|types| &**types);
         let mut data = restore(&self.batch.columns, layout.cells(row), types);
         data.extend(sent.into_iter().flat_map(|sent| self.batch.unsent_columns(sent)));
         let record = RejectedRecord::new(extracted_at_ms, data, details);
-        self.reasons.add_records(code, records, || Some(record.raw_id.to_string()));
-        writer.write(&record).await
+        writer.write(&record).await?;
+        self.reasons.add_records(code, &field, records, || Some(Example::stored(&record, writer)));
+        Ok(())
     }
 
     /// The layout of the results. Results that lack a column are not those of this job, and the values of their rows

@@ -99,10 +99,10 @@ impl Loader {
                     claim = self.claim_again(&mut turn) => claim,
                 },
             };
-            let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim).await?;
+            let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim, events).await?;
             batch.drop_csv();
             let parents = ParentColumns::new(plan, &batch.columns);
-            let running = self.close(plan, &batch, uploaded).await?;
+            let running = self.close(plan, &batch, uploaded, events).await?;
             claim.closed();
             let job = running.id().to_owned();
             let watcher = Watcher { job, events, claim, halt: &self.halt, haste: self.waits.question_haste };
@@ -112,6 +112,7 @@ impl Loader {
             let parents = parents.written_since(plan, &batch.columns);
             let mut verdict = self.judge(finished_batch, rounds.rules(), &parents).await?;
             drop(watcher);
+            events.send(EventKind::JobJudged { job: finished.id().to_owned(), failed: finished.rows_failed() });
             if finished.end() == &JobEnd::Complete
                 && (finished.rows_processed(), finished.rows_failed()) == (Some(batch.rows()), Some(0))
             {
@@ -281,7 +282,8 @@ async fn wait_for_end(
     let (object, id) = (&plan.job.object, running.id().to_owned());
     watcher.events.send(EventKind::JobStarted { job: id.clone(), rows: batch.rows() });
     let finished = running.wait(batch.rows(), watcher).await;
-    watcher.events.send(EventKind::JobEnded { job: id.clone() });
+    let end = finished.as_ref().ok().map(|finished| finished.end().clone());
+    watcher.events.send(EventKind::JobEnded { job: id.clone(), end });
     let finished = finished.map_err(|error| load_error(error, &format!("waiting for job {id} of {object}")))?;
     tracing::info!(
         job = id,

@@ -1,6 +1,6 @@
 //! The records that the connector itself rejects.
 
-use super::RejectionReasons;
+use super::rejection_reasons::{Example, RejectionReasons};
 use crate::convert::source_columns;
 use crate::pipeline::batch::LocalRejection;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
@@ -14,15 +14,15 @@ pub(super) async fn store_local_rejections(
 ) -> Result<()> {
     for LocalRejection { origin, data, rejection } in rejections {
         let code = rejection.code.as_str();
+        let field = rejection.field.as_deref().unwrap_or_default();
         let Some(writer) = &mut writer else {
-            reasons.add(code, || None);
+            reasons.add(code, field, || None);
             continue;
         };
-        let field = rejection.field.as_deref().unwrap_or_default();
         let details = RejectionDetails::local(code, &rejection.message, field);
         let record = RejectedRecord::new(origin.extracted_at_ms, source_columns(data), details);
-        reasons.add(code, || Some(record.raw_id.to_string()));
         writer.write(&record).await?;
+        reasons.add(code, field, || Some(Example::stored(&record, writer)));
     }
     Ok(())
 }

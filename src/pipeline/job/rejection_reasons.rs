@@ -1,6 +1,8 @@
-//! Why records were rejected: how many for each reason, and an example.
+//! Why records were rejected: how many for each reason and field, and a few examples.
 
 use std::collections::BTreeMap;
+
+use crate::rejected::{RejectedRecord, RejectedWriter};
 
 /// How many reasons are counted separately. A sync sees a handful of Salesforce's three hundred status codes; the
 /// limit is for answers that have no status code.
@@ -9,81 +11,154 @@ const MAX_REASONS: usize = 100;
 /// The name of all further reasons.
 const OTHER_REASONS: &str = "other reasons";
 
-/// Counts of rejected records by their status code.
+/// How many examples a reason has.
+const MAX_EXAMPLES: usize = 3;
+
+/// The most bytes of a code or of the names of fields. Both are what someone else answered.
+const MAX_NAME_BYTES: usize = 200;
+
+/// Counts of rejected records by their status code and the fields at fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct RejectionReasons(BTreeMap<String, Reason>);
+pub(crate) struct RejectionReasons(BTreeMap<(String, String), Reason>);
 
 /// One reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) count: u64,
-    /// Where to find one of the records: its `_airbyte_raw_id` in the bucket, or without a bucket the id of its job, if
-    /// it has one.
-    pub(crate) example: Option<String>,
+    /// The first records of the reason.
+    pub(crate) examples: Vec<Example>,
+}
+
+/// Where to find a rejected record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Example {
+    /// Its `_airbyte_raw_id` in the bucket, or without a bucket the id of its job.
+    pub(crate) id: String,
+    /// Its `sf__Id`; mostly empty.
+    pub(crate) salesforce_id: String,
+    /// The key of its object in the bucket.
+    pub(crate) object: Option<String>,
+}
+
+impl Example {
+    /// A record that `writer` has just written.
+    pub(crate) fn stored(record: &RejectedRecord, writer: &RejectedWriter) -> Self {
+        Self {
+            id: record.raw_id.to_string(),
+            salesforce_id: record.salesforce_id.clone(),
+            object: writer.object().map(str::to_owned),
+        }
+    }
+
+    /// A record that is not stored.
+    pub(crate) fn of_job(job: &str, salesforce_id: &str) -> Self {
+        Self { id: job.to_owned(), salesforce_id: salesforce_id.to_owned(), object: None }
+    }
 }
 
 impl RejectionReasons {
-    /// Counts one record. Calls `example` for the first record of a reason only.
-    pub(crate) fn add(&mut self, code: &str, example: impl FnOnce() -> Option<String>) {
-        self.add_records(code, 1, example);
+    /// Counts one record. Calls `example` for the first records of a reason only.
+    pub(crate) fn add(&mut self, code: &str, field: &str, example: impl FnOnce() -> Option<Example>) {
+        self.add_records(code, field, 1, example);
     }
 
     /// Counts several records of one row.
-    pub(crate) fn add_records(&mut self, code: &str, records: u64, example: impl FnOnce() -> Option<String>) {
-        let reason = self.entry(code);
-        let is_first = reason.count == 0;
+    pub(crate) fn add_records(
+        &mut self,
+        code: &str,
+        field: &str,
+        records: u64,
+        example: impl FnOnce() -> Option<Example>,
+    ) {
+        let reason = self.entry(code, field);
         reason.count += records;
-        if is_first {
-            reason.example = example();
+        if reason.examples.len() < MAX_EXAMPLES {
+            reason.examples.extend(example());
         }
     }
 
     /// Adds the counts of `others`.
     pub(crate) fn merge(&mut self, others: &Self) {
-        for (code, other) in &others.0 {
-            let reason = self.entry(code);
+        for ((code, field), other) in &others.0 {
+            let reason = self.entry(code, field);
             reason.count += other.count;
-            reason.example = reason.example.take().or_else(|| other.example.clone());
+            let room = MAX_EXAMPLES - reason.examples.len().min(MAX_EXAMPLES);
+            reason.examples.extend(other.examples.iter().take(room).cloned());
         }
     }
 
-    /// The reasons with the most frequent one first.
-    pub(crate) fn by_count(&self) -> Vec<(&str, &Reason)> {
-        let mut reasons: Vec<_> = self.0.iter().map(|(code, reason)| (code.as_str(), reason)).collect();
-        reasons.sort_by_key(|(_, reason)| std::cmp::Reverse(reason.count));
+    /// The reasons and fields with the most frequent ones first.
+    pub(crate) fn by_count(&self) -> Vec<(&str, &str, &Reason)> {
+        let reasons = self.0.iter().map(|((code, field), reason)| (code.as_str(), field.as_str(), reason));
+        let mut reasons: Vec<_> = reasons.collect();
+        reasons.sort_by_key(|(_, _, reason)| std::cmp::Reverse(reason.count));
         reasons
     }
 
-    fn entry(&mut self, code: &str) -> &mut Reason {
-        let is_full = self.0.len() >= MAX_REASONS && !self.0.contains_key(code);
-        self.0.entry(if is_full { OTHER_REASONS } else { code }.to_owned()).or_default()
+    /// The reasons, whatever the fields, with the most frequent one first.
+    pub(crate) fn by_code(&self) -> Vec<(&str, u64)> {
+        let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
+        for ((code, _), reason) in &self.0 {
+            *codes.entry(code).or_default() += reason.count;
+        }
+        let mut codes: Vec<_> = codes.into_iter().collect();
+        codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        codes
     }
+
+    fn entry(&mut self, code: &str, field: &str) -> &mut Reason {
+        let key = (cut(code), cut(field));
+        let is_full = self.0.len() >= MAX_REASONS && !self.0.contains_key(&key);
+        self.0.entry(if is_full { (OTHER_REASONS.to_owned(), String::new()) } else { key }).or_default()
+    }
+}
+
+fn cut(name: &str) -> String {
+    name[..name.floor_char_boundary(MAX_NAME_BYTES)].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn example(id: &str) -> Option<Example> {
+        Some(Example { id: id.to_owned(), ..Example::default() })
+    }
+
     #[test]
-    fn reasons_are_counted_with_the_first_example() {
+    fn reasons_are_counted_by_field_with_the_first_examples() {
         let mut reasons = RejectionReasons::default();
-        reasons.add("LESS", || Some("a".into()));
-        reasons.add("MORE", || None);
+        reasons.add("LESS", "Name", || example("a"));
+        reasons.add("MORE", "", || None);
+        reasons.add("LESS", "Email", || None);
         let mut later = RejectionReasons::default();
-        later.add("MORE", || Some("b".into()));
-        later.add("MORE", || panic!("called for the first one only"));
+        ["b", "c", "d"].into_iter().for_each(|id| later.add("MORE", "", || example(id)));
+        later.add("MORE", "", || panic!("called for the first ones only"));
+        later.add_records("LESS", "Email", 2, || example("e"));
         reasons.merge(&later);
+        reasons.merge(&later);
+        let ids = |reason: &Reason| reason.examples.iter().map(|it| it.id.clone()).collect::<Vec<_>>().join(" ");
         let counts: Vec<_> =
-            reasons.by_count().into_iter().map(|(code, it)| (code, it.count, it.example.as_deref())).collect();
-        assert_eq!(counts, [("MORE", 3, Some("b")), ("LESS", 1, Some("a"))]);
+            reasons.by_count().into_iter().map(|(code, field, it)| (code, field, it.count, ids(it))).collect();
+        let expected = [("MORE", "", 9, "b c d"), ("LESS", "Email", 5, "e e"), ("LESS", "Name", 1, "a")];
+        assert_eq!(reasons.by_code(), [("MORE", 9), ("LESS", 6)]);
+        assert_eq!(counts, expected.map(|(code, field, count, ids)| (code, field, count, ids.to_owned())));
     }
 
     #[test]
     fn reasons_beyond_the_limit_are_counted_together() {
         let mut reasons = RejectionReasons::default();
-        (0..1_000).for_each(|number| reasons.add(&number.to_string(), || None));
+        (0..1_000).for_each(|number| reasons.add("CODE", &number.to_string(), || None));
         assert_eq!(reasons.by_count().len(), MAX_REASONS + 1);
         assert_eq!(reasons.by_count()[0].0, OTHER_REASONS);
-        assert_eq!(reasons.by_count().iter().map(|(_, reason)| reason.count).sum::<u64>(), 1_000);
+        assert_eq!(reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum::<u64>(), 1_000);
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let mut reasons = RejectionReasons::default();
+        reasons.add(&"ä".repeat(1_000), &"b".repeat(1_000), || None);
+        let by_count = reasons.by_count();
+        assert_eq!((by_count[0].0.len(), by_count[0].1.len()), (MAX_NAME_BYTES, MAX_NAME_BYTES));
     }
 }

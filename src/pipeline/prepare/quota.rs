@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use airbyte::{Error, Result};
-use salesforce::{ApiUsage, FaultKind, Org};
+use salesforce::{ApiUsage, FaultKind, Limits, Org};
 
 pub(crate) use claim::Claim;
 use claim::{Claims, REQUESTS_OF_A_JOB};
@@ -28,13 +28,13 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    /// Checks the allowances before the first record is sent. If the user has set a share, watches the API requests
-    /// from then on.
+    /// Checks the allowances before the first record is sent, and returns them. If the user has set a share, watches the
+    /// API requests from then on.
     ///
     /// # Errors
     /// A `transient_error` if no bulk batch is left, or if the share is already used.
-    pub(crate) async fn check(org: &Org, max_percent: Option<f64>) -> Result<Option<Arc<Self>>> {
-        match org.limits().await {
+    pub(crate) async fn check(org: &Org, max_percent: Option<f64>) -> Result<(Limits, Option<Arc<Self>>)> {
+        let limits = match org.limits().await {
             Ok(limits) => {
                 let left = |allowance: Option<salesforce::Allowance>| allowance.map(|it| it.remaining);
                 tracing::info!(
@@ -48,18 +48,20 @@ impl Quota {
                          last 24 hours; run the sync again when the first batches of that time are a day old.",
                     ));
                 }
+                limits
             }
             // A user without "View Setup and Configuration" may still load records.
             Err(fault) if fault.kind() == FaultKind::Permission => {
                 tracing::info!("this user may not see the limits of the org");
+                Limits::default()
             }
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),
-        }
-        let Some(max_percent) = max_percent else { return Ok(None) };
+        };
+        let Some(max_percent) = max_percent else { return Ok((limits, None)) };
         let quota = Self::new(max_percent, org.watch_api_usage());
         match org.api_usage() {
             Some(usage) if !quota.fits() => Err(quota.error(usage)),
-            _ => Ok(Some(Arc::new(quota))),
+            _ => Ok((limits, Some(Arc::new(quota)))),
         }
     }
 

@@ -37,6 +37,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long one attempt may take: a part of 5 MiB at 50 kB/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(105);
 
+/// How long a call may take that is not worth a wait.
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long aborting an upload may delay the failure that it follows.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,6 +51,16 @@ pub(super) fn attempts() -> RetryConfig {
 /// The limits of each attempt.
 pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
+/// The attempts of a call that is not worth a wait.
+pub(super) fn few_attempts() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(2).with_initial_backoff(FIRST_WAIT)
+}
+
+/// The limits of such a call.
+pub(super) fn brief_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(BRIEF_TIMEOUT).build()
 }
 
 /// Aborting an upload: one attempt, because a lifecycle rule of the bucket can remove what is left.

@@ -199,3 +199,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_report_is_above_the_folders_of_streams_and_has_the_start_where_syncs_share_a_folder() {
+    let dated = "report_1772600767089.html";
+    for (path_format, report, dated_report) in [
+        (DEFAULT_PATH_FORMAT, Some("p/42/report.html"), format!("p/42/{dated}")),
+        ("{sync_id}", Some("p/42/report.html"), format!("p/42/{dated}")),
+        ("/a//sync-{sync_id}/{stream_name}", Some("p/a/sync-42/report.html"), format!("p/a/sync-42/{dated}")),
+        ("{sync_id}/{year}/{uuid}", Some("p/42/2026/report.html"), format!("p/42/2026/{dated}")),
+        ("{sync_id}_{stream_name}/", None, format!("p/{dated}")),
+        ("{namespace}/{stream_name}/{sync_id}/", None, format!("p/{dated}")),
+        ("{date}/{stream_name}", None, format!("p/2026_03_04/{dated}")),
+        ("", None, format!("p/{dated}")),
+    ] {
+        let keys = Keys::new(&settings(Some("p"), path_format, DEFAULT_FILE_NAME_FORMAT), sync()).unwrap();
+        assert_eq!((keys.report().as_deref(), keys.dated_report()), (report, dated_report), "{path_format}");
+    }
+    let no_number = SyncIdentity { sync_id: None, ..sync() };
+    let keys = Keys::new(&settings(None, DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT), no_number).unwrap();
+    assert_eq!((keys.report(), keys.dated_report()), (None, dated.to_owned()));
+}
+
+#[test]
+fn a_report_has_no_key_of_rejected_records() {
+    let keys = Keys::new(&settings(Some("p"), "{sync_id}", "report.html"), sync()).unwrap();
+    assert_eq!(keys.claim(&stream(None, "a")).key(), "p/42/report.html");
+    assert_eq!(keys.report().as_deref(), Some("p/42/report-1.html"));
+}

@@ -60,7 +60,7 @@ impl Tally {
 impl StreamTally {
     /// How many records are refused.
     pub(crate) fn refused(&self) -> u64 {
-        self.reasons.by_count().iter().map(|(_, reason)| reason.count).sum()
+        self.reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum()
     }
 
     /// The counts of records and rows, each with its name.

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Loader, load_error};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::job::entered::EnteredJob;
-use crate::pipeline::job::event::LoadError;
+use crate::pipeline::job::event::{EventKind, EventSender, LoadError};
 use crate::pipeline::job::turn::{Turn, TurnOutcome};
 use crate::pipeline::prepare::{Claim, StreamPlan};
 use crate::user_error::IntoUserError;
@@ -32,10 +32,14 @@ impl Loader {
         batch: &Batch,
         turn: &mut Turn,
         claim: &Claim,
+        events: &EventSender,
     ) -> Result<UploadedJob, LoadError> {
         loop {
-            let closes_by = Instant::now() + self.waits.open_job;
+            let began = Instant::now();
+            let closes_by = began + self.waits.open_job;
             let uploaded = self.upload(plan, batch).await?;
+            let (job, operation) = (uploaded.id().to_owned(), plan.job.operation);
+            events.send(EventKind::JobUploaded { job, operation, rows: batch.rows(), began });
             let waited = match turn.wait(closes_by - Instant::now(), Some(claim), &self.halt).await {
                 TurnOutcome::Come => {
                     let earlier = self.wait_for_earlier_jobs(plan, uploaded.id(), turn, claim);
@@ -53,11 +57,13 @@ impl Loader {
             match waited {
                 Ok(()) if Instant::now() < closes_by => return Ok(uploaded),
                 Err(error) => {
+                    events.send(EventKind::JobLeft { job: uploaded.id().to_owned() });
                     uploaded.abort().await;
                     return Err(error);
                 }
                 Ok(()) => {
                     let (job, object) = (uploaded.id(), &plan.job.object);
+                    events.send(EventKind::JobLeft { job: job.to_owned() });
                     tracing::info!(job, object, "a job has waited for its turn as long as it may stay open: one more");
                     uploaded.abort().await;
                 }
@@ -122,13 +128,17 @@ impl Loader {
         plan: &StreamPlan,
         batch: &Batch,
         uploaded: UploadedJob,
+        events: &EventSender,
     ) -> Result<RunningJob, LoadError> {
-        let entered = self.enter(plan, batch, uploaded).await?;
+        let job = uploaded.id().to_owned();
+        let entered = self.enter(plan, batch, uploaded).await;
+        let entered = entered.inspect_err(|_| events.send(EventKind::JobLeft { job }))?;
         let (object, job) = (&plan.job.object, entered.id().to_owned());
         let running = match entered.close(self.halt.cancelled()).await {
             Ok(running) => running,
             Err(error) => {
                 if !matches!(error, CloseError::OutcomeUnknown(_)) {
+                    events.send(EventKind::JobLeft { job: job.clone() });
                     self.journal.discard(&job).await;
                 }
                 return Err(load_error(error, &format!("closing job {job} for {object}")));

@@ -251,7 +251,7 @@ async fn another_batch_has_the_place_while_a_job_of_an_earlier_sync_is_awaited()
     // To the org the jobs of two syncs look alike.
     let batch = bench.batch(&["A"]);
     let earlier = bench.loader.upload(&bench.plan, &batch).await.ok().unwrap();
-    bench.loader.close(&bench.plan, &batch, earlier).await.ok().unwrap();
+    bench.loader.close(&bench.plan, &batch, earlier, &no_receiver()).await.ok().unwrap();
     let slots = Arc::new(Semaphore::new(1));
     let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
     let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());

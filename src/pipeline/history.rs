@@ -1,0 +1,264 @@
+//! What a report tells of the jobs of a sync, collected from their events.
+//!
+//! It holds a fixed number of jobs that are over, and those that are not.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::job::{Event, EventKind};
+use crate::report::{Fate, JobStory, Jobs, PhaseTotals};
+use salesforce::JobEnd;
+
+/// The rows of a bulk batch, the last one of a job excepted (Bulk API 2.0 guide, "Limits").
+const ROWS_OF_BULK_BATCH: u64 = 10_000;
+
+/// The most jobs that are shown one by one.
+const MAX_SHOWN: usize = 200;
+
+/// The jobs of a sync.
+#[derive(Debug)]
+pub(super) struct History {
+    began: Instant,
+    prepared: Duration,
+    input_ended: Option<Duration>,
+    /// The jobs that are not over, by their id.
+    open: HashMap<String, JobStory>,
+    /// The longest of those that are over.
+    over: Vec<JobStory>,
+    others: u64,
+    other_rows: u64,
+    bulk_batches: u64,
+    totals: PhaseTotals,
+    /// Since when there has been no job; none while there is one.
+    without_job_since: Option<Duration>,
+    without_job: Duration,
+}
+
+impl History {
+    /// Begins when the first record can be read. The sync has run since `began`.
+    pub(super) fn new(began: Instant) -> Self {
+        let prepared = began.elapsed();
+        Self {
+            began,
+            prepared,
+            input_ended: None,
+            open: HashMap::new(),
+            over: Vec::new(),
+            others: 0,
+            other_rows: 0,
+            bulk_batches: 0,
+            totals: PhaseTotals::default(),
+            without_job_since: Some(prepared),
+            without_job: Duration::ZERO,
+        }
+    }
+
+    /// Notes that no more records are read.
+    pub(super) fn input_ended(&mut self) {
+        self.input_ended = Some(self.began.elapsed());
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        let at = self.since_start(event.at);
+        match &event.kind {
+            EventKind::JobUploaded { job, operation, rows, began } => {
+                let began = self.since_start(*began);
+                if let Some(since) = self.without_job_since.take() {
+                    self.without_job += began.saturating_sub(since);
+                }
+                let story = JobStory {
+                    stream: event.stream,
+                    id: job.clone(),
+                    operation: *operation,
+                    rows: *rows,
+                    failed: None,
+                    fate: Fate::NotClosed,
+                    began,
+                    uploaded: at,
+                    closed: None,
+                    ended: None,
+                    over: None,
+                };
+                self.open.insert(job.clone(), story);
+            }
+            EventKind::JobStarted { job, rows } => {
+                self.bulk_batches += rows.div_ceil(ROWS_OF_BULK_BATCH);
+                if let Some(story) = self.open.get_mut(job) {
+                    (story.closed, story.fate) = (Some(at), Fate::Unknown);
+                }
+            }
+            EventKind::JobEnded { job, end } => {
+                if let Some(story) = self.open.get_mut(job) {
+                    story.ended = Some(at);
+                    story.fate = match end {
+                        None => Fate::Unknown,
+                        Some(JobEnd::Complete) => Fate::Complete,
+                        Some(JobEnd::Failed { .. }) => Fate::Failed,
+                        Some(JobEnd::Aborted) => Fate::Aborted,
+                    };
+                }
+            }
+            EventKind::JobJudged { job, failed } => self.end(job, at, *failed),
+            EventKind::JobLeft { job } => self.end(job, at, None),
+            EventKind::JobProgressed { .. } | EventKind::Settled(_) | EventKind::BatchEnded(_) => {}
+        }
+    }
+
+    /// What a report tells of the jobs, when the sync ends.
+    pub(super) fn conclude(mut self) -> Jobs {
+        let now = self.began.elapsed();
+        if let Some(since) = self.without_job_since {
+            self.without_job += now.saturating_sub(since);
+        }
+        for (_, job) in std::mem::take(&mut self.open) {
+            self.keep(job, now);
+        }
+        self.over.sort_by(|one, other| (one.began, &one.id).cmp(&(other.began, &other.id)));
+        Jobs {
+            shown: self.over,
+            others: self.others,
+            other_rows: self.other_rows,
+            bulk_batches: self.bulk_batches,
+            totals: self.totals,
+            prepared: self.prepared,
+            input_ended: self.input_ended.unwrap_or(now),
+            without_job: self.without_job,
+        }
+    }
+
+    fn end(&mut self, job: &str, at: Duration, failed: Option<u64>) {
+        let Some(mut story) = self.open.remove(job) else { return };
+        (story.over, story.failed) = (Some(at), failed);
+        self.keep(story, at);
+        if self.open.is_empty() {
+            self.without_job_since = Some(at);
+        }
+    }
+
+    /// Keeps a job. If they are too many, the shortest is only counted.
+    fn keep(&mut self, job: JobStory, now: Duration) {
+        self.totals.add(&job, now);
+        self.over.push(job);
+        if self.over.len() <= MAX_SHOWN {
+            return;
+        }
+        let shortest = self.over.iter().enumerate().min_by_key(|(_, job)| job.length(now)).map(|(index, _)| index);
+        if let Some(index) = shortest {
+            let dropped = self.over.swap_remove(index);
+            self.others += 1;
+            self.other_rows += dropped.rows;
+        }
+    }
+
+    fn since_start(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.began)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use salesforce::Operation;
+
+    /// The events of a sync under a clock that stands still between them.
+    struct Sync(History);
+
+    impl Sync {
+        fn new() -> Self {
+            Self(History::new(Instant::now()))
+        }
+
+        async fn after(&mut self, seconds: u64, kind: EventKind) {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            self.0.apply(&Event { stream: 0, at: Instant::now(), kind });
+        }
+
+        /// A job that began `seconds` ago is filled.
+        async fn upload(&mut self, job: &str, seconds: u64) {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            let began = Instant::now() - Duration::from_secs(seconds);
+            let kind = EventKind::JobUploaded { job: job.into(), operation: Operation::Insert, rows: 10, began };
+            self.0.apply(&Event { stream: 0, at: Instant::now(), kind });
+        }
+    }
+
+    fn started(job: &str) -> EventKind {
+        EventKind::JobStarted { job: job.into(), rows: 10 }
+    }
+
+    fn ended(job: &str) -> EventKind {
+        EventKind::JobEnded { job: job.into(), end: Some(JobEnd::Complete) }
+    }
+
+    fn judged(job: &str) -> EventKind {
+        EventKind::JobJudged { job: job.into(), failed: Some(1) }
+    }
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_job_has_four_parts() {
+        let mut sync = Sync::new();
+        tokio::time::advance(seconds(5)).await;
+        sync.upload("750A", 1).await;
+        sync.after(2, started("750A")).await;
+        sync.after(3, ended("750A")).await;
+        sync.after(4, judged("750A")).await;
+        tokio::time::advance(seconds(7)).await;
+        let jobs = sync.0.conclude();
+        assert_eq!(jobs.totals, PhaseTotals([1, 2, 3, 4].map(seconds)));
+        let job = &jobs.shown[0];
+        assert_eq!(
+            (job.began, job.over, job.failed, job.fate),
+            (seconds(5), Some(seconds(15)), Some(1), Fate::Complete)
+        );
+        assert_eq!(jobs.without_job, seconds(5 + 7), "before the first job and after the last one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_jobs_overlap_the_sync_is_not_without_one() {
+        let mut sync = Sync::new();
+        sync.upload("750A", 1).await;
+        sync.upload("750B", 1).await;
+        for kind in [started("750A"), ended("750A"), judged("750A"), started("750B"), ended("750B"), judged("750B")] {
+            sync.after(1, kind).await;
+        }
+        assert_eq!(sync.0.conclude().without_job, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_is_not_over_lasts_until_the_end_of_the_sync() {
+        let mut sync = Sync::new();
+        sync.upload("750A", 1).await;
+        sync.upload("750B", 1).await;
+        sync.upload("750C", 1).await;
+        sync.after(1, started("750A")).await;
+        sync.after(1, EventKind::JobLeft { job: "750C".into() }).await;
+        tokio::time::advance(seconds(10)).await;
+        let jobs = sync.0.conclude();
+        let fates: Vec<_> = jobs.shown.iter().map(|job| (job.fate, job.length(seconds(15)))).collect();
+        let expected = [(Fate::Unknown, seconds(15)), (Fate::NotClosed, seconds(14)), (Fate::NotClosed, seconds(3))];
+        assert_eq!(fates, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_very_many_jobs_the_longest_are_shown_and_all_are_in_the_sums() {
+        let mut sync = Sync::new();
+        for number in 0..1_000_u64 {
+            let job = number.to_string();
+            sync.upload(&job, 1).await;
+            sync.after(0, started(&job)).await;
+            sync.after(number % 10, ended(&job)).await;
+            sync.after(0, judged(&job)).await;
+        }
+        let jobs = sync.0.conclude();
+        assert_eq!((jobs.shown.len(), jobs.others, jobs.other_rows), (MAX_SHOWN, 800, 8_000));
+        assert!(jobs.shown.iter().all(|job| job.length(Duration::ZERO) >= seconds(8)));
+        assert!(jobs.shown.is_sorted_by_key(|job| job.began));
+        assert_eq!(jobs.totals, PhaseTotals([1_000, 0, 4_500, 0].map(seconds)));
+    }
+}

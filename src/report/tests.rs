@@ -1,0 +1,197 @@
+//! Pages of invented syncs.
+
+use std::time::Duration;
+
+use salesforce::{Allowance, Operation};
+
+use super::*;
+
+fn allowance(max: u64, remaining: u64) -> Option<Allowance> {
+    Some(Allowance { max, remaining })
+}
+
+fn job(number: u64) -> JobStory {
+    let second = |second| Duration::from_secs(number + second);
+    JobStory {
+        stream: 0,
+        id: format!("750{number:015}"),
+        operation: Operation::Upsert,
+        rows: 10_000,
+        failed: Some(number % 3),
+        fate: Fate::Complete,
+        began: second(1),
+        uploaded: second(2),
+        closed: Some(second(4)),
+        ended: Some(second(9)),
+        over: Some(second(10)),
+    }
+}
+
+fn rejection(reason: &str, field: &str) -> Rejection {
+    let example =
+        RejectionExample { id: "003000000000001AAA".to_owned(), object: Some("rejected/42/c/1.csv".to_owned()) };
+    Rejection { reason: reason.to_owned(), field: field.to_owned(), count: 3, examples: vec![example] }
+}
+
+fn stream(name: &str) -> StreamStory {
+    StreamStory {
+        name: name.to_owned(),
+        target: Some(Target { object: "Contact".to_owned(), operation: Operation::Upsert }),
+        read: 20_000,
+        written: 19_997,
+        rejected: 3,
+        skipped: 0,
+        jobs: 2,
+        rejections: vec![rejection("REQUIRED_FIELD_MISSING", "LastName")],
+    }
+}
+
+fn report() -> SyncReport {
+    SyncReport {
+        sync_id: Some(42),
+        org: "acme.my.salesforce.com".to_owned(),
+        bucket: "acme-rejects".to_owned(),
+        started: "2026-03-04T05:06:07Z".parse().unwrap(),
+        length: Duration::from_secs(75),
+        error: None,
+        streams: vec![stream("contacts")],
+        jobs: Jobs {
+            shown: vec![job(0), job(1)],
+            totals: PhaseTotals([2, 4, 10, 2].map(Duration::from_secs)),
+            prepared: Duration::from_secs(1),
+            input_ended: Duration::from_secs(30),
+            without_job: Duration::from_secs(12),
+            ..Jobs::default()
+        },
+        requests: 17,
+        api_requests: AllowanceUse {
+            before: allowance(15_000, 14_000),
+            after: allowance(15_000, 13_983).map(After::Told),
+        },
+        bulk_batches: AllowanceUse { before: allowance(15_000, 15_000), after: Some(After::Counted(14_998)) },
+    }
+}
+
+#[track_caller]
+fn assert_has(page: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(page.contains(text), "{text} is missing:\n{page}");
+    }
+}
+
+#[test]
+fn the_page_tells_how_the_sync_ended_and_what_became_of_each_stream() {
+    assert_has(
+        &page(&report()),
+        &[
+            "<title>Sync 42 to acme.my.salesforce.com</title>",
+            "<strong>Succeeded with rejected records</strong> on 4 March 2026, 05:07:22 UTC, after 1 min 15 s.",
+            "<td class=\"n\" data-label=\"Written\">19,997</td>",
+            "<code>750000000000000001</code> <span>10,000 rows, <em>1 failed</em></span>",
+            "REQUIRED_FIELD_MISSING</th><td data-label=\"Field\">LastName</td>",
+            "<code>003000000000001AAA</code>",
+            "acme-rejects/rejected/42/c/1.csv</span>",
+            "\"Before\">14,000</td>",
+            "\"After\">13,983</td>",
+            "\"After\">about 14,998</td>",
+            "This sync made 17 API requests.",
+            "<title>Running in Salesforce: 5.0 s, from 4.0 s to 9.0 s</title>",
+        ],
+    );
+}
+
+#[test]
+fn a_job_that_does_something_else_than_its_stream_says_so() {
+    let mut report = report();
+    report.jobs.shown[1].operation = Operation::Delete;
+    let page = page(&report);
+    assert_has(&page, &["0000</code> <span>10,000 rows", "0001</code> <span>delete, 10,000 rows"]);
+}
+
+#[test]
+fn an_error_is_told_and_open_records_are_counted() {
+    let mut report = report();
+    report.error = Some("Someone aborted job 750.".to_owned());
+    report.streams[0].written = 10_000;
+    let page = page(&report);
+    assert_has(&page, &["<strong>Failed</strong>", "Someone aborted job 750.</p>", "Of 9,997 records it is not known"]);
+}
+
+#[test]
+fn a_sync_without_rejections_or_a_number_has_a_page_too() {
+    let mut report = report();
+    (report.sync_id, report.streams[0].rejected, report.streams[0].written) = (None, 0, 20_000);
+    report.streams[0].rejections.clear();
+    report.streams.push(StreamStory { target: None, rejections: Vec::new(), ..stream("orders") });
+    let page = page(&report);
+    assert_has(&page, &["<title>Sync to acme", "none</td><td data-label=\"Operation\">reset</td>"]);
+    assert!(!page.contains("<h2>Rejected records</h2>"));
+}
+
+#[test]
+fn an_allowance_that_the_user_may_not_see_is_not_known() {
+    let mut report = report();
+    report.api_requests = AllowanceUse::default();
+    let page = page(&report);
+    assert_has(&page, &["\"Before\">not known</td><td class=\"n\" data-label=\"After\">not known</td>"]);
+}
+
+#[test]
+fn skipped_records_have_a_column_where_there_are_some() {
+    let mut report = report();
+    assert!(!page(&report).contains("skipped"));
+    report.streams[0].skipped = 1_234;
+    assert_has(&page(&report), &["data-label=\"Of the written, skipped\">1,234</td>"]);
+}
+
+/// Whatever comes from a source, an org, a bucket or a configuration is text.
+#[test]
+fn nothing_from_outside_becomes_markup() {
+    const EVIL: &str = "</title></style><script src='x'>alert(\"1\")</script><img onerror=x>";
+    let mut report = report();
+    report.org = EVIL.to_owned();
+    report.bucket = EVIL.to_owned();
+    report.error = Some(EVIL.to_owned());
+    report.jobs.shown[0].id = EVIL.to_owned();
+    let mut stream = stream(EVIL);
+    stream.target = Some(Target { object: EVIL.to_owned(), operation: Operation::Insert });
+    stream.rejections = vec![rejection(EVIL, EVIL)];
+    stream.rejections[0].examples[0] = RejectionExample { id: EVIL.to_owned(), object: Some(EVIL.to_owned()) };
+    report.streams = vec![stream];
+    let page = page(&report);
+    for tag in ["<script", "<img", "</title></style>", "onerror=x>"] {
+        assert!(!page.contains(tag), "{tag}");
+    }
+    assert_eq!(page.matches("&lt;script src=&#39;x&#39;&gt;").count(), 14);
+}
+
+#[test]
+fn the_page_loads_nothing() {
+    let page = page(&report());
+    for reference in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+    assert_has(&page, &["content=\"default-src 'none'; style-src 'unsafe-inline'\""]);
+}
+
+#[test]
+fn the_page_of_a_very_large_sync_is_bounded() {
+    let mut report = report();
+    report.streams = (0..5_000).map(|number| stream(&format!("{number}{}", "x".repeat(2_000)))).collect();
+    for stream in &mut report.streams {
+        stream.rejections = (0..10).map(|number| rejection(&number.to_string(), "F")).collect();
+    }
+    report.jobs.shown = (0..200).map(job).collect();
+    (report.jobs.others, report.jobs.other_rows) = (4_800, 48_000_000);
+    report.error = Some("e".repeat(1_000_000));
+    let page = page(&report);
+    assert!(page.len() < 600_000, "{}", page.len());
+    assert_has(
+        &page,
+        &[
+            "4,800 further streams",
+            "The 200 longest jobs are shown. 4,800 shorter ones with 48,000,000 rows are left out here",
+            "49,700 rarer reasons with 149,100 records are left out here.",
+        ],
+    );
+}

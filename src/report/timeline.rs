@@ -1,0 +1,221 @@
+//! The timeline: what the time went into, as a bar for the sync and one for each job.
+
+use std::time::Duration;
+
+use super::figures::{Counted, Lasting, Number, Percent};
+use super::html::Html;
+use super::model::{Fate, JobStory, Phase, SyncReport};
+use salesforce::Operation;
+
+/// About how many marks the axis has.
+const MARKS: u32 = 5;
+
+/// The distances of marks.
+const STEPS_IN_MILLISECONDS: [u64; 27] = [
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    15_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    900_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    10_800_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
+    172_800_000,
+    432_000_000,
+    864_000_000,
+];
+
+/// The width below which a bar could not be seen, in percent.
+const MIN_WIDTH: f64 = 0.25;
+
+/// The times of the page, from the start of the sync to its end.
+struct Scale(Duration);
+
+impl Scale {
+    fn percent(&self, time: Duration) -> f64 {
+        time.as_secs_f64() / self.0.as_secs_f64().max(0.001) * 100.0
+    }
+
+    /// The distance of the marks of the axis.
+    fn step(&self) -> Duration {
+        let wanted = self.0 / MARKS;
+        let steps = STEPS_IN_MILLISECONDS.into_iter().map(Duration::from_millis);
+        steps.into_iter().find(|step| *step >= wanted).unwrap_or(wanted).max(Duration::from_millis(1))
+    }
+}
+
+pub(super) fn section(html: &mut Html, report: &SyncReport) {
+    let (jobs, scale) = (&report.jobs, Scale(report.length));
+    html.markup("<section>\n<h2>What the time went into</h2>\n");
+    summary(html, report);
+    legend(html, report);
+    html.markup("<div class=\"timeline\" style=\"--step:").text(Percent(scale.percent(scale.step()))).markup("\">\n");
+    axis(html, &scale);
+    sync_row(html, report, &scale);
+    for (index, stream) in report.streams.iter().enumerate() {
+        let mut of_stream = jobs.shown.iter().filter(|job| job.stream == index).peekable();
+        if of_stream.peek().is_none() {
+            continue;
+        }
+        html.markup("<h3>").text(&stream.name);
+        if let Some(target) = &stream.target {
+            html.markup(" <small>").text(&target.object).markup(", ").text(target.operation).markup("</small>");
+        }
+        html.markup("</h3>\n");
+        let operation = stream.target.as_ref().map(|target| target.operation);
+        of_stream.for_each(|job| job_row(html, job, operation, &scale));
+    }
+    html.markup("</div>\n");
+    if jobs.others > 0 {
+        html.markup("<p class=\"note\">The ")
+            .text(Number(jobs.shown.len() as u64))
+            .markup(" longest jobs are shown. ")
+            .text(Counted(jobs.others, "shorter one"))
+            .markup(" with ")
+            .text(Counted(jobs.other_rows, "row"))
+            .markup(" are left out here; the sums above have them.</p>\n");
+    }
+    html.markup("</section>\n");
+}
+
+/// Sentences that name the largest parts.
+fn summary(html: &mut Html, report: &SyncReport) {
+    let jobs = &report.jobs;
+    html.markup("<p>Of ")
+        .text(Lasting(report.length))
+        .markup(", ")
+        .text(Lasting(jobs.prepared))
+        .markup(" passed before the first record could be read, and ")
+        .text(Lasting(jobs.without_job))
+        .markup(" after that without a job: there the sync waited for records. The sums below add up all jobs, which may overlap.</p>\n");
+}
+
+fn legend(html: &mut Html, report: &SyncReport) {
+    html.markup("<ul class=\"legend\">\n");
+    for (phase, total) in Phase::ALL.into_iter().zip(report.jobs.totals.0) {
+        html.markup("<li><span class=\"swatch ")
+            .markup(class(phase))
+            .markup("\"></span>")
+            .markup(name(phase))
+            .markup(" <b>")
+            .text(Lasting(total))
+            .markup("</b></li>\n");
+    }
+    html.markup("</ul>\n");
+}
+
+fn class(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Upload => "upload",
+        Phase::Wait => "wait",
+        Phase::Run => "run",
+        Phase::Results => "results",
+    }
+}
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Upload => "Upload",
+        Phase::Wait => "Waiting for its turn",
+        Phase::Run => "Running in Salesforce",
+        Phase::Results => "Reading results",
+    }
+}
+
+fn axis(html: &mut Html, scale: &Scale) {
+    html.markup("<div class=\"job axis\"><div></div><svg width=\"100%\" height=\"16\" aria-hidden=\"true\">");
+    let step = scale.step();
+    let marks = (0..=MARKS).map(|mark| step * mark);
+    // A mark at the very end would leave the page.
+    for time in marks.filter(|time| scale.percent(*time) < 92.0) {
+        html.markup("<text y=\"12\" x=\"").text(Percent(scale.percent(time))).markup("\">");
+        html.text(Lasting(time)).markup("</text>");
+    }
+    html.markup("</svg></div>\n");
+}
+
+/// A bar of a track, with its name and times for whoever points at it.
+fn bar(html: &mut Html, scale: &Scale, class: &'static str, name: &'static str, (from, to): (Duration, Duration)) {
+    let (left, right) = (scale.percent(from), scale.percent(to));
+    if to <= from {
+        return;
+    }
+    let width = (right - left).max(MIN_WIDTH);
+    html.markup("<rect y=\"1\" height=\"12\" class=\"").markup(class).markup("\" x=\"");
+    html.text(Percent(left.min(100.0 - width))).markup("\" width=\"").text(Percent(width)).markup("\"><title>");
+    html.markup(name).markup(": ").text(Lasting(to.saturating_sub(from))).markup(", from ").text(Lasting(from));
+    html.markup(" to ").text(Lasting(to)).markup("</title></rect>");
+}
+
+fn sync_row(html: &mut Html, report: &SyncReport, scale: &Scale) {
+    let jobs = &report.jobs;
+    html.markup("<div class=\"job\"><div class=\"label\">The sync</div>");
+    html.markup("<svg class=\"track\" width=\"100%\" height=\"14\" role=\"img\" aria-label=\"The sync\">");
+    bar(html, scale, "prepare", "Preparing", (Duration::ZERO, jobs.prepared));
+    bar(html, scale, "read", "Reading records", (jobs.prepared, jobs.input_ended));
+    bar(html, scale, "rest", "Loading what was read", (jobs.input_ended, report.length));
+    html.markup("</svg></div>\n");
+}
+
+/// A job. If it does something else than its stream, such as to delete, the row says so.
+fn job_row(html: &mut Html, job: &JobStory, usual: Option<Operation>, scale: &Scale) {
+    html.markup("<div class=\"job\"><div class=\"label\"><code>").text(&job.id).markup("</code> <span>");
+    if usual != Some(job.operation) {
+        html.text(job.operation).markup(", ");
+    }
+    html.text(Counted(job.rows, "row"));
+    if let Some(failed) = job.failed.filter(|failed| *failed > 0) {
+        html.markup(", <em>").text(Number(failed)).markup(" failed</em>");
+    }
+    html.markup(fate(job.fate)).markup("</span></div>");
+    html.markup("<svg class=\"track\" width=\"100%\" height=\"14\" role=\"img\" aria-label=\"")
+        .text(job.operation)
+        .markup(", ")
+        .text(Lasting(job.length(scale.0)))
+        .markup("\">");
+    for (phase, from, to) in job.phases(scale.0) {
+        bar(html, scale, class(phase), name(phase), (from, to));
+    }
+    html.markup("</svg></div>\n");
+}
+
+fn fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Complete => "",
+        Fate::NotClosed => ", <em>not closed</em>",
+        Fate::Unknown => ", <em>its end is not known</em>",
+        Fate::Failed => ", <em>ended as failed</em>",
+        Fate::Aborted => ", <em>aborted</em>",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_has_a_handful_of_marks() {
+        for milliseconds in [0, 1, 40, 700, 3_000, 65_000, 800_000, 7_000_000, 90_000_000, 9_000_000_000] {
+            let scale = Scale(Duration::from_millis(milliseconds));
+            let marks = scale.0.as_secs_f64() / scale.step().as_secs_f64();
+            assert!(marks <= f64::from(MARKS) + 0.01, "{milliseconds} ms have {marks} marks");
+        }
+        assert_eq!(Scale(Duration::from_secs(70)).step(), Duration::from_secs(15));
+    }
+}
