@@ -138,6 +138,13 @@ impl RunningConnector {
         self.next(|message| if let Message::State { state } = message { Some(state) } else { None })
     }
 
+    /// Waits for the next line, which is not kept; none at the end of the output.
+    pub(crate) fn next_line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let length = self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        (length > 0).then_some(line)
+    }
+
     /// Waits for the next state; none when the process ends first. Drops a last line that is cut off.
     pub(crate) fn next_state_or_end(&mut self) -> Option<State> {
         loop {

@@ -73,6 +73,32 @@ async fn an_object_that_cannot_be_read_whole_is_an_error_after_the_others_are_pr
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_damaged_objects_the_first_are_named_and_all_are_counted() {
+    let world = World::kind().await;
+    for number in 0..7 {
+        world.put(&format!("7/contacts/{number}.csv"), "");
+    }
+    let (_, message) = world.rejected_records(json!({}), &[]).await.failure();
+    assert!(message.starts_with("7 of the objects") && message.contains("/4.csv: "), "{message}");
+    assert!(!message.contains("/5.csv") && message.contains("; and 2 more."), "{message}");
+}
+
+/// As `head` does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_one_record_ends_the_run() {
+    let world = World::kind().await;
+    world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})).repeat(20_000));
+    let config = world.config(json!({}));
+    let run = blocking(move || {
+        let mut connector = RunningConnector::start_rejected(&config);
+        assert!(connector.next_line().is_some());
+        connector.close_stdout();
+        connector.wait_for_exit_code()
+    });
+    assert_ne!(run.await, 0);
+}
+
 /// The connection breaks in the middle of an object, more than once, and in the list.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_read_on_where_the_connection_broke() {

@@ -321,6 +321,10 @@ mod tests {
         let config = RawValue::from_string(r#"{"client_id":"c"}"#.to_owned()).unwrap();
         output.connector_config(&config).unwrap();
         output.log(LogLevel::Warn, "two\nlines");
+        let data = RawValue::from_string(r#"{"n":1.10, "t":"two\nlines"}"#.to_owned()).unwrap();
+        let record = RecordMessage { namespace: None, stream: "a \"b\"", data: &data, emitted_at: 7, meta: None };
+        output.record(&record).unwrap();
+        output.record(&RecordMessage { namespace: Some("n"), meta: Some(RawValue::NULL), ..record }).unwrap();
         let operations = [json!({}), json!({"object_name": "A"})];
         for count in 0..=2 {
             output.destination_catalog(operations.iter().take(count)).unwrap();
@@ -334,11 +338,15 @@ mod tests {
         assert!(messages[1]["trace"]["emitted_at"].as_i64().unwrap() > 1_700_000_000_000);
         assert_eq!(messages[2]["control"]["connectorConfig"]["config"]["client_id"], "c");
         assert_eq!(messages[3]["log"], json!({"level": "WARN", "message": "two\nlines"}));
-        for (message, expected) in messages[4..].iter().zip([json!([]), json!([{}]), json!([{}, {"object_name": "A"}])])
+        let record = json!({"stream": "a \"b\"", "data": {"n": 1.1, "t": "two\nlines"}, "emitted_at": 7});
+        assert_eq!(messages[4], json!({"type": "RECORD", "record": record}));
+        assert_eq!((&messages[5]["record"]["namespace"], &messages[5]["record"]["meta"]), (&json!("n"), &Value::Null));
+        assert!(text.contains(r#""data":{"n":1.10, "t":"two\nlines"}"#), "numbers keep their digits: {text}");
+        for (message, expected) in messages[6..].iter().zip([json!([]), json!([{}]), json!([{}, {"object_name": "A"}])])
         {
             let catalog = json!({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": expected}});
             assert_eq!(*message, catalog);
         }
-        assert_eq!(messages.len(), 7);
+        assert_eq!(messages.len(), 9);
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct Findings {
     pub(crate) others: u64,
     /// Objects that were removed after they were listed.
     removed: u64,
+    /// Objects whose streams are named as in their keys, with characters that may stand for others.
+    named_by_key: u64,
     streams: BTreeSet<String>,
     reasons: BTreeSet<String>,
     /// Which of the wanted streams were found.
@@ -268,6 +270,10 @@ impl<S: RecordSink> Run<S> {
                 keep(&mut self.findings.streams, &stream.to_string());
                 let (stream, place) = self.selection.stream(&owner)?;
                 self.findings.found.extend(place);
+                let may_be_other = place.is_none() && stream.to_string().contains('_');
+                if matches!(owner, Owner::InKey(_)) && may_be_other {
+                    self.findings.named_by_key += 1;
+                }
                 Some(stream)
             }
             Owner::Unknown => {
@@ -307,6 +313,13 @@ impl Findings {
         let mut notes = Vec::new();
         if self.removed > 0 {
             notes.push(format!("{} objects were removed while the bucket was read.", self.removed));
+        }
+        if self.named_by_key > 0 {
+            notes.push(format!(
+                "{} objects have the name of their stream in their keys alone, where _ may stand for other characters. \
+                 If it does, give the name with --stream (and --namespace).",
+                self.named_by_key
+            ));
         }
         if self.records == 0 && !selection.reasons.is_empty() && !self.reasons.is_empty() {
             notes.push(format!("No record has this reason. There are: {}.", listed(&self.reasons)));

@@ -31,10 +31,10 @@ impl Selection {
             Owner::InKey(stream) => (stream, true),
             Owner::Unknown => return None,
         };
-        let is = |wanted: &str, name: &str| wanted == name || in_key && safe_name(wanted) == name;
+        let may_be = |wanted: &str, name: &str| wanted == name || in_key && safe_name(wanted) == name;
         let mut named = stream.clone();
         if let Some(namespace) = self.namespace.as_deref().filter(|wanted| !wanted.is_empty()) {
-            if !is(namespace, stream.namespace.as_deref()?) {
+            if !may_be(namespace, stream.namespace.as_deref()?) {
                 return None;
             }
             named.namespace = Some(namespace.to_owned());
@@ -44,11 +44,12 @@ impl Selection {
         if self.streams.is_empty() {
             return Some((named, None));
         }
-        if let Some(place) = self.streams.iter().position(|wanted| is(wanted, &stream.name)) {
-            named.name.clone_from(&self.streams[place]);
+        let full = stream.to_string();
+        if let Some(place) = self.streams.iter().position(|wanted| *wanted == stream.name || *wanted == full) {
             return Some((named, Some(place)));
         }
-        let place = self.streams.iter().position(|wanted| *wanted == stream.to_string())?;
+        let place = self.streams.iter().position(|wanted| may_be(wanted, &stream.name))?;
+        named.name.clone_from(&self.streams[place]);
         Some((named, Some(place)))
     }
 
@@ -125,6 +126,8 @@ mod tests {
         assert_eq!(selected(&[], None, &in_key), Some(stream(Some("c_r"), "Line_Item")));
         assert_eq!(selected(&["Line Item"], None, &in_key), Some(stream(Some("c_r"), "Line Item")));
         assert_eq!(selected(&["Line Item"], Some("c/r"), &in_key), Some(stream(Some("c/r"), "Line Item")));
+        let both = selected(&["Line Item", "Line_Item"], None, &in_key);
+        assert_eq!(both, Some(stream(Some("c_r"), "Line_Item")), "the name itself comes first");
         let named = Owner::Named(stream(None, "Line_Item"));
         assert_eq!(selected(&["Line Item"], None, &named), None, "a name that is known is compared as it is");
     }

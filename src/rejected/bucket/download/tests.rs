@@ -43,14 +43,14 @@ fn error_answer(status: u16, code: &str) -> ResponseTemplate {
 async fn broken(server: &MockServer) -> super::Download {
     let first = answer(200, "\"1\"", "0123456789");
     Mock::given(method("GET")).and(path("/acme-rejects/rejected/f.csv")).respond_with(first).mount(server).await;
-    let mut download = bucket(server).await.download(KEY).await.unwrap().unwrap();
+    let mut download = Box::pin(bucket(server).await.download(KEY)).await.unwrap().unwrap();
     download.body = aws_sdk_s3::primitives::ByteStream::from_static(b"0123");
     assert_eq!(&download.next().await.unwrap().unwrap()[..], b"0123");
     download
 }
 
 async fn rest(server: &MockServer, answer: ResponseTemplate) -> super::Result<Vec<u8>> {
-    let mut download = broken(server).await;
+    let mut download = Box::pin(broken(server)).await;
     let range = Mock::given(method("GET")).and(header("range", "bytes=4-")).and(header("if-match", "\"1\""));
     range.respond_with(answer).with_priority(1).mount(server).await;
     let mut rest = Vec::new();
@@ -64,7 +64,7 @@ async fn rest(server: &MockServer, answer: ResponseTemplate) -> super::Result<Ve
 async fn the_rest_is_asked_for_by_its_range_and_its_version() {
     let server = MockServer::start().await;
     let answer = answer(206, "\"1\"", "456789").insert_header("content-range", "bytes 4-9/10");
-    assert_eq!(rest(&server, answer).await.unwrap(), b"456789");
+    assert_eq!(Box::pin(rest(&server, answer)).await.unwrap(), b"456789");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn an_answer_that_is_not_the_rest_of_the_same_object_is_an_error() {
     ];
     for (answer, expected) in cases {
         let server = MockServer::start().await;
-        let error = rest(&server, answer).await.unwrap_err();
+        let error = Box::pin(rest(&server, answer)).await.unwrap_err();
         assert_eq!(error.failure_type(), Transient, "{error}");
         assert!(error.message().contains(expected) && error.message().contains(KEY), "{expected}: {error}");
     }
@@ -91,7 +91,7 @@ async fn an_answer_that_is_not_the_rest_of_the_same_object_is_an_error() {
 async fn more_bytes_than_the_object_has_are_an_error() {
     let server = MockServer::start().await;
     let answer = answer(206, "\"1\"", "4567890").insert_header("content-range", "bytes 4-9/10");
-    let error = rest(&server, answer).await.unwrap_err();
+    let error = Box::pin(rest(&server, answer)).await.unwrap_err();
     assert!(error.message().contains("did not answer as an S3 store does"), "{error}");
 }
 
