@@ -16,6 +16,7 @@ mod faithful;
 mod faults;
 mod input;
 mod keys;
+mod matching;
 mod memory;
 mod metadata;
 mod operations;

@@ -34,6 +34,7 @@ mod command;
 mod discover;
 mod display;
 mod journal;
+mod matching;
 mod rejected;
 mod report;
 mod run;

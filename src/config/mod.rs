@@ -1,9 +1,10 @@
 //! The configuration: the text that the user wrote becomes a [`Config`] that breaks no rule.
 //!
-//! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. Then `sign_in`, `storage` and
-//! `streams` check what a schema cannot. `violations` collects every broken rule for one error.
+//! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. Then `sign_in`, `storage`,
+//! `streams` and `matching` check what a schema cannot. `violations` collects every broken rule for one error.
 
 mod deletes;
+mod matching;
 mod raw;
 mod raw_text;
 mod renames;
@@ -17,6 +18,7 @@ mod validated;
 mod violations;
 
 pub(crate) use deletes::{DeleteSettings, Deletes};
+pub(crate) use matching::{MatchSettings, OnMissing, OnSeveral, cannot_insert};
 pub(crate) use renames::Renames;
 pub use schema::spec;
 pub(crate) use streams::StreamSettings;

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{Deletes, NullHandling, UnknownFields};
+use super::{Deletes, NullHandling, OnMissing, OnSeveral, UnknownFields};
 
 /// The top level of the configuration.
 #[derive(Default, Deserialize)]
@@ -122,6 +122,17 @@ pub(super) struct Stream {
     pub(super) fields: Option<Vec<Option<Rename>>>,
     pub(super) deletes: Option<Deletes>,
     pub(super) delete_marker: Option<String>,
+    #[serde(rename = "match")]
+    pub(super) matching: Option<Match>,
+}
+
+/// `streams[].match`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Match {
+    pub(super) fields: Option<Vec<Option<String>>>,
+    pub(super) on_missing: Option<OnMissing>,
+    pub(super) on_several: Option<OnSeveral>,
 }
 
 /// `streams[].operation`.

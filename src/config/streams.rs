@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::deletes::{self, DeleteSettings};
+use super::matching::{self, MatchSettings};
 use super::raw::{self, non_blank};
 use super::renames::{self, Renames};
 use super::violations::Violations;
@@ -19,6 +20,7 @@ pub(crate) struct StreamSettings {
     assignment_rule_id: Option<String>,
     renames: Renames,
     deletes: DeleteSettings,
+    matching: Option<MatchSettings>,
 }
 
 impl StreamSettings {
@@ -40,9 +42,14 @@ impl StreamSettings {
         self.operation
     }
 
-    /// The field by which an upsert finds records.
+    /// The external id by which records are found.
     pub(crate) fn external_id_field(&self) -> Option<&str> {
         self.external_id_field.as_deref()
+    }
+
+    /// By which other fields records are found.
+    pub(crate) fn matching(&self) -> Option<&MatchSettings> {
+        self.matching.as_ref()
     }
 
     /// The assignment rule for cases or leads.
@@ -86,8 +93,13 @@ pub(super) fn validate(entries: Vec<Option<raw::Stream>>, violations: &mut Viola
 fn validate_entry(mut entry: raw::Stream, key: &str, violations: &mut Violations) -> Option<StreamSettings> {
     let operation = entry.operation.map(Operation::from);
     let external_id_field = non_blank(entry.external_id_field.take());
-    if external_id_field.is_some() && operation.is_some_and(|it| it != Operation::Upsert) {
-        violations.add(format!("{key}.external_id_field"), "needs the operation `upsert`, or no operation");
+    if external_id_field.is_some() && operation == Some(Operation::Insert) {
+        violations
+            .add(format!("{key}.external_id_field"), "is for an operation that finds records, and an insert does not");
+    }
+    let matching = entry.matching.take().and_then(|entry| matching::validate(entry, operation, key, violations));
+    if matching.is_some() && external_id_field.is_some() {
+        violations.add(format!("{key}.match"), "does the same as `external_id_field`: keep one of them");
     }
     let assignment_rule_id = non_blank(entry.assignment_rule_id.take());
     if assignment_rule_id.as_deref().is_some_and(|id| !is_record_id(id)) {
@@ -108,6 +120,7 @@ fn validate_entry(mut entry: raw::Stream, key: &str, violations: &mut Violations
         assignment_rule_id,
         renames,
         deletes,
+        matching,
     })
 }
 
@@ -194,7 +207,7 @@ mod tests {
     #[test]
     fn each_broken_rule_is_named() {
         let id_rule = "must be a Salesforce id of 15 or 18 letters and digits";
-        let upsert_rule = "needs the operation `upsert`, or no operation";
+        let finds_rule = "is for an operation that finds records, and an insert does not";
         for (streams, violation) in [
             (json!([{"stream": ""}]), "`streams[0].stream` is missing".to_owned()),
             (json!([{"object": "Account"}]), "`streams[0].stream` is missing".to_owned()),
@@ -208,11 +221,11 @@ mod tests {
             ),
             (
                 json!([{"stream": "a", "operation": "insert", "external_id_field": "X__c"}]),
-                format!("`streams[0].external_id_field` {upsert_rule}"),
+                format!("`streams[0].external_id_field` {finds_rule}"),
             ),
             (
-                json!([{"stream": "a", "operation": "hard_delete", "external_id_field": "X__c"}]),
-                format!("`streams[0].external_id_field` {upsert_rule}"),
+                json!([{"stream": "a", "external_id_field": "X__c", "match": {"fields": ["Email"]}}]),
+                "`streams[0].match` does the same as `external_id_field`: keep one of them".to_owned(),
             ),
             (
                 json!([{"stream": "a", "assignment_rule_id": "01Q0000000000011"}]),

@@ -374,7 +374,7 @@ mod tests {
         for value in values {
             let top = keys.keys().map(|key| json!({ key: value }));
             let in_s3 = s3_keys.unwrap().as_object().unwrap().keys().map(|key| json!({ key: value }));
-            let stream = ["stream", "namespace", "object", "operation", "external_id_field", "fields"];
+            let stream = ["stream", "namespace", "object", "operation", "external_id_field", "fields", "match"];
             let in_stream = stream.iter().map(|key| json!({"streams": [{"stream": "a", *key: value}]}));
             for changes in top.chain(in_stream).flat_map(|it| [client(it.clone()), jwt(it.clone()), password(it)]) {
                 invalid += u32::from(is_invalid_without_showing(&changes, MARK));

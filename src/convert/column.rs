@@ -67,6 +67,11 @@ impl Column {
         self.reference.as_deref()
     }
 
+    /// Whether the column can name a related record: it fills the reference, or is a field of the related record.
+    pub fn names_related(&self) -> bool {
+        self.reference.is_some() || self.header.contains('.')
+    }
+
     /// Whether the column only clears its reference.
     pub fn clears(&self) -> bool {
         self.clears
@@ -119,6 +124,8 @@ pub struct Columns {
     fields: Vec<usize>,
     /// The columns of each reference that several columns fill.
     sharing: Vec<Vec<usize>>,
+    /// The columns whose values are equal in rows of one record.
+    merged_by: Vec<(usize, KeyComparison)>,
 }
 
 impl Columns {
@@ -135,7 +142,16 @@ impl Columns {
             sharing.entry(*first).or_default().push(index);
         }
         let sharing = sharing.into_values().filter(|columns| columns.len() > 1).collect();
-        Self { fields, sharing, columns, key, key_column }
+        let merged_by =
+            key_column.zip(key.as_ref()).map(|(column, key)| (column, key.comparison)).into_iter().collect();
+        Self { fields, sharing, columns, key, key_column, merged_by }
+    }
+
+    /// These columns, with rows of one record that have equal values in all of these fields. No row needs to have them.
+    #[must_use]
+    pub(crate) fn merged_by(&self, keys: impl IntoIterator<Item = Key>) -> Self {
+        let column = |key: Key| Some((self.columns.iter().position(|it| it.is_named(&key.field))?, key.comparison));
+        Self { merged_by: keys.into_iter().filter_map(column).collect(), ..self.clone() }
     }
 
     /// These columns and one more. A column that clears the same reference is left out: the new one can clear it too.
@@ -182,6 +198,11 @@ impl Columns {
     /// The columns of each reference that several columns fill.
     pub(super) fn sharing(&self) -> &[Vec<usize>] {
         &self.sharing
+    }
+
+    /// The columns whose values are equal in rows of one record, and how they are compared.
+    pub(super) fn merging_columns(&self) -> &[(usize, KeyComparison)] {
+        &self.merged_by
     }
 
     /// The column of the key, and how keys are compared.

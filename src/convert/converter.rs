@@ -284,7 +284,7 @@ impl Converter {
             let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
             match route {
                 Route::Column(column) => {
-                    names_record |= self.columns[column].reference().is_some();
+                    names_record |= self.columns[column].names_related();
                     self.convert_cell(column, value, decoded)?;
                 }
                 Route::Description => is_described |= !matches!(value, Value::Null),

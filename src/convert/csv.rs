@@ -87,7 +87,7 @@ fn length_of_values(row: &[u8]) -> usize {
 }
 
 /// The cells of a row that this module wrote, as they are written.
-pub(super) fn raw_cells(row: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn raw_cells(row: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(row.strip_suffix(b"\n").unwrap_or(row));
     std::iter::from_fn(move || {
         let cells = rest?;
@@ -98,6 +98,21 @@ pub(super) fn raw_cells(row: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = cells.get(end + 1..);
         Some(&cells[..end])
     })
+}
+
+/// The length of the first of the rows that this module wrote, with its line end.
+pub(crate) fn row_length(rows: &[u8]) -> usize {
+    let (mut at, mut in_quotes) = (0, false);
+    while let Some(next) = memchr::memchr2(b'"', b'\n', &rows[at..]) {
+        at += next + 1;
+        // A quote within quotes is written twice, which ends them and begins them again.
+        match rows[at - 1] {
+            b'"' => in_quotes = !in_quotes,
+            _ if !in_quotes => return at,
+            _ => {}
+        }
+    }
+    rows.len()
 }
 
 /// The position behind the quotes that begin the text.
@@ -114,7 +129,7 @@ fn end_of_quotes(text: &[u8]) -> usize {
 }
 
 /// The text of a cell that is written as `raw`.
-pub(super) fn text(raw: &[u8]) -> Cow<'_, str> {
+pub(crate) fn text(raw: &[u8]) -> Cow<'_, str> {
     let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     match inner.map(String::from_utf8_lossy) {
         Some(quoted) if quoted.contains('"') => quoted.replace("\"\"", "\"").into(),
@@ -158,6 +173,20 @@ mod tests {
             write_row(&mut csv, row.iter().copied());
             assert_eq!(cells(&csv), row);
         }
+    }
+
+    #[test]
+    fn a_row_ends_at_its_line_end_and_not_at_one_within_a_cell() {
+        let rows = [&["a", "b"][..], &["two\nlines", "say \"x\"\n"], &["\"\n\""], &[""], &["", ""]];
+        let mut csv = Vec::new();
+        rows.iter().for_each(|row| write_row(&mut csv, row.iter().copied()));
+        let mut rest = &csv[..];
+        for row in rows {
+            let (first, others) = rest.split_at(row_length(rest));
+            assert_eq!(cells(first), row);
+            rest = others;
+        }
+        assert_eq!(row_length(rest), 0);
     }
 
     #[test]

@@ -32,9 +32,41 @@ pub enum KeyComparison {
     /// Record ids, in their form of 15 or 18 characters (REST API guide, "sObject IDs"). The last three of 18 characters
     /// encode the case of the first 15.
     Id,
+    /// Dates with a time of day. No document says whether a field keeps fractions of a second.
+    Moment,
 }
 
 impl KeyComparison {
+    /// A value in the one form that it has for this comparison, however the source or the org writes it: a number without
+    /// an exponent, a moment in UTC, an id in its longest form that is certain. `None` if it is no value of the kind, so that
+    /// no record can have it.
+    pub(crate) fn canonical(self, text: &str) -> Option<Cow<'_, str>> {
+        let trimmed = text.trim_matches(' ');
+        match self {
+            Self::Exact | Self::IgnoreCase | Self::Text => Some(trimmed.into()),
+            Self::Number { .. } => Decimal::parse(trimmed)?.to_plain().map(Cow::Owned),
+            Self::Id => {
+                let is_id = matches!(trimmed.len(), 15 | 18) && trimmed.bytes().all(|it| it.is_ascii_alphanumeric());
+                is_id.then_some(trimmed.into())
+            }
+            Self::Moment => {
+                let moment: jiff::Timestamp = trimmed.parse().ok()?;
+                Some(moment.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string().into())
+            }
+        }
+    }
+
+    /// Adds a canonical value to two hashes: one that values share which are certainly one, and one that they also share
+    /// with those that are perhaps one.
+    pub(crate) fn add_to_hashes(self, canonical: &str, certain: &mut impl Hasher, alike: &mut impl Hasher) {
+        for (hasher, form) in
+            [(certain as &mut dyn Hasher, self.certain(canonical)), (alike as &mut dyn Hasher, self.coarse(canonical))]
+        {
+            hasher.write_usize(form.len());
+            hasher.write(form.as_bytes());
+        }
+    }
+
     /// Whether two keys certainly mean the same record.
     pub(super) fn are_equal(self, one: &str, other: &str) -> bool {
         self.certain(one) == self.certain(other)
@@ -42,7 +74,7 @@ impl KeyComparison {
 
     /// The hash of a key: equal for equal keys, and for keys that are alike. It has 128 bits, so two keys of a batch do
     /// not share one by chance.
-    pub(super) fn hash_of_alike(self, text: &str) -> u128 {
+    pub(crate) fn hash_of_alike(self, text: &str) -> u128 {
         let form = self.coarse(text);
         let half = |seed| {
             let mut hasher = FixedState::with_seed(seed).build_hasher();
@@ -60,6 +92,7 @@ impl KeyComparison {
             Self::IgnoreCase => lower_case(trimmed),
             Self::Number { .. } => Decimal::parse_plain(text).map_or(text.into(), |number| number.to_text().into()),
             Self::Id => short_id(text).unwrap_or(text).into(),
+            Self::Moment => self.canonical(text).unwrap_or(text.into()),
         }
     }
 
@@ -76,6 +109,11 @@ impl KeyComparison {
             Self::Id => {
                 let trimmed = text.trim_matches(is_blank);
                 repaired_id(trimmed).map_or(trimmed.into(), Cow::Owned)
+            }
+            Self::Moment => {
+                let canonical = self.certain(text);
+                let to_second = canonical.len().min("yyyy-MM-ddTHH:mm:ss".len());
+                canonical.get(..to_second).map_or(canonical.clone(), |it| it.to_owned().into())
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::column::Columns;
 use super::converter::RowKind;
 use super::csv;
+use super::key::KeyComparison;
 use super::row_types::RowTypes;
 
 /// A row with the JSON types of its values.
@@ -51,9 +52,12 @@ pub fn are_of_one_record(one: (&[u8], RowKind), other: (&[u8], RowKind), columns
 ///
 /// Also says for each field whether its value is the later one. `None` if the rows cannot be merged.
 fn merge_rows(earlier: &[u8], later: &[u8], columns: &Columns) -> Option<(Vec<u8>, Vec<bool>)> {
-    let (key, comparison) = columns.key_column()?;
-    let key_of = |row| csv::raw_cells(row).nth(key).map(csv::text);
-    if !comparison.are_equal(&key_of(earlier)?, &key_of(later)?) {
+    let are_equal = |(column, comparison): &(usize, KeyComparison)| {
+        let key_of = |row| csv::raw_cells(row).nth(*column).map(csv::text);
+        Some(comparison.are_equal(&key_of(earlier)?, &key_of(later)?))
+    };
+    let keys = columns.merging_columns();
+    if keys.is_empty() || !keys.iter().all(|key| are_equal(key) == Some(true)) {
         return None;
     }
     let fields = columns.fields();

@@ -24,6 +24,7 @@ mod truncation;
 pub use column::{Column, Columns, Kind};
 pub use converter::{Converted, Converter, NotAnObject, OnDeleted, Row, RowKind};
 pub use csv::{NULL_MARKER, cells, write_row};
+pub(crate) use csv::{raw_cells, row_length, text};
 pub use key::{Key, KeyComparison};
 pub use merge::{TypedRow, are_of_one_record};
 pub use rejection::{Rejection, RejectionCode};

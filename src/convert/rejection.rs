@@ -33,6 +33,12 @@ pub enum RejectionCode {
     UnclearMark,
     /// The rows with keys like its own would need too many jobs.
     TooManyJobs,
+    /// No record of the org has its key.
+    NoMatch,
+    /// Several records of the org have its key.
+    SeveralMatches,
+    /// Nobody knows whether a record of the org has its key.
+    UncertainMatch,
 }
 
 impl RejectionCode {
@@ -49,6 +55,9 @@ impl RejectionCode {
             Self::DeleteForbidden => "INSUFFICIENT_ACCESS_OR_READONLY",
             Self::UnclearMark => "UNCLEAR_DELETE_MARK",
             Self::TooManyJobs => "TOO_MANY_JOBS_FOR_KEY",
+            Self::NoMatch => "NO_MATCH",
+            Self::SeveralMatches => "SEVERAL_MATCHES",
+            Self::UncertainMatch => "UNCERTAIN_MATCH",
         }
     }
 }
@@ -131,7 +140,7 @@ impl Rejection {
         )
     }
 
-    pub(super) fn missing_key(field: &str) -> Self {
+    pub(crate) fn missing_key(field: &str) -> Self {
         Self::of_field(
             RejectionCode::MissingKey,
             field,
@@ -139,7 +148,7 @@ impl Rejection {
         )
     }
 
-    pub(super) fn no_field() -> Self {
+    pub(crate) fn no_field() -> Self {
         Self::of_record(RejectionCode::NoField, "No field of the record can be sent.")
     }
 
@@ -147,13 +156,36 @@ impl Rejection {
     pub(crate) fn too_many_jobs(columns: &Columns, most: usize) -> Self {
         Self {
             code: RejectionCode::TooManyJobs,
-            field: columns.key_column().map(|(key, _)| columns[key].header().to_owned()),
+            field: columns.merging_columns().first().map(|(key, _)| columns[*key].header().to_owned()),
             message: format!(
                 "{most} jobs already load earlier records of one upload with this key, or with keys that Salesforce \
                  perhaps takes for it, and this one cannot be merged with them. Write the key in one way in the source, \
                  without values of blanks only, and send the record again."
             ),
         }
+    }
+
+    /// No record has the values of these fields.
+    pub(crate) fn no_match(object: &str, fields: &str) -> Self {
+        let message = format!("No record of {object} has this {fields}. A record in the recycle bin does not count.");
+        Self::of_field(RejectionCode::NoMatch, fields, message)
+    }
+
+    /// So many records have the values of these fields, with these ids among them.
+    pub(crate) fn several_matches(object: &str, fields: &str, count: usize, ids: &[String]) -> Self {
+        let more = if count > ids.len() { " and more" } else { "" };
+        let message = format!("{count} records of {object} have this {fields}: {}{more}.", ids.join(", "));
+        Self::of_field(RejectionCode::SeveralMatches, fields, message)
+    }
+
+    /// A record has values of these fields of which no document says whether they are the same.
+    pub(crate) fn uncertain_match(object: &str, fields: &str) -> Self {
+        let message = format!(
+            "A record of {object} has nearly this {fields}, and no document of Salesforce says whether it is the same: it \
+             differs in the case of letters outside ASCII, in accents, in invisible characters, or in places of a number or \
+             time that the field may not keep. Write the value in the source as the record has it, and send the record again."
+        );
+        Self::of_field(RejectionCode::UncertainMatch, fields, message)
     }
 
     /// The stream refuses deletes, for a reason that is a sentence.

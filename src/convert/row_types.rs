@@ -65,6 +65,11 @@ impl RowTypes {
         Self(columns.map(|column| if is_later(column) { later.of(column) } else { self.of(column) }).collect())
     }
 
+    /// The types of some columns, in their order; none where there is no column.
+    pub(crate) fn of_columns(&self, columns: impl IntoIterator<Item = Option<usize>>) -> Self {
+        Self(columns.into_iter().map(|column| column.map_or(JsonType::Null, |column| self.of(column))).collect())
+    }
+
     /// The bytes held.
     pub(crate) fn size(&self) -> usize {
         size_of_val(&*self.0)

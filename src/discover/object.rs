@@ -16,7 +16,7 @@ const SYNC_MODES: [(Operation, &str); 4] = [
     (Operation::Delete, "soft_delete"),
 ];
 
-/// The field by which update and delete find their record.
+/// The field by which update and delete find their record without a search.
 const ID: &str = "Id";
 
 /// The length of a record id, in characters.
@@ -33,22 +33,24 @@ pub(super) struct LoadableObject {
     fields: Box<[LoadableField]>,
 }
 
-/// A field that the user may write, or by which an upsert finds records.
+/// A field that the user may write, or by which records are found.
 #[derive(Debug)]
 struct LoadableField {
     name: Box<str>,
     schema: PropertySchema,
     /// Only of a field that the user may write.
     relationship: Option<Box<Relationship>>,
-    upsert_key: Option<UpsertKey>,
+    upsert_key: Option<KeyKind>,
+    /// Whether an update or delete can look for records by it.
+    search_key: Option<KeyKind>,
     is_insertable: bool,
     is_updateable: bool,
     is_required: bool,
 }
 
-/// A field by which an upsert finds the record to update.
+/// A field by which records are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum UpsertKey {
+enum KeyKind {
     ExternalId,
     /// Another lookup field, such as the `Email` of a contact.
     Lookup,
@@ -113,13 +115,19 @@ impl LoadableObject {
     fn schema(&self, operation: Operation, lookups: &Lookups) -> ObjectSchema<'_> {
         let mut properties = Vec::new();
         let mut required = Vec::new();
-        if matches!(operation, Operation::Update | Operation::Delete) {
+        let finds_by_id = matches!(operation, Operation::Update | Operation::Delete);
+        if finds_by_id {
             properties.push(Property { name: ID.into(), schema: Cow::Owned(PropertySchema::text(ID_LENGTH)) });
-            required.push(ID);
+            // Where it is the only key, every record needs it.
+            if self.matching_keys(operation).len() == 1 {
+                required.push(ID);
+            }
         }
         let mut has_more_columns = false;
-        for field in self.fields.iter().filter(|field| field.is_for(operation)) {
-            let columns = field.relationship.as_ref().map(|it| it.columns(&field.name, lookups)).unwrap_or_default();
+        let is_shown = |field: &&LoadableField| field.is_for(operation) || (finds_by_id && field.search_key.is_some());
+        for field in self.fields.iter().filter(is_shown) {
+            let relationship = field.relationship.as_ref().filter(|_| field.is_for(operation));
+            let columns = relationship.map(|it| it.columns(&field.name, lookups)).unwrap_or_default();
             // A relationship column can stand in for a required reference.
             if operation == Operation::Insert && field.is_required && columns.shown.is_empty() {
                 required.push(&field.name);
@@ -137,15 +145,15 @@ impl LoadableObject {
     }
 
     fn matching_keys(&self, operation: Operation) -> Vec<[&str; 1]> {
-        match operation {
-            Operation::Insert => Vec::new(),
-            Operation::Update | Operation::Delete | Operation::HardDelete => vec![[ID]],
-            Operation::Upsert => {
-                let of_kind = |kind| self.fields.iter().filter(move |field| field.upsert_key == Some(kind));
-                let keys = of_kind(UpsertKey::ExternalId).chain(of_kind(UpsertKey::Lookup));
-                keys.map(|field| [&*field.name]).collect()
-            }
-        }
+        let key_of = |field: &LoadableField| match operation {
+            Operation::Insert => None,
+            Operation::Upsert => field.upsert_key,
+            Operation::Update | Operation::Delete | Operation::HardDelete => field.search_key,
+        };
+        let of_kind = |kind| self.fields.iter().filter(move |field| key_of(field) == Some(kind));
+        let keys = of_kind(KeyKind::ExternalId).chain(of_kind(KeyKind::Lookup)).map(|field| [&*field.name]);
+        let id = (!matches!(operation, Operation::Insert | Operation::Upsert)).then_some([ID]);
+        id.into_iter().chain(keys).collect()
     }
 }
 
@@ -163,6 +171,7 @@ impl LoadableField {
             schema: PropertySchema::of(field),
             relationship: Relationship::of(field).filter(|_| is_writable).map(Box::new),
             upsert_key,
+            search_key: search_key(field),
             is_insertable,
             is_updateable,
             is_required: field.is_required(),
@@ -173,7 +182,7 @@ impl LoadableField {
         match operation {
             Operation::Insert => self.is_insertable,
             Operation::Update => self.is_updateable,
-            Operation::Upsert => true,
+            Operation::Upsert => self.is_insertable || self.is_updateable || self.upsert_key.is_some(),
             Operation::Delete | Operation::HardDelete => false,
         }
     }
@@ -199,11 +208,23 @@ fn operations(describe: &Describe, fields: &[LoadableField]) -> Box<[Operation]>
 }
 
 /// Which upsert key a field is, if any. `Id` is none: with a known id, the operation is update.
-fn upsert_key(field: &Field) -> Option<UpsertKey> {
-    if !field.is_upsert_key() || field.field_type == FieldType::Id {
+fn upsert_key(field: &Field) -> Option<KeyKind> {
+    field.is_upsert_key().then(|| kind_of_key(field))?
+}
+
+/// Which key of an update or delete a field is, if any. Columns are offered for fields that may be written, and a key needs
+/// one.
+fn search_key(field: &Field) -> Option<KeyKind> {
+    let is_key = field.is_lookup() && !field.not_filterable && field.is_writable_by(Operation::Update);
+    is_key.then(|| kind_of_key(field))?
+}
+
+/// `Id` is none of them: it names the record itself.
+fn kind_of_key(field: &Field) -> Option<KeyKind> {
+    if field.field_type == FieldType::Id {
         return None;
     }
-    Some(if field.external_id { UpsertKey::ExternalId } else { UpsertKey::Lookup })
+    Some(if field.external_id { KeyKind::ExternalId } else { KeyKind::Lookup })
 }
 
 #[cfg(test)]
@@ -305,8 +326,12 @@ mod tests {
                     &json!([]),
                     &json!([["Key__c"]])
                 ),
-                (vec!["Id", "Name", "Stage__c", "Active__c", "Owner", "Key__c"], &json!(["Id"]), &json!([["Id"]])),
-                (vec!["Id"], &json!(["Id"]), &json!([["Id"]])),
+                (
+                    vec!["Id", "Name", "Stage__c", "Active__c", "Owner", "Key__c"],
+                    &json!([]),
+                    &json!([["Id"], ["Key__c"]])
+                ),
+                (vec!["Id", "Key__c"], &json!([]), &json!([["Id"], ["Key__c"]])),
             ]
         );
         for operation in &operations {
@@ -326,6 +351,21 @@ mod tests {
             ]),
         ));
         assert_eq!(operations[1]["matching_keys"], json!([["B__c"], ["A__c"], ["Email"]]));
+        assert_eq!(operations[2]["matching_keys"], json!([["Id"], ["B__c"], ["A__c"], ["Email"]]));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_filtered_is_no_key_of_an_update() {
+        let fields = json!([
+            field("A__c", json!({"externalId": true, "filterable": false})),
+            field("B__c", json!({"idLookup": true, "filterable": true})),
+        ]);
+        let operations = operations_of(object([true, true, true], fields));
+        let keys = |operation: usize| &operations[operation]["matching_keys"];
+        assert_eq!(
+            [keys(1), keys(2), keys(3)],
+            [&json!([["A__c"], ["B__c"]]), &json!([["Id"], ["B__c"]]), &json!([["Id"], ["B__c"]])]
+        );
     }
 
     #[test]

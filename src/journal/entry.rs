@@ -8,6 +8,9 @@ use salesforce::{JobSpec, Operation};
 /// The bits of a hash. A later version may use others, and does not compare them with these.
 const HASH_BITS: u32 = u64::BITS;
 
+/// The operation of an insert of records that were looked for and are not there.
+const CREATE_MISSING: &str = "create_missing";
+
 /// What the rows of a job are and where they go. Only jobs with the same target write the same records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Target {
@@ -29,6 +32,16 @@ impl Target {
             operation: job.operation.api_name().to_owned(),
             assignment_rule_id: job.assignment_rule_id.clone(),
         }
+    }
+
+    /// The same for a job whose records were looked for. An insert of such a job is no insert for a later attempt: that one
+    /// waits for the job, and its own search finds what the job has created.
+    #[must_use]
+    pub(crate) fn of_search(mut self) -> Self {
+        if self.is_insert() {
+            CREATE_MISSING.clone_into(&mut self.operation);
+        }
+        self
     }
 
     pub(crate) fn stream(&self) -> StreamName {

@@ -199,9 +199,8 @@ async fn take_over_jobs(
     budget: &Arc<Budget>,
 ) -> Result<TakenOver> {
     let plans = streams.iter().filter_map(|stream| stream.plan.as_ref());
-    let target = |plan: &StreamPlan| Target::new(&plan.name, plan.identity.generation_id, &plan.job);
-    let targets: Vec<Target> =
-        plans.flat_map(|plan| [Some(target(plan)), plan.of_deletes().as_ref().map(target)]).flatten().collect();
+    let of_stream = |plan: &StreamPlan| [Some(plan.target()), plan.of_deletes().as_ref().map(StreamPlan::target)];
+    let targets: Vec<Target> = plans.flat_map(of_stream).flatten().collect();
     let Waits { standstill, results, .. } = Waits::of_sync();
     take_over(journal, org, &targets, budget, Patience { standstill, results }).await
 }

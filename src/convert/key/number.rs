@@ -71,6 +71,24 @@ impl Decimal {
         Some(if text.is_empty() { "=0".to_owned() } else { format!("={}{text}", self.sign()) })
     }
 
+    /// The number without an exponent. `None` for numbers that no field of Salesforce holds.
+    pub(super) fn to_plain(&self) -> Option<String> {
+        if self.digits.is_empty() {
+            return Some("0".to_owned());
+        }
+        if self.point.abs() > MOST_DIGITS {
+            return None;
+        }
+        let digits = length(self.digits.len());
+        let text = |from: i64, to: i64| (from..to).map(|position| char::from(self.digit(position))).collect::<String>();
+        let whole = if self.point > 0 { text(0, self.point) } else { "0".to_owned() };
+        let fraction = text(self.point, digits);
+        let zeros = self.point.min(0);
+        let fraction = if zeros < 0 { text(zeros, 0) + &text(0, digits) } else { fraction };
+        let point = if fraction.is_empty() { "" } else { "." };
+        Some(format!("{}{whole}{point}{fraction}", self.sign()))
+    }
+
     fn sign(&self) -> &'static str {
         if self.is_negative { "-" } else { "" }
     }
@@ -105,6 +123,24 @@ mod tests {
         for (one, other) in [("100", "1"), ("-1", "1"), ("0.1", "0.01"), ("12345678901234567", "12345678901234568")] {
             let text = |number| Decimal::parse_plain(number).unwrap().to_text();
             assert_ne!(text(one), text(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_without_an_exponent() {
+        for (text, plain) in [
+            ("0", Some("0")),
+            ("-0.0", Some("0")),
+            ("1", Some("1")),
+            ("0012.50", Some("12.5")),
+            ("-.5", Some("-0.5")),
+            ("0.0012", Some("0.0012")),
+            ("1.5e3", Some("1500")),
+            ("1.234567E8", Some("123456700")),
+            ("12E-4", Some("0.0012")),
+            ("1e999", None),
+        ] {
+            assert_eq!(Decimal::parse(text).unwrap().to_plain().as_deref(), plain, "{text}");
         }
     }
 

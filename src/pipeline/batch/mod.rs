@@ -2,6 +2,7 @@
 
 mod chunked_vec;
 mod compressed_csv;
+mod kept_keys;
 mod merging;
 mod open;
 mod origin;
@@ -12,15 +13,17 @@ mod unsent;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::budget::Lease;
-use crate::convert::{Columns, RowKind, RowTypes};
+use crate::convert::{Columns, RowKind, RowTypes, row_length};
 use salesforce::CsvBody;
 
 pub use compressed_csv::{CompressedCsv, PIECE_SIZE};
+pub(crate) use kept_keys::KeptKeys;
 pub(crate) use open::{LocalRejection, OpenBatch};
-pub(crate) use origin::{Origin, RowOrigins, SegmentId};
+pub(crate) use origin::{MergedRecords, Origin, RowOrigins, SegmentId, part_of, whole_of};
 pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
 
 use row_index::HeldRecords;
@@ -41,6 +44,8 @@ pub(crate) struct Batch {
     /// Records of earlier jobs that are settled together with the rows of this batch.
     held: HeldRecords,
     pub(crate) local_rejections: Vec<LocalRejection>,
+    /// The keys of the rows, if the rows have ids instead.
+    pub(crate) keys: Option<Arc<KeptKeys>>,
     local_rejections_size: usize,
     lease: Lease,
 }
@@ -72,6 +77,28 @@ impl Batch {
     /// The same as source columns with their values.
     pub(crate) fn unsent_columns(&self, row: usize) -> Vec<(String, Box<RawValue>)> {
         self.unsent(row).map(unsent::columns_of).unwrap_or_default()
+    }
+
+    /// The rows in their order. No row and no header spans two pieces.
+    pub(crate) fn csv_rows(&self) -> impl Iterator<Item = Bytes> + Send + use<> {
+        let mut pieces = Arc::clone(&self.csv).pieces();
+        let (mut piece, mut is_header) = (Bytes::new(), true);
+        std::iter::from_fn(move || {
+            loop {
+                while piece.is_empty() {
+                    piece = pieces.next()?;
+                }
+                let row = piece.split_to(row_length(&piece));
+                if !std::mem::take(&mut is_header) {
+                    return Some(row);
+                }
+            }
+        })
+    }
+
+    /// Another lease from the budget of the batch.
+    pub(crate) fn another_lease(&self) -> Lease {
+        self.lease.another()
     }
 
     /// The CSV with its header.

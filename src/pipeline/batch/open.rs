@@ -102,6 +102,11 @@ impl OpenBatch {
     }
 
     pub(crate) fn push(&mut self, row: Row<'_>, origin: Origin) {
+        self.push_keyed(row, origin, &[]);
+    }
+
+    /// Adds a row that other rows with the same key may be merged with.
+    pub(crate) fn push_keyed(&mut self, row: Row<'_>, origin: Origin, merged: &[MergedRecords]) {
         if let Some(key) = row.key {
             self.keys.push(key, row.csv.len());
         }
@@ -110,7 +115,7 @@ impl OpenBatch {
             #[expect(clippy::cast_possible_truncation)]
             self.deletes.push(self.origins.len() as u32);
         }
-        self.push_again(row.csv, origin, &[]);
+        self.push_again(row.csv, origin, merged);
     }
 
     /// Adds a row of another batch. It stands for the record of `origin` and for those that were merged into it.
@@ -187,6 +192,11 @@ impl OpenBatch {
         self.origins.len() == 0 && self.local_rejections.is_empty()
     }
 
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> usize {
+        self.origins.len()
+    }
+
     pub(crate) fn opened_at(&self) -> Instant {
         self.opened_at
     }
@@ -238,6 +248,7 @@ impl OpenBatch {
             types: self.types,
             held: HeldRecords::default(),
             local_rejections: self.local_rejections,
+            keys: None,
             local_rejections_size: self.local_rejections_size,
             lease: self.lease,
         }

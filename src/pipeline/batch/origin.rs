@@ -7,6 +7,21 @@ use super::chunked_vec::ChunkedVec;
 /// Numbers the segments of a stream: its records between two states.
 pub(crate) type SegmentId = u64;
 
+/// The bit that tells a part of a record from a segment.
+const PART: SegmentId = 1 << 63;
+
+/// The segment of one of the rows that a record of `segment` becomes, where it becomes several. `number` tells the record
+/// from others of its batch. It is known by its bits, so that nothing must be looked up. `None` for a segment past two
+/// thousand million, which no source reaches.
+pub(crate) fn part_of(segment: SegmentId, number: u32) -> Option<SegmentId> {
+    (segment < 1 << 31).then(|| PART | segment << 32 | SegmentId::from(number))
+}
+
+/// The segment of the record, if this is a part of one.
+pub(crate) fn whole_of(part: SegmentId) -> Option<SegmentId> {
+    (part & PART != 0).then_some((part & !PART) >> 32)
+}
+
 /// The origins of the rows of a batch, in order. Each row takes twelve bytes, in two lists, because a list of pairs
 /// would take sixteen.
 #[derive(Debug, Clone, Default)]
@@ -177,6 +192,16 @@ mod tests {
         assert_eq!(merged, [vec![of(0, 3), of(1, 1)], vec![], vec![of(2, 1)]]);
         assert_eq!([0, 1, 2].map(|row| origins.records(row)), [5, 1, 2]);
         assert_eq!(origins.records_by_segment(), HashMap::from([(0, 3), (1, 1), (2, 3), (3, 1)]));
+    }
+
+    #[test]
+    fn a_part_of_a_record_knows_its_segment() {
+        for (segment, number) in [(0, 0), (7, 3), ((1 << 31) - 1, u32::MAX)] {
+            assert_eq!(whole_of(part_of(segment, number).unwrap()), Some(segment));
+            assert_eq!(whole_of(segment), None);
+        }
+        assert_ne!(part_of(1, 2), part_of(1, 3));
+        assert_eq!(part_of(1 << 31, 0), None);
     }
 
     #[test]

@@ -190,7 +190,9 @@ impl Loading {
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.
     fn push_row(&mut self, origin: Origin, limits: &BatchLimits) -> Option<OpenBatch> {
         let row = self.converter.row();
-        let full = self.open.take_if(|batch| !batch.has_room(row.csv.len(), limits.batch_size));
+        let most_rows = self.plan.most_rows();
+        let has_room = |batch: &OpenBatch| batch.has_room(row.csv.len(), limits.batch_size) && batch.rows() < most_rows;
+        let full = self.open.take_if(|batch| !has_room(batch));
         let columns = self.converter.columns();
         let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
         batch.add_types(row.csv, self.converter.row_types());

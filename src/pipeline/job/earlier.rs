@@ -23,8 +23,26 @@ pub(super) struct EarlierJobs {
 struct Found {
     /// Read once, for all objects: jobs that begin later are not of an earlier attempt.
     list: Option<UnfinishedJobs>,
-    /// The objects whose earlier jobs have ended, in lower case.
-    ended: HashSet<String>,
+    /// The same with the jobs of all users, for a search that comes before any own job.
+    list_of_all_users: Option<UnfinishedJobs>,
+    /// The objects whose earlier jobs have ended, in lower case, and whether inserts are among the jobs.
+    ended: HashSet<(String, bool)>,
+}
+
+/// Which earlier jobs are meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Which<'o> {
+    pub(super) object: &'o str,
+    /// Whether inserts are meant too: they may create what is looked for.
+    pub(super) with_inserts: bool,
+    /// A job of this sync that is not closed. Without it nobody knows the user, and the jobs of all users are meant.
+    pub(super) own: Option<&'o str>,
+}
+
+impl Which<'_> {
+    fn key(self) -> (String, bool) {
+        (self.object.to_ascii_lowercase(), self.with_inserts)
+    }
 }
 
 impl EarlierJobs {
@@ -32,32 +50,36 @@ impl EarlierJobs {
         Self { org, found: Mutex::default() }
     }
 
-    /// The jobs that may still change records of `object`. `own` is a job of this sync that is not closed.
+    /// The jobs that may still change records of an object.
     ///
     /// # Errors
     /// The list of jobs cannot be read.
-    pub(super) async fn of_object(&self, object: &str, own: &str, claim: &Claim) -> Result<Vec<String>> {
+    pub(super) async fn of_object(&self, which: Which<'_>, claim: &Claim) -> Result<Vec<String>> {
         let mut found = self.found.lock().await;
-        if found.ended.contains(&object.to_ascii_lowercase()) {
+        let (object, with_inserts) = which.key();
+        // Where inserts have ended too, all have.
+        if found.ended.contains(&(object.clone(), true)) || found.ended.contains(&(object, with_inserts)) {
             return Ok(Vec::new());
         }
-        let list = match &found.list {
-            Some(list) => list,
-            None => {
-                let list = self.list(own, claim).await?;
-                found.list.insert(list)
-            }
+        let list = match which.own {
+            Some(_) => &mut found.list,
+            None => &mut found.list_of_all_users,
         };
-        let of_object = list.jobs.iter().filter(|job| job.object.eq_ignore_ascii_case(object));
-        let ordered = of_object.filter(|job| job.operation != Operation::Insert.api_name());
-        Ok(ordered.map(|job| job.id.clone()).collect())
+        let list = match list {
+            Some(list) => list,
+            none => none.insert(self.list(which.own.unwrap_or_default(), claim).await?),
+        };
+        let of_object = list.jobs.iter().filter(|job| job.object.eq_ignore_ascii_case(which.object));
+        let meant = of_object.filter(|job| with_inserts || job.operation != Operation::Insert.api_name());
+        Ok(meant.map(|job| job.id.clone()).collect())
     }
 
-    /// Waits until all these jobs of `object` have ended. `claim` is that of the own job, which is idle.
+    /// Waits until all these jobs have ended. `claim` is that of the own job, which is idle.
     ///
     /// # Errors
     /// The status of one cannot be read, or it runs for more than a day.
-    pub(super) async fn wait(&self, object: &str, jobs: &[String], claim: &Claim) -> Result<()> {
+    pub(super) async fn wait(&self, which: Which<'_>, jobs: &[String], claim: &Claim) -> Result<()> {
+        let object = which.object;
         for job in jobs {
             let watcher = claim.of_earlier_job().await;
             let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
@@ -66,7 +88,7 @@ impl EarlierJobs {
                 .await
                 .map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
         }
-        self.found.lock().await.ended.insert(object.to_ascii_lowercase());
+        self.found.lock().await.ended.insert(which.key());
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::budget::Budget;
-use crate::journal::{Entry, Journal, Target};
-use crate::pipeline::batch::Batch;
+use crate::journal::{Entry, Journal};
+use crate::pipeline::batch::{Batch, whole_of};
 use crate::pipeline::prepare::StreamPlan;
 use airbyte::Result;
 use salesforce::{CloseError, RunningJob, UploadedJob};
@@ -72,14 +72,19 @@ impl EnteredJob {
 }
 
 fn entry(plan: &StreamPlan, batch: &Batch, job: &str) -> Entry {
-    let target = Target::new(&plan.name, plan.identity.generation_id, &plan.job);
+    let target = plan.target();
     let columns = batch.columns.iter().map(|column| column.header().to_owned()).collect();
     let needs_rows = target.needs_rows();
     let mut entry = Entry::new(job, target, columns, batch.rows());
     if needs_rows {
-        entry.set_rows(batch.origins.segments_and_hashes());
+        let rows = batch.origins.segments_and_hashes().map(|(segment, hash)| {
+            let key = batch.keys.as_ref().and_then(|keys| keys.hash_of(hash));
+            (whole_of(segment).unwrap_or(segment), key.unwrap_or(hash))
+        });
+        entry.set_rows(rows);
     } else {
-        entry.segments = batch.origins.runs().collect();
+        let runs = batch.origins.runs();
+        entry.segments = runs.map(|(segment, rows)| (whole_of(segment).unwrap_or(segment), rows)).collect();
     }
     entry
 }

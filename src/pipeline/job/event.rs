@@ -1,9 +1,12 @@
 //! What batches report to the intake, which alone keeps count.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::RejectionReasons;
+use super::matched::Parts;
 use crate::pipeline::batch::SettledSegment;
 use airbyte::Error;
 use salesforce::{JobEnd, Operation};
@@ -67,11 +70,13 @@ impl From<Error> for LoadError {
 pub(crate) struct EventSender {
     stream: usize,
     events: mpsc::UnboundedSender<Event>,
+    /// The records that became several rows.
+    parts: Option<Arc<Mutex<Parts>>>,
 }
 
 impl EventSender {
     pub(super) fn new(stream: usize, events: mpsc::UnboundedSender<Event>) -> Self {
-        Self { stream, events }
+        Self { stream, events, parts: None }
     }
 
     /// The index of the stream in the catalog.
@@ -79,7 +84,16 @@ impl EventSender {
         self.stream
     }
 
-    pub(super) fn send(&self, kind: EventKind) {
+    /// The same for batches in which some records are several rows. It reports each of them once.
+    pub(super) fn with_parts(&self, parts: Arc<Mutex<Parts>>) -> Self {
+        Self { parts: Some(parts), ..self.clone() }
+    }
+
+    pub(super) fn send(&self, mut kind: EventKind) {
+        if let (Some(parts), EventKind::Settled(settled)) = (&self.parts, &mut kind) {
+            let segments = std::mem::take(&mut settled.segments);
+            settled.segments = parts.lock().unwrap_or_else(PoisonError::into_inner).fold(segments);
+        }
         // Without a receiver the sync is over, and nobody needs the event.
         let _ = self.events.send(Event { stream: self.stream, at: Instant::now(), kind });
     }

@@ -105,7 +105,7 @@ enum LaneKey {
 
 impl LaneKey {
     fn of(batch: &StreamBatch) -> Self {
-        if batch.plan.job.operation.is_ordered() {
+        if batch.plan.is_ordered() {
             Self::Object(batch.plan.job.object.to_ascii_lowercase())
         } else {
             Self::Stream(batch.stream)

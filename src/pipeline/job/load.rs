@@ -34,16 +34,16 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Loads batches.
 #[derive(Clone)]
 pub(crate) struct Loader {
-    org: Org,
-    store: Option<RejectedStore>,
-    journal: JobJournal,
+    pub(super) org: Org,
+    pub(super) store: Option<RejectedStore>,
+    pub(super) journal: JobJournal,
     budget: Arc<Budget>,
     earlier: Arc<EarlierJobs>,
     /// The share of the org's API requests.
     quota: Option<Arc<Quota>>,
     /// Once it is cancelled, no job is closed.
     pub(super) halt: CancellationToken,
-    waits: Waits,
+    pub(super) waits: Waits,
 }
 
 impl Loader {
@@ -64,7 +64,7 @@ impl Loader {
     }
 
     /// Waits until another job of a batch may begin.
-    async fn claim_again(&self, turn: &mut Turn) -> Claim {
+    pub(super) async fn claim_again(&self, turn: &mut Turn) -> Claim {
         let claim = self.claim().await;
         turn.resume().await;
         claim
@@ -89,17 +89,32 @@ impl Loader {
             events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped: 0 }));
             return Ok(());
         }
-        let (mut rounds, mut first_claim) = (Rounds::new(&self.waits.rows), Some(claim));
+        match &plan.matching {
+            Some(matching) => self.load_matched(plan, matching, batch, Start { turn, claim }, events).await,
+            None => self.load_rounds(plan, batch, (&mut turn, Some(claim)), events).await,
+        }
+    }
+
+    /// Loads the rows of a batch and then those to retry, a job for each round. Without a claim for the first job it waits
+    /// for one.
+    pub(super) async fn load_rounds(
+        &self,
+        plan: &StreamPlan,
+        mut batch: Batch,
+        (turn, mut first_claim): (&mut Turn, Option<Claim>),
+        events: &EventSender,
+    ) -> Result<(), LoadError> {
+        let mut rounds = Rounds::new(&self.waits.rows);
         loop {
             let claim = match first_claim.take() {
                 Some(claim) => claim,
                 None => tokio::select! {
                     biased;
                     () = self.halt.cancelled() => return Err(LoadError::Halted),
-                    claim = self.claim_again(&mut turn) => claim,
+                    claim = self.claim_again(turn) => claim,
                 },
             };
-            let uploaded = self.upload_for_turn(plan, &batch, &mut turn, &claim, events).await?;
+            let uploaded = self.upload_for_turn(plan, &batch, turn, &claim, events).await?;
             batch.drop_csv();
             let parents = ParentColumns::new(plan, &batch.columns);
             let running = self.close(plan, &batch, uploaded, events).await?;
@@ -142,7 +157,9 @@ impl Loader {
                 () = self.halt.cancelled() => return Err(LoadError::Halted),
                 () = tokio::time::sleep(wait) => {}
             }
+            let keys = batch.keys.take();
             batch = retry;
+            batch.keys = keys;
         }
     }
 

@@ -10,6 +10,7 @@ mod judge;
 mod lane;
 mod load;
 mod local_rejections;
+mod matched;
 mod parents;
 mod rejection_reasons;
 mod result_counts;

@@ -11,14 +11,54 @@ use airbyte::JsonTypes;
 use salesforce::Field;
 
 /// The rules by which the source columns of a stream become columns, for its schema and for its records.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ColumnRules {
     related: Arc<RelatedObjects>,
     renames: Renames,
-    key: Option<String>,
+    keys: KeyColumns,
     /// A mark of deleted records, besides that of Airbyte's sources.
     marker: Option<String>,
     unknown: UnknownFields,
+}
+
+/// The columns whose values name the records of the stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeyColumns {
+    /// Their headers, and what their values are where records are found by them.
+    columns: Vec<(String, Option<Kind>)>,
+    /// Whether they are left out of all jobs.
+    are_left_out: bool,
+}
+
+impl KeyColumns {
+    /// A key that is sent: the `Id`, or the key of an upsert. An insert has none.
+    pub(super) fn sent(key: Option<String>) -> Self {
+        Self { columns: key.into_iter().map(|key| (key, None)).collect(), are_left_out: false }
+    }
+
+    /// The fields by which records are found. They are sent only if new records are created.
+    pub(super) fn found_by(columns: Vec<(String, Option<Kind>)>, are_sent: bool) -> Self {
+        Self { columns, are_left_out: !are_sent }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.names().any(|key| key.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a member of the nested object is a key.
+    fn is_nested_in(&self, object: &str) -> bool {
+        self.names().any(|key| key.split_once('.').is_some_and(|(before, _)| before.eq_ignore_ascii_case(object)))
+    }
+
+    /// The column of a key that is left out of all jobs, whatever the operation may write.
+    fn left_out(&self, name: &str) -> Option<(&str, Kind)> {
+        let (key, kind) = self.columns.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        kind.filter(|_| self.are_left_out).map(|kind| (key.as_str(), kind))
+    }
 }
 
 /// What becomes of a source column.
@@ -54,8 +94,8 @@ impl From<String> for FieldProblem {
 }
 
 impl ColumnRules {
-    pub(super) fn new(related: Arc<RelatedObjects>, renames: Renames, key: Option<String>, config: &Config) -> Self {
-        Self { related, renames, key, marker: None, unknown: config.unknown_fields() }
+    pub(super) fn new(related: Arc<RelatedObjects>, renames: Renames, keys: KeyColumns, config: &Config) -> Self {
+        Self { related, renames, keys, marker: None, unknown: config.unknown_fields() }
     }
 
     /// Takes a source column as a mark of deleted records.
@@ -96,7 +136,7 @@ impl ColumnRules {
     }
 
     fn is_key(&self, name: &str) -> bool {
-        self.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(name))
+        self.keys.contains(name)
     }
 
     /// The problem of a nested object whose members in the schema cannot name the related record.
@@ -148,7 +188,10 @@ impl OfObject<'_> {
             return Ok(metadata);
         }
         let name = self.rules.column_name(&source);
-        if self.fields.operation().is_delete() && !name.eq_ignore_ascii_case(ID) {
+        if let Some((key, kind)) = self.rules.keys.left_out(&name) {
+            return Ok(ResolvedField::Column(Column::new(source, key, kind, types)));
+        }
+        if self.fields.operation().is_delete() && !self.rules.is_key(&name) && !self.rules.keys.is_nested_in(&name) {
             return Ok(ResolvedField::Ignored);
         }
         if let Some(field) = self.fields.field(&name) {
@@ -161,6 +204,7 @@ impl OfObject<'_> {
         let relationship = RelationshipName::parse(before);
         match (self.fields.reference(relationship), inner) {
             (Some(field), Some(inner)) => self.related_column(source, types, field, relationship, inner),
+            (Some(_), None) if self.rules.keys.is_nested_in(&name) => Ok(ResolvedField::Nested),
             (Some(field), None) if self.is_left_out(field)? => Ok(ResolvedField::Ignored),
             (Some(_), None) => Ok(ResolvedField::Nested),
             (None, _) => self.unknown_column(&source, &name),

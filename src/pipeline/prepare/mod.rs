@@ -4,6 +4,7 @@ mod columns;
 mod deletes;
 mod entries;
 mod fields;
+mod matching;
 mod nearest_name;
 mod packed;
 mod permissions;

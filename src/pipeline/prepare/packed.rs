@@ -56,7 +56,7 @@ fn hash(name: &str) -> u32 {
 }
 
 /// The fields of the object of a plan, for columns that only records show.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LateFields {
     object: Arc<PackedObject>,
     operation: Operation,

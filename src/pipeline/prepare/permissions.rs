@@ -1,5 +1,6 @@
 //! What the user may do with an object and with its fields.
 
+use super::columns::KeyColumns;
 use super::fields::ObjectFields;
 use crate::convert::Column;
 use airbyte::StreamName;
@@ -64,12 +65,12 @@ fn closed_kind(object: &str) -> Option<&'static str> {
 }
 
 /// Says which columns of an upsert are refused for a part of the records.
-pub(super) fn warn_of_write_once(stream: &StreamName, fields: &ObjectFields, key: Option<&str>, columns: &[Column]) {
+pub(super) fn warn_of_write_once(stream: &StreamName, fields: &ObjectFields, keys: &KeyColumns, columns: &[Column]) {
     if fields.operation() != Operation::Upsert {
         return;
     }
     let object = fields.object();
-    let WriteOnce { only_new, only_old } = WriteOnce::of(fields, key, columns);
+    let WriteOnce { only_new, only_old } = WriteOnce::of(fields, keys, columns);
     if !only_new.is_empty() {
         tracing::warn!(
             %stream, object, fields = only_new.join(", "),
@@ -96,9 +97,9 @@ struct WriteOnce<'f> {
 }
 
 impl<'f> WriteOnce<'f> {
-    /// The key is none of them: it finds the record, and need not change it.
-    fn of(fields: &'f ObjectFields, key: Option<&str>, columns: &[Column]) -> Self {
-        let is_key = |field: &Field| key.is_some_and(|key| key.eq_ignore_ascii_case(&field.name));
+    /// The keys are none of them: they find the record, and need not change it.
+    fn of(fields: &'f ObjectFields, keys: &KeyColumns, columns: &[Column]) -> Self {
+        let is_key = |field: &Field| keys.contains(&field.name);
         let names = |is_kind: fn(&Field) -> bool| {
             let of_columns =
                 columns.iter().filter_map(|column| fields.field(column.reference().unwrap_or(column.header())));
@@ -135,7 +136,7 @@ mod tests {
         let parent = column("Parent__r.Key__c").of_reference("Parent__c");
         let columns = [column("Key__c"), parent, column("Closed__c"), column("Both__c")];
         let expected = WriteOnce { only_new: vec!["Parent__c"], only_old: vec!["Closed__c"] };
-        assert_eq!(WriteOnce::of(&fields, Some("key__c"), &columns), expected);
+        assert_eq!(WriteOnce::of(&fields, &KeyColumns::sent(Some("key__c".to_owned())), &columns), expected);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use super::deletes::DeletePlan;
 use super::packed::LateFields;
 use super::related::RelationshipName;
 use super::written_objects::{BatchOnItsWay, WriteProgress, WritingLane, WrittenObjects};
+use crate::config::OnMissing;
 use crate::convert::{Column, Columns, OnDeleted, SourceColumn};
+use crate::journal::Target;
+use crate::matching::MatchPlan;
 use crate::rejected::StreamIdentity;
 use airbyte::StreamName;
 use salesforce::{JobSpec, Operation};
@@ -18,6 +21,10 @@ const MAX_HEADER_LENGTH: usize = 32_000;
 /// The most fields of a record (Developer Limits Quick Reference, "Bulk API limits").
 const MAX_FIELDS: usize = 5_000;
 
+/// The most rows of a batch whose records are looked for. Each takes some eighty bytes until its job runs, and a search
+/// for a batch may read the keys of all records of the object, so a million rows are three searches.
+const MOST_MATCHED_ROWS: usize = 350_000;
+
 /// The field that every record of Salesforce has as its key.
 pub(super) const ID: &str = "Id";
 
@@ -27,6 +34,8 @@ pub(crate) struct StreamPlan {
     pub(crate) name: StreamName,
     pub(crate) job: JobSpec,
     pub(crate) columns: Arc<Columns>,
+    /// How records are found whose rows have no id. Their jobs have plans of their own.
+    pub(crate) matching: Option<Arc<MatchPlan>>,
     pub(crate) identity: StreamIdentity,
     pub(crate) deletes: DeletePlan,
     /// The objects that this and all other streams write.
@@ -73,8 +82,40 @@ impl StreamPlan {
         self.progress_of_others(object).is_some_and(|now| now.is_written_since(earlier))
     }
 
+    /// Whether jobs of the object keep the order of the batches.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.job.operation.is_ordered() || self.matching.is_some()
+    }
+
+    /// Whether records are created that are looked for and not there.
+    pub(crate) fn creates_missing(&self) -> bool {
+        self.matching.as_ref().is_some_and(|matching| matching.on_missing == OnMissing::Insert)
+    }
+
+    /// The most rows of a batch.
+    pub(crate) fn most_rows(&self) -> usize {
+        if self.matching.is_some() { MOST_MATCHED_ROWS } else { usize::MAX }
+    }
+
+    /// The plan of a job whose rows have the ids of records that were looked for.
+    pub(crate) fn of_found(&self) -> Self {
+        let operation = if self.job.operation.is_delete() { self.job.operation } else { Operation::Update };
+        Self { job: JobSpec { operation, ..self.job.clone() }, ..self.clone() }
+    }
+
+    /// The plan of a job that creates records that were looked for and are not there.
+    pub(crate) fn of_missing(&self) -> Self {
+        Self { job: JobSpec { operation: Operation::Insert, ..self.job.clone() }, ..self.clone() }
+    }
+
+    /// What a later attempt knows of its jobs.
+    pub(crate) fn target(&self) -> Target {
+        let target = Target::new(&self.name, self.identity.generation_id, &self.job);
+        if self.matching.is_some() { target.of_search() } else { target }
+    }
+
     fn lane(&self) -> WritingLane {
-        if self.job.operation.is_ordered() { WritingLane::Ordered } else { WritingLane::Insert(self.name.clone()) }
+        if self.is_ordered() { WritingLane::Ordered } else { WritingLane::Insert(self.name.clone()) }
     }
 
     /// What becomes of a source column that a record has and `columns` lack.

@@ -1,6 +1,6 @@
 //! Checks every stream against the org before the first record, and plans it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entries::check_entries;
@@ -125,11 +125,15 @@ async fn related_objects(
 ) -> Result<RelatedObjects> {
     let mut related = RelatedObjects::default();
     let mut unknown: Vec<String> = Vec::new();
+    let described = |request: &StreamRequest<'_>| describes.get(&request.object.to_ascii_lowercase())?.as_deref();
+    let matches = requests.iter().filter_map(|request| request.match_request(request.operation?, described(request)?));
+    let found_by: HashSet<String> = matches.flat_map(|it| it.related_fields().collect::<Vec<_>>()).collect();
+    let related_object = |describe: &Describe| RelatedObject::of(describe).with_details(describe, &found_by);
     for request in requests {
         let Some(Some(describe)) = describes.get(&request.object.to_ascii_lowercase()) else { continue };
         for object in request.related_objects(describe) {
             match describes.get(&object.to_ascii_lowercase()) {
-                Some(Some(describe)) => related.insert(object, RelatedObject::of(describe)),
+                Some(Some(describe)) => related.insert(object, related_object(describe)),
                 _ if unknown.iter().any(|other| other == object) => {}
                 _ => unknown.push(object.to_owned()),
             }
@@ -137,8 +141,8 @@ async fn related_objects(
     }
     let answers = match &*unknown {
         [] => Vec::new(),
-        [object] => vec![org.describe(object).await.map(|describe| RelatedObject::of(&describe))],
-        objects => org.describe_each(objects, |describe| RelatedObject::of(&describe)).await,
+        [object] => vec![org.describe(object).await.map(|describe| related_object(&describe))],
+        objects => org.describe_each(objects, |describe| related_object(&describe)).await,
     };
     for (object, answer) in unknown.iter().zip(answers) {
         match answer {

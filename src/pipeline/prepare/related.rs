@@ -1,6 +1,6 @@
 //! Related objects: which of their fields can name a record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::nearest_name::nearest_name;
 use salesforce::{Describe, Field};
@@ -19,6 +19,8 @@ pub(super) struct RelatedObject {
     keys: Box<[Box<str>]>,
     /// All other fields and relationships, a line each.
     others: Box<str>,
+    /// The fields by which records of another object are found.
+    details: Box<[Field]>,
 }
 
 /// A field of a related object, by the name that a column has for it.
@@ -42,7 +44,15 @@ impl RelatedObject {
         Self {
             keys: keys.into_iter().map(|field| field.name.as_str().into()).collect(),
             others: others.join("\n").into(),
+            details: Box::default(),
         }
+    }
+
+    /// Keeps what is described of the fields with these names, in lower case.
+    pub(super) fn with_details(self, describe: &Describe, names: &HashSet<String>) -> Self {
+        let is_kept = |field: &&Field| names.contains(&field.name.to_ascii_lowercase());
+        let kept = describe.fields.iter().filter(is_kept);
+        Self { details: kept.map(|field| Field { picklist_values: Vec::new(), ..field.clone() }).collect(), ..self }
     }
 }
 
@@ -61,6 +71,19 @@ impl RelatedObjects {
             true => RelatedField::Other,
             false => RelatedField::Missing,
         }
+    }
+
+    /// What is described of a field by which records are found.
+    pub(super) fn detail(&self, object: &str, typed: &str) -> Option<&Field> {
+        let object = self.0.get(&object.to_ascii_lowercase())?;
+        object.details.iter().find(|field| field.name.eq_ignore_ascii_case(typed))
+    }
+
+    /// The name of a field or relationship of the object that is nearest to `typed`.
+    pub(super) fn nearest(&self, object: &str, typed: &str) -> Option<String> {
+        let object = self.0.get(&object.to_ascii_lowercase())?;
+        let names = object.keys.iter().map(|name| &**name).chain(object.others.lines());
+        nearest_name(typed, names).map(str::to_owned)
     }
 
     /// The columns that can name a record of the object, the nearest to `typed` first, as a part of a sentence.

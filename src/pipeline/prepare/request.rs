@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::columns::{ColumnRules, FieldProblem, ResolvedField};
+use super::columns::{ColumnRules, FieldProblem, KeyColumns, ResolvedField};
 use super::deletes::{DeletePlan, DeleteRequest};
 use super::fields::{ObjectFields, RequiredField};
 use super::packed::{LateFields, PackedObject};
 use super::permissions::{forbidden, warn_of_write_once};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_shared_reference};
 use super::related::{RelatedObjects, RelationshipName};
-use crate::config::{Config, DeleteSettings, Renames, StreamSettings};
+use crate::config::{Config, DeleteSettings, MatchSettings, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, SchemaField, StreamName, SyncMode};
@@ -79,20 +79,26 @@ impl<'c> StreamRequest<'c> {
     /// The related objects of `describe` that the columns of the stream name. Without a schema, the records may name any
     /// that a reference has as its only one.
     pub(super) fn related_objects<'d>(&self, describe: &'d Describe) -> Vec<&'d str> {
-        if self.operation.is_none_or(Operation::is_delete) {
-            return Vec::new();
+        let Some(operation) = self.operation else { return Vec::new() };
+        let found_by = self.match_request(operation, describe).map(|it| it.columns).unwrap_or_default();
+        let related = |name: &str| {
+            let (before, _) = name.split_once('.').unwrap_or((name, ""));
+            let relationship = RelationshipName::parse(before);
+            relationship.target(relationship.field(describe)?)
+        };
+        let mut objects: Vec<&str> = found_by.iter().filter_map(|name| related(name)).collect();
+        if operation.is_delete() {
+            return objects;
         }
         if self.stream.fields.is_empty() {
             let fields = describe.fields.iter().filter(|field| !field.polymorphic && field.relationship_name.is_some());
-            return fields.filter_map(|field| field.reference_to.first()).map(String::as_str).collect();
+            objects.extend(fields.filter_map(|field| field.reference_to.first()).map(String::as_str));
+            return objects;
         }
         let renamed = self.settings.into_iter().flat_map(|settings| settings.renames().targets());
         let names = self.stream.fields.iter().map(|source| self.column_name(&source.name)).chain(renamed);
-        let objects = names.filter_map(|name| {
-            let relationship = RelationshipName::parse(name.split_once('.').map_or(name, |(before, _)| before));
-            relationship.target(relationship.field(describe)?)
-        });
-        objects.collect()
+        objects.extend(names.filter_map(related));
+        objects
     }
 
     /// The plan of the stream.
@@ -109,17 +115,46 @@ impl<'c> StreamRequest<'c> {
     ) -> Result<StreamPlan, Vec<String>> {
         let mut problems = Vec::new();
         let object = describe.name.clone();
+        let request = self.match_request(operation, &describe);
+        let asked_for = operation;
+        let operation = request.as_ref().map_or(operation, |request| request.operation(operation));
         problems.extend(forbidden(operation, &describe));
         let fields = ObjectFields::new(Arc::clone(&describe), operation, config);
-        let key = self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten();
+        let found = match &request {
+            Some(request) => request.check(asked_for, &fields, related).map(Some),
+            None => Ok(None),
+        };
+        let matching = found.unwrap_or_else(|found| {
+            problems.extend(found);
+            None
+        });
+        let key = match &request {
+            Some(_) => None,
+            None => self.key(operation, &fields).map_err(|problem| problems.push(problem)).ok().flatten(),
+        };
+        let keys = match (&matching, &request) {
+            (Some(matching), _) => matching.columns(),
+            // What is wrong with them is one problem and not two.
+            (None, Some(request)) => request.unchecked_columns(),
+            (None, None) => KeyColumns::sent(key.clone()),
+        };
         let settings = self.settings.map_or(&NO_DELETE_SETTINGS, StreamSettings::deletes);
-        let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), key.clone(), config)
+        let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), keys.clone(), config)
             .with_marker(settings.marker.as_deref());
         let (key_field, schema) = (key.as_deref(), &*self.stream.fields);
-        let request = DeleteRequest { settings, operation, describe: &describe, key: key_field, schema };
-        let (deletes, found) = DeletePlan::new(&request, &rules);
+        let deletes = DeleteRequest { settings, operation, describe: &describe, key: key_field, schema };
+        let (deletes, found) = DeletePlan::new(&deletes, &rules);
         problems.extend(found);
-        let columns = self.columns(&rules, &fields, key.as_deref(), &mut problems);
+        let columns = self.columns(&rules, &fields, &keys, &mut problems);
+        if request.is_some() && operation == Operation::Update && !self.stream.fields.is_empty() {
+            let is_key = |column: &Column| keys.contains(column.header());
+            if problems.is_empty() && columns.iter().all(is_key) {
+                problems.push(
+                    "it has no field besides its key, so an update changes nothing; add the fields to change"
+                        .to_owned(),
+                );
+            }
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -131,15 +166,17 @@ impl<'c> StreamRequest<'c> {
         let marks = deletes.marks.iter().map(|mark| mark.name().to_owned());
         let source_columns: Vec<String> = listed.chain(marks).collect();
         let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
+        let matching = matching.map(|matching| Arc::new(matching.plan));
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
                 object,
                 operation,
-                external_id_field: (operation == Operation::Upsert).then(|| key.unwrap_or_default()),
+                external_id_field: key.filter(|_| operation == Operation::Upsert),
                 assignment_rule_id: self.settings.and_then(StreamSettings::assignment_rule_id).map(str::to_owned),
             },
             columns: Arc::new(Columns::new(columns, row_key)),
+            matching,
             identity: StreamIdentity {
                 namespace: self.stream.name.namespace.clone(),
                 name: self.stream.name.name.clone(),
@@ -157,8 +194,26 @@ impl<'c> StreamRequest<'c> {
         self.settings.map_or(&NO_RENAMES, StreamSettings::renames)
     }
 
+    /// What its entry says of how its records are found.
+    pub(super) fn match_settings(&self) -> Option<&MatchSettings> {
+        self.settings?.matching()
+    }
+
+    /// The external id that its entry names.
+    pub(super) fn external_id_field(&self) -> Option<&str> {
+        self.settings?.external_id_field()
+    }
+
+    /// The column of the primary key, if it has one field.
+    pub(super) fn primary_key_column(&self) -> Option<&str> {
+        match &*self.stream.primary_key {
+            [path] if path.len() == 1 => Some(self.column_name(&path[0])),
+            _ => None,
+        }
+    }
+
     /// The name of the column that a source column becomes.
-    fn column_name<'n>(&'n self, source: &'n str) -> &'n str {
+    pub(super) fn column_name<'n>(&'n self, source: &'n str) -> &'n str {
         self.renames().column(source)
     }
 
@@ -170,7 +225,7 @@ impl<'c> StreamRequest<'c> {
             Operation::Update | Operation::Delete | Operation::HardDelete => return Ok(Some(ID.to_owned())),
             Operation::Upsert => {}
         }
-        let chosen = match (self.settings.and_then(StreamSettings::external_id_field), &*self.stream.primary_key) {
+        let chosen = match (self.external_id_field(), &*self.stream.primary_key) {
             (Some(field), _) => field,
             (None, [path]) if path.len() == 1 => self.column_name(&path[0]),
             (None, []) => {
@@ -195,10 +250,10 @@ impl<'c> StreamRequest<'c> {
         &self,
         rules: &ColumnRules,
         fields: &ObjectFields,
-        key: Option<&str>,
+        keys: &KeyColumns,
         problems: &mut Vec<String>,
     ) -> Vec<Column> {
-        let mut needed = self.needed_fields(fields, key);
+        let mut needed = self.needed_fields(fields, keys);
         let mut columns = Vec::with_capacity(self.stream.fields.len());
         for source in &self.stream.fields {
             match rules.resolve(fields, SourceColumn::top(&source.name), source.types) {
@@ -232,22 +287,27 @@ impl<'c> StreamRequest<'c> {
         problems.extend(needed.iter().map(|field| format!("{}, and the stream has no such field", field.need())));
         problems.extend(too_many_columns(columns.iter()));
         if problems.is_empty() {
-            warn_of_write_once(&self.stream.name, fields, key, &columns);
+            warn_of_write_once(&self.stream.name, fields, keys, &columns);
         }
         columns
     }
 
     /// The fields that the operation needs and no column of the schema names. Without a schema, only the records show
     /// the columns.
-    fn needed_fields(&self, fields: &ObjectFields, key: Option<&str>) -> Vec<NeededField> {
+    fn needed_fields(&self, fields: &ObjectFields, keys: &KeyColumns) -> Vec<NeededField> {
         if self.stream.fields.is_empty() {
             return Vec::new();
         }
         let operation = fields.operation();
         let names: Vec<&str> = self.stream.fields.iter().map(|source| self.column_name(&source.name)).collect();
-        let missing_key = key.filter(|key| !names.iter().any(|name| name.eq_ignore_ascii_case(key)));
-        let mut needed: Vec<_> =
-            missing_key.map(|key| NeededField::Key { name: key.to_owned(), operation }).into_iter().collect();
+        let is_there = |key: &&str| {
+            let object = key.split_once('.').map(|(before, _)| before);
+            let is_named =
+                |name: &&str| name.eq_ignore_ascii_case(key) || object.is_some_and(|it| it.eq_ignore_ascii_case(name));
+            names.iter().any(is_named)
+        };
+        let missing_keys = keys.names().filter(|key| !is_there(key));
+        let mut needed: Vec<_> = missing_keys.map(|key| NeededField::Key { name: key.to_owned(), operation }).collect();
         if operation == Operation::Insert {
             let is_person = fields.is_person_account(&names);
             if is_person {
@@ -310,7 +370,7 @@ fn nested_columns(
             Err(problem) => problems.push(problem.sentence),
         }
     }
-    let names_record = columns.iter().any(|column| column.reference().is_some());
+    let names_record = columns.iter().any(Column::names_related);
     if problems.is_empty() && !names_record && is_described {
         problems.extend(rules.no_related_key(fields, &source.name));
     }

@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Loader, load_error};
 use crate::pipeline::batch::Batch;
+use crate::pipeline::job::earlier::Which;
 use crate::pipeline::job::entered::EnteredJob;
 use crate::pipeline::job::event::{EventKind, EventSender, LoadError};
 use crate::pipeline::job::turn::{Turn, TurnOutcome};
@@ -104,16 +105,34 @@ impl Loader {
         claim: &Claim,
     ) -> Result<(), LoadError> {
         let object = &plan.job.object;
-        if !plan.job.operation.is_ordered() {
+        if !plan.is_ordered() {
             return Ok(());
         }
+        let which = Which { object, with_inserts: plan.creates_missing(), own: Some(own) };
+        self.wait_for_earlier(which, turn, claim).await
+    }
+
+    /// Waits for the jobs that an earlier attempt left and that may create or change what is looked for now.
+    pub(in crate::pipeline::job) async fn wait_before_search(
+        &self,
+        plan: &StreamPlan,
+        turn: &mut Turn,
+        claim: &Claim,
+    ) -> Result<(), LoadError> {
+        let which = Which { object: &plan.job.object, with_inserts: plan.creates_missing(), own: None };
+        self.wait_for_earlier(which, turn, claim).await?;
+        claim.set_idle(false);
+        self.resume(turn).await
+    }
+
+    async fn wait_for_earlier(&self, which: Which<'_>, turn: &mut Turn, claim: &Claim) -> Result<(), LoadError> {
         let wait = async {
-            let jobs = self.earlier.of_object(object, own, claim).await?;
+            let jobs = self.earlier.of_object(which, claim).await?;
             if !jobs.is_empty() {
                 turn.pause();
                 claim.set_idle(true);
             }
-            self.earlier.wait(object, &jobs, claim).await
+            self.earlier.wait(which, &jobs, claim).await
         };
         tokio::select! {
             biased;

@@ -1,0 +1,114 @@
+//! Searches that fail or are interrupted, and problems that are found before them.
+
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault};
+use serde_json::json;
+
+use super::{contact, contacts, lines, settings};
+use crate::connector::Signal;
+use crate::operations::values;
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, keyed, stream};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_fails_for_a_while_is_repeated_and_nothing_is_lost() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "old"), ("Email", "ann@example.com")]);
+    for effect in [Effect::Cut, Effect::Answer(Answer::status(503))] {
+        world.org.inject(RequestFault::new(Endpoint::Query, effect).times(1));
+    }
+    let records = ["ann@example.com", "new@example.com"].map(|email| json!({"Email": email, "LastName": "new"}));
+    let run = world
+        .write(settings("upsert", json!({"fields": ["Email"]})), contacts(&["Email", "LastName"]), lines(&records))
+        .await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
+    assert_eq!(
+        values(&world, "Contact", &["Email", "LastName"]),
+        [["ann@example.com", "new"], ["new@example.com", "new"]]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_is_refused_ends_the_sync_and_sends_nothing() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "old"), ("Email", "ann@example.com")]);
+    let refusal = Answer::error(400, "INVALID_FIELD", "no such column on entity 'Contact'");
+    world.org.inject(RequestFault::new(Endpoint::Query, Effect::Answer(refusal)));
+    let records = [json!({"Email": "ann@example.com", "LastName": "new"})];
+    let run = world
+        .write(settings("update", json!({"fields": ["Email"]})), contacts(&["Email", "LastName"]), lines(&records))
+        .await;
+    let (kind, message) = run.failure();
+    assert_eq!(kind, "config_error");
+    assert!(message.contains("looking for records of Contact by Email"), "{message}");
+    assert!(run.counts().is_empty() && world.org.jobs().is_empty() && world.rejected().is_empty());
+    assert!(!run.stdout.contains("ann@example.com"), "no value of a record is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_in_a_search_sends_nothing() {
+    let world = World::new().await;
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::Query, Effect::Held(hold.clone())));
+    let mut connector =
+        world.start_write(settings("upsert", json!({"fields": ["Email"]})), &contacts(&["Email", "LastName"]));
+    let writer = connector.send_in_background(lines(&[json!({"Email": "ann@example.com", "LastName": "new"})]));
+    crate::world::wait_until(|| world.org.requests().iter().any(|request| request.endpoint == Endpoint::Query)).await;
+    connector.signal(Signal::Terminate);
+    let run = crate::world::blocking(move || {
+        let run = connector.wait();
+        writer.join().unwrap();
+        run
+    })
+    .await;
+    hold.release();
+    assert!(run.counts().is_empty() && world.org.jobs().is_empty());
+    assert_eq!(world.org.count("Contact"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn problems_of_a_match_are_reported_before_the_first_record() {
+    let world = World::new().await;
+    let entry =
+        |stream: &str, operation: &str, matching| json!({"stream": stream, "operation": operation, "match": matching});
+    let config = json!({"streams": [
+        entry("a", "update", json!({"fields": ["Emial"]})),
+        entry("b", "update", json!({"fields": ["Description"]})),
+        entry("c", "update", json!({"fields": ["Email"]})),
+        entry("d", "update", json!({"fields": ["Email"]})),
+        entry("e", "upsert", json!({"fields": ["Account.Name"]})),
+        {"stream": "f", "match": {"fields": ["Email"], "on_missing": "insert"}},
+        {"stream": "g", "match": {"fields": ["Email"]}},
+        entry("h", "delete", json!({"fields": ["Account.Owner.Email"]})),
+    ]});
+    let of = |name: &str, fields: &[&str]| {
+        stream(name, "Contact", &fields.iter().map(|field| (*field, "string")).collect::<Vec<_>>())
+    };
+    let streams = [
+        of("a", &["Emial", "Title"]),
+        of("b", &["Description", "Title"]),
+        of("c", &["Title"]),
+        of("d", &["Email"]),
+        of("e", &["Account.Name", "LastName"]),
+        keyed(of("f", &["Email", "Title"]), "update", "Email"),
+        of("g", &["Email", "LastName"]),
+        of("h", &["Account.Owner.Email"]),
+    ];
+    let run = world.write(config, catalog(&streams), lines(&[])).await;
+    let (kind, message) = run.failure();
+    assert_eq!(kind, "config_error");
+    assert!(message.starts_with("Nothing has been sent, for 8 reasons."), "{message}");
+    for part in [
+        "Stream a: its match field Emial is no field of Contact that the user may see; the nearest name is Email",
+        "Stream b: records of Contact cannot be found by Description, because it cannot be filtered",
+        "Stream c: update needs the field Email in every record",
+        "Stream d: it has no field besides its key",
+        "Stream e: a new record of Contact would lack its key Account.Name",
+        "Stream f: `match.on_missing` is `insert`, and update creates no record",
+        "Stream g: `match` is for an operation that finds records, and an insert does not",
+        "Stream h: its match field Account.Owner.Email must go through one relationship to one object",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+    assert!(world.org.jobs().is_empty());
+}

@@ -1,0 +1,231 @@
+//! What becomes of records that are there, missing or there several times, with each operation.
+
+use salesforce_sim::{Endpoint, RowFault};
+use serde_json::{Value, json};
+
+use super::{contact, contacts, lines, logs, reasons, settings};
+use crate::operations::values;
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, keyed, stream};
+
+/// What became of a record of the stream.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Written,
+    Rejected(&'static str),
+}
+
+use Outcome::{Rejected, Written};
+
+/// Writes one record each for a contact that is there once, one that is missing and one that is there twice, and returns
+/// what became of them and the contacts that are left.
+async fn write(operation: &str, on_missing: Option<&str>, on_several: &str) -> (Vec<Outcome>, Vec<Vec<String>>) {
+    let world = World::new().await;
+    for (name, email) in [("once", "one@example.com"), ("twice", "two@example.com"), ("twice", "TWO@example.com")] {
+        contact(&world, &[("LastName", name), ("Email", email)]);
+    }
+    let mut matching = json!({"fields": ["Email"], "on_several": on_several});
+    if let Some(on_missing) = on_missing {
+        matching["on_missing"] = json!(on_missing);
+    }
+    let records = ["ONE@example.com", "none@example.com", "two@example.com"]
+        .map(|email| json!({"Email": email, "LastName": "written", "Title": email}));
+    let run =
+        world.write(settings(operation, matching), contacts(&["Email", "LastName", "Title"]), lines(&records)).await;
+    run.assert_success();
+    let rejected = world.rejected();
+    let outcome = |record: &Value| {
+        let mut of_record =
+            rejected.iter().map(|row| &row["_airbyte_data"]).filter(|row| row["Email"] == record["Email"]);
+        of_record.next().map_or(Written, |row| {
+            let known = ["NO_MATCH", "SEVERAL_MATCHES"].into_iter().find(|code| row["rejected_reason"] == *code);
+            if !operation.ends_with("delete") {
+                assert_eq!(row["LastName"], record["LastName"], "a rejected record is as the source sent it");
+            }
+            Rejected(known.unwrap())
+        })
+    };
+    let outcomes: Vec<Outcome> = records.iter().map(outcome).collect();
+    let written = outcomes.iter().filter(|outcome| **outcome == Written).count() as u64;
+    assert_eq!(run.counts(), [Counts { written, rejected: 3 - written }]);
+    (outcomes, values(&world, "Contact", &["LastName", "Email"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_operation_does_with_found_and_missing_records_what_is_chosen() {
+    let is_update = |operation: &str| matches!(operation, "update" | "upsert");
+    for operation in ["update", "upsert", "delete", "hard_delete"] {
+        for on_missing in [None, Some("insert"), Some("reject"), Some("skip")] {
+            let creates = operation == "upsert" && matches!(on_missing, None | Some("insert"));
+            if on_missing == Some("insert") && !creates {
+                continue;
+            }
+            for on_several in ["reject", "update_all"] {
+                let (outcomes, left) = write(operation, on_missing, on_several).await;
+                let missing = if creates || on_missing == Some("skip") { Written } else { Rejected("NO_MATCH") };
+                let several = if on_several == "update_all" { Written } else { Rejected("SEVERAL_MATCHES") };
+                let case = format!("{operation} {on_missing:?} {on_several}");
+                assert_eq!(outcomes, [Written, missing, several], "{case}");
+                let mut expected = Vec::new();
+                if is_update(operation) {
+                    expected.push(["written", "one@example.com"]);
+                }
+                if creates {
+                    expected.push(["written", "none@example.com"]);
+                }
+                let name = if on_several == "update_all" { "written" } else { "twice" };
+                if is_update(operation) || on_several == "reject" {
+                    expected.extend([[name, "TWO@example.com"], [name, "two@example.com"]]);
+                }
+                expected.sort_unstable();
+                assert_eq!(left, expected, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_an_update_is_not_sent_and_keeps_its_spelling() {
+    let (_, left) = write("update", None, "reject").await;
+    assert!(left.contains(&vec!["written".to_owned(), "one@example.com".to_owned()]), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_matches_name_some_ids_and_say_how_many_there_are() {
+    let world = World::new().await;
+    let ids: Vec<String> =
+        (0..9).map(|_| contact(&world, &[("LastName", "same"), ("Email", "same@example.com")])).collect();
+    let catalog = contacts(&["Email", "Title"]);
+    let run = world
+        .write(
+            settings("update", json!({"fields": ["Email"]})),
+            catalog,
+            lines(&[json!({"Email": "same@example.com", "Title": "x"})]),
+        )
+        .await;
+    run.assert_success();
+    let data = &world.rejected()[0]["_airbyte_data"];
+    let message = data["rejected_message"].as_str().unwrap();
+    assert!(
+        message.starts_with("9 records of Contact have this Email: ") && message.ends_with(" and more."),
+        "{message}"
+    );
+    assert_eq!(ids.iter().filter(|id| message.contains(id.as_str())).count(), 5);
+    assert_eq!((data["rejected_field"].as_str(), data["Title"].as_str()), (Some("Email"), Some("x")));
+    assert!(world.org.jobs().is_empty(), "nothing is sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skipped_records_count_as_written_and_are_reported() {
+    let world = World::new().await;
+    let matching = json!({"fields": ["Email"], "on_missing": "skip"});
+    let records = ["a@example.com", "b@example.com"].map(|email| json!({"Email": email, "Title": "x"}));
+    let run = world.write(settings("update", matching), contacts(&["Email", "Title"]), lines(&records)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
+    assert!(logs(&run, "INFO", &["looked for records", "found=0", "skipped=2"]), "{}", run.stdout);
+    assert!(logs(&run, "INFO", &["stream ended", "committed=0", "skipped=2"]), "{}", run.stdout);
+    assert!(world.org.jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_key_is_empty_is_rejected() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "Example"), ("FirstName", "Ann")]);
+    let matching = json!({"fields": ["LastName", "FirstName"]});
+    let records = [
+        json!({"LastName": "Example", "FirstName": "Ann", "Title": "found"}),
+        json!({"LastName": "Example", "FirstName": null, "Title": "no first name"}),
+        json!({"LastName": " ", "FirstName": "Ann", "Title": "blank"}),
+        json!({"FirstName": "Ann", "Title": "no last name"}),
+    ];
+    for operation in ["update", "upsert"] {
+        let catalog = contacts(&["LastName", "FirstName", "Title"]);
+        let run = world.write(settings(operation, matching.clone()), catalog, lines(&records)).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 3 }]);
+    }
+    assert_eq!(reasons(&world), ["MISSING_ARGUMENT"; 6]);
+    assert_eq!(values(&world, "Contact", &["Title"]), [["found"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_several_rows_is_rejected_when_one_of_them_is() {
+    let world = World::new().await;
+    for title in ["1", "2", "3"] {
+        contact(&world, &[("LastName", "same"), ("Email", "same@example.com"), ("Department", title)]);
+    }
+    let other = contact(&world, &[("LastName", "other"), ("Email", "other@example.com")]);
+    let failing = world.org.records("Contact")[1]["Id"].clone().unwrap();
+    world.org.inject(
+        RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:Title --")
+            .when(move |row| row.get("Id") == Some(failing.as_str())),
+    );
+    let matching = json!({"fields": ["Email"], "on_several": "update_all"});
+    let records = ["same@example.com", "other@example.com"].map(|email| json!({"Email": email, "Title": "new"}));
+    let run = world.write(settings("update", matching), contacts(&["Email", "Title"]), lines(&records)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }]);
+    assert_eq!(values(&world, "Contact", &["Title"]), [["new"], ["new"], ["new"], ["null"]]);
+    let rejected = world.rejected();
+    assert_eq!((rejected.len(), &rejected[0]["_airbyte_data"]["Email"]), (1, &json!("same@example.com")));
+    assert!(!rejected[0]["_airbyte_data"].as_object().unwrap().contains_key("Id"), "the source has no such column");
+    drop(other);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_is_sent_again_and_keeps_its_key_when_it_is_rejected() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "Example"), ("Email", "ann@example.com")]);
+    world.org.inject(RowFault::new("Contact", "UNABLE_TO_LOCK_ROW:locked:--").times(2));
+    world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:Title --"));
+    let records = [json!({"Email": "ann@example.com", "Title": 5})];
+    let run = world
+        .write(settings("update", json!({"fields": ["Email"]})), contacts(&["Email", "Title"]), lines(&records))
+        .await;
+    run.assert_success();
+    let data = &world.rejected()[0]["_airbyte_data"];
+    assert_eq!((&data["Email"], &data["Title"]), (&json!("ann@example.com"), &json!(5)));
+    assert_eq!(world.org.jobs().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_or_delete_whose_primary_key_is_an_external_id_works_without_an_entry() {
+    for (mode, left) in [("update", vec![["X-1", "new"], ["X-2", "old"]]), ("soft_delete", vec![["X-2", "old"]])] {
+        let world = World::new().await;
+        for key in ["X-1", "X-2"] {
+            world.org.insert("Account", &[("Name", "old"), ("External_Id__c", key)]).unwrap();
+        }
+        let fields = [("External_Id__c", "string"), ("Name", "string")];
+        let catalog = catalog(&[keyed(stream("a", "Account", &fields), mode, "External_Id__c")]);
+        let records = ["x-1", "X-9"].map(|key| json!({"External_Id__c": key, "Name": "new"}));
+        let run = world.write(json!({}), catalog, lines(&records)).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }]);
+        assert_eq!(values(&world, "Account", &["External_Id__c", "Name"]), left);
+        assert_eq!(reasons(&world), ["NO_MATCH"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_as_the_primary_key_is_not_looked_for() {
+    let world = World::new().await;
+    let id = contact(&world, &[("LastName", "old")]);
+    let fields = [("Id", "string"), ("LastName", "string")];
+    let catalog = catalog(&[keyed(stream("a", "Contact", &fields), "update", "Id")]);
+    let run = world.write(json!({}), catalog, lines(&[json!({"Id": id, "LastName": "new"})])).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Contact", &["LastName"]), [["new"]]);
+    assert!(!world.org.requests().iter().any(|request| request.endpoint == Endpoint::Query));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn external_id_field_is_for_updates_and_deletes_too() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "old"), ("External_Id__c", "C-1")]);
+    let config = json!({"streams": [{"stream": "a", "operation": "update", "external_id_field": "External_Id__c"}]});
+    let records = [json!({"External_Id__c": "c-1", "LastName": "new"})];
+    let run = world.write(config, contacts(&["External_Id__c", "LastName"]), lines(&records)).await;
+    run.assert_success();
+    assert_eq!(values(&world, "Contact", &["LastName", "External_Id__c"]), [["new", "C-1"]]);
+}

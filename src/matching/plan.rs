@@ -1,0 +1,175 @@
+//! By which fields the records of a stream are found.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+
+use crate::config::{OnMissing, OnSeveral};
+use crate::convert::{KeyComparison, NULL_MARKER};
+
+/// How the records of a stream are found, and what becomes of a row that does not name exactly one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MatchPlan {
+    /// The object whose records are looked for.
+    pub(crate) object: String,
+    /// The fields that together name a record. There is at least one.
+    pub(crate) keys: Vec<KeyField>,
+    pub(crate) on_missing: OnMissing,
+    pub(crate) on_several: OnSeveral,
+}
+
+/// One of the fields that name a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyField {
+    /// Its name in a query, which is the header of its column too: `Email`, or `Account.External_Id__c`.
+    pub(crate) name: String,
+    pub(crate) value_type: ValueType,
+    /// How the org compares its values.
+    pub(crate) comparison: KeyComparison,
+    /// The most characters of its values, if there is a limit.
+    pub(crate) longest: Option<usize>,
+}
+
+/// How a value is written in a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueType {
+    /// A text of any kind.
+    Text,
+    Id,
+    Number,
+    Boolean,
+    Date,
+    /// A date and time.
+    Moment,
+}
+
+/// The key of a row: equal for values that certainly name the same records.
+///
+/// It takes twelve bytes: a batch has hundreds of thousands. With 96 bits, a million keys and a million records have one
+/// by chance once in 10^16 batches. Keys that share the first 48 bits by chance are only asked for once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowKey([u8; 12]);
+
+impl RowKey {
+    fn new(certain: u64, alike: u64) -> Self {
+        let mut bytes = [0; 12];
+        bytes[..6].copy_from_slice(&alike.to_be_bytes()[..6]);
+        bytes[6..].copy_from_slice(&certain.to_be_bytes()[..6]);
+        Self(bytes)
+    }
+
+    /// The part that keys share which perhaps name the same records.
+    pub(crate) fn alike(self) -> u64 {
+        self.0[..6].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+
+    /// A hash by which a later attempt knows the key again.
+    pub(crate) fn hash(self) -> u64 {
+        self.0[4..].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+}
+
+impl MatchPlan {
+    /// The key of values in the order of the fields.
+    ///
+    /// # Errors
+    /// The first field without a value, so that the values name nothing.
+    pub(crate) fn row_key<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Result<RowKey, &KeyField> {
+        let state = |seed| FixedState::with_seed(seed).build_hasher();
+        let (mut certain, mut alike) = (state(1), state(2));
+        let mut values = values.into_iter();
+        for field in &self.keys {
+            let value = values.next().filter(|value| !is_blank(value)).ok_or(field)?;
+            // A value that no record can have is a key too: it finds nothing.
+            let canonical = field.comparison.canonical(value).unwrap_or(value.into());
+            field.comparison.add_to_hashes(&canonical, &mut certain, &mut alike);
+        }
+        Ok(RowKey::new(certain.finish(), alike.finish()))
+    }
+
+    /// The names of the fields, as a part of a sentence.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.keys.iter().map(|field| field.name.as_str()).collect();
+        names.join(" and ")
+    }
+}
+
+/// Whether a cell is no value for a key.
+fn is_blank(cell: &str) -> bool {
+    cell.trim().is_empty() || cell == NULL_MARKER
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn plan(keys: &[(&str, KeyComparison)]) -> MatchPlan {
+        let field = |(name, comparison): &(&str, KeyComparison)| KeyField {
+            name: (*name).to_owned(),
+            value_type: match comparison {
+                KeyComparison::Number { .. } => ValueType::Number,
+                KeyComparison::Moment => ValueType::Moment,
+                KeyComparison::Id => ValueType::Id,
+                _ => ValueType::Text,
+            },
+            comparison: *comparison,
+            longest: Some(80),
+        };
+        MatchPlan {
+            object: "Contact".into(),
+            keys: keys.iter().map(field).collect(),
+            on_missing: OnMissing::Reject,
+            on_several: OnSeveral::Reject,
+        }
+    }
+
+    #[test]
+    fn keys_are_one_where_the_documents_say_so_and_perhaps_one_where_they_do_not() {
+        use KeyComparison::{Exact, Id, IgnoreCase, Moment, Number};
+        for (comparison, one, other, expected) in [
+            (IgnoreCase, "Ann@Example.com", " ann@example.COM ", "one"),
+            (IgnoreCase, "a", "b", "two"),
+            (IgnoreCase, "\u{fc}", "\u{dc}", "perhaps one"),
+            (IgnoreCase, "ue", "\u{fc}", "two"),
+            (IgnoreCase, "a b", "a  b", "two"),
+            (Exact, "a", "A", "two"),
+            (Exact, "2026-01-31", "2026-01-31", "one"),
+            (Number { scale: 2 }, "1000", "1.0E3", "one"),
+            (Number { scale: 2 }, "1", "1.00", "one"),
+            (Number { scale: 2 }, "1.001", "1.00", "perhaps one"),
+            (Number { scale: 0 }, "1", "-1", "two"),
+            (Id, "0015000000Gv7qJ", "0015000000Gv7qJAAR", "one"),
+            (Id, "0015000000Gv7qJAAR", "0015000000GV7QJAAR", "perhaps one"),
+            (Id, "0015000000Gv7qJ", "0015000000Gv7qj", "two"),
+            (Moment, "2026-01-31T09:30:00+02:00", "2026-01-31T07:30:00.000+0000", "one"),
+            (Moment, "2026-01-31T07:30:00.000Z", "2026-01-31T07:30:00Z", "one"),
+            (Moment, "2026-01-31T07:30:00.250Z", "2026-01-31T07:30:00.000Z", "perhaps one"),
+            (Moment, "2026-01-31T07:30:01Z", "2026-01-31T07:30:00Z", "two"),
+            (Moment, "1700-01-01T00:00:00Z", "4000-12-31T00:00:00Z", "two"),
+        ] {
+            let plan = plan(&[("F__c", comparison)]);
+            let [one_key, other_key] = [one, other].map(|value| plan.row_key([value]).unwrap());
+            let found = match (one_key == other_key, one_key.alike() == other_key.alike()) {
+                (true, true) => "one",
+                (true, false) => "equal and not alike",
+                (false, true) => "perhaps one",
+                (false, false) => "two",
+            };
+            assert_eq!(found, expected, "{comparison:?} {one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn values_of_several_fields_are_told_apart_by_each() {
+        let text = KeyComparison::IgnoreCase;
+        let plan = plan(&[("A", text), ("B", text)]);
+        let key = |values: [&str; 2]| plan.row_key(values);
+        assert_eq!(key(["a", "b"]), key(["A", "b "]));
+        for other in [["ab", "c"], ["b", "a"], ["a", "bc"]] {
+            assert_ne!(key(["a", "b"]), key(other), "{other:?}");
+        }
+        for (values, missing) in [(["", "b"], "A"), (["a", " "], "B"), (["a", "#N/A"], "B"), (["\t", ""], "A")] {
+            assert_eq!(key(values).unwrap_err().name, missing);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Where the records come from: queries of the org.
+
+use super::find::{Adder, FindError};
+use salesforce::{JobWatcher, Org, QueryRows, Soql};
+
+/// Answers queries.
+pub(crate) trait RecordSource: Sync {
+    /// Adds the records of a query that finds few.
+    fn query(&self, soql: &Soql, add: &mut Adder<'_>) -> impl Future<Output = Result<(), FindError>> + Send;
+
+    /// Adds the records of a query that may find millions.
+    fn query_job(&self, soql: &Soql, add: &mut Adder<'_>) -> impl Future<Output = Result<(), FindError>> + Send;
+}
+
+/// The records of an org.
+pub(crate) struct OrgRecords<'o, W> {
+    pub(crate) org: &'o Org,
+    /// Is told of each query, and of the waits of query jobs.
+    pub(crate) watcher: &'o W,
+}
+
+impl<W: JobWatcher + Sync> RecordSource for OrgRecords<'_, W> {
+    async fn query(&self, soql: &Soql, add: &mut Adder<'_>) -> Result<(), FindError> {
+        self.watcher.asks();
+        read(self.org.query(soql).await?, add).await
+    }
+
+    async fn query_job(&self, soql: &Soql, add: &mut Adder<'_>) -> Result<(), FindError> {
+        self.watcher.asks();
+        read(self.org.query_job(soql, self.watcher).await?, add).await
+    }
+}
+
+async fn read(mut rows: QueryRows, add: &mut Adder<'_>) -> Result<(), FindError> {
+    let read = async {
+        while let Some(row) = rows.next().await? {
+            add.add(|name| row.get(name))?;
+        }
+        Ok(())
+    };
+    let outcome = read.await;
+    rows.finish().await;
+    outcome
+}

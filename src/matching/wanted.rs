@@ -1,0 +1,296 @@
+//! The keys that are looked for, joined with the records of an answer.
+
+use std::collections::HashMap;
+
+use super::plan::RowKey;
+use super::record_id::RecordId;
+use crate::budget::Lease;
+
+/// The most ids that are kept of a key that names several records, where they are only shown.
+pub(super) const MOST_SHOWN: usize = 5;
+
+/// The most records that one key may name, where all of them are written.
+pub(crate) const MOST_WRITTEN: usize = 10_000;
+
+/// What is known of a key: the first record that has it, and what is known besides. It takes twelve bytes, so the 15
+/// characters of an id, of 62 each, are a number of 90 bits. Its three check characters follow from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slot([u8; 12]);
+
+/// The id of a record, as a number; 0 is none.
+type Id = u128;
+
+const EMPTY: Slot = Slot([0; 12]);
+/// A record has the key only perhaps.
+const UNCERTAIN: u128 = 1 << 95;
+/// Several records have the key.
+const SEVERAL: u128 = 1 << 94;
+const ID_BITS: u128 = (1 << 90) - 1;
+
+impl Slot {
+    fn bits(self) -> u128 {
+        self.0.iter().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    }
+
+    fn id(self) -> Id {
+        self.bits() & ID_BITS
+    }
+
+    fn has(self, flag: u128) -> bool {
+        self.bits() & flag != 0
+    }
+
+    fn set(&mut self, bits: u128) {
+        let bytes = (self.bits() | bits).to_be_bytes();
+        self.0.copy_from_slice(&bytes[4..]);
+    }
+}
+
+/// The records of a key that names several.
+#[derive(Debug, Default)]
+struct Several {
+    /// Those after the first, as many as are kept.
+    ids: Vec<Id>,
+    /// All, with the first.
+    count: usize,
+}
+
+/// The keys that are looked for, and what they have found so far.
+#[derive(Debug)]
+pub(crate) struct Matches {
+    /// Sorted, each once. Keys that are alike follow one another.
+    keys: Vec<RowKey>,
+    slots: Vec<Slot>,
+    several: HashMap<usize, Several>,
+    has_repeated_keys: bool,
+    has_alike_rows: bool,
+    most_ids: usize,
+    kept_ids: usize,
+    lease: Lease,
+}
+
+/// What the key of a row names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No record.
+    Missing,
+    /// The record with this id.
+    One(RecordId),
+    /// Several records: some of their ids, or all where all are to be written, and how many they are.
+    Several { ids: Vec<RecordId>, count: usize },
+    /// At least one record of which no document says whether it has this key.
+    Uncertain,
+}
+
+/// An answer has something else where the id of a record should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotAnId;
+
+impl Matches {
+    /// Looks for these keys. `most_ids` are kept of a key that names several records.
+    pub(super) fn new(mut keys: Vec<RowKey>, most_ids: usize, lease: Lease) -> Self {
+        let rows = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.shrink_to_fit();
+        let has_repeated_keys = rows > keys.len();
+        let has_alike_rows = has_repeated_keys || keys.windows(2).any(|two| two[0].alike() == two[1].alike());
+        let slots = vec![EMPTY; keys.len()];
+        let mut matches = Self {
+            keys,
+            slots,
+            several: HashMap::new(),
+            has_repeated_keys,
+            has_alike_rows,
+            most_ids,
+            kept_ids: 0,
+            lease,
+        };
+        matches.update_lease();
+        matches
+    }
+
+    fn update_lease(&mut self) {
+        let keys = self.keys.capacity() * size_of::<RowKey>() + self.slots.capacity() * size_of::<Slot>();
+        let several = self.several.capacity() * size_of::<(usize, Several)>() + self.kept_ids * size_of::<Id>();
+        self.lease.set(keys + several);
+    }
+
+    /// How many different keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether several rows have one key.
+    pub(crate) fn has_repeated_keys(&self) -> bool {
+        self.has_repeated_keys
+    }
+
+    /// Whether several rows have one key, certainly or perhaps.
+    pub(crate) fn has_alike_rows(&self) -> bool {
+        self.has_alike_rows
+    }
+
+    /// The number of a key among the different ones.
+    pub(super) fn position(&self, key: RowKey) -> Option<usize> {
+        self.keys.binary_search(&key).ok()
+    }
+
+    /// The keys that a record has only perhaps, in order.
+    pub(super) fn uncertain(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|position| self.slots[*position].has(UNCERTAIN)).collect()
+    }
+
+    /// Of those of these keys that are alike, the first. `positions` are in order, and so are the keys returned.
+    pub(super) fn first_of_alike(&self, positions: &[usize]) -> Vec<usize> {
+        let mut first = positions.to_vec();
+        first.dedup_by_key(|position| self.keys[*position].alike());
+        first
+    }
+
+    /// Forgets what a key has found.
+    pub(super) fn forget(&mut self, position: usize) {
+        self.slots[position] = EMPTY;
+        let several = self.several.remove(&position);
+        self.kept_ids -= several.map_or(0, |several| several.ids.len());
+        self.update_lease();
+    }
+
+    /// Forgets what all keys have found.
+    pub(super) fn forget_all(&mut self) {
+        self.slots.fill(EMPTY);
+        self.several.clear();
+        self.kept_ids = 0;
+        self.update_lease();
+    }
+
+    /// Adds a record of an answer, which has this key. A record that is added twice counts once. With `only`, the answer is
+    /// about those keys.
+    pub(super) fn add(&mut self, key: RowKey, id: &str, only: Option<&[bool]>) -> Result<(), NotAnId> {
+        let start = self.keys.partition_point(|other| other.alike() < key.alike());
+        for position in start..self.keys.len() {
+            if self.keys[position].alike() != key.alike() {
+                break;
+            }
+            if only.is_some_and(|only| !only[position]) {
+                continue;
+            }
+            if self.keys[position] == key {
+                self.add_id(position, RecordId::parse(id).ok_or(NotAnId)?);
+            } else {
+                self.slots[position].set(UNCERTAIN);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_id(&mut self, position: usize, id: Id) {
+        let slot = &mut self.slots[position];
+        if slot.id() == 0 {
+            return slot.set(id);
+        }
+        if slot.id() == id {
+            return;
+        }
+        slot.set(SEVERAL);
+        let several = self.several.entry(position).or_insert_with(|| Several { ids: Vec::new(), count: 1 });
+        if several.ids.contains(&id) {
+            return;
+        }
+        several.count += 1;
+        if several.ids.len() + 1 < self.most_ids {
+            several.ids.push(id);
+            self.kept_ids += 1;
+            self.update_lease();
+        }
+    }
+
+    /// What a key names.
+    pub(crate) fn of(&self, key: RowKey) -> Found {
+        let Some(position) = self.position(key) else { return Found::Missing };
+        let slot = self.slots[position];
+        if slot.has(UNCERTAIN) {
+            return Found::Uncertain;
+        }
+        if slot.id() == 0 {
+            return Found::Missing;
+        }
+        match self.several.get(&position).filter(|_| slot.has(SEVERAL)) {
+            None => Found::One(RecordId::of_number(slot.id())),
+            Some(Several { ids, count }) => {
+                let ids = std::iter::once(slot.id()).chain(ids.iter().copied()).map(RecordId::of_number).collect();
+                Found::Several { ids, count: *count }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+    use crate::convert::KeyComparison::IgnoreCase;
+    use crate::matching::plan::tests::plan;
+
+    const FIRST: &str = "003000000000001AAA";
+    const SECOND: &str = "003000000000002AAA";
+
+    fn id(text: &str) -> RecordId {
+        RecordId::of_number(RecordId::parse(text).unwrap())
+    }
+
+    fn key(value: &str) -> RowKey {
+        plan(&[("Email", IgnoreCase)]).row_key([value]).unwrap()
+    }
+
+    fn wanted(values: &[&str], most_ids: usize) -> Matches {
+        Matches::new(values.iter().map(|value| key(value)).collect(), most_ids, Budget::new(1_000).lease())
+    }
+
+    #[test]
+    fn records_are_found_by_their_keys() {
+        let mut matches = wanted(&["a", "A", "b", "c"], MOST_SHOWN);
+        assert_eq!(matches.len(), 3);
+        for (value, id) in [("A ", FIRST), ("a", FIRST), ("c", FIRST), ("c", SECOND), ("d", SECOND)] {
+            matches.add(key(value), id, None).unwrap();
+        }
+        assert_eq!(matches.of(key("a")), Found::One(id(FIRST)), "one record, seen twice");
+        assert_eq!(matches.of(key("b")), Found::Missing);
+        assert_eq!(matches.of(key("c")), Found::Several { ids: vec![id(FIRST), id(SECOND)], count: 2 });
+        assert_eq!(matches.of(key("d")), Found::Missing, "nobody looked for it");
+    }
+
+    #[test]
+    fn a_record_that_has_a_key_only_perhaps_makes_it_uncertain() {
+        let mut matches = wanted(&["M\u{fc}ller", "M\u{dc}LLER", "Ann"], MOST_SHOWN);
+        matches.add(key("m\u{fc}ller"), FIRST, None).unwrap();
+        assert_eq!(matches.of(key("M\u{fc}ller")), Found::One(id(FIRST)));
+        assert_eq!(matches.of(key("M\u{dc}LLER")), Found::Uncertain);
+        matches.add(key("Muller"), SECOND, None).unwrap();
+        assert_eq!(matches.of(key("M\u{fc}ller")), Found::Uncertain);
+        matches.forget(matches.position(key("M\u{fc}ller")).unwrap());
+        assert_eq!(matches.of(key("M\u{fc}ller")), Found::Missing);
+    }
+
+    #[test]
+    fn of_many_records_some_ids_are_kept_and_all_are_counted() {
+        let mut matches = wanted(&["a"], 3);
+        let ids: Vec<String> = (0..100).map(|number| format!("003000000000{number:03}AAA")).collect();
+        ids.iter().for_each(|id| matches.add(key("a"), id, None).unwrap());
+        let Found::Several { ids, count } = matches.of(key("a")) else { panic!() };
+        assert_eq!((ids.len(), count), (3, 100));
+    }
+
+    #[test]
+    fn what_is_no_id_is_not_taken_for_one() {
+        let mut matches = wanted(&["a"], 3);
+        for text in ["", "00300000000001", "003000000000001AA!", "003000000000001AAB", "0030000000000\u{e9}1AAA"] {
+            assert_eq!(matches.add(key("a"), text, None), Err(NotAnId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_takes_24_bytes() {
+        assert_eq!(size_of::<RowKey>() + size_of::<Slot>(), 24);
+    }
+}

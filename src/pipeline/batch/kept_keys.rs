@@ -1,0 +1,181 @@
+//! The keys of rows that are sent with an id instead, so that a rejected record has them again.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
+use super::types_of_rows::TypesOfRows;
+use crate::budget::Lease;
+use crate::convert::{Columns, RowTypes, cells, restore, row_hash, row_length};
+
+/// The keys of the rows of a batch, compressed, by the ids that are sent instead.
+#[derive(Debug)]
+pub(crate) struct KeptKeys {
+    columns: Arc<Columns>,
+    csv: CompressedCsv,
+    /// CSV that is not compressed yet.
+    tail: Vec<u8>,
+    /// The number of the first row of each piece.
+    pieces: Vec<u32>,
+    rows: u32,
+    types: TypesOfRows,
+    /// The hash of each id with its row, sorted once the keys are complete.
+    by_id: Vec<ById>,
+    /// The hash of the key of each row, if a later attempt must know them.
+    hashes: Option<Vec<u64>>,
+    lease: Lease,
+}
+
+/// The row of an id, in twelve bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ById {
+    hash: [u32; 2],
+    row: u32,
+}
+
+impl ById {
+    fn new(id_hash: u64, row: u32) -> Self {
+        Self { hash: halves(id_hash), row }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each is one half")]
+fn halves(hash: u64) -> [u32; 2] {
+    [(hash >> 32) as u32, hash as u32]
+}
+
+impl KeptKeys {
+    /// Keeps the values of these columns; with `with_hashes` also the hashes of keys.
+    pub(crate) fn new(columns: Arc<Columns>, with_hashes: bool, lease: Lease) -> Self {
+        Self {
+            columns,
+            csv: CompressedCsv::default(),
+            tail: Vec::new(),
+            pieces: Vec::new(),
+            rows: 0,
+            types: TypesOfRows::default(),
+            by_id: Vec::new(),
+            hashes: with_hashes.then(Vec::new),
+            lease,
+        }
+    }
+
+    /// Keeps the key of a row that is sent with these ids: its CSV, its JSON types and its hash.
+    pub(crate) fn push<'i>(
+        &mut self,
+        csv: &[u8],
+        types: &Arc<RowTypes>,
+        hash: u64,
+        ids: impl Iterator<Item = &'i str>,
+    ) {
+        if self.tail.is_empty() {
+            self.pieces.push(self.rows);
+        }
+        self.types.add(csv, types);
+        self.tail.extend_from_slice(csv);
+        self.by_id.extend(ids.map(|id| ById::new(id_hash(id), self.rows)));
+        if let Some(hashes) = &mut self.hashes {
+            hashes.push(hash);
+        }
+        self.rows += 1;
+        if self.tail.len() >= PIECE_SIZE {
+            self.compress_tail();
+        }
+    }
+
+    fn compress_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.csv.push(&self.tail);
+            self.tail.clear();
+        }
+        self.update_lease();
+    }
+
+    fn update_lease(&mut self) {
+        let hashes = self.hashes.as_ref().map_or(0, Vec::capacity) * size_of::<u64>();
+        let by_id = self.by_id.capacity() * size_of::<ById>();
+        self.lease.set(self.csv.size() + self.tail.capacity() + self.types.size() + by_id + hashes);
+    }
+
+    /// The keys, once all are there.
+    pub(crate) fn complete(mut self) -> Arc<Self> {
+        self.compress_tail();
+        self.tail = Vec::new();
+        self.by_id.sort_unstable();
+        self.by_id.shrink_to_fit();
+        self.update_lease();
+        Arc::new(self)
+    }
+
+    /// The last row that was sent with an id.
+    fn row_of(&self, id_hash: u64) -> Option<u32> {
+        let hash = halves(id_hash);
+        let end = self.by_id.partition_point(|other| other.hash <= hash);
+        let last = self.by_id.get(end.checked_sub(1)?)?;
+        (last.hash == hash).then_some(last.row)
+    }
+
+    /// The key of the row that was sent with an id, under its source columns.
+    pub(crate) fn of_id(&self, id: &str) -> Vec<(String, Box<RawValue>)> {
+        let Some(csv) = self.row_of(id_hash(id)).and_then(|row| self.csv_of(row)) else { return Vec::new() };
+        let cells = cells(&csv);
+        restore(&self.columns, cells.iter().map(String::as_str), self.types.of(&csv).map(|types| &**types))
+    }
+
+    /// The hash of the key of a row whose CSV is an id alone and has this hash, if it is kept.
+    pub(crate) fn hash_of(&self, row_hash: u64) -> Option<u64> {
+        Some(self.hashes.as_ref()?[self.row_of(row_hash)? as usize])
+    }
+
+    fn csv_of(&self, row: u32) -> Option<Vec<u8>> {
+        let piece = self.pieces.partition_point(|first| *first <= row).checked_sub(1)?;
+        let csv = self.csv.piece(piece)?;
+        let mut rest = &csv[..];
+        for _ in self.pieces[piece]..row {
+            rest = &rest[row_length(rest)..];
+        }
+        Some(rest[..row_length(rest)].to_vec())
+    }
+}
+
+/// The hash of a row that has an id alone.
+fn id_hash(id: &str) -> u64 {
+    row_hash(format!("{id}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+    use crate::convert::{Column, Kind, SourceColumn, write_row};
+    use airbyte::JsonTypes;
+
+    #[test]
+    fn the_key_of_a_row_is_found_by_each_of_its_ids() {
+        let column = |name: &str| {
+            let kind = Kind::Text { longest: None };
+            Column::new(SourceColumn::top(name), name, kind, JsonTypes { text: true, ..JsonTypes::default() })
+        };
+        let columns = Arc::new(Columns::new(vec![column("mail"), column("name")], None));
+        let mut keys = KeptKeys::new(columns, true, Budget::new(1).lease());
+        let name = |number: u64| format!("line one\nof \"{number}\"").repeat(9);
+        for number in 0..2_000_u64 {
+            let mut csv = Vec::new();
+            write_row(&mut csv, [format!("{number}@example.com").as_str(), &name(number)]);
+            let ids = [format!("a{number}"), format!("b{number}")];
+            keys.push(&csv, &Arc::default(), number * 7, ids.iter().map(String::as_str));
+        }
+        let keys = keys.complete();
+        assert!(keys.pieces.len() > 3);
+        for number in [0, 1, 777, 1_999] {
+            for id in [format!("a{number}"), format!("b{number}")] {
+                let record = keys.of_id(&id);
+                assert_eq!(record[0].1.get(), format!("\"{number}@example.com\""));
+                assert_eq!(record[1].1.get(), serde_json::Value::from(name(number)).to_string());
+                assert_eq!(keys.hash_of(id_hash(&id)), Some(number * 7));
+            }
+        }
+        assert!(keys.of_id("a2000").is_empty());
+    }
+}

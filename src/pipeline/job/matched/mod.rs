@@ -1,0 +1,132 @@
+//! Loads a batch whose records are found by other fields than their ids.
+//!
+//! It waits for its turn first, because jobs before it may create or change what it looks for. Then the records are looked
+//! for, and its rows become batches with plans of their own: of ids, and of records to create. They are loaded one after
+//! the other in the same turn, as any batch is.
+
+mod parts;
+mod rewrite;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::event::{EventKind, EventSender, LoadError, SettledRecords};
+use super::load::Loader;
+use super::local_rejections::store_local_rejections;
+use super::turn::{Start, TurnOutcome};
+use crate::matching::{KeyRows, MatchPlan, Matches, OrgRecords, find_records};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::prepare::{Claim, StreamPlan};
+use airbyte::Result;
+
+pub(super) use parts::Parts;
+use rewrite::{Rewriter, Rewritten};
+
+impl Loader {
+    /// Loads a batch whose records are looked for first.
+    pub(super) async fn load_matched(
+        &self,
+        plan: &StreamPlan,
+        matching: &MatchPlan,
+        batch: Batch,
+        Start { mut turn, claim }: Start,
+        events: &EventSender,
+    ) -> Result<(), LoadError> {
+        if turn.wait(Duration::MAX, Some(&claim), &self.halt).await != TurnOutcome::Come {
+            return Err(LoadError::Halted);
+        }
+        self.wait_before_search(plan, &mut turn, &claim).await?;
+        let mut claim = Some(claim);
+        let mut waiting = VecDeque::from([batch]);
+        while let Some(batch) = waiting.pop_front() {
+            let found = async {
+                // What the search asks is not taken from the requests of the job.
+                let queries = match &claim {
+                    Some(claim) => claim.of_earlier_job().await,
+                    None => self.claim_again(&mut turn).await,
+                };
+                self.rewrite(plan, matching, &batch, &queries).await
+            };
+            let (rewritten, parts) = tokio::select! {
+                biased;
+                () = self.halt.cancelled() => return Err(LoadError::Halted),
+                found = found => found?,
+            };
+            drop(batch);
+            let Rewritten { written, created, later, settled } = rewritten;
+            let (segments, reasons, skipped) = (settled.segments(), settled.reasons, settled.skipped);
+            let events = events.with_parts(Arc::new(Mutex::new(parts)));
+            events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped }));
+            let updates = written.into_iter().map(|batch| (plan.of_found(), batch));
+            let inserts = created.into_iter().map(|batch| (plan.of_missing(), batch));
+            for (plan, batch) in updates.chain(inserts) {
+                self.load_rounds(&plan, batch, (&mut turn, claim.take()), &events).await?;
+            }
+            waiting.extend(later);
+        }
+        Ok(())
+    }
+
+    /// Finds the records of a batch, and rewrites its rows. Rejected records are stored.
+    async fn rewrite(
+        &self,
+        plan: &StreamPlan,
+        matching: &MatchPlan,
+        batch: &Batch,
+        claim: &Claim,
+    ) -> Result<(Rewritten, Parts)> {
+        let records = OrgRecords { org: &self.org, watcher: claim };
+        let rows = BatchKeys::new(matching, batch);
+        let matches = find_records(&records, matching, &rows, &self.waits.results, batch.another_lease()).await?;
+        let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
+        let rewriter = Rewriter::new(plan, matching, batch, &matches);
+        let (mut rewritten, parts) = rewriter.rewrite(&self.journal, writer.as_mut()).await?;
+        let settled = &mut rewritten.settled;
+        store_local_rejections(writer.as_mut(), &batch.local_rejections, &mut settled.reasons).await?;
+        batch.local_rejections.iter().for_each(|record| settled.add(record.origin.segment, 0, 1));
+        if let Some(writer) = writer {
+            writer.finish().await?;
+        }
+        log(plan, &matches, &rewritten);
+        Ok((rewritten, parts))
+    }
+}
+
+/// What became of the keys of a batch.
+fn log(plan: &StreamPlan, matches: &Matches, rewritten: &Rewritten) {
+    let rows = |batches: &[Batch]| batches.iter().map(Batch::rows).sum::<u64>();
+    let found = rows(&rewritten.written);
+    let missing = rewritten.created.as_ref().map_or(0, Batch::rows) + rows(&rewritten.later);
+    let (skipped, rejected) = (rewritten.settled.skipped, rewritten.settled.rejected);
+    let (stream, object, keys) = (&plan.name, &plan.job.object, matches.len());
+    tracing::info!(%stream, object, keys, found, missing, skipped, rejected, "looked for records");
+}
+
+/// The values of a batch's rows that name records.
+struct BatchKeys<'b> {
+    batch: &'b Batch,
+    /// The position of each key field among the columns.
+    columns: Vec<Option<usize>>,
+}
+
+impl<'b> BatchKeys<'b> {
+    fn new(matching: &MatchPlan, batch: &'b Batch) -> Self {
+        let position = |name: &str| batch.columns.iter().position(|column| column.is_named(name));
+        Self { batch, columns: matching.keys.iter().map(|key| position(&key.name)).collect() }
+    }
+}
+
+impl KeyRows for BatchKeys<'_> {
+    fn keys(&self) -> Box<dyn Iterator<Item = Vec<String>> + Send + '_> {
+        Box::new(self.batch.csv_rows().map(|row| {
+            let cells: Vec<&[u8]> = crate::convert::raw_cells(&row).collect();
+            let value = |column: &Option<usize>| {
+                column
+                    .and_then(|column| cells.get(column))
+                    .map_or_else(String::new, |it| crate::convert::text(it).into_owned())
+            };
+            self.columns.iter().map(value).collect()
+        }))
+    }
+}

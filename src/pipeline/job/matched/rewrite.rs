@@ -1,0 +1,312 @@
+//! Rewrites the rows of a batch whose records have been looked for: into rows with ids for the records that are there,
+//! and rows for those to create. The others are rejected or skipped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::parts::Parts;
+use crate::config::{OnMissing, OnSeveral};
+use crate::convert::{
+    Column, Columns, Key, KeyComparison, Kind, Rejection, Row, RowKind, RowTypes, SourceColumn, cells, raw_cells,
+    restore, text,
+};
+use crate::matching::{Found, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
+use crate::pipeline::batch::{Batch, KeptKeys, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment};
+use crate::pipeline::job::entered::JobJournal;
+use crate::pipeline::job::rejection_reasons::{Example, RejectionReasons};
+use crate::pipeline::prepare::StreamPlan;
+use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
+use airbyte::{Error, JsonTypes, Result};
+use salesforce::Operation;
+
+const ID: &str = "Id";
+
+/// How many ids a rejection shows.
+const MOST_SHOWN: usize = 5;
+
+/// What the rows of a batch became.
+pub(super) struct Rewritten {
+    /// The jobs for records that are there, one after the other: updates or deletes.
+    pub(super) written: Vec<Batch>,
+    /// The job for records to create.
+    pub(super) created: Option<Batch>,
+    /// Rows whose records that job may create. They are looked for again when it has ended.
+    pub(super) later: Vec<Batch>,
+    pub(super) settled: Settled,
+}
+
+/// The records that need no job.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    segments: HashMap<SegmentId, SettledSegment>,
+    pub(super) reasons: RejectionReasons,
+    /// How many count as written although nothing is sent.
+    pub(super) skipped: u64,
+    pub(super) rejected: u64,
+}
+
+impl Settled {
+    pub(super) fn add(&mut self, segment: SegmentId, written: u64, rejected: u64) {
+        let entry = self.segments.entry(segment).or_insert(SettledSegment { segment, written: 0, rejected: 0 });
+        entry.written += written;
+        entry.rejected += rejected;
+        self.skipped += written;
+        self.rejected += rejected;
+    }
+
+    pub(super) fn segments(&self) -> Vec<SettledSegment> {
+        self.segments.values().copied().collect()
+    }
+}
+
+/// A row of the batch.
+struct SentRow<'r> {
+    csv: &'r [u8],
+    cells: Vec<&'r [u8]>,
+    types: Arc<RowTypes>,
+    origin: Origin,
+    merged: Vec<MergedRecords>,
+}
+
+impl SentRow<'_> {
+    /// How many of its records each segment has.
+    fn records(&self) -> impl Iterator<Item = (SegmentId, u64)> {
+        let merged = self.merged.iter().map(|it| (it.segment, u64::from(it.records)));
+        std::iter::once((self.origin.segment, 1)).chain(merged)
+    }
+}
+
+/// Rewrites the rows of one batch.
+pub(super) struct Rewriter<'r> {
+    plan: &'r StreamPlan,
+    matching: &'r MatchPlan,
+    batch: &'r Batch,
+    matches: &'r Matches,
+    /// The position of each key field among the columns.
+    keys: Vec<Option<usize>>,
+    /// The columns that an update sends.
+    sent: Vec<usize>,
+    written: OpenBatch,
+    created: OpenBatch,
+    kept: KeptKeys,
+    /// The types of the last row, and those of its values that are sent and that are kept.
+    types: Option<(Arc<RowTypes>, Arc<RowTypes>, Arc<RowTypes>)>,
+    parts: Parts,
+    settled: Settled,
+}
+
+impl<'r> Rewriter<'r> {
+    pub(super) fn new(plan: &'r StreamPlan, matching: &'r MatchPlan, batch: &'r Batch, matches: &'r Matches) -> Self {
+        let columns = &batch.columns;
+        let is_key = |column: &Column| matching.keys.iter().any(|key| column.is_named(&key.name));
+        let keys = matching.keys.iter().map(|key| columns.iter().position(|column| column.is_named(&key.name)));
+        let keys: Vec<Option<usize>> = keys.collect();
+        let is_delete = plan.job.operation.is_delete();
+        let sent = (0..columns.len()).filter(|column| !is_delete && !is_key(&columns[*column]));
+        let sent: Vec<usize> = sent.collect();
+        let id = || Column::new(SourceColumn::top(ID), ID, Kind::Text { longest: None }, JsonTypes::default());
+        let written = std::iter::once(id()).chain(sent.iter().map(|column| columns[*column].clone())).collect();
+        let written = Columns::new(written, Some(Key { field: ID.to_owned(), comparison: KeyComparison::Id }));
+        let merged_by = matching.keys.iter().map(|key| Key { field: key.name.clone(), comparison: key.comparison });
+        let created = columns.merged_by(merged_by);
+        let kept = keys.iter().flatten().map(|column| columns[*column].clone()).collect();
+        let lease = || batch.another_lease();
+        Self {
+            written: OpenBatch::new(Arc::new(written), lease()),
+            created: OpenBatch::new(Arc::new(created), lease()),
+            kept: KeptKeys::new(Arc::new(Columns::new(kept, None)), is_delete, lease()),
+            plan,
+            matching,
+            batch,
+            matches,
+            keys,
+            sent,
+            types: None,
+            parts: Parts::default(),
+            settled: Settled::default(),
+        }
+    }
+
+    /// Rewrites all rows. Rejected records go to `writer`.
+    ///
+    /// # Errors
+    /// The bucket cannot be written.
+    pub(super) async fn rewrite(
+        mut self,
+        journal: &JobJournal,
+        mut writer: Option<&mut RejectedWriter>,
+    ) -> Result<(Rewritten, Parts)> {
+        let mut count = 0;
+        for (number, csv) in self.batch.csv_rows().enumerate() {
+            let row = self.sent_row(number, &csv);
+            count += 1;
+            if let Some(rejection) = self.row(&row, journal) {
+                self.reject(&row, &rejection, writer.as_deref_mut()).await?;
+            }
+        }
+        if count != self.batch.rows() {
+            return Err(Error::system("A batch cannot be read again."));
+        }
+        let kept = self.kept.complete();
+        let mut written = if self.written.rows() == 0 { Vec::new() } else { self.written.seal_merged() };
+        written.iter_mut().for_each(|batch| batch.keys = Some(Arc::clone(&kept)));
+        let mut created = if self.created.rows() == 0 { Vec::new() } else { self.created.seal_merged() }.into_iter();
+        let rewritten = Rewritten { written, created: created.next(), later: created.collect(), settled: self.settled };
+        Ok((rewritten, self.parts))
+    }
+
+    fn sent_row<'c>(&self, number: usize, csv: &'c Bytes) -> SentRow<'c> {
+        SentRow {
+            csv,
+            cells: raw_cells(csv).collect(),
+            types: self.batch.types_of(csv).cloned().unwrap_or_default(),
+            origin: self.batch.origins.origin(number),
+            merged: self.batch.origins.merged(number).collect(),
+        }
+    }
+
+    /// Adds a row to what it becomes, or says why it is rejected.
+    fn row(&mut self, row: &SentRow<'_>, journal: &JobJournal) -> Option<Rejection> {
+        let matching = self.matching;
+        let (object, names) = (&matching.object, matching.names());
+        let values: Vec<_> =
+            self.keys.iter().map(|key| key.map_or_else(Default::default, |key| text(row.cells[key]))).collect();
+        let key = match matching.row_key(values.iter().map(|value| &**value)) {
+            Ok(key) => key,
+            Err(field) => return Some(Rejection::missing_key(&field.name)),
+        };
+        match self.matches.of(key) {
+            Found::One(id) => self.write(row, key, &[id]),
+            Found::Several { ids, count } if matching.on_several == OnSeveral::UpdateAll && count <= MOST_WRITTEN => {
+                self.write(row, key, &ids)
+            }
+            Found::Several { ids, count } => {
+                let ids: Vec<String> = ids.iter().take(MOST_SHOWN).map(RecordId::to_string).collect();
+                Some(Rejection::several_matches(object, &names, count, &ids))
+            }
+            Found::Uncertain => Some(Rejection::uncertain_match(object, &names)),
+            Found::Missing if matching.on_missing == OnMissing::Insert => {
+                self.create(row, key);
+                None
+            }
+            Found::Missing if matching.on_missing == OnMissing::Skip || self.is_deleted_before(key, journal) => {
+                self.skip(row);
+                None
+            }
+            Found::Missing => Some(Rejection::no_match(object, &names)),
+        }
+    }
+
+    /// Whether an earlier attempt of this sync has deleted the record.
+    fn is_deleted_before(&self, key: RowKey, journal: &JobJournal) -> bool {
+        self.plan.job.operation.is_delete() && journal.has_deleted(self.plan, key.hash())
+    }
+
+    /// Sends a row with each of these ids.
+    fn write(&mut self, row: &SentRow<'_>, key: RowKey, ids: &[RecordId]) -> Option<Rejection> {
+        if self.sent.is_empty() && !self.plan.job.operation.is_delete() {
+            // Only an upsert may have nothing to send besides its key: it creates what is missing.
+            if self.plan.job.operation != Operation::Upsert {
+                return Some(Rejection::no_field());
+            }
+            self.skip(row);
+            return None;
+        }
+        let Some((origin, merged)) = self.origin(row, ids.len()) else {
+            let ids: Vec<String> = ids.iter().take(MOST_SHOWN).map(RecordId::to_string).collect();
+            return Some(Rejection::several_matches(&self.matching.object, &self.matching.names(), ids.len(), &ids));
+        };
+        let (sent_types, kept_types) = self.types_of(&row.types);
+        let mut csv = Vec::with_capacity(row.csv.len() + 20);
+        for id in ids {
+            csv.clear();
+            csv.extend_from_slice(id.as_str().as_bytes());
+            for column in &self.sent {
+                csv.push(b',');
+                csv.extend_from_slice(row.cells[*column]);
+            }
+            csv.push(b'\n');
+            // A record has one key, so only rows with one key can name one record.
+            let id_key = self.matches.has_repeated_keys().then(|| KeyComparison::Id.hash_of_alike(id.as_str()));
+            self.written.add_types(&csv, &sent_types);
+            self.written.push_keyed(Row { csv: &csv, key: id_key, kind: RowKind::Write }, origin, &merged);
+        }
+        csv.clear();
+        for (position, column) in self.keys.iter().flatten().enumerate() {
+            if position > 0 {
+                csv.push(b',');
+            }
+            csv.extend_from_slice(row.cells[*column]);
+        }
+        csv.push(b'\n');
+        self.kept.push(&csv, &kept_types, key.hash(), ids.iter().map(RecordId::as_str));
+        None
+    }
+
+    /// The origin of each of the rows that a row becomes, and the records that were merged into it.
+    fn origin(&mut self, row: &SentRow<'_>, rows: usize) -> Option<(Origin, Vec<MergedRecords>)> {
+        if rows == 1 {
+            return Some((row.origin, row.merged.clone()));
+        }
+        let segment = self.parts.add(row.origin.segment, 1, rows)?;
+        let merged = row.merged.iter().map(|it| {
+            let segment = self.parts.add(it.segment, u64::from(it.records), rows)?;
+            Some(MergedRecords { segment, records: 1 })
+        });
+        let merged = merged.collect::<Option<_>>()?;
+        Some((Origin { segment, ..row.origin }, merged))
+    }
+
+    /// The types of the values of a row that are sent with an id, and of those that are kept.
+    fn types_of(&mut self, types: &Arc<RowTypes>) -> (Arc<RowTypes>, Arc<RowTypes>) {
+        // Nearly all rows have the same types.
+        if let Some((of_row, sent, kept)) = &self.types
+            && Arc::ptr_eq(of_row, types)
+        {
+            return (Arc::clone(sent), Arc::clone(kept));
+        }
+        let sent = std::iter::once(None).chain(self.sent.iter().copied().map(Some));
+        let sent = Arc::new(types.of_columns(sent));
+        let kept = Arc::new(types.of_columns(self.keys.iter().flatten().copied().map(Some)));
+        self.types = Some((Arc::clone(types), Arc::clone(&sent), Arc::clone(&kept)));
+        (sent, kept)
+    }
+
+    fn create(&mut self, row: &SentRow<'_>, key: RowKey) {
+        self.created.add_types(row.csv, &row.types);
+        // Rows whose keys are perhaps one go to different jobs, and the later one is looked for again.
+        let key = self.matches.has_alike_rows().then(|| u128::from(key.alike()));
+        self.created.push_keyed(Row { csv: row.csv, key, kind: RowKind::Write }, row.origin, &row.merged);
+    }
+
+    fn skip(&mut self, row: &SentRow<'_>) {
+        row.records().for_each(|(segment, records)| self.settled.add(segment, records, 0));
+    }
+
+    async fn reject(
+        &mut self,
+        row: &SentRow<'_>,
+        rejection: &Rejection,
+        writer: Option<&mut RejectedWriter>,
+    ) -> Result<()> {
+        let mut records = 0;
+        for (segment, count) in row.records() {
+            self.settled.add(segment, 0, count);
+            records += count;
+        }
+        let (code, field) = (rejection.code.as_str(), rejection.field.as_deref().unwrap_or_default());
+        let Some(writer) = writer else {
+            self.settled.reasons.add_records(code, field, records, || None);
+            return Ok(());
+        };
+        let cells = cells(row.csv);
+        let data = restore(&self.batch.columns, cells.iter().map(String::as_str), Some(&row.types));
+        let details = RejectionDetails::local(code, &rejection.message, field);
+        let record = RejectedRecord::new(row.origin.extracted_at_ms, data, details);
+        writer.write(&record).await?;
+        self.settled.reasons.add_records(code, field, records, || Some(Example::stored(&record, writer)));
+        Ok(())
+    }
+}
