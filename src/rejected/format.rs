@@ -20,6 +20,11 @@ impl RowEncoder {
         Self { format, layout }
     }
 
+    /// The mark of a deletion that a record has and the columns lack.
+    pub(super) fn missing_mark<'r>(&self, record: &'r RejectedRecord) -> Option<&'r str> {
+        self.layout.missing_mark(record)
+    }
+
     /// Appends what every object starts with.
     pub(super) fn header(&self, out: &mut Vec<u8>) {
         match self.format {

@@ -15,6 +15,9 @@ pub(super) const AIRBYTE_COLUMNS: [&str; 4] =
 
 pub(super) const DATA_COLUMN: &str = "_airbyte_data";
 
+/// The column in which a source that reads the log of a database says that a record is deleted.
+const DELETION_MARK: &str = "_ab_cdc_deleted_at";
+
 /// What `_airbyte_meta` and `_airbyte_generation_id` hold if the platform sends no number. Airbyte's own destinations
 /// read a missing number as 0 and never store null there.
 const NO_NUMBER: i64 = 0;
@@ -56,6 +59,16 @@ impl RowLayout {
             meta: serde_json::value::to_raw_value(&meta).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             generation_id: stream.generation_id.unwrap_or(NO_NUMBER),
         }
+    }
+
+    /// The mark of a deletion that a record has and the columns lack. Without it the record would come back as one that
+    /// lives.
+    pub(super) fn missing_mark<'r>(&self, record: &'r RejectedRecord) -> Option<&'r str> {
+        let DataColumns::Flattened(columns) = &self.data else { return None };
+        let is_missing =
+            |name: &str| name.eq_ignore_ascii_case(DELETION_MARK) && !columns.iter().any(|column| column == name);
+        let mut names = record.data.iter().filter(|(_, value)| value.get() != "null").map(|(name, _)| name.as_str());
+        names.find(|name| is_missing(name))
     }
 
     /// The names of the columns, in the order of the cells.

@@ -112,8 +112,7 @@ struct OpenObject {
 
 impl RejectedWriter {
     pub(super) fn new(shared: Arc<Shared>, stream: &StreamIdentity) -> Self {
-        let layout = RowLayout::new(shared.flattening, shared.sync, stream);
-        let encoder = RowEncoder::new(shared.format, layout);
+        let encoder = shared.encoder(stream);
         let metadata = ObjectMetadata {
             content_type: shared.content_type,
             generation_id: stream.generation_id,
@@ -154,6 +153,12 @@ impl RejectedWriter {
     }
 
     async fn write_row(&mut self, record: &RejectedRecord) -> Result<()> {
+        if let Some(mark) = self.encoder.missing_mark(record) {
+            // Every row of an object has the same columns.
+            self.stream.source_columns.push(mark.to_owned());
+            self.encoder = self.shared.encoder(&self.stream);
+            self.close_object().await?;
+        }
         let mut row = std::mem::take(&mut self.row);
         row.clear();
         if self.open.is_none() {
@@ -292,6 +297,10 @@ impl OpenObject {
 }
 
 impl Shared {
+    fn encoder(&self, stream: &StreamIdentity) -> RowEncoder {
+        RowEncoder::new(self.format, RowLayout::new(self.flattening, self.sync, stream))
+    }
+
     /// A key that no object has.
     async fn free_key(&self, stream: &StreamIdentity) -> Result<String> {
         let mut claim = self.keys.claim(stream);

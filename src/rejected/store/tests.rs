@@ -289,3 +289,33 @@ async fn a_refused_connection_is_reported_soon() {
     assert!(error.message().contains("could not be reached"), "{error}");
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+/// The columns of an object are the same in every row.
+#[tokio::test]
+async fn a_flattened_record_keeps_its_mark_of_a_deletion_in_an_object_of_its_own() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let settings = S3Settings { flattening: Flattening::RootLevel, ..settings_of(&server) };
+    let store = RejectedStore::open(&settings, sync(), budget()).await.unwrap();
+    let mut writer = store.writer(&accounts());
+    let marked = |value: &str| {
+        let mut record = record("Acme");
+        record.data.push(("_AB_cdc_deleted_at".to_owned(), RawValue::from_string(value.to_owned()).unwrap()));
+        record
+    };
+    for record in [record("One"), marked("null"), marked("\"2026-01-01\""), marked("\"2026-01-02\""), record("Two")] {
+        writer.write(&record).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    let objects = server.objects(BUCKET).unwrap();
+    let marks: Vec<Vec<String>> = objects
+        .iter()
+        .map(|(_, bytes)| {
+            let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
+            let column = reader.headers().unwrap().iter().position(|name| name == "_AB_cdc_deleted_at");
+            let cell =
+                |row: ::csv::StringRecord| column.map_or("no column".to_owned(), |column| row[column].to_owned());
+            reader.records().map(|row| cell(row.unwrap())).collect()
+        })
+        .collect();
+    assert_eq!(marks, [vec!["no column", "no column"], vec!["2026-01-01", "2026-01-02", ""]]);
+}
