@@ -1,7 +1,7 @@
 //! Searches that fail or are interrupted, and problems that are found before them.
 
-use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault};
-use serde_json::json;
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault, Settings};
+use serde_json::{Value, json};
 
 use super::{contact, contacts, lines, settings};
 use crate::connector::Signal;
@@ -26,6 +26,41 @@ async fn a_search_that_fails_for_a_while_is_repeated_and_nothing_is_lost() {
         values(&world, "Contact", &["Email", "LastName"]),
         [["ann@example.com", "new"], ["new@example.com", "new"]]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_job_that_fails_for_a_while_is_repeated_and_nothing_is_lost() {
+    let effects = || [Effect::Cut, Effect::LostAnswer, Effect::SessionsEnded, Answer::status(503).into()];
+    for endpoint in [Endpoint::QueryJobCreate, Endpoint::QueryJobInfo, Endpoint::QueryJobResults] {
+        let world = World::new().await;
+        for number in 0..4_000 {
+            contact(&world, &[("LastName", "old"), ("Email", &format!("person-{number}@example.com"))]);
+        }
+        for (number, effect) in effects().into_iter().enumerate() {
+            world.org.inject(RequestFault::new(endpoint, effect).starting_at(number + 1));
+        }
+        let record = |number| json!({"Email": format!("person-{number}@example.com"), "LastName": "new"});
+        let records: Vec<Value> = (0..3_900).map(record).collect();
+        let config = settings("update", json!({"fields": ["Email"]}));
+        let run = world.write(config, contacts(&["Email", "LastName"]), lines(&records)).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 3_900, rejected: 0 }], "{endpoint:?}");
+        let new = values(&world, "Contact", &["LastName"]).iter().filter(|row| row[0] == "new").count();
+        assert_eq!(new, 3_900, "{endpoint:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_the_requests_that_has_no_room_for_a_search_ends_the_sync() {
+    let world = World::with(Settings { daily_requests: 100, ..Settings::default() }).await;
+    let mut config = settings("update", json!({"fields": ["Email"]}));
+    config["max_api_usage_percent"] = json!(45);
+    let records = [json!({"Email": "ann@example.com", "LastName": "new"})];
+    let run = world.write(config, contacts(&["Email", "LastName"]), lines(&records)).await;
+    let (kind, message) = run.failure();
+    assert_eq!(kind, "transient_error");
+    assert!(message.contains("`max_api_usage_percent` leaves this sync"), "{message}");
+    assert!(world.org.jobs().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -116,6 +116,23 @@ async fn several_matches_name_some_ids_and_say_how_many_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_more_records_than_may_be_written_is_rejected() {
+    let world = World::kind().await;
+    for (count, email) in [(10_001, "many@example.com"), (10_000, "most@example.com")] {
+        for _ in 0..count {
+            contact(&world, &[("LastName", email), ("Email", email)]);
+        }
+    }
+    let matching = json!({"fields": ["Email"], "on_several": "update_all"});
+    let records = ["many@example.com", "most@example.com"].map(|email| json!({"Email": email, "Title": "new"}));
+    let run = world.write(settings("update", matching), contacts(&["Email", "Title"]), lines(&records)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }]);
+    assert_eq!(reasons(&world), ["SEVERAL_MATCHES"]);
+    assert_eq!(world.org.jobs().iter().map(|job| job.rows).sum::<usize>(), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn skipped_records_count_as_written_and_are_reported() {
     let world = World::new().await;
     let matching = json!({"fields": ["Email"], "on_missing": "skip"});

@@ -22,23 +22,30 @@ pub(crate) struct OrgRecords<'o, W> {
 impl<W: JobWatcher + Sync> RecordSource for OrgRecords<'_, W> {
     async fn query(&self, soql: &Soql, add: &mut Adder<'_>) -> Result<(), FindError> {
         self.watcher.asks();
-        read(self.org.query(soql).await?, add).await
+        self.read(self.org.query(soql).await?, add).await
     }
 
     async fn query_job(&self, soql: &Soql, add: &mut Adder<'_>) -> Result<(), FindError> {
         self.watcher.asks();
-        read(self.org.query_job(soql, self.watcher).await?, add).await
+        self.read(self.org.query_job(soql, self.watcher).await?, add).await
     }
 }
 
-async fn read(mut rows: QueryRows, add: &mut Adder<'_>) -> Result<(), FindError> {
-    let read = async {
-        while let Some(row) = rows.next().await? {
+impl<W: JobWatcher + Sync> OrgRecords<'_, W> {
+    async fn read(&self, mut rows: QueryRows, add: &mut Adder<'_>) -> Result<(), FindError> {
+        let outcome = self.read_rows(&mut rows, add).await;
+        rows.finish().await;
+        outcome
+    }
+
+    async fn read_rows(&self, rows: &mut QueryRows, add: &mut Adder<'_>) -> Result<(), FindError> {
+        let mut requests = rows.requests();
+        loop {
+            let Some(row) = rows.next().await? else { return Ok(()) };
             add.add(|name| row.get(name))?;
+            // Each page is a request that the caller has not been told of.
+            (requests..rows.requests()).for_each(|_| self.watcher.asks());
+            requests = rows.requests();
         }
-        Ok(())
-    };
-    let outcome = read.await;
-    rows.finish().await;
-    outcome
+    }
 }

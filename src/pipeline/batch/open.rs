@@ -192,6 +192,10 @@ impl OpenBatch {
         self.origins.len() == 0 && self.local_rejections.is_empty()
     }
 
+    pub(crate) fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
     /// How many rows it has.
     pub(crate) fn rows(&self) -> usize {
         self.origins.len()

@@ -43,7 +43,13 @@ impl Loader {
             let found = async {
                 // What the search asks is not taken from the requests of the job.
                 let queries = match &claim {
-                    Some(claim) => claim.of_earlier_job().await,
+                    Some(claim) => {
+                        // If nothing is left for a search, no other job may be waited for in vain.
+                        claim.set_idle(true);
+                        let queries = claim.of_earlier_job().await;
+                        claim.set_idle(false);
+                        queries
+                    }
                     None => self.claim_again(&mut turn).await,
                 };
                 self.rewrite(plan, matching, &batch, &queries).await

@@ -26,6 +26,12 @@ const ID: &str = "Id";
 /// How many ids a rejection shows.
 const MOST_SHOWN: usize = 5;
 
+/// The largest upload of one job, in bytes: rows that each write many records may need several.
+const LARGEST_UPLOAD: usize = 100_000_000;
+
+/// The most rows that the rows of one batch become. Many records that each name thousands would not fit in memory.
+const MOST_ROWS: usize = 5_000_000;
+
 /// What the rows of a batch became.
 pub(super) struct Rewritten {
     /// The jobs for records that are there, one after the other: updates or deletes.
@@ -89,6 +95,9 @@ pub(super) struct Rewriter<'r> {
     /// The columns that an update sends.
     sent: Vec<usize>,
     written: OpenBatch,
+    /// The batches before it, which are full.
+    full: Vec<Batch>,
+    rows_written: usize,
     created: OpenBatch,
     kept: KeptKeys,
     /// The types of the last row, and those of its values that are sent and that are kept.
@@ -115,6 +124,8 @@ impl<'r> Rewriter<'r> {
         let lease = || batch.another_lease();
         Self {
             written: OpenBatch::new(Arc::new(written), lease()),
+            full: Vec::new(),
+            rows_written: 0,
             created: OpenBatch::new(Arc::new(created), lease()),
             kept: KeptKeys::new(Arc::new(Columns::new(kept, None)), is_delete, lease()),
             plan,
@@ -150,7 +161,10 @@ impl<'r> Rewriter<'r> {
             return Err(Error::system("A batch cannot be read again."));
         }
         let kept = self.kept.complete();
-        let mut written = if self.written.rows() == 0 { Vec::new() } else { self.written.seal_merged() };
+        let mut written = self.full;
+        if self.written.rows() > 0 {
+            written.extend(self.written.seal_merged());
+        }
         written.iter_mut().for_each(|batch| batch.keys = Some(Arc::clone(&kept)));
         let mut created = if self.created.rows() == 0 { Vec::new() } else { self.created.seal_merged() }.into_iter();
         let rewritten = Rewritten { written, created: created.next(), later: created.collect(), settled: self.settled };
@@ -214,7 +228,9 @@ impl<'r> Rewriter<'r> {
             self.skip(row);
             return None;
         }
-        let Some((origin, merged)) = self.origin(row, ids.len()) else {
+        let is_too_much = ids.len() > 1 && self.rows_written + ids.len() > MOST_ROWS;
+        let origin = if is_too_much { None } else { self.origin(row, ids.len()) };
+        let Some((origin, merged)) = origin else {
             let ids: Vec<String> = ids.iter().take(MOST_SHOWN).map(RecordId::to_string).collect();
             return Some(Rejection::several_matches(&self.matching.object, &self.matching.names(), ids.len(), &ids));
         };
@@ -230,6 +246,8 @@ impl<'r> Rewriter<'r> {
             csv.push(b'\n');
             // A record has one key, so only rows with one key can name one record.
             let id_key = self.matches.has_repeated_keys().then(|| KeyComparison::Id.hash_of_alike(id.as_str()));
+            self.make_room(csv.len());
+            self.rows_written += 1;
             self.written.add_types(&csv, &sent_types);
             self.written.push_keyed(Row { csv: &csv, key: id_key, kind: RowKind::Write }, origin, &merged);
         }
@@ -243,6 +261,14 @@ impl<'r> Rewriter<'r> {
         csv.push(b'\n');
         self.kept.push(&csv, &kept_types, key.hash(), ids.iter().map(RecordId::as_str));
         None
+    }
+
+    /// Begins another batch if the last one is full. Their jobs are loaded one after the other.
+    fn make_room(&mut self, length: usize) {
+        if !self.written.has_room(length, LARGEST_UPLOAD) {
+            let next = OpenBatch::new(Arc::clone(self.written.columns()), self.batch.another_lease());
+            self.full.extend(std::mem::replace(&mut self.written, next).seal_merged());
+        }
     }
 
     /// The origin of each of the rows that a row becomes, and the records that were merged into it.
