@@ -1,5 +1,7 @@
 //! Records that the source has deleted: what becomes of them with each operation and setting, and in which order.
 
+use std::collections::BTreeMap;
+
 use salesforce_sim::{Field, JobState, Object, Operation, RowFault, Settings};
 use serde_json::{Map, Value, json};
 
@@ -190,6 +192,220 @@ async fn records_of_one_key_take_effect_in_their_order() {
         let expected: Vec<_> = expected.into_iter().map(|label| ("x", label)).collect();
         assert_eq!(items(&world), pairs(&expected), "{order:?}");
         assert_eq!(jobs(&world).iter().map(|(operation, _)| *operation).collect::<Vec<_>>(), expected_jobs);
+    }
+}
+
+/// By an external id, and by fields that `match` names.
+fn by_other_keys(operation: &str) -> Vec<(&'static str, Value, Value)> {
+    let by_match = |fields: Value| entry(json!({"operation": operation, "match": {"fields": fields}}));
+    let mode = if operation == "update" { "update" } else { "append_dedup" };
+    vec![
+        ("an external id", json!({}), items_by(mode, "Key__c")),
+        ("one field", by_match(json!(["Key__c"])), items_by(mode, "Key__c")),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_take_effect_in_their_order_by_any_key() {
+    let (u, d) = (true, false);
+    for (order, expected, expected_jobs) in [
+        (&[d][..], None, 1),
+        (&[u, d], None, 1),
+        (&[d, u], Some("1"), 2),
+        (&[d, d], None, 1),
+        (&[u, d, u], Some("2"), 2),
+        (&[d, u, d], None, 1),
+        (&[u, d, u, d], None, 1),
+        (&[d, u, u], Some("2"), 2),
+    ] {
+        for (key, settings, catalog) in by_other_keys("upsert") {
+            let world = world().await;
+            add(&world, ["x", "kept"]);
+            let rows = order.iter().enumerate().map(|(number, is_living)| match is_living {
+                true => living("Key__c", "x", &number.to_string()),
+                false => deleted("Key__c", " X"),
+            });
+            let run = world.write(settings, catalog, ended(rows.collect())).await;
+            run.assert_success();
+            assert_eq!(run.counts(), counts(order.len() as u64, 0), "{key} {order:?}");
+            let expected = expected.into_iter().map(|label| ("x", label));
+            let expected: Vec<_> = [("kept", "old")].into_iter().chain(expected).collect();
+            assert_eq!(items(&world), pairs(&expected), "{key} {order:?}");
+            assert_eq!(jobs(&world).len(), expected_jobs, "{key} {order:?}: {:?}", jobs(&world));
+            assert_eq!(jobs(&world)[0].0, Operation::Delete, "{key} {order:?}");
+        }
+    }
+}
+
+/// Whatever the order, the batches and the spelling of the keys, the org ends as a map would.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_sequence_of_writes_and_deletes_leaves_what_it_says() {
+    for (seed, (key, settings, catalog)) in by_other_keys("upsert").into_iter().enumerate() {
+        let mut random = fastrand::Rng::with_seed(seed as u64);
+        let world = world().await;
+        let before: Vec<String> = (0..20).map(|number| format!("k-{number}")).collect();
+        before.iter().for_each(|key| drop(add(&world, [key])));
+        let mut expected: BTreeMap<String, String> =
+            before.into_iter().map(|key| (key.to_lowercase(), "old".to_owned())).collect();
+        let mut lines = Vec::new();
+        let mut segments = Vec::new();
+        for number in 0..600 {
+            let id = format!("k-{}", random.u8(0..40));
+            // The key ignores case, and spaces at its ends.
+            let written = if random.bool() { id.to_uppercase() } else { format!("{id} ") };
+            if random.u8(0..5) < 2 {
+                expected.remove(&id);
+                lines.push(deleted("Key__c", &written));
+            } else {
+                let label = format!("{number:0>18}");
+                lines.push(living("Key__c", &written, &label));
+                expected.insert(id, label);
+            }
+            if number % 97 == 96 {
+                segments.push(97);
+                lines.push(state("i", segments.len() as u64));
+            }
+        }
+        segments.push(600 - segments.iter().sum::<u64>());
+        lines.extend([state("i", segments.len() as u64), complete("i")]);
+        let settings = merge(settings, json!({"batch_size_mb": 0.01}));
+        let run = world.write(settings, catalog, lines).await;
+        run.assert_success();
+        let counts: Vec<_> = segments.iter().map(|written| Counts { written: *written, rejected: 0 }).collect();
+        assert_eq!(run.counts(), counts, "{key}");
+        let left: BTreeMap<_, _> =
+            items(&world).into_iter().map(|(key, label)| (key.trim().to_lowercase(), label)).collect();
+        assert_eq!(left, expected, "{key}");
+        assert!(jobs(&world).iter().filter(|(operation, _)| *operation == Operation::Delete).count() > 1, "{key}");
+    }
+}
+
+/// No document says whether the org takes these keys for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_perhaps_one_take_turns() {
+    let world = world().await;
+    add(&world, ["e-1"]);
+    let lines = vec![
+        living("Key__c", "\u{e9}-1", "1"),
+        deleted("Key__c", "e-1"),
+        living("Key__c", "e-1", "2"),
+        deleted("Key__c", "\u{e9}-1"),
+    ];
+    let run = world.write(json!({}), items_by("append_dedup", "Key__c"), ended(lines)).await;
+    run.assert_success();
+    let kinds: Vec<_> = jobs(&world).iter().map(|(operation, _)| *operation).collect();
+    let (delete, write) = (Operation::Delete, Operation::Upsert);
+    // The org has both keys: it is asked for each, and what it answers is the key or another one.
+    assert_eq!(kinds, [write, delete, write, delete]);
+    assert_eq!((run.counts(), items(&world)), (counts(4, 0).to_vec(), pairs(&[("e-1", "2")])));
+}
+
+/// The case that was seen: with `clear` the record lived on without its values, and unknown keys became empty records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_by_any_key_wipes_nothing_and_creates_nothing() {
+    for operation in ["upsert", "update"] {
+        for (key, settings, catalog) in by_other_keys(operation) {
+            for nulls in ["clear", "ignore"] {
+                let world = world().await;
+                add(&world, ["gone", "kept"]);
+                let lines = ended(vec![
+                    deleted("Key__c", "gone"),
+                    deleted("Key__c", "unknown-1"),
+                    deleted("Key__c", "unknown-2"),
+                    living("Key__c", "kept", "new"),
+                ]);
+                let settings = merge(settings.clone(), json!({"null_handling": nulls}));
+                let run = world.write(settings, catalog.clone(), lines).await;
+                run.assert_success();
+                assert_eq!(items(&world), pairs(&[("kept", "new")]), "{operation} {key} {nulls}");
+                assert_eq!(run.counts(), counts(4, 0), "{operation} {key} {nulls}");
+                assert!(logs(&run, "stream ended") == 1 && logs(&run, "skipped=2") > 0, "{}", run.stdout);
+                assert!(rejected(&world).is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_deleted_by_several_fields() {
+    let world = world().await;
+    for (label, amount) in [("a", "1"), ("a", "2"), ("b", "1"), ("b", "2")] {
+        world.org.insert("Item__c", &[("Label__c", label), ("Amount__c", amount)]).unwrap();
+    }
+    let fields = [("Label__c", "string"), ("Amount__c", "integer"), ("Key__c", "string")];
+    // The mark is in no schema: rows before it are written first.
+    let catalog = catalog(&[keyed(stream("i", "Item__c", &fields), "append_dedup", "Key__c")]);
+    let item = |label: &str, amount: Value, key: Value, mark: Value| {
+        record("i", json!({"Label__c": label, "Amount__c": amount, "Key__c": key, DELETED_AT: mark}))
+    };
+    let lines = vec![
+        record("i", json!({"Label__c": "b", "Amount__c": 1, "Key__c": "first"})),
+        item("A", json!(1.0), json!(null), json!(WHEN)),
+        item("b", json!(2), json!("second"), json!(null)),
+        state("i", 1),
+        item("b", json!(1), json!(null), json!(WHEN)),
+        item("c", json!(1), json!("third"), json!(null)),
+        item("c", json!(1), json!(null), json!(WHEN)),
+        item("b", json!(null), json!(null), json!(WHEN)),
+        item("c", json!(1), json!("fourth"), json!(null)),
+        state("i", 2),
+        complete("i"),
+    ];
+    let settings = entry(json!({"match": {"fields": ["Label__c", "Amount__c"]}}));
+    let run = world.write(settings, catalog, lines).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 3, rejected: 0 }, Counts { written: 4, rejected: 1 }]);
+    let mut left: Vec<_> = world
+        .org
+        .records("Item__c")
+        .iter()
+        .map(|item| ["Label__c", "Amount__c", "Key__c"].map(|field| item[field].clone().unwrap_or_default()))
+        .collect();
+    left.sort();
+    assert_eq!(left, [["a", "2", ""], ["b", "2", "second"], ["c", "1", "fourth"]]);
+    assert_eq!(rejected(&world)[0]["rejected_reason"], "MISSING_ARGUMENT");
+}
+
+/// An external id that is not unique.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_several_records_deletes_none_of_them() {
+    let object = item().field(Field::text("Group__c", 20).external_id());
+    let world = World::with(Settings { objects: vec![object], ..Settings::default() }).await;
+    for (group, label) in [("g", "1"), ("g", "2"), ("G", "3"), ("one", "4")] {
+        world.org.insert("Item__c", &[("Group__c", group), ("Label__c", label)]).unwrap();
+    }
+    let fields = [("Group__c", "string"), ("Label__c", "string"), (DELETED_AT, "string")];
+    let streams = keyed(stream("i", "Item__c", &fields), "append_dedup", "Group__c");
+    let lines = ["g", "one"].map(|group| record("i", json!({"Group__c": group, DELETED_AT: WHEN})));
+    let run = world.write(json!({}), catalog(&[streams]), ended(lines.to_vec())).await;
+    run.assert_success();
+    assert_eq!(run.counts(), counts(1, 1));
+    assert_eq!(world.values("Item__c", "Label__c"), ["1", "2", "3"].map(|label| Some(label.to_owned())));
+    let data = &rejected(&world)[0];
+    assert_eq!(data["rejected_reason"], "SEVERAL_MATCHES");
+    assert_eq!((&data["Group__c"], &data[DELETED_AT]), (&json!("g"), &json!(WHEN)), "it can be sent again");
+    assert!(data["rejected_message"].as_str().unwrap().starts_with("2 records"), "case counts in this key: {data:?}");
+}
+
+/// The same in a second job, after a lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_delete_by_any_key_has_its_key_and_its_mark() {
+    for (key, settings, catalog) in by_other_keys("upsert") {
+        let world = world().await;
+        let ids = add(&world, ["1", "2"]);
+        world.org.inject(RowFault::new("Item__c", "UNABLE_TO_LOCK_ROW:locked:--").times(1));
+        world.org.inject(RowFault::new("Item__c", "DELETE_FAILED:it is the parent of other records:--").times(1));
+        let lines = ended(vec![deleted("Key__c", "1"), deleted("Key__c", "2")]);
+        let run = world.write(settings, catalog, lines).await;
+        run.assert_success();
+        assert_eq!(run.counts(), counts(0, 2), "{key}");
+        let mut returned = rejected(&world);
+        returned.sort_by_key(|data| data["Key__c"].to_string());
+        for ((data, id), number) in returned.iter().zip(&ids).zip(["1", "2"]) {
+            assert_eq!((&data["Key__c"], &data[DELETED_AT]), (&json!(number), &json!(WHEN)), "{key}");
+            assert_eq!((&data["rejected_reason"], &data["sf__Id"]), (&json!("DELETE_FAILED"), &json!(id)), "{key}");
+            assert!(!data.contains_key("Id"), "{data:?}");
+        }
     }
 }
 

@@ -315,28 +315,39 @@ async fn a_delete_that_an_earlier_attempt_did_counts_as_written() {
 /// The second attempt finds no record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_record_that_a_killed_attempt_deleted_counts_as_written() {
-    for (journal, skipped) in [(true, 0), (false, 2)] {
+    // By its id it is deleted once more, and only the journal knows who deleted it first.
+    for (name, mode, journal, skipped) in [
+        ("Id", "update", true, 0),
+        ("Id", "update", false, 2),
+        ("External_Id__c", "append_dedup", true, 2),
+        ("External_Id__c", "append_dedup", false, 2),
+    ] {
         let world = World::new().await;
-        let insert = |number| world.org.insert("Contact", &[("LastName", &key(number))]).unwrap();
+        let insert = |number| {
+            let external_id = key(number);
+            let values = [("LastName", &*external_id), ("External_Id__c", &*external_id)];
+            let id = world.org.insert("Contact", &values).unwrap();
+            if name == "Id" { id } else { external_id }
+        };
         let (deleted, kept) = ([insert(1), insert(2)], insert(3));
-        let deletes = deleted.iter().map(|id| record("s", json!({"Id": id, "_ab_cdc_deleted_at": "2026-01-01"})));
-        let write = record("s", json!({"Id": kept, "LastName": "new"}));
+        let deletes = deleted.iter().map(|value| record("s", json!({name: value, "_ab_cdc_deleted_at": "2026-01-01"})));
+        let write = record("s", json!({name: kept, "LastName": "new"}));
         let lines: Vec<String> = deletes.chain([write, state("s", 3), complete("s")]).collect();
-        let fields = [("Id", "string"), ("LastName", "string"), ("_ab_cdc_deleted_at", "string")];
-        let updates = catalog(&[keyed(stream("s", "Contact", &fields), "update", "Id")]);
+        let fields = [(name, "string"), ("LastName", "string"), ("_ab_cdc_deleted_at", "string")];
+        let catalog = catalog(&[keyed(stream("s", "Contact", &fields), mode, name)]);
         let settings = json!({"journal": journal});
         let hold = hold_the_status(&world);
-        let mut connector = world.start_write(settings.clone(), &updates);
+        let mut connector = world.start_write(settings.clone(), &catalog);
         let writer = connector.send_in_background(lines.clone());
         wait_until(|| world.org.count("Contact") == 1).await;
         kill(connector, writer).await;
         hold.release();
-        assert_eq!(world.values("Contact", "LastName"), [Some(key(3))], "the update waits for the delete");
-        let run = world.write(settings, updates, lines).await;
+        assert_eq!(world.values("Contact", "LastName"), [Some(key(3))], "what is written waits for the delete");
+        let run = world.write(settings, catalog, lines).await;
         run.assert_success();
-        assert_eq!(run.ids_and_counts(), [(3, Counts { written: 3, rejected: 0 })]);
-        assert_eq!(world.values("Contact", "LastName"), [Some("new".to_owned())]);
-        assert!(logs(&run, "INFO", &format!("skipped={skipped}")), "{}", run.stdout);
+        assert_eq!(run.ids_and_counts(), [(3, Counts { written: 3, rejected: 0 })], "{name}");
+        assert_eq!(world.values("Contact", "LastName"), [Some("new".to_owned())], "{name}");
+        assert!(logs(&run, "INFO", &format!("skipped={skipped}")), "{name} {}", run.stdout);
         assert!(world.journal().is_empty() && world.rejected().is_empty());
     }
 }

@@ -126,6 +126,8 @@ pub struct Columns {
     sharing: Vec<Vec<usize>>,
     /// The columns whose values are equal in rows of one record.
     merged_by: Vec<(usize, KeyComparison)>,
+    /// The fields by which records are found that have no key.
+    found_by: Vec<Key>,
 }
 
 impl Columns {
@@ -144,7 +146,13 @@ impl Columns {
         let sharing = sharing.into_values().filter(|columns| columns.len() > 1).collect();
         let merged_by =
             key_column.zip(key.as_ref()).map(|(column, key)| (column, key.comparison)).into_iter().collect();
-        Self { fields, sharing, columns, key, key_column, merged_by }
+        Self { fields, sharing, columns, key, key_column, merged_by, found_by: Vec::new() }
+    }
+
+    /// These columns, for records that are found by these fields. Their columns may be added later.
+    #[must_use]
+    pub(crate) fn found_by(&self, keys: Vec<Key>) -> Self {
+        Self { found_by: keys.clone(), ..self.merged_by(keys) }
     }
 
     /// These columns, with rows of one record that have equal values in all of these fields. No row needs to have them.
@@ -160,14 +168,39 @@ impl Columns {
         let is_replaced = |other: &Column| other.clears && other.reference == column.reference;
         let mut columns: Vec<Column> = self.columns.iter().filter(|other| !is_replaced(other)).cloned().collect();
         columns.push(column);
-        Self::new(columns, self.key.clone())
+        let columns = Self::new(columns, self.key.clone());
+        if self.found_by.is_empty() { columns } else { columns.found_by(self.found_by.clone()) }
     }
 
-    /// The column of the key alone, for rows that delete.
+    /// The columns that name the record alone, for rows that delete.
     #[must_use]
     pub(crate) fn key_alone(&self) -> Self {
-        let key_column = self.key_column.map(|column| self.columns[column].clone());
-        Self::new(key_column.into_iter().collect(), self.key.clone())
+        let columns = self.naming_columns().iter().map(|(column, _)| self.columns[*column].clone());
+        Self::new(columns.collect(), self.key.clone())
+    }
+
+    /// Whether records are found by fields that are no key.
+    pub(super) fn are_found(&self) -> bool {
+        !self.found_by.is_empty()
+    }
+
+    /// The columns that together name the record of a row, and how they are compared: that of the key, or those by which
+    /// it is found. None as long as one of them is missing.
+    pub(super) fn naming_columns(&self) -> &[(usize, KeyComparison)] {
+        let fields = if self.are_found() { self.found_by.len() } else { 1 };
+        if self.merged_by.len() == fields { &self.merged_by } else { &[] }
+    }
+
+    /// The first field that names the record and has no value, if the row has these cells.
+    pub(super) fn first_unnamed<'c>(&self, cell: impl Fn(usize) -> &'c [u8]) -> Option<&str> {
+        let is_blank = |column: usize| {
+            let text = super::csv::text(cell(column));
+            text.trim().is_empty() || text == super::NULL_MARKER
+        };
+        let keys = if self.are_found() { &*self.found_by } else { self.key.as_slice() };
+        let is_unnamed =
+            |key: &&Key| self.columns.iter().position(|column| column.is_named(&key.field)).is_none_or(is_blank);
+        keys.iter().find(is_unnamed).map(|key| key.field.as_str())
     }
 
     /// How many columns there are.

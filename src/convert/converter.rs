@@ -70,7 +70,7 @@ pub struct Row<'c> {
 pub enum RowKind {
     /// What the operation of the stream does: the row has a cell for each column.
     Write,
-    /// It deletes the record. The row has two cells: the key, and a JSON object with the mark of the deletion.
+    /// It deletes the record. The row has the cells that name the record, and a JSON object with the mark of the deletion.
     Delete,
 }
 
@@ -157,7 +157,7 @@ impl Converter {
         self
     }
 
-    /// Reads a source column as a mark from now on: whether the source has deleted the record.
+    /// Reads a source column as a mark from now on: whether the source has deleted the record. Rows then have keys.
     pub fn mark_deleted(&mut self, source: &SourceColumn) {
         let mark = self.deletions.add_mark(source);
         self.routes.set(source, Route::DeletionMark(mark));
@@ -364,6 +364,9 @@ impl Converter {
         }
         if self.nulls == NullHandling::Clear {
             self.clear_once();
+        }
+        if self.deletions.may_delete() && self.columns.are_found() {
+            self.key = Some(self.found_key());
         }
         self.types.end_row();
         if csv::is_too_long(self.row.end()) {

@@ -31,14 +31,17 @@ impl TypedRow {
     }
 }
 
-/// Whether two rows certainly mean the same record. The rows of a delete have their key in the first cell.
+/// Whether two rows certainly mean the same record. The rows of a delete begin with the cells that name it.
 pub fn are_of_one_record(one: (&[u8], RowKind), other: (&[u8], RowKind), columns: &Columns) -> bool {
-    let Some((key, comparison)) = columns.key_column() else { return false };
-    let key_of = |(row, kind)| {
-        let place = if kind == RowKind::Delete { 0 } else { key };
-        csv::raw_cells(row).nth(place).map(csv::text)
+    let naming = columns.naming_columns();
+    let are_equal = |(position, (column, comparison)): (usize, &(usize, KeyComparison))| {
+        let value_of = |(row, kind)| {
+            let place = if kind == RowKind::Delete { position } else { *column };
+            csv::raw_cells(row).nth(place).map(csv::text)
+        };
+        value_of(one).zip(value_of(other)).is_some_and(|(one, other)| comparison.are_equal(&one, &other))
     };
-    key_of(one).zip(key_of(other)).is_some_and(|(one, other)| comparison.are_equal(&one, &other))
+    !naming.is_empty() && naming.iter().enumerate().all(are_equal)
 }
 
 /// The row that has the effect of `earlier` and then `later`: the last value of each field that is not empty. An empty

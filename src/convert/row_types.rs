@@ -48,9 +48,9 @@ impl RowTypes {
         self.0.get(column).copied().unwrap_or(JsonType::Null)
     }
 
-    /// The type of the key alone. `columns` are those of these types.
+    /// The types of the columns that name the record alone. `columns` are those of these types.
     pub(crate) fn of_key(&self, columns: &Columns) -> Arc<Self> {
-        Arc::new(Self(columns.key_column().map(|(key, _)| self.of(key)).into_iter().collect()))
+        Arc::new(Self(columns.naming_columns().iter().map(|(column, _)| self.of(*column)).collect()))
     }
 
     /// Whether every row with these types can be read with `others`. They differ only in columns that have no type here,

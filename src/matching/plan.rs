@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::quality::FixedState;
 
 use crate::config::{OnMissing, OnSeveral};
-use crate::convert::{KeyComparison, NULL_MARKER};
+use crate::convert::{Key, KeyComparison, NULL_MARKER};
 
 /// How the records of a stream are found, and what becomes of a row that does not name exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,12 @@ impl MatchPlan {
             field.comparison.add_to_hashes(&canonical, &mut certain, &mut alike);
         }
         Ok(RowKey::new(certain.finish(), alike.finish()))
+    }
+
+    /// The fields as keys of rows.
+    pub(crate) fn row_keys(&self) -> Vec<Key> {
+        let key = |field: &KeyField| Key { field: field.name.clone(), comparison: field.comparison };
+        self.keys.iter().map(key).collect()
     }
 
     /// The names of the fields, as a part of a sentence.

@@ -6,6 +6,7 @@ use super::routes::Route;
 use super::{Converter, Stop, decoded};
 use crate::convert::csv;
 use crate::convert::deletion_mark::{DeletionMark, json_of};
+use crate::convert::key::KeyComparison;
 use crate::convert::rejection::Rejection;
 use crate::convert::source_column::SourceColumn;
 
@@ -32,12 +33,14 @@ pub(super) struct Deletions {
     mark: String,
     /// The row that deletes the record, once it has ended.
     row: Vec<u8>,
+    /// How many rows had no value in a field by which records are found.
+    unnamed_rows: u64,
 }
 
 impl Default for Deletions {
     fn default() -> Self {
         let choice = OnDeleted::Reject(Rejection::delete_refused(""));
-        Self { choice, marks: Vec::new(), deleted_by: None, mark: String::new(), row: Vec::new() }
+        Self { choice, marks: Vec::new(), deleted_by: None, mark: String::new(), row: Vec::new(), unnamed_rows: 0 }
     }
 }
 
@@ -54,6 +57,11 @@ impl Deletions {
     pub(super) fn begin_record(&mut self) {
         self.deleted_by = None;
         self.row.clear();
+    }
+
+    /// Whether a record of the stream may become a row that deletes.
+    pub(super) fn may_delete(&self) -> bool {
+        !self.marks.is_empty() && self.choice == OnDeleted::Delete
     }
 
     pub(super) fn is_deleted(&self) -> bool {
@@ -164,7 +172,23 @@ impl Converter {
 
     /// Whether a deleted record needs the value of a column.
     fn needs(&self, column: usize) -> bool {
-        self.columns.is_key(column) && self.deletions.choice != OnDeleted::Skip
+        let names_record = self.columns.naming_columns().iter().any(|(naming, _)| *naming == column);
+        names_record && self.deletions.choice != OnDeleted::Skip
+    }
+
+    /// The hash of the fields by which the record is found: equal for rows that certainly or perhaps are of one record. A
+    /// row that lacks one of them is alone.
+    pub(super) fn found_key(&mut self) -> u128 {
+        if self.columns.first_unnamed(|column| self.row.cell(column)).is_some() {
+            self.deletions.unnamed_rows += 1;
+            return u128::from(self.deletions.unnamed_rows);
+        }
+        let hash = |(column, comparison): &(usize, KeyComparison)| {
+            comparison.hash_of_alike(&csv::text(self.row.cell(*column)))
+        };
+        let mix =
+            |all: u128, one: u128| all.rotate_left(1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835) ^ one;
+        self.columns.naming_columns().iter().map(hash).fold(0, mix)
     }
 
     /// Ends the row that deletes a record. A record that is skipped needs no key.
@@ -174,13 +198,17 @@ impl Converter {
         if self.deletions.choice == OnDeleted::Skip {
             return Ok(());
         }
-        let key = self.columns.key().map(|key| key.field.as_str()).unwrap_or_default();
-        let (Some((column, _)), Some(_)) = (self.columns.key_column(), self.key) else {
-            return Err(Rejection::missing_key(key));
-        };
+        if let Some(field) = self.columns.first_unnamed(|column| self.row.cell(column)) {
+            return Err(Rejection::missing_key(field));
+        }
+        if self.columns.are_found() {
+            self.key = Some(self.found_key());
+        }
         let row = &mut self.deletions.row;
-        row.extend_from_slice(self.row.cell(column));
-        row.push(b',');
+        for (column, _) in self.columns.naming_columns() {
+            row.extend_from_slice(self.row.cell(*column));
+            row.push(b',');
+        }
         csv::write_cell(row, &self.deletions.mark, true);
         csv::end_row(row, 0);
         Ok(())

@@ -29,6 +29,7 @@ pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
 use row_index::HeldRecords;
 use types_of_rows::TypesOfRows;
 use unsent::Unsent;
+pub(crate) use unsent::columns_of as unsent_columns;
 
 /// A batch that takes no more rows.
 #[derive(Debug)]
@@ -72,6 +73,11 @@ impl Batch {
     /// What a row has besides its upload, as a JSON object on one line.
     pub(crate) fn unsent(&self, row: usize) -> Option<String> {
         self.unsent.as_ref().map(|unsent| unsent.json(row))
+    }
+
+    /// What each row has besides its upload, in their order. Nothing, if no row has anything.
+    pub(crate) fn unsent_rows(&self) -> impl Iterator<Item = String> {
+        self.unsent.iter().flat_map(Unsent::rows)
     }
 
     /// The same as source columns with their values.

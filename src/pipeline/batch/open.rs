@@ -69,7 +69,8 @@ impl OpenBatch {
         Self::of_kind(batch.kind, Arc::clone(&batch.columns), lease)
     }
 
-    pub(super) fn of_kind(kind: RowKind, columns: Arc<Columns>, lease: Lease) -> Self {
+    /// A batch for rows of this kind alone.
+    pub(crate) fn of_kind(kind: RowKind, columns: Arc<Columns>, lease: Lease) -> Self {
         let mut batch = Self {
             kind,
             opened_at: Instant::now(),
@@ -194,6 +195,11 @@ impl OpenBatch {
 
     pub(crate) fn columns(&self) -> &Arc<Columns> {
         &self.columns
+    }
+
+    /// How many of its rows delete, while it also takes others.
+    pub(crate) fn deletes(&self) -> usize {
+        self.deletes.len()
     }
 
     /// How many rows it has.

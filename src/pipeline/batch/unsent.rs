@@ -38,6 +38,14 @@ impl Unsent {
         }
     }
 
+    /// What each row has, in their order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = String> {
+        let blocks =
+            (0..).map_while(|block| self.blocks.piece(block)).map(|it| String::from_utf8_lossy(&it).into_owned());
+        let lines = |block: String| block.lines().map(str::to_owned).collect::<Vec<_>>();
+        blocks.chain(std::iter::once(self.tail.clone())).flat_map(lines)
+    }
+
     /// The bytes held.
     pub(super) fn size(&self) -> usize {
         self.blocks.size() + self.tail.capacity()
@@ -45,7 +53,7 @@ impl Unsent {
 }
 
 /// The source columns of such an object with their values.
-pub(super) fn columns_of(json: String) -> Vec<(String, Box<RawValue>)> {
+pub(crate) fn columns_of(json: String) -> Vec<(String, Box<RawValue>)> {
     RawValue::from_string(json).map_or_else(|_| Vec::new(), |data| source_columns(&data))
 }
 
@@ -63,6 +71,7 @@ mod tests {
                 assert_eq!(unsent.json(row), json(row), "{rows}");
             }
         }
+        assert!(unsent.rows().eq((0..unsent.rows).map(json)));
         assert!(unsent.size() < 5 * BLOCK_ROWS * json(0).len(), "it is held compressed");
         let columns = columns_of(json(3));
         let shown: Vec<_> = columns.iter().map(|(name, value)| (name.as_str(), value.get())).collect();

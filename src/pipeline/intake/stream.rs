@@ -190,8 +190,12 @@ impl Loading {
     /// Adds the row of the converter. Returns the batch that was open, if it had no room for the row.
     fn push_row(&mut self, origin: Origin, limits: &BatchLimits) -> Option<OpenBatch> {
         let row = self.converter.row();
-        let most_rows = self.plan.most_rows();
-        let has_room = |batch: &OpenBatch| batch.has_room(row.csv.len(), limits.batch_size) && batch.rows() < most_rows;
+        let (most_rows, most_deletes) = (self.plan.most_rows(), self.plan.most_deletes());
+        let has_room = |batch: &OpenBatch| {
+            batch.has_room(row.csv.len(), limits.batch_size)
+                && batch.rows() < most_rows
+                && batch.deletes() < most_deletes
+        };
         let full = self.open.take_if(|batch| !has_room(batch));
         let columns = self.converter.columns();
         let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
@@ -254,7 +258,8 @@ impl Loading {
             }
             ResolvedField::DeletionMark => {
                 self.converter.mark_deleted(&source);
-                Ok(None)
+                // Rows that came before the first mark may lack the keys by which rows are merged.
+                Ok(if self.plan.matching.is_some() { self.open.take() } else { None })
             }
             // Only the mark of a deleted record: the conversion has left out all others.
             ResolvedField::Metadata | ResolvedField::Ignored => {

@@ -1,11 +1,16 @@
 //! What a stream does with the records that the source has deleted.
 
+use std::sync::Arc;
+
 use super::columns::ColumnRules;
+use super::fields::ObjectFields;
+use super::matching::upsert_key_field;
 use super::nearest_name::{is_misspelt, nearest_name};
 use super::permissions::forbidden;
 use super::plan::ID;
-use crate::config::{DeleteSettings, Deletes};
+use crate::config::{DeleteSettings, Deletes, OnMissing, OnSeveral};
 use crate::convert::{OnDeleted, Rejection, SourceColumn};
+use crate::matching::MatchPlan;
 use airbyte::{SchemaField, StreamName};
 use salesforce::{Describe, Operation};
 
@@ -15,6 +20,8 @@ pub(crate) struct DeletePlan {
     pub(crate) on_deleted: OnDeleted,
     /// The marks that are known before the first record.
     pub(crate) marks: Vec<SourceColumn>,
+    /// How the records are found that are to be deleted. `None` if their ids are known.
+    pub(crate) matching: Option<Arc<MatchPlan>>,
     deletes: Deletes,
     /// Whether the user chose it.
     is_chosen: bool,
@@ -25,19 +32,24 @@ pub(super) struct DeleteRequest<'r> {
     pub(super) settings: &'r DeleteSettings,
     pub(super) operation: Operation,
     pub(super) describe: &'r Describe,
+    pub(super) fields: &'r ObjectFields,
+    /// The key that the records are written by, if they are not looked for.
     pub(super) key: Option<&'r str>,
+    /// How they are looked for.
+    pub(super) matching: Option<&'r MatchPlan>,
     pub(super) schema: &'r [SchemaField],
 }
 
 impl DeletePlan {
     /// The plan, and what is wrong with the settings: each problem as the rest of a sentence that begins with the stream.
     pub(super) fn new(request: &DeleteRequest<'_>, rules: &ColumnRules) -> (Self, Vec<String>) {
-        let DeleteRequest { settings, operation, describe, key, schema } = request;
+        let DeleteRequest { settings, operation, describe, schema, .. } = request;
         if operation.is_delete() {
             // Each record is a delete, marked or not.
             let problems = settings.marker.iter().filter_map(|marker| marker_problem(marker, request, rules)).collect();
-            let deletes = Deletes::Delete;
-            return (Self { on_deleted: OnDeleted::Delete, marks: Vec::new(), deletes, is_chosen: false }, problems);
+            let (on_deleted, deletes) = (OnDeleted::Delete, Deletes::Delete);
+            let plan = Self { on_deleted, marks: Vec::new(), matching: None, deletes, is_chosen: false };
+            return (plan, problems);
         }
         let default = if *operation == Operation::Insert { Deletes::Refuse } else { Deletes::Delete };
         let deletes = settings.deletes.unwrap_or(default);
@@ -55,26 +67,26 @@ impl DeletePlan {
         }
         let in_schema = schema.iter().map(|field| SourceColumn::top(&field.name)).filter(|it| rules.is_mark(it));
         let mut marks: Vec<SourceColumn> = in_schema.collect();
+        let found_by = request.found_by();
         if deletes == Deletes::Delete && !marks.is_empty() {
             problems.extend(forbidden(Operation::Delete, describe));
+            problems.extend(found_by.as_ref().err().map(|why| format!("{why}; set `deletes` to `ignore` or `refuse`")));
         }
         // Another mark that only records show is reported when they do.
         marks.extend(settings.marker.as_deref().filter(|marker| !is_in_schema(marker)).map(SourceColumn::top));
-        let on_deleted = match deletes {
-            Deletes::Ignore => OnDeleted::Skip,
-            Deletes::Refuse if settings.deletes.is_none() => {
-                OnDeleted::Reject(Rejection::delete_refused("An insert has no key to delete a record by."))
+        let refuse = |reason: &str| OnDeleted::Reject(Rejection::delete_refused(reason));
+        let on_deleted = match (deletes, &found_by) {
+            (Deletes::Ignore, _) => OnDeleted::Skip,
+            (Deletes::Refuse, _) if settings.deletes.is_none() => refuse("An insert has no key to delete a record by."),
+            (Deletes::Refuse, _) => refuse("The stream has `deletes` set to `refuse`."),
+            (Deletes::Delete, _) if !describe.deletable => {
+                OnDeleted::Reject(Rejection::delete_forbidden(&describe.name))
             }
-            Deletes::Refuse => {
-                OnDeleted::Reject(Rejection::delete_refused("The stream has `deletes` set to `refuse`."))
-            }
-            Deletes::Delete if !describe.deletable => OnDeleted::Reject(Rejection::delete_forbidden(&describe.name)),
-            Deletes::Delete if *key != Some(ID) => {
-                OnDeleted::Reject(Rejection::delete_refused("Deletes by a key other than `Id` are not supported."))
-            }
-            Deletes::Delete => OnDeleted::Delete,
+            (Deletes::Delete, Err(why)) => refuse(&format!("Its key does not find it: {why}.")),
+            (Deletes::Delete, Ok(_)) => OnDeleted::Delete,
         };
-        (Self { on_deleted, marks, deletes, is_chosen: settings.deletes.is_some() }, problems)
+        let matching = found_by.ok().flatten().map(Arc::new);
+        (Self { on_deleted, marks, matching, deletes, is_chosen: settings.deletes.is_some() }, problems)
     }
 
     /// Says what becomes of deleted records, once a mark is known.
@@ -101,9 +113,31 @@ impl DeletePlan {
     }
 }
 
+impl DeleteRequest<'_> {
+    /// How the records are found that are to be deleted. `None` if the key is the id, or if the stream has none.
+    ///
+    /// # Errors
+    /// Why they cannot be found.
+    fn found_by(&self) -> Result<Option<MatchPlan>, String> {
+        // Nothing is deleted that the key does not name alone.
+        let (on_missing, on_several) = (OnMissing::Skip, OnSeveral::Reject);
+        if let Some(matching) = self.matching {
+            return Ok(Some(MatchPlan { on_missing, on_several, ..matching.clone() }));
+        }
+        let Some(field) = self.key.filter(|key| *key != ID).and_then(|key| self.fields.field(key)) else {
+            return Ok(None);
+        };
+        let (object, name) = (&self.describe.name, &field.name);
+        match upsert_key_field(field, self.fields.comparison(name)) {
+            Ok(key) => Ok(Some(MatchPlan { object: object.clone(), keys: vec![key], on_missing, on_several })),
+            Err(why) => Err(format!("records of {object} cannot be found by {name}, because it {why}")),
+        }
+    }
+}
+
 /// The problem of a marker that the entry of the stream names.
 fn marker_problem(marker: &str, request: &DeleteRequest<'_>, rules: &ColumnRules) -> Option<String> {
-    let DeleteRequest { operation, key, schema, .. } = request;
+    let DeleteRequest { operation, key, matching, schema, .. } = request;
     if operation.is_delete() {
         return Some(format!(
             "its entry has the `delete_marker` {marker}, and a stream that deletes takes each record as a delete; remove \
@@ -111,7 +145,8 @@ fn marker_problem(marker: &str, request: &DeleteRequest<'_>, rules: &ColumnRules
         ));
     }
     let column = rules.column_name(&SourceColumn::top(marker));
-    if key.is_some_and(|key| key.eq_ignore_ascii_case(&column)) {
+    let found_by = matching.iter().flat_map(|matching| matching.keys.iter().map(|key| key.name.as_str()));
+    if key.iter().copied().chain(found_by).any(|key| key.eq_ignore_ascii_case(&column)) {
         return Some(format!("its `delete_marker` {marker} is its key, which must be another column"));
     }
     if schema.is_empty() || schema.iter().any(|field| field.name == marker) {

@@ -240,6 +240,17 @@ fn why_no_key(field: &Field) -> Option<&'static str> {
     }
 }
 
+/// How records are found that an upsert has written by this key. Its values are one where the upsert takes them for one.
+///
+/// # Errors
+/// Why they cannot be found.
+pub(super) fn upsert_key_field(field: &Field, comparison: KeyComparison) -> Result<KeyField, &'static str> {
+    match why_no_key(field) {
+        Some(why) => Err(why),
+        None => Ok(KeyField { comparison, ..key_field(field.name.clone(), field) }),
+    }
+}
+
 fn key_field(name: String, field: &Field) -> KeyField {
     use FieldType::{Boolean, Currency, Date, Datetime, Double, Id, Int, Long, Percent, Reference};
     let (value_type, comparison) = match field.field_type {

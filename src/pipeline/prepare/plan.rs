@@ -57,7 +57,7 @@ impl StreamPlan {
             external_id_field: None,
             assignment_rule_id: None,
         };
-        Some(Self { job, ..self.clone() })
+        Some(Self { job, matching: self.deletes.matching.clone(), ..self.clone() })
     }
 
     /// Whether a source column says if the source has deleted the record.
@@ -95,6 +95,11 @@ impl StreamPlan {
     /// The most rows of a batch.
     pub(crate) fn most_rows(&self) -> usize {
         if self.matching.is_some() { MOST_MATCHED_ROWS } else { usize::MAX }
+    }
+
+    /// The most rows of a batch that delete.
+    pub(crate) fn most_deletes(&self) -> usize {
+        if self.deletes.matching.is_some() { MOST_MATCHED_ROWS } else { usize::MAX }
     }
 
     /// The plan of a job whose rows have the ids of records that were looked for.

@@ -11,7 +11,7 @@ use super::permissions::{forbidden, warn_of_write_once};
 use super::plan::{ID, StreamPlan, duplicate_column, too_many_columns, warn_of_shared_reference};
 use super::related::{RelatedObjects, RelationshipName};
 use crate::config::{Config, DeleteSettings, MatchSettings, Renames, StreamSettings};
-use crate::convert::{Column, Columns, Key, SourceColumn};
+use crate::convert::{Column, Columns, Key, OnDeleted, SourceColumn};
 use crate::rejected::StreamIdentity;
 use airbyte::{ConfiguredStream, SchemaField, StreamName, SyncMode};
 use salesforce::{Describe, JobSpec, Operation};
@@ -141,8 +141,15 @@ impl<'c> StreamRequest<'c> {
         let settings = self.settings.map_or(&NO_DELETE_SETTINGS, StreamSettings::deletes);
         let rules = ColumnRules::new(Arc::clone(related), self.renames().clone(), keys.clone(), config)
             .with_marker(settings.marker.as_deref());
-        let (key_field, schema) = (key.as_deref(), &*self.stream.fields);
-        let deletes = DeleteRequest { settings, operation, describe: &describe, key: key_field, schema };
+        let deletes = DeleteRequest {
+            settings,
+            operation,
+            describe: &describe,
+            fields: &fields,
+            key: key.as_deref(),
+            matching: matching.as_ref().map(|matching| &matching.plan),
+            schema: &self.stream.fields,
+        };
         let (deletes, found) = DeletePlan::new(&deletes, &rules);
         problems.extend(found);
         let columns = self.columns(&rules, &fields, &keys, &mut problems);
@@ -167,6 +174,14 @@ impl<'c> StreamRequest<'c> {
         let source_columns: Vec<String> = listed.chain(marks).collect();
         let row_key = key.clone().map(|field| Key { comparison: fields.comparison(&field), field });
         let matching = matching.map(|matching| Arc::new(matching.plan));
+        let columns = Columns::new(columns, row_key);
+        let columns = match &matching {
+            // What is written and what is deleted must be told to be of one record before they are looked for.
+            Some(matching) if deletes.on_deleted == OnDeleted::Delete && !operation.is_delete() => {
+                columns.found_by(matching.row_keys())
+            }
+            _ => columns,
+        };
         Ok(StreamPlan {
             name: self.stream.name.clone(),
             job: JobSpec {
@@ -175,7 +190,7 @@ impl<'c> StreamRequest<'c> {
                 external_id_field: key.filter(|_| operation == Operation::Upsert),
                 assignment_rule_id: self.settings.and_then(StreamSettings::assignment_rule_id).map(str::to_owned),
             },
-            columns: Arc::new(Columns::new(columns, row_key)),
+            columns: Arc::new(columns),
             matching,
             identity: StreamIdentity {
                 namespace: self.stream.name.namespace.clone(),

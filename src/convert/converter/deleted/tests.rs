@@ -112,3 +112,34 @@ fn the_key_of_a_deleted_record_may_be_a_member_of_an_object() {
     }
     assert_eq!(outcome(&mut converter, r#"{"gone":true,"meta":null}"#).1, [RejectionCode::MissingKey.as_str()]);
 }
+
+/// Records that are found by two fields have no key: rows get one once the stream has a mark.
+#[test]
+fn rows_of_records_that_are_found_have_the_hash_of_all_their_fields() {
+    let column =
+        |name: &str| Column::new(SourceColumn::top(name), name, Kind::Text { longest: None }, JsonTypes::default());
+    let key = |name: &str| Key { field: name.to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = Columns::new(vec![column("a"), column("k")], None).found_by(vec![key("k"), key("l")]);
+    // One of the fields is found in records only.
+    let columns = Arc::new(columns.with(column("l")));
+    let mut converter = Converter::new(columns, NullHandling::Clear).on_deleted(OnDeleted::Delete);
+    let row = |converter: &mut Converter, json: &str| {
+        assert!(matches!(converter.convert(&mut Cursor::new(json)), Ok(Converted::Row)), "{json}");
+        (converter.row().key, cells(converter.row().csv))
+    };
+    assert_eq!(row(&mut converter, r#"{"k":"x","l":"y"}"#).0, None);
+    converter.mark_deleted(&SourceColumn::top("gone"));
+    let (written, _) = row(&mut converter, r#"{"a":"1","k":"x","l":"y"}"#);
+    let (deleted, cells) = row(&mut converter, r#"{"gone":1,"l":"Y ","a":"1","k":"X"}"#);
+    assert_eq!(cells, ["X", "Y ", r#"{"gone":1}"#]);
+    assert!(written.is_some() && written == deleted);
+    let keys = [r#"{"k":"y","l":"x"}"#, r#"{"k":"x"}"#, r#"{"k":"x"}"#, r#"{"k":"x","l":" "}"#, r#"{"k":"xy","l":""}"#];
+    let mut hashes: Vec<_> = keys.iter().map(|json| row(&mut converter, json).0).chain([written]).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), keys.len() + 1, "who lacks a field is alone");
+    for (json, missing) in [(r#"{"k":"x","gone":1}"#, "l"), (r#"{"l":"x","gone":1,"k":" "}"#, "k")] {
+        let Ok(Converted::Rejected(rejection)) = converter.convert(&mut Cursor::new(json)) else { panic!("{json}") };
+        assert_eq!((rejection.code, rejection.field.as_deref()), (RejectionCode::MissingKey, Some(missing)));
+    }
+}

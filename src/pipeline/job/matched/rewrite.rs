@@ -13,7 +13,9 @@ use crate::convert::{
     restore, text,
 };
 use crate::matching::{Found, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
-use crate::pipeline::batch::{Batch, KeptKeys, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment};
+use crate::pipeline::batch::{
+    Batch, KeptKeys, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
+};
 use crate::pipeline::job::entered::JobJournal;
 use crate::pipeline::job::rejection_reasons::{Example, RejectionReasons};
 use crate::pipeline::prepare::StreamPlan;
@@ -69,6 +71,8 @@ impl Settled {
 
 /// A row of the batch.
 struct SentRow<'r> {
+    /// What it has besides its upload.
+    unsent: Option<String>,
     csv: &'r [u8],
     cells: Vec<&'r [u8]>,
     types: Arc<RowTypes>,
@@ -123,7 +127,7 @@ impl<'r> Rewriter<'r> {
         let kept = keys.iter().flatten().map(|column| columns[*column].clone()).collect();
         let lease = || batch.another_lease();
         Self {
-            written: OpenBatch::new(Arc::new(written), lease()),
+            written: OpenBatch::of_kind(batch.kind, Arc::new(written), lease()),
             full: Vec::new(),
             rows_written: 0,
             created: OpenBatch::new(Arc::new(created), lease()),
@@ -150,8 +154,9 @@ impl<'r> Rewriter<'r> {
         mut writer: Option<&mut RejectedWriter>,
     ) -> Result<(Rewritten, Parts)> {
         let mut count = 0;
+        let mut unsent = self.batch.unsent_rows();
         for (number, csv) in self.batch.csv_rows().enumerate() {
-            let row = self.sent_row(number, &csv);
+            let row = SentRow { unsent: unsent.next(), ..self.sent_row(number, &csv) };
             count += 1;
             if let Some(rejection) = self.row(&row, journal) {
                 self.reject(&row, &rejection, writer.as_deref_mut()).await?;
@@ -173,6 +178,7 @@ impl<'r> Rewriter<'r> {
 
     fn sent_row<'c>(&self, number: usize, csv: &'c Bytes) -> SentRow<'c> {
         SentRow {
+            unsent: None,
             csv,
             cells: raw_cells(csv).collect(),
             types: self.batch.types_of(csv).cloned().unwrap_or_default(),
@@ -249,6 +255,9 @@ impl<'r> Rewriter<'r> {
             self.make_room(csv.len());
             self.rows_written += 1;
             self.written.add_types(&csv, &sent_types);
+            if let Some(unsent) = &row.unsent {
+                self.written.add_unsent(unsent);
+            }
             self.written.push_keyed(Row { csv: &csv, key: id_key, kind: RowKind::Write }, origin, &merged);
         }
         csv.clear();
@@ -266,7 +275,8 @@ impl<'r> Rewriter<'r> {
     /// Begins another batch if the last one is full. Their jobs are loaded one after the other.
     fn make_room(&mut self, length: usize) {
         if !self.written.has_room(length, LARGEST_UPLOAD) {
-            let next = OpenBatch::new(Arc::clone(self.written.columns()), self.batch.another_lease());
+            let next =
+                OpenBatch::of_kind(self.batch.kind, Arc::clone(self.written.columns()), self.batch.another_lease());
             self.full.extend(std::mem::replace(&mut self.written, next).seal_merged());
         }
     }
@@ -328,7 +338,8 @@ impl<'r> Rewriter<'r> {
             return Ok(());
         };
         let cells = cells(row.csv);
-        let data = restore(&self.batch.columns, cells.iter().map(String::as_str), Some(&row.types));
+        let mut data = restore(&self.batch.columns, cells.iter().map(String::as_str), Some(&row.types));
+        data.extend(row.unsent.iter().cloned().flat_map(unsent_columns));
         let details = RejectionDetails::local(code, &rejection.message, field);
         let record = RejectedRecord::new(row.origin.extracted_at_ms, data, details);
         writer.write(&record).await?;
