@@ -236,6 +236,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_takes_the_longest_row_that_it_is_made_for() {
+        let row = "x".repeat(LONGEST_ROW + LONGEST_ROW / 2) + "\n";
+        for (longest, is_read) in [(LONGEST_ROW, false), (2 * LONGEST_ROW, true)] {
+            let mut reader = RowReader::with_longest_row(longest);
+            let outcome = reader.read(&mut row.as_bytes(), &mut ResultRow::default());
+            assert_eq!(outcome.is_ok(), is_read, "{longest}");
+        }
+    }
+
+    #[test]
     fn a_row_without_an_end_is_refused() {
         let fault = read(&[b"a,b\n\"".as_slice(), &vec![b'x'; 2 * LONGEST_ROW]].concat(), 65_536).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Unexpected);
