@@ -120,7 +120,8 @@ async fn a_report_loads_nothing_and_holds_no_value_of_a_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_and_messages_from_outside_are_text() {
-    const NAME: &str = "<script>alert('stream')</script>";
+    const NAME: &str = "<script>alert('stream')</script>_a_name_that_is_so_long_that_it_would_leave_the_page_on_any_phone_\
+                        and_that_has_no_blank_where_a_browser_could_break_it_into_lines";
     let world = World::new().await;
     world.org.inject(JobFault::failed("Contact", 0, "InvalidBatch : <script>alert('job')</script>"));
     let lines = vec![record(NAME, json!({"LastName": "A"})), state(NAME, 1), complete(NAME)];

@@ -15,9 +15,10 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
         return;
     }
     rejections.sort_by_key(|(_, rejection)| std::cmp::Reverse(rejection.count));
-    html.markup("<section>\n<h2>Rejected records</h2>\n<table class=\"cards\">\n<thead><tr><th>Reason</th>").markup(
-        "<th>Field</th><th>Stream</th><th class=\"n\">Records</th><th>Some of them</th></tr></thead>\n<tbody>\n",
-    );
+    html.markup("<section>\n<h2>Rejected records</h2>\n<table class=\"cards reasons\">\n<thead><tr><th>Reason</th>")
+        .markup(
+            "<th>Field</th><th>Stream</th><th class=\"n\">Records</th><th>Some of them</th></tr></thead>\n<tbody>\n",
+        );
     for (stream, rejection) in rejections.iter().take(MAX_ROWS) {
         html.markup("<tr><th scope=\"row\">");
         match rejection.reason.as_str() {
@@ -26,7 +27,7 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
         };
         html.markup("</th><td data-label=\"Field\">").text(&rejection.field).markup("</td><td data-label=\"Stream\">");
         html.text(&stream.name).markup("</td><td class=\"n\" data-label=\"Records\">").text(Number(rejection.count));
-        html.markup("</td><td data-label=\"Some of them\">");
+        html.markup("</td><td class=\"examples\" data-label=\"Some of them\">");
         examples(html, rejection, &report.bucket);
         html.markup("</td></tr>\n");
     }

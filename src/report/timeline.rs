@@ -103,21 +103,34 @@ fn summary(html: &mut Html, report: &SyncReport) {
         .text(Lasting(jobs.prepared))
         .markup(" passed before the first record could be read, and ")
         .text(Lasting(jobs.without_job))
-        .markup(" after that without a job: there the sync waited for records. The sums below add up all jobs, which may overlap.</p>\n");
+        .markup(" after that without a job: there the sync waited for records. The times of jobs are added up; jobs may overlap.</p>\n");
 }
 
+/// The parts of the sync and those of a job, with their sums.
 fn legend(html: &mut Html, report: &SyncReport) {
-    html.markup("<ul class=\"legend\">\n");
+    html.markup("<ul class=\"legend\">\n<li>The sync:</li>\n");
+    for (class, name, (from, to)) in parts_of_sync(report) {
+        legend_item(html, class, name, to.saturating_sub(from));
+    }
+    html.markup("</ul>\n<ul class=\"legend\">\n<li>Jobs:</li>\n");
     for (phase, total) in Phase::ALL.into_iter().zip(report.jobs.totals.0) {
-        html.markup("<li><span class=\"swatch ")
-            .markup(class(phase))
-            .markup("\"></span>")
-            .markup(name(phase))
-            .markup(" <b>")
-            .text(Lasting(total))
-            .markup("</b></li>\n");
+        legend_item(html, class(phase), name(phase), total);
     }
     html.markup("</ul>\n");
+}
+
+fn legend_item(html: &mut Html, class: &'static str, name: &'static str, length: Duration) {
+    html.markup("<li><span class=\"swatch ").markup(class).markup("\"></span>").markup(name).markup(" <b>");
+    html.text(Lasting(length)).markup("</b></li>\n");
+}
+
+fn parts_of_sync(report: &SyncReport) -> [(&'static str, &'static str, (Duration, Duration)); 3] {
+    let jobs = &report.jobs;
+    [
+        ("prepare", "Preparing", (Duration::ZERO, jobs.prepared)),
+        ("read", "Reading records", (jobs.prepared, jobs.input_ended)),
+        ("rest", "Loading what was read", (jobs.input_ended, report.length)),
+    ]
 }
 
 fn class(phase: Phase) -> &'static str {
@@ -164,12 +177,11 @@ fn bar(html: &mut Html, scale: &Scale, class: &'static str, name: &'static str, 
 }
 
 fn sync_row(html: &mut Html, report: &SyncReport, scale: &Scale) {
-    let jobs = &report.jobs;
     html.markup("<div class=\"job\"><div class=\"label\">The sync</div>");
     html.markup("<svg class=\"track\" width=\"100%\" height=\"14\" role=\"img\" aria-label=\"The sync\">");
-    bar(html, scale, "prepare", "Preparing", (Duration::ZERO, jobs.prepared));
-    bar(html, scale, "read", "Reading records", (jobs.prepared, jobs.input_ended));
-    bar(html, scale, "rest", "Loading what was read", (jobs.input_ended, report.length));
+    for (class, name, span) in parts_of_sync(report) {
+        bar(html, scale, class, name, span);
+    }
     html.markup("</svg></div>\n");
 }
 
