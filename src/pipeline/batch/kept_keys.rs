@@ -116,8 +116,20 @@ impl KeptKeys {
         (last.hash == hash).then_some(last.row)
     }
 
+    /// The record of a row that was sent with an id: its key, and `others`. A nested object may have members in both.
+    pub(crate) fn with_others(&self, id: &str, others: Vec<(String, Box<RawValue>)>) -> Vec<(String, Box<RawValue>)> {
+        let mut record = self.of_id(id);
+        for (name, value) in others {
+            match record.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, object)) => *object = joined(object, value),
+                None => record.push((name, value)),
+            }
+        }
+        record
+    }
+
     /// The key of the row that was sent with an id, under its source columns.
-    pub(crate) fn of_id(&self, id: &str) -> Vec<(String, Box<RawValue>)> {
+    fn of_id(&self, id: &str) -> Vec<(String, Box<RawValue>)> {
         let Some(csv) = self.row_of(id_hash(id)).and_then(|row| self.csv_of(row)) else { return Vec::new() };
         let cells = cells(&csv);
         restore(&self.columns, cells.iter().map(String::as_str), self.types.of(&csv).map(|types| &**types))
@@ -137,6 +149,13 @@ impl KeptKeys {
         }
         Some(rest[..row_length(rest)].to_vec())
     }
+}
+
+/// An object with the members of two.
+fn joined(one: &RawValue, other: Box<RawValue>) -> Box<RawValue> {
+    let members = |object: &RawValue| Some(object.get().strip_prefix('{')?.strip_suffix('}')?.to_owned());
+    let both = members(one).zip(members(&other)).map(|(one, other)| format!("{{{one},{other}}}"));
+    both.and_then(|both| RawValue::from_string(both).ok()).unwrap_or(other)
 }
 
 /// The hash of a row that has an id alone.
@@ -177,5 +196,23 @@ mod tests {
             }
         }
         assert!(keys.of_id("a2000").is_empty());
+    }
+
+    #[test]
+    fn a_nested_object_has_the_members_of_the_key_and_the_others() {
+        let kind = Kind::Text { longest: None };
+        let types = JsonTypes { text: true, ..JsonTypes::default() };
+        let key = Column::new(SourceColumn::nested("Account", "Code__c"), "Account.Code__c", kind, types);
+        let mut keys = KeptKeys::new(Arc::new(Columns::new(vec![key], None)), false, Budget::new(1).lease());
+        keys.push(b"A-1\n", &Arc::default(), 0, std::iter::once("x"));
+        let keys = keys.complete();
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let others = || vec![("Account".to_owned(), raw(r#"{"Site":"}"}"#)), ("Name".to_owned(), raw("\"n\""))];
+        let shown = |id| -> Vec<String> {
+            keys.with_others(id, others()).iter().map(|(name, value)| format!("{name}={}", value.get())).collect()
+        };
+        assert_eq!(shown("x"), [r#"Account={"Code__c":"A-1","Site":"}"}"#, r#"Name="n""#]);
+        assert_eq!(shown("y"), [r#"Account={"Site":"}"}"#, r#"Name="n""#]);
+        assert_eq!(keys.hash_of(id_hash("x")), None);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::entered::JobJournal;
 use super::local_rejections::store_local_rejections;
 use super::parents::ParentColumns;
@@ -381,7 +379,7 @@ impl<'j> Judge<'j> {
         if let Some(keys) = &self.batch.keys {
             // The first column is the id that was found: the source has the key instead.
             data.remove(0);
-            data = joined(keys.of_id(layout.cells(row).next().unwrap_or_default()), data);
+            data = keys.with_others(layout.cells(row).next().unwrap_or_default(), data);
         }
         data.extend(sent.into_iter().flat_map(|sent| self.batch.unsent_columns(sent)));
         let record = RejectedRecord::new(extracted_at_ms, data, details);
@@ -438,22 +436,6 @@ impl<'j> Judge<'j> {
             self.batch.rows(),
         )))
     }
-}
-
-/// The values of a key and the others of its record. A nested object may have members in both.
-fn joined(key: Vec<(String, Box<RawValue>)>, others: Vec<(String, Box<RawValue>)>) -> Vec<(String, Box<RawValue>)> {
-    let mut joined = key;
-    for (name, value) in others {
-        match joined.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, object)) => {
-                let members = |object: &str| object.trim_start_matches('{').trim_end_matches('}').to_owned();
-                let both = format!("{{{},{}}}", members(object.get()), members(value.get()));
-                *object = RawValue::from_string(both).unwrap_or(value);
-            }
-            None => joined.push((name, value)),
-        }
-    }
-    joined
 }
 
 /// Salesforce's message, and how many records its row stands for, if they are several.
