@@ -13,7 +13,7 @@ mod sign_in;
 mod storage;
 mod streams;
 #[cfg(test)]
-mod test_configs;
+pub(crate) mod test_configs;
 mod validated;
 mod violations;
 

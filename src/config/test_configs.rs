@@ -13,7 +13,7 @@ use super::{Config, schema};
 use airbyte::FailureType;
 
 /// A complete configuration of the flow Client, merged with `changes` (RFC 7396: null removes a key).
-pub(super) fn client(changes: Value) -> Value {
+pub(crate) fn client(changes: Value) -> Value {
     let base = json!({"client_id": "key-of-app", "client_secret": "s3cr3t-of-app", "refresh_token": "s3cr3t-refresh"});
     with_changes(base, changes)
 }
@@ -45,7 +45,7 @@ pub(super) fn password(changes: Value) -> Value {
 }
 
 /// A configuration of the flow ClientCredentials.
-pub(super) fn client_credentials(changes: Value) -> Value {
+pub(crate) fn client_credentials(changes: Value) -> Value {
     let base = json!({
         "auth_type": "ClientCredentials", "client_id": "key-of-app", "client_secret": "s3cr3t-of-app",
         "domain_url": "https://example.my.salesforce.com",
@@ -92,7 +92,7 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// Parses a configuration that breaks no rule.
-pub(super) fn valid(config: &Value) -> Config {
+pub(crate) fn valid(config: &Value) -> Config {
     Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{config}: {error}"))
 }
 

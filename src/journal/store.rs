@@ -1,6 +1,7 @@
 //! The entries of one sync in the bucket.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
@@ -32,12 +33,15 @@ pub(crate) struct Journal {
     sync_id: i64,
     /// The entries of this attempt that are in the bucket, by job.
     open: Mutex<HashMap<String, OpenEntry>>,
+    entered: AtomicU64,
     /// The hashes of rows that earlier attempts have deleted, sorted, by stream.
     deleted: Mutex<HashMap<StreamName, Vec<u64>>>,
 }
 
 #[derive(Debug)]
 struct OpenEntry {
+    /// The place among all entries of this attempt, in the order in which they were entered.
+    number: u64,
     stream: StreamName,
     first_segment: u64,
     last_segment: u64,
@@ -73,7 +77,14 @@ impl Journal {
         let path = settings.bucket_path.as_deref().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).chain([FOLDER]).collect();
         let folder = segments.join("/");
-        Ok(Self { bucket, folder, sync_id, open: Mutex::default(), deleted: Mutex::default() })
+        Ok(Self {
+            bucket,
+            folder,
+            sync_id,
+            open: Mutex::default(),
+            entered: AtomicU64::new(0),
+            deleted: Mutex::default(),
+        })
     }
 
     /// Writes, reads and deletes a test object, as `check` needs it.
@@ -96,6 +107,7 @@ impl Journal {
     /// The bucket cannot be written for half an hour.
     pub(crate) async fn enter(&self, entry: &Entry) -> Result<()> {
         let open = OpenEntry {
+            number: self.entered.fetch_add(1, Ordering::Relaxed),
             stream: entry.target.stream(),
             first_segment: entry.segments.iter().map(|(segment, _)| *segment).min().unwrap_or_default(),
             last_segment: entry.last_segment(),
@@ -122,11 +134,14 @@ impl Journal {
         }
     }
 
-    /// What must happen to the entries of this attempt before a state leaves that covers a stream up to a segment.
+    /// What must happen to the entries of this attempt before a state leaves that covers a stream up to a segment. The
+    /// oldest entry comes first: a row that was sent again is in several, and the last of them says that it was written.
     pub(crate) fn removals(&self, stream: &StreamName, segment: u64) -> Vec<Removal> {
         let open = self.entries();
-        let covered = open.iter().filter(|(_, entry)| entry.stream == *stream && entry.first_segment <= segment);
-        let removals = covered.filter_map(|(job, entry)| match entry.last_segment <= segment {
+        let is_covered = |entry: &OpenEntry| entry.stream == *stream && entry.first_segment <= segment;
+        let mut covered: Vec<_> = open.iter().filter(|(_, entry)| is_covered(entry)).collect();
+        covered.sort_by_key(|(_, entry)| entry.number);
+        let removals = covered.into_iter().filter_map(|(job, entry)| match entry.last_segment <= segment {
             true => Some(Removal::Whole(job.clone())),
             false if entry.is_insert => {
                 let all_written = entry.all_written;
@@ -248,5 +263,49 @@ impl Journal {
         let job = object.key.strip_prefix(&self.own_folder())?.strip_suffix(EXTENSION)?;
         let is_id = matches!(job.len(), 15 | 18) && job.bytes().all(|byte| byte.is_ascii_alphanumeric());
         is_id.then(|| job.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::test_configs::{client, valid};
+
+    #[tokio::test]
+    async fn the_oldest_entry_is_removed_first() {
+        let storage = json!({
+            "storage_type": "S3", "s3_bucket_name": "example-rejected-records", "s3_bucket_region": "us-east-1",
+            "access_key_id": "key", "secret_access_key": "secret",
+        });
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        let journal = Journal::open(config.journal_storage().unwrap(), 1).await.unwrap();
+        let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
+        // A map would give them in any order.
+        let jobs: Vec<String> = (0..40).map(|number| format!("7501Q{:010}", (number * 7) % 40)).collect();
+        for (number, job) in (0..).zip(&jobs) {
+            let name = if number % 4 == 0 { "other" } else { "contacts" };
+            let entry = OpenEntry {
+                number,
+                stream: stream(name),
+                first_segment: number,
+                last_segment: number,
+                is_insert: true,
+                all_written: false,
+            };
+            journal.entries().insert(job.clone(), entry);
+        }
+        let removed: Vec<String> = journal
+            .removals(&stream("contacts"), 30)
+            .into_iter()
+            .map(|removal| match removal {
+                Removal::Whole(job) => job,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected: Vec<String> =
+            (0..=30).filter(|number| number % 4 != 0).map(|number| jobs[number].clone()).collect();
+        assert_eq!(removed, expected);
     }
 }
