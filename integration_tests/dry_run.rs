@@ -2,6 +2,7 @@
 
 mod agreement;
 mod ends;
+mod long_stream;
 mod shown_rows;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,9 @@ pub(crate) fn counts(run: &Run, stream: &str) -> StreamCounts {
         refused,
     };
     let StreamCounts { created, updated, deleted, skipped, merged, .. } = counts;
-    assert_eq!(counts.records, created + updated + deleted + skipped + merged + number("refused"), "{line}");
+    assert_eq!(number("unclear"), 0, "{line}");
+    // A record that updates several counts for each of them.
+    assert!(counts.records <= created + updated + deleted + skipped + merged + number("refused"), "{line}");
     counts
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use salesforce_sim::Settings;
+use salesforce_sim::{Field, Nature, Object, Settings};
 use serde_json::{Value, json};
 
 use super::{StreamCounts, counts, field, number, reason};
@@ -24,8 +24,13 @@ fn done(world: &World, run: &Run, (stream, object): (&str, &str), before: &BTree
     let log = run.log("INFO");
     let of_stream = |line: &&&str| field(line, "stream") == Some(stream);
     let ended = log.iter().filter(|line| line.starts_with("stream ended")).find(of_stream).unwrap();
-    let refused: BTreeMap<_, _> =
-        log.iter().filter(|line| line.starts_with("rejected ")).filter(of_stream).map(|line| reason(line)).collect();
+    let mut refused = BTreeMap::new();
+    for line in log.iter().filter(|line| line.starts_with("rejected ")).filter(of_stream) {
+        let (code, count) = reason(line);
+        // From outside, an id of another object looks like one that was never given.
+        let names_no_record = ["MALFORMED_ID", "INVALID_CROSS_REFERENCE_KEY"].contains(&&*code);
+        *refused.entry(if names_no_record { "NO_SUCH_ID".to_owned() } else { code }).or_default() += count;
+    }
     let (records, skipped) = (number(ended, "read"), number(ended, "skipped"));
     StreamCounts {
         records,
@@ -33,7 +38,7 @@ fn done(world: &World, run: &Run, (stream, object): (&str, &str), before: &BTree
         deleted,
         updated: written - created - deleted,
         skipped,
-        merged: records - written - skipped - refused.values().sum::<u64>(),
+        merged: records.saturating_sub(written + skipped + refused.values().sum::<u64>()),
         jobs: jobs.len() as u64,
         bulk_batches: jobs.iter().map(|job| job.rows.div_ceil(10_000) as u64).sum(),
         refused,
@@ -48,7 +53,17 @@ async fn agreed(
     streams: &[(&str, &str)],
     fill: impl Fn(&World) -> Vec<String>,
 ) -> Vec<StreamCounts> {
-    let [dry, real] = [World::kind().await, World::kind().await];
+    agreed_in([World::kind().await, World::kind().await], config, catalog, streams, fill).await
+}
+
+/// The same in these two orgs.
+async fn agreed_in(
+    [dry, real]: [World; 2],
+    config: Value,
+    catalog: Value,
+    streams: &[(&str, &str)],
+    fill: impl Fn(&World) -> Vec<String>,
+) -> Vec<StreamCounts> {
     let lines = [&dry, &real].map(&fill);
     let before: Vec<_> = streams.iter().map(|(_, object)| ids(&real, object)).collect();
     let before_dry: Vec<_> = streams.iter().map(|(_, object)| dry.org.records(object)).collect();
@@ -66,7 +81,8 @@ async fn agreed(
     let log = dry_run.log("INFO");
     let taken = log.iter().find(|line| line.starts_with("dry run: what a sync would take")).unwrap();
     let (jobs, of_jobs) = (real.org.jobs().len() as u64, real.org.requests());
-    let of_jobs = of_jobs.iter().filter(|request| request.path.contains("/jobs/ingest")).count() as u64;
+    let of_jobs =
+        of_jobs.iter().filter(|it| ["/jobs/", "/query"].iter().any(|part| it.path.contains(part))).count() as u64;
     assert_eq!(number(taken, "jobs"), jobs);
     let least = number(taken, "requests_at_least");
     assert!(4 * jobs <= least && least <= of_jobs, "{least} of {of_jobs}");
@@ -147,4 +163,203 @@ async fn the_allowances_that_do_not_suffice_are_named() {
     assert!(jobs > 1, "{jobs}");
     let warning = format!("dry run: a sync would take {jobs} bulk batches, and the org has 1 left for today");
     assert!(run.warnings().contains(&warning.as_str()), "{:?}", run.warnings());
+}
+
+/// The configuration of uploads that have one of `long()` at most.
+fn small_batches() -> Value {
+    json!({"batch_size_mb": 0.01})
+}
+
+fn long() -> String {
+    "x".repeat(9_000)
+}
+
+fn refusals(told: &StreamCounts) -> Vec<(&str, u64)> {
+    told.refused.iter().map(|(code, count)| (code.as_str(), *count)).collect()
+}
+
+/// A stream `a` of accounts.
+fn accounts(mode: &str, key: &str) -> Value {
+    let fields = [(key, "string"), ("Name", "string"), ("Description", "string")];
+    catalog(&[keyed(stream("a", "Account", &fields), mode, key)])
+}
+
+fn lines(records: impl IntoIterator<Item = Value>) -> Vec<String> {
+    let records = records.into_iter().map(|data| record("a", data));
+    records.chain([state("a", 1), complete("a")]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upsert_creates_keys_that_are_new_and_updates_the_others() {
+    let catalog = accounts("append_dedup", "External_Id__c");
+    let told = agreed(json!({}), catalog, &[("a", "Account")], |world| {
+        for key in ["A-1", "O'Neil\\, \"50%\"", "M\u{fc}ller", "unused"] {
+            world.org.insert("Account", &[("Name", "n"), ("External_Id__c", key)]).unwrap();
+        }
+        let keys = ["a-1", "A-2", "A-1 ", "O'Neil\\, \"50%\"", "M\u{fc}ller", "a-2", "\u{6771}\u{4eac}", "A-3"];
+        let records = keys.iter().map(|key| json!({"External_Id__c": key, "Name": "n"}));
+        lines(records.chain([json!({"External_Id__c": " ", "Name": "n"}), json!({"External_Id__c": "#N/A"})]))
+    });
+    let told = told.await.remove(0);
+    assert_eq!((told.created, told.updated, told.merged, told.jobs), (3, 3, 2, 1));
+    assert_eq!(refusals(&told), [("MISSING_ARGUMENT", 1), ("NULL_MARKER_AS_TEXT", 1)]);
+}
+
+/// The org does not know what the batches before would have created.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_an_earlier_batch_creates_is_updated_by_a_later_one() {
+    let catalog = accounts("append_dedup", "External_Id__c");
+    let told = agreed(small_batches(), catalog, &[("a", "Account")], |world| {
+        world.org.insert("Account", &[("Name", "n"), ("External_Id__c", "old")]).unwrap();
+        let keys = ["new", "old", "NEW", "newer", "new ", "old"];
+        lines(keys.map(|key| json!({"External_Id__c": key, "Name": "n", "Description": long()})))
+    });
+    let told = told.await.remove(0);
+    assert_eq!((told.created, told.updated, told.jobs), (2, 4, 6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_several_records_have_is_refused_and_case_counts_where_the_field_says_so() {
+    let streams = [keyed(
+        stream("a", "Account", &[("Segment_Key__c", "string"), ("Name", "string")]),
+        "append_dedup",
+        "Segment_Key__c",
+    )];
+    let told = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
+        for key in ["twice", "twice", "once", "ONCE"] {
+            world.org.insert("Account", &[("Name", "n"), ("Segment_Key__c", key)]).unwrap();
+        }
+        lines(["twice", "once", "never"].map(|key| json!({"Segment_Key__c": key, "Name": "n"})))
+    });
+    let told = told.await.remove(0);
+    assert_eq!((told.created, told.updated, refusals(&told)), (1, 1, vec![("DUPLICATE_EXTERNAL_ID", 1)]));
+
+    let streams = [keyed(
+        stream("a", "Account", &[("Legacy_Key__c", "string"), ("Name", "string")]),
+        "append_dedup",
+        "Legacy_Key__c",
+    )];
+    let told = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
+        world.org.insert("Account", &[("Name", "n"), ("Legacy_Key__c", "Key")]).unwrap();
+        lines(["Key", "KEY"].map(|key| json!({"Legacy_Key__c": key, "Name": "n"})))
+    });
+    let told = told.await.remove(0);
+    assert_eq!((told.created, told.updated), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_and_deletes_by_id_are_refused_where_there_is_no_record() {
+    for mode in ["update", "soft_delete"] {
+        let told = agreed(small_batches(), accounts(mode, "Id"), &[("a", "Account")], |world| {
+            let ids: Vec<String> =
+                (0..4).map(|number| world.org.insert("Account", &[("Name", &number.to_string())]).unwrap()).collect();
+            let other = world.org.insert("Contact", &[("LastName", "n")]).unwrap();
+            let never = format!("{}zzzzzzzz", &ids[0][..7]);
+            let recycled = world.org.insert("Account", &[("Name", "n")]).unwrap();
+            assert!(world.org.recycle("Account", &recycled));
+            let names = [&ids[0], &ids[1][..15], "no id at all", &other, &never, &ids[0][..15], &ids[2], "", &recycled];
+            let records = names.map(|id| json!({"Id": id, "Name": "n"}));
+            let again = [&ids[3], &ids[3], &ids[0]].map(|id| json!({"Id": id, "Name": "m", "Description": long()}));
+            lines(records.into_iter().chain(again))
+        });
+        let told = told.await.remove(0);
+        assert!(told.updated + told.deleted >= 4 && told.refused["NO_SUCH_ID"] == 3, "{mode} {told:?}");
+        assert!(told.refused["ENTITY_IS_DELETED"] >= 1, "{mode} {told:?}");
+        assert_eq!((told.created, told.refused["MISSING_ARGUMENT"]), (0, 1), "{mode}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_an_earlier_batch_deletes_is_not_there_for_a_later_one() {
+    for operation in ["delete", "hard_delete"] {
+        let fields = [("Id", "string")];
+        let config = json!({"batch_size_mb": 0.01, "streams": [{"stream": "a", "operation": operation}]});
+        let told = agreed(config, catalog(&[stream("a", "Account", &fields)]), &[("a", "Account")], |world| {
+            let id = world.org.insert("Account", &[("Name", "n")]).unwrap();
+            let never = |number: usize| json!({"Id": format!("{}zzzz{number:04}", &id[..7])});
+            lines(std::iter::once(json!({"Id": id})).chain((0..700).map(never)).chain([json!({"Id": id})]))
+        });
+        let told = told.await.remove(0);
+        let refused = told.refused.values().sum::<u64>();
+        assert_eq!((told.deleted, told.jobs, refused), (1, 2, 701), "{operation} {told:?}");
+    }
+}
+
+/// An org with an object whose keys are a number and an e-mail address.
+async fn with_items() -> World {
+    let object = Object::custom("Item__c")
+        .field(Field::double("Number__c", 18, 0).external_id().unique())
+        .field(Field::email("Mail__c").external_id().unique())
+        .field(Field::text("Label__c", 20));
+    World::of_nature(Nature::kind(), Settings { objects: vec![object], ..Settings::default() }).await
+}
+
+fn items(key: &str) -> Value {
+    catalog(&[keyed(stream("a", "Item__c", &[(key, "string"), ("Label__c", "string")]), "append_dedup", key)])
+}
+
+/// Forms of a number that are only perhaps one key go to jobs of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_one_key_in_each_form() {
+    let worlds = [with_items().await, with_items().await];
+    let told = agreed_in(worlds, json!({}), items("Number__c"), &[("a", "Item__c")], |world| {
+        world.org.insert("Item__c", &[("Number__c", "1000")]).unwrap();
+        let numbers = [json!(1000), json!("1e3"), json!(7), json!("7.0")];
+        lines(numbers.map(|value| json!({"Number__c": value, "Label__c": "x"})))
+    });
+    let told = told.await.remove(0);
+    assert_eq!((told.created, told.updated, told.merged), (1, 2, 1), "{told:?}");
+}
+
+/// No document says whether an upsert by an e-mail address regards case.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_which_nobody_knows_what_it_names_is_unclear() {
+    let world = with_items().await;
+    world.org.insert("Item__c", &[("Mail__c", "ann@example.com")]).unwrap();
+    let mails = ["Ann@example.com", "bo@example.com"];
+    let lines = lines(mails.map(|mail| json!({"Mail__c": mail, "Label__c": "x"})));
+    let run = world.dry_run(json!({}), items("Mail__c"), lines).await;
+    run.assert_success();
+    let line = "operation=upsert records=2 created=1 updated=0 unclear=1 deleted=0";
+    assert!(run.log("INFO").iter().any(|it| it.contains(line)), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_found_by_any_field_are_counted_for_each_choice() {
+    let fields = [("Email", "string"), ("FirstName", "string"), ("LastName", "string"), ("Description", "string")];
+    for operation in ["update", "delete", "hard_delete", "upsert"] {
+        for on_missing in ["insert", "reject", "skip"] {
+            if on_missing == "insert" && operation != "upsert" {
+                continue;
+            }
+            for on_several in ["reject", "update_all"] {
+                let matching = json!({"fields": ["Email"], "on_missing": on_missing, "on_several": on_several});
+                for batch_size in [0.01, 1.0] {
+                    let config = json!({
+                        "batch_size_mb": batch_size,
+                        "streams": [{"stream": "a", "operation": operation, "match": matching}],
+                    });
+                    let told =
+                        agreed(config, catalog(&[stream("a", "Contact", &fields)]), &[("a", "Contact")], |world| {
+                            for mail in ["ann@example.com", "bo@example.com", "bo@example.com", "cy@example.com"] {
+                                world.org.insert("Contact", &[("LastName", "n"), ("Email", mail)]).unwrap();
+                            }
+                            let mails = [
+                                "ANN@example.com",
+                                "bo@example.com",
+                                "new@example.com",
+                                "",
+                                "ann@example.com",
+                                "New@example.com",
+                                "cy@example.com",
+                                "bo@example.com",
+                            ];
+                            lines(mails.map(|mail| json!({"Email": mail, "LastName": "m", "Description": long()})))
+                        });
+                    let told = told.await.remove(0);
+                    assert!(told.updated + told.deleted >= 2, "{operation} {on_missing} {on_several} {told:?}");
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@ use foldhash::quality::FixedState;
 use crate::config::{OnMissing, OnSeveral};
 use crate::convert::{Key, KeyComparison, NULL_MARKER};
 
+/// The field that every record has as its key.
+const ID: &str = "Id";
+
 /// How the records of a stream are found, and what becomes of a row that does not name exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MatchPlan {
@@ -47,7 +50,7 @@ pub(crate) enum ValueType {
 ///
 /// It takes twelve bytes: a batch has hundreds of thousands. With 96 bits, a million keys and a million records have one
 /// by chance once in 10^16 batches. Keys that share the first 48 bits by chance are only asked for once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RowKey([u8; 12]);
 
 impl RowKey {
@@ -70,6 +73,24 @@ impl RowKey {
 }
 
 impl MatchPlan {
+    /// Finds the records of an object by their ids.
+    pub(crate) fn of_ids(object: &str) -> Self {
+        let ids =
+            KeyField { name: ID.to_owned(), value_type: ValueType::Id, comparison: KeyComparison::Id, longest: None };
+        Self::of_key(object, ids)
+    }
+
+    /// Finds the records of an object by one field.
+    pub(crate) fn of_key(object: &str, key: KeyField) -> Self {
+        let (object, keys) = (object.to_owned(), vec![key]);
+        Self { object, keys, on_missing: OnMissing::Reject, on_several: OnSeveral::Reject }
+    }
+
+    /// Whether the records are found by their ids.
+    pub(crate) fn is_of_ids(&self) -> bool {
+        matches!(&*self.keys, [key] if key.name.eq_ignore_ascii_case(ID))
+    }
+
     /// The key of values in the order of the fields.
     ///
     /// # Errors

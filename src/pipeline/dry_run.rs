@@ -9,7 +9,7 @@ mod table;
 use std::sync::{Arc, OnceLock};
 
 use super::Prepared;
-use super::job::{Counter, Jobs, Samples, Tally};
+use super::job::{Counter, Jobs, KNOWN_BYTES, Samples, Tally};
 use super::prepare::PlannedStream;
 use crate::budget::Budget;
 use crate::display::Display;
@@ -46,6 +46,7 @@ enum WantedBy {
 /// What is counted.
 struct Counts {
     tally: Arc<Tally>,
+    counter: Arc<Counter>,
     /// The streams in the order of the catalog.
     streams: Vec<StreamSummary>,
 }
@@ -73,12 +74,13 @@ impl DryRun {
         let summaries = streams.iter().map(StreamSummary::of).collect();
         let show = self.show.unwrap_or(if display.is_visible() { ROWS_ON_TERMINAL } else { 0 });
         let samples = Samples::new(display, streams.len(), show);
-        let counter = Counter::new(Arc::clone(&tally), samples);
+        let counter = Arc::new(Counter::new(org.clone(), Arc::clone(&tally), samples));
         // Set once: a run is prepared once.
-        self.counts.get_or_init(|| Counts { tally, streams: summaries });
+        self.counts.get_or_init(|| Counts { tally, counter: Arc::clone(&counter), streams: summaries });
         // One batch after the other: then the rows that are shown are the first, and the counts are always the same.
-        let (jobs, events) = Jobs::new(Arc::new(counter), 1);
-        let taken_over = TakenOver::nothing(budget);
+        let (jobs, events) = Jobs::new(counter, 1);
+        let mut taken_over = TakenOver::nothing(budget);
+        taken_over.lease.set(KNOWN_BYTES);
         Prepared {
             streams,
             jobs,
@@ -108,7 +110,9 @@ impl DryRun {
             None => Limits::default(),
         };
         let summary = match self.counts.get() {
-            Some(Counts { tally, streams }) => Summary::new(streams, &tally.streams(), limits),
+            Some(Counts { tally, counter, streams }) => {
+                Summary::new(streams, &tally.streams(), limits).with_forgotten(counter.has_forgotten())
+            }
             None => Summary::default(),
         };
         summary.log();

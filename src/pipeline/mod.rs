@@ -31,7 +31,7 @@ use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
-use job::{Event, JobJournal, Jobs, Loader, Waits};
+use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 use progress::Progress;
 use purpose::Purpose;
@@ -91,7 +91,8 @@ pub(crate) async fn write(
     let sync_id = catalog.iter().find_map(|stream| stream.sync_id);
     let (sync, began) = (SyncIdentity { sync_id, started: jiff::Timestamp::now() }, Instant::now());
     let requests: Vec<StreamRequest<'_>> = catalog.iter().map(|stream| StreamRequest::new(stream, config)).collect();
-    let budget = Budget::new(capacity_for(requests.len()));
+    // What a dry run keeps must not make its batches smaller than those of a sync.
+    let budget = Budget::new(capacity_for(requests.len()) + if dry_run.is_some() { KNOWN_BYTES } else { 0 });
     let purpose = if dry_run.is_some() { Purpose::DryRun } else { Purpose::Sync };
     let prepared = if requests.iter().any(StreamRequest::brings_records) {
         let org = sign_in().await?;

@@ -11,7 +11,7 @@ use crate::{
     org::{Hosts, Job, JobState, Operation, Org, QueryJob, Request, SharedOrg},
     schema::Object,
     settings::{Settings, SignInRefusal},
-    store::Tables,
+    store::{RecordState, Tables, id},
 };
 
 /// A running org. It listens until this handle is dropped.
@@ -167,6 +167,17 @@ impl SimulatedOrg {
     /// unknown fields.
     pub fn insert(&self, object: &str, values: &[(&str, &str)]) -> Option<String> {
         self.org.lock().insert(object, values)
+    }
+
+    /// Moves a record to the recycle bin, without any check. False if there is none with this id.
+    pub fn recycle(&self, object: &str, id: &str) -> bool {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return false };
+        let table = org.tables.at_mut(at);
+        let found = id::normalize(id).and_then(|normalized| table.locate(&normalized));
+        let Some((record, RecordState::Live)) = found else { return false };
+        table.delete(record, RecordState::Recycled);
+        true
     }
 
     /// Adds an object to the schema, or replaces the object with the same name and its records.

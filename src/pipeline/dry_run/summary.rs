@@ -12,6 +12,10 @@ const REQUESTS_FOR_EARLIER_JOBS: u64 = 1;
 pub(super) const UNKNOWN: &str =
     "what only Salesforce decides: validation rules, duplicate rules, triggers, missing parents";
 
+/// What the counts are when new keys were forgotten.
+pub(super) const FORGOTTEN: &str = "there are more new keys than can be remembered: a later record of the same key may count \
+                                    as created, although it would update";
+
 /// A stream, and what a sync would do with it.
 #[derive(Debug, Clone)]
 pub(super) struct StreamSummary {
@@ -36,6 +40,8 @@ pub(super) struct Summary {
     /// The API requests that the jobs take at least.
     pub(super) requests: u64,
     pub(super) limits: Limits,
+    /// Whether new keys were forgotten. One that comes again then counts as created each time.
+    pub(super) has_forgotten: bool,
 }
 
 impl StreamSummary {
@@ -57,7 +63,11 @@ impl Summary {
         let waits =
             streams.iter().any(|stream| stream.tally.jobs > 0 && stream.target.as_ref().is_some_and(is_ordered));
         let requests = total.requests() + if waits { REQUESTS_FOR_EARLIER_JOBS } else { 0 };
-        Self { streams, total, requests, limits }
+        Self { streams, total, requests, limits, has_forgotten: false }
+    }
+
+    pub(super) fn with_forgotten(self, has_forgotten: bool) -> Self {
+        Self { has_forgotten, ..self }
     }
 
     /// Logs everything.
@@ -69,15 +79,16 @@ impl Summary {
                 merged,
                 created,
                 updated,
-                created_or_updated,
+                unclear,
                 deleted,
                 skipped,
                 reasons,
                 jobs,
                 bulk_batches,
+                search_requests: _,
             } = tally;
             tracing::info!(
-                stream = %name, object, %operation, records, created, updated, created_or_updated, deleted, skipped, merged,
+                stream = %name, object, %operation, records, created, updated, unclear, deleted, skipped, merged,
                 refused = tally.refused(), jobs, bulk_batches,
                 "dry run: what a sync would do"
             );
@@ -96,6 +107,9 @@ impl Summary {
         );
         if let Some(missing) = self.missing() {
             tracing::warn!("dry run: {missing}");
+        }
+        if self.has_forgotten {
+            tracing::warn!("dry run: {FORGOTTEN}");
         }
         tracing::info!("dry run: nothing was sent, and no state is acknowledged; not in the counts is {UNKNOWN}");
     }

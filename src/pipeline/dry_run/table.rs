@@ -1,6 +1,6 @@
 //! The summary of a dry run for a person on a terminal.
 
-use super::summary::{StreamSummary, Summary, UNKNOWN, share};
+use super::summary::{FORGOTTEN, StreamSummary, Summary, UNKNOWN, share};
 use crate::pipeline::job::StreamTally;
 
 /// The summary as lines.
@@ -23,6 +23,9 @@ pub(super) fn table(summary: &Summary) -> String {
     ));
     if let Some(missing) = summary.missing() {
         text.push_str(&format!("Not enough for today: {missing}.\n"));
+    }
+    if summary.has_forgotten {
+        text.push_str(&format!("Not exact: {FORGOTTEN}.\n"));
     }
     text.push_str(&format!("Not in these counts is {UNKNOWN}.\n"));
     text

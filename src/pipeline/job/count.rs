@@ -1,59 +1,143 @@
-//! A dry run's way of a batch: its rows are counted and shown, and no job is made of them.
+//! A dry run's way of a batch: its rows are looked up, counted and shown, and no job is made of them.
 
-mod rows;
+mod known;
+mod lookup;
+mod matched;
+mod outcome;
+mod recycled;
 mod samples;
 mod tally;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::RejectionReasons;
 use super::batch_loader::BatchLoader;
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::local_rejections::store_local_rejections;
+use super::matched::BatchKeys;
 use super::turn::{Start, TurnOutcome};
+use super::waits::Waits;
+use crate::convert::RowKind;
+use crate::matching::{MatchPlan, Matches, OrgRecords, find_records};
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, StreamPlan};
-use salesforce::Operation;
+use airbyte::Result;
+use known::KnownRecords;
+use lookup::{Fates, Lookup, RequestCount};
+use outcome::{Fate, RowCount};
+use recycled::recycled;
+use salesforce::{Operation, Org};
 
+pub(crate) use known::KNOWN_BYTES;
 pub(crate) use samples::Samples;
 pub(crate) use tally::{StreamTally, Tally};
 
 /// Counts batches. Each has the end that its job would have, as far as that can be known without sending it.
 pub(crate) struct Counter {
+    org: Org,
     tally: Arc<Tally>,
     samples: Samples,
+    /// What the batches before have changed. One batch is counted at a time.
+    known: Mutex<KnownRecords>,
+    waits: Waits,
     halt: CancellationToken,
 }
 
 impl Counter {
-    pub(crate) fn new(tally: Arc<Tally>, samples: Samples) -> Self {
-        Self { tally, samples, halt: CancellationToken::new() }
+    pub(crate) fn new(org: Org, tally: Arc<Tally>, samples: Samples) -> Self {
+        let (known, halt) = (Mutex::default(), CancellationToken::new());
+        Self { org, tally, samples, known, waits: Waits::of_sync(), halt }
     }
 
     async fn count(
         &self,
         plan: &StreamPlan,
-        mut batch: Batch,
+        batch: Batch,
         mut start: Start,
         events: &EventSender,
     ) -> Result<(), LoadError> {
         if start.turn.wait(Duration::MAX, None, &self.halt).await != TurnOutcome::Come {
             return Err(LoadError::Halted);
         }
-        let stream = events.stream();
-        self.samples.show(stream, plan, &batch).await;
-        let mut reasons = RejectionReasons::default();
-        store_local_rejections(None, &batch.local_rejections, &mut reasons).await?;
-        let counted = StreamTally { reasons: reasons.clone(), ..counted(plan, &batch) };
-        let segments = batch.settle(RowOutcomes::default(), None);
-        self.tally.add(stream, &counted);
-        events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped: 0 }));
+        let count = async {
+            match &plan.matching {
+                Some(matching) if batch.rows() > 0 => self.count_matched(plan, matching, batch, events).await,
+                _ => self.count_job(plan, batch, events).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => Err(LoadError::Halted),
+            counted = count => Ok(counted?),
+        }
+    }
+
+    /// Counts a batch that would become one job.
+    async fn count_job(&self, plan: &StreamPlan, batch: Batch, events: &EventSender) -> Result<()> {
+        self.samples.show(events.stream(), plan, &batch).await;
+        let requests = RequestCount::default();
+        let lookup = plan.key_lookup().filter(|_| batch.rows() > 0);
+        let counted = match lookup.map(|lookup| Lookup::new(lookup, plan.job.operation)) {
+            Some(lookup) => {
+                let matches = self.find(&lookup.plan, &batch, &requests).await?;
+                let recycled = match lookup.plan.is_of_ids() {
+                    true => recycled(&self.org, &lookup, &batch, &matches, &requests).await,
+                    false => None,
+                };
+                let follows_source = batch.kind == RowKind::Delete;
+                let fates = Fates { lookup: &lookup, matches: &matches, recycled: &recycled, follows_source };
+                let mut rows = RowCount::of(&batch);
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                fates.of_rows(&batch, &mut known, |row, csv, fate| rows.add(row, csv, fate));
+                rows.finish()
+            }
+            None => {
+                let is_insert = plan.job.operation == Operation::Insert;
+                let mut rows = RowCount::of(&batch);
+                rows.add_all(if is_insert { Fate::Created } else { Fate::Unclear });
+                rows.finish()
+            }
+        };
+        let (counted, outcomes) = counted;
+        let mut tally = StreamTally { records: records(&batch), search_requests: 0, ..counted };
+        tally.add_job(batch.rows());
+        self.settle(batch, (tally, outcomes), events).await
+    }
+
+    /// Settles the records of a batch, and adds its counts.
+    async fn settle(
+        &self,
+        mut batch: Batch,
+        (mut tally, outcomes): (StreamTally, RowOutcomes),
+        events: &EventSender,
+    ) -> Result<()> {
+        store_local_rejections(None, &batch.local_rejections, &mut tally.reasons).await?;
+        let segments = batch.settle(outcomes, None);
+        let reasons = tally.reasons.clone();
+        self.tally.add(events.stream(), &tally);
+        events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped: tally.skipped }));
         Ok(())
     }
+
+    /// Finds the records that the keys of a batch name.
+    async fn find(&self, matching: &MatchPlan, batch: &Batch, requests: &RequestCount) -> Result<Matches> {
+        let records = OrgRecords { org: &self.org, watcher: requests };
+        let rows = BatchKeys::new(matching, batch);
+        find_records(&records, matching, &rows, &self.waits.results, batch.another_lease()).await
+    }
+
+    /// Whether changes of the run were forgotten, so that the counts may be wrong.
+    pub(crate) fn has_forgotten(&self) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).has_forgotten()
+    }
+}
+
+/// How many records a batch stands for.
+fn records(batch: &Batch) -> u64 {
+    batch.origins.records_by_segment().values().sum::<u64>() + batch.local_rejections.len() as u64
 }
 
 impl BatchLoader for Counter {
@@ -78,23 +162,4 @@ impl BatchLoader for Counter {
     fn halt(&self) -> &CancellationToken {
         &self.halt
     }
-}
-
-/// What a job of the batch would do.
-fn counted(plan: &StreamPlan, batch: &Batch) -> StreamTally {
-    let rows = batch.rows();
-    let records = batch.origins.records_by_segment().values().sum::<u64>();
-    let mut counted = StreamTally {
-        records: records + batch.local_rejections.len() as u64,
-        merged: records - rows,
-        ..StreamTally::default()
-    };
-    counted.add_job(rows);
-    match plan.job.operation {
-        Operation::Insert => counted.created = rows,
-        Operation::Update => counted.updated = rows,
-        Operation::Delete | Operation::HardDelete => counted.deleted = rows,
-        Operation::Upsert => counted.created_or_updated = rows,
-    }
-    counted
 }

@@ -2,10 +2,11 @@
 
 use super::columns::KeyColumns;
 use super::fields::{ObjectFields, nearest_name_is};
+use super::plan::StreamPlan;
 use super::related::{RelatedField, RelatedObjects, RelationshipName};
 use super::request::StreamRequest;
 use crate::config::{OnMissing, OnSeveral, cannot_insert};
-use crate::convert::{KeyComparison, Kind};
+use crate::convert::{Key, KeyComparison, Kind};
 use crate::matching::{KeyField, MatchPlan, ValueType};
 use salesforce::{Describe, Field, FieldType, Operation};
 
@@ -219,6 +220,25 @@ fn not_created(object: &str, name: &str, why: &str) -> String {
         "a new record of {object} would lack its key {name}, because {why}; choose `reject` or `skip` for `match.on_missing`, or \
          match by another field"
     )
+}
+
+impl StreamPlan {
+    /// How the records are found that the keys of the rows name. `None` if there is no key, or none that a query can look
+    /// up. A sync leaves this to the jobs; a dry run has none.
+    ///
+    /// An upsert compares some keys in another way than a query does, so what a query finds is compared once more.
+    pub(crate) fn key_lookup(&self) -> Option<MatchPlan> {
+        let Key { field: name, comparison } = self.columns.key()?;
+        let object = &self.job.object;
+        let ids = MatchPlan::of_ids(object);
+        if ids.keys[0].name.eq_ignore_ascii_case(name) {
+            return Some(ids);
+        }
+        let fields = self.late.for_column(name, false);
+        let field = fields.field(name).filter(|field| why_no_key(field).is_none())?;
+        let key = key_field(field.name.clone(), field);
+        Some(MatchPlan::of_key(object, KeyField { comparison: *comparison, ..key }))
+    }
 }
 
 /// Why records cannot be found by the values of a field.

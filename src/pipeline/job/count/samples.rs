@@ -4,12 +4,10 @@
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use super::rows::BatchRows;
 use crate::convert::{Column, write_row};
 use crate::display::Display;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::prepare::StreamPlan;
-use salesforce::ResultRow;
 
 /// How many characters of a row a terminal shows. A row may have 400,000.
 const LONGEST_ON_TERMINAL: usize = 2_000;
@@ -58,19 +56,13 @@ fn text(plan: &StreamPlan, batch: &Batch, rows: usize, is_terminal: bool) -> Str
     let mut header = Vec::new();
     write_row(&mut header, batch.columns.iter().map(Column::header));
     text.push_str(&String::from_utf8_lossy(&header));
-    let Ok(mut all) = BatchRows::of(batch) else { return text };
-    for _ in 0..rows {
-        let Ok(Some(row)) = all.next() else { break };
-        push_row(&mut text, row, is_terminal);
-    }
+    batch.csv_rows().take(rows).for_each(|csv| push_row(&mut text, &csv, is_terminal));
     text.push('\n');
     text
 }
 
-fn push_row(text: &mut String, row: &ResultRow, is_terminal: bool) {
-    let mut csv = Vec::new();
-    write_row(&mut csv, row.iter());
-    let csv = String::from_utf8_lossy(&csv);
+fn push_row(text: &mut String, csv: &[u8], is_terminal: bool) {
+    let csv = String::from_utf8_lossy(csv);
     if !is_terminal {
         return text.push_str(&csv);
     }

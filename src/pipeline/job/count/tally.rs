@@ -25,8 +25,8 @@ pub(crate) struct StreamTally {
     /// Rows that create a record in Salesforce.
     pub(crate) created: u64,
     pub(crate) updated: u64,
-    /// Rows of an upsert whose key is not looked up.
-    pub(crate) created_or_updated: u64,
+    /// Rows whose record is not looked up, or of which no document says which record they mean.
+    pub(crate) unclear: u64,
     pub(crate) deleted: u64,
     /// Rows that ask for nothing.
     pub(crate) skipped: u64,
@@ -35,6 +35,8 @@ pub(crate) struct StreamTally {
     pub(crate) jobs: u64,
     /// The batches that Salesforce makes of the jobs.
     pub(crate) bulk_batches: u64,
+    /// The API requests that find records before the jobs.
+    pub(crate) search_requests: u64,
 }
 
 impl Tally {
@@ -68,7 +70,7 @@ impl StreamTally {
         [
             ("to create", self.created),
             ("to update", self.updated),
-            ("to create or update", self.created_or_updated),
+            ("unclear", self.unclear),
             ("to delete", self.deleted),
             ("to skip", self.skipped),
             ("to merge", self.merged),
@@ -76,9 +78,9 @@ impl StreamTally {
         ]
     }
 
-    /// The API requests that the jobs take at least.
+    /// The API requests that the jobs and the searches before them take at least.
     pub(crate) fn requests(&self) -> u64 {
-        self.jobs * LEAST_REQUESTS_OF_A_JOB
+        self.jobs * LEAST_REQUESTS_OF_A_JOB + self.search_requests
     }
 
     /// Adds a job with so many rows, if it has rows: without any, no job is made.
@@ -96,23 +98,25 @@ impl StreamTally {
             merged,
             created,
             updated,
-            created_or_updated,
+            unclear,
             deleted,
             skipped,
             reasons,
             jobs,
             bulk_batches,
+            search_requests,
         } = other;
         self.records += records;
         self.merged += merged;
         self.created += created;
         self.updated += updated;
-        self.created_or_updated += created_or_updated;
+        self.unclear += unclear;
         self.deleted += deleted;
         self.skipped += skipped;
         self.reasons.merge(reasons);
         self.jobs += jobs;
         self.bulk_batches += bulk_batches;
+        self.search_requests += search_requests;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::pipeline::prepare::{Claim, StreamPlan};
 use airbyte::Result;
 
 pub(super) use parts::Parts;
-use rewrite::{Rewriter, Rewritten};
+pub(super) use rewrite::{Rewriter, Rewritten};
 
 impl Loader {
     /// Loads a batch whose records are looked for first.
@@ -110,14 +110,14 @@ fn log(plan: &StreamPlan, matches: &Matches, rewritten: &Rewritten) {
 }
 
 /// The values of a batch's rows that name records.
-struct BatchKeys<'b> {
+pub(super) struct BatchKeys<'b> {
     batch: &'b Batch,
     /// The position of each key field among the columns.
     columns: Vec<Option<usize>>,
 }
 
 impl<'b> BatchKeys<'b> {
-    fn new(matching: &MatchPlan, batch: &'b Batch) -> Self {
+    pub(super) fn new(matching: &MatchPlan, batch: &'b Batch) -> Self {
         let position = |name: &str| batch.columns.iter().position(|column| column.is_named(name));
         Self { batch, columns: matching.keys.iter().map(|key| position(&key.name)).collect() }
     }

@@ -35,28 +35,28 @@ const LARGEST_UPLOAD: usize = 100_000_000;
 const MOST_ROWS: usize = 5_000_000;
 
 /// What the rows of a batch became.
-pub(super) struct Rewritten {
+pub(crate) struct Rewritten {
     /// The jobs for records that are there, one after the other: updates or deletes.
-    pub(super) written: Vec<Batch>,
+    pub(crate) written: Vec<Batch>,
     /// The job for records to create.
-    pub(super) created: Option<Batch>,
+    pub(crate) created: Option<Batch>,
     /// Rows whose records that job may create. They are looked for again when it has ended.
-    pub(super) later: Vec<Batch>,
-    pub(super) settled: Settled,
+    pub(crate) later: Vec<Batch>,
+    pub(crate) settled: Settled,
 }
 
 /// The records that need no job.
 #[derive(Debug, Default)]
-pub(super) struct Settled {
+pub(crate) struct Settled {
     segments: HashMap<SegmentId, SettledSegment>,
-    pub(super) reasons: RejectionReasons,
+    pub(crate) reasons: RejectionReasons,
     /// How many count as written although nothing is sent.
-    pub(super) skipped: u64,
-    pub(super) rejected: u64,
+    pub(crate) skipped: u64,
+    pub(crate) rejected: u64,
 }
 
 impl Settled {
-    pub(super) fn add(&mut self, segment: SegmentId, written: u64, rejected: u64) {
+    pub(crate) fn add(&mut self, segment: SegmentId, written: u64, rejected: u64) {
         let entry = self.segments.entry(segment).or_insert(SettledSegment { segment, written: 0, rejected: 0 });
         entry.written += written;
         entry.rejected += rejected;
@@ -64,7 +64,7 @@ impl Settled {
         self.rejected += rejected;
     }
 
-    pub(super) fn segments(&self) -> Vec<SettledSegment> {
+    pub(crate) fn segments(&self) -> Vec<SettledSegment> {
         self.segments.values().copied().collect()
     }
 }
@@ -89,7 +89,7 @@ impl SentRow<'_> {
 }
 
 /// Rewrites the rows of one batch.
-pub(super) struct Rewriter<'r> {
+pub(crate) struct Rewriter<'r> {
     plan: &'r StreamPlan,
     matching: &'r MatchPlan,
     batch: &'r Batch,
@@ -111,7 +111,7 @@ pub(super) struct Rewriter<'r> {
 }
 
 impl<'r> Rewriter<'r> {
-    pub(super) fn new(plan: &'r StreamPlan, matching: &'r MatchPlan, batch: &'r Batch, matches: &'r Matches) -> Self {
+    pub(crate) fn new(plan: &'r StreamPlan, matching: &'r MatchPlan, batch: &'r Batch, matches: &'r Matches) -> Self {
         let columns = &batch.columns;
         let is_key = |column: &Column| matching.keys.iter().any(|key| column.is_named(&key.name));
         let keys = matching.keys.iter().map(|key| columns.iter().position(|column| column.is_named(&key.name)));
@@ -148,7 +148,7 @@ impl<'r> Rewriter<'r> {
     ///
     /// # Errors
     /// The bucket cannot be written.
-    pub(super) async fn rewrite(
+    pub(crate) async fn rewrite(
         mut self,
         journal: &JobJournal,
         mut writer: Option<&mut RejectedWriter>,
