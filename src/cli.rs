@@ -68,6 +68,9 @@ pub(crate) enum Command {
         /// Only records that were rejected on this day (UTC) or at this time, such as 2026-03-04T05:06:07Z, or later.
         #[arg(long, value_name = "DATE", value_parser = moment)]
         since: Option<Timestamp>,
+        /// The stream of the records whose objects do not say theirs. Without it they are an error.
+        #[arg(long, value_name = "NAME")]
+        nameless_are: Option<String>,
         /// Print a table by stream, reason and field instead.
         #[arg(long)]
         summary: bool,
@@ -129,13 +132,15 @@ mod tests {
         };
         assert_eq!(since("2026-03-04"), "2026-03-04T00:00:00Z");
         assert_eq!(since("2026-03-04T05:06:07.5+02:00"), "2026-03-04T03:06:07.5Z");
-        let chosen = ["rejected", "--config=c", "--stream=a", "--stream", "b", "--reason=X", "--reason=Y", "--summary"];
+        let mut chosen = vec!["rejected", "--config=c", "--stream=a", "--stream", "b", "--reason=X", "--reason=Y"];
+        chosen.extend(["--nameless-are", "c", "--summary"]);
         let expected = Command::Rejected {
             config: "c".into(),
             stream: vec!["a".to_owned(), "b".to_owned()],
             namespace: None,
             reason: vec!["X".to_owned(), "Y".to_owned()],
             since: None,
+            nameless_are: Some("c".to_owned()),
             summary: true,
         };
         assert_eq!(command(&chosen).unwrap(), expected);

@@ -40,6 +40,8 @@ async fn records_are_chosen_by_stream_namespace_and_reason() {
         assert_eq!(ids(&world.rejected_records(json!({}), options).await), *expected, "{options:?}");
     }
     let log = world.rejected_records(json!({}), &["--reason", "NO_SUCH_REASON"]).await.log();
+    let other_namespace = world.rejected_records(json!({}), &["--namespace", "shop"]).await.log();
+    assert!(other_namespace.contains("There are: crm.accounts, crm.contacts, erp.contacts."), "{other_namespace}");
     assert!(log.contains("No record has this reason. There are: DUPLICATE_VALUE, INVALID_EMAIL_ADDRESS."), "{log}");
     assert!(world.is_untouched(), "it signs in nowhere");
 }
@@ -133,10 +135,14 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     assert!(
         message.starts_with("2 objects do not say which stream their rejected records are of, such as")
             && message.contains("rejected_records/a.jsonl")
-            && message.contains("--stream"),
+            && message.contains("--nameless-are"),
         "{message}"
     );
-    let printed = world.rejected_records(json!({}), &["--stream", "contacts", "--namespace", "crm"]).await;
+    for name in ["contacts", "crm.contacts"] {
+        let printed = world.rejected_records(json!({}), &["--stream", name]).await;
+        assert!(printed.failure().1.contains("--nameless-are") && printed.records().is_empty(), "{}", printed.stdout);
+    }
+    let printed = world.rejected_records(json!({}), &["--nameless-are", "contacts", "--namespace", "crm"]).await;
     assert_eq!(ids(&printed), [1, 2]);
     assert!(printed.log().contains("records=2 objects=2 other_objects=0"), "{}", printed.log());
     for record in printed.records() {
@@ -145,13 +151,33 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     let summary = world.rejected_records(json!({}), &["--summary"]).await;
     assert!(summary.exit_code == 0 && summary.stdout.contains("(not known)"), "{}", summary.stdout);
 
-    // Now there are two streams, and nobody knows whose the others are.
+    // Now there are other streams too, and each record has its own.
     world.put("7/accounts/a.jsonl", line(3));
     world.put("7/contacts/a.jsonl", line(4));
     let printed = world.rejected_records(json!({}), &["--stream", "contacts"]).await;
-    let (_, message) = printed.failure();
-    assert!(message.contains("accounts, contacts") && message.contains("may be the wrong name"), "{message}");
+    assert!(printed.failure().1.contains("--nameless-are"), "{}", printed.stdout);
     assert_eq!(printed.records().len(), 1, "{}", printed.stdout);
+    let options = ["--stream", "contacts", "--nameless-are"];
+    assert_eq!(ids(&world.rejected_records(json!({}), &[&options[..], &["contacts"]].concat()).await), [1, 2, 4]);
+    assert_eq!(ids(&world.rejected_records(json!({}), &[&options[..], &["leads"]].concat()).await), [4]);
+}
+
+/// `write` merges the records of one key, and the last one wins: so a later version comes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_come_back_in_the_order_in_which_they_were_rejected() {
+    let world = World::kind().await;
+    let mut expected = Vec::new();
+    for (sync, parts) in [(999, 0..11), (1000, 0..2)] {
+        for part in parts {
+            let id = sync * 100 + part;
+            let key = format!("{sync}/contacts/2026_03_04_1772600767089_{part}.jsonl");
+            world.put(&key, stored_line(sync, "X", json!({"Id": id})));
+            expected.push(id);
+        }
+    }
+    let records = world.rejected_records(json!({}), &[]).await.success();
+    let found: Vec<u64> = records.iter().map(|record| record["data"]["Id"].as_u64().unwrap()).collect();
+    assert_eq!(found, expected);
 }
 
 /// A page of the list has a thousand objects.

@@ -132,7 +132,15 @@ fn values(world: &World, key: &str) -> BTreeMap<String, Option<String>> {
 async fn a_record_that_came_back_has_the_effect_of_the_first_one_in_every_form() {
     for format in ["CSV", "JSONL"] {
         for flattening in ["No flattening", "Root level flattening"] {
-            for text in ["{\"a\": [1, 2]}", "[\"Web\"]", "\"quoted\"", "true", "1e3", "line\nbreak, \"and\" comma"] {
+            for text in [
+                "{\"a\": [1, 2]}",
+                "[\"Web\"]",
+                "\"quoted\"",
+                "true",
+                "1e3",
+                "line\nbreak, \"and\" comma",
+                "{\n  \"a\": 1\n}",
+            ] {
                 if flattening == "No flattening" && text != "true" {
                     continue;
                 }
@@ -205,14 +213,25 @@ async fn a_rejected_delete_comes_back_as_a_delete() {
     }
 }
 
-/// With `clear` a null clears a field, and what was missing may come back as null.
+/// With `clear` a null clears a field, and what was missing may come back as null. A number may come back as a text.
 #[tokio::test(flavor = "multi_thread")]
-async fn with_clear_the_log_warns_of_nulls() {
+async fn the_log_warns_of_nulls_and_cut_numbers_before_the_first_record() {
     let world = World::kind().await;
     world.put("7/contacts/a.jsonl", super::stored_line(7, "X", json!({"Email": null})));
-    let warned = |log: &str| log.contains("null_handling is clear");
-    assert!(!warned(&world.rejected_records(json!({}), &[]).await.log()));
-    assert!(warned(&world.rejected_records(json!({"null_handling": "clear"}), &[]).await.log()));
+    for (changes, expected) in [
+        (json!({}), None),
+        (json!({"null_handling": "clear"}), Some("null_handling is clear")),
+        (json!({"truncate_text": true}), Some("truncate_text is set")),
+    ] {
+        let printed = world.rejected_records(changes, &[]).await;
+        printed.success();
+        let messages = printed.messages();
+        let place = |part: &str| messages.iter().position(|message| message.to_string().contains(part));
+        let warned = place("so write c");
+        assert_eq!(warned, expected.and_then(place), "{}", printed.stdout);
+        assert_eq!(warned.is_some(), expected.is_some(), "{}", printed.stdout);
+        assert!(warned < place("\"RECORD\""), "a warning comes before the records: {}", printed.stdout);
+    }
 }
 
 /// The number of the records in a merged row is in the message.

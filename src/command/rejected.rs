@@ -42,7 +42,7 @@ struct Watch<'a> {
 }
 
 async fn print_records(config: &Config, selection: &Selection, output: &Output, watch: &Watch<'_>) -> Result<()> {
-    let printer = Printer { output: output.clone(), runtime: Handle::current() };
+    let printer = Printer { output: output.clone(), runtime: Handle::current(), warnings: warnings(config) };
     let (_, findings) = watch.read(config, selection, printer).await?;
     for note in findings.notes(selection) {
         tracing::warn!("{note}");
@@ -53,13 +53,20 @@ async fn print_records(config: &Config, selection: &Selection, output: &Output, 
         other_objects = findings.others,
         "rejected records printed"
     );
-    if findings.records > 0 && config.null_handling() == NullHandling::Clear {
-        tracing::warn!(
-            "null_handling is clear, so write clears a field for each null: a record of CSV or of a row that Salesforce \
-             rejected has null also where the source sent nothing; take out what shall stay as it is"
-        );
-    }
     findings.problem(selection).map_or(Ok(()), Err)
+}
+
+/// What `write` with this configuration may do to the records that the source did not ask for.
+fn warnings(config: &Config) -> Vec<&'static str> {
+    let clears = (config.null_handling() == NullHandling::Clear).then_some(
+        "null_handling is clear, so write clears a field for each null; flattened objects, and rows that Salesforce \
+         rejected, have null for what was missing: take out the nulls of fields that must stay as they are",
+    );
+    let cuts = config.truncate_text().then_some(
+        "truncate_text is set, so write cuts a text that is too long; a number of flattened CSV is such a text, also if \
+         it was rejected because it is too long",
+    );
+    clears.into_iter().chain(cuts).collect()
 }
 
 async fn print_summary(config: &Config, selection: &Selection, output: &Output, watch: &Watch<'_>) -> Result<()> {
@@ -112,6 +119,8 @@ impl Watch<'_> {
 struct Printer {
     output: Output,
     runtime: Handle,
+    /// Logged before the first record, which `write` may already be loading when the last one is read.
+    warnings: Vec<&'static str>,
 }
 
 /// Why a record was rejected, beside its values. Readers of the protocol skip what they do not know there.
@@ -130,6 +139,9 @@ impl RecordSink for Printer {
     const NEEDS_NAMES: bool = true;
 
     fn take(&mut self, found: &Found<'_>) -> Result<()> {
+        for warning in self.warnings.drain(..) {
+            tracing::warn!("{warning}");
+        }
         // Records that nobody reads would fill the memory.
         self.runtime.block_on(self.output.room());
         let rejection = found.rejection;

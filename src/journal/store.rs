@@ -217,7 +217,7 @@ impl Journal {
                 let entry = entry.filter(|entry| entry.job == job);
                 left.push(Left { job, entry });
             } else if object.key.ends_with(EXTENSION)
-                && object.written_at < now - EXPIRY_SECONDS
+                && object.written_at.is_some_and(|written_at| written_at < now - EXPIRY_SECONDS)
                 && expired < MAX_EXPIRED
             {
                 expired += 1;

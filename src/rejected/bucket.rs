@@ -49,8 +49,9 @@ pub(super) struct Upload {
 #[derive(Debug, Clone)]
 pub(crate) struct ListedObject {
     pub(crate) key: String,
-    /// When it was written, in seconds since 1970.
-    pub(crate) written_at: i64,
+    /// When it was written, in seconds since 1970: for an object in parts, when its upload began. None if the list does
+    /// not say.
+    pub(crate) written_at: Option<i64>,
 }
 
 /// A page of a list of the bucket.
@@ -255,7 +256,7 @@ impl Bucket {
         };
         let answer = self.call(Action::List, list).await?;
         let objects = answer.contents().iter().filter_map(|object| {
-            let written_at = object.last_modified().map_or(0, aws_sdk_s3::primitives::DateTime::secs);
+            let written_at = object.last_modified().map(aws_sdk_s3::primitives::DateTime::secs);
             Some(ListedObject { key: object.key()?.to_owned(), written_at })
         });
         Ok(ListPage { objects: objects.collect(), next: answer.next_continuation_token().map(str::to_owned) })

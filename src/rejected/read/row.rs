@@ -213,15 +213,17 @@ fn text_of(value: &str) -> String {
 }
 
 /// The value of a cell of flattened CSV, which does not tell null from an empty text, nor `1` and `true` from texts.
-/// `write` reads a text as it reads the number or the boolean, but a list or an object only as such.
+/// `write` reads a text as it reads the number or the boolean, but a list or an object only as such. A list or an object
+/// is stored in one line without blanks around it, so anything else was a text.
 fn json_of_cell(cell: &str) -> String {
     let is_json = match cell.as_bytes().first() {
         None => return "null".to_owned(),
         // Text that is not Unicode is stored as the JSON that it was.
         Some(b'"') => is_not_unicode(cell),
         Some(b'[' | b'{') => {
+            let is_stored_json = !cell.contains(['\n', '\r']) && cell.ends_with([']', '}']);
             let mut cursor = Cursor::new(cell);
-            cursor.value().is_some() && cursor.is_at_end()
+            is_stored_json && cursor.value().is_some() && cursor.is_at_end()
         }
         Some(_) => false,
     };
@@ -281,6 +283,11 @@ mod tests {
             (r#""lone \ud800""#, r#""lone \ud800""#),
             (" [1]", r#"" [1]""#),
             ("two\r\nlines", r#""two\r\nlines""#),
+            ("{\n  \"a\": 1\n}", r#""{\n  \"a\": 1\n}""#),
+            ("[1,\r2]", r#""[1,\r2]""#),
+            ("[1] ", r#""[1] ""#),
+            ("{}\n", r#""{}\n""#),
+            ("{}\t", r#""{}\t""#),
         ];
         for (cell, expected) in table {
             assert_eq!(json_of_cell(cell), expected, "{cell}");

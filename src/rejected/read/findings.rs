@@ -1,0 +1,217 @@
+//! What was found in the bucket, and the sentences about what was not.
+
+use std::collections::BTreeSet;
+
+use super::selection::Selection;
+use airbyte::Error;
+
+/// How many names of streams and of reasons are kept, for the sentences that list them.
+const MOST_NAMES: usize = 100;
+
+/// How many damaged objects are named.
+const MOST_DAMAGED: usize = 5;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Objects with rejected records.
+    pub(crate) objects: u64,
+    /// Records that were taken.
+    pub(crate) records: u64,
+    /// Objects that have no rejected records.
+    pub(crate) others: u64,
+    /// Objects that were removed after they were listed.
+    pub(super) removed: u64,
+    /// Objects whose streams are named as in their keys, with characters that may stand for others.
+    pub(super) named_by_key: u64,
+    streams: BTreeSet<String>,
+    reasons: BTreeSet<String>,
+    /// Which of the wanted streams were found.
+    found: BTreeSet<usize>,
+    /// Whether a stream that was found is wanted.
+    has_wanted_stream: bool,
+    /// Objects that were left out because they are too old.
+    pub(super) too_old: u64,
+    /// The first object that does not say which stream its records are of, and how many there are.
+    first_nameless: Option<String>,
+    nameless: u64,
+    /// Why objects cannot be read whole: the first of them.
+    damaged: Vec<String>,
+    damaged_count: u64,
+}
+
+impl Findings {
+    pub(super) fn add_stream(&mut self, stream: &str) {
+        keep(&mut self.streams, stream);
+    }
+
+    pub(super) fn add_reason(&mut self, reason: &str) {
+        keep(&mut self.reasons, reason);
+    }
+
+    /// Notes a stream that is wanted, with the place of its name in the selection.
+    pub(super) fn add_wanted(&mut self, place: Option<usize>) {
+        self.found.extend(place);
+        self.has_wanted_stream = true;
+    }
+
+    /// Notes an object that does not say which stream its records are of.
+    pub(super) fn add_nameless(&mut self, key: &str) {
+        self.nameless += 1;
+        self.first_nameless.get_or_insert_with(|| key.to_owned());
+    }
+
+    pub(super) fn damage(&mut self, key: &str, why: &str) {
+        self.damaged_count += 1;
+        if self.damaged.len() < MOST_DAMAGED {
+            self.damaged.push(format!("{key}: {why}"));
+        }
+    }
+
+    /// Sentences about what was left out, for the user to know.
+    pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.removed > 0 {
+            notes.push(format!("{} objects were removed while the bucket was read.", self.removed));
+        }
+        if self.named_by_key > 0 {
+            notes.push(format!(
+                "{} objects have the name of their stream in their keys alone, where _ may stand for other characters. \
+                 If it does, give the name with --stream (and --namespace).",
+                self.named_by_key
+            ));
+        }
+        if self.records == 0 && !selection.reasons.is_empty() && !self.reasons.is_empty() {
+            notes.push(format!("No record has this reason. There are: {}.", listed(&self.reasons)));
+        }
+        if let (Some(stream), Some(since)) = (self.missing_stream(selection), selection.since)
+            && self.too_old > 0
+        {
+            notes.push(format!(
+                "There are none of the stream {stream} since {since}. Older objects ({}) were not read.",
+                self.too_old
+            ));
+        }
+        if let Some(namespace) = &selection.namespace
+            && selection.streams.is_empty()
+            && !self.has_wanted_stream
+            && !self.streams.is_empty()
+        {
+            let namespace = if namespace.is_empty() { "without a namespace" } else { "in this namespace" };
+            notes.push(format!(
+                "No rejected records are of a stream {namespace}. There are: {}.",
+                listed(&self.streams)
+            ));
+        }
+        notes
+    }
+
+    /// What keeps the answer from being complete.
+    pub(crate) fn problem(&self, selection: &Selection) -> Option<Error> {
+        let mut errors =
+            [self.damage_error(), self.nameless_error(), self.unknown_stream(selection)].into_iter().flatten();
+        let first = errors.next()?;
+        Some(errors.fold(first, |all, error| all.and(error.message())))
+    }
+
+    fn damage_error(&self) -> Option<Error> {
+        let count = self.damaged_count;
+        if count == 0 {
+            return None;
+        }
+        let more = count - self.damaged.len() as u64;
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        Some(Error::config(format!(
+            "{count} of the objects with rejected records cannot be read whole, so records may be missing: {}{more}. \
+             Restore each from a copy or an earlier version, or remove it, and run the command again.",
+            self.damaged.join("; ")
+        )))
+    }
+
+    fn nameless_error(&self) -> Option<Error> {
+        let (first, count) = (self.first_nameless.as_ref()?, self.nameless);
+        Some(Error::config(format!(
+            "{count} objects do not say which stream their rejected records are of, such as {first}. If all are of one \
+             stream, name it with --nameless-are (and --namespace). If not, set bucket_path to a folder that has only \
+             objects of one stream."
+        )))
+    }
+
+    /// The first wanted stream that was not found.
+    fn missing_stream<'a>(&self, selection: &'a Selection) -> Option<&'a str> {
+        let mut wanted = selection.streams.iter().enumerate();
+        wanted.find(|(place, _)| !self.found.contains(place)).map(|(_, stream)| stream.as_str())
+    }
+
+    fn unknown_stream(&self, selection: &Selection) -> Option<Error> {
+        // An object that was left out because it is too old may be of this stream.
+        if self.streams.is_empty() || self.too_old > 0 {
+            return None;
+        }
+        let unknown = self.missing_stream(selection)?;
+        Some(Error::config(format!(
+            "There are no rejected records of the stream {unknown}. There are some of: {}.",
+            listed(&self.streams)
+        )))
+    }
+}
+
+fn keep(names: &mut BTreeSet<String>, name: &str) {
+    if names.len() < MOST_NAMES && !names.contains(name) {
+        names.insert(name.to_owned());
+    }
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    let mut text = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() >= MOST_NAMES {
+        text.push_str(" and perhaps others");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(streams: &[&str], namespace: Option<&str>) -> Selection {
+        Selection {
+            streams: streams.iter().map(|name| (*name).to_owned()).collect(),
+            namespace: namespace.map(str::to_owned),
+            since: Some("2026-03-04T00:00:00Z".parse().unwrap()),
+            ..Selection::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_is_unknown_only_if_no_object_was_left_out_as_too_old() {
+        let mut findings = Findings::default();
+        findings.add_stream("accounts");
+        let contacts = selection(&["contacts"], None);
+        let error = findings.problem(&contacts).unwrap();
+        assert!(error.message().contains("no rejected records of the stream contacts"), "{error:?}");
+        assert_eq!(findings.notes(&contacts), [""; 0]);
+        findings.too_old = 3;
+        assert!(findings.problem(&contacts).is_none());
+        assert_eq!(
+            findings.notes(&contacts),
+            ["There are none of the stream contacts since 2026-03-04T00:00:00Z. Older objects (3) were not read."]
+        );
+        findings.add_wanted(Some(0));
+        assert_eq!(findings.notes(&contacts), [""; 0]);
+    }
+
+    #[test]
+    fn a_namespace_without_a_stream_is_noted() {
+        let mut findings = Findings::default();
+        let shop = selection(&[], Some("shop"));
+        assert_eq!(findings.notes(&shop), [""; 0], "an empty bucket");
+        findings.add_stream("crm.contacts");
+        assert_eq!(
+            findings.notes(&shop),
+            ["No rejected records are of a stream in this namespace. There are: crm.contacts."]
+        );
+        findings.add_wanted(None);
+        assert_eq!(findings.notes(&shop), [""; 0]);
+    }
+}
