@@ -109,13 +109,3 @@ async fn fifty_thousand_keys_take_few_requests_and_little_memory() {
     assert!(requests < 60, "{requests} requests");
     assert!((1..64_000_000).contains(&peak_memory), "{peak_memory} bytes were resident");
 }
-
-/// `cargo test --release --test integration -- --ignored --nocapture a_million`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes"]
-async fn a_million_keys_take_less_than_two_hundred_requests() {
-    let (requests, peak_memory) = measure(1_000_000).await;
-    println!("{requests} requests, {peak_memory} bytes");
-    assert!(requests < 200, "{requests} requests");
-    assert!((1..96_000_000).contains(&peak_memory), "{peak_memory} bytes were resident");
-}
