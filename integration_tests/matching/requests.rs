@@ -105,7 +105,6 @@ async fn measure(count: usize) -> (usize, u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_thousand_keys_take_few_requests_and_little_memory() {
     let (requests, peak_memory) = measure(50_000).await;
-    println!("{requests} requests, {peak_memory} bytes");
     assert!(requests < 60, "{requests} requests");
     assert!((1..64_000_000).contains(&peak_memory), "{peak_memory} bytes were resident");
 }

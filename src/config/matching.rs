@@ -64,8 +64,7 @@ pub(super) fn validate(
     violations: &mut Violations,
 ) -> Option<MatchSettings> {
     let key = format!("{key}.match");
-    let fields: Vec<String> =
-        entry.fields.unwrap_or_default().into_iter().filter_map(|field| raw::non_blank(field)).collect();
+    let fields: Vec<String> = entry.fields.unwrap_or_default().into_iter().filter_map(raw::non_blank).collect();
     let mut seen = HashSet::new();
     if let Some(twice) = fields.iter().position(|field| !seen.insert(field.to_ascii_lowercase())) {
         violations.add(format!("{key}.fields[{twice}]"), "repeats an earlier field");

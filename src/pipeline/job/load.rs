@@ -90,8 +90,8 @@ impl Loader {
             return Ok(());
         }
         match &plan.matching {
-            Some(matching) => self.load_matched(plan, matching, batch, Start { turn, claim }, events).await,
-            None => self.load_rounds(plan, batch, (&mut turn, Some(claim)), events).await,
+            Some(matching) => Box::pin(self.load_matched(plan, matching, batch, Start { turn, claim }, events)).await,
+            None => Box::pin(self.load_rounds(plan, batch, (&mut turn, Some(claim)), events)).await,
         }
     }
 
