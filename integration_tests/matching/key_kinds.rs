@@ -151,18 +151,81 @@ async fn a_key_may_contain_any_character() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_has_a_key_only_perhaps_is_neither_changed_nor_doubled() {
+async fn of_a_record_that_has_a_key_only_perhaps_the_org_says_whether_it_is_meant() {
     let world = World::new().await;
     contact(&world, &[("LastName", "m\u{fc}ller")]);
     let records =
-        [json!({"LastName": "M\u{dc}LLER", "Title": "perhaps"}), json!({"LastName": "Muller", "Title": "another"})];
+        [json!({"LastName": "M\u{dc}LLER", "Title": "the same"}), json!({"LastName": "Muller", "Title": "another"})];
     let run = world
         .write(settings("upsert", json!({"fields": ["LastName"]})), contacts(&["LastName", "Title"]), lines(&records))
         .await;
     run.assert_success();
-    // The org of the tests takes the first for the contact, and the documents do not say so.
-    assert_eq!(reasons(&world), ["UNCERTAIN_MATCH"]);
-    assert_eq!(values(&world, "Contact", &["LastName", "Title"]), [["Muller", "another"], ["m\u{fc}ller", "null"]]);
+    // The org of the tests compares the lower case of letters, with their accents.
+    assert_eq!(reasons(&world), [""; 0]);
+    assert_eq!(values(&world, "Contact", &["LastName", "Title"]), [["Muller", "another"], ["m\u{fc}ller", "the same"]]);
+}
+
+/// Rows of a checkbox and a name, of which the first names a contact with the checkbox off.
+async fn find_by_checkbox(rows: usize) {
+    let world = World::kind().await;
+    for number in 0..rows {
+        contact(&world, &[("LastName", &format!("N{number}")), ("HasOptedOutOfEmail", "false")]);
+    }
+    let records: Vec<Value> = (0..rows)
+        .map(|number| json!({"LastName": format!("N{number}"), "HasOptedOutOfEmail": false, "Title": "found"}))
+        .collect();
+    let streams = catalog(&[stream(
+        "a",
+        "Contact",
+        &[("LastName", "string"), ("HasOptedOutOfEmail", "boolean"), ("Title", "string")],
+    )]);
+    let matching = json!({"fields": ["LastName", "HasOptedOutOfEmail"]});
+    let run = world.write(settings("upsert", matching), streams, lines(&records)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: rows as u64, rejected: 0 }]);
+    assert_eq!(world.org.count("Contact"), rows, "no contact is there twice");
+    assert!(values(&world, "Contact", &["Title"]).iter().all(|row| row[0] == "found"));
+    let jobs = world.org.requests().iter().filter(|it| it.endpoint == salesforce_sim::Endpoint::QueryJobCreate).count();
+    assert_eq!(jobs, usize::from(rows > 1_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkbox_that_is_off_finds_its_record_in_lists() {
+    find_by_checkbox(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkbox_that_is_off_finds_its_record_by_a_query_job() {
+    find_by_checkbox(2_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_created_or_skipped_that_may_be_there_all_the_same() {
+    for on_missing in ["insert", "skip"] {
+        for (field, json_type, value, keeps) in [
+            ("AnnualRevenue", "string", json!("12,000"), false),
+            ("AnnualRevenue", "number", json!(12_345_678_901_234_567_u64), false),
+            ("AnnualRevenue", "number", json!(12_000), true),
+            ("NumberOfEmployees", "number", json!(7.5), false),
+            ("NumberOfEmployees", "number", json!(99_999_999_999_u64), false),
+            ("Last_Order_At__c", "string", json!("2026-01-31T07:30:00.250Z"), false),
+            ("Last_Order_At__c", "string", json!("2026-01-31T07:30:00Z"), true),
+            ("Fax", "string", json!("1 Example Street\r\nBack"), false),
+            ("Fax", "string", json!("1 Example Street"), true),
+            ("External_Id__c", "string", json!("x".repeat(5_000)), false),
+        ] {
+            let world = World::new().await;
+            let streams = catalog(&[stream("a", "Account", &[(field, json_type), ("Name", "string")])]);
+            let matching = json!({"fields": [field], "on_missing": on_missing});
+            let records = lines(&[json!({field: value, "Name": "new"})]);
+            let run = world.write(settings("upsert", matching), streams, records).await;
+            run.assert_success();
+            let expected: &[&str] = if keeps { &[] } else { &["UNCERTAIN_MATCH"] };
+            assert_eq!(reasons(&world), expected, "{on_missing} {field} {value}");
+            let created = usize::from(keeps && on_missing == "insert");
+            assert_eq!(world.org.count("Account"), created, "{on_missing} {field} {value}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,17 +4,17 @@
 /// its results, a page for some hundred thousand records.
 pub(super) const REQUESTS_OF_A_QUERY_JOB: usize = 16;
 
-/// The most keys that are packed into lists to see how many these are. A list has room for less than 1,900 keys, also of
-/// one digit, so more need more requests than a query job.
-pub(super) const MOST_LISTED_KEYS: usize = 30_000;
+/// The most requests that find out which key of a list is the cause where an answer cannot be used: its lists are halved
+/// until one key is left.
+pub(super) const REQUESTS_OF_DOUBTS: usize = 64;
 
 /// The most conditions of a list of keys of several fields. No document has a limit but the length of the query, and a
 /// query with hundreds of conditions can be refused as too complicated.
 pub(super) const MOST_CONDITIONS: usize = 100;
 
-/// The most bytes of the conditions in the address of a request; [`Soql::in_lists`](salesforce::Soql::in_lists) has the same
-/// limit for the whole address.
-pub(super) const LONGEST_CONDITIONS: usize = 6_500;
+/// The most bytes that a query may take in the address of a request. Salesforce takes 16,384 bytes of URI and headers
+/// together, and expects about 8,000 of headers (Salesforce Help 000386264).
+pub(super) const LONGEST_LIST: usize = 7_400;
 
 /// The bytes of a text in the address of a request.
 pub(super) fn length_in_address(text: &str) -> usize {

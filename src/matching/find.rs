@@ -2,16 +2,16 @@
 
 use retry::Policy;
 
-use super::cost::{MOST_LISTED_KEYS, REQUESTS_OF_A_QUERY_JOB};
-use super::lists;
+use super::cost::{REQUESTS_OF_A_QUERY_JOB, REQUESTS_OF_DOUBTS};
+use super::lists::{self, List};
 use super::plan::MatchPlan;
 use super::source::RecordSource;
-use super::wanted::{MOST_SHOWN, MOST_WRITTEN, Matches, NotAnId};
+use super::wanted::{Asked, MOST_SHOWN, MOST_WRITTEN, Matches, NotAnId};
 use crate::budget::Lease;
 use crate::config::OnSeveral;
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Result};
-use salesforce::{Fault, Soql};
+use salesforce::Fault;
 
 /// The rows of a batch, whose values in the key fields name records.
 pub(crate) trait KeyRows: Sync {
@@ -25,6 +25,23 @@ pub(crate) enum FindError {
     Fault(Fault),
     /// An answer has something else where the id of a record should be.
     NotAnId,
+}
+
+impl FindError {
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::Fault(fault) if fault.code() == Some("QUERY_TIMEOUT"))
+    }
+
+    /// Whether Salesforce refuses the whole query because of one value in it.
+    fn is_refused_value(&self) -> bool {
+        let Self::Fault(fault) = self else { return false };
+        match fault.code() {
+            Some("INVALID_QUERY_FILTER_OPERATOR") => true,
+            // It is the code of a field that is not there too.
+            Some("INVALID_FIELD") => fault.message().contains("filter criterion"),
+            _ => false,
+        }
+    }
 }
 
 impl From<Fault> for FindError {
@@ -56,11 +73,21 @@ pub(crate) async fn find_records(
     let doing = format!("looking for records of {} by {}", plan.object, plan.names());
     let mut attempt = 1;
     let started = tokio::time::Instant::now();
+    let mut search = Search { source, plan, rows, may_list: true };
     loop {
-        let error = match (Search { source, plan, rows }).run(&mut matches).await {
+        let error = match search.run(&mut matches).await {
             Ok(()) => return Ok(matches),
             Err(error) => error,
         };
+        if search.may_list && error.is_timeout() {
+            tracing::warn!(
+                object = plan.object,
+                "lists of records to look for take too long, and a query job reads all"
+            );
+            search.may_list = false;
+            matches.forget_all();
+            continue;
+        }
         let wait = match &error {
             FindError::Fault(fault) if !fault.is_transient() => None,
             _ => patience.next_wait(attempt, started.elapsed(), None),
@@ -93,66 +120,108 @@ struct Search<'s, S, R> {
     source: &'s S,
     plan: &'s MatchPlan,
     rows: &'s R,
+    /// Whether the org has time for lists.
+    may_list: bool,
 }
 
 impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
     async fn run(&self, matches: &mut Matches) -> Result<(), FindError> {
-        let queries = self.few_queries(matches, &mut vec![true; matches.len()]);
-        tracing::debug!(object = self.plan.object, keys = matches.len(), lists = ?queries.as_ref().map(Vec::len), "looking");
-        match queries {
-            Some(queries) => self.ask(&queries, matches).await?,
+        let mut doubts = REQUESTS_OF_DOUBTS;
+        let lists = self.lists(matches, |_, _| true, REQUESTS_OF_A_QUERY_JOB).filter(|_| self.may_list);
+        tracing::debug!(object = self.plan.object, keys = matches.len(), lists = ?lists.as_ref().map(Vec::len), "looking");
+        match lists {
+            Some(lists) => self.ask(lists, matches, &mut doubts).await?,
             None => {
-                let mut adder = Adder { plan: self.plan, matches, only: None };
+                let mut adder = Adder::new(self.plan, matches, Asked::All);
                 self.source.query_job(&lists::of_all_records(self.plan), &mut adder).await?;
             }
         }
-        self.ask_for_uncertain(matches).await
+        if self.may_list { self.ask_for_uncertain(matches, &mut doubts).await } else { Ok(()) }
     }
 
-    /// Asks for the keys of which no document says what they name: alone, so that the answer is about each. Where they are
-    /// so many that it would cost more than a query job, they stay uncertain.
-    async fn ask_for_uncertain(&self, matches: &mut Matches) -> Result<(), FindError> {
+    /// Asks again for the keys of which no document says what they name, so that the org says it: first in lists without
+    /// another key that is alike, where it may find nothing, then each alone. Where they are so many that it would cost
+    /// more than a query job, they stay uncertain, and so does what a record may not keep as it was sent.
+    async fn ask_for_uncertain(&self, matches: &mut Matches, doubts: &mut usize) -> Result<(), FindError> {
+        let is_kept = |values: &[String]| self.plan.is_kept(values);
         let mut left = REQUESTS_OF_A_QUERY_JOB;
         let mut uncertain = matches.uncertain();
         while !uncertain.is_empty() {
             // Of keys that are alike one is asked for at a time.
             let now = matches.first_of_alike(&uncertain);
             uncertain.retain(|position| now.binary_search(position).is_err());
-            let mut asked = vec![false; matches.len()];
-            now.iter().for_each(|position| asked[*position] = true);
-            let queries = self.few_queries(matches, &mut asked.clone()).filter(|queries| queries.len() <= left);
-            let Some(queries) = queries else { return Ok(()) };
-            left -= queries.len();
-            now.iter().for_each(|position| matches.forget(*position));
-            for query in &queries {
-                self.source.query(query, &mut Adder { plan: self.plan, matches, only: Some(&asked) }).await?;
-            }
+            let lists =
+                self.lists(matches, |position, values| is_kept(values) && now.binary_search(&position).is_ok(), left);
+            let Some(lists) = lists else { return Ok(()) };
+            left -= lists.len();
+            lists.iter().flat_map(List::positions).for_each(|position| matches.forget(position));
+            self.ask(lists, matches, doubts).await?;
+        }
+        if !self.plan.is_compared_by_queries() {
+            return Ok(());
+        }
+        let uncertain = matches.uncertain();
+        let is_chosen = |position, values: &[String]| is_kept(values) && uncertain.binary_search(&position).is_ok();
+        let lists = self.lists(matches, is_chosen, left);
+        let alone = lists.into_iter().flatten().flat_map(List::keys).take(left);
+        for list in alone {
+            list.positions().into_iter().for_each(|position| matches.forget(position));
+            self.ask(vec![list], matches, doubts).await?;
         }
         Ok(())
     }
 
-    /// The queries that ask for the chosen keys in lists. `None` if a query job is cheaper.
-    fn few_queries(&self, matches: &Matches, chosen: &mut [bool]) -> Option<Vec<Soql>> {
-        let mut keys = Vec::new();
-        if chosen.contains(&true) {
-            for values in self.rows.keys() {
-                if self.position(matches, &values).is_some_and(|position| std::mem::take(&mut chosen[position])) {
-                    keys.push(values);
-                    if keys.len() > MOST_LISTED_KEYS {
-                        return None;
-                    }
+    /// The lists of the keys at the chosen positions that a query can ask for. `None` if they are more than `most`.
+    fn lists(&self, matches: &Matches, is_chosen: impl Fn(usize, &[String]) -> bool, most: usize) -> Option<Vec<List>> {
+        let mut is_packed = vec![false; matches.len()];
+        let keys = self.rows.keys().filter_map(|values| {
+            let position = self.position(matches, &values).filter(|position| is_chosen(*position, &values))?;
+            (!std::mem::replace(&mut is_packed[position], true)).then_some((position, values))
+        });
+        lists::pack(self.plan, keys, most)
+    }
+
+    /// Asks for the keys of lists. A list whose answer cannot be used is halved, until one key is left: that is uncertain.
+    async fn ask(&self, mut lists: Vec<List>, matches: &mut Matches, doubts: &mut usize) -> Result<(), FindError> {
+        lists.reverse();
+        while let Some(list) = lists.pop() {
+            if self.is_answered(&list, matches).await? {
+                continue;
+            }
+            let positions = list.positions();
+            positions.iter().for_each(|position| matches.forget(*position));
+            match list.halves() {
+                Ok([first, second]) if *doubts >= 2 => {
+                    *doubts -= 2;
+                    lists.extend([second, first]);
                 }
+                _ => positions.iter().for_each(|position| matches.doubt(*position)),
             }
         }
-        let queries = lists::of_keys(self.plan, &keys);
-        (queries.len() <= REQUESTS_OF_A_QUERY_JOB).then_some(queries)
+        Ok(())
     }
 
-    async fn ask(&self, queries: &[Soql], matches: &mut Matches) -> Result<(), FindError> {
-        for query in queries {
-            self.source.query(query, &mut Adder { plan: self.plan, matches, only: None }).await?;
+    /// Asks for the keys of a list. Returns whether the answer says what they name: it does not if Salesforce refuses a
+    /// value, or finds a record for a key that is not the record's, by a rule that no document has.
+    async fn is_answered(&self, list: &List, matches: &mut Matches) -> Result<bool, FindError> {
+        let positions = list.positions();
+        let asked = match &*positions {
+            [position] if list.is_kept() && self.plan.is_compared_by_queries() => Asked::Alone(*position),
+            positions => Asked::Together(positions),
+        };
+        let mut adder = Adder::new(self.plan, matches, asked);
+        match self.source.query(&list.query(self.plan), &mut adder).await {
+            Ok(()) => Ok(!adder.has_unasked || !self.plan.is_compared_by_queries()),
+            Err(error) if error.is_refused_value() => {
+                tracing::warn!(
+                    object = self.plan.object,
+                    keys = positions.len(),
+                    "a list of records to look for is refused"
+                );
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     fn position(&self, matches: &Matches, values: &[String]) -> Option<usize> {
@@ -164,18 +233,24 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
 pub(crate) struct Adder<'m> {
     plan: &'m MatchPlan,
     matches: &'m mut Matches,
-    /// The keys that the answer is about, if it is not about all.
-    only: Option<&'m [bool]>,
+    asked: Asked<'m>,
+    /// Whether there is a record whose key was not asked for.
+    has_unasked: bool,
 }
 
-impl Adder<'_> {
+impl<'m> Adder<'m> {
+    fn new(plan: &'m MatchPlan, matches: &'m mut Matches, asked: Asked<'m>) -> Self {
+        Self { plan, matches, asked, has_unasked: false }
+    }
+
     /// Adds a record. `value` gives its values by the names of the fields; none is null.
     pub(super) fn add<'v>(&mut self, value: impl Fn(&str) -> Option<&'v str>) -> Result<(), FindError> {
         let id = value("Id").ok_or(FindError::NotAnId)?;
         let values = self.plan.keys.iter().map(|field| value(&field.name).unwrap_or_default());
-        if let Ok(key) = self.plan.row_key(values) {
-            self.matches.add(key, id, self.only)?;
-        }
+        self.has_unasked |= match self.plan.row_key(values) {
+            Ok(key) => !self.matches.add(key, id, self.asked)?,
+            Err(_) => !matches!(self.asked, Asked::All),
+        };
         Ok(())
     }
 }

@@ -1,44 +1,120 @@
 //! The queries that ask for keys.
 
-use super::cost::{LONGEST_CONDITIONS, MOST_CONDITIONS, length_in_address};
-use super::literal::literal;
-use super::plan::MatchPlan;
-use salesforce::{Condition, Soql};
+use super::cost::{LONGEST_LIST, MOST_CONDITIONS, length_in_address};
+use super::literal::literals;
+use super::plan::{KeyField, MatchPlan, ValueType};
+use salesforce::{Condition, Literal, Soql};
 
-/// Queries for these keys, packed into as few as fit. A key that no record can have is in none.
-pub(super) fn of_keys(plan: &MatchPlan, keys: &[Vec<String>]) -> Vec<Soql> {
-    if let [field] = &*plan.keys {
-        let literals: Vec<_> = keys.iter().filter_map(|values| literal(field, values.first()?)).collect();
-        return selection(plan).in_lists(&field.name, literals).collect();
-    }
-    let mut queries = Vec::new();
-    let (mut packed, mut length) = (Vec::new(), 0);
-    for condition in keys.iter().filter_map(|values| condition(plan, values)) {
-        let added = length_in_address(&condition.to_string()) + "%28%29 OR ".len();
-        if packed.len() == MOST_CONDITIONS || (length + added > LONGEST_CONDITIONS && !packed.is_empty()) {
-            queries.push(selection(plan).filtered(Condition::Any(std::mem::take(&mut packed))));
-            length = 0;
+/// Keys that one query asks for. There is at least one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List(Vec<ListedKey>);
+
+/// A key in a list.
+#[derive(Debug, PartialEq, Eq)]
+struct ListedKey {
+    /// Its number among the different keys.
+    position: usize,
+    /// What is asked for in each field.
+    literals: Vec<Vec<Literal>>,
+    /// Whether a record keeps its values as they were sent.
+    is_kept: bool,
+}
+
+/// Packs keys, each with its number, into as few lists as fit. A key that a query cannot ask for is in none. `None` as soon
+/// as they are more than `most`.
+pub(super) fn pack(
+    plan: &MatchPlan,
+    keys: impl Iterator<Item = (usize, Vec<String>)>,
+    most: usize,
+) -> Option<Vec<List>> {
+    let mut lists: Vec<List> = Vec::new();
+    let empty = format!("{} WHERE {} IN ()", selection(plan), plan.names());
+    let room = LONGEST_LIST.saturating_sub(length_in_address(&empty));
+    let mut left = 0;
+    for (position, values) in keys {
+        let literals = plan.keys.iter().zip(&values).map(|(field, value)| literals(field, value));
+        let Some(literals) = literals.collect() else { continue };
+        let key = ListedKey { position, literals, is_kept: plan.is_kept(&values) };
+        let length = key.length(plan);
+        if let Some(list) = lists.last_mut().filter(|list| length <= left && list.has_room(plan)) {
+            left -= length;
+            list.0.push(key);
+            continue;
         }
-        packed.push(condition);
-        length += added;
+        if lists.len() == most {
+            return None;
+        }
+        left = room.saturating_sub(length);
+        lists.push(List(vec![key]));
     }
-    if !packed.is_empty() {
-        queries.push(selection(plan).filtered(Condition::Any(packed)));
-    }
-    queries
+    Some(lists)
 }
 
-/// The condition that asks for one key. `None` if no record can have it.
-fn condition(plan: &MatchPlan, values: &[String]) -> Option<Condition> {
-    let equals = |(field, value): (&super::plan::KeyField, &String)| {
-        Some(Condition::equals(&field.name, literal(field, value)?))
-    };
-    plan.keys.iter().zip(values).map(equals).collect::<Option<_>>().map(Condition::All)
+impl ListedKey {
+    /// The bytes that the key takes in an address.
+    fn length(&self, plan: &MatchPlan) -> usize {
+        match &*self.literals {
+            [literals] => literals.iter().map(|it| length_in_address(&it.to_string()) + "%2C".len()).sum(),
+            _ => length_in_address(&self.condition(plan).to_string()) + "%28%29 OR ".len(),
+        }
+    }
+
+    /// The condition that asks for the key.
+    fn condition(&self, plan: &MatchPlan) -> Condition {
+        let each = plan.keys.iter().zip(&self.literals).map(|(field, literals)| match &**literals {
+            [literal] => Condition::equals(&field.name, literal.clone()),
+            literals => Condition::is_in(&field.name, literals.to_vec()),
+        });
+        Condition::All(each.collect())
+    }
 }
 
-/// The query that reads the keys of all records that have one.
+impl List {
+    fn has_room(&self, plan: &MatchPlan) -> bool {
+        plan.keys.len() == 1 || self.0.len() < MOST_CONDITIONS
+    }
+
+    /// The numbers of its keys, in order.
+    pub(super) fn positions(&self) -> Vec<usize> {
+        let mut positions: Vec<usize> = self.0.iter().map(|key| key.position).collect();
+        positions.sort_unstable();
+        positions
+    }
+
+    /// The query that asks for its keys.
+    pub(super) fn query(&self, plan: &MatchPlan) -> Soql {
+        let condition = match &*plan.keys {
+            [field] => Condition::is_in(&field.name, self.0.iter().flat_map(|key| &key.literals).flatten().cloned()),
+            _ => Condition::Any(self.0.iter().map(|key| key.condition(plan)).collect()),
+        };
+        selection(plan).filtered(condition)
+    }
+
+    /// Whether records keep the values of all its keys as they were sent.
+    pub(super) fn is_kept(&self) -> bool {
+        self.0.iter().all(|key| key.is_kept)
+    }
+
+    /// A list of each of its keys.
+    pub(super) fn keys(self) -> impl Iterator<Item = Self> {
+        self.0.into_iter().map(|key| Self(vec![key]))
+    }
+
+    /// Its two halves. The list itself if it has one key.
+    pub(super) fn halves(mut self) -> Result<[Self; 2], Self> {
+        if self.0.len() < 2 {
+            return Err(self);
+        }
+        let second = self.0.split_off(self.0.len() / 2);
+        Ok([self, Self(second)])
+    }
+}
+
+/// The query that reads the keys of all records that have one. A checkbox always has a value, and a condition takes false
+/// for null (SOQL and SOSL Reference, "Use null in WHERE").
 pub(super) fn of_all_records(plan: &MatchPlan) -> Soql {
-    let have_value = plan.keys.iter().filter(|field| !is_id(&field.name)).map(|field| Condition::not_null(&field.name));
+    let may_be_null = |field: &&KeyField| !is_id(&field.name) && field.value_type != ValueType::Boolean;
+    let have_value = plan.keys.iter().filter(may_be_null).map(|field| Condition::not_null(&field.name));
     have_value.fold(selection(plan), Soql::filtered)
 }
 
@@ -58,17 +134,22 @@ mod tests {
     use crate::matching::plan::ValueType;
     use crate::matching::plan::tests::plan;
 
+    fn lists<S: AsRef<str>>(plan: &MatchPlan, keys: &[Vec<S>], most: usize) -> Option<Vec<List>> {
+        let keys = keys.iter().map(|key| key.iter().map(|it| it.as_ref().to_owned()).collect());
+        pack(plan, keys.enumerate(), most)
+    }
+
     fn queries(plan: &MatchPlan, keys: &[&[&str]]) -> Vec<String> {
-        let keys: Vec<Vec<String>> = keys.iter().map(|key| key.iter().map(|it| (*it).to_owned()).collect()).collect();
-        of_keys(plan, &keys).iter().map(Soql::to_string).collect()
+        let keys: Vec<Vec<&str>> = keys.iter().map(|key| key.to_vec()).collect();
+        lists(plan, &keys, 99).unwrap().iter().map(|list| list.query(plan).to_string()).collect()
     }
 
     #[test]
     fn keys_of_one_field_are_a_list() {
         let email = plan(&[("Email", IgnoreCase)]);
         assert_eq!(
-            queries(&email, &[&["ann@example.com"], &[" O'Neil\\ \"x\", 50%\n"]]),
-            [r#"SELECT Id,Email FROM Contact WHERE Email IN ('ann@example.com','O\'Neil\\ \"x\", 50%\n')"#]
+            queries(&email, &[&["ann@example.com"], &[" O'Neil\\ \"x\", 50%"]]),
+            [r#"SELECT Id,Email FROM Contact WHERE Email IN ('ann@example.com','O\'Neil\\ \"x\", 50%')"#]
         );
         assert_eq!(queries(&email, &[]), [""; 0]);
     }
@@ -82,13 +163,47 @@ mod tests {
               (Account.Code__c = 'A-2' AND Level__c = -0.5)"]
         );
         let many: Vec<Vec<String>> = (0..250).map(|number| vec!["A".to_owned(), number.to_string()]).collect();
-        assert_eq!(of_keys(&both, &many).len(), 3);
+        assert_eq!(lists(&both, &many, 3).unwrap().len(), 3);
         let long: Vec<Vec<String>> = (0..90).map(|number| vec!["\u{6771}".repeat(40), number.to_string()]).collect();
-        assert_eq!(of_keys(&both, &long).len(), 6, "each takes more than 400 bytes");
+        assert_eq!(lists(&both, &long, 9).unwrap().len(), 6, "each takes more than 400 bytes");
     }
 
     #[test]
-    fn each_type_has_its_form_and_what_no_record_can_have_is_not_asked_for() {
+    fn packing_ends_with_the_list_that_is_too_much() {
+        let email = plan(&[("Email", IgnoreCase)]);
+        let mut packed = 0;
+        let keys = (0..1_000_000).map(|number| (number, vec![format!("person-{number}@example.com")]));
+        assert_eq!(pack(&email, keys.inspect(|_| packed += 1), 2), None);
+        assert!((300..700).contains(&packed), "{packed} keys");
+        let keys = (0..1_000).map(|number| (number, vec![format!("person-{number}@example.com")]));
+        let lists = pack(&email, keys, 9).unwrap();
+        let lengths: Vec<usize> = lists.iter().map(|it| length_in_address(&it.query(&email).to_string())).collect();
+        assert!(lengths.iter().all(|length| *length <= LONGEST_LIST), "{lengths:?}");
+        assert_eq!(lists.iter().flat_map(List::positions).collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_list_is_halved_down_to_one_key() {
+        let email = plan(&[("Email", IgnoreCase)]);
+        let [first, second] = lists(&email, &[vec!["a"], vec!["b"], vec!["c"]], 1).unwrap().remove(0).halves().unwrap();
+        assert_eq!((first.positions(), second.positions()), (vec![0], vec![1, 2]));
+        assert!(first.halves().is_err());
+    }
+
+    #[test]
+    fn line_ends_are_asked_for_in_both_forms() {
+        let name = plan(&[("Name", IgnoreCase)]);
+        assert_eq!(
+            queries(&name, &[&["a\nb\nc"]]),
+            [r"SELECT Id,Name FROM Contact WHERE Name IN ('a\nb\nc','a\r\nb\r\nc')"]
+        );
+        let both = plan(&[("Name", IgnoreCase), ("Level__c", Number { scale: 0 })]);
+        let expected = r"SELECT Id,Name,Level__c FROM Contact WHERE (Name IN ('a\nb','a\r\nb') AND Level__c = 1)";
+        assert_eq!(queries(&both, &[&["a\nb", "1"]]), [expected]);
+    }
+
+    #[test]
+    fn each_type_has_its_form_and_what_a_query_cannot_ask_for_is_in_none() {
         let too_long = "x".repeat(81);
         for (comparison, value_type, value, expected) in [
             (Moment, ValueType::Moment, "2026-01-31T09:30:00+02:00", Some("2026-01-31T07:30:00Z")),
@@ -98,6 +213,10 @@ mod tests {
             (Number { scale: 2 }, ValueType::Number, "1.50", Some("1.5")),
             (Number { scale: 2 }, ValueType::Number, "n/a", None),
             (Number { scale: 2 }, ValueType::Number, "1e999", None),
+            (Number { scale: 0 }, ValueType::Int, "-7.0", Some("-7")),
+            (Number { scale: 0 }, ValueType::Int, "1.5", None),
+            (Number { scale: 0 }, ValueType::Int, "99999999999", None),
+            (Number { scale: 0 }, ValueType::Long, "99999999999", Some("99999999999")),
             (Exact, ValueType::Date, "2026-01-31", Some("2026-01-31")),
             (Exact, ValueType::Date, "31.1.2026", None),
             (Exact, ValueType::Boolean, "true", Some("true")),
@@ -114,8 +233,11 @@ mod tests {
 
     #[test]
     fn a_query_job_reads_the_keys_of_all_records() {
-        let plan = plan(&[("Id", Id), ("Account.Name", IgnoreCase)]);
+        let mut plan = plan(&[("Id", Id), ("Account.Name", IgnoreCase)]);
         let expected = "SELECT Id,Account.Name FROM Contact WHERE Account.Name != null";
         assert_eq!(of_all_records(&plan).to_string(), expected);
+        plan.keys[0] = KeyField { name: "Active__c".into(), value_type: ValueType::Boolean, ..plan.keys[0].clone() };
+        let expected = "SELECT Id,Active__c,Account.Name FROM Contact WHERE Account.Name != null";
+        assert_eq!(of_all_records(&plan).to_string(), expected, "a false checkbox would be left out");
     }
 }

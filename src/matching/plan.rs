@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 
+use super::literal::literals;
 use crate::config::{OnMissing, OnSeveral};
 use crate::convert::{Key, KeyComparison, NULL_MARKER};
 
@@ -40,6 +41,10 @@ pub(crate) enum ValueType {
     Text,
     Id,
     Number,
+    /// A whole number of 32 bits.
+    Int,
+    /// A whole number of 64 bits.
+    Long,
     Boolean,
     Date,
     /// A date and time.
@@ -114,6 +119,30 @@ impl MatchPlan {
         self.keys.iter().map(key).collect()
     }
 
+    /// Whether there is no record with this key if the org finds none. A query must be able to ask for each value, and a
+    /// record must keep it as it was sent.
+    pub(crate) fn proves_absence<V: AsRef<str>>(&self, values: &[V]) -> bool {
+        self.is_searchable(values) && self.is_kept(values)
+    }
+
+    /// Whether a query compares the values as the plan does, so that its answer says what a key names. It does not where
+    /// case counts, or may count, in a text: most texts are equal in any case for a query, also those of an external id
+    /// that counts case in an upsert.
+    pub(super) fn is_compared_by_queries(&self) -> bool {
+        let counts_case = |it: &KeyField| matches!(it.comparison, KeyComparison::Exact | KeyComparison::Text);
+        !self.keys.iter().any(|field| field.value_type == ValueType::Text && counts_case(field))
+    }
+
+    /// Whether a query can ask for this key.
+    pub(super) fn is_searchable<V: AsRef<str>>(&self, values: &[V]) -> bool {
+        self.keys.iter().zip(values).all(|(field, value)| literals(field, value.as_ref()).is_some())
+    }
+
+    /// Whether a record keeps each value as it was sent.
+    pub(super) fn is_kept<V: AsRef<str>>(&self, values: &[V]) -> bool {
+        self.keys.iter().zip(values).all(|(field, value)| field.comparison.is_kept(value.as_ref()))
+    }
+
     /// The names of the fields, as a part of a sentence.
     pub(crate) fn names(&self) -> String {
         let names: Vec<&str> = self.keys.iter().map(|field| field.name.as_str()).collect();
@@ -171,6 +200,10 @@ pub(super) mod tests {
             (Moment, "2026-01-31T09:30:00+02:00", "2026-01-31T07:30:00.000+0000", "one"),
             (Moment, "2026-01-31T07:30:00.000Z", "2026-01-31T07:30:00Z", "one"),
             (Moment, "2026-01-31T07:30:00.250Z", "2026-01-31T07:30:00.000Z", "perhaps one"),
+            (IgnoreCase, "a\nb", "a\r\nb", "perhaps one"),
+            (Exact, "a\r\nb\nc", "a\nb\r\nc", "perhaps one"),
+            (Exact, "a\rb", "a\nb", "perhaps one"),
+            (IgnoreCase, "a\nb", "a b", "two"),
             (Moment, "2026-01-31T07:30:01Z", "2026-01-31T07:30:00Z", "two"),
             (Moment, "1700-01-01T00:00:00Z", "4000-12-31T00:00:00Z", "two"),
         ] {
@@ -197,6 +230,51 @@ pub(super) mod tests {
         }
         for (values, missing) in [(["", "b"], "A"), (["a", " "], "B"), (["a", "#N/A"], "B"), (["\t", ""], "A")] {
             assert_eq!(key(values).unwrap_err().name, missing);
+        }
+    }
+
+    #[test]
+    fn only_what_a_query_asks_for_and_a_record_keeps_proves_that_nothing_is_there() {
+        use KeyComparison::{Exact, Id, IgnoreCase, Moment, Number};
+        let too_long = "x".repeat(81);
+        for (comparison, value_type, value, expected) in [
+            (IgnoreCase, ValueType::Text, "ann@example.com", true),
+            (IgnoreCase, ValueType::Text, " M\u{fc}ller \u{1f600} ", true),
+            (Exact, ValueType::Text, "a\nb", false),
+            (IgnoreCase, ValueType::Text, "a\tb", false),
+            (IgnoreCase, ValueType::Text, "a\t", false),
+            (IgnoreCase, ValueType::Text, "\u{a0}a", false),
+            (IgnoreCase, ValueType::Text, "a\u{200b}b", false),
+            (IgnoreCase, ValueType::Text, "e\u{301}", false),
+            (IgnoreCase, ValueType::Text, &too_long, false),
+            (Number { scale: 2 }, ValueType::Number, "1.5e3", true),
+            (Number { scale: 2 }, ValueType::Number, "1234567890123.45", true),
+            (Number { scale: 2 }, ValueType::Number, "12345678901234.56", false),
+            (Number { scale: 0 }, ValueType::Number, "1000000000000000000", true),
+            (Number { scale: 2 }, ValueType::Number, "1.50", true),
+            (Number { scale: 2 }, ValueType::Number, "1.505", false),
+            (Number { scale: 2 }, ValueType::Number, "1,000", false),
+            (Number { scale: 2 }, ValueType::Number, "1000\n", false),
+            (Number { scale: 2 }, ValueType::Number, "\u{ff11}", false),
+            (Number { scale: 0 }, ValueType::Int, "-2147483648", true),
+            (Number { scale: 0 }, ValueType::Int, "7.0", true),
+            (Number { scale: 0 }, ValueType::Int, "7.5", false),
+            (Number { scale: 0 }, ValueType::Int, "2147483648", false),
+            (Number { scale: 0 }, ValueType::Long, "2147483648", true),
+            (Number { scale: 0 }, ValueType::Long, "9223372036854775808", false),
+            (Exact, ValueType::Boolean, "false", true),
+            (Exact, ValueType::Boolean, "FALSE", false),
+            (Exact, ValueType::Date, "2026-01-31", true),
+            (Exact, ValueType::Date, "31.1.2026", false),
+            (Moment, ValueType::Moment, "2026-01-31T09:30:00.000+02:00", true),
+            (Moment, ValueType::Moment, "2026-01-31T09:30:00.250Z", false),
+            (Moment, ValueType::Moment, "tomorrow", false),
+            (Id, ValueType::Id, "0015000000Gv7qJAAR", true),
+            (Id, ValueType::Id, "0015000000Gv7qJAAA", false),
+        ] {
+            let mut plan = plan(&[("Email", IgnoreCase), ("F__c", comparison)]);
+            plan.keys[1].value_type = value_type;
+            assert_eq!(plan.proves_absence(&["a", value]), expected, "{comparison:?} {value_type:?} {value:?}");
         }
     }
 }

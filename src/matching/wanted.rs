@@ -63,6 +63,7 @@ pub(crate) struct Matches {
     slots: Vec<Slot>,
     several: HashMap<usize, Several>,
     has_repeated_keys: bool,
+    has_verdicts: bool,
     has_alike_rows: bool,
     most_ids: usize,
     kept_ids: usize,
@@ -80,6 +81,17 @@ pub(crate) enum Found {
     Several { ids: Vec<RecordId>, count: usize },
     /// At least one record of which no document says whether it has this key.
     Uncertain,
+}
+
+/// The keys that an answer is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked<'k> {
+    /// All: it has the records of an object, whatever their keys.
+    All,
+    /// Those at these positions, in order. A record in the answer has one of them, so the org says.
+    Together(&'k [usize]),
+    /// One. Every record in the answer has it, so the org says.
+    Alone(usize),
 }
 
 /// An answer has something else where the id of a record should be.
@@ -101,6 +113,7 @@ impl Matches {
             slots,
             several: HashMap::new(),
             has_repeated_keys,
+            has_verdicts: false,
             has_alike_rows,
             most_ids,
             kept_ids: 0,
@@ -121,9 +134,9 @@ impl Matches {
         self.keys.len()
     }
 
-    /// Whether several rows have one key.
-    pub(crate) fn has_repeated_keys(&self) -> bool {
-        self.has_repeated_keys
+    /// Whether several rows may name one record: they have one key, or the org calls a record's key the same as another.
+    pub(crate) fn may_share_records(&self) -> bool {
+        self.has_repeated_keys || self.has_verdicts
     }
 
     /// Whether several rows have one key, certainly or perhaps.
@@ -148,6 +161,11 @@ impl Matches {
         first
     }
 
+    /// Notes that nobody knows what a key names.
+    pub(super) fn doubt(&mut self, position: usize) {
+        self.slots[position].set(UNCERTAIN);
+    }
+
     /// Forgets what a key has found.
     pub(super) fn forget(&mut self, position: usize) {
         self.slots[position] = EMPTY;
@@ -164,24 +182,32 @@ impl Matches {
         self.update_lease();
     }
 
-    /// Adds a record of an answer, which has this key. A record that is added twice counts once. With `only`, the answer is
-    /// about those keys.
-    pub(super) fn add(&mut self, key: RowKey, id: &str, only: Option<&[bool]>) -> Result<(), NotAnId> {
+    /// Adds a record of an answer, which has this key, and returns whether it has a key that was asked for, certainly or
+    /// perhaps. A record that is added twice counts once.
+    pub(super) fn add(&mut self, key: RowKey, id: &str, asked: Asked<'_>) -> Result<bool, NotAnId> {
+        let number = RecordId::parse(id).ok_or(NotAnId)?;
+        if let Asked::Alone(position) = asked {
+            self.has_verdicts |= self.keys[position] != key;
+            self.add_id(position, number);
+            return Ok(true);
+        }
+        let mut is_asked_for = false;
         let start = self.keys.partition_point(|other| other.alike() < key.alike());
         for position in start..self.keys.len() {
             if self.keys[position].alike() != key.alike() {
                 break;
             }
-            if only.is_some_and(|only| !only[position]) {
+            if matches!(asked, Asked::Together(positions) if positions.binary_search(&position).is_err()) {
                 continue;
             }
+            is_asked_for = true;
             if self.keys[position] == key {
-                self.add_id(position, RecordId::parse(id).ok_or(NotAnId)?);
+                self.add_id(position, number);
             } else {
-                self.slots[position].set(UNCERTAIN);
+                self.doubt(position);
             }
         }
-        Ok(())
+        Ok(is_asked_for || matches!(asked, Asked::All))
     }
 
     fn add_id(&mut self, position: usize, id: Id) {
@@ -252,7 +278,7 @@ mod tests {
         let mut matches = wanted(&["a", "A", "b", "c"], MOST_SHOWN);
         assert_eq!(matches.len(), 3);
         for (value, id) in [("A ", FIRST), ("a", FIRST), ("c", FIRST), ("c", SECOND), ("d", SECOND)] {
-            matches.add(key(value), id, None).unwrap();
+            matches.add(key(value), id, Asked::All).unwrap();
         }
         assert_eq!(matches.of(key("a")), Found::One(id(FIRST)), "one record, seen twice");
         assert_eq!(matches.of(key("b")), Found::Missing);
@@ -263,20 +289,35 @@ mod tests {
     #[test]
     fn a_record_that_has_a_key_only_perhaps_makes_it_uncertain() {
         let mut matches = wanted(&["M\u{fc}ller", "M\u{dc}LLER", "Ann"], MOST_SHOWN);
-        matches.add(key("m\u{fc}ller"), FIRST, None).unwrap();
+        matches.add(key("m\u{fc}ller"), FIRST, Asked::All).unwrap();
         assert_eq!(matches.of(key("M\u{fc}ller")), Found::One(id(FIRST)));
         assert_eq!(matches.of(key("M\u{dc}LLER")), Found::Uncertain);
-        matches.add(key("Muller"), SECOND, None).unwrap();
+        matches.add(key("Muller"), SECOND, Asked::All).unwrap();
         assert_eq!(matches.of(key("M\u{fc}ller")), Found::Uncertain);
         matches.forget(matches.position(key("M\u{fc}ller")).unwrap());
         assert_eq!(matches.of(key("M\u{fc}ller")), Found::Missing);
     }
 
     #[test]
+    fn a_record_that_nobody_asked_for_is_told_and_the_answer_for_one_key_is_a_verdict() {
+        let mut matches = wanted(&["\u{e6}", "Ann"], MOST_SHOWN);
+        let [ligature, ann] = ["\u{e6}", "Ann"].map(|value| matches.position(key(value)).unwrap());
+        let both = [ligature.min(ann), ligature.max(ann)];
+        assert_eq!(matches.add(key("ANN"), FIRST, Asked::Together(&[ann])), Ok(true));
+        assert_eq!(matches.add(key("\u{c6}"), SECOND, Asked::Together(&[ann])), Ok(false));
+        assert_eq!(matches.add(key("ae"), SECOND, Asked::Together(&both)), Ok(false));
+        assert_eq!(matches.of(key("\u{e6}")), Found::Missing);
+        assert!(!matches.may_share_records());
+        assert_eq!(matches.add(key("ae"), SECOND, Asked::Alone(ligature)), Ok(true));
+        assert_eq!(matches.of(key("\u{e6}")), Found::One(id(SECOND)));
+        assert!(matches.may_share_records(), "a row may have the other key");
+    }
+
+    #[test]
     fn of_many_records_some_ids_are_kept_and_all_are_counted() {
         let mut matches = wanted(&["a"], 3);
         let ids: Vec<String> = (0..100).map(|number| format!("003000000000{number:03}AAA")).collect();
-        ids.iter().for_each(|id| matches.add(key("a"), id, None).unwrap());
+        ids.iter().for_each(|id| assert_eq!(matches.add(key("a"), id, Asked::All), Ok(true)));
         let Found::Several { ids, count } = matches.of(key("a")) else { panic!() };
         assert_eq!((ids.len(), count), (3, 100));
     }
@@ -285,7 +326,7 @@ mod tests {
     fn what_is_no_id_is_not_taken_for_one() {
         let mut matches = wanted(&["a"], 3);
         for text in ["", "00300000000001", "003000000000001AA!", "003000000000001AAB", "0030000000000\u{e9}1AAA"] {
-            assert_eq!(matches.add(key("a"), text, None), Err(NotAnId), "{text}");
+            assert_eq!(matches.add(key("a"), text, Asked::All), Err(NotAnId), "{text}");
         }
     }
 

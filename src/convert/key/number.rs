@@ -3,6 +3,9 @@
 /// Numbers with more digits before the point are no numbers of Salesforce, which keeps 18.
 const MOST_DIGITS: i64 = 100;
 
+/// A number with more digits may be rounded when it is saved (Salesforce Help 000394530).
+const MOST_KEPT_DIGITS: i64 = 15;
+
 /// A decimal number: 0.`digits` times ten to the power of `point`, with no zero at either end of the digits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decimal {
@@ -69,6 +72,12 @@ impl Decimal {
         let text = String::from_utf8_lossy(&digits);
         let text = text.trim_start_matches('0');
         Some(if text.is_empty() { "=0".to_owned() } else { format!("={}{text}", self.sign()) })
+    }
+
+    /// Whether a field with `scale` decimal places certainly keeps every digit.
+    pub(super) fn is_kept(&self, scale: u32) -> bool {
+        let digits = length(self.digits.len());
+        digits <= MOST_KEPT_DIGITS && digits - self.point <= i64::from(scale)
     }
 
     /// The number without an exponent. `None` for numbers that no field of Salesforce holds.

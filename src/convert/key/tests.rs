@@ -50,6 +50,7 @@ fn keys_that_a_page_cannot_show_are_compared_too() {
         (Exact, "e\u{301}", "\u{c9}", "two"),
         (IgnoreCase, "e\u{301}", "\u{c9}", "perhaps one"),
         (IgnoreCase, "\u{130}", "i", "perhaps one"),
+        (Text, "a\r\nb", "A\nb", "perhaps one"),
         (IgnoreCase, "\u{3a3}a\u{3c2}", "\u{3c3}A\u{3c3}", "perhaps one"),
         (NUMBER, "12345678901234567", "12345678901234568", "two"),
         (NUMBER, "x1", "x01", "two"),

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::budget::Budget;
-use crate::convert::KeyComparison::IgnoreCase;
+use crate::convert::KeyComparison::{Exact, IgnoreCase, Text};
 use crate::matching::plan::tests::plan;
 use crate::matching::record_id::RecordId;
 use crate::matching::wanted::Found;
-use salesforce::FaultKind;
+use salesforce::{FaultKind, Soql};
 
 /// An org of records with an e-mail address each, which compares as SQL does: by the bytes of the text without case.
 #[derive(Default)]
@@ -16,6 +16,10 @@ struct FakeOrg {
     queries: Mutex<Vec<String>>,
     /// The faults of the next queries.
     faults: Mutex<Vec<FaultKind>>,
+    /// A key, and another that the org takes for the same by a rule of its own.
+    same: Option<(&'static str, &'static str)>,
+    /// Salesforce's message for a query in which this key is.
+    refused: Option<(&'static str, &'static str)>,
 }
 
 impl FakeOrg {
@@ -28,8 +32,16 @@ impl FakeOrg {
         let soql = soql.to_string();
         self.queries.lock().unwrap().push(soql.clone());
         let list = soql.split_once(" IN (").map(|(_, list)| list.to_lowercase());
+        let has = |key: &str| list.as_ref().is_none_or(|list| list.contains(&format!("'{}'", key.to_lowercase())));
+        if let Some((key, message)) = self.refused
+            && has(key)
+            && list.is_some()
+        {
+            return Err(Fault::of_failed_job(message).into());
+        }
         for (id, email) in &self.records {
-            if list.as_ref().is_none_or(|list| list.contains(&format!("'{}'", email.to_lowercase()))) {
+            let is_same = self.same.is_some_and(|(key, other)| other == email && has(key));
+            if has(&email.replace('\r', "\\r").replace('\n', "\\n")) || is_same {
                 add.add(|name| Some(if name == "Id" { id } else { email }))?;
             }
         }
@@ -120,9 +132,89 @@ async fn a_key_that_a_record_has_only_perhaps_is_asked_for_alone() {
     // The fake org says that an umlaut is another letter, and that its case does not matter.
     assert_eq!(found(&matches, "M\u{fc}ller"), Found::Missing);
     assert_eq!(found(&matches, "Muller"), Found::One(id(0)));
-    assert_eq!(found(&matches, "G\u{f6}tz"), Found::Uncertain);
+    assert_eq!(found(&matches, "G\u{f6}tz"), Found::One(id(2)));
     let queries = org.queries.lock().unwrap();
-    assert_eq!(queries[1..], ["SELECT Id,Email FROM Contact WHERE Email IN ('M\u{fc}ller','G\u{f6}tz')"]);
+    let lists = ["'M\u{fc}ller','G\u{f6}tz'", "'G\u{f6}tz'"];
+    assert_eq!(queries[1..], lists.map(|list| format!("SELECT Id,Email FROM Contact WHERE Email IN ({list})")));
+    assert!(matches.may_share_records());
+}
+
+#[tokio::test]
+async fn a_record_that_the_org_finds_by_a_rule_of_its_own_belongs_to_the_key_that_finds_it_alone() {
+    let mut keys = emails(100);
+    keys.push("\u{e6}".to_owned());
+    let records = emails(50);
+    let org = FakeOrg { same: Some(("\u{e6}", "ae")), ..FakeOrg::of(records.iter().map(String::as_str).chain(["ae"])) };
+    let matches = find(&org, &keys).await.unwrap();
+    assert_eq!(found(&matches, "\u{e6}"), Found::One(id(50)));
+    assert_eq!(found(&matches, &keys[49]), Found::One(id(49)));
+    assert_eq!(found(&matches, &keys[50]), Found::Missing);
+    assert!((8..20).contains(&org.queries()), "{} queries", org.queries());
+}
+
+#[tokio::test]
+async fn a_key_for_which_salesforce_refuses_a_list_is_uncertain_and_the_others_are_found() {
+    for (message, is_of_a_value) in [
+        ("INVALID_QUERY_FILTER_OPERATOR : invalid ID field: bad", true),
+        ("INVALID_FIELD : value of filter criterion for field 'Email' must be of type int", true),
+        ("INVALID_FIELD : No such column 'Email' on entity 'Contact'", false),
+    ] {
+        let mut keys = emails(100);
+        keys.insert(30, "bad".to_owned());
+        let org = FakeOrg { refused: Some(("bad", message)), ..FakeOrg::of(["person-7@example.com", "bad"]) };
+        let matches = find(&org, &keys).await;
+        assert_eq!(matches.is_ok(), is_of_a_value, "{message}");
+        let Ok(matches) = matches else { continue };
+        assert_eq!(found(&matches, "bad"), Found::Uncertain);
+        assert_eq!(found(&matches, "person-7@example.com"), Found::One(id(0)));
+        assert_eq!(found(&matches, "person-8@example.com"), Found::Missing);
+    }
+}
+
+#[tokio::test]
+async fn where_every_key_is_refused_the_search_ends_with_uncertain_keys() {
+    let keys = emails(3_000);
+    let message = "INVALID_QUERY_FILTER_OPERATOR : invalid ID field";
+    let org = FakeOrg { refused: Some(("person-0@example.com", message)), ..FakeOrg::default() };
+    let rest: Vec<String> = keys.iter().skip(1).cloned().chain(["person-0@example.com".to_owned()]).collect();
+    let matches = find(&org, &rest).await.unwrap();
+    assert_eq!(found(&matches, "person-0@example.com"), Found::Uncertain);
+    assert_eq!(found(&matches, "person-1@example.com"), Found::Missing);
+}
+
+#[tokio::test]
+async fn a_line_end_of_another_kind_makes_a_key_uncertain_and_is_no_verdict() {
+    for count in [0, 7_000] {
+        let mut keys = emails(count);
+        keys.extend(["a\nb", "c\nd", "e\nf"].map(str::to_owned));
+        let org = FakeOrg::of(["a\r\nb", "c\nd"]);
+        let matches = find(&org, &keys).await.unwrap();
+        assert_eq!(found(&matches, "a\nb"), Found::Uncertain, "{count}");
+        assert_eq!(found(&matches, "c\nd"), Found::One(id(1)));
+        assert_eq!(found(&matches, "e\nf"), Found::Missing);
+        assert_eq!(org.queries(), 1, "nothing that a record may have changed is asked for again");
+    }
+}
+
+#[tokio::test]
+async fn an_uncertain_key_that_a_query_cannot_ask_for_stays_uncertain() {
+    let mut keys = emails(7_000);
+    let too_long = "\u{fc}".repeat(81);
+    keys.push(too_long.clone());
+    let org = FakeOrg::of([&*"u".repeat(81)]);
+    let matches = find(&org, &keys).await.unwrap();
+    assert_eq!((found(&matches, &too_long), org.queries()), (Found::Uncertain, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_take_too_long_are_left_for_a_query_job_at_once() {
+    let timeout = "QUERY_TIMEOUT : Your query request was running for too long.";
+    let org = FakeOrg { refused: Some(("a@example.com", timeout)), ..FakeOrg::of(["a@example.com", "gotz"]) };
+    let start = tokio::time::Instant::now();
+    let matches = find(&org, &["a@example.com", "G\u{f6}tz"].map(str::to_owned)).await.unwrap();
+    assert_eq!(found(&matches, "a@example.com"), Found::One(id(0)));
+    assert_eq!(found(&matches, "G\u{f6}tz"), Found::Uncertain);
+    assert_eq!((org.queries(), start.elapsed()), (2, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,5 +232,16 @@ async fn an_org_that_refuses_is_not_asked_again() {
         let error = find(&org, &["a@example.com".to_owned()]).await.unwrap_err();
         assert_eq!(org.queries(), queries);
         assert!(error.message().contains("looking for records of Contact by Email"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn where_case_counts_for_the_plan_and_not_for_a_query_the_answer_for_one_key_is_no_verdict() {
+    for (comparison, expected) in [(Exact, Found::Missing), (Text, Found::Uncertain)] {
+        let org = FakeOrg::of(["KEY"]);
+        let plan = plan(&[("Email", comparison)]);
+        let rows = Emails(vec!["key".to_owned()]);
+        let matches = find_records(&org, &plan, &rows, &PATIENCE, Budget::new(1_000).lease()).await.unwrap();
+        assert_eq!(matches.of(plan.row_key(["key"]).unwrap()), expected);
     }
 }

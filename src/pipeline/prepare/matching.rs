@@ -275,7 +275,9 @@ fn key_field(name: String, field: &Field) -> KeyField {
     use FieldType::{Boolean, Currency, Date, Datetime, Double, Id, Int, Long, Percent, Reference};
     let (value_type, comparison) = match field.field_type {
         Id | Reference => (ValueType::Id, KeyComparison::Id),
-        Int | Long | Double | Currency | Percent => (ValueType::Number, KeyComparison::Number { scale: field.scale }),
+        Int => (ValueType::Int, KeyComparison::Number { scale: 0 }),
+        Long => (ValueType::Long, KeyComparison::Number { scale: 0 }),
+        Double | Currency | Percent => (ValueType::Number, KeyComparison::Number { scale: field.scale }),
         Boolean => (ValueType::Boolean, KeyComparison::Exact),
         Date => (ValueType::Date, KeyComparison::Exact),
         Datetime => (ValueType::Moment, KeyComparison::Moment),

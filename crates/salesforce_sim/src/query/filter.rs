@@ -73,6 +73,11 @@ impl Filter {
                 None => has_null = true,
             }
         }
+        // "WHERE Test__c != null" is "WHERE Test__c = true" for a checkbox (SOQL and SOSL Reference,
+        // "Use null in WHERE").
+        if has_null && kind == Kind::Boolean {
+            forms.insert("false".to_owned());
+        }
         Ok(Self::In { column, kind, forms, has_null, is_negated })
     }
 

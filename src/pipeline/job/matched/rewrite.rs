@@ -207,15 +207,20 @@ impl<'r> Rewriter<'r> {
                 Some(Rejection::several_matches(object, &names, count, &ids))
             }
             Found::Uncertain => Some(Rejection::uncertain_match(object, &names)),
+            Found::Missing if self.is_deleted_before(key, journal) => {
+                self.skip(row);
+                None
+            }
+            Found::Missing if matching.on_missing == OnMissing::Reject => Some(Rejection::no_match(object, &names)),
+            Found::Missing if !matching.proves_absence(&values) => Some(Rejection::unproven_match(object, &names)),
             Found::Missing if matching.on_missing == OnMissing::Insert => {
                 self.create(row, key);
                 None
             }
-            Found::Missing if matching.on_missing == OnMissing::Skip || self.is_deleted_before(key, journal) => {
+            Found::Missing => {
                 self.skip(row);
                 None
             }
-            Found::Missing => Some(Rejection::no_match(object, &names)),
         }
     }
 
@@ -250,8 +255,7 @@ impl<'r> Rewriter<'r> {
                 csv.extend_from_slice(row.cells[*column]);
             }
             csv.push(b'\n');
-            // A record has one key, so only rows with one key can name one record.
-            let id_key = self.matches.has_repeated_keys().then(|| KeyComparison::Id.hash_of_alike(id.as_str()));
+            let id_key = self.matches.may_share_records().then(|| KeyComparison::Id.hash_of_alike(id.as_str()));
             self.make_room(csv.len());
             self.rows_written += 1;
             self.written.add_types(&csv, &sent_types);
