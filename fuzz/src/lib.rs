@@ -194,6 +194,7 @@ pub fn convert_any(converter: &mut Converter, line: &str) -> Outcome {
         match converter.convert(&mut Cursor::new(record.data.get())) {
             Ok(Converted::Row) => return row(converter, record.extracted_at_ms()),
             Ok(Converted::Rejected(_)) => return Outcome::Rejected,
+            Ok(Converted::Skipped) => panic!("no record is to be skipped"),
             Ok(Converted::NewColumn(source)) => columns::decide(converter, source),
             Ok(Converted::NullObject(object)) => converter.keep_null(&object),
             Err(_) => return Outcome::Invalid,
