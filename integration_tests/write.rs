@@ -215,12 +215,12 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
         assert!(logs[ended].contains(figure), "{figure}: {}", logs[ended]);
     }
     let stored = world.rejected();
-    for (line, (reason, count)) in
-        logs[ended + 1..].iter().zip([("INVALID_EMAIL_ADDRESS", 2), ("NULL_MARKER_AS_TEXT", 1)])
-    {
+    let reasons = [("INVALID_EMAIL_ADDRESS", "Email", 2), ("NULL_MARKER_AS_TEXT", "LastName", 1)];
+    for (line, (reason, field, count)) in logs[ended + 1..].iter().zip(reasons) {
         let row = stored.iter().find(|row| row["_airbyte_data"]["rejected_reason"] == reason).unwrap();
         let id = row["_airbyte_raw_id"].as_str().unwrap();
-        assert_eq!(*line, format!("rejected stream=c reason=\"{reason}\" count={count} example=\"{id}\""));
+        let expected = format!("rejected stream=c reason=\"{reason}\" field=\"{field}\" count={count} example=\"{id}\"");
+        assert_eq!(*line, expected);
     }
     assert_eq!(logs.len(), ended + 3, "the log ends with the table");
 }

@@ -21,16 +21,18 @@ def run(arguments) -> None:
             catalog = [*generate, "--catalog", "Contact", "update"]
             entry = {"stream": "records", "match": {"fields": ["Email"]}}
             done = sync(org, WORK / "matching", source, catalog, streams=[entry])
-            if done.written != records:
-                raise SystemExit(f"{done.written} of {records} records were updated")
+            # One contact in eight has no address.
+            if done.written + done.rejected != records or done.written < records // 2:
+                raise SystemExit(f"{done.written} records were updated and {done.rejected} rejected of {records}")
             syncs.append(done)
             requests.append(org.requests() - before)
     row = [
         f"{records:,}",
+        f"{syncs[0].written:,}",
         syncs[0].jobs,
         f"{median(requests):.0f}",
         f"{median(done.cost.wall for done in syncs):.0f} s",
         f"{median(done.cost.cpu for done in syncs):.1f} s",
         f"{max(done.cost.peak for done in syncs) / MB:.1f} MB",
     ]
-    markdown(["records", "jobs", "API requests", "wall", "CPU", "peak"], [row])
+    markdown(["records", "updated", "jobs", "API requests", "wall", "CPU", "peak"], [row])
