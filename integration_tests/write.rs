@@ -219,7 +219,8 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
     for (line, (reason, field, count)) in logs[ended + 1..].iter().zip(reasons) {
         let row = stored.iter().find(|row| row["_airbyte_data"]["rejected_reason"] == reason).unwrap();
         let id = row["_airbyte_raw_id"].as_str().unwrap();
-        let expected = format!("rejected stream=c reason=\"{reason}\" field=\"{field}\" count={count} example=\"{id}\"");
+        let expected =
+            format!("rejected stream=c reason=\"{reason}\" field=\"{field}\" count={count} example=\"{id}\"");
         assert_eq!(*line, expected);
     }
     assert_eq!(logs.len(), ended + 3, "the log ends with the table");
