@@ -223,5 +223,6 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
             format!("rejected stream=c reason=\"{reason}\" field=\"{field}\" count={count} example=\"{id}\"");
         assert_eq!(*line, expected);
     }
-    assert_eq!(logs.len(), ended + 3, "the log ends with the table");
+    assert!(logs[ended + 3].starts_with("the report of the sync is in the bucket"), "{}", logs[ended + 3]);
+    assert_eq!(logs.len(), ended + 4, "the log ends with the table and the report");
 }

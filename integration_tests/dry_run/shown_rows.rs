@@ -1,12 +1,9 @@
 //! The rows that a dry run shows.
 
-use std::fs;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::connector::PROGRAM;
-use crate::world::{World, blocking, catalog, complete, record, stream};
+use crate::terminal::{TerminalRun, write_on_terminal};
+use crate::world::{World, catalog, complete, record, stream};
 
 fn two_streams() -> Value {
     let fields = [("LastName", "string"), ("Description", "string")];
@@ -58,30 +55,13 @@ async fn without_a_terminal_no_row_is_shown_unless_it_is_asked_for() {
     assert_eq!(stderr, "");
 }
 
-/// `script` gives the connector a terminal as its standard error, and records what appears on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_shows_three_rows_of_each_stream_and_a_table() {
     let world = World::new().await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = world.config(json!({})).to_string();
-    for (name, content) in [("config", config), ("catalog", two_streams().to_string()), ("input", lines().join("\n"))] {
-        fs::write(folder.path().join(name), content).unwrap();
-    }
-    let write = format!("'{PROGRAM}' write --dry-run --config config --catalog catalog < input > messages");
-    let screen = folder.path().join("screen");
-    let mut terminal = Command::new("script");
-    terminal
-        .args(["--quiet", "--return", "--command", &write, "screen"])
-        .current_dir(folder.path())
-        .env("TERM", "xterm")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    let status = blocking(move || terminal.status().unwrap()).await;
-    assert!(status.success(), "{status}");
+    let TerminalRun { screen, messages } = write_on_terminal(&world, "--dry-run", &two_streams(), &lines()).await;
     world.assert_nothing_sent();
 
-    let screen = fs::read_to_string(screen).unwrap().replace('\r', "");
+    let screen = screen.replace('\r', "");
     assert!(screen.contains("P2,\"say"), "{screen}");
     assert!(!screen.contains("P3"), "{screen}");
     assert!(screen.contains("L0,Example\\u{1b}[2J Ltd\n"), "a value cannot clear the screen: {screen}");
@@ -95,6 +75,5 @@ async fn a_terminal_shows_three_rows_of_each_stream_and_a_table() {
     ] {
         assert!(screen.lines().any(|it| it == line), "{line}\n{screen}");
     }
-    let messages = fs::read_to_string(folder.path().join("messages")).unwrap();
     assert!(!messages.contains("Example"), "no value is in a message: {messages}");
 }

@@ -15,7 +15,7 @@ pub(crate) trait RecordSource: Sync {
 /// The records of an org.
 pub(crate) struct OrgRecords<'o, W> {
     pub(crate) org: &'o Org,
-    /// Is told of each query, and of the waits of query jobs.
+    /// Counts each query, and decides the waits of query jobs.
     pub(crate) watcher: &'o W,
 }
 

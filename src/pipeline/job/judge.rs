@@ -295,8 +295,9 @@ impl<'j> Judge<'j> {
         Ok(count)
     }
 
-    /// Whether a delete is refused because its record is in the recycle bin: it has got what it asked for. A stream whose
-    /// operation is a delete is told of records that others have deleted; one that follows its source is not.
+    /// Whether a delete is refused because its record is in the recycle bin: it has got what it asked for. For a stream
+    /// whose operation is a delete, a record that others have deleted is rejected; for one that follows its source it is
+    /// not.
     fn gone_before(&self, csv: &[u8], errors: &[RowError]) -> Option<GoneBefore> {
         let is_gone = !errors.is_empty() && errors.iter().all(|error| error.code == "ENTITY_IS_DELETED");
         if !is_gone || !self.plan.job.operation.is_delete() {
