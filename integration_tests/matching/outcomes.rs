@@ -246,3 +246,26 @@ async fn external_id_field_is_for_updates_and_deletes_too() {
     run.assert_success();
     assert_eq!(values(&world, "Contact", &["LastName", "External_Id__c"]), [["new", "C-1"]]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_with_too_many_jobs_before_it_keeps_its_key_and_gets_no_id() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "One"), ("Email", "one@example.com")]);
+    // No document says what a text of a space does to a value, so it is not merged.
+    let records: Vec<Value> = (0..210)
+        .map(|number| json!({"Email": "one@example.com", "Title": if number % 2 == 0 { "x" } else { " " }}))
+        .collect();
+    let run = world
+        .write(settings("update", json!({"fields": ["Email"]})), contacts(&["Email", "Title"]), lines(&records))
+        .await;
+    run.assert_success();
+    let rejected = world.rejected();
+    assert!(!rejected.is_empty());
+    for row in &rejected {
+        let data = &row["_airbyte_data"];
+        assert_eq!(data["rejected_reason"], "TOO_MANY_JOBS_FOR_KEY");
+        assert_eq!((&data["Email"], data.get("Id")), (&json!("one@example.com"), None), "{data}");
+    }
+    let written = 210 - rejected.len() as u64;
+    assert_eq!(run.counts(), [Counts { written, rejected: rejected.len() as u64 }]);
+}

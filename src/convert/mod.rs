@@ -31,4 +31,5 @@ pub use rejection::{Rejection, RejectionCode};
 pub use restore::restore;
 pub use row_hash::row_hash;
 pub use row_types::RowTypes;
+pub(crate) use source_column::json_object;
 pub use source_column::{SourceColumn, source_columns};

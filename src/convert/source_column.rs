@@ -89,6 +89,13 @@ pub fn source_columns(data: &RawValue) -> Vec<(String, Box<RawValue>)> {
     }
 }
 
+/// The record with these values, as a JSON object.
+pub(crate) fn json_object(record: Vec<(String, Box<RawValue>)>) -> Box<RawValue> {
+    let name = |name| serde_json::Value::String(name).to_string();
+    let members: Vec<String> = record.into_iter().map(|(it, value)| format!("{}:{value}", name(it))).collect();
+    RawValue::from_string(format!("{{{}}}", members.join(","))).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
 struct OrderedColumns(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for OrderedColumns {

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::MAX_JOBS;
 use crate::budget::Lease;
-use crate::convert::{Columns, Rejection, RowKind, RowTypes, TypedRow, are_of_one_record, cells, restore};
+use crate::convert::{Columns, Rejection, RowKind, RowTypes, TypedRow, are_of_one_record, cells, json_object, restore};
 use crate::pipeline::batch::open::LocalRejection;
 use crate::pipeline::batch::origin::{MergedRecords, Origin};
 use crate::pipeline::batch::unsent::columns_of;
@@ -52,11 +50,8 @@ impl Sent<'_> {
             None => restore(columns, texts, Some(&self.types)),
         };
         record.extend(unsent.into_iter().flatten());
-        let name = |name| serde_json::Value::String(name).to_string();
-        let fields: Vec<String> = record.into_iter().map(|(it, value)| format!("{}:{value}", name(it))).collect();
-        let data =
-            RawValue::from_string(format!("{{{}}}", fields.join(","))).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        LocalRejection { origin: self.origin, data, rejection: Rejection::too_many_jobs(columns, jobs) }
+        let rejection = Rejection::too_many_jobs(columns, jobs);
+        LocalRejection { origin: self.origin, data: json_object(record), rejection }
     }
 }
 

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use super::parts::Parts;
 use crate::config::{OnMissing, OnSeveral};
 use crate::convert::{
-    Column, Columns, Key, KeyComparison, Kind, Rejection, Row, RowKind, RowTypes, SourceColumn, cells, raw_cells,
-    restore, text,
+    Column, Columns, Key, KeyComparison, Kind, Rejection, Row, RowKind, RowTypes, SourceColumn, cells, json_object,
+    raw_cells, restore, source_columns, text,
 };
 use crate::matching::{Found, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
 use crate::pipeline::batch::{
-    Batch, KeptKeys, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
+    Batch, KeptKeys, LocalRejection, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
 };
 use crate::pipeline::job::entered::JobJournal;
 use crate::pipeline::job::rejection_reasons::{Example, RejectionReasons};
@@ -170,7 +170,10 @@ impl<'r> Rewriter<'r> {
         if self.written.rows() > 0 {
             written.extend(self.written.seal_merged());
         }
-        written.iter_mut().for_each(|batch| batch.keys = Some(Arc::clone(&kept)));
+        for batch in &mut written {
+            batch.local_rejections.iter_mut().for_each(|record| give_back_key(record, &kept));
+            batch.keys = Some(Arc::clone(&kept));
+        }
         let mut created = if self.created.rows() == 0 { Vec::new() } else { self.created.seal_merged() }.into_iter();
         let rewritten = Rewritten { written, created: created.next(), later: created.collect(), settled: self.settled };
         Ok((rewritten, self.parts))
@@ -350,4 +353,13 @@ impl<'r> Rewriter<'r> {
         self.settled.reasons.add_records(code, field, records, || Some(Example::stored(&record, writer)));
         Ok(())
     }
+}
+
+/// Gives a record that is rejected after its rewriting its key back, in place of the id that was found.
+fn give_back_key(record: &mut LocalRejection, kept: &KeptKeys) {
+    let mut data = source_columns(&record.data);
+    let Some(id) = data.iter().position(|(name, _)| name == ID) else { return };
+    let (_, id) = data.remove(id);
+    let id: String = serde_json::from_str(id.get()).unwrap_or_default();
+    record.data = json_object(kept.with_others(&id, data));
 }
