@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Effect, Endpoint, Hold, Operation, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, Operation, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use super::{contact, contacts, lines, logs, reasons, settings};
@@ -166,6 +166,33 @@ async fn a_job_that_a_killed_attempt_left_running_is_waited_for_before_the_searc
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 20, "the insert that ran is waited for");
     assert!(logs(&run, "INFO", &["a job that an earlier sync left is waited for"]), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_another_user_that_may_not_be_read_does_not_end_the_sync() {
+    let world = World::with(Settings { time_per_batch: Duration::from_secs(2), ..Settings::default() }).await;
+    contact(&world, &[("LastName", "Example"), ("Email", "person@example.com")]);
+    let records = [json!({"Email": "person@example.com", "LastName": "New"})];
+    let config = || {
+        let mut config = settings("update", json!({"fields": ["Email"]}));
+        config["journal"] = json!(false);
+        config
+    };
+    let catalog = contacts(&["Email", "LastName"]);
+    let mut connector = world.start_write(config(), &catalog);
+    let writer = connector.send_in_background(lines(&records));
+    wait_until(|| world.org.jobs().iter().any(|job| job.state == salesforce_sim::JobState::InProgress)).await;
+    blocking(move || {
+        connector.kill();
+        writer.join().unwrap();
+    })
+    .await;
+    let answer = Answer::error(403, "INSUFFICIENT_ACCESS", "insufficient access rights on this job");
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, answer));
+    let run = world.write(config(), catalog, lines(&records)).await;
+    run.assert_success();
+    assert!(logs(&run, "WARN", &["a job of another user may not be read"]), "{}", run.stdout);
+    assert_eq!(values(&world, "Contact", &["LastName"]), [["New"]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::pipeline::prepare::Claim;
 use crate::user_error::IntoUserError;
 use airbyte::Result;
-use salesforce::{Operation, Org, UnfinishedJobs};
+use salesforce::{FaultKind, Operation, Org, UnfinishedJobs};
 
 /// How many pages of the org's list of jobs are read, with a thousand jobs each. The list has the jobs of seven days.
 const MAX_PAGES: usize = 10;
@@ -83,10 +83,15 @@ impl EarlierJobs {
         for job in jobs {
             let watcher = claim.of_earlier_job().await;
             let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
-            self.org
-                .earlier_job(job, &watcher, log)
-                .await
-                .map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
+            match self.org.earlier_job(job, &watcher, log).await {
+                // It is none of an earlier attempt: the user may read the own jobs.
+                Err(fault) if which.own.is_none() && fault.kind() == FaultKind::Permission => {
+                    tracing::warn!(job, object, "a job of another user may not be read, so it is not waited for");
+                }
+                ended => {
+                    ended.map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
+                }
+            }
         }
         self.found.lock().await.ended.insert(which.key());
         Ok(())
