@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{Answer, Effect, Endpoint, Hold, Operation, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, JobState, Operation, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use super::{contact, contacts, lines, logs, reasons, settings};
@@ -116,6 +116,18 @@ async fn kill_after_the_jobs(world: &World, config: Value, catalog: &Value, line
     world.org.clear_faults();
 }
 
+/// Kills a sync of these lines while its job runs.
+async fn kill_while_the_job_runs(world: &World, config: Value, catalog: &Value, lines: Vec<String>) {
+    let mut connector = world.start_write(config, catalog);
+    let writer = connector.send_in_background(lines);
+    wait_until(|| world.org.jobs().iter().any(|job| job.state == JobState::InProgress)).await;
+    blocking(move || {
+        connector.kill();
+        writer.join().unwrap();
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_attempt_created_is_found_by_the_next_and_not_doubled() {
     for journal in [true, false] {
@@ -153,14 +165,7 @@ async fn a_job_that_a_killed_attempt_left_running_is_waited_for_before_the_searc
         config
     };
     let catalog = contacts(&["Email", "LastName"]);
-    let mut connector = world.start_write(config(), &catalog);
-    let writer = connector.send_in_background(lines(&records));
-    wait_until(|| world.org.jobs().iter().any(|job| job.state == salesforce_sim::JobState::InProgress)).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill_while_the_job_runs(&world, config(), &catalog, lines(&records)).await;
     assert_eq!(world.org.count("Contact"), 0);
     let run = world.write(config(), catalog, lines(&records)).await;
     run.assert_success();
@@ -179,14 +184,7 @@ async fn a_job_of_another_user_that_may_not_be_read_does_not_end_the_sync() {
         config
     };
     let catalog = contacts(&["Email", "LastName"]);
-    let mut connector = world.start_write(config(), &catalog);
-    let writer = connector.send_in_background(lines(&records));
-    wait_until(|| world.org.jobs().iter().any(|job| job.state == salesforce_sim::JobState::InProgress)).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill_while_the_job_runs(&world, config(), &catalog, lines(&records)).await;
     let answer = Answer::error(403, "INSUFFICIENT_ACCESS", "insufficient access rights on this job");
     world.org.inject(RequestFault::new(Endpoint::JobInfo, answer));
     let run = world.write(config(), catalog, lines(&records)).await;

@@ -1,9 +1,9 @@
 //! The queries that ask for keys.
 
-use super::cost::{LONGEST_LIST, MOST_CONDITIONS, length_in_address};
+use super::cost::MOST_CONDITIONS;
 use super::literal::literals;
 use super::plan::{KeyField, MatchPlan, ValueType};
-use salesforce::{Condition, Literal, Soql};
+use salesforce::{Condition, Literal, Soql, url_length};
 
 /// Keys that one query asks for. There is at least one.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) fn pack(
 ) -> Option<Vec<List>> {
     let mut lists: Vec<List> = Vec::new();
     let empty = format!("{} WHERE {} IN ()", selection(plan), plan.names());
-    let room = LONGEST_LIST.saturating_sub(length_in_address(&empty));
+    let room = Soql::LONGEST_IN_ADDRESS.saturating_sub(url_length(&empty));
     let mut left = 0;
     for (position, values) in keys {
         let literals = plan.keys.iter().zip(&values).map(|(field, value)| literals(field, value));
@@ -54,8 +54,8 @@ impl ListedKey {
     /// The bytes that the key takes in an address.
     fn length(&self, plan: &MatchPlan) -> usize {
         match &*self.literals {
-            [literals] => literals.iter().map(|it| length_in_address(&it.to_string()) + "%2C".len()).sum(),
-            _ => length_in_address(&self.condition(plan).to_string()) + "%28%29 OR ".len(),
+            [literals] => literals.iter().map(|it| url_length(&it.to_string()) + "%2C".len()).sum(),
+            _ => url_length(&self.condition(plan).to_string()) + "%28%29 OR ".len(),
         }
     }
 
@@ -177,8 +177,8 @@ mod tests {
         assert!((300..700).contains(&packed), "{packed} keys");
         let keys = (0..1_000).map(|number| (number, vec![format!("person-{number}@example.com")]));
         let lists = pack(&email, keys, 9).unwrap();
-        let lengths: Vec<usize> = lists.iter().map(|it| length_in_address(&it.query(&email).to_string())).collect();
-        assert!(lengths.iter().all(|length| *length <= LONGEST_LIST), "{lengths:?}");
+        let lengths: Vec<usize> = lists.iter().map(|it| url_length(&it.query(&email).to_string())).collect();
+        assert!(lengths.iter().all(|length| *length <= Soql::LONGEST_IN_ADDRESS), "{lengths:?}");
         assert_eq!(lists.iter().flat_map(List::positions).collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
     }
 

@@ -18,7 +18,7 @@ mod source;
 mod wanted;
 
 pub(crate) use find::{KeyRows, find_records};
-pub(crate) use plan::{KeyField, MatchPlan, RowKey, ValueType};
+pub(crate) use plan::{ID, KeyField, MatchPlan, RowKey, ValueType};
 pub(crate) use record_id::RecordId;
 pub(crate) use source::OrgRecords;
 pub(crate) use wanted::{Found, MOST_WRITTEN, Matches};

@@ -9,7 +9,7 @@ use crate::config::{OnMissing, OnSeveral};
 use crate::convert::{Key, KeyComparison, NULL_MARKER};
 
 /// The field that every record has as its key.
-const ID: &str = "Id";
+pub(crate) const ID: &str = "Id";
 
 /// How the records of a stream are found, and what becomes of a row that does not name exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]

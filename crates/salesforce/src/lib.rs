@@ -95,7 +95,7 @@ pub use job::{
 };
 pub use limits::{Allowance, Limits};
 pub use operation::Operation;
-pub use query::{Condition, Literal, QueryRow, QueryRows, Soql};
+pub use query::{Condition, Literal, QueryRow, QueryRows, Soql, url_length};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
 pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};

@@ -8,6 +8,6 @@ mod rest;
 mod rows;
 mod soql;
 
-pub use literal::Literal;
+pub use literal::{Literal, url_length};
 pub use rows::{QueryRow, QueryRows};
 pub use soql::{Condition, Soql};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::fields::{ObjectFields, nearest_name_is};
-use super::plan::ID;
 use super::related::{RelatedField, RelatedObjects, RelationshipName, one_of};
 use crate::config::{Config, Renames, UnknownFields};
 use crate::convert::{Column, Kind, SourceColumn};
+use crate::matching::ID;
 use airbyte::JsonTypes;
 use salesforce::Field;
 

@@ -7,10 +7,9 @@ use super::fields::ObjectFields;
 use super::matching::upsert_key_field;
 use super::nearest_name::{is_misspelt, nearest_name};
 use super::permissions::forbidden;
-use super::plan::ID;
 use crate::config::{DeleteSettings, Deletes, OnMissing, OnSeveral};
 use crate::convert::{OnDeleted, Rejection, SourceColumn};
-use crate::matching::MatchPlan;
+use crate::matching::{ID, MatchPlan};
 use airbyte::{SchemaField, StreamName};
 use salesforce::{Describe, Operation};
 

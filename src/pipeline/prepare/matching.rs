@@ -69,7 +69,7 @@ impl StreamRequest<'_> {
     fn external_id_of_primary_key(&self, describe: &Describe) -> Option<String> {
         let column = self.primary_key_column()?;
         let has_id =
-            self.schema().iter().any(|field| self.column_name(&field.name).eq_ignore_ascii_case(super::plan::ID));
+            self.schema().iter().any(|field| self.column_name(&field.name).eq_ignore_ascii_case(crate::matching::ID));
         let field = describe.field(column)?;
         (!has_id && field.is_lookup() && field.field_type != FieldType::Id).then(|| column.to_owned())
     }

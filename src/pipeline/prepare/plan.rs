@@ -25,9 +25,6 @@ const MAX_FIELDS: usize = 5_000;
 /// for a batch may read the keys of all records of the object, so a million rows are three searches.
 const MOST_MATCHED_ROWS: usize = 350_000;
 
-/// The field that every record of Salesforce has as its key.
-pub(super) const ID: &str = "Id";
-
 /// How the records of a stream are written.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamPlan {

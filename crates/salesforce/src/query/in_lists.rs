@@ -17,6 +17,10 @@ const ADDRESS_BEFORE: usize = 100;
 const TOO_LONG_ADDRESS: usize = 12_000;
 
 impl Soql {
+    /// The most bytes that a query may take in the address of a REST call, as [`url_length`](crate::url_length) counts
+    /// them.
+    pub const LONGEST_IN_ADDRESS: usize = LONGEST_ADDRESS - ADDRESS_BEFORE;
+
     /// Checks that the query fits into the address of a REST call.
     pub(super) fn check_address(&self) -> Result<(), Fault> {
         let length = ADDRESS_BEFORE + url_length(&self.to_string());
@@ -36,7 +40,7 @@ impl Soql {
     {
         let (query, field) = (self.clone(), field.to_owned());
         let list = |literals| query.clone().filtered(Condition::In(field.clone(), literals));
-        let room = (LONGEST_ADDRESS - ADDRESS_BEFORE).saturating_sub(url_length(&list(Vec::new()).to_string()));
+        let room = Self::LONGEST_IN_ADDRESS.saturating_sub(url_length(&list(Vec::new()).to_string()));
         let mut literals = literals.into_iter().peekable();
         std::iter::from_fn(move || {
             let mut packed = vec![literals.next()?];

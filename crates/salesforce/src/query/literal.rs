@@ -140,7 +140,7 @@ fn case_suffix(id: &str) -> String {
 }
 
 /// The number of bytes that a text takes in the query of a URL (URL Standard, "application/x-www-form-urlencoded").
-pub(super) fn url_length(text: &str) -> usize {
+pub fn url_length(text: &str) -> usize {
     let length = |byte: u8| match byte {
         b'*' | b'-' | b'.' | b'_' | b' ' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => 1,
         _ => 3,
@@ -255,6 +255,12 @@ mod tests {
         ] {
             assert_eq!(Literal::id(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn characters_that_an_address_encodes_count_three_times() {
+        assert_eq!(url_length("a = 'a@b.c'"), 7 + 4 * 3);
+        assert_eq!(url_length("\u{fc}"), 6);
     }
 
     proptest! {

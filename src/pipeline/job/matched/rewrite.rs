@@ -12,7 +12,7 @@ use crate::convert::{
     Column, Columns, Key, KeyComparison, Kind, Rejection, Row, RowKind, RowTypes, SourceColumn, cells, json_object,
     raw_cells, restore, source_columns, text,
 };
-use crate::matching::{Found, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
+use crate::matching::{Found, ID, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
 use crate::pipeline::batch::{
     Batch, KeptKeys, LocalRejection, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
 };
@@ -22,8 +22,6 @@ use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
 use airbyte::{Error, JsonTypes, Result};
 use salesforce::Operation;
-
-const ID: &str = "Id";
 
 /// How many ids a rejection shows.
 const MOST_SHOWN: usize = 5;
