@@ -17,8 +17,7 @@ const ADDRESS_BEFORE: usize = 100;
 const TOO_LONG_ADDRESS: usize = 12_000;
 
 impl Soql {
-    /// The most bytes that a query may take in the address of a REST call, as [`url_length`](crate::url_length) counts
-    /// them.
+    /// The most bytes that a query may take in the address of a REST call, as [`url_length`] counts them.
     pub const LONGEST_IN_ADDRESS: usize = LONGEST_ADDRESS - ADDRESS_BEFORE;
 
     /// Checks that the query fits into the address of a REST call.
