@@ -3,6 +3,7 @@
 mod choice;
 mod damage;
 mod forms;
+mod order;
 mod round_trip;
 
 use std::process::{Command, Output, Stdio};

@@ -37,6 +37,61 @@ async fn other_objects_are_skipped_and_counted() {
     assert!(log.contains("records=1") && log.contains("objects=1") && log.contains("other_objects=4"), "{log}");
 }
 
+/// Whoever copied a file to the wrong place, or changed its header, is to know that it is not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_warns_of_objects_of_others_by_their_keys() {
+    let world = World::kind().await;
+    let row = stored_line(7, "X", json!({"Id": 1}));
+    world.put("7/contacts/a.jsonl", &row);
+    world.put("7/report.html", "<!doctype html><title>Sync 7</title>");
+    world.put("_salesforce_journal/7/750000000000001AAA.entry", "\u{1}\u{2}");
+    let semicolons = "_airbyte_raw_id;_airbyte_extracted_at;_airbyte_data\r\n1;1;{}\r\n";
+    world.put("7/contacts/semicolons.csv", semicolons);
+    world.put("7/contacts/pretty.json", row.replacen('{', "{\n", 1));
+    for number in 0..10 {
+        world.put(&format!("7/z/{number}"), "no rows");
+    }
+    let printed = world.rejected_records(json!({}), &[]).await;
+    assert_eq!(printed.success().len(), 1);
+    let messages = printed.messages();
+    let warnings: Vec<_> = messages.iter().filter(|message| message["log"]["level"] == "WARN").collect();
+    let [warning] = &warnings[..] else { panic!("{}", printed.stdout) };
+    let text = warning["log"]["message"].as_str().unwrap();
+    assert!(text.starts_with("12 objects are skipped") && text.ends_with("/7/z/7 and 2 more."), "{text}");
+    for key in ["semicolons.csv", "pretty.json", "z/0"] {
+        assert!(text.contains(key), "{text}");
+    }
+    let summary = world.rejected_records(json!({}), &["--summary"]).await;
+    assert!(summary.stdout.contains("semicolons.csv"), "{}", summary.stdout);
+}
+
+/// Another program may remove objects while they are read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_removed_after_the_list_is_counted_and_no_error() {
+    let world = World::kind().await;
+    // More than the pipe and what waits for it hold, so that nothing more is read until someone takes it.
+    world.put("6/contacts/a.jsonl", stored_line(6, "X", json!({"Id": 1})).repeat(5_000));
+    world.put("7/contacts/b.jsonl", stored_line(7, "X", json!({"Id": 2})));
+    world.put("8/contacts/c.jsonl", stored_line(8, "X", json!({"Id": 3})));
+    let mut connector = RunningConnector::start_rejected(&world.config(json!({})));
+    let (mut connector, first) = blocking(move || {
+        let first = connector.next_line();
+        (connector, first)
+    })
+    .await;
+    assert!(first.unwrap().contains("\"RECORD\""));
+    world.store.remove(BUCKET, "rejected_records/7/contacts/b.jsonl").unwrap();
+    let (exit_code, rest) = blocking(move || {
+        let rest: Vec<String> = std::iter::from_fn(|| connector.next_line()).collect();
+        (connector.wait_for_exit_code(), rest.concat())
+    })
+    .await;
+    assert_eq!(exit_code, 0);
+    assert!(rest.contains("1 objects were removed while the bucket was read."), "{}", &rest[rest.len() - 2_000..]);
+    let count = |id: u64| rest.matches(&format!("{{\"Id\":{id}}}")).count();
+    assert_eq!((count(1), count(2), count(3)), (4_999, 0, 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_cannot_be_read_whole_is_an_error_after_the_others_are_printed() {
     let good = stored_line(7, "X", json!({"Id": 1}));
@@ -123,12 +178,17 @@ async fn an_object_is_read_on_where_the_connection_broke() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_always_breaks_is_an_error_and_no_end() {
     let world = World::kind().await;
-    let text = stored_line(7, "X", json!({"Id": 1})).repeat(2_000);
+    let text: String = (0..2_000).map(|id| stored_line(7, "X", json!({"Id": id}))).collect();
     world.put("7/contacts/a.jsonl", &text);
     world.store.cut_answers(&[10_000; 100]);
-    let (failure_type, message) = world.rejected_records(json!({}), &[]).await.failure();
+    let printed = world.rejected_records(json!({}), &[]).await;
+    let (failure_type, message) = printed.failure();
     assert_eq!(failure_type, "transient_error");
     assert!(message.contains("Reading an object in the rejected-records bucket"), "{message}");
+    assert!(message.contains("rejected_records/7/contacts/a.jsonl"), "{message}");
+    let ids: Vec<u64> = printed.records().iter().map(|record| record["data"]["Id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (0..ids.len() as u64).collect::<Vec<_>>(), "what came before is printed once");
+    assert!(!ids.is_empty());
 }
 
 /// Nobody takes the records, and the run is asked to stop.

@@ -19,7 +19,7 @@ fn line_of_the_page() -> &'static str {
 }
 
 /// Runs a script of a shell in a folder with `config.json` and `catalog.json`, where the program is on the path.
-async fn run_script(folder: &Path, script: &str) -> String {
+pub(super) async fn run_script(folder: &Path, script: &str) -> String {
     let bin = folder.join("bin");
     if !bin.exists() {
         std::fs::create_dir(&bin).unwrap();
@@ -27,6 +27,7 @@ async fn run_script(folder: &Path, script: &str) -> String {
     }
     let mut command = Command::new("/bin/bash");
     command.args(["-c", script]).current_dir(folder).env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("DESTINATION_SALESFORCE_TEST_HASTE", "300");
     command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
     let output = blocking(move || command.output().unwrap()).await;
     let (stdout, stderr) =
@@ -40,12 +41,12 @@ fn has_loaded(stdout: &str, records: usize) -> bool {
     stdout.contains(&format!(" committed={records} ")) && stdout.contains(" rejected=0 ")
 }
 
-fn write_files(folder: &Path, config: &Value, catalog: &Value) {
+pub(super) fn write_files(folder: &Path, config: &Value, catalog: &Value) {
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
     std::fs::write(folder.join("catalog.json"), catalog.to_string()).unwrap();
 }
 
-fn without_generation(mut stream: Value) -> Value {
+pub(super) fn without_generation(mut stream: Value) -> Value {
     for key in ["generation_id", "minimum_generation_id", "sync_id"] {
         stream.as_object_mut().unwrap().remove(key);
     }

@@ -183,10 +183,12 @@ impl Converter {
     ) -> Result<Converted, NotAnObject> {
         let start = *data;
         let mut converted = self.convert_all(data, &mut leaves_out);
-        if let Err(Stop::Rejected(_)) = &converted
-            && let Some(deleted) = self.convert_deleted(start, data)
-        {
-            converted = deleted;
+        if let Err(Stop::Rejected(_)) = &converted {
+            let key = self.key;
+            if let Some(deleted) = self.convert_deleted(start, data) {
+                converted = deleted;
+            }
+            self.key = self.key.or(key);
         }
         match converted {
             Ok(()) if self.deletions.skips_record() => Ok(Converted::Skipped),
@@ -220,6 +222,11 @@ impl Converter {
             Some(csv) => Row { csv, key: self.key, kind: RowKind::Delete },
             None => Row { csv: self.row.row(), key: self.key, kind: RowKind::Write },
         }
+    }
+
+    /// The hash of the key of the last record, as in [`Row`], if it was rejected and its key is known.
+    pub fn rejected_key(&self) -> Option<u128> {
+        self.key
     }
 
     /// The JSON types of the values of the last row, by which [`restore`](super::restore()) gives them back.

@@ -27,7 +27,7 @@ const MAX_KEY_BYTES: usize = 1024;
 /// The most that `-N` adds to a key: the hyphen and the digits of a `u32`.
 const MAX_SUFFIX_BYTES: usize = 11;
 
-const REPORT_EXTENSION: &str = ".html";
+pub(super) const REPORT_EXTENSION: &str = ".html";
 
 /// Hands out the keys of one sync.
 #[derive(Debug)]

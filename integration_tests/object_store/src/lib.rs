@@ -145,6 +145,15 @@ impl ObjectStore {
         Ok(fs::write(path, bytes)?)
     }
 
+    /// Removes an object, as another program would.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such object.
+    pub fn remove(&self, bucket: &str, key: &str) -> anyhow::Result<()> {
+        Ok(fs::remove_file(self.root.path().join(bucket).join(key))?)
+    }
+
     /// The keys and the bytes of all objects of a bucket, in the order of keys.
     ///
     /// # Errors

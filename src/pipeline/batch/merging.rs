@@ -46,6 +46,8 @@ pub(super) struct RowsToMerge {
     /// The rows that delete.
     pub(super) deletes: ChunkedVec<u32>,
     pub(super) local_rejections: Vec<LocalRejection>,
+    /// How many of the last ones come after the rows of their keys.
+    pub(super) late_rejections: usize,
     pub(super) lease: Lease,
 }
 
@@ -57,19 +59,27 @@ impl RowsToMerge {
 
     fn merge_within(&mut self, max_waiting: usize) -> Vec<OpenBatch> {
         let kinds = if self.deletes.len() == 0 { JobKinds::Writes } else { JobKinds::Alternating };
-        let mut jobs = JobBatches { kinds, batches: Vec::new(), columns: [Arc::clone(&self.columns), Arc::default()] };
+        let mut jobs = JobBatches {
+            kinds,
+            batches: Vec::new(),
+            columns: [Arc::clone(&self.columns), Arc::default()],
+            late: Vec::new(),
+            late_size: 0,
+            late_lease: self.lease.another(),
+        };
         if kinds == JobKinds::Alternating {
             jobs.columns[1] = Arc::new(self.columns.key_alone());
         }
+        let late = self.local_rejections.split_off(self.local_rejections.len() - self.late_rejections);
         std::mem::take(&mut self.local_rejections).into_iter().for_each(|it| jobs.batch(0, &self.lease).reject(it));
+        late.into_iter().for_each(|it| jobs.reject_late(it));
         self.lease
             .set(self.csv.size() + self.origins.size() + self.types.size() + self.groups.size() + self.deletes.size());
         let mut from = Some(0);
         while let Some(first) = from {
             from = self.merge_from(first, max_waiting, &mut jobs);
         }
-        jobs.batches.retain(|batch| !batch.is_empty());
-        jobs.batches
+        jobs.into_batches(&self.lease)
     }
 
     /// Adds to `jobs` the rows without a group and the groups that end, from row `from` on. Returns the row to go on
@@ -96,7 +106,7 @@ impl RowsToMerge {
             waiting.add(last, &sent(self.types_of(&csv)), &self.columns);
             if row == last {
                 let Group { rows, rejections, .. } = waiting.remove(last);
-                rejections.into_iter().for_each(|it| jobs.batch(0, &self.lease).reject(it));
+                rejections.into_iter().for_each(|it| jobs.reject_late(it));
                 for merged in rows {
                     jobs.add(merged.job, &merged.as_sent(), &merged.records, &self.lease);
                 }
@@ -133,9 +143,32 @@ struct JobBatches {
     batches: Vec<OpenBatch>,
     /// The columns of rows that write, and of those that delete.
     columns: [Arc<Columns>; 2],
+    /// Records that are not uploaded, and that come after rows of their keys.
+    late: Vec<LocalRejection>,
+    late_size: usize,
+    late_lease: Lease,
 }
 
 impl JobBatches {
+    /// Adds a record that is not uploaded, and that comes after rows of its key.
+    fn reject_late(&mut self, record: LocalRejection) {
+        self.late_size += record.size();
+        self.late.push(record);
+        self.late_lease.set(self.late_size);
+    }
+
+    /// The batches that are not empty. What comes after rows is in the last one.
+    fn into_batches(mut self, lease: &Lease) -> Vec<OpenBatch> {
+        let late = std::mem::take(&mut self.late);
+        self.batches.retain(|batch| !batch.is_empty());
+        if !late.is_empty() {
+            let last = self.batches.len().saturating_sub(1);
+            let batch = self.batch(last, lease);
+            late.into_iter().for_each(|it| batch.reject_late(it));
+        }
+        self.batches
+    }
+
     fn batch(&mut self, job: usize, lease: &Lease) -> &mut OpenBatch {
         while self.batches.len() <= job {
             let kind = self.kinds.of_job(self.batches.len());

@@ -45,6 +45,8 @@ pub(crate) struct Batch {
     /// Records of earlier jobs that are settled together with the rows of this batch.
     held: HeldRecords,
     pub(crate) local_rejections: Vec<LocalRejection>,
+    /// How many of the last ones come after the rows of their keys.
+    late_rejections: usize,
     /// The keys of the rows, if the rows have ids instead.
     pub(crate) keys: Option<Arc<KeptKeys>>,
     local_rejections_size: usize,
@@ -117,6 +119,26 @@ impl Batch {
         self.csv = Arc::default();
         let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
         self.lease.set(self.origins.size() + self.types.size() + unsent + self.local_rejections_size);
+    }
+
+    /// The records that are not uploaded: those that are stored before rejected rows, and those that are stored after
+    /// them. Among the rejected records of one key the last one is stored last.
+    pub(crate) fn divided_rejections(&self) -> (&[LocalRejection], &[LocalRejection]) {
+        self.local_rejections.split_at(self.local_rejections.len() - self.late_rejections)
+    }
+
+    /// Takes over the records that are stored after the rows of `judged`, because some of these rows are sent again with
+    /// this batch.
+    pub(crate) fn take_late_rejections(&mut self, judged: &mut Self) {
+        let early = judged.local_rejections.len() - std::mem::take(&mut judged.late_rejections);
+        let late = judged.local_rejections.split_off(early);
+        let size: usize = late.iter().map(LocalRejection::size).sum();
+        judged.local_rejections_size -= size;
+        judged.lease.set(judged.lease.bytes().saturating_sub(size));
+        self.late_rejections += late.len();
+        self.local_rejections.extend(late);
+        self.local_rejections_size += size;
+        self.lease.set(self.lease.bytes() + size);
     }
 
     /// What is settled once every row of the batch is judged: all rows but those of `retry` and those held for them.

@@ -41,7 +41,19 @@ pub(crate) struct OpenBatch {
     unsent: Option<Unsent>,
     pub(super) local_rejections: Vec<LocalRejection>,
     local_rejections_size: usize,
+    /// Those of them with a key, and where they are among the rows.
+    keyed_rejections: Vec<KeyedRejection>,
+    /// How many of the last ones are stored after the rows.
+    late_rejections: usize,
     lease: Lease,
+}
+
+/// Where a record that is not uploaded is among the rows.
+#[derive(Debug)]
+struct KeyedRejection {
+    index: usize,
+    key: u128,
+    rows_before: usize,
 }
 
 /// A record that the connector itself rejects, so that it is never uploaded.
@@ -85,6 +97,8 @@ impl OpenBatch {
             unsent: None,
             local_rejections: Vec::new(),
             local_rejections_size: 0,
+            keyed_rejections: Vec::new(),
+            late_rejections: 0,
             lease,
             columns,
         };
@@ -147,6 +161,39 @@ impl OpenBatch {
         self.types.add(csv, types);
     }
 
+    /// Adds a record that is not uploaded, as [`reject`](Self::reject) does. Of several rejected records with one key,
+    /// the last one is stored last.
+    pub(crate) fn reject_keyed(&mut self, record: LocalRejection, key: Option<u128>) {
+        if let Some(key) = key {
+            let (index, rows_before) = (self.local_rejections.len(), self.origins.len());
+            self.keyed_rejections.push(KeyedRejection { index, key, rows_before });
+        }
+        self.reject(record);
+    }
+
+    /// Adds a record that is not uploaded, and that comes after all rows of the batch.
+    pub(super) fn reject_late(&mut self, record: LocalRejection) {
+        self.late_rejections += 1;
+        self.reject(record);
+    }
+
+    /// Puts those of the records that are not uploaded last that come after the rows of their keys.
+    fn divide_rejections(&mut self) {
+        let keyed = std::mem::take(&mut self.keyed_rejections);
+        if keyed.is_empty() {
+            return;
+        }
+        let last_rows = self.keys.last_rows(keyed.iter().map(|it| it.key));
+        let mut is_late = vec![false; self.local_rejections.len()];
+        for KeyedRejection { index, key, rows_before } in keyed {
+            is_late[index] = last_rows.get(&key).is_some_and(|last| *last < rows_before);
+        }
+        let rejections = std::mem::take(&mut self.local_rejections).into_iter().zip(is_late);
+        let (late, early): (Vec<_>, Vec<_>) = rejections.partition(|(_, is_late)| *is_late);
+        self.late_rejections = late.len();
+        self.local_rejections = early.into_iter().chain(late).map(|(record, _)| record).collect();
+    }
+
     /// Adds a record that is not uploaded. It is stored together with the rejected rows of the batch.
     pub(crate) fn reject(&mut self, record: LocalRejection) {
         self.local_rejections_size += record.size();
@@ -185,7 +232,8 @@ impl OpenBatch {
     fn update_lease(&mut self) {
         let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
         let rows = self.origins.size() + self.types.size() + self.keys.size() + self.deletes.size() + unsent;
-        self.lease.set(self.compressed.size() + self.tail.capacity() + rows + self.local_rejections_size);
+        let rejections = self.local_rejections_size + self.keyed_rejections.capacity() * size_of::<KeyedRejection>();
+        self.lease.set(self.compressed.size() + self.tail.capacity() + rows + rejections);
     }
 
     /// Whether it has neither rows nor records that are not uploaded.
@@ -223,6 +271,7 @@ impl OpenBatch {
 
     /// The batches to load one after the other, in which every record has one row. Nearly always it is one batch.
     pub(crate) fn seal_merged(mut self) -> Vec<Batch> {
+        self.divide_rejections();
         let has_deletes = self.deletes.len() > 0;
         let Some(groups) = std::mem::take(&mut self.keys).groups(has_deletes) else { return vec![self.seal()] };
         self.into_rows_to_merge(groups).merge().into_iter().map(Self::seal).collect()
@@ -239,6 +288,7 @@ impl OpenBatch {
             groups,
             deletes: self.deletes,
             local_rejections: self.local_rejections,
+            late_rejections: self.late_rejections,
             lease: self.lease,
         }
     }
@@ -258,6 +308,7 @@ impl OpenBatch {
             types: self.types,
             held: HeldRecords::default(),
             local_rejections: self.local_rejections,
+            late_rejections: self.late_rejections,
             keys: None,
             local_rejections_size: self.local_rejections_size,
             lease: self.lease,

@@ -1,5 +1,7 @@
 //! Which rows of a batch may have the same key.
 
+use std::collections::HashMap;
+
 use super::chunked_vec::ChunkedVec;
 
 /// The keys of the rows of a batch, in the order of the rows. They are compared once, when the batch is complete:
@@ -31,6 +33,17 @@ impl RowKeys {
     /// The bytes held.
     pub(super) fn size(&self) -> usize {
         self.keys.size() + self.lengths.size()
+    }
+
+    /// The last row of each of these keys that has one.
+    pub(super) fn last_rows(&self, keys: impl Iterator<Item = u128>) -> HashMap<u128, usize> {
+        let mut last_rows: HashMap<u128, Option<usize>> = keys.map(|key| (key, None)).collect();
+        for row in 0..self.keys.len() {
+            if let Some(last) = last_rows.get_mut(&self.keys.get(row)) {
+                *last = Some(row);
+            }
+        }
+        last_rows.into_iter().filter_map(|(key, row)| Some((key, row?))).collect()
     }
 
     /// The groups of rows that may have the same key. `None` if all keys differ, unless they are needed even then.

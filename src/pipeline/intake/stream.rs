@@ -208,7 +208,8 @@ impl Loading {
     fn reject(&mut self, record: LocalRejection, limits: &BatchLimits) -> Option<OpenBatch> {
         let full = self.open.take_if(|batch| batch.length() >= limits.batch_size as u64);
         let columns = self.converter.columns();
-        self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease())).reject(record);
+        let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
+        batch.reject_keyed(record, self.converter.rejected_key());
         full
     }
 

@@ -168,7 +168,7 @@ impl<'j> Judge<'j> {
     }
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
-    /// rejected. `earlier` is an earlier reading of the results, which must have the same counts.
+    /// rejected, but for those that come after rows that are sent again. `earlier` is an earlier reading of the results, which must have the same counts.
     ///
     /// `None` if only children wait for parents that can come no more: no row was written, and none is sent again but
     /// these. They are to be judged once more, by rules that reject them.
@@ -177,11 +177,15 @@ impl<'j> Judge<'j> {
         earlier: Option<ResultCounts>,
         gaps: Gaps,
     ) -> Result<Option<Verdict>, JudgeError> {
+        let (early, late) = self.batch.divided_rejections();
+        store_local_rejections(self.writer.as_mut(), early, &mut self.reasons).await?;
         let written = self.prove_counts(earlier, gaps).await?;
         if self.children > 0 && written + self.transient + self.awaiting + self.unprocessed + self.unknown == 0 {
             return Ok(None);
         }
-        store_local_rejections(self.writer.as_mut(), &self.batch.local_rejections, &mut self.reasons).await?;
+        if self.retry.rows() == 0 && self.unknown == 0 {
+            store_local_rejections(self.writer.as_mut(), late, &mut self.reasons).await?;
+        }
         if let Some(writer) = self.writer.take() {
             writer.finish().await?;
         }

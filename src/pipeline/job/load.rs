@@ -133,6 +133,9 @@ impl Loader {
             {
                 self.journal.all_written(finished.id());
             }
+            if let Some(retry) = &mut verdict.retry {
+                retry.take_late_rejections(&mut batch);
+            }
             let segments = batch.settle(verdict.outcomes, verdict.retry.as_mut());
             let Verdict { reasons, skipped, .. } = verdict;
             events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped }));

@@ -1,4 +1,4 @@
-//! What an object is, by how it begins.
+//! What an object may be, by how it begins. Its first line decides: `jsonl` and `csv` read it whole.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -6,7 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::pieces::DownloadEnded;
 
-/// How much of an object is looked at. The columns of Airbyte are the first ones.
+/// How much of an object is looked at before its first line is read.
 const START_BYTES: usize = 64 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -15,11 +15,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The extensions of objects of rejected records. A name may also have none.
 const EXTENSIONS: [&str; 4] = [".csv", ".jsonl", ".csv.gz", ".jsonl.gz"];
 
-/// How objects of rejected records begin, as far as all of them do.
-const BEGINNINGS: [&[u8]; 2] = [b"_airbyte_raw_id,", b"{\"_airbyte_raw_id\":"];
-
-/// What every row or header has.
-const MARK: &[u8] = b"_airbyte_raw_id";
+/// How the objects that the connector writes begin, and those that other programs have put quotes into.
+const BEGINNINGS: [&[u8]; 3] = [b"_airbyte_raw_id,", b"\"_airbyte_raw_id\",", b"{\"_airbyte_raw_id\":"];
 
 /// The content of an object.
 pub(super) enum Content<'a> {
@@ -33,7 +30,8 @@ pub(super) enum Content<'a> {
     Cut,
 }
 
-/// Looks at the beginning of an object, and decompresses it if it is compressed.
+/// Looks at the beginning of an object, and decompresses it if it is compressed. No more of it is held than the
+/// beginning.
 ///
 /// # Errors
 /// It cannot be read or decompressed.
@@ -51,20 +49,19 @@ pub(super) fn open<'a>(key: &str, reader: impl Read + 'a) -> io::Result<Content<
     };
     let (start, end) = beginning(&mut text, START_BYTES);
     let start = start.strip_prefix(BYTE_ORDER_MARK).map(<[u8]>::to_vec).unwrap_or(start);
-    let is_ours = BEGINNINGS.iter().any(|beginning| start.starts_with(beginning))
-        || has_extension && memchr::memmem::find(&start, MARK).is_some();
+    let has_beginning = BEGINNINGS.iter().any(|beginning| start.starts_with(beginning));
     match end {
         Ok(()) => {}
         // Something compressed of someone else.
-        Err(error) if is_gzip && !is_ours && !has_extension && !is_end_of_download(&error) => {
+        Err(error) if is_gzip && !has_beginning && !has_extension && !is_end_of_download(&error) => {
             return Ok(Content::Foreign);
         }
         Err(error) => return Err(error),
     }
-    if !is_ours {
-        let is_beginning = BEGINNINGS.into_iter().chain([&GZIP[..]]).any(|whole| whole.starts_with(&start));
-        let is_cut = has_extension && is_beginning;
-        return Ok(if is_cut { Content::Cut } else { Content::Foreign });
+    let is_cut =
+        BEGINNINGS.into_iter().chain([&GZIP[..]]).any(|whole| whole.len() > start.len() && whole.starts_with(&start));
+    if is_cut {
+        return Ok(if has_extension { Content::Cut } else { Content::Foreign });
     }
     let is_json = start.trim_ascii_start().first() == Some(&b'{');
     let whole = Box::new(Cursor::new(start).chain(text));

@@ -5,7 +5,10 @@ use std::io::BufRead;
 use salesforce::{ResultRow, RowReader};
 
 use super::object::{Place, ReadError};
-use super::row::{Role, RowBuilder, RowDefect, StoredRow, roles};
+use super::row::{Role, RowBuilder, RowDefect, StoredRow, is_of_airbyte, roles};
+
+/// The most bytes of a header. What has no line end before is no CSV of rejected records.
+const LONGEST_HEADER: usize = 1024 * 1024;
 
 /// Calls `take` for each row until it returns false. Returns false if the header, or the first row, is not that of
 /// rejected records.
@@ -15,8 +18,12 @@ pub(super) fn read(
     take: &mut dyn FnMut(StoredRow) -> Result<bool, ReadError>,
 ) -> Result<bool, ReadError> {
     let mut rows = Rows::new(longest);
-    if !rows.next(&mut csv)? {
-        return Ok(false);
+    match rows.next(&mut csv) {
+        Ok(true) => rows.header = None,
+        Ok(false) => return Ok(false),
+        // Something of someone else. A header that is cut off or damaged may be one of ours.
+        Err(ReadError::Defect(_)) if !rows.header_names_ours() => return Ok(false),
+        Err(error) => return Err(error),
     }
     let Some(columns) = Columns::new(&rows.row) else { return Ok(false) };
     let mut number = 0;
@@ -67,6 +74,8 @@ struct Rows {
     reader: RowReader,
     utf8: Utf8,
     row: ResultRow,
+    /// The bytes of the header, until it is read.
+    header: Option<Vec<u8>>,
     /// How many rows were read, with the header.
     number: u64,
     last_byte: u8,
@@ -75,7 +84,14 @@ struct Rows {
 impl Rows {
     fn new(longest: usize) -> Self {
         let reader = RowReader::with_longest_row(longest);
-        Self { reader, utf8: Utf8::default(), row: ResultRow::default(), number: 0, last_byte: b'\n' }
+        let header = Some(Vec::new());
+        Self { reader, utf8: Utf8::default(), row: ResultRow::default(), header, number: 0, last_byte: b'\n' }
+    }
+
+    /// Whether the header has a column of Airbyte, as far as it is read.
+    fn header_names_ours(&self) -> bool {
+        let header = String::from_utf8_lossy(self.header.as_deref().unwrap_or_default());
+        header.split([',', '\r', '\n']).any(|cell| is_of_airbyte(cell.trim().trim_matches('"')))
     }
 
     /// The place of the row that is read next.
@@ -94,6 +110,12 @@ impl Rows {
             let mut rest = available;
             let is_row = self.reader.read(&mut rest, &mut self.row);
             let length = available.len() - rest.len();
+            if let Some(header) = &mut self.header {
+                header.extend_from_slice(&available[..length]);
+                if header.len() > LONGEST_HEADER {
+                    return Err(ReadError::defect(at, RowDefect::TooLong));
+                }
+            }
             // What is not UTF-8 would be read as other characters.
             if !self.utf8.check(&available[..length]) {
                 return Err(ReadError::defect(at, RowDefect::NotUtf8));

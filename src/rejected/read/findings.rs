@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::selection::Selection;
+use crate::rejected::key::REPORT_EXTENSION;
 use airbyte::Error;
 
 /// How many names of streams and of reasons are kept, for the sentences that list them.
@@ -10,6 +11,9 @@ const MOST_NAMES: usize = 100;
 
 /// How many damaged objects are named.
 const MOST_DAMAGED: usize = 5;
+
+/// How many objects of others are named.
+const MOST_FOREIGN: usize = 10;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -20,6 +24,9 @@ pub(crate) struct Findings {
     pub(crate) records: u64,
     /// Objects that have no rejected records.
     pub(crate) others: u64,
+    /// The first of them that the connector did not write, and how many there are.
+    foreign: Vec<String>,
+    foreign_count: u64,
     /// Objects that were removed after they were listed.
     pub(super) removed: u64,
     /// Objects whose streams are named as in their keys, with characters that may stand for others.
@@ -61,6 +68,18 @@ impl Findings {
         self.first_nameless.get_or_insert_with(|| key.to_owned());
     }
 
+    /// Notes an object that has no rejected records. Reports are expected beside them, and nobody needs to know of them.
+    pub(super) fn add_foreign(&mut self, key: &str) {
+        self.others += 1;
+        if key.ends_with(REPORT_EXTENSION) {
+            return;
+        }
+        self.foreign_count += 1;
+        if self.foreign.len() < MOST_FOREIGN {
+            self.foreign.push(key.to_owned());
+        }
+    }
+
     pub(super) fn damage(&mut self, key: &str, why: &str) {
         self.damaged_count += 1;
         if self.damaged.len() < MOST_DAMAGED {
@@ -71,6 +90,15 @@ impl Findings {
     /// Sentences about what was left out, for the user to know.
     pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.foreign_count > 0 {
+            let more = self.foreign_count - self.foreign.len() as u64;
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            notes.push(format!(
+                "{} objects are skipped, because their first lines are not those of rejected records: {}{more}.",
+                self.foreign_count,
+                self.foreign.join(", ")
+            ));
+        }
         if self.removed > 0 {
             notes.push(format!("{} objects were removed while the bucket was read.", self.removed));
         }

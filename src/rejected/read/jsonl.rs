@@ -3,10 +3,11 @@
 use std::io::BufRead;
 
 use super::object::{Place, ReadError};
-use super::row::{Role, RowBuilder, RowDefect, StoredRow, decoded, members, roles};
+use super::row::{Role, RowBuilder, RowDefect, StoredRow, decoded, is_of_airbyte, members, roles};
+use airbyte::json::Cursor;
 
-/// Calls `take` for each row until it returns false. A first row that is no row of a rejected record makes the object
-/// one of someone else: returns false.
+/// Calls `take` for each row until it returns false. A first line that is no row of a rejected record makes the object
+/// one of someone else: returns false. A first line that cannot be read is a row if it names a column of Airbyte.
 pub(super) fn read(
     mut lines: impl BufRead,
     longest: usize,
@@ -19,23 +20,24 @@ pub(super) fn read(
         number += 1;
         let at = |defect| ReadError::defect(Place::Line(number), defect);
         let is_whole = match read_line(&mut lines, longest, &mut line)? {
+            LineEnd::TooLong if !is_ours && !names_ours(&line) => return Ok(false),
             LineEnd::TooLong => return Err(at(RowDefect::TooLong)),
             LineEnd::End if line.is_empty() => return Ok(is_ours),
             end => end == LineEnd::Newline,
         };
-        let text = std::str::from_utf8(&line).map_err(|_| at(RowDefect::NotUtf8))?;
-        if text.trim_ascii().is_empty() {
+        if line.trim_ascii().is_empty() {
             continue;
         }
-        match row(text) {
+        match std::str::from_utf8(&line).map_err(|_| RowDefect::NotUtf8).and_then(row) {
             Ok(Some(row)) => {
                 is_ours = true;
                 if !take(row)? {
                     return Ok(true);
                 }
             }
-            // Lines of someone else. A line that is cut off may be one of ours.
+            // Lines of someone else. A line that is cut off or damaged may be one of ours.
             Ok(None) | Err(RowDefect::NotRejected) if !is_ours => return Ok(false),
+            Err(RowDefect::NotJson | RowDefect::NotUtf8) if !is_ours && !names_ours(&line) => return Ok(false),
             Ok(None) => return Err(at(RowDefect::NotRejected)),
             Err(defect) => return Err(at(defect)),
         }
@@ -58,6 +60,30 @@ fn row(line: &str) -> Result<Option<StoredRow>, RowDefect> {
         }
     }
     row.finish().map(Some)
+}
+
+/// Whether a line that cannot be read whole is a JSON object with a column of Airbyte, as far as it can be read.
+fn names_ours(line: &[u8]) -> bool {
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&line[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    let mut cursor = Cursor::new(text);
+    let mut is_first = true;
+    if cursor.enter_object().is_none() {
+        return false;
+    }
+    while cursor.next_member(std::mem::take(&mut is_first)) == Some(true)
+        && let Some(key) = cursor.key()
+    {
+        if is_of_airbyte(&decoded(key)) {
+            return true;
+        }
+        if cursor.raw_value().is_none() {
+            break;
+        }
+    }
+    false
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 //! cannot be passed over: if it cannot be read whole, the run ends in an error that names it. So this module never
 //! returns less than the bucket holds without saying so.
 //!
-//! - `reader` lists the objects, and reads one after the other in the order in which they were written (`order`). A thread takes the text apart, fed by the download
-//!   through a channel of a few pieces (`pieces`), so an object of any size takes little memory;
+//! - `reader` lists the objects, and reads one after the other in the order in which they were written (`listing`,
+//!   `order`). A thread takes the text apart, fed by the download through a channel of a few pieces (`pieces`), so an
+//!   object of any size takes little memory;
 //! - `object` decides what an object is (`content`), and `jsonl` and `csv` read its rows;
 //! - `row` is a stored row, taken apart: the record under its source names, and why it was rejected;
 //! - `owner` says which stream an object belongs to;
@@ -15,6 +16,7 @@ mod content;
 mod csv;
 mod findings;
 mod jsonl;
+mod listing;
 mod object;
 mod order;
 mod owner;

@@ -8,19 +8,16 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
 use super::findings::Findings;
+use super::listing::{MOST_BYTES, OldestObjects, WaitingObject};
 use super::object::{self, ReadError};
-use super::order;
 use super::owner::{Owner, Owners};
 use super::pieces::{Piece, pieces};
 use super::row::StoredRow;
 use super::selection::Selection;
-use crate::rejected::bucket::{Bucket, Download, ListedObject};
+use crate::rejected::bucket::{Bucket, Download};
 use crate::rejected::record::RejectionDetails;
 use crate::rejected::settings::S3Settings;
 use airbyte::{Error, Result, StreamName};
-
-/// The most objects that are put into order: their keys are held in memory.
-const MOST_OBJECTS: usize = 1_000_000;
 
 /// The name of the stream of a record that has none, where a name is only shown.
 const NO_NAME: &str = "(not known)";
@@ -73,6 +70,8 @@ pub(crate) struct RejectedReader {
     bucket: Bucket,
     owners: Arc<Owners>,
     other_folder: String,
+    /// The most bytes of objects that wait to be read.
+    most_waiting_bytes: usize,
 }
 
 /// What moves to the thread that reads an object, and back.
@@ -104,7 +103,14 @@ impl RejectedReader {
     pub(crate) async fn open(settings: &S3Settings, other_folder: &str) -> Result<Self> {
         let bucket = Box::pin(Bucket::connect(settings)).await?.without_outage_wait();
         let owners = Arc::new(Owners::new(settings));
-        Ok(Self { bucket, other_folder: format!("{}{other_folder}", owners.prefix()), owners })
+        let other_folder = format!("{}{other_folder}", owners.prefix());
+        Ok(Self { bucket, other_folder, owners, most_waiting_bytes: MOST_BYTES })
+    }
+
+    /// The same for a test, with little memory for the list.
+    #[cfg(test)]
+    pub(super) fn with_waiting_bytes(self, most_waiting_bytes: usize) -> Self {
+        Self { most_waiting_bytes, ..self }
     }
 
     /// Gives every wanted record of the bucket to `sink`.
@@ -129,49 +135,54 @@ impl RejectedReader {
         if !is_name_needed && selection.streams.is_empty() && selection.namespace.is_none() {
             run.name_for_nameless = Some(StreamName { namespace: None, name: NO_NAME.to_owned() });
         }
-        for object in self.objects(selection, &mut run.findings).await? {
-            run = self.read_object(&object, run).await?;
+        let mut oldest = OldestObjects::new(self.most_waiting_bytes);
+        loop {
+            self.list(selection, &mut oldest, &mut run.findings).await?;
+            let (objects, is_more) = oldest.take();
+            for object in objects {
+                run = self.read_object(&object, run).await?;
+            }
+            if !is_more {
+                return Ok((run.sink, run.findings));
+            }
+            tracing::info!(
+                "the bucket has more objects than are held at once: it is listed again for those that follow"
+            );
         }
-        Ok((run.sink, run.findings))
     }
 
-    /// The objects that are looked into, in the order in which they were written.
-    async fn objects(&self, selection: &Selection, findings: &mut Findings) -> Result<Vec<ListedObject>> {
-        let (mut objects, mut next) = (Vec::new(), None);
+    /// Lists the objects that are looked into. What is not is counted in the first list.
+    async fn list(&self, selection: &Selection, oldest: &mut OldestObjects, findings: &mut Findings) -> Result<()> {
+        let is_first = u64::from(oldest.is_first_list());
+        let mut next = None;
         loop {
             let page = self.bucket.list_page(self.owners.prefix(), next).await?;
             for object in page.objects {
                 if object.key.ends_with('/') || object.key.starts_with(&self.other_folder) {
-                    findings.others += 1;
+                    findings.others += is_first;
                 } else if selection.may_have_time(object.written_at) {
-                    objects.push(object);
+                    let key = object.key.strip_prefix(self.owners.prefix()).unwrap_or(&object.key).into();
+                    oldest.add(WaitingObject { written_at: object.written_at, key });
                 } else {
-                    findings.too_old += 1;
+                    findings.too_old += is_first;
                 }
-            }
-            if objects.len() > MOST_OBJECTS {
-                return Err(Error::config(format!(
-                    "The bucket has more than {MOST_OBJECTS} objects, too many to read them in the order in which they were \
-                     written. Set bucket_path to a folder with fewer, or give --since."
-                )));
             }
             next = page.next;
             if next.is_none() {
-                break;
+                return Ok(());
             }
         }
-        order::sort(&mut objects);
-        Ok(objects)
     }
 
-    async fn read_object<S: RecordSink>(&self, object: &ListedObject, mut run: Run<S>) -> Result<Run<S>> {
-        let Some(download) = Box::pin(self.bucket.download(&object.key)).await? else {
+    async fn read_object<S: RecordSink>(&self, object: &WaitingObject, mut run: Run<S>) -> Result<Run<S>> {
+        let key = format!("{}{}", self.owners.prefix(), object.key);
+        let Some(download) = Box::pin(self.bucket.download(&key)).await? else {
             run.findings.removed += 1;
             return Ok(run);
         };
         let (sender, bytes) = pieces();
         let mut current = Current {
-            key: object.key.clone(),
+            key: key.clone(),
             header: download.stream().map(str::to_owned),
             written_at: object.written_at,
             stream: None,
@@ -186,8 +197,8 @@ impl RejectedReader {
         let (mut run, outcome) = read.map_err(|panic| Error::panic().internal(panic))?;
         match outcome {
             Ok(true) => run.findings.objects += 1,
-            Ok(false) => run.findings.others += 1,
-            Err(ReadError::Defect(why)) => run.findings.damage(&object.key, &why),
+            Ok(false) => run.findings.add_foreign(&key),
+            Err(ReadError::Defect(why)) => run.findings.damage(&key, &why),
             Err(ReadError::NotTaken(error)) => return Err(error),
             Err(ReadError::DownloadEnded) => {
                 let error = Error::system("The rejected records were not read to their end.");

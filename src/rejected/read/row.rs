@@ -81,6 +81,11 @@ pub(super) fn roles<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<
     Some(roles.collect())
 }
 
+/// Whether a column of this name is one of Airbyte's, which only its connectors write.
+pub(super) fn is_of_airbyte(name: &str) -> bool {
+    name == DATA_COLUMN || AIRBYTE_COLUMNS.contains(&name)
+}
+
 fn rejection_column(name: &str) -> Option<usize> {
     REJECTION_COLUMNS.iter().position(|column| *column == name)
 }

@@ -1,20 +1,23 @@
 //! Objects of every form are read back, and one that is not whole is never taken for a shorter one.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use flate2::write::GzEncoder;
 use serde_json::value::RawValue;
 
 use super::object::{ReadError, read};
 use super::owner::{Owner, Owners};
+use super::{Found, RecordSink, RejectedReader, Selection};
 use crate::rejected::format::RowEncoder;
 use crate::rejected::row::RowLayout;
 use crate::rejected::settings::{
-    BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening, Format,
-    S3Settings,
+    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
+    Format, S3Settings,
 };
 use crate::rejected::{RejectedRecord, RejectionDetails, StreamIdentity, SyncIdentity, stream_header};
 use airbyte::StreamName;
+use object_store::ObjectStore;
 
 const COLUMNS: [(&str, &str); 9] = [
     ("Name", r#""Acme, \"Inc\"\r\nsecond line é 😀""#),
@@ -124,6 +127,68 @@ fn what_other_programs_do_to_an_object_is_no_obstacle() {
     assert!(matches!(outcome, Ok(true)) && rows.len() == 2, "{outcome:?}");
 }
 
+/// A row with its keys in the order of the alphabet, as other programs write it.
+fn sorted_row(description: &str) -> String {
+    format!(
+        "{{\"Description\": \"{description}\", \"_airbyte_extracted_at\": 1, \"_airbyte_generation_id\": 7, \
+         \"_airbyte_meta\": {{\"sync_id\": 42}}, \"_airbyte_raw_id\": \"1\", \"rejected_reason\": \"CODE\"}}\n"
+    )
+}
+
+/// The same as CSV with quotes around every cell.
+fn quoted_rows(first_columns: &str) -> String {
+    let quoted = |line: &str| line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",") + "\r\n";
+    let header = "_airbyte_raw_id,_airbyte_extracted_at,_airbyte_meta,_airbyte_generation_id,Name,rejected_reason";
+    let first_cells = first_columns.replace(|character| character != ',', "");
+    quoted(&format!("{first_columns}{header}")) + &quoted(&format!("{first_cells}1,1,,7,Acme,CODE"))
+}
+
+#[test]
+fn a_first_line_of_any_length_and_order_is_looked_at_whole() {
+    let (long, many) = ("x".repeat(200_000), (0..20_000).map(|column| format!("f{column},")).collect::<String>());
+    let cases = [
+        (sorted_row("Acme"), r#"{"Description":"Acme"}"#.to_owned()),
+        (format!("\n \n{}", sorted_row("Acme")), r#"{"Description":"Acme"}"#.to_owned()),
+        (sorted_row(&long), format!(r#"{{"Description":"{long}"}}"#)),
+        (quoted_rows(""), r#"{"Name":"Acme"}"#.to_owned()),
+        (quoted_rows("Code,"), r#"{"Code":null,"Name":"Acme"}"#.to_owned()),
+        (quoted_rows(&many), String::new()),
+        (quoted_rows("").replace('"', ""), r#"{"Name":"Acme"}"#.to_owned()),
+    ];
+    for (text, expected) in cases {
+        for bytes in [text.clone().into_bytes(), gzip(text.as_bytes())] {
+            for key in ["a", "a.jsonl", "a.csv.gz"] {
+                let mut rows = Vec::new();
+                let outcome = read(key, bytes.as_slice(), &mut |row| {
+                    rows.push(row.data.get().to_owned());
+                    Ok(true)
+                });
+                assert!(matches!(outcome, Ok(true)), "{key} {:.80}: {outcome:?}", text);
+                assert!(rows.len() == 1 && (expected.is_empty() || rows[0] == expected), "{key} {:.80}", text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_line_that_is_cut_after_a_column_of_airbyte_is_an_error() {
+    for text in [sorted_row(&"x".repeat(100_000)), quoted_rows("Code,"), quoted_rows("")] {
+        let marks = ["\"_airbyte_extracted_at\":", "\"_airbyte_raw_id\","];
+        let mark = marks.iter().find_map(|mark| Some(text.find(mark)? + mark.len())).unwrap();
+        let line = text.find('\n').unwrap();
+        for key in ["a", "a.csv"] {
+            for cut in [mark, mark + 1, line - 1] {
+                let outcome = read(key, &text.as_bytes()[..cut], &mut |_| Ok(true));
+                assert!(matches!(outcome, Err(ReadError::Defect(_))), "{key} {:.50} {cut}: {outcome:?}", text);
+                let mut damaged = text.as_bytes()[..=line].to_vec();
+                damaged[cut] = 0xff;
+                let outcome = read(key, damaged.as_slice(), &mut |_| Ok(true));
+                assert!(matches!(outcome, Err(ReadError::Defect(_))), "{key} {:.50} {cut}: {outcome:?}", text);
+            }
+        }
+    }
+}
+
 /// An upload to the bucket is whole or not there, so a cut at the end of a row needs no proof. Any other does.
 #[test]
 fn an_object_that_is_cut_anywhere_is_an_error() {
@@ -178,10 +243,35 @@ fn what_is_no_object_of_rejected_records_is_skipped() {
         ("some.tar.gz", b"\x1f\x8b\x08\x00 no gzip"),
         ("a.txt.gz", &gzip(b"something else")),
         ("a.csv.gz", &gzip(b"Id,Name\n1,Acme\n")),
+        ("a.csv", b"\"Id\",\"Name\"\r\n\"1\",\"_airbyte_raw_id\"\r\n"),
+        ("a.csv", b"Id,\"no end of the quotes\r\n_airbyte,1\r\n"),
+        ("a.csv", b"Id;Name\r\n_airbyte_raw_id,_airbyte_data\r\n"),
+        ("a.jsonl", b"{\"Name\":\"_airbyte_raw_id\",\"x\":{\"_airbyte_data\":1,\"sf__Error\":\"\"}}\n"),
+        ("a.jsonl", b"{\"Name\":\"_airbyte_raw_id\", broken\n{\"_airbyte_raw_id\":1,\"_airbyte_data\":{}}\n"),
+        ("a.jsonl", b"{\"Name\":\"\xff\"}\n"),
+        ("a.jsonl", b"[{\"_airbyte_raw_id\":\"1\",\"_airbyte_data\":{\"sf__Error\":\"\"}}]\n"),
+        ("a.csv", b"\xff\xfeI\x00d\x00,\x00"),
     ];
     for (key, bytes) in cases {
         let (rows, outcome) = rows(key, bytes);
         assert!(matches!(outcome, Ok(false)) && rows.is_empty(), "{key}: {outcome:?}");
+    }
+}
+
+/// Whatever it is, no more of it is held than of a line that can be one of ours.
+#[test]
+fn an_endless_object_of_someone_else_is_skipped() {
+    let endless = |start: &'static str, byte: u8| std::io::Read::chain(start.as_bytes(), std::io::repeat(byte));
+    for (start, bytes) in [("Id,Name", &[b'x', b',', b'"', 0xff][..]), ("\"", b"x\n"), ("", &[b'\n', b' ', 0])] {
+        for byte in bytes {
+            let outcome = read("a.csv", endless(start, *byte), &mut |_| Ok(true));
+            assert!(matches!(outcome, Ok(false)), "{start} {byte}: {outcome:?}");
+        }
+    }
+    for (start, byte) in [("{\"a\":\"", b'x'), ("{\"a\":1}", 0xff), ("{\"a\":[", b'[')] {
+        let lines = std::io::BufReader::new(endless(start, byte));
+        let outcome = super::jsonl::read(lines, 1 << 20, &mut |_| Ok(true));
+        assert!(matches!(outcome, Ok(false)), "{start} {byte}: {outcome:?}");
     }
 }
 
@@ -224,8 +314,8 @@ fn a_line_without_an_end_does_not_fill_the_memory() {
     assert!(matches!(&outcome, Err(ReadError::Defect(why)) if why.contains("longer than any")), "{outcome:?}");
 }
 
-fn owner(path_format: &str, key: &str, header: Option<&str>, sync_id: Option<i64>) -> Owner {
-    let settings = S3Settings {
+fn settings(path_format: &str) -> S3Settings {
+    S3Settings {
         access_key: None,
         role_arn: None,
         bucket: BucketName::parse("rejects").unwrap(),
@@ -237,7 +327,53 @@ fn owner(path_format: &str, key: &str, header: Option<&str>, sync_id: Option<i64
         compression: Compression::None,
         path_format: path_format.to_owned(),
         file_name_format: FileNameFormat::parse(DEFAULT_FILE_NAME_FORMAT).unwrap(),
+    }
+}
+
+/// Collects the numbers of records.
+struct Numbers(Vec<u64>);
+
+impl RecordSink for Numbers {
+    const NEEDS_NAMES: bool = true;
+
+    fn take(&mut self, found: &Found<'_>) -> airbyte::Result<()> {
+        let data: serde_json::Value = serde_json::from_str(found.data.get()).unwrap();
+        self.0.push(data["n"].as_u64().unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_with_more_objects_than_are_held_at_once_is_read_whole_and_in_order() {
+    const OBJECTS: u64 = 60;
+    let server = ObjectStore::start(&["rejects"]).await.unwrap();
+    let put = |key: &str, text: &str| server.put("rejects", &format!("salesforce/rejected/{key}"), text.as_bytes());
+    put("_journal/entry", "1").unwrap();
+    for number in 0..OBJECTS {
+        let line = format!(
+            "{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_meta\":{{\"sync_id\":7}},\
+             \"_airbyte_data\":{{\"n\":{number},\"rejected_reason\":\"X\"}}}}\n"
+        );
+        put(&format!("7/contacts/f_{number}.jsonl"), &line).unwrap();
+    }
+    put("7/contacts/readme.txt", "Hello").unwrap();
+    let settings = S3Settings {
+        access_key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone().into() }),
+        endpoint: Some(server.endpoint.parse().unwrap()),
+        ..settings(DEFAULT_PATH_FORMAT)
     };
+    for most_waiting_bytes in [usize::MAX, 1_000, 0] {
+        let reader = Box::pin(RejectedReader::open(&settings, "_journal")).await.unwrap();
+        let reader = reader.with_waiting_bytes(most_waiting_bytes);
+        let (selection, progress) = (Selection::default(), Arc::default());
+        let (numbers, findings) = Box::pin(reader.read(&selection, Numbers(Vec::new()), &progress)).await.unwrap();
+        assert_eq!(numbers.0, (0..OBJECTS).collect::<Vec<u64>>(), "{most_waiting_bytes}");
+        assert_eq!((findings.records, findings.objects, findings.others), (OBJECTS, OBJECTS, 2));
+    }
+}
+
+fn owner(path_format: &str, key: &str, header: Option<&str>, sync_id: Option<i64>) -> Owner {
+    let settings = settings(path_format);
     Owners::new(&settings).of(&format!("salesforce/rejected/{key}"), header, sync_id)
 }
 

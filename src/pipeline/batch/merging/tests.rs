@@ -90,7 +90,8 @@ fn rows_that_would_need_too_many_jobs_are_rejected_once() {
         let mut batches: Vec<Batch> = batches.into_iter().map(OpenBatch::seal).collect();
         assert_eq!(batches.iter().map(Batch::rows).collect::<Vec<_>>(), [vec![51], vec![1; MAX_JOBS - 1]].concat());
         assert_eq!(lines(&batches[MAX_JOBS - 1]), ["e,249,"], "merged into the last job");
-        let rejected: Vec<_> = batches[0].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
+        let rejected: Vec<_> =
+            batches[MAX_JOBS - 1].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
         assert_eq!(rejected.len(), 76, "{max_waiting}");
         assert_eq!(rejected[0], "{\"k\":\"\u{e9}\",\"a\":\"100\",\"b\":null}");
         let mut settled = HashMap::new();
@@ -145,6 +146,55 @@ fn local_rejections_stay_with_the_first_batch() {
     batch.reject(crate::pipeline::batch::LocalRejection { origin, data, rejection });
     let batches = batch.seal_merged();
     assert_eq!(batches.iter().map(|batch| batch.local_rejections.len()).collect::<Vec<_>>(), [1, 0]);
+}
+
+/// A rejected record of a key is stored before rows that came after it, and after rows that came before it.
+#[test]
+fn a_rejected_record_stays_in_the_order_of_its_key() {
+    let rejected = |name: &str| {
+        let rejection = crate::convert::Rejection {
+            code: crate::convert::RejectionCode::NoField,
+            field: None,
+            message: String::new(),
+        };
+        let data = serde_json::value::to_raw_value(name).unwrap();
+        crate::pipeline::batch::LocalRejection { origin: Origin { segment: 0, extracted_at_ms: 0 }, data, rejection }
+    };
+    let names = |rejections: &[crate::pipeline::batch::LocalRejection]| {
+        rejections.iter().map(|it| it.data.get().trim_matches('"').to_owned()).collect::<Vec<_>>()
+    };
+    for others in [&[][..], &["x", "x"], &["\u{e9}", "e", "\u{e9}"]] {
+        let mut batch = open_batch(others.iter().map(|key| (0, json!({"k": key}))));
+        let key = |key: u128| key << 64;
+        let row = |batch: &mut OpenBatch, number: u128| {
+            let row = crate::convert::Row { csv: b"k,1,\n", key: Some(key(number)), kind: RowKind::Write };
+            batch.push(row, Origin { segment: 0, extracted_at_ms: 0 });
+        };
+        batch.reject_keyed(rejected("before"), Some(key(1)));
+        row(&mut batch, 1);
+        row(&mut batch, 2);
+        batch.reject_keyed(rejected("after"), Some(key(1)));
+        batch.reject_keyed(rejected("between"), Some(key(2)));
+        batch.reject_keyed(rejected("alone"), Some(key(3)));
+        batch.reject_keyed(rejected("keyless"), None);
+        row(&mut batch, 2);
+        batch.reject_keyed(rejected("last"), Some(key(2)));
+        let mut batches = batch.seal_merged();
+        let divided = |batch: &Batch| {
+            let (early, late) = batch.divided_rejections();
+            (names(early), names(late))
+        };
+        let (first, last) = (divided(&batches[0]).0, divided(batches.last().unwrap()).1);
+        assert_eq!(first, ["before", "between", "alone", "keyless"], "{others:?}");
+        assert_eq!(last, ["after", "last"], "{others:?}");
+
+        let judged = batches.last_mut().unwrap();
+        let mut retry = OpenBatch::of_retries(judged, judged.another_lease()).seal();
+        let held = judged.lease.bytes() + retry.lease.bytes();
+        retry.take_late_rejections(judged);
+        assert_eq!((divided(judged).1, divided(&retry).1), (Vec::new(), last), "{others:?}");
+        assert_eq!(judged.lease.bytes() + retry.lease.bytes(), held, "{others:?}");
+    }
 }
 
 /// However little memory there is for waiting rows, the rows and their order are the same, and every record counts in
@@ -308,7 +358,8 @@ fn deletes_and_writes_of_keys_that_are_perhaps_one_need_a_bounded_number_of_jobs
         let mut batches: Vec<Batch> = batches.into_iter().map(OpenBatch::seal).collect();
         assert_eq!(batches.len(), MAX_JOBS);
         assert!(batches.iter().all(|batch| batch.rows() == 1));
-        let rejected: Vec<_> = batches[0].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
+        let rejected: Vec<_> =
+            batches[MAX_JOBS - 1].local_rejections.iter().map(|it| it.data.get().to_owned()).collect();
         assert_eq!(rejected[0], r#"{"k":"e","gone":"2026-01-01"}"#, "it is a delete when it comes again");
         let mut settled = HashMap::new();
         for it in batches.iter_mut().flat_map(|batch| batch.settle(RowOutcomes::default(), None)) {
