@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::connector;
 use crate::protocol_model::Message;
 use crate::repository;
-use crate::world::{World, blocking, key_pair, merge};
+use crate::world::{World, blocking, in_form, key_pair, merge};
 
 /// The configurations, by the paths that the file names.
 fn configurations(world: &World) -> BTreeMap<&'static str, Value> {
     let credentials = Credentials::default();
     let flow = |auth_type: &str, keys: Value| {
         let only = json!({"auth_type": auth_type, "client_secret": null, "refresh_token": null});
-        merge(world.config(only), keys)
+        in_form(&merge(world.config(only), keys))
     };
     let secret = &credentials.client_secret;
     BTreeMap::from([
-        ("secrets/config.json", world.config(json!({}))),
+        ("secrets/config.json", in_form(&world.config(json!({})))),
         ("secrets/config_client_credentials.json", flow("ClientCredentials", json!({"client_secret": secret}))),
         (
             "secrets/config_jwt_bearer.json",

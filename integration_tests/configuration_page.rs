@@ -24,6 +24,13 @@ fn keys_of_specification() -> Keys {
     keys
 }
 
+/// The keys that have a section of their own. The flat sign-in keys are those of `credentials`.
+fn keys_with_sections() -> Keys {
+    let mut keys = keys_of_specification();
+    keys.retain(|_, variants| variants[0].schema.get("airbyte_hidden").is_none());
+    keys
+}
+
 fn collect(schema: &Value, path: &str, keys: &mut Keys) {
     for variant in schema["oneOf"].as_array().into_iter().flatten() {
         collect(variant, path, keys);
@@ -61,13 +68,23 @@ fn item(section: &str, name: &str) -> String {
 
 #[test]
 fn the_page_and_the_specification_have_the_same_keys() {
-    assert_eq!(sections().into_keys().collect::<Vec<_>>(), keys_of_specification().into_keys().collect::<Vec<_>>());
+    assert_eq!(sections().into_keys().collect::<Vec<_>>(), keys_with_sections().into_keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_page_names_the_flat_sign_in_keys() {
+    let section = PAGE.split("\n### Without `credentials`\n").nth(1).unwrap().split("\n###").next().unwrap();
+    for (key, variants) in keys_of_specification() {
+        if variants[0].schema.get("airbyte_hidden").is_some() {
+            assert!(section.contains(&format!("`{key}`")), "{key}");
+        }
+    }
 }
 
 #[test]
 fn every_key_is_documented_with_its_default() {
     let sections = sections();
-    for (key, variants) in keys_of_specification() {
+    for (key, variants) in keys_with_sections() {
         // A discriminator has a default in each variant. The first variant is the default one.
         let expected = match variants[0].schema.get("default") {
             None => "none".to_owned(),
@@ -82,7 +99,7 @@ fn every_key_is_documented_with_its_default() {
 #[test]
 fn every_key_is_documented_with_its_type() {
     let sections = sections();
-    for (key, variants) in keys_of_specification() {
+    for (key, variants) in keys_with_sections() {
         let KeySchema { schema: first, is_required } = &variants[0];
         let mut expected = first["type"].as_str().unwrap().to_owned();
         if first["airbyte_secret"] == true {
@@ -123,12 +140,14 @@ fn every_example_is_valid_and_has_only_known_keys() {
         let text = block.split("```").next().unwrap();
         let mut example: Value = serde_json::from_str(text).unwrap();
         check_keys(&example, "", &keys);
-        flows.extend(example["auth_type"].as_str().map(str::to_owned));
-        if example.get("private_key").is_some() {
-            example["private_key"] = key_pair().private.as_str().into();
+        flows.extend(example["credentials"]["auth_type"].as_str().map(str::to_owned));
+        if let Some(key) = example.pointer_mut("/credentials/private_key") {
+            *key = key_pair().private.as_str().into();
         }
         Config::parse(&example.to_string()).unwrap_or_else(|error| panic!("{error}: {text}"));
     }
+    flows.sort();
+    flows.dedup();
     assert_eq!(flows, ["Client", "ClientCredentials", "JwtBearer", "Password"]);
 }
 

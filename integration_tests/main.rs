@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
 mod acceptance;
+mod airbyte_page;
 mod calls;
 mod check;
 mod configuration_page;

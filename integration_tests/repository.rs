@@ -38,9 +38,19 @@ fn json(yaml: &Yaml) -> Value {
     }
 }
 
-/// The names of the pages for readers: the README, the CHANGELOG and `docs`.
+/// The names of the pages for readers: the README, the CHANGELOG and all pages below `docs`.
 pub(crate) fn pages() -> Vec<String> {
-    let docs = fs::read_dir(path("docs")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let docs = docs.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
-    docs.chain(["README.md", "CHANGELOG.md"].map(str::to_owned)).collect()
+    let mut pages = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    let mut folders = vec!["docs".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(path(&folder)).unwrap().map(Result::unwrap) {
+            let name = format!("{folder}/{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(name);
+            } else if name.ends_with(".md") {
+                pages.push(name);
+            }
+        }
+    }
+    pages
 }

@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::connector::{self, Run, RunningConnector};
 use crate::protocol_model::{Counts, Message, State};
-use crate::world::{World, blocking, catalog, complete, record, state, stream, wait_until};
+use crate::world::{World, blocking, catalog, complete, in_form, record, state, stream, wait_until};
 
 fn rotating_tokens() -> Settings {
     Settings { rotate_refresh_tokens: true, ..Settings::default() }
@@ -91,6 +91,21 @@ async fn a_new_refresh_token_is_sent_with_the_rest_of_the_configuration_unchange
         let is_result = |message: &Message| matches!(message, Message::ConnectionStatus { .. } | Message::State { .. });
         let at = |wanted: &dyn Fn(&Message) -> bool| run.messages.iter().position(wanted).unwrap();
         assert!(at(&|message| matches!(message, Message::Control { .. })) < at(&is_result), "{}", run.stdout);
+    }
+}
+
+/// The platform stores what comes back, and the next run reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_refresh_token_goes_back_to_where_the_form_keeps_it() {
+    let world = World::with(rotating_tokens()).await;
+    let mut config = in_form(&world.config(json!({"object_storage_config": null})));
+    for _ in 0..2 {
+        let used = config.clone();
+        let run = blocking(move || connector::check(&used)).await;
+        assert_eq!(run.connection_status().0, "SUCCEEDED", "{}", run.stdout);
+        let [answer] = &run.configs()[..] else { panic!("{}", run.stdout) };
+        config["credentials"]["refresh_token"] = json!(world.org.refresh_token());
+        assert_eq!(json!(answer), config, "nothing else changes");
     }
 }
 

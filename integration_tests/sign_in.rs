@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::connector::{self, Run};
 use crate::protocol_model::Counts;
-use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, key_pair, record, state};
+use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, in_form, key_pair, record, state};
 
 /// Changes of the configuration for another sign-in flow.
 pub(crate) fn client_credentials() -> Value {
@@ -78,6 +78,33 @@ async fn every_sign_in_flow_works_in_check_and_write() {
         let expected: &[&str] = if changes["auth_type"] == "Password" { &[deprecated] } else { &[] };
         assert_eq!(run.warnings(), expected, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_of_the_platform_signs_in_with_every_flow() {
+    let world = World::new().await;
+    for changes in [json!({}), client_credentials(), jwt_bearer(), password()] {
+        let config = in_form(&world.config(with(changes, json!({"object_storage_config": null}))));
+        let run = blocking(move || connector::check(&config)).await;
+        let (status, message) = run.connection_status();
+        assert_eq!(status, "SUCCEEDED", "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sign_ins_that_contradict_each_other_end_the_run_before_any_request() {
+    let world = World::new().await;
+    let mut config = in_form(&world.config(json!({})));
+    config["client_secret"] = json!("s3cr3t-of-another-app");
+    config["auth_type"] = json!("ClientCredentials");
+    let run = blocking(move || connector::check(&config)).await;
+    let (status, message) = run.connection_status();
+    assert_eq!(status, "FAILED");
+    let contradiction = "`auth_type` contradicts `credentials.auth_type`: remove one of them. `client_secret` contradicts \
+                         `credentials.client_secret`: remove one of them.";
+    assert!(message.contains(contradiction), "{message}");
+    assert!(!run.stdout.contains("s3cr3t"), "{}", run.stdout);
+    assert!(world.org.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

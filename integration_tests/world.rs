@@ -190,6 +190,31 @@ pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(60), done).await.expect("in time");
 }
 
+/// The same configuration as the form writes it: the sign-in keys are in `credentials`.
+pub(crate) fn in_form(flat: &Value) -> Value {
+    let mut form = flat.clone();
+    let keys = form.as_object_mut().unwrap();
+    let mut credentials = json!({"auth_type": "Client"});
+    for key in [
+        "auth_type",
+        "client_id",
+        "client_secret",
+        "refresh_token",
+        "private_key",
+        "username",
+        "password",
+        "security_token",
+        "is_sandbox",
+        "domain_url",
+    ] {
+        if let Some(value) = keys.remove(key) {
+            credentials[key] = value;
+        }
+    }
+    keys.insert("credentials".to_owned(), credentials);
+    form
+}
+
 /// Sets the keys of `changes` in `base`; null removes a key.
 pub(crate) fn merge(mut base: Value, changes: Value) -> Value {
     let (Value::Object(keys), Value::Object(changes)) = (&mut base, changes) else { panic!("objects are merged") };

@@ -1,6 +1,6 @@
 //! What the specification declares, and that it stays compatible with the published one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use destination_salesforce::config::{self, Config};
 use serde_json::json;
@@ -30,19 +30,56 @@ fn advanced_auth_paths_exist() {
     }
     assert_eq!(paths.len(), 5);
     for path in paths {
-        let [key] = path[..] else { panic!("{path:?}: the configuration is flat") };
-        assert!(keys.get(key).is_some(), "{key}");
+        let ["credentials", key] = path[..] else { panic!("{path:?}: the form has the sign-in keys in one object") };
+        let variant = &keys["credentials"]["oneOf"][0];
+        assert!(variant["properties"].get(key).is_some(), "{key}");
     }
     let input = &auth["oauth_config_specification"]["complete_oauth_server_input_specification"]["properties"];
     assert_eq!(input.as_object().unwrap().keys().collect::<Vec<_>>(), ["client_id", "client_secret"]);
 }
 
+/// Airbyte's acceptance suite wants the flow with the button first.
 #[test]
-fn oauth_is_the_default_flow() {
+fn the_flow_with_the_button_comes_first() {
     let spec = spec();
-    let auth_type = &spec["connectionSpecification"]["properties"]["auth_type"];
-    assert_eq!(spec["advanced_auth"]["predicate_value"], auth_type["default"]);
-    assert_eq!(spec["advanced_auth"]["predicate_value"], auth_type["enum"][0]);
+    let variants = &spec["connectionSpecification"]["properties"]["credentials"]["oneOf"];
+    assert_eq!(spec["advanced_auth"]["predicate_value"], variants[0]["properties"]["auth_type"]["const"]);
+}
+
+/// The platform keeps secrets apart by the mark in the specification, so the flat keys stay in it. Without a default, no
+/// form writes one of them beside `credentials`.
+#[test]
+fn each_sign_in_key_is_also_accepted_flat_and_the_form_does_not_show_it_twice() {
+    let spec = spec();
+    let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
+    let variants = keys["credentials"]["oneOf"].as_array().unwrap();
+    let in_form: BTreeSet<_> =
+        variants.iter().flat_map(|variant| variant["properties"].as_object().unwrap().keys()).collect();
+    let hidden: BTreeSet<_> =
+        keys.iter().filter(|(_, rules)| rules["airbyte_hidden"] == true).map(|(key, _)| key).collect();
+    assert_eq!(in_form, hidden);
+    let flows: Vec<_> = variants.iter().map(|variant| variant["properties"]["auth_type"]["const"].clone()).collect();
+    assert_eq!(keys["auth_type"]["enum"], json!(flows));
+    for key in hidden {
+        assert_eq!(keys[key].get("default"), None, "{key}");
+        for variant in variants.iter().filter_map(|variant| variant["properties"].get(key)) {
+            for rule in ["type", "airbyte_secret", "multiline"] {
+                assert_eq!(keys[key][rule], variant[rule], "{key} {rule}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flow_that_salesforce_deprecates_says_so_in_the_form() {
+    let spec = spec();
+    let variants = spec["connectionSpecification"]["properties"]["credentials"]["oneOf"].as_array().unwrap();
+    let deprecated: Vec<_> = variants
+        .iter()
+        .filter(|variant| variant["title"].as_str().unwrap().contains("deprecated"))
+        .map(|variant| variant["properties"]["auth_type"]["const"].clone())
+        .collect();
+    assert_eq!(deprecated, ["Password"]);
 }
 
 #[test]
@@ -71,7 +108,8 @@ fn the_specification_declares_the_supported_features() {
 fn the_published_keys_are_kept() {
     let spec = spec();
     let keys = &spec["connectionSpecification"]["properties"];
-    assert_eq!(spec["connectionSpecification"]["required"], json!(["client_id"]));
+    // A required key would refuse the configurations that have the other form.
+    assert_eq!(spec["connectionSpecification"].get("required"), None);
     for (key, kind) in [
         ("client_id", "string"),
         ("client_secret", "string"),
@@ -108,7 +146,7 @@ fn the_published_keys_are_kept() {
 }
 
 #[test]
-fn the_published_example_is_accepted() {
+fn the_published_example_is_accepted_and_so_is_what_the_form_makes_of_it() {
     let schema = &spec()["connectionSpecification"];
     let published = json!({
         "client_id": "your_consumer_key",
@@ -126,6 +164,15 @@ fn the_published_example_is_accepted() {
     });
     jsonschema::validate(schema, &published).unwrap();
     Config::parse(&published.to_string()).unwrap();
+    let mut of_form = published.clone();
+    let keys = of_form.as_object_mut().unwrap();
+    let mut credentials = json!({"auth_type": "Client"});
+    for key in ["client_id", "client_secret", "refresh_token", "is_sandbox"] {
+        credentials[key] = keys.remove(key).unwrap();
+    }
+    keys.insert("credentials".to_owned(), credentials);
+    jsonschema::validate(schema, &of_form).unwrap();
+    Config::parse(&of_form.to_string()).unwrap();
 }
 
 #[test]

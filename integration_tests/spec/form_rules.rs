@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use destination_salesforce::config::Config;
 use serde_json::{Map, Value, json};
 
 use super::{spec, strings};
@@ -64,12 +65,16 @@ fn only_keywords_the_form_knows_are_used() {
         "enum",
         "examples",
         "exclusiveMinimum",
+        "group",
+        "groups",
         "items",
         "maximum",
         "minimum",
         "multiline",
         "oneOf",
         "order",
+        "pattern",
+        "pattern_descriptor",
         "properties",
         "required",
         "title",
@@ -165,7 +170,9 @@ fn exactly_the_secrets_are_marked() {
     let marked = RefCell::new(BTreeSet::new());
     for_each_schema(|schema| {
         let name = schema.path.rsplit('/').next().unwrap();
-        let is_secret = secret_names.contains(&name) || other_secrets.contains(&name);
+        // An object may be called `credentials`; its keys are looked at one by one.
+        let is_named = secret_names.contains(&name) || other_secrets.contains(&name);
+        let is_secret = is_named && schema.keywords["type"] != "object";
         assert_eq!(schema.keywords.get("airbyte_secret"), is_secret.then_some(&json!(true)), "{}", schema.path);
         if is_secret {
             assert_eq!(schema.keywords["type"], "string", "{}", schema.path);
@@ -207,12 +214,87 @@ fn array_items_have_one_type() {
     });
 }
 
+/// A stored secret is shown as asterisks, which fit no pattern.
 #[test]
-fn format_and_pattern_are_not_used() {
+fn a_pattern_has_a_description_and_is_not_for_a_secret() {
     for_each_schema(|schema| {
         assert_eq!(schema.keywords.get("format"), None, "{}", schema.path);
-        assert_eq!(schema.keywords.get("pattern"), None, "{}", schema.path);
+        let [pattern, descriptor] = ["pattern", "pattern_descriptor"].map(|it| schema.keywords.contains_key(it));
+        assert_eq!(pattern, descriptor, "{}", schema.path);
+        assert!(!pattern || !schema.keywords.contains_key("airbyte_secret"), "{}", schema.path);
     });
+}
+
+/// A configuration with one value, and whether the connector takes it.
+fn is_accepted(path: &str, value: &str) -> bool {
+    let mut config = json!({
+        "credentials": {
+            "auth_type": "Client", "client_id": "a", "client_secret": "b", "refresh_token": "c", "domain_url": "",
+        },
+        "object_storage_config": {
+            "storage_type": "S3", "s3_bucket_name": "abc", "s3_bucket_region": "us-east-1", "role_arn": "",
+            "s3_endpoint": "",
+        },
+        "streams": [{"stream": "cases", "assignment_rule_id": ""}],
+    });
+    *config.pointer_mut(path).unwrap() = json!(value);
+    Config::parse(&config.to_string()).is_ok()
+}
+
+/// The platform refuses what a pattern refuses, so a pattern must take all that the connector takes.
+#[test]
+fn a_pattern_refuses_only_what_the_connector_refuses() {
+    let base = "/connectionSpecification/properties";
+    let schema = spec();
+    for (key, pattern, good, bad) in [
+        (
+            "/credentials/domain_url",
+            "/credentials/oneOf/0/properties/domain_url",
+            &[
+                "",
+                " ",
+                "https://example.my.salesforce.com",
+                " HTTPS://Example.My.Salesforce.com/\n",
+                "http://127.0.0.1:8080",
+                "https:example.my.salesforce.com",
+            ][..],
+            &["example.my.salesforce.com", "ftp://example.my.salesforce.com", "EXAMPLE"][..],
+        ),
+        (
+            "/object_storage_config/s3_bucket_name",
+            "/object_storage_config/oneOf/1/properties/s3_bucket_name",
+            &["abc", " Example_rejected.records-1 "],
+            &["", "s3://abc", "abc/folder", "ab", "-abc"],
+        ),
+        (
+            "/object_storage_config/role_arn",
+            "/object_storage_config/oneOf/1/properties/role_arn",
+            &["", " ", "arn:aws:iam::123456789012:role/writer", " arn:aws-cn:iam::1:role/a/b", "arn:role/x"],
+            &["writer", "arn:aws:iam::123456789012:user/writer"],
+        ),
+        (
+            "/object_storage_config/s3_endpoint",
+            "/object_storage_config/oneOf/1/properties/s3_endpoint",
+            &["", "http://localhost:9000", " HTTPS://s3.example.com/path "],
+            &["s3.example.com", "s3://bucket"],
+        ),
+        (
+            "/streams/0/assignment_rule_id",
+            "/streams/items/properties/assignment_rule_id",
+            &["", "01Q000000000001AAA", " 01Q000000000001 "],
+            &["01Q", "01Q00000000000-"],
+        ),
+    ] {
+        let rules = schema.pointer(&format!("{base}{pattern}")).unwrap();
+        assert!(rules.get("pattern").is_some(), "{pattern}");
+        let validator = jsonschema::validator_for(rules).unwrap();
+        for value in good {
+            assert!(validator.is_valid(&json!(value)) && is_accepted(key, value), "{key}: {value:?}");
+        }
+        for value in bad {
+            assert!(!validator.is_valid(&json!(value)) && !is_accepted(key, value), "{key}: {value:?}");
+        }
+    }
 }
 
 #[test]
@@ -230,11 +312,87 @@ fn groups_and_display_types_are_only_where_allowed() {
     for_each_schema(|schema| {
         let depth = schema.path.matches('/').count();
         assert!(depth == 1 || !schema.keywords.contains_key("group"), "{}", schema.path);
+        assert!(depth == 0 || !schema.keywords.contains_key("groups"), "{}", schema.path);
         if let Some(display) = schema.keywords.get("display_type") {
             assert!(schema.keywords.contains_key("oneOf"), "{}", schema.path);
             assert!(display == "dropdown" || display == "radio", "{}", schema.path);
         }
     });
+}
+
+/// The form shows the groups one after another, so the order of the keys is the order of their groups.
+#[test]
+fn each_key_is_in_a_group_and_groups_follow_one_another() {
+    let spec = spec();
+    let schema = &spec["connectionSpecification"];
+    let groups: Vec<_> = schema["groups"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(groups, ["connection", "rejected_records", "streams", "advanced"]);
+    let keys = schema["properties"].as_object().unwrap();
+    let mut shown: Vec<_> = Vec::new();
+    for (key, rules) in keys {
+        let group = rules["group"].as_str().unwrap_or_else(|| panic!("{key}"));
+        assert!(groups.contains(&group), "{key}");
+        if rules.get("airbyte_hidden").is_none() && shown.last() != Some(&group) {
+            shown.push(group);
+        }
+    }
+    assert_eq!(shown, groups);
+}
+
+/// What a form keeps behind "Optional fields" or leaves out, nobody finds who follows a page.
+#[test]
+fn what_a_page_says_to_set_is_shown() {
+    let hidden = RefCell::new(Vec::new());
+    for_each_schema(|schema| {
+        let depth = schema.path.matches('/').count();
+        if depth == 1 && schema.path != "/report" {
+            let is_hidden = schema.keywords.contains_key("airbyte_hidden");
+            assert!(is_hidden != schema.keywords.contains_key("always_show"), "{}", schema.path);
+        }
+        if schema.keywords.contains_key("airbyte_hidden") {
+            assert_eq!(depth, 1, "{}", schema.path);
+            hidden.borrow_mut().push(schema.path.clone());
+        }
+        // All keys of a sign-in flow are seen at once.
+        if schema.path.starts_with("/credentials/oneOf/") && depth == 4 {
+            let (variant, key) = schema.path.rsplit_once('/').unwrap();
+            let spec = spec();
+            let required = spec.pointer(&format!("/connectionSpecification/properties{variant}/required")).unwrap();
+            let is_shown = strings(required).contains(&key) || schema.keywords.contains_key("always_show");
+            assert!(is_shown, "{}", schema.path);
+        }
+    });
+    assert_eq!(hidden.borrow().len(), 10, "the flat sign-in keys alone: {:?}", hidden.borrow());
+}
+
+/// A maximum counts what its title names.
+#[test]
+fn a_number_names_its_unit_in_its_title() {
+    let counted = RefCell::new(0);
+    for_each_schema(|schema| {
+        if ["number", "integer"].contains(&schema.keywords["type"].as_str().unwrap()) {
+            let title = schema.keywords["title"].as_str().unwrap();
+            let unit = title.split_once('(').and_then(|(_, unit)| unit.strip_suffix(')'));
+            let is_unit = unit.is_some_and(|unit| ["MB", "Minutes", "Percent"].contains(&unit));
+            assert!(is_unit || title.starts_with("Maximum "), "{}: {title}", schema.path);
+            *counted.borrow_mut() += 1;
+        }
+    });
+    assert!(*counted.borrow() >= 5);
+}
+
+/// The form opens links in a new page, and shows everything else as it stands.
+#[test]
+fn descriptions_have_only_whole_links() {
+    let links = RefCell::new(0);
+    for_each_schema(|schema| {
+        let Some(text) = schema.keywords.get("description").and_then(Value::as_str) else { return };
+        let opened = text.matches("<a href=\"https://").count();
+        assert_eq!(opened, text.matches("</a>").count(), "{}", schema.path);
+        assert_eq!(text.matches('<').count(), 2 * opened, "{}", schema.path);
+        *links.borrow_mut() += opened;
+    });
+    assert!(*links.borrow() > 5, "the form has help links");
 }
 
 #[test]

@@ -63,6 +63,13 @@ pub(super) fn validate(
     key: &str,
     violations: &mut Violations,
 ) -> Option<MatchSettings> {
+    // A form writes the object, and the defaults in it, also where nothing is chosen.
+    if entry.fields.as_ref().is_none_or(Vec::is_empty)
+        && entry.on_missing.is_none()
+        && entry.on_several.unwrap_or_default() == OnSeveral::default()
+    {
+        return None;
+    }
     let key = format!("{key}.match");
     let fields: Vec<String> = entry.fields.unwrap_or_default().into_iter().filter_map(raw::non_blank).collect();
     let mut seen = HashSet::new();
@@ -106,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn an_object_in_which_nothing_is_chosen_is_left_out() {
+        for chosen in [json!({}), json!({"fields": []}), json!({"on_several": "reject"})] {
+            let entry = json!({"stream": "a", "operation": "insert", "match": chosen});
+            let config = valid(&client(json!({"streams": [entry]})));
+            assert_eq!(config.stream(None, "a").unwrap().matching(), None, "{chosen}");
+        }
+    }
+
+    #[test]
     fn every_key_of_a_match_is_read() {
         for (missing, on_missing) in [
             (json!("insert"), Some(OnMissing::Insert)),
@@ -132,7 +148,8 @@ mod tests {
     #[test]
     fn each_broken_rule_of_a_match_is_named() {
         for (entry, violation) in [
-            (json!({"stream": "a", "match": {}}), "`streams[0].match.fields` is missing"),
+            (json!({"stream": "a", "match": {"on_missing": "skip"}}), "`streams[0].match.fields` is missing"),
+            (json!({"stream": "a", "match": {"on_several": "update_all"}}), "`streams[0].match.fields` is missing"),
             (json!({"stream": "a", "match": {"fields": ["", " "]}}), "`streams[0].match.fields` is missing"),
             (
                 json!({"stream": "a", "match": {"fields": ["Email", "email"]}}),

@@ -1,8 +1,10 @@
 //! The configuration: the text that the user wrote becomes a [`Config`] that breaks no rule.
 //!
-//! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. Then `sign_in`, `storage`,
-//! `streams` and `matching` check what a schema cannot. `violations` collects every broken rule for one error.
+//! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. `credentials` finds the sign-in
+//! keys at either place. Then `sign_in`, `storage`, `streams` and `matching` check what a schema cannot. `violations`
+//! collects every broken rule for one error.
 
+mod credentials;
 mod deletes;
 mod matching;
 mod raw;

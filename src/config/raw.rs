@@ -11,8 +11,10 @@ use super::{Deletes, NullHandling, OnMissing, OnSeveral, UnknownFields};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Config {
+    /// The sign-in keys that are not in `credentials`.
     #[serde(flatten)]
     pub(super) sign_in: SignIn,
+    pub(super) credentials: Option<SignIn>,
     pub(super) object_storage_config: Option<Storage>,
     pub(super) streams: Option<Vec<Option<Stream>>>,
     pub(super) null_handling: Option<NullHandling>,
@@ -29,7 +31,7 @@ pub(super) struct Config {
     pub(super) max_api_usage_percent: Option<f64>,
 }
 
-/// The keys that say how to sign in.
+/// The keys that say how to sign in, in `credentials` or at the top of the configuration.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct SignIn {

@@ -18,16 +18,44 @@ impl RawText {
         Self(compact(text).into())
     }
 
-    /// The configuration with a new `refresh_token`; nothing else changes.
+    /// The configuration with a new `refresh_token` in each place that has one; nothing else changes.
     pub(super) fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
-        let failed =
-            |error| Error::system("The configuration with the new refresh token cannot be written.").internal(error);
-        let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_str(self.0.expose_secret())
-            .map_err(|_| failed("the text is not an object of JSON values"))?;
-        let token = to_raw_value(token.expose_secret()).map_err(|_| failed("the token cannot be written"))?;
-        keys.insert("refresh_token".to_owned(), token);
-        to_raw_value(&keys).map_err(|_| failed("the keys cannot be written"))
+        let mut keys = object(self.0.expose_secret())
+            .ok_or_else(|| cannot_be_written("the text is not an object of JSON values"))?;
+        let token =
+            to_raw_value(token.expose_secret()).map_err(|_| cannot_be_written("the token cannot be written"))?;
+        let credentials = keys.get("credentials").and_then(|text| object(text.get()));
+        let credentials = credentials.filter(has_refresh_token);
+        if credentials.is_none() || has_refresh_token(&keys) {
+            keys.insert(KEY.to_owned(), token.clone());
+        }
+        if let Some(mut credentials) = credentials {
+            credentials.insert(KEY.to_owned(), token);
+            keys.insert("credentials".to_owned(), text(&credentials)?);
+        }
+        text(&keys)
     }
+}
+
+const KEY: &str = "refresh_token";
+
+type Keys = BTreeMap<String, Box<RawValue>>;
+
+fn object(text: &str) -> Option<Keys> {
+    serde_json::from_str(text).ok()
+}
+
+fn has_refresh_token(keys: &Keys) -> bool {
+    let token = keys.get(KEY).and_then(|text| serde_json::from_str::<String>(text.get()).ok());
+    token.is_some_and(|token| !token.trim().is_empty())
+}
+
+fn text(keys: &Keys) -> Result<Box<RawValue>> {
+    to_raw_value(keys).map_err(|_| cannot_be_written("the keys cannot be written"))
+}
+
+fn cannot_be_written(detail: &'static str) -> Error {
+    Error::system("The configuration with the new refresh token cannot be written.").internal(detail)
 }
 
 /// Removes the white space between the tokens, because a protocol message is a single line.
@@ -60,6 +88,18 @@ mod tests {
                 r#"{"other":{"refresh_token":"old"},"refresh_token":"new \"one\""}"#,
             ),
             ("{}", r#"{"refresh_token":"new \"one\""}"#),
+            (
+                r#"{"credentials": {"refresh_token": "old", "n": 5.0}}"#,
+                r#"{"credentials":{"n":5.0,"refresh_token":"new \"one\""}}"#,
+            ),
+            (
+                r#"{"credentials": {"refresh_token": "old"}, "refresh_token": " "}"#,
+                r#"{"credentials":{"refresh_token":"new \"one\""},"refresh_token":" "}"#,
+            ),
+            (
+                r#"{"credentials": {"refresh_token": ""}, "refresh_token": "old"}"#,
+                r#"{"credentials":{"refresh_token":""},"refresh_token":"new \"one\""}"#,
+            ),
             // Numbers keep their digits, unknown keys are kept, and the text is on one line.
             (
                 "{\r\n\t\"n\": [5.0, 1e2, 12345678901234567890123],\n\"t\": \"a \\\" b\\\\\", \"u\\u00e9\": null\n}",

@@ -63,8 +63,14 @@ fn add_violation(
     }
     let key = key_of(path);
     let rule = match error.kind() {
+        // A pattern helps whoever fills in the form. The rules of the types refuse the same values, and say more.
+        ValidationErrorKind::Pattern { .. } => return,
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
+            // `sign_in` reports them: the key may be at the top of the configuration.
+            if key == "credentials" && property != "auth_type" {
+                return;
+            }
             violations.add(join(&key, property), "is missing");
             return;
         }

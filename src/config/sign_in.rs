@@ -3,42 +3,46 @@
 use secrecy::SecretString;
 use url::Url;
 
-use super::raw::{self, AuthType, non_blank};
+use super::credentials::Credentials;
+use super::raw::AuthType;
 use super::violations::Violations;
 use salesforce::{LoginUrl, OAuthFlow, PrivateKey, SignIn, UrlRule};
 
 /// Returns the sign-in, or adds the violations that prevent it.
-pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<SignIn> {
-    let environment = if raw.is_sandbox.unwrap_or_default() { Environment::Sandbox } else { Environment::Production };
-    let domain_url = non_blank(raw.domain_url);
+pub(super) fn validate(credentials: Credentials, violations: &mut Violations) -> Option<SignIn> {
+    let environment =
+        if credentials.keys.is_sandbox.unwrap_or_default() { Environment::Sandbox } else { Environment::Production };
+    let domain_url = credentials.keys.domain_url.as_deref();
     let has_domain_url = domain_url.is_some();
+    let domain_url_path = credentials.path("domain_url");
     let login_url = match domain_url {
-        Some(domain_url) => parse_domain_url(&domain_url, violations),
+        Some(domain_url) => parse_domain_url(domain_url, &domain_url_path, violations),
         None => Some(environment.login_url()),
     };
-    let client_id = non_blank(raw.client_id);
+    let client_id = credentials.keys.client_id.clone();
     if client_id.is_none() {
-        violations.add("client_id", "is missing");
+        violations.add(credentials.path("client_id"), "is missing");
     }
     if violations.has("auth_type") {
         return None;
     }
 
-    let auth_type = raw.auth_type.unwrap_or_default();
-    let mut required = RequiredKeys { auth_type, violations };
+    let auth_type = credentials.keys.auth_type.unwrap_or_default();
+    let mut required = RequiredKeys { auth_type, credentials: &credentials, violations };
+    let keys = &credentials.keys;
     let flow = match auth_type {
         AuthType::Client => {
-            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
-            let refresh_token = required.secret("refresh_token", non_blank(raw.refresh_token));
+            let client_secret = required.secret("client_secret", keys.client_secret.as_deref());
+            let refresh_token = required.secret("refresh_token", keys.refresh_token.as_deref());
             OAuthFlow::RefreshToken { client_id: client_id?, client_secret, refresh_token: refresh_token? }
         }
         AuthType::ClientCredentials => {
-            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
+            let client_secret = required.secret("client_secret", keys.client_secret.as_deref());
             if !has_domain_url {
                 required.text("domain_url", None);
             } else if login_url.as_ref().is_some_and(is_shared) {
                 violations.add(
-                    "domain_url",
+                    domain_url_path,
                     "must be the My Domain URL of the org: login.salesforce.com and test.salesforce.com do not offer \
                      the sign-in flow ClientCredentials",
                 );
@@ -46,19 +50,19 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
             OAuthFlow::ClientCredentials { client_id: client_id?, client_secret: client_secret? }
         }
         AuthType::JwtBearer => {
-            let username = required.text("username", non_blank(raw.username));
-            let pem = required.text("private_key", non_blank(raw.private_key));
-            let private_key = pem.and_then(|pem| parse_private_key(&pem, violations));
+            let username = required.text("username", keys.username.as_deref());
+            let pem = required.text("private_key", keys.private_key.as_deref());
+            let path = credentials.path("private_key");
+            let private_key = pem.and_then(|pem| parse_private_key(&pem, path, violations));
             let audience = environment.audience(login_url.as_ref()?);
             OAuthFlow::JwtBearer { client_id: client_id?, username: username?, audience, private_key: private_key? }
         }
         AuthType::Password => {
-            let client_secret = required.secret("client_secret", non_blank(raw.client_secret));
-            let username = required.text("username", non_blank(raw.username));
-            // Not trimmed: a password may begin or end with white space.
-            let password = required.text("password", raw.password.filter(|text| !text.is_empty()));
-            let security_token = non_blank(raw.security_token).unwrap_or_default();
-            let password = SecretString::from(password? + &security_token);
+            let client_secret = required.secret("client_secret", keys.client_secret.as_deref());
+            let username = required.text("username", keys.username.as_deref());
+            let password = required.text("password", keys.password.as_deref());
+            let security_token = keys.security_token.as_deref().unwrap_or_default();
+            let password = SecretString::from(password? + security_token);
             OAuthFlow::Password { client_id: client_id?, client_secret: client_secret?, username: username?, password }
         }
     };
@@ -68,18 +72,20 @@ pub(super) fn validate(raw: raw::SignIn, violations: &mut Violations) -> Option<
 /// Adds a violation for each missing key that the flow needs.
 struct RequiredKeys<'a> {
     auth_type: AuthType,
+    credentials: &'a Credentials,
     violations: &'a mut Violations,
 }
 
 impl RequiredKeys<'_> {
-    fn text(&mut self, key: &str, value: Option<String>) -> Option<String> {
+    fn text(&mut self, key: &str, value: Option<&str>) -> Option<String> {
         if value.is_none() {
-            self.violations.add(key, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
+            let path = self.credentials.path(key);
+            self.violations.add(path, format!("is missing; the sign-in flow {:?} needs it", self.auth_type));
         }
-        value
+        value.map(str::to_owned)
     }
 
-    fn secret(&mut self, key: &str, value: Option<String>) -> Option<SecretString> {
+    fn secret(&mut self, key: &str, value: Option<&str>) -> Option<SecretString> {
         self.text(key, value).map(SecretString::from)
     }
 }
@@ -114,15 +120,15 @@ impl Environment {
     }
 }
 
-fn parse_domain_url(domain_url: &str, violations: &mut Violations) -> Option<LoginUrl> {
+fn parse_domain_url(domain_url: &str, path: &str, violations: &mut Violations) -> Option<LoginUrl> {
     let add_violation = |rule: &UrlRule| {
         if *rule == UrlRule::Host && is_browser_host(domain_url) {
             violations.add(
-                "domain_url",
+                path,
                 "is not allowed: it is an address for browsers; use the My Domain URL, which ends in my.salesforce.com",
             );
         } else {
-            violations.add("domain_url", format!("is not allowed: {rule}"));
+            violations.add(path, format!("is not allowed: {rule}"));
         }
     };
     LoginUrl::parse(domain_url).inspect_err(add_violation).ok()
@@ -140,13 +146,10 @@ fn is_shared(login_url: &LoginUrl) -> bool {
     matches!(login_url.as_url().host_str(), Some("login.salesforce.com" | "test.salesforce.com"))
 }
 
-fn parse_private_key(pem: &str, violations: &mut Violations) -> Option<PrivateKey> {
+fn parse_private_key(pem: &str, path: String, violations: &mut Violations) -> Option<PrivateKey> {
     let private_key = PrivateKey::from_pem(pem).ok();
     if private_key.is_none() {
-        violations.add(
-            "private_key",
-            "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase",
-        );
+        violations.add(path, "must be an RSA private key of 2048 bits or more, in PEM form and without a passphrase");
     }
     private_key
 }

@@ -53,6 +53,31 @@ pub(crate) fn client_credentials(changes: Value) -> Value {
     with_changes(base, changes)
 }
 
+/// The same configuration as the form writes it: the sign-in keys are in `credentials`.
+pub(super) fn in_form(flat: &Value) -> Value {
+    let mut form = flat.clone();
+    let keys = form.as_object_mut().unwrap();
+    let mut credentials = json!({"auth_type": "Client"});
+    for (key, _) in flat.as_object().unwrap().iter().filter(|(key, _)| SIGN_IN_KEYS.contains(&key.as_str())) {
+        credentials[key] = keys.remove(key).unwrap();
+    }
+    keys.insert("credentials".to_owned(), credentials);
+    form
+}
+
+const SIGN_IN_KEYS: [&str; 10] = [
+    "auth_type",
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "private_key",
+    "username",
+    "password",
+    "security_token",
+    "is_sandbox",
+    "domain_url",
+];
+
 fn with_changes(mut base: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else { return changes };
     if !base.is_object() {
@@ -112,16 +137,19 @@ pub(super) fn assert_invalid(config: &Value, violations: &[&str]) {
 
 /// The values of the keys that the specification marks as secret.
 pub(super) fn secrets(config: &Value) -> Vec<String> {
-    let spec = schema::spec().unwrap();
-    let keys = &spec["connectionSpecification"]["properties"];
-    let s3_keys = &keys["object_storage_config"]["oneOf"][1]["properties"];
     let mut found = Vec::new();
-    for (keys, values) in [(keys, config), (s3_keys, &config["object_storage_config"])] {
-        for (key, value) in values.as_object().into_iter().flatten() {
-            if keys[key]["airbyte_secret"] == true {
-                found.extend(value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned));
-            }
-        }
-    }
+    add_secrets(&schema::spec().unwrap()["connectionSpecification"], config, &mut found);
     found
+}
+
+fn add_secrets(schema: &Value, config: &Value, found: &mut Vec<String>) {
+    if schema["airbyte_secret"] == true {
+        found.extend(config.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned));
+    }
+    for variant in schema["oneOf"].as_array().into_iter().flatten() {
+        add_secrets(variant, config, found);
+    }
+    for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
+        add_secrets(schema, &config[key], found);
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::raw_text::RawText;
 use super::streams::{self, StreamSettings};
 use super::violations::Violations;
-use super::{raw, schema, sign_in, storage};
+use super::{credentials, raw, schema, sign_in, storage};
 use crate::rejected::S3Settings;
 use airbyte::{Error, Result};
 use salesforce::{OAuthFlow, SignIn};
@@ -84,11 +84,12 @@ impl Config {
         let raw: raw::Config = serde_json::from_value(json)
             .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
 
-        let sign_in = sign_in::validate(raw.sign_in, &mut violations);
+        let credentials = credentials::join(raw.credentials, raw.sign_in, &mut violations);
+        let sign_in = credentials.and_then(|credentials| sign_in::validate(credentials, &mut violations));
         let rejected_storage = storage::validate(raw.object_storage_config, &mut violations);
         let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
         violations.into_result()?;
-        // `sign_in::validate` adds a violation whenever it returns nothing.
+        // Both functions add a violation whenever they return nothing.
         let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
 
         let batch_size_mb = raw.batch_size_mb.unwrap_or(DEFAULT_BATCH_SIZE_MB);
