@@ -96,6 +96,20 @@ async fn nothing_is_sent_when_no_bulk_batch_is_left() {
     assert!(world.org.jobs().is_empty());
 }
 
+/// The org allows 15,000 bulk batches a day, however full they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_many_rows_fill_their_bulk_batches() {
+    let world = World::new().await;
+    let mut lines: Vec<_> =
+        (0..105_000).map(|number| record("c", json!({"LastName": format!("{number:08}")}))).collect();
+    lines.extend([state("c", 1), complete("c")]);
+    let run = world.write(json!({"batch_size_mb": 0.475}), contact_catalog(), lines).await;
+    run.assert_success();
+    let mut rows: Vec<_> = world.org.jobs().into_iter().map(|job| job.processed).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, [5_000, 50_000, 50_000]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_one_batch_makes_at_most_eight_requests() {
     let world = World::new().await;

@@ -61,19 +61,30 @@ class Org(Server):
 
     def __init__(self, *flags):
         super().__init__("salesforce_sim", "access_token", *flags)
+        self.asked = 0
 
     @property
     def url(self) -> str:
         return self.facts["url"]
 
     def requests(self) -> int:
-        """How many API requests the org has counted, without this one. Sign-ins do not count."""
+        """How many API requests the org has counted, without those of this class. Sign-ins do not count."""
+        used, _ = self.limits()
+        return used - self.asked
+
+    def bulk_batches(self) -> int:
+        """How many bulk batches the org has counted."""
+        _, limits = self.limits()
+        return limits["DailyBulkApiBatches"]["Max"] - limits["DailyBulkApiBatches"]["Remaining"]
+
+    def limits(self) -> tuple[int, dict]:
+        """The API requests that the org has counted, and its allowances."""
         request = urllib.request.Request(f"{self.url}/services/data/v62.0/limits")
         request.add_header("Authorization", f"Bearer {self.facts['access_token']}")
         with urllib.request.urlopen(request) as answer:
             used = int(answer.headers["Sforce-Limit-Info"].removeprefix("api-usage=").split("/")[0])
-        self.asked = getattr(self, "asked", 0) + 1
-        return used - self.asked
+            self.asked += 1
+            return used, json.load(answer)
 
 
 @dataclass

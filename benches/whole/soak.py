@@ -1,6 +1,7 @@
-"""Sends gigabytes through the pipe and samples the memory all the way."""
+"""Sends gigabytes through the pipe, or all that an org takes in a day, and samples the memory all the way."""
 
 import csv
+from pathlib import Path
 
 import plot
 from org import Org, sync
@@ -8,24 +9,36 @@ from process import MB, RELEASE, ROOT, WORK, build
 
 # The average bytes of a line of the contact shape.
 LINE = 575
+# What an org takes in 24 hours: 15,000 bulk batches of 10,000 records.
+RECORDS_OF_A_DAY = 150_000_000
 
 
 def run(arguments) -> None:
+    load(int(arguments.gigabytes * 1000 * MB / LINE), arguments.streams, ROOT / "docs" / "soak.svg")
+
+
+def run_day(arguments) -> None:
+    load(arguments.records, arguments.streams, ROOT / "docs" / "day.svg")
+
+
+def load(records: int, streams: int, picture: Path) -> None:
     build("benchmarks", "salesforce_sim", "destination-salesforce")
-    records = int(arguments.gigabytes * 1000 * MB / LINE)
-    generate = [RELEASE / "generate", "--shape", "contact", "--streams", arguments.streams]
+    generate = [RELEASE / "generate", "--shape", "contact", "--streams", streams]
     source = [*generate, "--records", records, "--state-every", 50_000]
+    folder = WORK / picture.stem
     with Org("--forgetful") as org:
-        done = sync(org, WORK / "soak", source, [*generate, "--catalog", "Contact", "append"], sample_every=1)
+        done = sync(org, folder, source, [*generate, "--catalog", "Contact", "append"], sample_every=1)
+        requests, batches = org.requests(), org.bulk_batches()
     if done.written != records:
         raise SystemExit(f"{done.written} of {records} records were written")
-    with (WORK / "soak" / "samples.csv").open("w") as file:
+    with (folder / "samples.csv").open("w") as file:
         csv.writer(file).writerows([["seconds", "resident", "read"], *done.samples])
-    plot.draw(done.samples, ROOT / "docs" / "soak.svg")
+    plot.draw(done.samples, picture)
     after = [resident for _, resident, read in done.samples if read > 500 * MB]
     gigabytes = done.samples[-1][2] / MB / 1000
     print(
         f"{gigabytes:.1f} GB and {records:,} records in {done.cost.wall:.0f} s, {done.cost.cpu:.0f} s of CPU, "
-        f"{done.jobs} jobs; resident at most {done.cost.peak / MB:.1f} MB, "
-        f"after the first 500 MB between {min(after) / MB:.1f} and {max(after) / MB:.1f} MB"
+        f"{done.jobs} jobs, {batches:,} bulk batches, {requests:,} requests; resident at most "
+        f"{done.cost.peak / MB:.1f} MB, and after the first 500 MB "
+        f"between {min(after) / MB:.1f} and {max(after) / MB:.1f} MB"
     )

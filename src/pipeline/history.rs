@@ -9,10 +9,7 @@ use tokio::time::Instant;
 
 use super::job::{Event, EventKind};
 use crate::report::{Fate, JobStory, Jobs, PhaseTotals};
-use salesforce::JobEnd;
-
-/// The rows of a bulk batch, the last one of a job excepted (Bulk API 2.0 guide, "Limits").
-const ROWS_OF_BULK_BATCH: u64 = 10_000;
+use salesforce::{JobEnd, ROWS_OF_BULK_BATCH};
 
 /// The most jobs that are shown one by one.
 const MAX_SHOWN: usize = 200;

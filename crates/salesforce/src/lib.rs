@@ -93,7 +93,7 @@ pub use job::{
     CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, JobWatcher, OpenJob, RunningJob, UnfinishedJob,
     UnfinishedJobs, UploadError, UploadedJob,
 };
-pub use limits::{Allowance, Limits};
+pub use limits::{Allowance, Limits, ROWS_OF_BULK_BATCH};
 pub use operation::Operation;
 pub use query::{Condition, Literal, QueryRow, QueryRows, Soql, url_length};
 pub use results::{ResultRow, ResultRows, RowReader};

@@ -9,6 +9,10 @@ use crate::Org;
 use crate::fault::Fault;
 use crate::http::Call;
 
+/// The rows of a bulk batch, which Salesforce makes of the rows of a job; the last one of a job may have fewer. The
+/// allowance of the org counts them (Bulk API 2.0 guide, "How Requests Are Processed").
+pub const ROWS_OF_BULK_BATCH: u64 = 10_000;
+
 /// An allowance of the org.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -16,6 +16,7 @@ use super::types_of_rows::TypesOfRows;
 use super::unsent::Unsent;
 use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, RowKind, RowTypes, cells, row_hash, write_row};
+use salesforce::ROWS_OF_BULK_BATCH;
 
 /// The bytes of CSV of the first pieces. Smaller ones would be compressed badly.
 const SMALLEST_PIECE: usize = 8 * 1024;
@@ -114,6 +115,16 @@ impl OpenBatch {
     /// the limit is uploaded alone.
     pub(crate) fn has_room(&self, length: usize, limit: usize) -> bool {
         self.origins.len() == 0 || self.length + length as u64 <= limit as u64
+    }
+
+    /// Whether it is nearly full, at `limit` bytes, and its rows fill bulk batches of Salesforce: one more would not fit
+    /// as a whole, and the org has few of them a day. It costs a tenth more jobs at most.
+    pub(crate) fn fills_bulk_batches(&self, limit: usize) -> bool {
+        let (rows, limit) = (self.origins.len() as u64, limit as u64);
+        if rows == 0 || !rows.is_multiple_of(ROWS_OF_BULK_BATCH) || self.length < limit - limit / 10 {
+            return false;
+        }
+        self.length + self.length / (rows / ROWS_OF_BULK_BATCH) > limit
     }
 
     pub(crate) fn push(&mut self, row: Row<'_>, origin: Origin) {

@@ -13,6 +13,32 @@ fn columns() -> Arc<Columns> {
     Arc::new(Columns::new(vec![Column::new(SourceColumn::top("a"), "A__c", kind, JsonTypes::default())], None))
 }
 
+/// Rows of 10 bytes, with a header of 5.
+#[test]
+fn a_batch_that_is_nearly_full_ends_with_a_whole_bulk_batch() {
+    // The limit in bytes, and how many rows the batch takes.
+    let cases = [
+        (99_999, 9_999),   // less than one bulk batch
+        (190_000, 18_999), // ending at 10,000 would nearly double the jobs
+        (890_000, 88_999), // at 80,000 the batch is not nearly full
+        (999_000, 90_000),
+        (1_000_000, 90_000), // a tenth one would be one row short, because of the header
+        (1_000_005, 100_000),
+        (1_059_000, 100_000),
+        (3_705_000, 370_000),
+    ];
+    for (limit, expected) in cases {
+        let mut batch = OpenBatch::new(columns(), Budget::new(usize::MAX).lease());
+        while batch.has_room(10, limit) && !batch.fills_bulk_batches(limit) {
+            batch.push(
+                Row { csv: b"123456789\n", key: None, kind: RowKind::Write },
+                Origin { segment: 1, extracted_at_ms: 0 },
+            );
+        }
+        assert_eq!(batch.rows(), expected, "{limit}");
+    }
+}
+
 /// The settled segments in order: segment, records written, records rejected.
 fn sorted(segments: Vec<SettledSegment>) -> Vec<(SegmentId, u64, u64)> {
     let mut segments: Vec<_> = segments.iter().map(|it| (it.segment, it.written, it.rejected)).collect();

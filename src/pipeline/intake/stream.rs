@@ -193,6 +193,7 @@ impl Loading {
         let (most_rows, most_deletes) = (self.plan.most_rows(), self.plan.most_deletes());
         let has_room = |batch: &OpenBatch| {
             batch.has_room(row.csv.len(), limits.batch_size)
+                && !batch.fills_bulk_batches(limits.batch_size)
                 && batch.rows() < most_rows
                 && batch.deletes() < most_deletes
         };

@@ -3,10 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::pipeline::job::RejectionReasons;
-
-/// The rows of one batch of the Bulk API, which Salesforce makes of the rows of a job (Bulk API 2.0 guide, "How Requests
-/// Are Processed"). The daily allowance counts them.
-const ROWS_OF_A_BULK_BATCH: u64 = 10_000;
+use salesforce::ROWS_OF_BULK_BATCH;
 
 /// Creating, uploading, closing and one question for the state: no job takes fewer requests.
 const LEAST_REQUESTS_OF_A_JOB: u64 = 4;
@@ -87,7 +84,7 @@ impl StreamTally {
     pub(super) fn add_job(&mut self, rows: u64) {
         if rows > 0 {
             self.jobs += 1;
-            self.bulk_batches += rows.div_ceil(ROWS_OF_A_BULK_BATCH);
+            self.bulk_batches += rows.div_ceil(ROWS_OF_BULK_BATCH);
         }
     }
 
