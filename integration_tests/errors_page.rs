@@ -106,3 +106,20 @@ fn every_sign_in_refusal_has_a_heading() {
     }
     assert!(count >= 15, "{count} sentences");
 }
+
+/// The page has what the log says of each status code, in its words.
+#[test]
+fn every_meaning_of_a_status_code_is_on_the_page() {
+    let code = include_str!("../crates/salesforce/src/row_error/meaning.rs");
+    let (_, arms) = code.split_once("match code {").unwrap();
+    let mut count = 0;
+    for arm in arms.split_inclusive("\",\n").chain(arms.split("}\n")).filter(|arm| arm.matches("=>").count() == 1) {
+        let (codes, meaning) = arm.split_once("=>").unwrap();
+        let Some(meaning) = meaning.split('"').nth(1) else { continue };
+        for code in codes.split('"').filter(|text| text.starts_with(|it: char| it.is_ascii_uppercase())) {
+            assert!(PAGE.contains(&format!("| `{code}` | {meaning} | ")), "{code}: {meaning}");
+            count += 1;
+        }
+    }
+    assert!(count >= 30, "{count} codes");
+}

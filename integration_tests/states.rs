@@ -152,6 +152,30 @@ async fn too_many_rejected_records_end_the_sync_after_they_are_stored_and_acknow
     run.assert_success();
 }
 
+/// At the end the share of few records counts too.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_large_a_share_of_rejected_records_ends_the_sync_after_they_are_acknowledged() {
+    let lines = |good: usize, bad: usize| {
+        let records = (0..good).map(|_| json!("Good")).chain((0..bad).map(|_| json!("#N/A")));
+        let records = records.map(|name| record("a", json!({"LastName": name})));
+        records.chain([state("a", 1), complete("a")]).collect::<Vec<_>>()
+    };
+    let config = json!({"max_rejected_percent": 25});
+    for (good, bad) in [(2, 1), (900, 301)] {
+        let world = World::kind().await;
+        let run = world.write(config.clone(), catalog(&[contacts("a")]), lines(good, bad)).await;
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "config_error");
+        let expected =
+            format!("{bad} of {} records have been rejected, and `max_rejected_percent` allows 25 %.", good + bad);
+        assert!(message.starts_with(&expected), "{message}");
+        assert_eq!(run.counts(), [Counts { written: good as u64, rejected: bad as u64 }]);
+        assert_eq!(world.rejected().len(), bad);
+    }
+    let world = World::kind().await;
+    world.write(config, catalog(&[contacts("a")]), lines(3, 1)).await.assert_success();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_records_are_only_counted_without_a_bucket() {
     let world = World::new().await;

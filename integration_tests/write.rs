@@ -216,13 +216,60 @@ async fn the_log_ends_with_the_counts_and_rejection_reasons_of_every_stream() {
     }
     let stored = world.rejected();
     let reasons = [("INVALID_EMAIL_ADDRESS", "Email", 2), ("NULL_MARKER_AS_TEXT", "LastName", 1)];
-    for (line, (reason, field, count)) in logs[ended + 1..].iter().zip(reasons) {
+    let sentences = [
+        "Salesforce rejected 2 records of c at Email: the value is not an e-mail address",
+        "1 record of c cannot be sent and is rejected: LastName is the text #N/A, which Salesforce reads as an instruction to \
+         clear the field.",
+    ];
+    let object = &world.rejected_objects()[0].0;
+    for ((line, (reason, field, count)), sentence) in logs[ended + 1..].iter().zip(reasons).zip(sentences) {
         let row = stored.iter().find(|row| row["_airbyte_data"]["rejected_reason"] == reason).unwrap();
         let id = row["_airbyte_raw_id"].as_str().unwrap();
-        let expected =
-            format!("rejected stream=c reason=\"{reason}\" field=\"{field}\" count={count} example=\"{id}\"");
-        assert_eq!(*line, expected);
+        let labels = format!("stream=c reason=\"{reason}\" field=\"{field}\" count={count} row=\"{id}\"");
+        assert_eq!(*line, format!("{sentence} {labels} object=\"{object}\""));
     }
     assert!(logs[ended + 3].starts_with("the report of the sync is in the bucket"), "{}", logs[ended + 3]);
     assert_eq!(logs.len(), ended + 4, "the log ends with the table and the report");
+}
+
+/// Salesforce's own words may hold a value, so the log has others.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_bucket_the_log_says_why_records_were_rejected_and_no_value() {
+    let world = World::new().await;
+    let no_email = RowFault::new("Contact", "INVALID_EMAIL_ADDRESS:Email: invalid email address: secret@:Email --");
+    world.org.inject(no_email.when(|row| row.get("LastName").is_some_and(|name| name.starts_with("Wrong"))));
+    let names = ["Wrong 1", "#N/A", "Wrong 2", "Right"];
+    let records = names.iter().map(|name| record("c", json!({"LastName": name})));
+    let run = world
+        .write(json!({"object_storage_config": null}), contact_catalog(), records.chain([complete("c")]).collect())
+        .await;
+    run.assert_success();
+    let job = &world.org.jobs()[0].id;
+    let warnings = run.warnings();
+    let expected = [
+        format!(
+            "Salesforce rejected 2 records of c at Email: the value is not an e-mail address stream=c \
+             reason=\"INVALID_EMAIL_ADDRESS\" field=\"Email\" count=2 job=\"{job}\""
+        ),
+        "1 record of c cannot be sent and is rejected: LastName is the text #N/A, which Salesforce reads as an instruction \
+         to clear the field. stream=c reason=\"NULL_MARKER_AS_TEXT\" field=\"LastName\" count=1 \
+         extracted_at=\"2026-09-21T14:13:20Z\""
+            .to_owned(),
+    ];
+    assert_eq!(warnings[warnings.len() - 2..], expected);
+    assert!(!run.stdout.contains("secret@") && !run.stdout.contains("Wrong 1"), "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_of_which_every_record_is_rejected_says_so_last() {
+    let world = World::kind().await;
+    let records = (0..3).map(|_| record("c", json!({"LastName": "#N/A"})));
+    let run = world.write(json!({}), contact_catalog(), records.chain([complete("c")]).collect()).await;
+    run.assert_success();
+    let last = run.messages.iter().filter_map(Message::log).next_back().unwrap();
+    assert_eq!(
+        last,
+        "This sync wrote nothing: its records are all rejected (3 of 3), mostly with NULL_MARKER_AS_TEXT at LastName (3 \
+         records)."
+    );
 }

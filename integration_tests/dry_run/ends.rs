@@ -112,8 +112,11 @@ async fn more_rejected_records_than_allowed_end_it_like_a_sync() {
     let (run, message) = both_fail(json!({"max_rejected_records": 2}), lines(3)).await;
     assert!(message.starts_with("3 records have been rejected"), "{message}");
     assert_eq!(counts(&run, "c").records, 4);
+    let (_, message) = both_fail(json!({"max_rejected_percent": 70}), lines(3)).await;
+    assert!(message.starts_with("3 of 4 records have been rejected"), "{message}");
     let world = World::new().await;
     world.dry_run(json!({"max_rejected_records": 3}), contact_catalog(), lines(3)).await.assert_success();
+    world.dry_run(json!({"max_rejected_percent": 75}), contact_catalog(), lines(3)).await.assert_success();
 }
 
 #[tokio::test(flavor = "multi_thread")]

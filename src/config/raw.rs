@@ -22,6 +22,7 @@ pub(super) struct Config {
     pub(super) truncate_text: Option<bool>,
     // The schema accepts `5.0` as a whole number, so all numbers are read as floats.
     pub(super) max_rejected_records: Option<f64>,
+    pub(super) max_rejected_percent: Option<f64>,
     pub(super) journal: Option<bool>,
     pub(super) dry_run: Option<bool>,
     pub(super) report: Option<bool>,

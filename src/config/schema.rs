@@ -184,6 +184,7 @@ mod tests {
             (client(json!({"max_parallel_jobs": "5"})), "`max_parallel_jobs` must be a whole number"),
             (client(json!({"max_parallel_jobs": 26})), "`max_parallel_jobs` must be at most 25"),
             (client(json!({"max_rejected_records": -1})), "`max_rejected_records` must be at least 0"),
+            (client(json!({"max_rejected_percent": 101})), "`max_rejected_percent` must be at most 100"),
             (client(json!({"batch_size_mb": "9"})), "`batch_size_mb` must be a number"),
             (client(json!({"batch_size_mb": 0.009})), "`batch_size_mb` must be at least 0.01"),
             (client(json!({"batch_size_mb": 100.1})), "`batch_size_mb` must be at most 100"),

@@ -26,6 +26,7 @@ pub struct Config {
     unknown_fields: UnknownFields,
     truncate_text: bool,
     max_rejected_records: Option<u64>,
+    max_rejected_percent: Option<f64>,
     journal: bool,
     dry_run: bool,
     report: bool,
@@ -103,6 +104,7 @@ impl Config {
             unknown_fields: raw.unknown_fields.unwrap_or_default(),
             truncate_text: raw.truncate_text.unwrap_or_default(),
             max_rejected_records: raw.max_rejected_records.map(|count| count as u64),
+            max_rejected_percent: raw.max_rejected_percent,
             journal: raw.journal.unwrap_or(true),
             dry_run: raw.dry_run.unwrap_or_default(),
             report: raw.report.unwrap_or(true),
@@ -155,6 +157,11 @@ impl Config {
     /// How many rejected records a sync may have; any number if there is no limit.
     pub(crate) fn max_rejected_records(&self) -> Option<u64> {
         self.max_rejected_records
+    }
+
+    /// The share of its records that may be rejected, in percent; any share if there is no limit.
+    pub(crate) fn max_rejected_percent(&self) -> Option<f64> {
+        self.max_rejected_percent
     }
 
     /// Where jobs are entered for a later attempt of the sync, if anywhere.
@@ -213,6 +220,7 @@ impl fmt::Debug for Config {
             .field("unknown_fields", &self.unknown_fields)
             .field("truncate_text", &self.truncate_text)
             .field("max_rejected_records", &self.max_rejected_records)
+            .field("max_rejected_percent", &self.max_rejected_percent)
             .field("journal", &self.journal)
             .field("dry_run", &self.dry_run)
             .field("report", &self.report)
@@ -263,7 +271,7 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let config = valid(&client(json!({
-            "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0,
+            "null_handling": "clear", "unknown_fields": "ignore", "truncate_text": true, "max_rejected_records": 0, "max_rejected_percent": 2.5,
             "journal": false, "dry_run": true, "report": false,
             "batch_size_mb": 0.01, "flush_interval_minutes": 0.5, "max_parallel_jobs": 25,
         })));
@@ -271,6 +279,7 @@ mod tests {
         assert_eq!(config.unknown_fields(), UnknownFields::Ignore);
         assert!(config.truncate_text());
         assert_eq!(config.max_rejected_records(), Some(0));
+        assert_eq!(config.max_rejected_percent(), Some(2.5));
         assert!(!config.journal);
         assert!(config.dry_run());
         assert!(!config.leaves_report());
@@ -280,6 +289,7 @@ mod tests {
 
         let config = valid(&client(json!({})));
         assert_eq!(config.max_rejected_records(), None);
+        assert_eq!(config.max_rejected_percent(), None);
         assert!(config.journal);
         assert!(!config.dry_run());
         assert!(config.leaves_report());

@@ -12,6 +12,7 @@ mod ledger;
 mod prepare;
 mod progress;
 mod purpose;
+mod rejections;
 mod report;
 
 use std::io::Read;
@@ -30,7 +31,7 @@ use salesforce::{Limits, Org};
 use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 pub(crate) use dry_run::DryRun;
-use intake::{BatchLimits, Intake, IntakeSettings, Signals, Stream, read_on_thread};
+use intake::{BatchLimits, Intake, IntakeSettings, RejectionLimits, Signals, Stream, read_on_thread};
 use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 use progress::Progress;
@@ -116,7 +117,10 @@ pub(crate) async fn write(
     let settings = IntakeSettings {
         limits: BatchLimits { batch_size: config.batch_size(), budget },
         flush_interval: config.flush_interval(),
-        max_rejected_records: config.max_rejected_records(),
+        rejection_limits: RejectionLimits {
+            records: config.max_rejected_records(),
+            percent: config.max_rejected_percent(),
+        },
         began,
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),
         journal,
@@ -133,6 +137,7 @@ pub(crate) async fn write(
     let streams = streams.collect();
     let intake = Intake::new(streams, jobs, settings, output, progress);
     let ended = intake.run(Signals { input, events, quota, stop: stop.clone() }).await;
+    let last_words = if dry_run.is_some() { Vec::new() } else { rejections::last_words(&ended.streams) };
     let outcome = match (dry_run, reporter) {
         (Some(dry_run), _) => dry_run.conclude(ended.outcome, org.as_ref(), &stop, display).await,
         (None, Some(reporter)) => Box::pin(reporter.leave(ended, &stop)).await,
@@ -141,6 +146,7 @@ pub(crate) async fn write(
     if let Some(org) = org {
         stop.finish_renewal(&org).await;
     }
+    last_words.iter().for_each(|words| tracing::warn!("{words}"));
     outcome
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Purpose;
 use super::job::{Event, EventKind, RejectionReasons};
+use super::rejections;
 use crate::display::{Display, ProgressLine};
 use airbyte::StreamName;
 
@@ -203,16 +204,7 @@ impl Progress {
             return;
         }
         for stream in &self.streams {
-            for (reason, field, counted) in stream.reasons.by_count() {
-                tracing::info!(
-                    stream = %stream.name,
-                    reason,
-                    field,
-                    count = counted.count,
-                    example = counted.examples.first().map_or("none was kept", |example| &example.id),
-                    "rejected"
-                );
-            }
+            rejections::log(&stream.name, &stream.reasons);
         }
     }
 }
@@ -290,7 +282,7 @@ mod tests {
         apply(EventKind::JobStarted { job: "7502".into(), rows: 50 });
         apply(EventKind::JobProgressed { job: "7501".into(), rows: 40 });
         let mut reasons = RejectionReasons::default();
-        reasons.add("INVALID_EMAIL_ADDRESS", "Email", || None);
+        reasons.add_records("INVALID_EMAIL_ADDRESS", "Email", 1, || None);
         apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons, skipped: 0 }));
         let figures = progress.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::history::History;
-use super::job::{Reason, RejectionReasons};
+use super::job::{Place, Reason, RejectionReasons};
 use super::prepare::PlannedStream;
 use super::progress::RecordCounts;
 use crate::rejected::{RejectedStore, SyncIdentity};
@@ -143,14 +143,15 @@ fn story(stream: EndedStream, target: Option<Target>) -> StreamStory {
 }
 
 fn rejection(code: &str, field: &str, reason: &Reason) -> Rejection {
-    let example = |example: &super::job::Example| RejectionExample {
-        id: if example.salesforce_id.is_empty() { &example.id } else { &example.salesforce_id }.clone(),
-        object: example.object.clone(),
+    let example = |example: &super::job::Example| {
+        let Place::Bucket { row, object } = &example.place else { return None };
+        let id = if example.salesforce_id.is_empty() { row } else { &example.salesforce_id }.clone();
+        Some(RejectionExample { id, object: object.clone() })
     };
     Rejection {
         reason: code.to_owned(),
         field: field.to_owned(),
         count: reason.count,
-        examples: reason.examples.iter().map(example).collect(),
+        examples: reason.examples.iter().filter_map(example).collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! The `sf__Error` text of a failed row.
 
+mod meaning;
 mod transient;
 
 use crate::Operation;
@@ -53,6 +54,12 @@ impl RowError {
     fn parse_cut_off(text: &str) -> Self {
         let (code, message) = split_code(text);
         Self { code: code.to_owned(), message: message.trim().to_owned(), fields: Vec::new() }
+    }
+
+    /// What a status code means, to stand behind a colon. It holds no value of a record, which the message may. `None` for
+    /// a code that is rare.
+    pub fn meaning(code: &str) -> Option<&'static str> {
+        meaning::meaning(code)
     }
 
     /// Whether the row may be sent again: it may then succeed, and it cannot take effect twice.

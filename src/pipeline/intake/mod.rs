@@ -9,6 +9,7 @@ mod ending;
 mod ignored_fields;
 mod input_errors;
 mod reader;
+mod rejection_limits;
 mod stream;
 
 use std::collections::HashMap;
@@ -37,6 +38,8 @@ use ending::Ending;
 use input_errors::{LineError, input_failed};
 
 pub(super) use reader::{Input, read_on_thread};
+use rejection_limits::Judged;
+pub(super) use rejection_limits::RejectionLimits;
 use stream::Added;
 pub(super) use stream::{BatchLimits, Stream};
 
@@ -45,8 +48,7 @@ pub(super) struct IntakeSettings {
     pub(super) limits: BatchLimits,
     /// The age at which a batch is sent, whatever its size.
     pub(super) flush_interval: Duration,
-    /// More rejected records than this end the sync.
-    pub(super) max_rejected_records: Option<u64>,
+    pub(super) rejection_limits: RejectionLimits,
     /// When the sync began.
     pub(super) began: Instant,
     /// Whether the source announces the end of every stream.
@@ -140,7 +142,7 @@ impl Intake {
     }
 
     async fn conclude(&mut self) -> Result<()> {
-        let outcome = self.outcome();
+        let outcome = self.outcome().and_then(|()| self.settings.rejection_limits.check_all(self.judged()));
         self.streams.iter().for_each(Stream::log_ignored_fields);
         self.progress.conclude(&self.counts());
         report_earlier_rows(&self.streams, outcome.is_ok());
@@ -338,14 +340,8 @@ impl Intake {
             self.rejected += segment.rejected;
         }
         self.acknowledge_states();
-        if let Some(max) = self.settings.max_rejected_records
-            && self.rejected > max
-        {
-            self.halt(Error::config(format!(
-                "{} records have been rejected, and `max_rejected_records` allows {max}. The reasons are in the bucket \
-                 of rejected records, if one is configured. Fix the records or raise the limit, and run the sync again.",
-                self.rejected
-            )));
+        if let Err(error) = self.settings.rejection_limits.check(self.judged()) {
+            self.halt(error);
         }
     }
 
@@ -404,6 +400,12 @@ impl Intake {
                 self.flush(index);
             }
         }
+    }
+
+    /// How many records are settled, and how many of them rejected.
+    fn judged(&self) -> Judged {
+        let all = self.streams.iter().map(|stream| stream.counts.settled()).sum();
+        Judged { all, rejected: self.rejected }
     }
 
     fn counts(&self) -> Vec<RecordCounts> {

@@ -13,16 +13,15 @@ pub(super) async fn store_local_rejections(
     reasons: &mut RejectionReasons,
 ) -> Result<()> {
     for LocalRejection { origin, data, rejection } in rejections {
-        let code = rejection.code.as_str();
-        let field = rejection.field.as_deref().unwrap_or_default();
         let Some(writer) = &mut writer else {
-            reasons.add(code, field, || None);
+            reasons.add_rejection(rejection, 1, || Some(Example::of_source(origin.extracted_at_ms)));
             continue;
         };
-        let details = RejectionDetails::local(code, &rejection.message, field);
+        let field = rejection.field.as_deref().unwrap_or_default();
+        let details = RejectionDetails::local(rejection.code.as_str(), &rejection.message, field);
         let record = RejectedRecord::new(origin.extracted_at_ms, source_columns(data), details);
         writer.write(&record).await?;
-        reasons.add(code, field, || Some(Example::stored(&record, writer)));
+        reasons.add_rejection(rejection, 1, || Some(Example::stored(&record, writer)));
     }
     Ok(())
 }

@@ -24,5 +24,5 @@ pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};
 pub(super) use load::Loader;
-pub(super) use rejection_reasons::{Example, Reason, RejectionReasons};
+pub(super) use rejection_reasons::{Example, Place, Reason, RejectionReasons};
 pub(super) use waits::Waits;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::convert::Rejection;
 use crate::rejected::{RejectedRecord, RejectedWriter};
 
 /// How many reasons are counted separately. A sync sees a handful of Salesforce's three hundred status codes; the
@@ -25,44 +26,67 @@ pub(crate) struct RejectionReasons(BTreeMap<(String, String), Reason>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) count: u64,
+    /// How many of them the connector itself rejected, and why it rejected the first: sentences without values.
+    pub(crate) by_connector: u64,
+    pub(crate) message: Option<String>,
     /// The first records of the reason.
     pub(crate) examples: Vec<Example>,
 }
 
 /// Where to find a rejected record.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Example {
-    /// Its `_airbyte_raw_id` in the bucket, or without a bucket the id of its job.
-    pub(crate) id: String,
+    pub(crate) place: Place,
     /// Its `sf__Id`; mostly empty.
     pub(crate) salesforce_id: String,
-    /// The key of its object in the bucket.
-    pub(crate) object: Option<String>,
+}
+
+/// What leads to a rejected record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is stored with this `_airbyte_raw_id` in the object with this key.
+    Bucket { row: String, object: Option<String> },
+    /// It is not stored, and was a row of this job.
+    Job(String),
+    /// It is not stored and was never sent. The source extracted it at this time, in milliseconds since 1970; 0 if it
+    /// does not say.
+    Source { extracted_at_ms: i64 },
 }
 
 impl Example {
     /// A record that `writer` has just written.
     pub(crate) fn stored(record: &RejectedRecord, writer: &RejectedWriter) -> Self {
-        Self {
-            id: record.raw_id.to_string(),
-            salesforce_id: record.salesforce_id.clone(),
-            object: writer.object().map(str::to_owned),
-        }
+        let place = Place::Bucket { row: record.raw_id.to_string(), object: writer.object().map(str::to_owned) };
+        Self { place, salesforce_id: record.salesforce_id.clone() }
     }
 
     /// A record that is not stored.
     pub(crate) fn of_job(job: &str, salesforce_id: &str) -> Self {
-        Self { id: job.to_owned(), salesforce_id: salesforce_id.to_owned(), object: None }
+        Self { place: Place::Job(job.to_owned()), salesforce_id: salesforce_id.to_owned() }
+    }
+
+    /// A record that is neither sent nor stored.
+    pub(crate) fn of_source(extracted_at_ms: i64) -> Self {
+        Self { place: Place::Source { extracted_at_ms }, salesforce_id: String::new() }
     }
 }
 
 impl RejectionReasons {
-    /// Counts one record. Calls `example` for the first records of a reason only.
-    pub(crate) fn add(&mut self, code: &str, field: &str, example: impl FnOnce() -> Option<Example>) {
-        self.add_records(code, field, 1, example);
+    /// Counts records that the connector itself rejects. Calls `example` for the first records of a reason only.
+    pub(crate) fn add_rejection(
+        &mut self,
+        rejection: &Rejection,
+        records: u64,
+        example: impl FnOnce() -> Option<Example>,
+    ) {
+        let field = rejection.field.as_deref().unwrap_or_default();
+        self.add_records(rejection.code.as_str(), field, records, example);
+        let reason = self.entry(rejection.code.as_str(), field);
+        reason.by_connector += records;
+        reason.message.get_or_insert_with(|| rejection.message.clone());
     }
 
-    /// Counts several records of one row.
+    /// Counts several records of one row. Calls `example` for the first records of a reason only.
     pub(crate) fn add_records(
         &mut self,
         code: &str,
@@ -82,6 +106,8 @@ impl RejectionReasons {
         for ((code, field), other) in &others.0 {
             let reason = self.entry(code, field);
             reason.count += other.count;
+            reason.by_connector += other.by_connector;
+            reason.message = reason.message.take().or_else(|| other.message.clone());
             let room = MAX_EXAMPLES - reason.examples.len().min(MAX_EXAMPLES);
             reason.examples.extend(other.examples.iter().take(room).cloned());
         }
@@ -122,22 +148,26 @@ mod tests {
     use super::*;
 
     fn example(id: &str) -> Option<Example> {
-        Some(Example { id: id.to_owned(), ..Example::default() })
+        Some(Example::of_job(id, ""))
     }
 
     #[test]
     fn reasons_are_counted_by_field_with_the_first_examples() {
         let mut reasons = RejectionReasons::default();
-        reasons.add("LESS", "Name", || example("a"));
-        reasons.add("MORE", "", || None);
-        reasons.add("LESS", "Email", || None);
+        reasons.add_records("LESS", "Name", 1, || example("a"));
+        reasons.add_records("MORE", "", 1, || None);
+        reasons.add_records("LESS", "Email", 1, || None);
         let mut later = RejectionReasons::default();
-        ["b", "c", "d"].into_iter().for_each(|id| later.add("MORE", "", || example(id)));
-        later.add("MORE", "", || panic!("called for the first ones only"));
+        ["b", "c", "d"].into_iter().for_each(|id| later.add_records("MORE", "", 1, || example(id)));
+        later.add_records("MORE", "", 1, || panic!("called for the first ones only"));
         later.add_records("LESS", "Email", 2, || example("e"));
         reasons.merge(&later);
         reasons.merge(&later);
-        let ids = |reason: &Reason| reason.examples.iter().map(|it| it.id.clone()).collect::<Vec<_>>().join(" ");
+        let id = |example: &Example| match &example.place {
+            Place::Job(job) => job.clone(),
+            other => panic!("{other:?}"),
+        };
+        let ids = |reason: &Reason| reason.examples.iter().map(id).collect::<Vec<_>>().join(" ");
         let counts: Vec<_> =
             reasons.by_count().into_iter().map(|(code, field, it)| (code, field, it.count, ids(it))).collect();
         let expected = [("MORE", "", 9, "b c d"), ("LESS", "Email", 5, "e e"), ("LESS", "Name", 1, "a")];
@@ -148,7 +178,7 @@ mod tests {
     #[test]
     fn reasons_beyond_the_limit_are_counted_together() {
         let mut reasons = RejectionReasons::default();
-        (0..1_000).for_each(|number| reasons.add("CODE", &number.to_string(), || None));
+        (0..1_000).for_each(|number| reasons.add_records("CODE", &number.to_string(), 1, || None));
         assert_eq!(reasons.by_count().len(), MAX_REASONS + 1);
         assert_eq!(reasons.by_count()[0].0, OTHER_REASONS);
         assert_eq!(reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum::<u64>(), 1_000);
@@ -157,7 +187,7 @@ mod tests {
     #[test]
     fn long_names_are_cut() {
         let mut reasons = RejectionReasons::default();
-        reasons.add(&"ä".repeat(1_000), &"b".repeat(1_000), || None);
+        reasons.add_records(&"ä".repeat(1_000), &"b".repeat(1_000), 1, || None);
         let by_count = reasons.by_count();
         assert_eq!((by_count[0].0.len(), by_count[0].1.len()), (MAX_NAME_BYTES, MAX_NAME_BYTES));
     }

@@ -337,18 +337,19 @@ impl<'r> Rewriter<'r> {
             self.settled.add(segment, 0, count);
             records += count;
         }
-        let (code, field) = (rejection.code.as_str(), rejection.field.as_deref().unwrap_or_default());
         let Some(writer) = writer else {
-            self.settled.reasons.add_records(code, field, records, || None);
+            let example = || Some(Example::of_source(row.origin.extracted_at_ms));
+            self.settled.reasons.add_rejection(rejection, records, example);
             return Ok(());
         };
+        let (code, field) = (rejection.code.as_str(), rejection.field.as_deref().unwrap_or_default());
         let cells = cells(row.csv);
         let mut data = restore(&self.batch.columns, cells.iter().map(String::as_str), Some(&row.types));
         data.extend(row.unsent.iter().cloned().flat_map(unsent_columns));
         let details = RejectionDetails::local(code, &rejection.message, field);
         let record = RejectedRecord::new(row.origin.extracted_at_ms, data, details);
         writer.write(&record).await?;
-        self.settled.reasons.add_records(code, field, records, || Some(Example::stored(&record, writer)));
+        self.settled.reasons.add_rejection(rejection, records, || Some(Example::stored(&record, writer)));
         Ok(())
     }
 }
