@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::terminal::{TerminalRun, write_on_terminal};
-use crate::world::{World, catalog, complete, record, stream};
+use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
 fn two_streams() -> Value {
     let fields = [("LastName", "string"), ("Description", "string")];
@@ -76,4 +76,52 @@ async fn a_terminal_shows_three_rows_of_each_stream_and_a_table() {
         assert!(screen.lines().any(|it| it == line), "{line}\n{screen}");
     }
     assert!(!messages.contains("Example"), "no value is in a message: {messages}");
+}
+
+/// The example of `docs/dry-run.md`, with its lines wrapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_the_page_is_what_a_terminal_shows() {
+    const PAGE: &str = include_str!("../../docs/dry-run.md");
+    let example = PAGE.split("```").nth(1).unwrap().strip_prefix("text\n").unwrap();
+
+    let world = World::kind().await;
+    for (key, name) in [("C-1", "Example"), ("C-2", "Sample"), ("C-3", "Pattern")] {
+        world.org.insert("Contact", &[("External_Id__c", key), ("LastName", name)]).unwrap();
+    }
+    let fields =
+        ["External_Id__c", "LastName", "Email", "Birthdate", "_ab_cdc_deleted_at"].map(|name| (name, "string"));
+    let people = keyed(stream("people", "Contact", &fields), "append_dedup", "External_Id__c");
+    let leads = stream("leads", "Lead", &[("LastName", "string"), ("Company", "string")]);
+    let person = |data| record("people", data);
+    let lines = [
+        person(
+            json!({"External_Id__c": "C-1", "LastName": "Example", "Email": "ann@example.com", "Birthdate": "1990-02-01"}),
+        ),
+        person(json!({"External_Id__c": "C-4", "LastName": "Sample, Jr.", "Email": "bo@example.com"})),
+        person(json!({"External_Id__c": "C-2", "_ab_cdc_deleted_at": "2026-01-31T09:30:00Z"})),
+        person(json!({"External_Id__c": "C-9", "_ab_cdc_deleted_at": "2026-01-31T09:31:00Z"})),
+        person(json!({"External_Id__c": "C-5", "LastName": "Model", "Email": "di@example.com"})),
+        person(json!({"External_Id__c": "C-3", "LastName": "Pattern", "Birthdate": "31.2.1990"})),
+        person(json!({"External_Id__c": "C-1", "Email": "ann.example@example.com"})),
+        person(json!({"LastName": "Nobody"})),
+        record("leads", json!({"LastName": "Example", "Company": "Example Ltd"})),
+        state("people", 1),
+        complete("people"),
+        complete("leads"),
+    ];
+    let TerminalRun { screen, .. } = write_on_terminal(&world, "--dry-run", &catalog(&[people, leads]), &lines).await;
+    // Commands of the terminal stand between the words, and the progress between the paragraphs.
+    let words = |text: &str| -> Vec<String> {
+        let visible = text.split('\u{1b}').enumerate().map(|(part, text)| match part {
+            0 => text,
+            _ => text.trim_start_matches(|it: char| !it.is_ascii_alphabetic()).get(1..).unwrap_or_default(),
+        });
+        visible.flat_map(str::split_whitespace).map(str::to_owned).collect()
+    };
+    let shown = words(&screen);
+    for paragraph in example.split("\n\n") {
+        let expected = words(paragraph);
+        let is_shown = shown.windows(expected.len()).any(|part| part == expected);
+        assert!(is_shown, "{paragraph}\n{screen}");
+    }
 }

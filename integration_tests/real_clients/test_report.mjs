@@ -134,6 +134,22 @@ test('each job has a bar whose parts follow one another', async () => {
     await page.close();
 });
 
+test('a search has a bar of its own in the color of the legend', async () => {
+    const file = reports.find((report) => fs.readFileSync(report, 'utf8').includes('<title>Searching: '));
+    const { page } = await open(file, { viewport: DESKTOP });
+    const searches = await page.evaluate(() => {
+        const color = getComputedStyle(document.querySelector('.swatch.search')).backgroundColor;
+        const rows = [...document.querySelectorAll('.job')].filter((row) => row.textContent.includes('Search for'));
+        return rows.map((row) => {
+            const bar = row.querySelector('rect.search');
+            return { width: bar.getBoundingClientRect().width, isOfLegend: getComputedStyle(bar).fill === color };
+        });
+    });
+    assert.ok(searches.length >= 3, `${searches.length} searches`);
+    assert.ok(searches.every(({ width, isOfLegend }) => width > 0 && isOfLegend), JSON.stringify(searches));
+    await page.close();
+});
+
 test('what comes from outside is shown as text', async () => {
     const text = "<script>alert('stream')</script>";
     const file = reports.find((report) => fs.readFileSync(report, 'utf8').includes('alert('));

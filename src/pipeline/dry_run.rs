@@ -9,7 +9,7 @@ mod table;
 use std::sync::{Arc, OnceLock};
 
 use super::Prepared;
-use super::job::{Counter, Jobs, KNOWN_BYTES, Samples, Tally};
+use super::job::{Counter, Jobs, KNOWN_BYTES, Samples, Tally, Ways};
 use super::prepare::PlannedStream;
 use crate::budget::Budget;
 use crate::display::Display;
@@ -74,10 +74,10 @@ impl DryRun {
         let summaries = streams.iter().map(StreamSummary::of).collect();
         let show = self.show.unwrap_or(if display.is_visible() { ROWS_ON_TERMINAL } else { 0 });
         let samples = Samples::new(display, streams.len(), show);
-        let counter = Arc::new(Counter::new(org.clone(), Arc::clone(&tally), samples));
+        let ways = Ways::of(streams.iter().filter_map(|stream| stream.plan.as_ref()));
+        let counter = Arc::new(Counter::new(org.clone(), Arc::clone(&tally), samples, ways));
         // Set once: a run is prepared once.
         self.counts.get_or_init(|| Counts { tally, counter: Arc::clone(&counter), streams: summaries });
-        // One batch after the other: then the rows that are shown are the first, and the counts are always the same.
         let (jobs, events) = Jobs::new(counter, 1);
         let mut taken_over = TakenOver::nothing(budget);
         taken_over.lease.set(KNOWN_BYTES);

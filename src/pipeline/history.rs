@@ -1,6 +1,6 @@
-//! What a report tells of the jobs of a sync, collected from their events.
+//! What a report tells of the jobs and searches of a sync, collected from their events.
 //!
-//! It holds a fixed number of jobs that are over, and those that are not.
+//! It holds a fixed number of those that are over, and those that are not.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,13 +8,39 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::job::{Event, EventKind};
-use crate::report::{Fate, JobStory, Jobs, PhaseTotals};
+use crate::report::{Fate, JobStory, Jobs, PhaseTotals, SearchStory};
 use salesforce::{JobEnd, ROWS_OF_BULK_BATCH};
 
-/// The most jobs that are shown one by one.
+/// The most jobs, and the most searches, that are shown one by one.
 const MAX_SHOWN: usize = 200;
 
-/// The jobs of a sync.
+/// The longest of many. The others are only counted.
+#[derive(Debug)]
+struct Longest<T> {
+    kept: Vec<T>,
+    others: u64,
+}
+
+impl<T> Default for Longest<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), others: 0 }
+    }
+}
+
+impl<T> Longest<T> {
+    /// Keeps one. If they are too many, returns the shortest.
+    fn keep(&mut self, one: T, length: impl Fn(&T) -> Duration) -> Option<T> {
+        self.kept.push(one);
+        if self.kept.len() <= MAX_SHOWN {
+            return None;
+        }
+        let (shortest, _) = self.kept.iter().enumerate().min_by_key(|(_, one)| length(one))?;
+        self.others += 1;
+        Some(self.kept.swap_remove(shortest))
+    }
+}
+
+/// The jobs and searches of a sync.
 #[derive(Debug)]
 pub(super) struct History {
     began: Instant,
@@ -22,13 +48,15 @@ pub(super) struct History {
     input_ended: Option<Duration>,
     /// The jobs that are not over, by their id.
     open: HashMap<String, JobStory>,
-    /// The longest of those that are over.
-    over: Vec<JobStory>,
-    others: u64,
+    /// The search of each stream that is not over. A stream has one at a time.
+    searching: HashMap<usize, SearchStory>,
+    /// The longest of the jobs that are over.
+    over: Longest<JobStory>,
     other_rows: u64,
+    searches: Longest<SearchStory>,
     bulk_batches: u64,
     totals: PhaseTotals,
-    /// Since when there has been no job; none while there is one.
+    /// Since when there has been neither a job nor a search; none while there is one.
     without_job_since: Option<Duration>,
     without_job: Duration,
 }
@@ -42,9 +70,10 @@ impl History {
             prepared,
             input_ended: None,
             open: HashMap::new(),
-            over: Vec::new(),
-            others: 0,
+            searching: HashMap::new(),
+            over: Longest::default(),
             other_rows: 0,
+            searches: Longest::default(),
             bulk_batches: 0,
             totals: PhaseTotals::default(),
             without_job_since: Some(prepared),
@@ -60,11 +89,16 @@ impl History {
     pub(super) fn apply(&mut self, event: &Event) {
         let at = self.since_start(event.at);
         match &event.kind {
+            EventKind::SearchStarted { rows, began } => {
+                self.is_busy(at);
+                let (stream, rows, began) = (event.stream, *rows, self.since_start(*began));
+                self.searching.insert(stream, SearchStory { stream, rows, began, started: at, over: None });
+            }
+            // After a failure no further batch of the stream has its turn.
+            EventKind::SearchEnded | EventKind::BatchEnded(Err(_)) => self.end_search(event.stream, at),
             EventKind::JobUploaded { job, operation, rows, began } => {
                 let began = self.since_start(*began);
-                if let Some(since) = self.without_job_since.take() {
-                    self.without_job += began.saturating_sub(since);
-                }
+                self.is_busy(began);
                 let story = JobStory {
                     stream: event.stream,
                     id: job.clone(),
@@ -99,7 +133,7 @@ impl History {
             }
             EventKind::JobJudged { job, failed } => self.end(job, at, *failed),
             EventKind::JobLeft { job } => self.end(job, at, None),
-            EventKind::JobProgressed { .. } | EventKind::Settled(_) | EventKind::BatchEnded(_) => {}
+            EventKind::JobProgressed { .. } | EventKind::Settled(_) | EventKind::BatchEnded(Ok(())) => {}
         }
     }
 
@@ -112,11 +146,18 @@ impl History {
         for (_, job) in std::mem::take(&mut self.open) {
             self.keep(job, now);
         }
-        self.over.sort_by(|one, other| (one.began, &one.id).cmp(&(other.began, &other.id)));
+        for (_, search) in std::mem::take(&mut self.searching) {
+            self.keep_search(search, now);
+        }
+        let (mut shown, mut searches) = (self.over.kept, self.searches.kept);
+        shown.sort_by(|one, other| (one.began, &one.id).cmp(&(other.began, &other.id)));
+        searches.sort_by_key(|search| (search.began, search.started));
         Jobs {
-            shown: self.over,
-            others: self.others,
+            shown,
+            others: self.over.others,
             other_rows: self.other_rows,
+            searches,
+            other_searches: self.searches.others,
             bulk_batches: self.bulk_batches,
             totals: self.totals,
             prepared: self.prepared,
@@ -129,23 +170,39 @@ impl History {
         let Some(mut story) = self.open.remove(job) else { return };
         (story.over, story.failed) = (Some(at), failed);
         self.keep(story, at);
-        if self.open.is_empty() {
-            self.without_job_since = Some(at);
+        self.may_be_idle(at);
+    }
+
+    fn end_search(&mut self, stream: usize, at: Duration) {
+        let Some(mut search) = self.searching.remove(&stream) else { return };
+        search.over = Some(at);
+        self.keep_search(search, at);
+        self.may_be_idle(at);
+    }
+
+    fn keep(&mut self, job: JobStory, now: Duration) {
+        self.totals.add(job.phases(now));
+        if let Some(dropped) = self.over.keep(job, |job| job.length(now)) {
+            self.other_rows += dropped.rows;
         }
     }
 
-    /// Keeps a job. If they are too many, the shortest is only counted.
-    fn keep(&mut self, job: JobStory, now: Duration) {
-        self.totals.add(&job, now);
-        self.over.push(job);
-        if self.over.len() <= MAX_SHOWN {
-            return;
+    fn keep_search(&mut self, search: SearchStory, now: Duration) {
+        self.totals.add(search.phases(now));
+        self.searches.keep(search, |search| search.length(now));
+    }
+
+    /// A job or a search begins.
+    fn is_busy(&mut self, at: Duration) {
+        if let Some(since) = self.without_job_since.take() {
+            self.without_job += at.saturating_sub(since);
         }
-        let shortest = self.over.iter().enumerate().min_by_key(|(_, job)| job.length(now)).map(|(index, _)| index);
-        if let Some(index) = shortest {
-            let dropped = self.over.swap_remove(index);
-            self.others += 1;
-            self.other_rows += dropped.rows;
+    }
+
+    /// A job or a search has ended.
+    fn may_be_idle(&mut self, at: Duration) {
+        if self.open.is_empty() && self.searching.is_empty() {
+            self.without_job_since = Some(at);
         }
     }
 
@@ -207,7 +264,7 @@ mod tests {
         sync.after(4, judged("750A")).await;
         tokio::time::advance(seconds(7)).await;
         let jobs = sync.0.conclude();
-        assert_eq!(jobs.totals, PhaseTotals([1, 2, 3, 4].map(seconds)));
+        assert_eq!(jobs.totals, PhaseTotals([0, 1, 2, 3, 4].map(seconds)));
         let job = &jobs.shown[0];
         assert_eq!(
             (job.began, job.over, job.failed, job.fate),
@@ -225,6 +282,42 @@ mod tests {
             sync.after(1, kind).await;
         }
         assert_eq!(sync.0.conclude().without_job, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_search_waits_and_searches_and_is_followed_by_its_job() {
+        let mut sync = Sync::new();
+        let began = Instant::now();
+        sync.after(2, EventKind::SearchStarted { rows: 10, began }).await;
+        sync.after(3, EventKind::SearchEnded).await;
+        sync.upload("750A", 1).await;
+        for kind in [started("750A"), ended("750A"), judged("750A")] {
+            sync.after(1, kind).await;
+        }
+        let began = Instant::now();
+        sync.after(4, EventKind::SearchStarted { rows: 10, began }).await;
+        tokio::time::advance(seconds(5)).await;
+        let jobs = sync.0.conclude();
+        assert_eq!(jobs.totals, PhaseTotals([3 + 5, 1, 2 + 1 + 4, 1, 1].map(seconds)));
+        let searches: Vec<_> = jobs.searches.iter().map(|search| (search.started, search.over)).collect();
+        assert_eq!(searches, [(seconds(2), Some(seconds(5))), (seconds(13), None)]);
+        assert_eq!(jobs.without_job, seconds(2 + 4), "a search is no wait for records");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_search_whose_batch_fails_is_over_and_of_many_the_longest_are_shown() {
+        let mut sync = Sync::new();
+        for number in 0..300_u64 {
+            sync.after(1, EventKind::SearchStarted { rows: 1, began: Instant::now() }).await;
+            sync.after(number % 10, EventKind::SearchEnded).await;
+        }
+        sync.after(1, EventKind::SearchStarted { rows: 1, began: Instant::now() }).await;
+        sync.after(50, EventKind::BatchEnded(Err(super::super::job::LoadError::Halted))).await;
+        tokio::time::advance(seconds(100)).await;
+        let jobs = sync.0.conclude();
+        assert_eq!((jobs.searches.len(), jobs.other_searches), (MAX_SHOWN, 101));
+        assert!(jobs.searches.iter().any(|search| search.length(Duration::MAX) > seconds(49)));
+        assert_eq!(jobs.totals.of(crate::report::Phase::Search), seconds(300 / 10 * 45 + 50));
     }
 
     #[tokio::test(start_paused = true)]
@@ -256,6 +349,6 @@ mod tests {
         assert_eq!((jobs.shown.len(), jobs.others, jobs.other_rows), (MAX_SHOWN, 800, 8_000));
         assert!(jobs.shown.iter().all(|job| job.length(Duration::ZERO) >= seconds(8)));
         assert!(jobs.shown.is_sorted_by_key(|job| job.began));
-        assert_eq!(jobs.totals, PhaseTotals([1_000, 0, 4_500, 0].map(seconds)));
+        assert_eq!(jobs.totals, PhaseTotals([0, 1_000, 0, 4_500, 0].map(seconds)));
     }
 }

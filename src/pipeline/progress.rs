@@ -143,7 +143,9 @@ impl Progress {
             }
             EventKind::JobEnded { job, .. } => drop(stream.running.remove(job)),
             EventKind::Settled(settled) => stream.reasons.merge(&settled.reasons),
-            EventKind::JobUploaded { .. }
+            EventKind::SearchStarted { .. }
+            | EventKind::SearchEnded
+            | EventKind::JobUploaded { .. }
             | EventKind::JobLeft { .. }
             | EventKind::JobJudged { .. }
             | EventKind::BatchEnded(_) => {}

@@ -13,9 +13,11 @@ mod rejections;
 mod streams;
 mod timeline;
 
+#[cfg(test)]
+pub(crate) use model::Phase;
 pub(crate) use model::{
-    After, AllowanceUse, Fate, JobStory, Jobs, PhaseTotals, Rejection, RejectionExample, StreamStory, SyncReport,
-    Target,
+    After, AllowanceUse, Fate, JobStory, Jobs, PhaseTotals, Rejection, RejectionExample, SearchStory, StreamStory,
+    SyncReport, Target,
 };
 pub(crate) use page::page;
 

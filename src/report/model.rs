@@ -97,6 +97,10 @@ pub(crate) struct Jobs {
     pub(crate) others: u64,
     /// The rows of the others.
     pub(crate) other_rows: u64,
+    /// The searches that are shown one by one, in the order in which they began.
+    pub(crate) searches: Vec<SearchStory>,
+    /// How many others there are. Each of them is shorter than every search that is shown.
+    pub(crate) other_searches: u64,
     /// The bulk batches of all jobs.
     pub(crate) bulk_batches: u64,
     /// What all jobs together took.
@@ -105,13 +109,26 @@ pub(crate) struct Jobs {
     pub(crate) prepared: Duration,
     /// When the last record was read.
     pub(crate) input_ended: Duration,
-    /// For how long there was no job after that start.
+    /// For how long there was neither a job nor a search after that start.
     pub(crate) without_job: Duration,
 }
 
-/// How long all jobs were in each phase, added up.
+/// How long all jobs and searches were in each phase, added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct PhaseTotals(pub(crate) [Duration; 4]);
+pub(crate) struct PhaseTotals(pub(crate) [Duration; 5]);
+
+/// The search for the records that the rows of a batch name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SearchStory {
+    /// The index of its stream.
+    pub(crate) stream: usize,
+    pub(crate) rows: u64,
+    /// When its batch began to wait for its turn.
+    pub(crate) began: Duration,
+    pub(crate) started: Duration,
+    /// When the records were found.
+    pub(crate) over: Option<Duration>,
+}
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,9 +163,10 @@ pub(crate) enum Fate {
     Aborted,
 }
 
-/// A part of the time of a job.
+/// A part of the time of a job or a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    Search,
     Upload,
     Wait,
     Run,
@@ -156,7 +174,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 4] = [Self::Upload, Self::Wait, Self::Run, Self::Results];
+    pub(crate) const ALL: [Self; 5] = [Self::Search, Self::Upload, Self::Wait, Self::Run, Self::Results];
 }
 
 impl JobStory {
@@ -179,11 +197,33 @@ impl JobStory {
     }
 }
 
+impl SearchStory {
+    /// When each phase began and ended, up to `now` for a search that is not over.
+    pub(crate) fn phases(&self, now: Duration) -> [(Phase, Duration, Duration); 2] {
+        let over = self.over.unwrap_or(now).max(self.started);
+        [(Phase::Wait, self.began, self.started), (Phase::Search, self.started, over)]
+    }
+
+    /// From the wait of its batch to its end, or to `now`.
+    pub(crate) fn length(&self, now: Duration) -> Duration {
+        self.over.unwrap_or(now).saturating_sub(self.began)
+    }
+}
+
 impl PhaseTotals {
-    /// Adds the time of a job.
-    pub(crate) fn add(&mut self, job: &JobStory, now: Duration) {
-        for ((_, from, to), total) in job.phases(now).into_iter().zip(&mut self.0) {
-            *total += to.saturating_sub(from);
+    /// Adds phases of a job or a search.
+    pub(crate) fn add(&mut self, phases: impl IntoIterator<Item = (Phase, Duration, Duration)>) {
+        for (phase, from, to) in phases {
+            let place = Phase::ALL.into_iter().position(|other| other == phase);
+            if let Some(total) = place.and_then(|place| self.0.get_mut(place)) {
+                *total += to.saturating_sub(from);
+            }
         }
+    }
+
+    /// How long all were in a phase.
+    pub(crate) fn of(&self, phase: Phase) -> Duration {
+        let totals = Phase::ALL.into_iter().zip(self.0);
+        totals.into_iter().find(|(other, _)| *other == phase).map(|(_, total)| total).unwrap_or_default()
     }
 }

@@ -57,7 +57,7 @@ fn report() -> SyncReport {
         streams: vec![stream("contacts")],
         jobs: Jobs {
             shown: vec![job(0), job(1)],
-            totals: PhaseTotals([2, 4, 10, 2].map(Duration::from_secs)),
+            totals: PhaseTotals([0, 2, 4, 10, 2].map(Duration::from_secs)),
             prepared: Duration::from_secs(1),
             input_ended: Duration::from_secs(30),
             without_job: Duration::from_secs(12),
@@ -134,6 +134,36 @@ fn an_allowance_that_the_user_may_not_see_is_not_known() {
     report.api_requests = AllowanceUse::default();
     let page = page(&report);
     assert_has(&page, &["\"Before\">not known</td><td class=\"n\" data-label=\"After\">not known</td>"]);
+}
+
+#[test]
+fn searches_have_rows_and_a_phase_of_their_own_where_there_are_some() {
+    let mut report = report();
+    assert!(!page(&report).contains("earching"));
+    let search = |began| SearchStory {
+        stream: 0,
+        rows: 1_200,
+        began: Duration::from_secs(began),
+        started: Duration::from_secs(began + 1),
+        over: Some(Duration::from_secs(began + 3)),
+    };
+    report.jobs.searches = vec![search(0), search(5)];
+    report.jobs.other_searches = 3;
+    report.jobs.totals.0[0] = Duration::from_secs(4);
+    let page = page(&report);
+    assert_has(
+        &page,
+        &[
+            "Search <span>for the records of 1,200 rows</span>",
+            "<title>Waiting for its turn: 1.0 s, from 5.0 s to 6.0 s</title>",
+            "<title>Searching: 2.0 s, from 6.0 s to 8.0 s</title>",
+            "<span class=\"swatch search\"></span>Searching <b>4.0 s</b>",
+            "after that without a job or a search: there",
+            "The 2 longest searches are shown. 3 shorter ones are left out here",
+        ],
+    );
+    let row = |text: &str| page.find(text).unwrap();
+    assert!(row("<code>750000000000000000</code>") < row("from 1.0 s to 3.0 s"), "rows are in order of their starts");
 }
 
 #[test]

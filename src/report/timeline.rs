@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::figures::{Counted, Lasting, Number, Percent};
 use super::html::Html;
-use super::model::{Fate, JobStory, Phase, SyncReport};
+use super::model::{Fate, JobStory, Jobs, Phase, SearchStory, SyncReport};
 use salesforce::Operation;
 
 /// About how many marks the axis has.
@@ -69,8 +69,8 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
     axis(html, &scale);
     sync_row(html, report, &scale);
     for (index, stream) in report.streams.iter().enumerate() {
-        let mut of_stream = jobs.shown.iter().filter(|job| job.stream == index).peekable();
-        if of_stream.peek().is_none() {
+        let of_stream = rows(jobs, index);
+        if of_stream.is_empty() {
             continue;
         }
         html.markup("<h3>").text(&stream.name);
@@ -79,7 +79,12 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
         }
         html.markup("</h3>\n");
         let operation = stream.target.as_ref().map(|target| target.operation);
-        of_stream.for_each(|job| job_row(html, job, operation, &scale));
+        for row in of_stream {
+            match row {
+                Row::Job(job) => job_row(html, job, operation, &scale),
+                Row::Search(search) => search_row(html, search, &scale),
+            }
+        }
     }
     html.markup("</div>\n");
     if jobs.others > 0 {
@@ -91,7 +96,31 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
             .text(Counted(jobs.other_rows, "row"))
             .markup(" are left out here; the sums above have them.</p>\n");
     }
+    if jobs.other_searches > 0 {
+        html.markup("<p class=\"note\">The ")
+            .text(Number(jobs.searches.len() as u64))
+            .markup(" longest searches are shown. ")
+            .text(Counted(jobs.other_searches, "shorter one"))
+            .markup(" are left out here; the sums above have them.</p>\n");
+    }
     html.markup("</section>\n");
+}
+
+/// A row of the timeline.
+enum Row<'r> {
+    Job(&'r JobStory),
+    Search(&'r SearchStory),
+}
+
+/// The jobs and searches of a stream, in the order in which they began.
+fn rows(jobs: &Jobs, stream: usize) -> Vec<Row<'_>> {
+    let of_jobs = jobs.shown.iter().filter(|job| job.stream == stream).map(|job| (job.began, Row::Job(job)));
+    let searches = jobs.searches.iter().filter(|search| search.stream == stream);
+    // A batch waits for its turn first. The job before it began earlier than its search.
+    let searches = searches.map(|search| (search.started, Row::Search(search)));
+    let mut rows: Vec<_> = of_jobs.chain(searches).collect();
+    rows.sort_by_key(|(began, _)| *began);
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// Sentences that name the largest parts.
@@ -103,7 +132,9 @@ fn summary(html: &mut Html, report: &SyncReport) {
         .text(Lasting(jobs.prepared))
         .markup(" passed before the first record could be read, and ")
         .text(Lasting(jobs.without_job))
-        .markup(" after that without a job: there the sync waited for records. The times of jobs are added up; jobs may overlap.</p>\n");
+        .markup(" after that without a job")
+        .markup(if has_searches(jobs) { " or a search" } else { "" })
+        .markup(": there the sync waited for records. The times of jobs are added up; jobs may overlap.</p>\n");
 }
 
 /// The parts of the sync and those of a job, with their sums.
@@ -113,10 +144,15 @@ fn legend(html: &mut Html, report: &SyncReport) {
         legend_item(html, class, name, to.saturating_sub(from));
     }
     html.markup("</ul>\n<ul class=\"legend\">\n<li>Jobs:</li>\n");
-    for (phase, total) in Phase::ALL.into_iter().zip(report.jobs.totals.0) {
-        legend_item(html, class(phase), name(phase), total);
+    for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Search || has_searches(&report.jobs)) {
+        legend_item(html, class(phase), name(phase), report.jobs.totals.of(phase));
     }
     html.markup("</ul>\n");
+}
+
+/// Most syncs look for no records.
+fn has_searches(jobs: &Jobs) -> bool {
+    !jobs.searches.is_empty()
 }
 
 fn legend_item(html: &mut Html, class: &'static str, name: &'static str, length: Duration) {
@@ -135,6 +171,7 @@ fn parts_of_sync(report: &SyncReport) -> [(&'static str, &'static str, (Duration
 
 fn class(phase: Phase) -> &'static str {
     match phase {
+        Phase::Search => "search",
         Phase::Upload => "upload",
         Phase::Wait => "wait",
         Phase::Run => "run",
@@ -144,6 +181,7 @@ fn class(phase: Phase) -> &'static str {
 
 fn name(phase: Phase) -> &'static str {
     match phase {
+        Phase::Search => "Searching",
         Phase::Upload => "Upload",
         Phase::Wait => "Waiting for its turn",
         Phase::Run => "Running in Salesforce",
@@ -202,6 +240,19 @@ fn job_row(html: &mut Html, job: &JobStory, usual: Option<Operation>, scale: &Sc
         .text(Lasting(job.length(scale.0)))
         .markup("\">");
     for (phase, from, to) in job.phases(scale.0) {
+        bar(html, scale, class(phase), name(phase), (from, to));
+    }
+    html.markup("</svg></div>\n");
+}
+
+/// The search for the records of a batch.
+fn search_row(html: &mut Html, search: &SearchStory, scale: &Scale) {
+    html.markup("<div class=\"job\"><div class=\"label\">Search <span>for the records of ");
+    html.text(Counted(search.rows, "row")).markup("</span></div>");
+    html.markup("<svg class=\"track\" width=\"100%\" height=\"14\" role=\"img\" aria-label=\"search, ")
+        .text(Lasting(search.length(scale.0)))
+        .markup("\">");
+    for (phase, from, to) in search.phases(scale.0) {
         bar(html, scale, class(phase), name(phase), (from, to));
     }
     html.markup("</svg></div>\n");

@@ -48,6 +48,8 @@ pub struct JobSummary {
     pub processed: usize,
     /// The number of failed rows.
     pub failed: usize,
+    /// The number of rows that created a record.
+    pub created: usize,
 }
 
 /// A query job of the org.
@@ -127,6 +129,7 @@ impl SimulatedOrg {
             rows: job.rows.len().max(job.outcomes.len()),
             processed: job.outcomes.len(),
             failed: job.failed,
+            created: job.created_records().count(),
         };
         self.org.lock().jobs.values().map(summary).collect()
     }

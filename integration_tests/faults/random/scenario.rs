@@ -32,6 +32,8 @@ pub(super) enum Operation {
     Upsert,
     Update,
     Delete,
+    /// An upsert that finds its records by `match`.
+    FindOrCreate,
 }
 
 /// An object and the fields that say where its records come from.
@@ -58,6 +60,8 @@ pub(super) struct PlannedStream {
     pub(super) operation: Operation,
     pub(super) target: &'static Target,
     pub(super) keys: Vec<String>,
+    /// Which records the source has deleted. Empty if its schema has no mark of them.
+    pub(super) deleted: Vec<bool>,
 }
 
 /// A message of the source.
@@ -187,17 +191,41 @@ impl Scenario {
 
 impl PlannedStream {
     fn random(index: usize, size: &CatalogSize, dice: &mut Dice) -> Self {
-        use Operation::{Delete, Insert, Update, Upsert};
-        let operation = dice.one_of(&[Insert, Insert, Upsert, Update, Delete]);
+        use Operation::{Delete, FindOrCreate, Insert, Update, Upsert};
+        let operation = dice.one_of(&[Insert, Insert, Upsert, Upsert, Update, Delete, FindOrCreate, FindOrCreate]);
         let records = dice.within(size.records.start, size.records.end);
-        // In an upsert or an update, several records of the stream share a key.
-        let distinct_keys = if matches!(operation, Upsert | Update) { records.div_ceil(3) } else { records };
+        // In an upsert or an update, several records of the stream share a key, and some may be deletes.
+        let repeats_keys = matches!(operation, Upsert | Update | FindOrCreate);
+        let distinct_keys = if repeats_keys { records.div_ceil(3) } else { records };
         let key = |number: usize| format!("s{index}-{number:03}");
-        let keys = match operation {
-            Upsert | Update => (0..records).map(|_| key(dice.within(0, distinct_keys))).collect(),
-            Insert | Delete => (0..records).map(key).collect(),
+        let keys: Vec<String> = match repeats_keys {
+            true => (0..records).map(|_| key(dice.within(0, distinct_keys))).collect(),
+            false => (0..records).map(key).collect(),
         };
-        Self { name: format!("s{index}"), operation, target: &TARGETS[dice.within(0, TARGETS.len())], keys }
+        let target = &TARGETS[dice.within(0, TARGETS.len())];
+        let mut deleted: Vec<bool> = Vec::new();
+        if repeats_keys && dice.one_in(2) {
+            // A record that is deleted does not come back under its id.
+            let may_be = |place: usize| operation != Update || !keys[place + 1..].contains(&keys[place]);
+            deleted.extend((0..records).map(|place| dice.one_in(3) && may_be(place)));
+        }
+        Self { name: format!("s{index}"), operation, target, keys, deleted }
+    }
+
+    /// Whether the source has deleted this version of a record.
+    pub(super) fn is_deleted(&self, version: usize) -> bool {
+        self.deleted.get(version - 1).copied().unwrap_or_default()
+    }
+
+    /// The keys of the records that the org has before the first sync.
+    pub(super) fn keys_before(&self) -> impl Iterator<Item = &String> {
+        // Deletes find records that a sync has created, and others.
+        let is_there = move |key: &&String| match self.operation {
+            Operation::Update | Operation::Delete => true,
+            Operation::Upsert | Operation::FindOrCreate => !self.deleted.is_empty() && key.ends_with(['1', '4', '7']),
+            Operation::Insert => false,
+        };
+        self.keys.iter().filter(is_there)
     }
 }
 

@@ -7,7 +7,10 @@ use serde_json::Value;
 use super::scenario::{Operation, PlannedStream, TARGETS, Target};
 use crate::world::World;
 
-/// The version of a record and the sync that wrote it. Both are 0 for a delete.
+/// The mark of records that the source has deleted.
+pub(super) const MARK: &str = "_ab_cdc_deleted_at";
+
+/// The version of a record and the sync that wrote it. Both are 0 for a record of a stream that deletes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     version: usize,
@@ -18,6 +21,15 @@ impl Origin {
     fn new(version: Option<String>, sync: Option<String>) -> Self {
         let number = |text: Option<String>| text.map_or(0, |text| text.parse().unwrap());
         Self { version: number(version), sync: number(sync) }
+    }
+
+    /// The mark of a deleted record, which says its version and sync.
+    pub(super) fn mark(version: usize, sync: usize) -> String {
+        format!("2026-01-01T00:{sync:02}:00.{version:06}Z")
+    }
+
+    fn of_mark(mark: &str) -> Self {
+        Self::new(Some(mark[20..26].to_owned()), Some(mark[14..16].to_owned()))
     }
 }
 
@@ -43,8 +55,12 @@ impl Snapshot {
             let data = &row["_airbyte_data"];
             let text = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
             let first = |field: fn(&Target) -> &'static str| TARGETS.iter().find_map(|target| text(field(target)));
-            let key = first(|target| target.key).or_else(|| keys_by_id.get(&text("Id")?).cloned()).expect("a key");
-            let origin = Origin::new(first(|target| target.version), first(|target| target.sync));
+            let by_id = || keys_by_id.get(&text("Id")?).cloned();
+            let key = first(|target| target.key).or_else(|| text("External_Id__c")).or_else(by_id).expect("a key");
+            let origin = match text(MARK) {
+                Some(mark) => Origin::of_mark(&mark),
+                None => Origin::new(first(|target| target.version), first(|target| target.sync)),
+            };
             bucket.entry(key).or_default().push(origin);
         }
         Self { org, bucket }
@@ -57,7 +73,11 @@ impl Snapshot {
         let (org, bucket) = (self.org.get(key), self.bucket.get(key));
         match stream.operation {
             Operation::Insert => org.is_some() || bucket.is_some(),
-            Operation::Upsert | Operation::Update => org.into_iter().chain(bucket).flatten().any(is_late_enough),
+            Operation::Upsert | Operation::Update | Operation::FindOrCreate => {
+                let mut later = (version..=stream.keys.len()).filter(|later| stream.keys[later - 1] == *key);
+                let is_deleted = org.is_none() && later.any(|later| stream.is_deleted(later));
+                is_deleted || org.into_iter().chain(bucket).flatten().any(is_late_enough)
+            }
             Operation::Delete => org.is_none() || bucket.is_some(),
         }
     }

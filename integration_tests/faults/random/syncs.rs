@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::scenario::{Interruption, Operation, PlannedStream, Scenario, SourceMessage, TARGETS};
-use super::snapshot::Snapshot;
+use super::snapshot::{MARK, Origin, Snapshot};
 use crate::connector::{Signal, send_signal};
 use crate::protocol_model::{Counts, State};
 use crate::world::{World, blocking, catalog, complete, merge, record, state, stream};
@@ -27,7 +27,7 @@ const INSERT_SYNC: &str = "0";
 struct ScenarioRun {
     scenario: Scenario,
     world: World,
-    /// The ids of the records that are updated or deleted, by key.
+    /// The ids of the records that the org has before the first sync, by key.
     ids_by_key: HashMap<String, String>,
     keys_by_id: HashMap<String, String>,
 }
@@ -107,14 +107,13 @@ pub(super) async fn run(scenario: Scenario) -> Summary {
 }
 
 impl ScenarioRun {
-    /// Inserts the records that are updated or deleted into the org, and injects its faults.
+    /// Inserts the records into the org that it has before the first sync, and injects its faults.
     fn prepare(&mut self) {
         for stream in &self.scenario.streams {
-            if !matches!(stream.operation, Operation::Update | Operation::Delete) {
-                continue;
-            }
-            for key in stream.keys.iter().collect::<HashSet<_>>() {
-                let id = self.world.org.insert(stream.target.object, &[(stream.target.key, key)]).unwrap();
+            for key in stream.keys_before().collect::<HashSet<_>>() {
+                let mut values = vec![(stream.target.key, key.as_str())];
+                values.extend((stream.operation == Operation::Upsert).then_some(("External_Id__c", key.as_str())));
+                let id = self.world.org.insert(stream.target.object, &values).unwrap();
                 self.keys_by_id.insert(id.clone(), key.clone());
                 self.ids_by_key.insert(key.clone(), id);
             }
@@ -175,6 +174,7 @@ impl ScenarioRun {
             "batch_size_mb": scenario.batch_size as f64 / 100.0,
             "max_parallel_jobs": scenario.max_parallel_jobs,
             "flush_interval_minutes": scenario.flush_interval_minutes,
+            "streams": scenario.streams.iter().filter_map(entry).collect::<Vec<_>>(),
         });
         let streams: Vec<Value> = scenario.streams.iter().map(configured_stream).collect();
         let lines = self.lines(number, &start);
@@ -287,6 +287,14 @@ impl ScenarioRun {
     fn record_data(&self, stream: &PlannedStream, version: usize, sync: usize) -> Value {
         let (target, key) = (stream.target, &stream.keys[version - 1]);
         let id = self.ids_by_key.get(key);
+        if stream.is_deleted(version) {
+            let mark = Origin::mark(version, sync);
+            return match stream.operation {
+                Operation::Upsert => json!({"External_Id__c": key, MARK: mark}),
+                Operation::FindOrCreate => json!({target.key: key, MARK: mark}),
+                _ => json!({"Id": id, MARK: mark}),
+            };
+        }
         let data = match stream.operation {
             Operation::Delete => return json!({"Id": id}),
             // The connector rejects this text itself, because Salesforce reads it as null.
@@ -294,6 +302,7 @@ impl ScenarioRun {
             Operation::Insert => json!({target.key: key, "Description": "x".repeat(400)}),
             Operation::Upsert => json!({target.key: key, "External_Id__c": key, "Description": "x".repeat(400)}),
             Operation::Update => json!({"Id": id, "Description": "x".repeat(400)}),
+            Operation::FindOrCreate => json!({target.key: key, "Description": "x".repeat(400)}),
         };
         // A source sends an insert again with the same values.
         let sync = if stream.operation == Operation::Insert { INSERT_SYNC.to_owned() } else { sync.to_string() };
@@ -309,15 +318,25 @@ fn configured_stream(planned: &PlannedStream) -> Value {
         Operation::Upsert => ("append_dedup", Some("External_Id__c"), &[target.key, "External_Id__c"]),
         Operation::Update => ("update", Some("Id"), &["Id"]),
         Operation::Delete => ("soft_delete", Some("Id"), &["Id"]),
+        Operation::FindOrCreate => ("append", None, &[target.key]),
     };
     let other_fields: &[&str] = match planned.operation {
         Operation::Delete => &[],
         _ => &["Description", target.version, target.sync],
     };
-    let fields: Vec<(&str, &str)> = key_fields.iter().chain(other_fields).map(|field| (*field, "string")).collect();
+    let mark: &[&str] = if planned.deleted.is_empty() { &[] } else { &[MARK] };
+    let fields = key_fields.iter().chain(other_fields).chain(mark);
+    let fields: Vec<(&str, &str)> = fields.map(|field| (*field, "string")).collect();
     let mut stream = stream(&planned.name, target.object, &fields);
     let keys: Map<String, Value> = key.map(|key| ("primary_key".to_owned(), json!([[key]]))).into_iter().collect();
     merge(stream.take(), merge(json!({"destination_sync_mode": mode}), Value::Object(keys)))
+}
+
+/// The entry of a stream in the configuration.
+fn entry(planned: &PlannedStream) -> Option<Value> {
+    let is_needed = planned.operation == Operation::FindOrCreate;
+    let matching = json!({"fields": [planned.target.key]});
+    is_needed.then(|| json!({"stream": planned.name, "operation": "upsert", "match": matching}))
 }
 
 fn global_state(id: usize) -> String {

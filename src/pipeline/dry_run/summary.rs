@@ -12,9 +12,9 @@ const REQUESTS_FOR_EARLIER_JOBS: u64 = 1;
 pub(super) const UNKNOWN: &str =
     "what only Salesforce decides: validation rules, duplicate rules, triggers, missing parents";
 
-/// What the counts are when new keys were forgotten.
-pub(super) const FORGOTTEN: &str = "there are more new keys than can be remembered: a later record of the same key may count \
-                                    as created, although it would update";
+/// What the counts are when changes were forgotten.
+pub(super) const FORGOTTEN: &str = "the run would change more than can be remembered: a later record of the same key may be \
+                                    counted as if nothing had changed";
 
 /// A stream, and what a sync would do with it.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(super) struct Summary {
     /// The API requests that the jobs take at least.
     pub(super) requests: u64,
     pub(super) limits: Limits,
-    /// Whether new keys were forgotten. One that comes again then counts as created each time.
+    /// Whether changes were forgotten. A new key that comes again then counts as created each time.
     pub(super) has_forgotten: bool,
 }
 

@@ -26,6 +26,11 @@ pub(crate) trait BatchLoader: Send + Sync {
     /// A record of a stream is skipped, and is in no batch.
     fn skip(&self, _stream: usize) {}
 
+    /// Whether all batches are loaded one after the other, in the order in which they were completed.
+    fn keeps_one_order(&self) -> bool {
+        false
+    }
+
     /// Once it is cancelled, no batch takes effect.
     fn halt(&self) -> &CancellationToken;
 }

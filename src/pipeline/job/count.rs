@@ -5,8 +5,10 @@ mod lookup;
 mod matched;
 mod outcome;
 mod recycled;
+mod revised;
 mod samples;
 mod tally;
+mod writes;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,15 +27,18 @@ use crate::matching::{MatchPlan, Matches, OrgRecords, find_records};
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, StreamPlan};
 use airbyte::Result;
-use known::KnownRecords;
+use known::KnownChanges;
 use lookup::{Fates, Lookup, RequestCount};
 use outcome::{Fate, RowCount};
 use recycled::recycled;
+use revised::RevisedMatches;
 use salesforce::{Operation, Org};
+use writes::Written;
 
 pub(crate) use known::KNOWN_BYTES;
 pub(crate) use samples::Samples;
 pub(crate) use tally::{StreamTally, Tally};
+pub(crate) use writes::Ways;
 
 /// Counts batches. Each has the end that its job would have, as far as that can be known without sending it.
 pub(crate) struct Counter {
@@ -41,15 +46,16 @@ pub(crate) struct Counter {
     tally: Arc<Tally>,
     samples: Samples,
     /// What the batches before have changed. One batch is counted at a time.
-    known: Mutex<KnownRecords>,
+    known: Mutex<KnownChanges>,
+    ways: Ways,
     waits: Waits,
     halt: CancellationToken,
 }
 
 impl Counter {
-    pub(crate) fn new(org: Org, tally: Arc<Tally>, samples: Samples) -> Self {
+    pub(crate) fn new(org: Org, tally: Arc<Tally>, samples: Samples, ways: Ways) -> Self {
         let (known, halt) = (Mutex::default(), CancellationToken::new());
-        Self { org, tally, samples, known, waits: Waits::of_sync(), halt }
+        Self { org, tally, samples, known, ways, waits: Waits::of_sync(), halt }
     }
 
     async fn count(
@@ -80,15 +86,18 @@ impl Counter {
         self.samples.show(events.stream(), plan, &batch).await;
         let requests = RequestCount::default();
         let lookup = plan.key_lookup().filter(|_| batch.rows() > 0);
-        let counted = match lookup.map(|lookup| Lookup::new(lookup, plan.job.operation)) {
+        let lookup = lookup.map(|lookup| Lookup::new(lookup, plan.job.operation));
+        let writes = self.ways.written_by(&plan.job.object, lookup.as_ref().map(|lookup| lookup.way), &batch);
+        let counted = match &lookup {
             Some(lookup) => {
                 let matches = self.find(&lookup.plan, &batch, &requests).await?;
                 let recycled = match lookup.plan.is_of_ids() {
-                    true => recycled(&self.org, &lookup, &batch, &matches, &requests).await,
+                    true => recycled(&self.org, lookup, &batch, &matches, &requests).await,
                     false => None,
                 };
+                let matches = RevisedMatches { matches: &matches, known: &self.known, way: lookup.way };
                 let follows_source = batch.kind == RowKind::Delete;
-                let fates = Fates { lookup: &lookup, matches: &matches, recycled: &recycled, follows_source };
+                let fates = Fates { lookup, matches: &matches, recycled: &recycled, follows_source, writes: &writes };
                 let mut rows = RowCount::of(&batch);
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 fates.of_rows(&batch, &mut known, |row, csv, fate| rows.add(row, csv, fate));
@@ -98,6 +107,8 @@ impl Counter {
                 let is_insert = plan.job.operation == Operation::Insert;
                 let mut rows = RowCount::of(&batch);
                 rows.add_all(if is_insert { Fate::Created } else { Fate::Unclear });
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                writes.note_all(&batch, Written::Unknown, &mut known);
                 rows.finish()
             }
         };
@@ -157,6 +168,11 @@ impl BatchLoader for Counter {
 
     fn skip(&self, stream: usize) {
         self.tally.add(stream, &StreamTally { records: 1, skipped: 1, ..StreamTally::default() });
+    }
+
+    /// The counts of a batch depend on those before it.
+    fn keeps_one_order(&self) -> bool {
+        true
     }
 
     fn halt(&self) -> &CancellationToken {

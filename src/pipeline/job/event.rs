@@ -23,18 +23,43 @@ pub(crate) struct Event {
 /// What happened to a batch.
 #[derive(Debug)]
 pub(crate) enum EventKind {
+    /// The turn of a batch has come, and the records are looked for that its rows name. It has waited since `began`.
+    SearchStarted {
+        rows: u64,
+        began: Instant,
+    },
+    SearchEnded,
     /// A job with this many rows is created and filled. It waits for its turn.
-    JobUploaded { job: String, operation: Operation, rows: u64, began: Instant },
+    JobUploaded {
+        job: String,
+        operation: Operation,
+        rows: u64,
+        began: Instant,
+    },
     /// An open job is given up: it is not closed.
-    JobLeft { job: String },
+    JobLeft {
+        job: String,
+    },
     /// A job with this many rows is closed and runs.
-    JobStarted { job: String, rows: u64 },
+    JobStarted {
+        job: String,
+        rows: u64,
+    },
     /// Salesforce has processed this many rows of a running job.
-    JobProgressed { job: String, rows: u64 },
+    JobProgressed {
+        job: String,
+        rows: u64,
+    },
     /// A job no longer runs, or is no longer watched: then how it ends is not known.
-    JobEnded { job: String, end: Option<JobEnd> },
+    JobEnded {
+        job: String,
+        end: Option<JobEnd>,
+    },
     /// It is proven what became of the rows of a job. So many failed, if the job counts them.
-    JobJudged { job: String, failed: Option<u64> },
+    JobJudged {
+        job: String,
+        failed: Option<u64>,
+    },
     /// Records are settled: written to Salesforce, or kept as rejected.
     Settled(SettledRecords),
     /// The batch is done and sends no more events. Its records that are not settled by now never will be.

@@ -3,7 +3,7 @@
 //! A lane is a queue of batches with a task of its own. Inserts have a lane per stream. Updates, upserts and deletes of
 //! one object share a lane, even if they come from several streams: while one job runs, the next one is created and
 //! filled, and waits to be closed until the first has ended. A job that waits for that does not count as one of the jobs
-//! that run at once.
+//! that run at once. A dry run has one lane for all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,6 +101,7 @@ struct Lanes {
 enum LaneKey {
     Stream(usize),
     Object(String),
+    All,
 }
 
 impl LaneKey {
@@ -117,6 +118,7 @@ impl LaneKey {
         match self {
             Self::Stream(_) => max_parallel_jobs,
             Self::Object(_) => 2,
+            Self::All => 1,
         }
     }
 }
@@ -124,13 +126,14 @@ impl LaneKey {
 impl Lanes {
     /// Adds a batch to the end of its lane. The queue is unbounded: the memory budget bounds what waits in it.
     fn add(&mut self, batch: StreamBatch) {
-        let lane = self.lanes.entry(LaneKey::of(&batch)).or_insert_with_key(|key| {
+        let key = if self.loader.keeps_one_order() { LaneKey::All } else { LaneKey::of(&batch) };
+        let lane = self.lanes.entry(key).or_insert_with_key(|key| {
             let (sender, batches) = mpsc::unbounded_channel();
             let lane = Lane {
                 loader: Arc::clone(&self.loader),
                 places: Arc::clone(&self.places),
                 lane_permits: Arc::new(Semaphore::new(key.max_batches(self.max_parallel_jobs))),
-                is_ordered: matches!(key, LaneKey::Object(_)),
+                is_ordered: !matches!(key, LaneKey::Stream(_)),
                 events: self.events.clone(),
             };
             tokio::spawn(lane.run(batches));

@@ -19,7 +19,7 @@ mod rounds;
 mod turn;
 mod waits;
 
-pub(super) use count::{Counter, KNOWN_BYTES, Samples, StreamTally, Tally};
+pub(super) use count::{Counter, KNOWN_BYTES, Samples, StreamTally, Tally, Ways};
 pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};

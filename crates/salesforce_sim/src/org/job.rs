@@ -219,6 +219,11 @@ impl Job {
         self.upload = Some(Bytes::new());
         self.header = Span::default();
         self.rows = Vec::new();
+        self.created_records()
+    }
+
+    /// The records that the job created.
+    pub(crate) fn created_records(&self) -> impl Iterator<Item = usize> {
         self.outcomes.iter().filter_map(|outcome| match outcome {
             RowOutcome::Saved { record, created: true } => Some(*record as usize),
             _ => None,

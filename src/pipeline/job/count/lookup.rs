@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::known::{Changes, KnownRecords};
+use super::known::{Gone, KnownChanges, Record, Way};
 use super::outcome::Fate;
 use super::recycled::Recycled;
+use super::revised::{Revised, RevisedMatches};
+use super::writes::{Writes, Written};
 use crate::convert::{raw_cells, text};
-use crate::matching::{Found, MatchPlan, Matches, RowKey};
+use crate::matching::{Found, MatchPlan, RowKey};
 use crate::pipeline::batch::Batch;
 use salesforce::{JobWatcher, Operation};
 
@@ -20,61 +22,33 @@ const IN_RECYCLE_BIN: &str = "ENTITY_IS_DELETED";
 /// An external id that several records have (recorded answers).
 const SEVERAL_RECORDS: &str = "DUPLICATE_EXTERNAL_ID";
 
-/// How the records of a stream are looked up, and by what changes are known again.
+/// How the records of a stream are looked up.
 pub(super) struct Lookup {
     pub(super) plan: MatchPlan,
-    ids: MatchPlan,
-    created: Changes,
-    recycled: Changes,
-    erased: Changes,
-    operation: Operation,
+    pub(super) way: Way,
+    pub(super) operation: Operation,
 }
 
-/// What is known of a record.
+/// Why there is no living record with an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Record {
-    Living,
+enum NotThere {
     InRecycleBin,
     Gone,
-    /// It is not living, and nothing more is known.
     Unknown,
 }
 
 impl Lookup {
     pub(super) fn new(plan: MatchPlan, operation: Operation) -> Self {
-        let ids = MatchPlan::of_ids(&plan.object);
-        let [recycled, erased] = ["recycled", "erased"].map(|change| Changes::of(change, &ids));
-        Self { created: Changes::of("created", &plan), recycled, erased, ids, plan, operation }
+        Self { way: Way::of(&plan), plan, operation }
     }
 
-    /// A record with this key is created, unless the run has created it before.
-    pub(super) fn create(&self, key: RowKey, known: &mut KnownRecords) -> Fate {
-        if known.add(self.created, key) { Fate::Created } else { Fate::Updated }
-    }
-
-    /// Whether the run has deleted the record with this id. If not, a delete does it now.
-    pub(super) fn is_deleted(&self, id: &str, known: &mut KnownRecords) -> bool {
-        self.record(id, known) != Record::Living
-    }
-
-    fn record(&self, id: &str, known: &mut KnownRecords) -> Record {
-        let Ok(key) = self.ids.row_key([id]) else { return Record::Unknown };
-        if known.has(self.erased, key) {
-            return Record::Gone;
-        }
-        if known.has(self.recycled, key) {
-            return Record::InRecycleBin;
-        }
+    /// How a delete of the job leaves a record. `None` if the job deletes none.
+    pub(super) fn deletes(&self) -> Option<Gone> {
         match self.operation {
-            Operation::Delete => drop(known.add(self.recycled, key)),
-            Operation::HardDelete => drop(known.add(self.erased, key)),
-            _ => {}
+            Operation::Delete => Some(Gone::Recycled),
+            Operation::HardDelete => Some(Gone::Erased),
+            _ => None,
         }
-        Record::Living
-    }
-
-    pub(super) fn is_delete(&self) -> bool {
-        self.operation.is_delete()
     }
 
     /// The key of each row of a batch, and its first value.
@@ -90,48 +64,81 @@ impl Lookup {
 /// Decides what the rows of one batch do.
 pub(super) struct Fates<'l> {
     pub(super) lookup: &'l Lookup,
-    pub(super) matches: &'l Matches,
+    pub(super) matches: &'l RevisedMatches<'l>,
     pub(super) recycled: &'l Recycled,
     /// Whether the stream only follows deletes of its source: what is gone already has what was asked for.
     pub(super) follows_source: bool,
+    pub(super) writes: &'l Writes<'l>,
 }
 
 impl Fates<'_> {
     /// What each row of a batch does: its number, its CSV, and its fate.
-    pub(super) fn of_rows(&self, batch: &Batch, known: &mut KnownRecords, mut add: impl FnMut(usize, &[u8], Fate)) {
-        let cells = KeyCells::new(&self.lookup.plan, batch);
+    pub(super) fn of_rows(&self, batch: &Batch, known: &mut KnownChanges, mut add: impl FnMut(usize, &[u8], Fate)) {
+        let plan = &self.lookup.plan;
+        let cells = KeyCells::new(plan, batch);
         for (row, csv) in batch.csv_rows().enumerate() {
-            let fate = match cells.key(&self.lookup.plan, &csv) {
-                Some(key) => self.fate(key, known),
+            let values = cells.values(&csv).unwrap_or_default();
+            let (fate, written) = match plan.row_key(values.iter().map(String::as_str)) {
+                Ok(key) => self.fate(key, &values, known),
                 // No row has an empty key; what Salesforce makes of one is not known.
-                None => Fate::Unclear,
+                Err(_) => (Fate::Unclear, None),
             };
+            if let Some(written) = written {
+                self.writes.note(&csv, written, known);
+            }
             add(row, &csv, fate);
         }
     }
 
-    fn fate(&self, key: RowKey, known: &mut KnownRecords) -> Fate {
-        let lookup = self.lookup;
-        let record = match self.matches.of(key) {
-            Found::Uncertain => return Fate::Unclear,
-            Found::Several { .. } => return Fate::Refused(SEVERAL_RECORDS),
-            Found::One(id) => lookup.record(id.as_str(), known),
-            Found::Missing => match self.recycled {
-                Some(recycled) if recycled.contains(&key) => Record::InRecycleBin,
-                Some(_) => Record::Gone,
-                None => Record::Unknown,
-            },
+    /// What a row does, and which record it writes.
+    fn fate(&self, key: RowKey, values: &[String], known: &mut KnownChanges) -> (Fate, Option<Written>) {
+        let found = match self.matches.revised(key, known) {
+            Revised::Found(Found::Uncertain) | Revised::Unclear => return self.unclear(key, known),
+            Revised::Found(found) => found,
         };
-        match (lookup.operation, record) {
-            (Operation::Insert, _) => Fate::Created,
-            (Operation::Upsert | Operation::Update, Record::Living) => Fate::Updated,
-            (Operation::Delete | Operation::HardDelete, Record::Living) => Fate::Deleted,
-            // A record in the recycle bin gives its external id free.
-            (Operation::Upsert, _) if !lookup.plan.is_of_ids() => lookup.create(key, known),
-            (_, Record::InRecycleBin) if self.follows_source => Fate::Skipped,
-            (_, Record::InRecycleBin) => Fate::Refused(IN_RECYCLE_BIN),
-            (_, Record::Unknown) if self.follows_source => Fate::Unclear,
-            (_, Record::Gone | Record::Unknown) => Fate::Refused(NO_SUCH_ID),
+        match found {
+            Found::One(id) => {
+                let record = Record::of_id(id.as_str());
+                match self.lookup.deletes() {
+                    Some(gone) => {
+                        known.delete(record, gone);
+                        (Fate::Deleted, None)
+                    }
+                    None => (Fate::Updated, Some(Written::Existing(record))),
+                }
+            }
+            Found::Missing if self.lookup.plan.is_of_ids() => (self.without_record(key, values, known), None),
+            // A search that finds nothing proves it only for a value that the org keeps as it is sent.
+            Found::Missing if !self.lookup.plan.proves_absence(values) => self.unclear(key, known),
+            Found::Missing => {
+                let record = known.create(self.lookup.way, key);
+                (Fate::Created, Some(Written::New(record)))
+            }
+            Found::Several { .. } | Found::Uncertain => (Fate::Refused(SEVERAL_RECORDS), None),
+        }
+    }
+
+    /// Nobody knows which record the row writes, nor what its key names from then on.
+    fn unclear(&self, key: RowKey, known: &mut KnownChanges) -> (Fate, Option<Written>) {
+        known.make_unclear(self.lookup.way, key);
+        (Fate::Unclear, Some(Written::Unknown))
+    }
+
+    /// What becomes of an id that names no living record.
+    fn without_record(&self, key: RowKey, values: &[String], known: &KnownChanges) -> Fate {
+        let gone = values.first().and_then(|id| known.gone(Record::of_id(id)));
+        let why = match (gone, self.recycled) {
+            (Some(Gone::Recycled), _) => NotThere::InRecycleBin,
+            (Some(Gone::Erased), _) => NotThere::Gone,
+            (None, Some(recycled)) if recycled.contains(&key) => NotThere::InRecycleBin,
+            (None, Some(_)) => NotThere::Gone,
+            (None, None) => NotThere::Unknown,
+        };
+        match why {
+            NotThere::InRecycleBin if self.follows_source => Fate::Skipped,
+            NotThere::InRecycleBin => Fate::Refused(IN_RECYCLE_BIN),
+            NotThere::Unknown if self.follows_source => Fate::Unclear,
+            NotThere::Gone | NotThere::Unknown => Fate::Refused(NO_SUCH_ID),
         }
     }
 }

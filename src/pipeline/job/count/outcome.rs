@@ -13,7 +13,7 @@ pub(super) enum Fate {
     Deleted,
     /// Nothing, because its stream asks for no more.
     Skipped,
-    /// Its record is not looked up, or no document says which one it means.
+    /// Its record is not looked up, no document says which one it means, or it depends on what the run writes first.
     Unclear,
     /// It is refused, with this status code.
     Refused(&'static str),
@@ -68,6 +68,14 @@ impl<'b> RowCount<'b> {
             Fate::Skipped => &mut self.tally.skipped,
             Fate::Unclear | Fate::Refused(_) => &mut self.tally.unclear,
         }
+    }
+
+    /// The same as [`finish`](Self::finish), with a job of all rows.
+    pub(super) fn finish_job(self) -> (StreamTally, RowOutcomes) {
+        let rows = self.batch.rows();
+        let (mut tally, outcomes) = self.finish();
+        tally.add_job(rows);
+        (tally, outcomes)
     }
 
     /// The counts, and which records of the batch are rejected.

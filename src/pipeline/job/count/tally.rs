@@ -22,7 +22,8 @@ pub(crate) struct StreamTally {
     /// Rows that create a record in Salesforce.
     pub(crate) created: u64,
     pub(crate) updated: u64,
-    /// Rows whose record is not looked up, or of which no document says which record they mean.
+    /// Rows whose record is not looked up, of which no document says which record they mean, or whose record depends on
+    /// what the run writes first.
     pub(crate) unclear: u64,
     pub(crate) deleted: u64,
     /// Rows that ask for nothing.

@@ -11,17 +11,44 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::event::{EventKind, EventSender, LoadError, SettledRecords};
 use super::load::Loader;
 use super::local_rejections::store_local_rejections;
 use super::turn::{Start, TurnOutcome};
-use crate::matching::{KeyRows, MatchPlan, Matches, OrgRecords, find_records};
+use crate::matching::{Found, KeyRows, MatchPlan, Matches, OrgRecords, RowKey, find_records};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::prepare::{Claim, StreamPlan};
 use airbyte::Result;
 
 pub(super) use parts::Parts;
 pub(super) use rewrite::{Rewriter, Rewritten};
+
+/// What the keys of a batch name.
+pub(super) trait FoundRecords: Sync {
+    fn of(&self, key: RowKey) -> Found;
+
+    /// Whether several rows may name one record.
+    fn may_share_records(&self) -> bool;
+
+    /// Whether several rows have one key, certainly or perhaps.
+    fn has_alike_rows(&self) -> bool;
+}
+
+impl FoundRecords for Matches {
+    fn of(&self, key: RowKey) -> Found {
+        Self::of(self, key)
+    }
+
+    fn may_share_records(&self) -> bool {
+        Self::may_share_records(self)
+    }
+
+    fn has_alike_rows(&self) -> bool {
+        Self::has_alike_rows(self)
+    }
+}
 
 impl Loader {
     /// Loads a batch whose records are looked for first.
@@ -33,6 +60,7 @@ impl Loader {
         Start { mut turn, claim }: Start,
         events: &EventSender,
     ) -> Result<(), LoadError> {
+        let mut began = Instant::now();
         if turn.wait(Duration::MAX, Some(&claim), &self.halt).await != TurnOutcome::Come {
             return Err(LoadError::Halted);
         }
@@ -40,6 +68,7 @@ impl Loader {
         let mut claim = Some(claim);
         let mut waiting = VecDeque::from([batch]);
         while let Some(batch) = waiting.pop_front() {
+            events.send(EventKind::SearchStarted { rows: batch.rows(), began });
             let found = async {
                 // What the search asks is not taken from the requests of the job.
                 let queries = match &claim {
@@ -59,6 +88,7 @@ impl Loader {
                 () = self.halt.cancelled() => return Err(LoadError::Halted),
                 found = found => found?,
             };
+            events.send(EventKind::SearchEnded);
             drop(batch);
             let Rewritten { written, created, later, settled } = rewritten;
             let (segments, reasons, skipped) = (settled.segments(), settled.reasons, settled.skipped);
@@ -70,6 +100,7 @@ impl Loader {
                 self.load_rounds(&plan, batch, (&mut turn, claim.take()), &events).await?;
             }
             waiting.extend(later);
+            began = Instant::now();
         }
         Ok(())
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::FoundRecords;
 use super::parts::Parts;
 use crate::config::{OnMissing, OnSeveral};
 use crate::convert::{
     Column, Columns, Key, KeyComparison, Kind, Rejection, Row, RowKind, RowTypes, SourceColumn, cells, json_object,
     raw_cells, restore, source_columns, text,
 };
-use crate::matching::{Found, ID, MOST_WRITTEN, MatchPlan, Matches, RecordId, RowKey};
+use crate::matching::{Found, ID, MOST_WRITTEN, MatchPlan, RecordId, RowKey};
 use crate::pipeline::batch::{
     Batch, KeptKeys, LocalRejection, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
 };
@@ -91,7 +92,7 @@ pub(crate) struct Rewriter<'r> {
     plan: &'r StreamPlan,
     matching: &'r MatchPlan,
     batch: &'r Batch,
-    matches: &'r Matches,
+    matches: &'r dyn FoundRecords,
     /// The position of each key field among the columns.
     keys: Vec<Option<usize>>,
     /// The columns that an update sends.
@@ -109,7 +110,12 @@ pub(crate) struct Rewriter<'r> {
 }
 
 impl<'r> Rewriter<'r> {
-    pub(crate) fn new(plan: &'r StreamPlan, matching: &'r MatchPlan, batch: &'r Batch, matches: &'r Matches) -> Self {
+    pub(crate) fn new(
+        plan: &'r StreamPlan,
+        matching: &'r MatchPlan,
+        batch: &'r Batch,
+        matches: &'r dyn FoundRecords,
+    ) -> Self {
         let columns = &batch.columns;
         let is_key = |column: &Column| matching.keys.iter().any(|key| column.is_named(&key.name));
         let keys = matching.keys.iter().map(|key| columns.iter().position(|column| column.is_named(&key.name)));
