@@ -21,7 +21,9 @@ pub(super) fn done(world: &World, run: &Run, streams: &[&str], object: &str) -> 
     let of_streams = |line: &&&str| field(line, "stream").is_some_and(|stream| streams.contains(&stream));
     let ended = || log.iter().filter(|line| line.starts_with("stream ended")).filter(of_streams);
     let mut refused = BTreeMap::new();
-    for line in log.iter().filter(|line| line.starts_with("rejected ")).filter(of_streams) {
+    let warnings = run.warnings();
+    let counts_reason = |line: &&&str| field(line, "reason").and(field(line, "count")).is_some();
+    for line in warnings.iter().filter(of_streams).filter(counts_reason) {
         let (code, count) = reason(line);
         // From outside, an id of another object looks like one that was never given.
         let names_no_record = ["MALFORMED_ID", "INVALID_CROSS_REFERENCE_KEY"].contains(&&*code);
