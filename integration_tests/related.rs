@@ -324,10 +324,13 @@ async fn fields_that_salesforce_fills_can_be_left_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn describes_that_answer_for_each_other_are_asked_for_alone() {
     let world = World::new().await;
-    let answer = |name: &str| json!({"statusCode": 200, "result": {"name": name, "createable": true, "fields": []}});
-    let swapped = json!({"hasErrors": false, "results": [answer("Contact"), answer("Account")]}).to_string();
+    let answer = |position: usize, name: &str| {
+        let body = json!({"name": name, "createable": true, "fields": []});
+        json!({"referenceId": format!("object{position}"), "httpStatusCode": 200, "httpHeaders": {}, "body": body})
+    };
+    let swapped = json!({"compositeResponse": [answer(0, "Contact"), answer(1, "Account")]}).to_string();
     let fault = Effect::Replaced(Answer::json(200, &swapped));
-    world.org.inject(RequestFault::new(Endpoint::CompositeBatch, fault));
+    world.org.inject(RequestFault::new(Endpoint::Composite, fault));
     let streams = [stream("a", "Account", &[("Name", "string")]), stream("c", "Contact", &[("LastName", "string")])];
     let lines =
         vec![record("a", json!({"Name": "x"})), record("c", json!({"LastName": "y"})), complete("a"), complete("c")];

@@ -121,7 +121,7 @@ impl World {
         assert!(self.org.jobs().is_empty(), "{:?}", self.org.jobs());
         for request in self.org.requests() {
             let asks = request.method == "GET"
-                || ["/token", "/jobs/query", "/composite/batch"].iter().any(|it| request.path.contains(it));
+                || ["/token", "/jobs/query", "/composite"].iter().any(|it| request.path.contains(it));
             assert!(asks, "{} {}", request.method, request.path);
         }
     }

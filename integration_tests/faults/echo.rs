@@ -21,7 +21,8 @@ async fn world() -> World {
 
 /// Related objects of a stream without a schema cannot be described.
 fn with_related_records(world: World) -> World {
-    world.org.inject(RequestFault::new(Endpoint::CompositeBatch, Answer::status(404)).always());
+    let refusal = Answer::error(403, "INSUFFICIENT_ACCESS", "The user may not describe objects.");
+    world.org.inject(RequestFault::new(Endpoint::Composite, refusal).always());
     world.org.insert("Account", &[("Name", "Example"), ("External_Id__c", "A-1")]).unwrap();
     world.org.insert("Contact", &[("LastName", "Asked"), ("Email", "asked@example.com")]).unwrap();
     world

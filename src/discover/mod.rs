@@ -21,7 +21,7 @@ use relationship::{Lookups, lookups};
 use salesforce::{Describe, Fault, FaultKind, ObjectSummary, Org};
 
 /// The most objects that are described only for their lookup fields. These are objects that the user may refer to but
-/// not write, such as `User` and `Group`. A hundred describes take four calls, and few orgs refer to more objects.
+/// not write, such as `User` and `Group`. A hundred describes take ten requests, and few orgs refer to more objects.
 const MOST_REFERENCED: usize = 100;
 
 /// The objects that records can be loaded into.

@@ -171,10 +171,11 @@ async fn call(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> Res
         Endpoint::QueryJobPatch => query::patch(org, &route.id, &body),
         Endpoint::QueryJobDelete => query::delete(org, &route.id),
         Endpoint::QueryJobResults => query::results(org, &route.id, parameters, version).await,
-        Endpoint::CompositeBatch => rest::batch(&mut org.lock(), &body),
+        Endpoint::Composite => rest::composite(org, &body).await,
         Endpoint::Objects | Endpoint::Describe if rest::is_unchanged(&org.lock(), headers) => Ok(empty(304)),
         Endpoint::Unknown => Err(unknown_call(parts)),
         _ => {
+            rest::wait(org, route.endpoint).await;
             let mut org = org.lock();
             let mut reply = json(200, &rest::read(&mut org, route, parameters)?);
             if matches!(route.endpoint, Endpoint::Objects | Endpoint::Describe) {

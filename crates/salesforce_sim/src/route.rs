@@ -21,8 +21,8 @@ pub enum Endpoint {
     QueryAll,
     /// `GET .../query/{locator}`
     QueryMore,
-    /// `POST .../composite/batch`
-    CompositeBatch,
+    /// `POST .../composite`
+    Composite,
     /// `GET .../sobjects`
     Objects,
     /// `GET .../sobjects/{object}/describe`
@@ -107,7 +107,7 @@ impl Route {
                 self.id = (*locator).to_owned();
                 Endpoint::QueryMore
             }
-            ("POST", ["composite", "batch"]) => Endpoint::CompositeBatch,
+            ("POST", ["composite"]) => Endpoint::Composite,
             ("GET", ["sobjects"]) => Endpoint::Objects,
             ("GET", ["sobjects", object, rest]) => {
                 self.object = (*object).to_owned();
@@ -172,7 +172,7 @@ mod tests {
             ("GET", "/services/data/v62.0/sobjects", Objects),
             ("GET", "/services/data/v62.0/sobjects/Account/describe/", Describe),
             ("GET", "/services/data/v62.0/sobjects/User/005Sim000000001AAA", Record),
-            ("POST", "/services/data/v62.0/composite/batch", CompositeBatch),
+            ("POST", "/services/data/v62.0/composite", Composite),
             ("POST", "/services/data/v62.0/jobs/ingest//", JobCreate),
             ("GET", "/services/data/v62.0/jobs/ingest", JobList),
             ("GET", "/services/data/v62.0/jobs/ingest/750", JobInfo),

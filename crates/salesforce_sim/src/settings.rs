@@ -39,6 +39,8 @@ pub struct Settings {
     pub time_per_chunk: Duration,
     /// The time that a query job is in progress.
     pub time_per_query: Duration,
+    /// The time that the org takes to describe an object.
+    pub time_per_describe: Duration,
     /// The daily API requests (Limits Quick Reference, "API Request Limits and Allocations").
     pub daily_requests: u64,
     /// The daily bulk batches (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
@@ -79,6 +81,7 @@ impl Default for Settings {
             time_per_batch: Duration::ZERO,
             time_per_chunk: Duration::ZERO,
             time_per_query: Duration::ZERO,
+            time_per_describe: Duration::ZERO,
             daily_requests: 100_000,
             daily_batches: 15_000,
             daily_query_jobs: 10_000,

@@ -105,14 +105,9 @@ fn warn_of_removals(requests: &[StreamRequest<'_>]) {
 
 /// The describes by the object's name in lower case. An object that does not exist has `None`.
 async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Option<Arc<Describe>>>> {
-    let answers = match objects {
-        // A composite call counts as two, so one object is cheaper on its own.
-        [object] => vec![org.describe(object).await],
-        objects => org.describe_many(objects).await,
-    };
     objects
         .iter()
-        .zip(answers)
+        .zip(org.describe_many(objects).await)
         .map(|(object, answer)| Ok((object.to_ascii_lowercase(), if_exists(object, answer)?.map(Arc::new))))
         .collect()
 }
@@ -139,11 +134,7 @@ async fn related_objects(
             }
         }
     }
-    let answers = match &*unknown {
-        [] => Vec::new(),
-        [object] => vec![org.describe(object).await.map(|describe| related_object(&describe))],
-        objects => org.describe_each(objects, |describe| related_object(&describe)).await,
-    };
+    let answers = org.describe_each(&unknown, |describe| related_object(&describe)).await;
     for (object, answer) in unknown.iter().zip(answers) {
         match answer {
             Ok(found) => related.insert(object, found),

@@ -5,31 +5,41 @@ use super::*;
 use crate::fault::FaultKind;
 use crate::stub_org::StubOrg;
 
-const BATCH: &str = "/v62.0/composite/batch";
+const COMPOSITE: &str = "/v62.0/composite";
 
 fn json_answer(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
-/// Answers a batch like an org that has every object except `Missing`, and fails for `Busy` and `Odd`.
-fn answer_batch(request: &Request) -> ResponseTemplate {
-    let body: Value = request.body_json().unwrap();
-    let answers = body["batchRequests"].as_array().unwrap().iter().map(|request| {
-        let name = request["url"].as_str().unwrap().split('/').nth(2).unwrap();
-        match name {
-            "Missing" => json!({ "statusCode": 404, "result": [{ "errorCode": "NOT_FOUND", "message": "m" }] }),
-            "Busy" => json!({ "statusCode": 503, "result": [{ "errorCode": "SERVER_UNAVAILABLE", "message": "m" }] }),
-            "Odd" => json!({ "statusCode": 200, "result": { "fields": 1 } }),
-            name => json!({ "statusCode": 200, "result": { "name": name, "createable": true } }),
-        }
-    });
-    json_answer(json!({ "hasErrors": true, "results": answers.collect::<Vec<_>>() }))
+/// A part of the answer to a composite request.
+fn part(reference: &str, status: u16, body: Value) -> Value {
+    json!({ "body": body, "httpHeaders": {}, "httpStatusCode": status, "referenceId": reference })
 }
 
-async fn stub_with_batches() -> StubOrg {
+fn parts(parts: &[Value]) -> ResponseTemplate {
+    json_answer(json!({ "compositeResponse": parts }))
+}
+
+/// Answers a composite request like an org that has every object except `Missing`, and fails for `Busy` and `Odd`.
+fn answer_composite(request: &Request) -> ResponseTemplate {
+    let body: Value = request.body_json().unwrap();
+    let answers = body["compositeRequest"].as_array().unwrap().iter().map(|request| {
+        let name = request["url"].as_str().unwrap().split('/').nth(5).unwrap();
+        let (status, body) = match name {
+            "Missing" => (404, json!([{ "errorCode": "NOT_FOUND", "message": "m" }])),
+            "Busy" => (503, json!([{ "errorCode": "SERVER_UNAVAILABLE", "message": "m" }])),
+            "Odd" => (200, json!({ "fields": 1 })),
+            name => (200, json!({ "name": name, "createable": true })),
+        };
+        part(request["referenceId"].as_str().unwrap(), status, body)
+    });
+    parts(&answers.collect::<Vec<_>>())
+}
+
+async fn stub_with_composites() -> StubOrg {
     let stub = StubOrg::start().await;
-    let batches = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{BATCH}")));
-    batches.respond_with(answer_batch).mount(&stub.server).await;
+    let composites = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{COMPOSITE}")));
+    composites.respond_with(answer_composite).mount(&stub.server).await;
     stub
 }
 
@@ -93,27 +103,29 @@ async fn every_object_is_listed() {
 }
 
 #[tokio::test]
-async fn many_objects_are_described_in_batches_and_in_order() {
-    let stub = stub_with_batches().await;
-    let objects: Vec<String> = (0..60).map(|index| format!("Object{index}__c")).collect();
-    let described = stub.org().await.describe_many(&objects).await;
-    let got: Vec<String> = described.into_iter().map(|describe| describe.unwrap().name).collect();
-    assert_eq!(got, objects);
-    let mut sizes = Vec::new();
-    for request in stub.requests("POST", BATCH).await {
-        let body: Value = request.body_json().unwrap();
-        assert_eq!(body["haltOnError"], false);
-        assert!(body["batchRequests"][0]["url"].as_str().unwrap().starts_with("v62.0/sobjects/Object"));
-        sizes.push(body["batchRequests"].as_array().unwrap().len());
+async fn many_objects_are_described_in_their_order() {
+    for (count, expected) in [(2, vec![2]), (5, vec![5]), (7, vec![2, 5]), (21, vec![3, 6, 6, 6]), (60, vec![10; 6])] {
+        let stub = stub_with_composites().await;
+        let objects: Vec<String> = (0..count).map(|index| format!("Object{index}__c")).collect();
+        let described = stub.org().await.describe_many(&objects).await;
+        let got: Vec<String> = described.into_iter().map(|describe| describe.unwrap().name).collect();
+        assert_eq!(got, objects);
+        let mut sizes = Vec::new();
+        for request in stub.requests("POST", COMPOSITE).await {
+            let body: Value = request.body_json().unwrap();
+            assert_eq!((&body["allOrNone"], &body["collateSubrequests"]), (&json!(false), &json!(false)));
+            let url = body["compositeRequest"][0]["url"].as_str().unwrap();
+            assert!(url.starts_with("/services/data/v62.0/sobjects/Object"), "{url}");
+            sizes.push(body["compositeRequest"].as_array().unwrap().len());
+        }
+        sizes.sort_unstable();
+        assert_eq!(sizes, expected, "{count} objects");
     }
-    sizes.sort_unstable();
-    assert_eq!(sizes, [10, 25, 25]);
-    assert!(stub.org().await.describe_many(&[]).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_fault_of_one_object_does_not_affect_the_others() {
-    let stub = stub_with_batches().await;
+    let stub = stub_with_composites().await;
     stub.answer("GET", "/v62.0/sobjects/Busy/describe", json_answer(json!({ "name": "Busy" }))).await;
     let described = stub.org().await.describe_many(&names(&["Account", "Missing", "Busy", "Odd", "Lead"])).await;
     let kinds: Vec<_> = described.iter().map(|described| described.as_ref().map_err(Fault::kind)).collect();
@@ -125,35 +137,69 @@ async fn a_fault_of_one_object_does_not_affect_the_others() {
 }
 
 #[tokio::test]
-async fn a_fault_of_a_batch_is_one_of_each_object() {
+async fn a_refusal_of_a_composite_is_one_of_each_object() {
     let stub = StubOrg::start().await;
     let refusal = json!([{ "errorCode": "API_DISABLED_FOR_ORG", "message": "m" }]);
-    stub.answer("POST", BATCH, ResponseTemplate::new(403).set_body_json(refusal)).await;
+    stub.answer("POST", COMPOSITE, ResponseTemplate::new(403).set_body_json(refusal)).await;
     let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
     assert!(described.iter().all(|described| described.as_ref().unwrap_err().kind() == FaultKind::Permission));
     assert_eq!(described.len(), 2);
 }
 
-#[tokio::test]
-async fn an_object_without_an_answer_is_a_fault() {
-    let stub = StubOrg::start().await;
-    let one = json!({ "results": [{ "statusCode": 200, "result": { "name": "Account" } }] });
-    stub.answer("POST", BATCH, json_answer(one)).await;
-    let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
-    assert!(described[0].is_ok());
-    assert_eq!(described[1].as_ref().unwrap_err().kind(), FaultKind::Unexpected);
-}
-
-#[tokio::test]
-async fn the_describe_of_another_object_in_a_batch_is_asked_for_alone() {
-    let stub = StubOrg::start().await;
-    let answer = |name: &str| json!({ "statusCode": 200, "result": { "name": name } });
-    let swapped = json!({ "results": [answer("Lead"), answer("Account"), answer("case")] });
-    stub.answer("POST", BATCH, json_answer(swapped)).await;
-    for name in ["Account", "Lead"] {
+async fn answer_alone(stub: &StubOrg, objects: &[&str]) {
+    for name in objects {
         let at = format!("/v62.0/sobjects/{name}/describe");
         stub.answer("GET", &at, json_answer(json!({ "name": name, "createable": true }))).await;
     }
+}
+
+#[tokio::test]
+async fn objects_are_described_alone_where_composites_are_not_known() {
+    for (status, code) in [(404, "NOT_FOUND"), (405, "METHOD_NOT_ALLOWED")] {
+        let stub = StubOrg::start().await;
+        let refusal = json!([{ "errorCode": code, "message": "m" }]);
+        stub.answer("POST", COMPOSITE, ResponseTemplate::new(status).set_body_json(refusal)).await;
+        answer_alone(&stub, &["Account", "Lead"]).await;
+        let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
+        assert!(described.iter().all(Result::is_ok), "{described:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_without_an_answer_is_described_alone() {
+    let account = part("object0", 200, json!({ "name": "Account" }));
+    for answers in [
+        vec![account.clone()],
+        vec![account.clone(), json!({ "httpStatusCode": 200 })],
+        vec![account, part("object7", 404, json!([]))],
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("POST", COMPOSITE, parts(&answers)).await;
+        answer_alone(&stub, &["Lead"]).await;
+        let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
+        let found: Vec<_> = described.into_iter().map(|it| it.map(|it| (it.name, it.createable)).unwrap()).collect();
+        assert_eq!(found, [("Account".to_owned(), false), ("Lead".to_owned(), true)]);
+    }
+}
+
+#[tokio::test]
+async fn parts_in_another_order_are_those_of_their_references() {
+    let stub = StubOrg::start().await;
+    let missing = part("object1", 404, json!([{ "errorCode": "NOT_FOUND", "message": "m" }]));
+    let account = part("object0", 200, json!({ "name": "Account" }));
+    stub.answer("POST", COMPOSITE, parts(&[missing, account])).await;
+    let described = stub.org().await.describe_many(&names(&["Account", "Lead"])).await;
+    assert_eq!(described[0].as_ref().unwrap().name, "Account");
+    assert_eq!(described[1].as_ref().unwrap_err().kind(), FaultKind::NotFound);
+}
+
+#[tokio::test]
+async fn the_describe_of_another_object_is_asked_for_alone() {
+    let stub = StubOrg::start().await;
+    let answers = [("object0", "Lead"), ("object1", "Account"), ("object2", "case")]
+        .map(|(reference, name)| part(reference, 200, json!({ "name": name })));
+    stub.answer("POST", COMPOSITE, parts(&answers)).await;
+    answer_alone(&stub, &["Account", "Lead"]).await;
     let described = stub.org().await.describe_many(&names(&["Account", "Lead", "Case"])).await;
     let found: Vec<_> = described.into_iter().map(|it| it.map(|it| (it.name, it.createable)).unwrap()).collect();
     assert_eq!(found, [("Account".to_owned(), true), ("Lead".to_owned(), true), ("case".to_owned(), false)]);
@@ -166,8 +212,7 @@ async fn an_org_may_describe_its_own_object_with_its_namespace() {
     stub.answer("GET", "/v62.0/sobjects/My__c/describe", json_answer(own.clone())).await;
     assert_eq!(stub.org().await.describe("My__c").await.unwrap().name, "acme__My__c");
     let account = json!({ "name": "Account", "createable": true });
-    let answers = [own, account].map(|result| json!({ "statusCode": 200, "result": result }));
-    stub.answer("POST", BATCH, json_answer(json!({ "results": answers }))).await;
+    stub.answer("POST", COMPOSITE, parts(&[part("object0", 200, own), part("object1", 200, account)])).await;
     let described = stub.org().await.describe_many(&names(&["my__c", "Account"])).await;
     let described: Vec<String> = described.into_iter().map(|describe| describe.unwrap().name).collect();
     assert_eq!(described, ["acme__My__c", "Account"]);
@@ -197,22 +242,23 @@ fn a_describe_is_of_an_object_by_its_name_with_or_without_a_namespace() {
 }
 
 #[tokio::test]
-async fn a_batch_that_breaks_off_is_retried() {
-    let stub = stub_with_batches().await;
-    let half = r#"{"results":[{"statusCode":200,"result":{"name":"Wrong"}},{"statusCo"#;
+async fn a_composite_that_breaks_off_is_retried() {
+    let stub = stub_with_composites().await;
+    let half = r#"{"compositeResponse":[{"httpStatusCode":200,"referenceId":"object0","body":{"name":"Wrong"}},{"ht"#;
     let half = ResponseTemplate::new(200).set_body_raw(half, "application/json");
-    let first = wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{BATCH}"))).respond_with(half);
+    let first =
+        wiremock::Mock::given(wiremock::matchers::path(format!("/services/data{COMPOSITE}"))).respond_with(half);
     first.up_to_n_times(1).with_priority(1).mount(&stub.server).await;
     let described = stub.org().await.describe_each(&names(&["Account", "Lead"]), |describe| describe.name).await;
     let described: Vec<String> = described.into_iter().map(Result::unwrap).collect();
     assert_eq!(described, ["Account", "Lead"]);
-    assert_eq!(stub.requests("POST", BATCH).await.len(), 2);
+    assert_eq!(stub.requests("POST", COMPOSITE).await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_name_cannot_change_the_address_in_a_batch() {
-    let stub = stub_with_batches().await;
-    stub.org().await.describe_many(&names(&["../limits?x="])).await;
-    let body: Value = stub.requests("POST", BATCH).await[0].body_json().unwrap();
-    assert_eq!(body["batchRequests"][0]["url"], "v62.0/sobjects/---limits-x-/describe");
+async fn a_name_cannot_change_the_address_in_a_composite() {
+    let stub = stub_with_composites().await;
+    stub.org().await.describe_many(&names(&["../limits?x=@{object1}", "Account"])).await;
+    let body: Value = stub.requests("POST", COMPOSITE).await[0].body_json().unwrap();
+    assert_eq!(body["compositeRequest"][0]["url"], "/services/data/v62.0/sobjects/---limits-x---object1-/describe");
 }

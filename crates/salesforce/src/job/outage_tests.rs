@@ -181,7 +181,7 @@ async fn an_outage_before_the_first_job_is_waited_out_by_a_patient_program() {
             move |head| match head {
                 _ if is_out() => UNAVAILABLE.to_vec(),
                 head if head.contains("/limits") => ok("{}"),
-                head if head.contains("/composite/batch") => ok(r#"{"hasErrors":false,"results":[]}"#),
+                head if head.contains("/composite") => ok(r#"{"compositeResponse":[]}"#),
                 _ => ok(r#"{"name":"Contact","fields":[]}"#),
             },
         );

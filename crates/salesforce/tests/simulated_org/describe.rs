@@ -1,5 +1,5 @@
 use salesforce::{FaultKind, FieldType, Operation};
-use salesforce_sim::{Field, Object, Settings};
+use salesforce_sim::{Answer, Endpoint, Field, Object, RequestFault, Settings};
 
 use crate::start;
 
@@ -43,19 +43,70 @@ async fn an_object_that_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn every_object_is_listed_and_many_are_described_at_once() {
+async fn every_object_is_listed_and_many_are_described_in_few_requests() {
     let (sim, org) = start(Settings { extra_objects: 60, ..Settings::default() }).await;
     let mut names: Vec<String> = org.describe_global().await.unwrap().into_iter().map(|object| object.name).collect();
     assert!(names.iter().any(|name| name == "Contact") && names.iter().any(|name| name == "Extra_0060__c"));
     names.insert(1, "Missing__c".to_owned());
 
-    let requests = sim.requests().len();
+    let used = async || {
+        let limits = org.limits().await.unwrap().daily_api_requests.unwrap();
+        limits.max - limits.remaining
+    };
+    let before = used().await;
     let described = org.describe_each(&names, |describe| describe.name).await;
-    assert_eq!(sim.requests().len() - requests, names.len().div_ceil(25));
+    let requests = used().await - before - 1;
+    assert_eq!(requests, names.len().div_ceil(10) as u64, "as the org counts them");
+    assert!(sim.requests().iter().all(|request| request.endpoint != Endpoint::Describe));
     for (name, described) in names.iter().zip(described) {
         match described {
             Ok(described) => assert_eq!(&described, name),
             Err(fault) => assert_eq!((name.as_str(), fault.kind()), ("Missing__c", FaultKind::NotFound)),
         }
     }
+}
+
+#[tokio::test]
+async fn few_objects_are_described_in_one_request() {
+    let (sim, org) = start(Settings::default()).await;
+    let objects = ["Account", "Contact", "Lead", "Case", "User"].map(str::to_owned);
+    for (count, endpoint) in [(1, Endpoint::Describe), (2, Endpoint::Composite), (5, Endpoint::Composite)] {
+        let before = sim.requests().len();
+        let described = org.describe_many(&objects[..count]).await;
+        assert!(described.iter().all(Result::is_ok), "{described:?}");
+        let made: Vec<_> = sim.requests()[before..].iter().map(|request| request.endpoint).collect();
+        assert_eq!(made, [endpoint], "{count} objects");
+    }
+    assert!(org.describe_many(&[]).await.is_empty());
+}
+
+/// Faults of a part and of the whole: the other objects are described all the same.
+#[tokio::test]
+async fn a_fault_of_a_part_is_one_of_its_object() {
+    let objects = ["Account", "Contact", "Lead"].map(str::to_owned);
+    for (answer, kind) in [
+        (Answer::status(404), Some(FaultKind::NotFound)),
+        (Answer::error(403, "INSUFFICIENT_ACCESS", "no access"), Some(FaultKind::Permission)),
+        (Answer::error(403, "API_DISABLED_FOR_ORG", "no API"), Some(FaultKind::Permission)),
+        // The part is asked for alone, with the retries and the new session of a call of its own.
+        (Answer::status(503), None),
+        (Answer::status(401), None),
+        (Answer::error(400, "InvalidSessionId", "Unable to find session id"), None),
+    ] {
+        let (sim, org) = start(Settings::default()).await;
+        let shown = format!("{answer:?}");
+        sim.inject(RequestFault::new(Endpoint::Describe, answer).starting_at(2));
+        let described = org.describe_many(&objects).await;
+        let kinds: Vec<_> = described.iter().map(|it| it.as_ref().err().map(|fault| fault.kind())).collect();
+        assert_eq!(kinds, [None, kind, None], "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_before_a_composite_is_renewed() {
+    let (sim, org) = start(Settings::default()).await;
+    sim.end_sessions();
+    let described = org.describe_many(&["Account", "Contact"].map(str::to_owned)).await;
+    assert!(described.iter().all(Result::is_ok), "{described:?}");
+    assert_eq!(sim.requests().iter().filter(|request| request.endpoint == Endpoint::Composite).count(), 2);
 }

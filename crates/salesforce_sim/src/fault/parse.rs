@@ -16,7 +16,7 @@ const ENDPOINTS: [(&str, Endpoint); 28] = [
     ("query", Endpoint::Query),
     ("queryall", Endpoint::QueryAll),
     ("more", Endpoint::QueryMore),
-    ("composite", Endpoint::CompositeBatch),
+    ("composite", Endpoint::Composite),
     ("objects", Endpoint::Objects),
     ("describe", Endpoint::Describe),
     ("record", Endpoint::Record),

@@ -5,6 +5,6 @@ mod limits;
 mod read;
 mod resources;
 
-pub(crate) use composite::batch;
-pub(crate) use read::read;
+pub(crate) use composite::composite;
+pub(crate) use read::{read, wait};
 pub(crate) use resources::{add_last_modified, check_version, is_unchanged, versions};

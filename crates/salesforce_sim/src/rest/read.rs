@@ -1,14 +1,24 @@
-//! Reading calls, which are also the subrequests of a composite batch.
+//! Reading calls, which are also the subrequests of a composite request.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{limits::limits, resources};
 use crate::{
-    org::Org,
+    org::{Org, SharedOrg},
     query,
     reply::ApiError,
     route::{Endpoint, Route},
 };
+
+/// Waits as long as the org takes for a call.
+pub(crate) async fn wait(org: &SharedOrg, endpoint: Endpoint) {
+    let time = if endpoint == Endpoint::Describe { org.lock().settings.time_per_describe } else { Duration::ZERO };
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
 
 /// The answer to a call that only reads.
 pub(crate) fn read(org: &mut Org, route: &Route, parameters: &str) -> Result<Value, ApiError> {

@@ -1,8 +1,11 @@
-//! Describe, limits, composite batch and queries.
+//! Describe, limits, composite requests and queries.
+
+use std::time::Duration;
 
 use reqwest::{Method, header};
-use salesforce_sim::{Field, Object, Settings};
-use serde_json::json;
+use salesforce_sim::{Answer, Endpoint, Field, Object, RequestFault, Settings};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::{Client, send};
 
@@ -45,20 +48,15 @@ async fn an_unchanged_describe_is_a_304() {
 async fn every_call_counts_until_the_daily_requests_are_used_up() {
     let client = Client::start(Settings { daily_requests: 10, ..Settings::default() }).await;
     assert_eq!(client.get("limits").await.header("sforce-limit-info"), Some("api-usage=1/10"));
-    let batch = json!({"batchRequests": [
-        {"method": "GET", "url": "v62.0/sobjects/Account/describe"},
-        {"method": "GET", "url": "/services/data/v62.0/sobjects/Nothing/describe"},
-        {"method": "GET", "url": "v62.0/query?q=SELECT+count()+FROM+User"},
-    ]});
-    let answer = client.post("composite/batch", batch).await;
-    assert_eq!(answer.header("sforce-limit-info"), Some("api-usage=5/10"), "subrequests count too");
-    let body = answer.json();
-    assert_eq!(body["hasErrors"], true);
-    let statuses: Vec<_> = body["results"].as_array().unwrap().iter().map(|result| &result["statusCode"]).collect();
+    let parts = ["sobjects/Account/describe", "sobjects/Nothing/describe", "query?q=SELECT+count()+FROM+User"];
+    let answer = client.post("composite", json!({"compositeRequest": parts.map(part)})).await;
+    assert_eq!(answer.header("sforce-limit-info"), Some("api-usage=2/10"), "a composite counts once");
+    let answers = answer.json()["compositeResponse"].clone();
+    let statuses: Vec<_> = answers.as_array().unwrap().iter().map(|part| &part["httpStatusCode"]).collect();
     assert_eq!(statuses, [200, 404, 200]);
-    assert_eq!(body["results"][0]["result"]["name"], "Account");
-    assert_eq!(body["results"][1]["result"][0]["errorCode"], "NOT_FOUND");
-    assert_eq!(body["results"][2]["result"]["totalSize"], 1);
+    assert_eq!((&answers[0]["body"]["name"], &answers[0]["referenceId"]), (&json!("Account"), &json!(parts[0])));
+    assert_eq!(answers[1]["body"][0]["errorCode"], "NOT_FOUND");
+    assert_eq!(answers[2]["body"]["totalSize"], 1);
 
     client.org.set_remaining_requests(1);
     let limits = client.get("limits").await.json();
@@ -68,18 +66,35 @@ async fn every_call_counts_until_the_daily_requests_are_used_up() {
     assert_eq!(client.get("limits").await.api_error(), refused);
 }
 
+/// A part of a composite request, with its path as its reference.
+fn part(path: &str) -> Value {
+    json!({"method": "GET", "url": format!("/services/data/v62.0/{path}"), "referenceId": path})
+}
+
 #[tokio::test]
-async fn a_composite_batch_has_a_limit_and_can_halt() {
+async fn a_composite_has_a_limit_and_can_be_rolled_back() {
     let client = Client::start(Settings::default()).await;
-    let request = json!({"method": "GET", "url": "v62.0/limits"});
-    let too_many = client.post("composite/batch", json!({"batchRequests": vec![request.clone(); 26]})).await;
+    let too_many = client.post("composite", json!({"compositeRequest": vec![part("limits"); 26]})).await;
     assert_eq!(too_many.status, 400);
-    let wrong = json!({"method": "GET", "url": "v62.0/nothing"});
-    let halted =
-        json!({"haltOnError": true, "batchRequests": [request, wrong, {"method": "GET", "url": "v62.0/limits"}]});
-    let results = client.post("composite/batch", halted).await.json()["results"].clone();
-    assert_eq!(results[2]["statusCode"], 412);
-    assert_eq!(results[2]["result"][0]["errorCode"], "BATCH_PROCESSING_HALTED");
+    let halted = json!({"allOrNone": true, "compositeRequest": ["limits", "nothing", "limits"].map(part)});
+    let answers = client.post("composite", halted).await.json()["compositeResponse"].clone();
+    let codes: Vec<_> = answers.as_array().unwrap().iter().map(|part| &part["body"][0]["errorCode"]).collect();
+    assert_eq!(codes, ["PROCESSING_HALTED", "NOT_FOUND", "PROCESSING_HALTED"]);
+    assert_eq!(answers[0]["httpStatusCode"], 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parts_of_a_composite_run_one_after_another_and_a_fault_of_one_is_its_own() {
+    let time_per_describe = Duration::from_secs(1);
+    let client = Client::start(Settings { time_per_describe, ..Settings::default() }).await;
+    client.org.inject(RequestFault::new(Endpoint::Describe, Answer::status(503)).starting_at(2));
+    let started = Instant::now();
+    let parts = ["Account", "Contact", "Lead"].map(|object| part(&format!("sobjects/{object}/describe")));
+    let answers = client.post("composite", json!({"compositeRequest": parts})).await.json();
+    assert_eq!(started.elapsed().as_secs(), 3);
+    let statuses: Vec<_> =
+        answers["compositeResponse"].as_array().unwrap().iter().map(|part| &part["httpStatusCode"]).collect();
+    assert_eq!(statuses, [200, 503, 200]);
 }
 
 #[tokio::test]
