@@ -360,3 +360,48 @@ fn a_command_line_without_a_configuration_is_an_error() {
     assert_eq!(run.failure(), ("config_error", sentence));
     assert_eq!(run.messages.len(), 1, "{}", run.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_compares_the_entries_under_streams_with_the_org() {
+    let world = World::new().await;
+    let fine = json!([
+        {"stream": "people", "object": "contact", "operation": "upsert", "external_id_field": "External_Id__c",
+         "fields": [{"source": "surname", "target": "LastName"}, {"source": "key", "target": "Account.External_Id__c"}]},
+        {"stream": "by mail", "object": "Contact", "match": {"fields": ["mail"], "on_missing": "insert"},
+         "fields": [{"source": "mail", "target": "Email"}]},
+        {"stream": "gone", "object": "Account", "operation": "delete", "external_id_field": "External_Id__c"},
+        {"stream": "free"},
+    ]);
+    let run = world.check(json!({"streams": fine})).await;
+    let (status, message) = run.connection_status();
+    assert_eq!(status, "SUCCEEDED", "{message}");
+    assert!(message.contains("Entries under `streams` that fit the org: 3."), "{message}");
+    let unchecked = "Not checked, because the connection chooses their objects: the entries under `streams` for free.";
+    assert!(message.contains(unchecked), "{message}");
+
+    let wrong = json!([
+        {"stream": "a", "object": "Contcat"},
+        {"stream": "b", "object": "LoginHistory", "operation": "insert"},
+        {"stream": "c", "object": "Contact", "operation": "upsert", "external_id_field": "External_ID"},
+        {"stream": "d", "object": "Contact", "fields": [
+            {"source": "mail", "target": "Emial"}, {"source": "id", "target": "CreatedDate"},
+            {"source": "key", "target": "Account.Extrenal_Id__c"},
+        ]},
+        {"stream": "e", "object": "Contact", "operation": "update", "match": {"fields": ["Emial"]}},
+    ]);
+    let run = world.check(json!({"streams": wrong, "colour": "red"})).await;
+    let (status, message) = run.connection_status();
+    assert_eq!(status, "FAILED", "{message}");
+    for part in [
+        "Entry under `streams` for a: there is no object Contcat that the signed-in user may see; the nearest name is Contact.",
+        "Entry under `streams` for b: the signed-in user may not create records of LoginHistory",
+        "Entry under `streams` for c: its key External_ID is no field of Contact; the nearest name is External_Id__c.",
+        "Entry under `streams` for d: its field mail is to become Emial, which is no field of Contact that the user may see; the nearest name is Email.",
+        "Entry under `streams` for d: its field CreatedDate cannot be written by upsert",
+        "Entry under `streams` for d: its field key cannot name a record of Account",
+        "Entry under `streams` for e: its match field Emial is no field of Contact that the user may see; the nearest name is Email.",
+        "`colour` is no key of this connector. It is ignored.",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+}

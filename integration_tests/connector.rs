@@ -28,6 +28,13 @@ pub(crate) fn check(config: &Value) -> Run {
     run(&["check"], &[("--config", config.to_string())], Vec::new())
 }
 
+/// Runs `validate`, with a catalog or without.
+pub(crate) fn validate(config: &Value, catalog: Option<&Value>) -> Run {
+    let catalog = catalog.map(|catalog| ("--catalog", catalog.to_string()));
+    let files: Vec<_> = [("--config", config.to_string())].into_iter().chain(catalog).collect();
+    run(&["validate"], &files, Vec::new())
+}
+
 /// Runs `discover`.
 pub(crate) fn discover(config: &Value) -> Run {
     run(&["discover"], &[("--config", config.to_string())], Vec::new())

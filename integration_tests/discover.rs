@@ -257,8 +257,8 @@ async fn an_object_that_cannot_be_described_is_left_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_limit_fails_discover_instead_of_cutting_the_catalog() {
     let world = World::new().await;
-    // Enough for the list of objects, one batch, and some of its describes.
-    world.org.set_remaining_requests(6);
+    // Enough for the list of objects and some of the describes.
+    world.org.set_remaining_requests(3);
     let run = discover(&world, json!({})).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");

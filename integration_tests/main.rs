@@ -38,6 +38,7 @@ mod states;
 mod stopped_sign_in;
 mod terminal;
 mod url_rules;
+mod validate;
 mod values;
 mod way_back;
 mod world;

@@ -123,7 +123,7 @@ async fn a_relationship_that_is_written_wrongly_is_not_reported_as_missing_too()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_misspelt_entry_for_the_only_stream_without_one_is_an_error() {
+async fn a_misspelt_entry_for_a_stream_without_one_is_an_error() {
     let world = World::new().await;
     let fields = [("Name", "string"), ("External_Id__c", "string")];
     let config =
@@ -132,7 +132,7 @@ async fn a_misspelt_entry_for_the_only_stream_without_one_is_an_error() {
     assert_eq!(
         run.failure().1,
         "Nothing has been sent. The entry under `streams` for Acount matches no stream; the nearest name is Account, \
-         which has no entry. Correct the name, or remove the entry."
+         which has no entry. Correct the name, remove the entry, or add an entry for Account."
     );
 }
 
@@ -156,20 +156,92 @@ async fn an_entry_or_a_rename_that_matches_nothing_is_logged_with_the_nearest_na
     ];
     let config = json!({"unknown_fields": "ignore", "streams": [
         {"stream": "Contact", "fields": [
-            {"source": "mial", "target": "Email"}, {"source": "Account.key", "target": "Account.External_Id__c"},
+            {"source": "phone", "target": "Phone"}, {"source": "Account.key", "target": "Account.External_Id__c"},
         ]},
-        {"stream": "Laed", "operation": "upsert"},
         {"stream": "invoices"},
     ]});
     let lines = vec![complete("Contact"), complete("Lead"), complete("Account")];
     let run = world.write(config, catalog(&streams), lines).await;
     run.assert_success();
     let warnings = run.warnings();
-    let found = |parts: &[&str]| warnings.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
-    assert_eq!(found(&["an entry under `streams` matches no stream", "Laed", "nearest=\"Lead\""]), 1, "{warnings:?}");
-    assert_eq!(found(&["an entry under `streams` matches no stream", "invoices"]), 1, "{warnings:?}");
-    assert_eq!(found(&["renames a column that the schema", "mial", "nearest=\"mail\""]), 1, "{warnings:?}");
-    assert_eq!(found(&["renames a column that the schema"]), 1, "{warnings:?}");
+    for line in [
+        "The entry under `streams` for invoices matches no stream.",
+        "Stream Contact: an entry of its `fields` renames phone, which its schema lacks.",
+    ] {
+        assert_eq!(warnings.iter().filter(|warning| **warning == line).count(), 1, "{line} {warnings:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_entry_or_rename_is_an_error_where_it_changes_what_is_written() {
+    let world = World::new().await;
+    let streams = [
+        stream("Contact", "Contact", &[("LastName", "string"), ("mail", "string")]),
+        stream("Lead", "Lead", &[("LastName", "string"), ("Company", "string")]),
+        stream("Account", "Account", &[("Name", "string")]),
+    ];
+    let config = json!({"unknown_fields": "ignore", "streams": [
+        {"stream": "Contact", "fields": [{"source": "mial", "target": "Email"}, {"source": "x", "target": "Tilte"}]},
+        {"stream": "Laed", "operation": "upsert"},
+    ]});
+    let run = failed_preflight(&world, config, &streams).await;
+    let (_, message) = run.failure();
+    for part in [
+        "Nothing has been sent, for 2 reasons.",
+        "Stream Contact: an entry of its `fields` renames mial, which its schema lacks; the nearest name is mail.",
+        "The entry under `streams` for Laed matches no stream; the nearest name is Lead, which has no entry.",
+    ] {
+        assert!(message.contains(part), "{part}\n{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_the_user_names_must_be_a_field_also_where_unknown_fields_are_ignored() {
+    let world = World::new().await;
+    let config = json!({"unknown_fields": "ignore", "streams": [
+        {"stream": "c", "fields": [{"source": "mail", "target": "Emial"}]},
+    ]});
+    let contacts = stream("c", "Contact", &[("LastName", "string"), ("mail", "string"), ("shoe_size", "string")]);
+    let run = failed_preflight(&world, config, &[contacts]).await;
+    assert_eq!(
+        run.failure().1,
+        "Nothing has been sent. Stream c: its field mail is to become Emial, which is no field of Contact that the user \
+         may see; the nearest name is Email."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nearest_object_is_one_that_can_be_written() {
+    let world = World::new().await;
+    let run = failed_preflight(&world, json!({}), &[stream("l", "LoginHistori", &[("Status", "string")])]).await;
+    let (_, message) = run.failure();
+    assert!(message.contains("there is no object LoginHistori") && !message.contains("is LoginHistory"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_key_is_logged_and_a_misspelt_limit_ends_the_sync_before_it_begins() {
+    let world = World::new().await;
+    let contacts = || catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    let lines = || vec![record("c", json!({"LastName": "A"})), complete("c")];
+    let run = world.write(json!({"colour": "red", "batch_size": 5}), contacts(), lines()).await;
+    run.assert_success();
+    let warnings = run.warnings();
+    for line in [
+        "`colour` is no key of this connector. It is ignored.",
+        "`batch_size` is no key of this connector; the nearest key is `batch_size_mb`. It is ignored.",
+    ] {
+        assert!(warnings.contains(&line), "{line} {warnings:?}");
+    }
+    let run = world.write(json!({"max_rejected_record": 0}), contacts(), lines()).await;
+    assert_eq!(
+        run.failure(),
+        (
+            "config_error",
+            "The configuration is not valid. `max_rejected_record` is no key of this connector; the nearest key is \
+             `max_rejected_records`."
+        )
+    );
+    assert_eq!(world.org.count("Contact"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

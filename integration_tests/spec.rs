@@ -1,6 +1,7 @@
 //! Checks `spec.json` on its own, without the code of the connector that reads it.
 
 mod contents;
+mod editor_schema;
 mod form_rules;
 
 use serde_json::Value;

@@ -51,6 +51,16 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", requires = "dry_run")]
         show: Option<usize>,
     },
+    /// Check a configuration without the org, and whether it fits the catalog of a connection. A warning is an error
+    /// here.
+    Validate {
+        /// The configuration, a JSON file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The configured catalog, a JSON file.
+        #[arg(long, value_name = "FILE")]
+        catalog: Option<PathBuf>,
+    },
     /// Print the rejected records of the bucket as messages for `write`, or a table of them.
     Rejected {
         /// The configuration, a JSON file.
@@ -156,6 +166,7 @@ mod tests {
             (&["spec", "--verbose"], "--verbose"),
             (&["write", "--config", "c", "--catalog", "k", "--show", "3"], "--dry-run"),
             (&["write", "--config", "c", "--catalog", "k", "--dry-run", "--show", "many"], "--show"),
+            (&["validate"], "--config"),
             (&["rejected"], "--config"),
             (&["rejected", "--config", "c", "--since", "yesterday"], "a day such as 2026-03-04"),
             (&["rejected", "--config", "c", "--since", "2026-02-30"], "a day such as 2026-03-04"),

@@ -9,7 +9,7 @@
 //! | step | where |
 //! | --- | --- |
 //! | The arguments become a command, and a failure becomes a message and an exit code. | `run`, `cli` |
-//! | Each command has a file: `spec`, `check`, `discover` and `write` of the protocol, and `rejected`. | `command` |
+//! | Each command has a file: `spec`, `check`, `discover` and `write` of the protocol, `validate` and `rejected`. | `command` |
 //! | The text of the configuration becomes a [`Config`](config::Config) that breaks no rule. | [`config`] |
 //! | The describes of an org become the operations of a catalog. | `discover` |
 //! | Each stream gets a plan; records become batches, batches become jobs, and states leave in order. | [`pipeline`] |
@@ -35,6 +35,7 @@ mod discover;
 mod display;
 mod journal;
 mod matching;
+mod nearest_name;
 mod rejected;
 mod report;
 mod run;

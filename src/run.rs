@@ -81,6 +81,7 @@ async fn execute(
             let dry_run = dry_run.then_some(DryRunArguments { show });
             command::write::run(&WriteFiles { config, catalog }, dry_run, input, output, display).await
         }
+        Command::Validate { config, catalog } => command::validate::run(&config, catalog.as_deref()),
         Command::Rejected { config, stream, namespace, reason, since, nameless_are, summary } => {
             let selection = Selection { streams: stream, namespace, reasons: reason, since, nameless_are };
             command::rejected::run(&config, selection, summary, output, display).await

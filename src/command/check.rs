@@ -9,6 +9,7 @@ use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
 use crate::journal::Journal;
+use crate::pipeline::{SettingsFindings, check_settings};
 use crate::rejected::{RejectedStore, SyncIdentity};
 use crate::stop::{Stop, stopped};
 use airbyte::{Error, Output, Result};
@@ -21,7 +22,11 @@ use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
     let (stop, _running) = stop_on_signal(output)?;
     let findings = match read_config(config) {
-        Ok(config) => check_config(&config, output, &stop).await,
+        Ok(config) => {
+            let mut findings = check_config(&config, output, &stop).await;
+            findings.facts.extend(config.unknown_keys().iter().map(|unknown| format!("{unknown} It is ignored.")));
+            findings
+        }
         Err(error) => Findings { failures: vec![error], ..Findings::default() },
     };
     if stop.is_requested() {
@@ -46,6 +51,21 @@ impl Findings {
         failures.chain(self.facts.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 
+    /// Adds what the org says of the entries under `streams`.
+    fn add_settings(&mut self, found: SettingsFindings) {
+        if found.problems.is_empty() && found.checked > 0 {
+            self.facts.push(format!("Entries under `streams` that fit the org: {}.", found.checked));
+        }
+        self.failures.extend(found.problems.into_iter().map(Error::config));
+        if !found.unchecked.is_empty() {
+            let streams: Vec<String> = found.unchecked.iter().map(ToString::to_string).collect();
+            self.facts.push(format!(
+                "Not checked, because the connection chooses their objects: the entries under `streams` for {}.",
+                streams.join(", ")
+            ));
+        }
+    }
+
     /// Adds a failure, or returns the value of a success.
     fn check<T>(&mut self, outcome: Result<T>) -> Option<T> {
         outcome.map_err(|error| self.failures.push(error)).ok()
@@ -58,7 +78,7 @@ async fn check_config(config: &Config, output: &Output, stop: &Stop) -> Findings
         let mut findings = Findings::default();
         if let Some(org) = findings.check(sign_in(config, output, NewRefreshToken::SendToPlatform, stop).await) {
             findings.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
-            let checked = stop.unless_requested(&org, check_org(&org, &mut findings)).await;
+            let checked = stop.unless_requested(&org, check_org(&org, config, &mut findings)).await;
             findings.check(checked);
         }
         findings
@@ -76,7 +96,7 @@ async fn check_config(config: &Config, output: &Output, stop: &Stop) -> Findings
     findings
 }
 
-async fn check_org(org: &Org, findings: &mut Findings) {
+async fn check_org(org: &Org, config: &Config, findings: &mut Findings) {
     let versions = org.versions().await.map_err(|fault| fault.into_error("asking for the versions of the API"));
     let Some(versions) = findings.check(versions) else { return };
     if !versions.iter().any(|version| version == API_VERSION) {
@@ -93,6 +113,11 @@ async fn check_org(org: &Org, findings: &mut Findings) {
         return findings.failures.push(no_writable_object());
     }
     findings.facts.push(format!("The user can write {writable} objects."));
+    if !config.streams().is_empty()
+        && let Some(found) = findings.check(check_settings(org, config).await)
+    {
+        findings.add_settings(found);
+    }
     match org.limits().await {
         Ok(limits) => {
             findings.facts.extend(remaining("API requests", limits.daily_api_requests));

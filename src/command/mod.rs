@@ -5,6 +5,7 @@ pub(crate) mod discover;
 pub(crate) mod rejected;
 mod signal;
 pub(crate) mod spec;
+pub(crate) mod validate;
 pub(crate) mod write;
 
 use std::io;
@@ -52,6 +53,10 @@ impl LostToken {
     }
 }
 
+/// The warning of a flow that still works.
+const DEPRECATED_FLOW: &str =
+    "The sign-in flow Password is one that Salesforce deprecates and blocks in new orgs: choose another.";
+
 /// Reads the file of the command line option `option`.
 fn read_file(path: &Path, option: &str) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
@@ -61,10 +66,11 @@ fn read_file(path: &Path, option: &str) -> Result<String> {
 
 fn read_config(path: &Path) -> Result<Config> {
     let config = Config::parse(&read_file(path, "--config")?)?;
+    for unknown in config.unknown_keys() {
+        tracing::warn!("{unknown} It is ignored.");
+    }
     if config.uses_password_flow() {
-        tracing::warn!(
-            "auth_type Password uses a flow that Salesforce deprecates and blocks in new orgs; choose another"
-        );
+        tracing::warn!("{DEPRECATED_FLOW}");
     }
     Ok(config)
 }

@@ -1,8 +1,9 @@
 //! The configuration: the text that the user wrote becomes a [`Config`] that breaks no rule.
 //!
 //! `schema` checks the text against `spec.json`, and `raw` holds its keys as they are. `credentials` finds the sign-in
-//! keys at either place. Then `sign_in`, `storage`, `streams` and `matching` check what a schema cannot. `violations`
-//! collects every broken rule for one error.
+//! keys at either place. Then `sign_in`, `storage`, `streams` and `matching` check what a schema cannot, and
+//! `unknown_keys` finds the keys that the specification does not have. `violations` collects every broken rule for one
+//! error.
 
 mod credentials;
 mod deletes;
@@ -16,6 +17,7 @@ mod storage;
 mod streams;
 #[cfg(test)]
 pub(crate) mod test_configs;
+mod unknown_keys;
 mod validated;
 mod violations;
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::raw_text::RawText;
 use super::streams::{self, StreamSettings};
+use super::unknown_keys::{self, UnknownKey};
 use super::violations::Violations;
 use super::{credentials, raw, schema, sign_in, storage};
 use crate::rejected::S3Settings;
@@ -34,6 +35,7 @@ pub struct Config {
     flush_interval: Duration,
     max_parallel_jobs: usize,
     max_api_usage_percent: Option<f64>,
+    unknown_keys: Vec<UnknownKey>,
     text: RawText,
 }
 
@@ -71,6 +73,19 @@ impl Config {
     /// The text is not a JSON object, or breaks rules: one error lists them all. It never repeats a value, because the
     /// value may be a secret.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_with(text, false)
+    }
+
+    /// The same for a person who asks about the configuration: a key that the specification does not have breaks a rule
+    /// too.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(crate) fn parse_strictly(text: &str) -> Result<Self> {
+        Self::parse_with(text, true)
+    }
+
+    fn parse_with(text: &str, is_strict: bool) -> Result<Self> {
         let mut json: Value = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
@@ -81,6 +96,10 @@ impl Config {
 
         let mut violations = Violations::default();
         remove_nulls(&mut json);
+        let unknown_keys = unknown_keys::find(&json, &schema::spec()?["connectionSpecification"]);
+        for unknown in unknown_keys.iter().filter(|unknown| is_strict || unknown.changes_records) {
+            violations.add(unknown.key.clone(), unknown.rule());
+        }
         schema::check(&mut json, &mut violations)?;
         let raw: raw::Config = serde_json::from_value(json)
             .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
@@ -113,8 +132,14 @@ impl Config {
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
             max_parallel_jobs: max_parallel_jobs as usize,
             max_api_usage_percent: raw.max_api_usage_percent,
+            unknown_keys,
             text: RawText::new(text),
         })
+    }
+
+    /// The keys that the specification does not have, and that mean nothing.
+    pub(crate) fn unknown_keys(&self) -> &[UnknownKey] {
+        &self.unknown_keys
     }
 
     pub(crate) fn sign_in(&self) -> &SignIn {

@@ -34,6 +34,7 @@ pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, RejectionLimits, Signals, Stream, read_on_thread};
 use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Waits};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
+pub(crate) use prepare::{SettingsFindings, catalog_problems, check_settings};
 use progress::Progress;
 use purpose::Purpose;
 use report::Reporter;

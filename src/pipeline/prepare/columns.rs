@@ -348,15 +348,25 @@ impl OfObject<'_> {
     }
 
     fn unknown_column(&self, source: &SourceColumn, name: &str) -> Result<ResolvedField, FieldProblem> {
-        if self.rules.unknown == UnknownFields::Ignore {
+        // A name that the user gives is no field that the source happens to have.
+        let is_chosen = self.rules.renames.has(&source.to_string());
+        if self.rules.unknown == UnknownFields::Ignore && !is_chosen {
             return Ok(ResolvedField::Ignored);
         }
         let can = |field: &Field| self.rules.is_key(&field.name) || field.is_writable_by(self.fields.operation());
         let nearest = self.fields.nearest(name, can);
         let object = self.fields.object();
-        let shown = source.shown();
-        let sentence =
-            format!("its field {shown} is no field of {object} that the user may see{}", nearest_name_is(nearest));
+        let (shown, nearest_is) = (source.shown(), nearest_name_is(nearest));
+        let sentence = match is_chosen && source.name() != name {
+            true => {
+                let target = SourceColumn::top(name).shown();
+                format!(
+                    "its field {shown} is to become {target}, which is no field of {object} that the user may \
+                     see{nearest_is}"
+                )
+            }
+            false => format!("its field {shown} is no field of {object} that the user may see{nearest_is}"),
+        };
         Err(FieldProblem { sentence, nearest: nearest.map(str::to_owned) })
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::columns::ColumnRules;
 use super::fields::ObjectFields;
 use super::matching::upsert_key_field;
-use super::nearest_name::{is_misspelt, nearest_name};
 use super::permissions::forbidden;
 use crate::config::{DeleteSettings, Deletes, OnMissing, OnSeveral};
 use crate::convert::{OnDeleted, Rejection, SourceColumn};
 use crate::matching::{ID, MatchPlan};
+use crate::nearest_name::{is_misspelt, nearest_name};
 use airbyte::{SchemaField, StreamName};
 use salesforce::{Describe, Operation};
 

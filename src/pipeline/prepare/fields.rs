@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::nearest_name::nearest_name;
 use super::related::RelationshipName;
 use crate::config::Config;
 use crate::convert::{KeyComparison, Kind};
+use crate::nearest_name::nearest_name;
 use salesforce::{Describe, Field, FieldType, Operation};
 
 /// The fields of one object, as one operation sees them.

@@ -3,17 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::entries::check_entries;
-use super::nearest_name::nearest_name;
+use super::entries::{EntryFinding, check_entries};
 use super::packed::PackedObject;
 use super::plan::StreamPlan;
 use super::related::{RelatedObject, RelatedObjects};
 use super::request::StreamRequest;
 use super::written_objects::WrittenObjects;
 use crate::config::Config;
+use crate::nearest_name::nearest_name;
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Result, StreamName};
-use salesforce::{Describe, Fault, FaultKind, Org};
+use salesforce::{Describe, Fault, FaultKind, ObjectSummary, Operation, Org};
 
 /// A stream of the catalog with its plan.
 #[derive(Debug)]
@@ -41,7 +41,10 @@ pub(crate) async fn plan_streams(
             objects.push(request.object.clone());
         }
     }
-    let mut problems = check_entries(requests, config);
+    let (problems, warnings): (Vec<EntryFinding>, Vec<EntryFinding>) =
+        check_entries(requests, config).into_iter().partition(|finding| finding.changes_records);
+    warnings.iter().for_each(|finding| tracing::warn!("{}", finding.sentence));
+    let mut problems: Vec<String> = problems.into_iter().map(|finding| finding.sentence).collect();
     warn_of_removals(requests);
     let describes = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, requests, &describes).await?);
@@ -50,7 +53,7 @@ pub(crate) async fn plan_streams(
     let written_objects = Arc::new(WrittenObjects::of(requests, name));
     let mut streams = Vec::new();
     let mut packed: HashMap<&str, Arc<PackedObject>> = HashMap::new();
-    let mut all_objects = None;
+    let mut missing = MissingObjects::new(org);
     for request in requests {
         let name = request.name().clone();
         let Some(operation) = request.operation else {
@@ -62,7 +65,7 @@ pub(crate) async fn plan_streams(
                 let packed = packed.entry(&describe.name).or_insert_with(|| Arc::new(PackedObject::of(describe)));
                 request.plan(operation, Arc::clone(describe), Arc::clone(packed), &related, config)
             }
-            None => Err(vec![missing_object(org, &request.object, &mut all_objects).await?]),
+            None => Err(vec![missing.problem(request).await?]),
         };
         match outcome {
             Ok(plan) => {
@@ -104,7 +107,7 @@ fn warn_of_removals(requests: &[StreamRequest<'_>]) {
 }
 
 /// The describes by the object's name in lower case. An object that does not exist has `None`.
-async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Option<Arc<Describe>>>> {
+pub(super) async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Option<Arc<Describe>>>> {
     objects
         .iter()
         .zip(org.describe_many(objects).await)
@@ -113,7 +116,7 @@ async fn describe(org: &Org, objects: &[String]) -> Result<HashMap<String, Optio
 }
 
 /// All related objects that columns name. Objects of streams are not described again; of the others little is kept.
-async fn related_objects(
+pub(super) async fn related_objects(
     org: &Org,
     requests: &[StreamRequest<'_>],
     describes: &HashMap<String, Option<Arc<Describe>>>,
@@ -153,20 +156,45 @@ fn if_exists<T>(object: &str, answer: Result<T, Fault>) -> Result<Option<T>> {
     }
 }
 
-/// The problem of an object that does not exist. The names of all objects are fetched once, for the first of them.
-async fn missing_object(org: &Org, object: &str, all: &mut Option<Vec<String>>) -> Result<String> {
-    let all = match all {
-        Some(all) => all,
-        none => {
-            let objects =
-                org.describe_global().await.map_err(|fault| fault.into_error("asking which objects the org has"))?;
-            none.insert(objects.into_iter().map(|object| object.name).collect())
-        }
-    };
-    let nearest = nearest_name(object, all.iter().map(String::as_str))
-        .map_or_else(String::new, |name| format!("; the nearest name is {name}"));
-    Ok(format!(
-        "there is no object {object} that the signed-in user may see{nearest}. Choose the object as the stream's name, as \
-         its destination object, or with `object` in its entry under `streams`"
-    ))
+/// The problems of objects that do not exist.
+pub(super) struct MissingObjects<'o> {
+    org: &'o Org,
+    /// All objects of the org. They are fetched once, for the first that is missing.
+    all: Option<Vec<ObjectSummary>>,
+}
+
+impl<'o> MissingObjects<'o> {
+    pub(super) fn new(org: &'o Org) -> Self {
+        Self { org, all: None }
+    }
+
+    /// The problem of a stream whose object does not exist. The nearest name is one that its operation can write.
+    pub(super) async fn problem(&mut self, request: &StreamRequest<'_>) -> Result<String> {
+        let all = match &self.all {
+            Some(all) => all,
+            None => {
+                let objects = self.org.describe_global().await;
+                let objects = objects.map_err(|fault| fault.into_error("asking which objects the org has"))?;
+                self.all.insert(objects)
+            }
+        };
+        let object = &request.object;
+        let writable = all.iter().filter(|it| request.operation.is_none_or(|operation| may(operation, it)));
+        let nearest = nearest_name(object, writable.map(|it| it.name.as_str()))
+            .map_or_else(String::new, |name| format!("; the nearest name is {name}"));
+        Ok(format!(
+            "there is no object {object} that the signed-in user may see{nearest}. Choose the object as the stream's \
+             name, as its destination object, or with `object` in its entry under `streams`"
+        ))
+    }
+}
+
+/// Whether the user may do an operation with an object.
+fn may(operation: Operation, object: &ObjectSummary) -> bool {
+    match operation {
+        Operation::Insert => object.createable,
+        Operation::Update => object.updateable,
+        Operation::Upsert => object.createable && object.updateable,
+        Operation::Delete | Operation::HardDelete => object.deletable,
+    }
 }

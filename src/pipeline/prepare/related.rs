@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::nearest_name::nearest_name;
+use crate::nearest_name::nearest_name;
 use salesforce::{Describe, Field};
 
 /// The most columns that a problem offers.

@@ -76,7 +76,8 @@ async fn a_composite_has_a_limit_and_can_be_rolled_back() {
     let client = Client::start(Settings::default()).await;
     let too_many = client.post("composite", json!({"compositeRequest": vec![part("limits"); 26]})).await;
     assert_eq!(too_many.status, 400);
-    let halted = json!({"allOrNone": true, "compositeRequest": ["limits", "nothing", "limits"].map(part)});
+    let parts = ["limits", "nothing", "limits"].map(part);
+    let halted = json!({"allOrNone": true, "compositeRequest": parts});
     let answers = client.post("composite", halted).await.json()["compositeResponse"].clone();
     let codes: Vec<_> = answers.as_array().unwrap().iter().map(|part| &part["body"][0]["errorCode"]).collect();
     assert_eq!(codes, ["PROCESSING_HALTED", "NOT_FOUND", "PROCESSING_HALTED"]);

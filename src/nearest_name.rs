@@ -7,7 +7,7 @@ use std::collections::HashSet;
 const LONGEST_NAME: usize = 255;
 
 /// The name that is most similar to `typed`, if one is similar at all.
-pub(super) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if typed.len() > LONGEST_NAME {
         return None;
     }
@@ -23,7 +23,7 @@ pub(super) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>
 }
 
 /// Whether `typed` is probably a misspelt `name`: at least seven of ten letters are the same.
-pub(super) fn is_misspelt(typed: &str, name: &str) -> bool {
+pub(crate) fn is_misspelt(typed: &str, name: &str) -> bool {
     strsim::normalized_damerau_levenshtein(&normalize(typed), &normalize(name)) >= 0.7
 }
 
