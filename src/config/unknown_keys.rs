@@ -9,6 +9,9 @@ use crate::nearest_name::{is_misspelt, nearest_name};
 /// The keys whose loss changes how fast or how visibly records are written, and neither which nor how.
 const HARMLESS: [&str; 4] = ["batch_size_mb", "flush_interval_minutes", "max_parallel_jobs", "report"];
 
+/// The key by which editors find the schema of a file.
+const EDITOR_KEY: &str = "$schema";
+
 /// The longest part of a key that a sentence shows, in characters.
 const LONGEST_SHOWN: usize = 100;
 
@@ -86,7 +89,7 @@ fn find_in_object(keys: &Map<String, Value>, schemas: &[&Value], path: &Path, fo
             let is_storage = is_top && name == "object_storage_config";
             let path = Path { key, changes_records: path.changes_records && !is_storage };
             find_in(value, &known, &path, found);
-        } else if !(is_top && name == "$schema") {
+        } else if !(is_top && name == EDITOR_KEY) {
             // A key that is there already is not what the user means.
             let names = properties().flat_map(Map::keys).filter(|name| !keys.contains_key(*name));
             let nearest = nearest_name(name, names.map(String::as_str)).map(str::to_owned);
@@ -97,7 +100,7 @@ fn find_in_object(keys: &Map<String, Value>, schemas: &[&Value], path: &Path, fo
     }
 }
 
-/// The beginning of a name. Editors find their schema by `$schema`, so that key is no mistake.
+/// The beginning of a name.
 fn shown(name: &str) -> String {
     let mut shown: String = name.chars().take(LONGEST_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if shown.len() < name.len() {
