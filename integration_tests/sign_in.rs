@@ -73,8 +73,8 @@ async fn every_sign_in_flow_works_in_check_and_write() {
         assert_eq!(world.values("Contact", "LastName"), [Some("Example".to_owned())], "{name}");
         assert_eq!(world.org.sign_ins(), 2, "{name}: one sign-in a run");
 
-        let deprecated = "auth_type Password uses a flow that Salesforce deprecates and blocks in new orgs; choose \
-                          another";
+        let deprecated = "The sign-in flow Password is one that Salesforce deprecates and blocks in new orgs: choose \
+                          another.";
         let expected: &[&str] = if changes["auth_type"] == "Password" { &[deprecated] } else { &[] };
         assert_eq!(run.warnings(), expected, "{name}");
     }

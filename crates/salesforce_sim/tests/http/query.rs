@@ -180,8 +180,9 @@ async fn a_wrong_query_is_refused_as_a_whole() {
         assert_eq!((status, refused.as_str()), (400, code), "{soql}: {message}");
         assert!(message.contains(part), "{soql}: {message}");
     }
-    let batch = json!({"batchRequests": [{"method": "GET", "url": format!("v62.0/query?q={long}")}]});
-    let refused = client.post("composite/batch", batch).await.json()["results"][0]["result"][0].clone();
+    let url = format!("/services/data/v62.0/query?q={long}");
+    let parts = json!({"compositeRequest": [{"method": "GET", "url": url, "referenceId": "long"}]});
+    let refused = client.post("composite", parts).await.json()["compositeResponse"][0]["body"][0].clone();
     assert_eq!(refused["message"], "SOQL statements cannot be longer than 100000 characters.");
 }
 
