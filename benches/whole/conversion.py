@@ -49,20 +49,18 @@ def one(shape: str, arguments, duckdb: Path) -> list:
     flags = ["--shape", shape, "--seed", arguments.seed, "--records", records, "--state-every", 0]
     messages = generate(folder / f"{shape}-{arguments.seed}.jsonl", *flags)
     fields = generate(folder / f"{shape}.fields", "--shape", shape, "--fields")
-    out = {name: folder / f"{name}.csv" for name in ["convert", "typed", "text"]}
-    program = [duckdb, HERE / "loaders" / "duckdb_copy.py"]
+    ours = folder / "convert.csv"
     commands = {
-        "convert": [RELEASE / "convert", "--shape", shape, messages, out["convert"]],
+        "convert": [RELEASE / "convert", "--shape", shape, messages, ours],
         "batch": [RELEASE / "convert", "--shape", shape, messages, "--batch"],
         "bytes": [RELEASE / "convert", "--shape", shape, messages],
-        "typed": [*program, "typed", fields, messages, out["typed"]],
-        "text": [*program, "text", fields, messages, out["text"]],
+        **by_duckdb(duckdb, fields, messages),
         "value": [VALUE_TARGET / "release/serde_value", messages],
     }
     costs = in_turn(commands, arguments.runs)
     if not arguments.unchecked:
         numbers = {line.split()[0] for line in fields.read_text().splitlines() if line.endswith(" number")}
-        compare(out["convert"], out["text"], numbers, records)
+        compare(ours, folder / "text.csv", numbers, records)
     cpu = {name: middle(cost, "cpu") for name, cost in costs.items()}
     cheaper = min("typed", "text", key=cpu.get)
     size = messages.stat().st_size
@@ -73,6 +71,12 @@ def one(shape: str, arguments, duckdb: Path) -> list:
         f"{ratio(costs['convert'], costs[cheaper]):.1%}",
         f"{ratio(costs['bytes'], costs['value']):.1%}",
     ]
+
+
+def by_duckdb(duckdb: Path, fields: Path, messages: Path) -> dict[str, list]:
+    """The commands with which DuckDB makes the CSV: with the columns typed, and with all of them as text."""
+    copy = [duckdb, HERE / "loaders" / "duckdb_copy.py"]
+    return {kind: [*copy, kind, fields, messages, messages.parent / f"{kind}.csv"] for kind in ["typed", "text"]}
 
 
 def compare(ours: Path, theirs: Path, numbers: set[str], records: int) -> None:

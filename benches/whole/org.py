@@ -99,7 +99,15 @@ class Sync:
     samples: list[tuple[float, int, int]] = field(default_factory=list)
 
 
-def sync(org: Org, folder: Path, source: list, catalog: list, sample_every: float = 0, **settings) -> Sync:
+def sync(
+    org: Org,
+    folder: Path,
+    source: list,
+    catalog: list,
+    sample_every: float = 0,
+    connector: Path = CONNECTOR,
+    **settings,
+) -> Sync:
     """Runs the connector with the output of `source` as its input, and the output of `catalog` as its catalog."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = ["client_id", "client_secret", "refresh_token"]
@@ -107,14 +115,14 @@ def sync(org: Org, folder: Path, source: list, catalog: list, sample_every: floa
     (folder / "config.json").write_text(json.dumps(config))
     with (folder / "catalog.json").open("w") as file:
         subprocess.run([str(part) for part in catalog], stdout=file, check=True)
-    command = [CONNECTOR, "write", "--config", "config.json", "--catalog", "catalog.json"]
+    command = [connector, "write", "--config", "config.json", "--catalog", "catalog.json"]
     feeder = subprocess.Popen([str(part) for part in source], stdout=subprocess.PIPE)
     with (folder / "messages.jsonl").open("w") as out:
         started = time.monotonic()
-        connector = subprocess.Popen(command, cwd=folder, stdin=feeder.stdout, stdout=out)
+        process = subprocess.Popen(command, cwd=folder, stdin=feeder.stdout, stdout=out)
         feeder.stdout.close()
-        samples = watch(connector, started, sample_every) if sample_every else []
-        cost = cost_of(connector, started)
+        samples = watch(process, started, sample_every) if sample_every else []
+        cost = cost_of(process, started)
     feeder.wait()
     if cost.exit_code != 0:
         raise SystemExit(f"the connector ended with exit code {cost.exit_code}: see {folder}/messages.jsonl")

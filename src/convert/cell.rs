@@ -96,12 +96,23 @@ pub(super) fn unchanged<'a>(
 /// Whether a text becomes the cell unchanged, provided that it has no CR.
 #[inline]
 fn stays_unchanged(kind: Kind, text: &str) -> bool {
-    let longest = match kind {
+    is_unchanged(text, longest_unchanged(kind))
+}
+
+/// Whether a text becomes the cell unchanged, provided that it has no CR, where the longest such text has `longest` bytes.
+#[inline(always)]
+pub(super) fn is_unchanged(text: &str, longest: usize) -> bool {
+    text.len() <= longest && !matches!(text, "" | NULL_MARKER)
+}
+
+/// The length of the longest text that becomes the cell of a column of `kind` unchanged; 0 if a text may change.
+#[inline]
+pub(super) fn longest_unchanged(kind: Kind) -> usize {
+    match kind {
         Kind::Text { longest: Some(longest) } => longest.min(LONGEST_FIELD),
         Kind::Text { longest: None } | Kind::Number | Kind::MultiPicklist => LONGEST_FIELD,
-        Kind::Boolean | Kind::Date | Kind::DateTime | Kind::Time => return false,
-    };
-    text.len() <= longest && !matches!(text, "" | NULL_MARKER)
+        Kind::Boolean | Kind::Date | Kind::DateTime | Kind::Time => 0,
+    }
 }
 
 /// Converts a value into the cell of a column of `kind`.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use airbyte::json::{Cursor, Decoded, NotUnicode, Text, Value};
 
 use super::cell::{self, DecodedText};
-use super::column::Columns;
+use super::column::{Column, Columns};
 use super::csv::{self, NULL_MARKER};
 use super::rejection::Rejection;
 use super::row_types::{JsonType, RowTypes, TypeTracker};
@@ -26,6 +26,9 @@ use routes::{NestedObject, Route, Routes};
 pub struct Converter {
     columns: Arc<Columns>,
     nulls: NullHandling,
+    /// For each column, how long a text may be that becomes its cell unchanged; 0 where a text may change, and for the
+    /// key.
+    longest_unchanged: Vec<usize>,
     routes: Routes,
     row: RowWriter,
     types: TypeTracker,
@@ -99,6 +102,7 @@ impl Converter {
         let mut converter = Self {
             columns: Arc::new(Columns::default()),
             nulls,
+            longest_unchanged: Vec::new(),
             routes: Routes::default(),
             row: RowWriter::default(),
             types: TypeTracker::default(),
@@ -126,6 +130,10 @@ impl Converter {
         self.row.set_width(columns.len());
         self.types.set_width(columns.len());
         self.routes.set_columns(&columns);
+        let longest = |(index, column): (usize, &Column)| {
+            if columns.is_key(index) { 0 } else { cell::longest_unchanged(column.kind()) }
+        };
+        self.longest_unchanged = columns.iter().enumerate().map(longest).collect();
         self.columns = columns;
     }
 
@@ -237,16 +245,9 @@ impl Converter {
     fn read(&mut self, data: &mut Cursor<'_>, leaves_out: &mut impl FnMut(&SourceColumn) -> bool) -> Result<(), Stop> {
         data.enter_object().ok_or(Stop::Malformed)?;
         let mut position = 0;
-        while data.next_member(position == 0).ok_or(Stop::Malformed)? {
-            let route = match self.routes.next(position, data) {
-                Err(Stop::NewColumn(source)) if leaves_out(&source) => Route::Ignored,
-                route => route?,
-            };
+        while let Some(route) = self.next_route(position, data, leaves_out)? {
             match route {
-                Route::Column(column) => {
-                    let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
-                    self.write_cell(column, value, decoded)?;
-                }
+                Route::Column(column) => self.read_cell(column, data)?,
                 Route::Nested(nested) => self.read_nested(nested, data, leaves_out)?,
                 Route::DeletionMark(mark) => {
                     if self.deletions.read(mark, data.value().ok_or(Stop::Malformed)?)? {
@@ -258,6 +259,35 @@ impl Converter {
             position += 1;
         }
         Ok(())
+    }
+
+    /// Steps to the value at `position` and returns its route; `None` if there is no further value.
+    #[inline(always)]
+    fn next_route(
+        &mut self,
+        position: usize,
+        data: &mut Cursor<'_>,
+        leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
+    ) -> Result<Option<Route>, Stop> {
+        match self.routes.next(position, data) {
+            Err(Stop::NewColumn(source)) if leaves_out(&source) => Ok(Some(Route::Ignored)),
+            route => route,
+        }
+    }
+
+    /// Reads a value and writes its cell.
+    #[inline(always)]
+    fn read_cell(&mut self, column: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+        // Most values by far, and then nothing else has to be asked.
+        if let Some(text) = data.plain_text() {
+            if cell::is_unchanged(text.raw, self.longest_unchanged[column]) && self.types.expects_text(column) {
+                self.row.put(column, text.raw, text.has_comma);
+                return Ok(());
+            }
+            return Ok(self.convert_cell(column, Value::Text(text), Decoded::Nothing)?);
+        }
+        let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
+        Ok(self.write_cell(column, value, decoded)?)
     }
 
     /// Reads the members of a nested object.

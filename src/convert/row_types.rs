@@ -101,6 +101,12 @@ impl TypeTracker {
         json_type == JsonType::Null || json_type == self.last[column]
     }
 
+    /// Whether a string changes nothing.
+    #[inline(always)]
+    pub(super) fn expects_text(&self, column: usize) -> bool {
+        self.last[column] == JsonType::Text
+    }
+
     /// Follows a value.
     pub(super) fn add(&mut self, column: usize, json_type: JsonType) {
         if json_type != JsonType::Null && json_type != self.last[column] {

@@ -130,11 +130,7 @@ impl Converter {
         mut position: usize,
         leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
     ) -> Result<(), Stop> {
-        while data.next_member(position == 0).ok_or(Stop::Malformed)? {
-            let route = match self.routes.next(position, data) {
-                Err(Stop::NewColumn(source)) if leaves_out(&source) => Route::Ignored,
-                route => route?,
-            };
+        while let Some(route) = self.next_route(position, data, leaves_out)? {
             match route {
                 Route::Nested(nested) => self.read_nested_key(nested, data)?,
                 route => {

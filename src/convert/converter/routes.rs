@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use airbyte::json::{Cursor, Text};
+use airbyte::json::Cursor;
 
 use super::{Stop, decoded};
 use crate::convert::column::{Column, Columns};
 use crate::convert::rejection::Rejection;
 use crate::convert::source_column::SourceColumn;
+
+/// The most bytes around a key that is remembered: a comma, two quotes, a colon, and the blanks between them, as writers of
+/// JSON indent it.
+const MOST_AROUND_A_KEY: usize = 32;
 
 /// Where a source column goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +32,9 @@ pub(super) enum Route {
 /// The routes of all known source columns.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// The keys of the last record as they are written, quotes included, with their routes. Records of a stream nearly
-    /// always have the same keys in the same order, so the key at the same position is compared before any lookup.
+    /// What the last record has before each value, from the end of the value before: comma, key and colon, with their
+    /// blanks; and the routes. Records of a stream nearly always have the same keys in the same order and form, so what
+    /// stands at the same position is compared before any lookup.
     expected: Vec<(Box<str>, Route)>,
     by_name: HashMap<Box<str>, Route>,
     nested: Vec<NestedObject>,
@@ -113,29 +118,38 @@ impl Routes {
         &self.nested[index]
     }
 
-    /// Steps over the key at `position` of its record and returns its route.
-    pub(super) fn next(&mut self, position: usize, data: &mut Cursor<'_>) -> Result<Route, Stop> {
-        if let Some((quoted, route)) = self.expected.get(position)
-            && data.skip_key(quoted)
+    /// Steps to the value at `position` of its record and returns its route; `None` if there is no further value.
+    #[inline(always)]
+    pub(super) fn next(&mut self, position: usize, data: &mut Cursor<'_>) -> Result<Option<Route>, Stop> {
+        if let Some((written, route)) = self.expected.get(position)
+            && data.skip_known(written)
         {
-            return Ok(*route);
+            return Ok(Some(*route));
         }
-        self.look_up(position, data.key().ok_or(Stop::Malformed)?)
+        self.look_up(position, data)
     }
 
-    fn look_up(&mut self, position: usize, key: Text<'_>) -> Result<Route, Stop> {
+    fn look_up(&mut self, position: usize, data: &mut Cursor<'_>) -> Result<Option<Route>, Stop> {
+        let start = data.text_before().len();
+        if !data.next_member(position == 0).ok_or(Stop::Malformed)? {
+            return Ok(None);
+        }
+        let key = data.key().ok_or(Stop::Malformed)?;
         let name = decoded(key).map_err(|_| Rejection::name_is_not_unicode())?;
         let route = match self.by_name.get(&*name) {
             Some(route) => *route,
             None => return Err(Stop::NewColumn(SourceColumn::top(name))),
         };
-        let entry = (format!("\"{}\"", key.raw).into_boxed_str(), route);
-        if let Some(expected) = self.expected.get_mut(position) {
-            *expected = entry;
-        } else if position == self.expected.len() && position < 2 * self.by_name.len() + 64 {
-            // Without the bound, a record that repeats its keys would make this grow without end.
-            self.expected.push(entry);
+        let written = &data.text_before()[start..];
+        // Without the bounds, a record of blanks or one that repeats its keys would make this grow without end.
+        if written.len() <= key.raw.len() + MOST_AROUND_A_KEY {
+            let entry = (written.into(), route);
+            if let Some(expected) = self.expected.get_mut(position) {
+                *expected = entry;
+            } else if position == self.expected.len() && position < 2 * self.by_name.len() + 64 {
+                self.expected.push(entry);
+            }
         }
-        Ok(route)
+        Ok(Some(route))
     }
 }

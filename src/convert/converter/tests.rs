@@ -42,6 +42,32 @@ fn cells_have_the_order_of_the_columns() {
 }
 
 #[test]
+fn a_record_is_read_the_same_whatever_the_one_before_had_around_its_keys() {
+    let blanks = " ".repeat(1_000);
+    let forms = [
+        r#"{"a":"1","b":"2","c":"3"}"#.to_owned(),
+        r#"{"a": "1", "b": "2", "c": "3"}"#.to_owned(),
+        "{\n  \"a\" : \"1\",\n  \"b\"\t: \"2\"\r\n,\"c\":\"3\"\n}".to_owned(),
+        format!(r#"{{{blanks}"a":"1","b"{blanks}:"2",{blanks}"c":"3"}}"#),
+        r#"{"\u0061":"1","b":"2","c":"3"}"#.to_owned(),
+        r#"{"a":"1","b":"2","c":null,"c":"3"}"#.to_owned(),
+        r#"{"c":"3","b":"2","a":"1"}"#.to_owned(),
+        r#"{"b":"2", "a":"1","c":"3"}"#.to_owned(),
+    ];
+    let wrong = [r#"{"a":"1""b":"2"}"#, r#"{"a":"1",,"b":"2"}"#, r#"{,"a":"1"}"#, r#"{"a":"1","b":}"#, r#"{"a":"1","#];
+    let mut converter = Converter::new(columns(&["a", "b", "c"]), NullHandling::Ignore);
+    for before in &forms {
+        for form in &forms {
+            csv_of(&mut converter, before);
+            assert_eq!(csv_of(&mut converter, form), "1,2,3\n", "{form} after {before}");
+            for wrong in wrong {
+                assert_eq!(convert(&mut converter, wrong).unwrap_err(), NotAnObject, "{wrong} after {form}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_single_empty_cell_is_not_a_blank_line() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);
     assert_eq!(csv_of(&mut converter, r#"{"a":null}"#), "\"\"\n");

@@ -95,6 +95,17 @@ impl<'a> Cursor<'a> {
         is_key
     }
 
+    /// Steps over `written` if the text goes on with exactly that: returns whether it does. It is what a cursor has stepped
+    /// over before, such as the comma, the key and the colon between two values, so the steps need not be repeated.
+    #[inline(always)]
+    pub fn skip_known(&mut self, written: &str) -> bool {
+        let goes_on = self.text.as_bytes()[self.at..].starts_with(written.as_bytes());
+        if goes_on {
+            self.at += written.len();
+        }
+        goes_on
+    }
+
     /// Steps over a key and its colon.
     #[inline]
     pub fn key(&mut self) -> Option<Text<'a>> {
@@ -129,6 +140,16 @@ impl<'a> Cursor<'a> {
         let (text, outcome, end) = Text::read_decoded(self.text, self.at, decoded)?;
         self.at = end;
         Some((Value::Text(text), outcome))
+    }
+
+    /// Steps over a string that has no escape. `None` changes nothing: the next value is another one, or no value.
+    #[inline(always)]
+    pub fn plain_text(&mut self) -> Option<Text<'a>> {
+        let start = self.at;
+        self.skip_blanks();
+        let plain = if self.peek() == Some(b'"') { Text::read_plain(self.text, self.at) } else { None };
+        self.at = plain.map_or(start, |(_, end)| end);
+        plain.map(|(text, _)| text)
     }
 
     /// Steps over a value and returns it as it is written.

@@ -75,6 +75,17 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The string whose opening quote is at `quote`, if it has no escape, and the position after its closing quote.
+    #[inline(always)]
+    pub(super) fn read_plain(json: &'a str, quote: usize) -> Option<(Self, usize)> {
+        let start = quote + 1;
+        let (stop, has_comma) = find_stop(json.as_bytes(), start)?;
+        if json.as_bytes()[stop] != b'"' {
+            return None;
+        }
+        Some((Self { raw: json.get(start..stop)?, has_escape: false, has_comma }, stop + 1))
+    }
+
     /// Reads a string as [`read`](Self::read) does. If it has an escape, its decoded text takes the place of `decoded`.
     #[inline(always)]
     pub(super) fn read_decoded(json: &'a str, quote: usize, decoded: &mut String) -> Option<(Self, Decoded, usize)> {
@@ -106,7 +117,7 @@ impl<'a> Text<'a> {
         loop {
             match *bytes.get(at)? {
                 b'\\' => {
-                    let Some((character, length)) = escaped(json.get(at..)?) else {
+                    let Some((character, length)) = escaped(&bytes[at..]) else {
                         // No escape of JSON, or half a surrogate pair.
                         let (text, end) = Self::read(json, start - 1)?;
                         return Some((text, Decoded::NotUnicode, end));
@@ -145,7 +156,7 @@ impl<'a> Text<'a> {
         let (mut rest, mut escapes) = (self.raw, Escapes::default());
         loop {
             while rest.starts_with('\\') {
-                let (character, length) = escaped(rest).ok_or(NotUnicode)?;
+                let (character, length) = escaped(rest.as_bytes()).ok_or(NotUnicode)?;
                 escapes.add(character);
                 out.push(character);
                 rest = &rest[length..];
@@ -173,8 +184,8 @@ fn escape_length(from: &[u8]) -> Option<usize> {
 /// The first escaped character and the length of its escape, or of both escapes of a surrogate pair; `None` for half a
 /// pair, and for what is no escape.
 #[inline]
-fn escaped(from: &str) -> Option<(char, usize)> {
-    let character = match from.as_bytes().get(1)? {
+fn escaped(from: &[u8]) -> Option<(char, usize)> {
+    let character = match from.get(1)? {
         b'b' => '\u{8}',
         b'f' => '\u{c}',
         b'n' => '\n',
@@ -188,12 +199,12 @@ fn escaped(from: &str) -> Option<(char, usize)> {
 }
 
 #[inline]
-fn unicode(from: &str) -> Option<(char, usize)> {
-    let first = unit(from.as_bytes())?;
+fn unicode(from: &[u8]) -> Option<(char, usize)> {
+    let first = unit(from)?;
     if let Some(character) = char::from_u32(first.into()) {
         return Some((character, 6));
     }
-    let units = [first, from.as_bytes().get(6..).and_then(unit)?];
+    let units = [first, from.get(6..).and_then(unit)?];
     let character = char::decode_utf16(units).next()?.ok()?;
     Some((character, 12))
 }
@@ -201,15 +212,16 @@ fn unicode(from: &str) -> Option<(char, usize)> {
 /// The UTF-16 unit of the escape at the beginning.
 #[inline]
 fn unit(from: &[u8]) -> Option<u16> {
-    let digits = from.strip_prefix(b"\\u")?.first_chunk::<4>()?.map(|digit| DIGITS[usize::from(digit)]);
-    let is_number = digits.iter().all(|digit| *digit < 16);
-    is_number.then(|| digits.iter().fold(0, |unit, digit| unit << 4 | u16::from(*digit)))
+    let [b'\\', b'u', digits @ ..] = from.first_chunk::<6>()? else { return None };
+    // A byte that is no digit leaves a bit above the sixteen, wherever it stands.
+    let unit = digits.iter().fold(0, |unit, digit| unit << 4 | DIGITS[usize::from(*digit)]);
+    u16::try_from(unit).ok()
 }
 
-/// The value of each hexadecimal digit; 255 for every other byte.
-const DIGITS: [u8; 256] = {
-    let mut values = [u8::MAX; 256];
-    let mut value: u8 = 0;
+/// The value of each hexadecimal digit; for every other byte a number of more than sixteen bits.
+const DIGITS: [u32; 256] = {
+    let mut values = [1 << 16; 256];
+    let mut value = 0;
     while value < 16 {
         values[b"0123456789abcdef"[value as usize] as usize] = value;
         values[b"0123456789ABCDEF"[value as usize] as usize] = value;
