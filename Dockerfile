@@ -3,8 +3,11 @@
 #     docker build -t destination-salesforce:0.1.0 .
 #
 # It builds for the architecture of the machine, or of its emulation. It does not cross-compile.
+#
+# Every builder can build it, with the options of Docker 17.05. The classic builder, which Debian's Docker uses, builds
+# all stages. BuildKit builds only those that the last stage needs.
 
-# Where the program comes from: `build` compiles it here, `prebuilt` takes it from the folder target/image.
+# Where the program comes from: `build` compiles it here, `prebuilt` takes it from the folder image/prebuilt.
 ARG BINARY=build
 
 # A release can set them with their digests.
@@ -50,13 +53,14 @@ COPY image/sbom image/
 COPY --from=system /packages /packages
 RUN image/sbom /out/destination-salesforce /packages > /out/sbom.cdx.json
 
+# The folder is always there, because the classic builder builds this stage too.
 FROM scratch AS prebuilt
-COPY target/image/ /out/
+COPY image/prebuilt/ /out/
 
 FROM ${BINARY} AS binary
 
 FROM scratch
-LABEL io.airbyte.name=destination-salesforce \
+LABEL io.airbyte.name=example/destination-salesforce \
       io.airbyte.version=0.1.0
 COPY --from=system /image/ /
 COPY --from=binary /out/destination-salesforce /bin/

@@ -1,4 +1,4 @@
-//! What Airbyte's acceptance suite checks with `acceptance-test-config.yml`, with configurations made here. The rules
+//! What Airbyte's standard tests check with `acceptance-test-config.yml`, with configurations made here. The rules
 //! of the specification are in `spec`, those of the image in the tests of the image.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -15,6 +15,8 @@ from engine import ROOT, Engine
 from peers import Org, Store
 
 NAME = "destination-salesforce:0.1.0"
+# The image of the other builder, made where the tests build both.
+OF_BUILDKIT = "destination-salesforce-of-buildkit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,15 +30,34 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def image(request: pytest.FixtureRequest) -> Iterator[Image]:
+def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     if name := request.config.getoption("--image"):
         yield Image(name, "docker", dict(os.environ))
         return
     program = request.config.getoption("--program")
     with Engine() as engine:
         report_time("stand-ins for the base images", lambda: stand_ins.make(engine, with_builder=not program))
-        report_time("image", lambda: engine.build(NAME, program))
-        yield Image(NAME, engine.client, engine.environment())
+        built = Image(NAME, engine.client, engine.environment())
+        if program:
+            bill = tmp_path_factory.mktemp("bill") / "sbom.cdx.json"
+            with bill.open("wb") as file:
+                subprocess.run(["image/sbom", program, "/dev/null"], cwd=ROOT, check=True, stdout=file)
+            report_time("image, BuildKit", lambda: engine.build_around(NAME, program.resolve(), bill))
+        else:
+            report_time("image, classic builder", lambda: engine.build(NAME))
+            files = tmp_path_factory.mktemp("files")
+            built.take(files, "bin/destination-salesforce", "sbom.cdx.json")
+            program, bill = files / "destination-salesforce", files / "sbom.cdx.json"
+            report_time("image, BuildKit", lambda: engine.build_around(OF_BUILDKIT, program, bill))
+        yield built
+
+
+@pytest.fixture(scope="session")
+def image_of_buildkit(request: pytest.FixtureRequest, image: Image) -> Image:
+    """The image that BuildKit makes of the same program."""
+    if request.config.getoption("--image") or request.config.getoption("--program"):
+        pytest.skip("there is one image only")
+    return Image(OF_BUILDKIT, image.client, image.environment)
 
 
 @pytest.fixture(scope="session")

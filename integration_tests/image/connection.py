@@ -50,7 +50,11 @@ class Connection:
 
     def contacts(self) -> int:
         """How many contacts the org has."""
-        url = f"{self.org.url}/services/data/v62.0/query?q=SELECT+count()+FROM+Contact"
+        return self.count("Contact")
+
+    def count(self, name: str) -> int:
+        """How many records of an object the org has."""
+        url = f"{self.org.url}/services/data/v62.0/query?q=SELECT+count()+FROM+{name}"
         headers = {"Authorization": f"Bearer {self.org.facts['access_token']}"}
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
             return json.load(answer)["totalSize"]

@@ -58,6 +58,15 @@ class Image:
             command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True, **options
         ).stdout
 
+    def take(self, folder: Path, *files: str) -> None:
+        """Copies files of the image into a folder."""
+        container = self.docker("create", self.name).strip()
+        try:
+            for file in files:
+                self.docker("cp", f"{container}:/{file}", folder)
+        finally:
+            self.docker("rm", container)
+
     def inspect(self) -> dict:
         """What the engine knows of the image."""
         return json.loads(self.docker("image", "inspect", self.name))[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = ROOT / "Dockerfile"
+# The stage `prebuilt` of the Dockerfile takes the program from here.
+PREBUILT = ROOT / "image/prebuilt"
 
 # Seconds. The daemon starts sooner.
 PATIENCE = 60
@@ -66,32 +68,38 @@ class Engine:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        return {
-            "DOCKER_HOST": self.host,
-            "DOCKER_BUILDKIT": "1",
-            "PATH": "/usr/sbin:/usr/bin:/bin",
-        }
+        return {"DOCKER_HOST": self.host, "PATH": "/usr/sbin:/usr/bin:/bin"}
 
-    def docker(self, *arguments: object, check: bool = True, quiet: bool = False, stdin: object = None) -> int:
+    def docker(
+        self, *arguments: object, check: bool = True, quiet: bool = False, stdin: object = None, buildkit: bool = False
+    ) -> int:
         output = subprocess.DEVNULL if quiet else None
         command = [self.client, *map(str, arguments)]
+        environment = self.environment() | {"DOCKER_BUILDKIT": str(int(buildkit))}
         return subprocess.run(
-            command, env=self.environment(), check=check, stdin=stdin, stdout=output, stderr=output
+            command, env=environment, check=check, stdin=stdin, stdout=output, stderr=output
         ).returncode
 
-    def build(self, name: str, program: Path | None) -> None:
-        """Builds the image with the command of the README, or around a program that exists."""
-        arguments: list[object] = []
-        if program:
-            folder = ROOT / "target/image"
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            copy = shutil.copy(program, folder / "destination-salesforce")
-            bill = subprocess.run(["image/sbom", copy, "/dev/null"], cwd=ROOT, check=True, capture_output=True)
-            (folder / "sbom.cdx.json").write_bytes(bill.stdout)
-            arguments = ["--build-arg", "BINARY=prebuilt"]
+    def build(self, name: str) -> None:
+        """Builds the image with the command of the README.
+
+        The classic builder is the stricter one: it builds all stages, and knows no syntax that BuildKit lacks.
+        """
         # The build needs the network for Debian's packages. The stand-in of the builder has all crates.
-        self.docker("build", "--progress=plain", "--network=host", *arguments, "-t", name, ROOT)
+        self.docker("build", "--network=host", "-t", name, ROOT)
+
+    def build_around(self, name: str, program: Path, bill: Path) -> None:
+        """Builds the image with BuildKit, around a program that exists."""
+        PREBUILT.mkdir(exist_ok=True)
+        copies = [PREBUILT / "destination-salesforce", PREBUILT / "sbom.cdx.json"]
+        for file, copy in zip([program, bill], copies, strict=True):
+            shutil.copy(file, copy)
+        options = ["--progress=plain", "--network=host", "--build-arg", "BINARY=prebuilt"]
+        try:
+            self.docker("build", *options, "-t", name, ROOT, buildkit=True)
+        finally:
+            for copy in copies:
+                copy.unlink()
 
 
 def bases() -> dict[str, str]:

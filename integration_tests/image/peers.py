@@ -25,13 +25,13 @@ PATIENCE = 60
 class Org:
     """A simulated org in its own process."""
 
-    def __init__(self, simulator: Path) -> None:
-        self.simulator = simulator
+    def __init__(self, simulator: Path, *arguments: object) -> None:
+        self.command = [simulator, *arguments]
         # What the org prints: its URL, and the secrets of a client.
         self.facts: dict[str, str] = {}
 
     def __enter__(self) -> "Org":
-        self.process = subprocess.Popen([self.simulator], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             key, value = line.rstrip("\n").split("=", 1)
             self.facts[key] = value

@@ -6,6 +6,7 @@ import re
 import tarfile
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from container import Image
@@ -43,8 +44,13 @@ class Entry:
 
 @pytest.fixture(scope="module")
 def layers(image: Image, tmp_path_factory: pytest.TempPathFactory) -> list[list[Entry]]:
-    """The layers of the image, as a client pulls them."""
-    archive = tmp_path_factory.mktemp("saved") / "image.tar"
+    """The layers of the image."""
+    return saved_layers(image, tmp_path_factory.mktemp("saved"))
+
+
+def saved_layers(image: Image, folder: Path) -> list[list[Entry]]:
+    """The layers of an image, as a client pulls them."""
+    archive = folder / "image.tar"
     image.docker("save", "-o", archive, image.name)
     with tarfile.open(archive) as outer:
         [manifest] = json.load(outer.extractfile("manifest.json"))
@@ -157,6 +163,15 @@ def test_the_history_has_no_secret_and_the_last_stage_only(image):
     print(*(f"history: {line}" for line in lines), sep="\n")
     assert [line for line in lines if FORBIDDEN.search(line)] == []
     assert len(lines) < 10
+
+
+def test_both_builders_make_the_same_image(image, image_of_buildkit, files, tmp_path):
+    others = [it for layer in saved_layers(image_of_buildkit, tmp_path) for it in layer if not it.info.isdir()]
+    # The certificates and the shell are Debian's of the day.
+    content = {it.info.name: (it.info.linkname, hashlib.sha256(it.content).hexdigest()) for it in files}
+    assert {it.info.name: (it.info.linkname, hashlib.sha256(it.content).hexdigest()) for it in others} == content
+    for key in ("Entrypoint", "Cmd", "Env", "Labels", "User"):
+        assert image_of_buildkit.inspect()["Config"].get(key) == image.inspect()["Config"].get(key), key
 
 
 def locked() -> dict[tuple[str, str], str | None]:

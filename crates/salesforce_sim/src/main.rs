@@ -1,5 +1,7 @@
 //! Runs the simulated org until it is interrupted.
 
+mod object_file;
+
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser};
@@ -27,6 +29,9 @@ struct Arguments {
     /// The number of additional custom objects.
     #[arg(long, default_value_t = 0, value_name = "N")]
     objects: usize,
+    /// A file with custom objects: a JSON array, in the words of a describe.
+    #[arg(long, value_name = "FILE")]
+    objects_from: Option<PathBuf>,
     /// The daily API requests.
     #[arg(long, default_value_t = Settings::default().daily_requests, value_name = "N")]
     daily_requests: u64,
@@ -150,6 +155,7 @@ impl Arguments {
             my_domain_only: self.my_domain_only,
             hard_delete: !self.no_hard_delete,
             person_accounts: self.person_accounts,
+            objects: self.objects_from.as_deref().map(object_file::read).transpose()?.unwrap_or_default(),
             extra_objects: self.objects,
             time_per_batch: seconds(self.seconds_per_batch)?,
             time_per_chunk: seconds(self.seconds_per_chunk)?,
