@@ -1,6 +1,6 @@
 //! `docs/configuration.md` documents exactly the keys of the specification.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use destination_salesforce::config::Config;
 use serde_json::Value;
@@ -113,6 +113,9 @@ fn every_key_is_documented_with_its_type() {
         } else {
             first["enum"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap()).collect()
         };
+        // Two variants may have the same key, with the same values.
+        let mut known = BTreeSet::new();
+        let values: Vec<&str> = values.into_iter().filter(|value| known.insert(*value)).collect();
         let named: Vec<_> = values.iter().filter(|it| !it.is_empty()).map(|it| format!("`{it}`")).collect();
         if !named.is_empty() {
             expected += &format!(", one of {}", named.join(", "));

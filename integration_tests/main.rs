@@ -18,6 +18,7 @@ mod faithful;
 mod faults;
 mod input;
 mod keys;
+mod local_folder;
 mod matching;
 mod memory;
 mod metadata;

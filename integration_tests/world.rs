@@ -1,5 +1,6 @@
 //! The servers of a test, a simulated org and an S3 server, and the messages that a source sends.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use salesforce_sim::{Credentials, JobState, JobSummary, Nature, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use crate::connector::{self, Run, RunningConnector};
 use object_store::ObjectStore;
@@ -26,6 +28,8 @@ const REPORT: &str = ".html";
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
     pub(crate) store: ObjectStore,
+    /// The folder that configurations name in place of the bucket.
+    folder: Option<TempDir>,
 }
 
 impl World {
@@ -53,7 +57,33 @@ impl World {
     pub(crate) async fn of_nature(nature: Nature, settings: Settings) -> Self {
         let credentials = Credentials { public_key: Some(key_pair().public.clone()), ..settings.credentials.clone() };
         let org = SimulatedOrg::start(Settings { credentials, nature, ..settings }).await.unwrap();
-        Self { org, store: ObjectStore::start(&[BUCKET]).await.unwrap() }
+        Self { org, store: ObjectStore::start(&[BUCKET]).await.unwrap(), folder: None }
+    }
+
+    /// The same world with a folder of this machine in place of the bucket.
+    pub(crate) fn in_a_folder(self) -> Self {
+        Self { folder: Some(tempfile::tempdir().unwrap()), ..self }
+    }
+
+    /// The folder that takes the place of the bucket. It does not exist before something is stored.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("rejected_records")
+    }
+
+    fn storage(&self) -> Value {
+        if self.folder.is_some() {
+            return json!({"storage_type": "Local", "path": self.folder(), "format": {"format_type": "JSONL"}});
+        }
+        json!({
+            "storage_type": "S3",
+            "access_key_id": self.store.access_key,
+            "secret_access_key": self.store.secret_key,
+            "s3_bucket_name": BUCKET,
+            "s3_bucket_region": "us-east-1",
+            "s3_endpoint": self.store.endpoint,
+            "bucket_path": "rejected_records/",
+            "format": {"format_type": "JSONL"},
+        })
     }
 
     /// A configuration that works, changed by the keys of `changes`; null removes a key.
@@ -65,16 +95,7 @@ impl World {
             "refresh_token": credentials.refresh_token,
             "is_sandbox": false,
             "domain_url": self.org.url(),
-            "object_storage_config": {
-                "storage_type": "S3",
-                "access_key_id": self.store.access_key,
-                "secret_access_key": self.store.secret_key,
-                "s3_bucket_name": BUCKET,
-                "s3_bucket_region": "us-east-1",
-                "s3_endpoint": self.store.endpoint,
-                "bucket_path": "rejected_records/",
-                "format": {"format_type": "JSONL"},
-            },
+            "object_storage_config": self.storage(),
         });
         merge(base, changes)
     }
@@ -144,7 +165,13 @@ impl World {
     }
 
     fn objects(&self) -> Vec<(String, Vec<u8>)> {
-        self.store.objects(BUCKET).unwrap()
+        if self.folder.is_none() {
+            return self.store.objects(BUCKET).unwrap();
+        }
+        let mut files = Vec::new();
+        files_below(&self.folder(), "", &mut files);
+        files.sort();
+        files
     }
 
     /// The keys and the texts of the reports in the bucket.
@@ -172,6 +199,19 @@ impl World {
             self.org.records(object).into_iter().map(|record| record.get(field).cloned().flatten()).collect();
         values.sort();
         values
+    }
+}
+
+/// The files below a folder by their keys. What the connector keeps for itself are no objects.
+fn files_below(folder: &Path, prefix: &str, files: &mut Vec<(String, Vec<u8>)>) {
+    for entry in folder.read_dir().into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let key = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+        match path.is_dir() {
+            true if key == ".salesforce" => {}
+            true => files_below(&path, &format!("{key}/"), files),
+            false => files.push((key, std::fs::read(&path).unwrap())),
+        }
     }
 }
 

@@ -68,14 +68,23 @@ fn logs(run: &Run, level: &str, text: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_insert_that_a_killed_attempt_wrote_is_not_sent_again() {
-    let world = World::new().await;
-    let hold = hold_the_status(&world);
-    let killed = kill_insert(&world, 400, has_ended).await;
+    repeat_a_killed_insert(&World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_that_a_killed_attempt_wrote_is_not_sent_again_with_a_journal_in_a_folder() {
+    repeat_a_killed_insert(&World::new().await.in_a_folder()).await;
+}
+
+/// Kills a sync when its job has ended, and checks that the next attempt sends nothing.
+async fn repeat_a_killed_insert(world: &World) {
+    let hold = hold_the_status(world);
+    let killed = kill_insert(world, 400, has_ended).await;
     hold.release();
-    assert_eq!((killed.ids_and_counts(), keys_in_org(&world)), (vec![], keys(1..=400)));
-    let run = insert_contacts(&world, 400).await;
-    assert_all_in_org(&world, &run, 400);
-    assert_eq!(job_states(&world).len(), 1, "nothing is sent");
+    assert_eq!((killed.ids_and_counts(), keys_in_org(world)), (vec![], keys(1..=400)));
+    let run = insert_contacts(world, 400).await;
+    assert_all_in_org(world, &run, 400);
+    assert_eq!(job_states(world).len(), 1, "nothing is sent");
     assert!(logs(&run, "INFO", "a job of an earlier attempt has written were not sent again"), "{}", run.stdout);
     assert!(world.journal().is_empty());
 }

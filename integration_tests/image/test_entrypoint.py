@@ -72,6 +72,32 @@ def test_write_fails_after_a_failed_source_and_acknowledges_its_records(image, c
     assert found.counts() == [(2, 1)]
 
 
+def test_a_mounted_folder_keeps_rejected_records(image, connection, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    kept.chmod(0o777)
+    storage = {"storage_type": "Local", "path": "/kept/rejected", "format": {"format_type": "JSONL"}}
+    files = {"config.json": connection.config("none", object_storage_config=storage), "catalog.json": catalog()}
+    flags = [f"--volume={kept}:/kept"]
+    status, message = image.run(CHECK, files, flags=flags).status()
+    assert status == "SUCCEEDED", message
+    assert "Rejected records can be stored in the folder /kept/rejected." in message
+    found = image.run(WRITE, files, stdin="\n".join(three_contacts("L")) + "\n", flags=flags)
+    assert (found.exit_code, found.counts()) == (0, [(2, 1)])
+    [line] = [line for path in kept.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert json.loads(line)["_airbyte_data"]["rejected_reason"] == "INVALID_EMAIL_ADDRESS"
+    # The machine keeps the folder, so nothing warns of it.
+    assert "gone with it" not in found.stdout + message
+
+
+def test_a_folder_that_is_not_mounted_is_no_place_for_rejected_records(image, connection):
+    storage = {"storage_type": "Local", "path": "/kept"}
+    configuration = connection.config("none", object_storage_config=storage)
+    status, message = image.run(CHECK, {"config.json": configuration}).status()
+    assert status == "FAILED"
+    assert "in a container, that of a folder which is mounted there" in message
+
+
 def test_a_missing_file_is_a_configuration_error(image):
     found = image.run(["write", "--config", "/config/nothing.json", "--catalog", "/config/nothing.json"])
     assert (found.exit_code, found.errors()) == (1, ["config_error"])

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use destination_salesforce::config::{self, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{spec, strings};
 use crate::connector;
@@ -120,7 +120,7 @@ fn the_published_keys_are_kept() {
     ] {
         assert_eq!(keys[key]["type"], kind, "{key}");
     }
-    let [none, s3] = &keys["object_storage_config"]["oneOf"].as_array().unwrap()[..] else { panic!() };
+    let [none, s3, local] = &keys["object_storage_config"]["oneOf"].as_array().unwrap()[..] else { panic!() };
     assert_eq!(none["properties"].as_object().unwrap().len(), 1);
     assert_eq!(s3["required"], json!(["storage_type", "s3_bucket_name", "s3_bucket_region"]));
     let names: Vec<_> = s3["properties"].as_object().unwrap().keys().collect();
@@ -143,6 +143,21 @@ fn the_published_keys_are_kept() {
     );
     assert_eq!(s3["properties"]["s3_bucket_region"]["enum"].as_array().unwrap().len(), 34);
     assert_eq!(s3["properties"]["s3_bucket_region"]["default"], "");
+
+    // The folder is an addition of this connector. Its other keys are those of S3.
+    assert_eq!(local["required"], json!(["storage_type", "path"]));
+    let names: Vec<_> = local["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["storage_type", "path", "format", "compression", "path_format", "file_name_format"]);
+    for name in ["format", "compression", "path_format", "file_name_format"] {
+        let rules = |variant: &Value| {
+            let mut rules = variant["properties"][name].clone();
+            for key in ["order", "description"] {
+                rules.as_object_mut().unwrap().remove(key);
+            }
+            rules
+        };
+        assert_eq!(rules(local), rules(s3), "{name}");
+    }
 }
 
 #[test]

@@ -202,6 +202,6 @@ async fn an_empty_bucket_is_a_success_and_no_bucket_an_error() {
         let printed = world.rejected_records(json!({"object_storage_config": storage}), &[]).await;
         let (failure_type, message) = printed.failure();
         assert_eq!(failure_type, "config_error");
-        assert!(message.starts_with("No bucket is configured"), "{message}");
+        assert!(message.starts_with("No bucket and no folder is configured"), "{message}");
     }
 }

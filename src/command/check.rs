@@ -142,10 +142,14 @@ async fn check_bucket(config: &Config) -> Findings {
         return findings;
     };
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::now() };
-    let probe =
-        async { Box::pin(RejectedStore::open(settings, sync, Budget::new(capacity_for(1)))).await?.probe().await };
-    if findings.check(probe.await).is_some() && findings.check(check_journal(config).await).is_some() {
-        findings.facts.push(format!("Rejected records can be stored in the bucket {}.", settings.bucket));
+    let probe = async {
+        let store = Box::pin(RejectedStore::open(settings, sync, Budget::new(capacity_for(1)))).await?;
+        store.probe().await.map(|()| store.warning())
+    };
+    let warning = findings.check(probe.await);
+    if warning.is_some() && findings.check(check_journal(config).await).is_some() {
+        findings.facts.push(format!("Rejected records can be stored in {}.", settings.place));
+        findings.facts.extend(warning.flatten());
     }
     findings
 }

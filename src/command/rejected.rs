@@ -89,7 +89,7 @@ impl Watch<'_> {
     async fn read<S: RecordSink>(&self, config: &Config, selection: &Selection, sink: S) -> Result<(S, Findings)> {
         let Some(settings) = config.rejected_storage() else {
             return Err(Error::config(
-                "No bucket is configured, so there are no rejected records to read. Set object_storage_config.",
+                "No bucket and no folder is configured, so there are no rejected records to read. Set object_storage_config.",
             ));
         };
         let progress = Arc::new(Progress::default());

@@ -64,6 +64,7 @@ pub(super) enum AuthType {
 pub(super) enum Storage {
     None,
     S3(Box<S3>),
+    Local(Box<Local>),
 }
 
 /// The keys of `object_storage_config` for S3.
@@ -77,6 +78,23 @@ pub(super) struct S3 {
     pub(super) s3_bucket_region: Option<String>,
     pub(super) s3_endpoint: Option<String>,
     pub(super) bucket_path: Option<String>,
+    #[serde(flatten)]
+    pub(super) layout: Layout,
+}
+
+/// The keys of `object_storage_config` for a folder.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Local {
+    pub(super) path: Option<String>,
+    #[serde(flatten)]
+    pub(super) layout: Layout,
+}
+
+/// The keys of `object_storage_config` that say how objects are named and written.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Layout {
     pub(super) format: Option<Format>,
     pub(super) compression: Option<Compression>,
     pub(super) path_format: Option<String>,

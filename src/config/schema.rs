@@ -220,7 +220,7 @@ mod tests {
             assert!(valid(&s3(json!({ key: left_out }))).rejected_storage().is_some());
         }
         let chosen_nothing = json!({"storage_type": "", "s3_bucket_name": "abc"});
-        let violation = "`object_storage_config.storage_type` must be one of `None`, `S3`";
+        let violation = "`object_storage_config.storage_type` must be one of `None`, `S3`, `Local`";
         assert_invalid(&client(json!({"object_storage_config": chosen_nothing})), &[violation]);
     }
 
@@ -230,11 +230,11 @@ mod tests {
             (client(json!({"object_storage_config": "S3"})), "`object_storage_config` must be an object"),
             (
                 client(json!({"object_storage_config": {"s3_bucket_name": "abc"}})),
-                "`object_storage_config.storage_type` must be one of `None`, `S3`",
+                "`object_storage_config.storage_type` must be one of `None`, `S3`, `Local`",
             ),
             (
                 client(json!({"object_storage_config": {"storage_type": "GCS"}})),
-                "`object_storage_config.storage_type` must be one of `None`, `S3`",
+                "`object_storage_config.storage_type` must be one of `None`, `S3`, `Local`",
             ),
             (s3(json!({"s3_bucket_name": null})), "`object_storage_config.s3_bucket_name` is missing"),
             (s3(json!({"s3_bucket_region": null})), "`object_storage_config.s3_bucket_region` is missing"),

@@ -1,69 +1,30 @@
-//! Checks `object_storage_config`: where rejected records go.
+//! Checks `object_storage_config`: where rejected records go, and in which form.
 
-use url::Url;
+mod bucket;
+
+use std::path::PathBuf;
 
 use super::raw::{self, non_blank};
 use super::violations::Violations;
 use crate::rejected::{
-    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
-    Format, S3Settings,
+    Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening, Format, Place,
+    StorageSettings,
 };
 
-/// [`BucketName::parse`] as a sentence.
-const NOT_A_BUCKET_NAME: &str =
-    "must be the name of a bucket alone: 3 to 255 letters, digits, dots, hyphens and underscores";
-
-/// Builds the settings of the bucket. Returns `None` if no bucket is configured, or if `violations` says why there are
-/// no settings.
-pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -> Option<S3Settings> {
-    let Some(raw::Storage::S3(raw)) = raw else { return None };
-    let access_key = match (non_blank(raw.access_key_id), non_blank(raw.secret_access_key)) {
-        (Some(id), Some(secret)) => Some(AccessKey { id, secret: secret.into() }),
-        (Some(_), None) => {
-            violations.add(key("secret_access_key"), "is missing; it goes with the access key id");
-            None
+/// Builds the settings of the storage. Returns `None` if none is configured, or if `violations` says why there are no
+/// settings.
+pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -> Option<StorageSettings> {
+    let (place, bucket_path, layout) = match raw? {
+        raw::Storage::None => return None,
+        raw::Storage::S3(mut raw) => {
+            let (bucket_path, layout) = (non_blank(raw.bucket_path.take()), std::mem::take(&mut raw.layout));
+            (bucket::validate(*raw, violations).map(Place::Bucket), bucket_path, layout)
         }
-        (None, Some(_)) => {
-            violations.add(key("access_key_id"), "is missing; it goes with the secret access key");
-            None
-        }
-        (None, None) => None,
+        raw::Storage::Local(raw) => (folder(raw.path, violations).map(Place::Folder), None, raw.layout),
     };
 
-    let role_arn = non_blank(raw.role_arn);
-    if role_arn.as_deref().is_some_and(|arn| !(arn.starts_with("arn:") && arn.contains(":role/"))) {
-        violations.add(key("role_arn"), "must be the ARN of a role, such as `arn:aws:iam::123456789012:role/name`");
-    }
-
-    let bucket_name = non_blank(raw.s3_bucket_name);
-    let bucket = bucket_name.as_deref().and_then(BucketName::parse);
-    if bucket.is_none() {
-        violations.add(
-            key("s3_bucket_name"),
-            match bucket_name {
-                None => "is missing",
-                Some(_) => NOT_A_BUCKET_NAME,
-            },
-        );
-    }
-
-    let endpoint_text = non_blank(raw.s3_endpoint);
-    let endpoint = endpoint_text.as_deref().and_then(endpoint_url);
-    if endpoint_text.is_some() && endpoint.is_none() {
-        violations.add(
-            key("s3_endpoint"),
-            "must be an http or https URL of a server, without user name, query and fragment, such as \
-             `https://s3.example.com:9000`",
-        );
-    }
-    let region = non_blank(raw.s3_bucket_region);
-    if region.is_none() && endpoint_text.is_none() {
-        violations.add(key("s3_bucket_region"), "is missing; it may be empty only with an `s3_endpoint`");
-    }
-
-    let bucket_path = non_blank(raw.bucket_path);
-    let path_format = non_blank(raw.path_format).unwrap_or_else(|| DEFAULT_PATH_FORMAT.to_owned());
-    let file_name_format = non_blank(raw.file_name_format).unwrap_or_else(|| DEFAULT_FILE_NAME_FORMAT.to_owned());
+    let path_format = non_blank(layout.path_format).unwrap_or_else(|| DEFAULT_PATH_FORMAT.to_owned());
+    let file_name_format = non_blank(layout.file_name_format).unwrap_or_else(|| DEFAULT_FILE_NAME_FORMAT.to_owned());
     for (name, path) in [
         ("bucket_path", bucket_path.as_deref().unwrap_or_default()),
         ("path_format", &path_format),
@@ -79,39 +40,40 @@ pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -
         violations.add(key("file_name_format"), "must end in the name of a file, not in a folder");
     }
 
-    let (format, flattening) = match raw.format {
+    let (format, flattening) = match layout.format {
         None => (Format::Csv, None),
         Some(raw::Format::Csv { flattening }) => (Format::Csv, flattening),
         Some(raw::Format::Jsonl { flattening }) => (Format::Jsonl, flattening),
     };
-    Some(S3Settings {
-        access_key,
-        role_arn,
-        bucket: bucket?,
-        region,
-        endpoint,
+    Some(StorageSettings {
+        place: place?,
         bucket_path,
         format,
         flattening: flattening.map_or(Flattening::None, Flattening::from),
-        compression: raw.compression.map_or(Compression::None, Compression::from),
+        compression: layout.compression.map_or(Compression::None, Compression::from),
         path_format,
         file_name_format: file_name_format?,
     })
+}
+
+/// The path of a folder. It need not exist.
+fn folder(path: Option<String>, violations: &mut Violations) -> Option<PathBuf> {
+    let problem = match non_blank(path) {
+        None => "is missing",
+        Some(path) if path.starts_with('~') => "must not begin with `~`, which only a shell understands",
+        Some(path) if path.chars().any(char::is_control) => "must be free of control characters",
+        Some(path) => return Some(PathBuf::from(path)),
+    };
+    violations.add(key("path"), problem);
+    None
 }
 
 fn key(name: &str) -> String {
     format!("object_storage_config.{name}")
 }
 
-fn endpoint_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    (matches!(url.scheme(), "http" | "https") && url.has_host() && plain).then_some(url)
-}
-
-/// Whether a text can be part of a key in the bucket. Some servers and tools resolve `.` and `..` as folders
-/// (S3 guide, "Naming Amazon S3 objects").
+/// Whether a text can be part of a key. Some servers and tools resolve `.` and `..` as folders (S3 guide, "Naming Amazon
+/// S3 objects"), and so does a file system.
 fn is_key_part(path: &str) -> bool {
     !path.chars().any(char::is_control) && !path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
@@ -141,15 +103,66 @@ mod tests {
 
     use super::*;
     use crate::config::test_configs::{assert_invalid, client, s3, valid};
+    use crate::rejected::BucketSettings;
+
+    fn bucket_of(settings: &StorageSettings) -> &BucketSettings {
+        match &settings.place {
+            Place::Bucket(bucket) => bucket,
+            Place::Folder(path) => panic!("{}", path.display()),
+        }
+    }
+
+    fn local(changes: serde_json::Value) -> serde_json::Value {
+        let mut storage = json!({"storage_type": "Local", "path": "/data/rejected"});
+        storage.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        client(json!({"object_storage_config": storage}))
+    }
+
+    #[test]
+    fn a_folder_needs_its_path_only() {
+        let config = valid(&local(json!({})));
+        let settings = config.rejected_storage().unwrap();
+        assert!(matches!(&settings.place, Place::Folder(path) if path.as_os_str() == "/data/rejected"));
+        assert_eq!((settings.format, settings.flattening), (Format::Csv, Flattening::None));
+        assert_eq!(settings.path_format, "{sync_id}/{namespace}/{stream_name}/");
+        assert!(config.journal_storage().is_some());
+
+        let format = json!({"format_type": "JSONL", "flattening": "Root level flattening"});
+        let config = valid(&local(json!({"path": " rejected ", "format": format, "path_format": "{stream_name}/"})));
+        let settings = config.rejected_storage().unwrap();
+        assert!(matches!(&settings.place, Place::Folder(path) if path.as_os_str() == "rejected"));
+        assert_eq!((settings.format, settings.flattening), (Format::Jsonl, Flattening::RootLevel));
+        assert_eq!(settings.path_format, "{stream_name}/");
+    }
+
+    #[test]
+    fn each_broken_rule_of_a_folder_is_reported() {
+        for (changes, problem) in [
+            (json!({"path": " "}), "`object_storage_config.path` is missing"),
+            (json!({"path": null}), "`object_storage_config.path` is missing"),
+            (
+                json!({"path": "~/rejected"}),
+                "`object_storage_config.path` must not begin with `~`, which only a shell understands",
+            ),
+            (json!({"path": "a\u{0}b"}), "`object_storage_config.path` must be free of control characters"),
+            (
+                json!({"path_format": "../{sync_id}"}),
+                "`object_storage_config.path_format` must be free of control characters and of the segments `.` and `..`",
+            ),
+        ] {
+            assert_invalid(&local(changes), &[problem]);
+        }
+    }
 
     #[test]
     fn bucket_and_region_are_enough() {
         let config = valid(&s3(json!({})));
         let settings = config.rejected_storage().unwrap();
-        assert_eq!(settings.bucket.as_str(), "example-rejected");
-        assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
-        assert!(settings.access_key.is_none());
-        assert!(settings.endpoint.is_none() && settings.bucket_path.is_none() && settings.role_arn.is_none());
+        let bucket = bucket_of(settings);
+        assert_eq!(bucket.bucket.as_str(), "example-rejected");
+        assert_eq!(bucket.region.as_deref(), Some("eu-west-1"));
+        assert!(bucket.access_key.is_none());
+        assert!(bucket.endpoint.is_none() && settings.bucket_path.is_none() && bucket.role_arn.is_none());
         assert_eq!((settings.format, settings.flattening), (Format::Csv, Flattening::None));
         assert_eq!(settings.compression, Compression::None);
         assert_eq!(settings.path_format, "{sync_id}/{namespace}/{stream_name}/");
@@ -167,12 +180,13 @@ mod tests {
             "compression": {"compression_type": "GZIP"},
         })));
         let settings = config.rejected_storage().unwrap();
-        let access_key = settings.access_key.as_ref().unwrap();
+        let bucket = bucket_of(settings);
+        let access_key = bucket.access_key.as_ref().unwrap();
         assert_eq!((&*access_key.id, access_key.secret.expose_secret()), ("key-id", "s3cr3t-access-key"));
-        assert_eq!(settings.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
-        assert_eq!(settings.bucket.as_str(), "airbyte_sync");
-        assert_eq!(settings.region, None);
-        assert_eq!(settings.endpoint.as_ref().unwrap().as_str(), "http://localhost:9000/");
+        assert_eq!(bucket.role_arn.as_deref(), Some("arn:aws-us-gov:iam::123456789012:role/writer"));
+        assert_eq!(bucket.bucket.as_str(), "airbyte_sync");
+        assert_eq!(bucket.region, None);
+        assert_eq!(bucket.endpoint.as_ref().unwrap().as_str(), "http://localhost:9000/");
         assert_eq!(settings.bucket_path.as_deref(), Some("prefix/"));
         assert_eq!((settings.format, settings.flattening), (Format::Jsonl, Flattening::RootLevel));
         assert_eq!(settings.compression, Compression::Gzip);

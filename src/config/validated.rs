@@ -13,7 +13,7 @@ use super::streams::{self, StreamSettings};
 use super::unknown_keys::{self, UnknownKey};
 use super::violations::Violations;
 use super::{credentials, raw, schema, sign_in, storage};
-use crate::rejected::S3Settings;
+use crate::rejected::StorageSettings;
 use airbyte::{Error, Result};
 use salesforce::{OAuthFlow, SignIn};
 
@@ -21,7 +21,7 @@ use salesforce::{OAuthFlow, SignIn};
 #[derive(Clone)]
 pub struct Config {
     sign_in: SignIn,
-    rejected_storage: Option<S3Settings>,
+    rejected_storage: Option<StorageSettings>,
     pub(super) streams: Vec<StreamSettings>,
     null_handling: NullHandling,
     unknown_fields: UnknownFields,
@@ -152,7 +152,7 @@ impl Config {
     }
 
     /// Where rejected records are stored, if anywhere.
-    pub(crate) fn rejected_storage(&self) -> Option<&S3Settings> {
+    pub(crate) fn rejected_storage(&self) -> Option<&StorageSettings> {
         self.rejected_storage.as_ref()
     }
 
@@ -190,7 +190,7 @@ impl Config {
     }
 
     /// Where jobs are entered for a later attempt of the sync, if anywhere.
-    pub(crate) fn journal_storage(&self) -> Option<&S3Settings> {
+    pub(crate) fn journal_storage(&self) -> Option<&StorageSettings> {
         self.rejected_storage.as_ref().filter(|_| self.journal)
     }
 
@@ -238,8 +238,8 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("sign_in", &self.sign_in)
-            // Only the bucket: the access key id is a secret too.
-            .field("rejected_storage", &self.rejected_storage.as_ref().map(|settings| &settings.bucket))
+            // Only the name of the bucket: the access key id is a secret too.
+            .field("rejected_storage", &self.rejected_storage.as_ref().map(|settings| settings.place.to_string()))
             .field("streams", &self.streams)
             .field("null_handling", &self.null_handling)
             .field("unknown_fields", &self.unknown_fields)
@@ -275,6 +275,7 @@ mod tests {
 
     use super::*;
     use crate::config::test_configs::{assert_invalid, client, client_credentials, jwt, password, s3, secrets, valid};
+    use crate::rejected::Place;
 
     #[test]
     fn defaults_are_those_of_the_specification() {
@@ -348,7 +349,9 @@ mod tests {
                 "format": null, "access_key_id": null}}"#;
         let config = Config::parse(text).unwrap();
         assert_eq!(config.max_parallel_jobs(), 5);
-        assert!(config.rejected_storage().unwrap().access_key.is_none());
+        assert!(
+            matches!(&config.rejected_storage().unwrap().place, Place::Bucket(bucket) if bucket.access_key.is_none())
+        );
         assert!(!config.uses_password_flow());
     }
 

@@ -1,4 +1,4 @@
-//! The entries of one sync in the bucket.
+//! The entries of one sync in the storage.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use super::entry::{Entry, Target};
-use crate::rejected::{Bucket, ListedObject, ObjectMetadata, S3Settings};
+use crate::rejected::{ListedObject, ObjectMetadata, Storage, StorageSettings};
 use airbyte::{Result, StreamName};
 
 /// The folder of all entries below `bucket_path`. Readers of tables skip names that begin with an underscore, and
@@ -28,10 +28,10 @@ const MAX_EXPIRED: usize = 100;
 /// The journal of a sync.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    bucket: Bucket,
+    storage: Storage,
     folder: String,
     sync_id: i64,
-    /// The entries of this attempt that are in the bucket, by job.
+    /// The entries of this attempt that are in the storage, by job.
     open: Mutex<HashMap<String, OpenEntry>>,
     entered: AtomicU64,
     /// The hashes of rows that earlier attempts have deleted, sorted, by stream.
@@ -68,17 +68,17 @@ pub(super) struct Left {
 }
 
 impl Journal {
-    /// Prepares the client, without a request to the bucket.
+    /// Prepares the storage, without a call to it.
     ///
     /// # Errors
-    /// The settings of the bucket cannot be used.
-    pub(crate) async fn open(settings: &S3Settings, sync_id: i64) -> Result<Self> {
-        let bucket = Box::pin(Bucket::connect(settings)).await?;
+    /// The settings cannot be used.
+    pub(crate) async fn open(settings: &StorageSettings, sync_id: i64) -> Result<Self> {
+        let storage = Box::pin(Storage::open(settings)).await?;
         let path = settings.bucket_path.as_deref().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).chain([FOLDER]).collect();
         let folder = segments.join("/");
         Ok(Self {
-            bucket,
+            storage,
             folder,
             sync_id,
             open: Mutex::default(),
@@ -92,19 +92,19 @@ impl Journal {
     /// # Errors
     /// The first of them that fails.
     pub(crate) async fn probe(&self) -> Result<()> {
-        let bucket = self.bucket.without_outage_wait();
+        let storage = self.storage.without_outage_wait();
         // A new name each time, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.folder, Uuid::now_v7());
-        Box::pin(bucket.put(&key, &METADATA, b"test".to_vec())).await?;
-        let read = Box::pin(bucket.get(&key)).await;
-        Box::pin(bucket.delete(&key)).await?;
+        Box::pin(storage.put(&key, &METADATA, b"test".to_vec())).await?;
+        let read = Box::pin(storage.get(&key)).await;
+        Box::pin(storage.delete(&key)).await?;
         read.map(drop)
     }
 
     /// Enters a job that is about to be closed.
     ///
     /// # Errors
-    /// The bucket cannot be written for half an hour.
+    /// The storage cannot be written for half an hour.
     pub(crate) async fn enter(&self, entry: &Entry) -> Result<()> {
         let open = OpenEntry {
             number: self.entered.fetch_add(1, Ordering::Relaxed),
@@ -115,7 +115,7 @@ impl Journal {
             all_written: false,
         };
         self.entries().insert(entry.job.clone(), open);
-        self.bucket.put(&self.key(&entry.job), &METADATA, entry.encode()).await
+        self.storage.put(&self.key(&entry.job), &METADATA, entry.encode()).await
     }
 
     /// Notes that every row of a job was written.
@@ -125,11 +125,11 @@ impl Journal {
         }
     }
 
-    /// Removes the entry of a job that was not closed, if the bucket can be reached: a later attempt finds out by
+    /// Removes the entry of a job that was not closed, if the storage can be reached: a later attempt finds out by
     /// itself.
     pub(crate) async fn discard(&self, job: &str) {
         self.entries().remove(job);
-        if self.bucket.without_outage_wait().delete(&self.key(job)).await.is_err() {
+        if self.storage.without_outage_wait().delete(&self.key(job)).await.is_err() {
             tracing::debug!(job, "the entry of a job that was not closed stays in the journal");
         }
     }
@@ -152,26 +152,26 @@ impl Journal {
         removals.collect()
     }
 
-    /// Removes what is acknowledged from the bucket.
+    /// Removes what is acknowledged from the storage.
     ///
     /// # Errors
-    /// The bucket cannot be reached for half an hour, or refuses.
+    /// The storage cannot be reached for half an hour, or refuses.
     pub(crate) async fn remove(&self, removal: Removal) -> Result<()> {
         match removal {
             Removal::Whole(job) => {
-                self.bucket.delete(&self.key(&job)).await?;
+                self.storage.delete(&self.key(&job)).await?;
                 self.entries().remove(&job);
             }
             Removal::Segments { job, last, all_written } => {
                 let key = self.key(&job);
                 // An entry that someone else removed or changed is of no use.
-                if let Some(bytes) = self.bucket.get(&key).await? {
+                if let Some(bytes) = self.storage.get(&key).await? {
                     match Entry::decode(&bytes) {
                         Some(mut entry) => {
                             entry.forget_segments(last, all_written);
-                            self.bucket.put(&key, &METADATA, entry.encode()).await?;
+                            self.storage.put(&key, &METADATA, entry.encode()).await?;
                         }
-                        None => self.bucket.delete(&key).await?,
+                        None => self.storage.delete(&key).await?,
                     }
                 }
                 if let Some(entry) = self.entries().get_mut(&job) {
@@ -181,8 +181,8 @@ impl Journal {
             Removal::Rewritten(entry) => {
                 let key = self.key(&entry.job);
                 match &*entry.hashes {
-                    [] => self.bucket.delete(&key).await?,
-                    _ => self.bucket.put(&key, &METADATA, entry.encode()).await?,
+                    [] => self.storage.delete(&key).await?,
+                    _ => self.storage.put(&key, &METADATA, entry.encode()).await?,
                 }
             }
         }
@@ -192,12 +192,12 @@ impl Journal {
     /// Removes every entry of this sync, after it has succeeded.
     ///
     /// # Errors
-    /// The bucket cannot be reached for half an hour, or refuses.
+    /// The storage cannot be reached for half an hour, or refuses.
     pub(crate) async fn clear(&self) -> Result<()> {
         let folder = self.own_folder();
-        for object in self.bucket.list(&folder, MAX_PAGES).await? {
+        for object in self.storage.list(&folder, MAX_PAGES).await? {
             if self.job_of(&object).is_some() {
-                self.bucket.delete(&object.key).await?;
+                self.storage.delete(&object.key).await?;
             }
         }
         self.entries().clear();
@@ -207,13 +207,13 @@ impl Journal {
     /// The entries that earlier attempts of this sync left. Entries of other syncs are not looked into, and removed
     /// when their jobs have expired.
     pub(super) async fn left(&self) -> Result<Vec<Left>> {
-        let objects = self.bucket.list(&self.folder, MAX_PAGES).await?;
+        let objects = self.storage.list(&self.folder, MAX_PAGES).await?;
         let now = jiff::Timestamp::now().as_second();
         let mut left = Vec::new();
         let mut expired = 0;
         for object in objects {
             if let Some(job) = self.job_of(&object) {
-                let entry = self.bucket.get(&object.key).await?.and_then(|bytes| Entry::decode(&bytes));
+                let entry = self.storage.get(&object.key).await?.and_then(|bytes| Entry::decode(&bytes));
                 let entry = entry.filter(|entry| entry.job == job);
                 left.push(Left { job, entry });
             } else if object.key.ends_with(EXTENSION)
@@ -221,7 +221,7 @@ impl Journal {
                 && expired < MAX_EXPIRED
             {
                 expired += 1;
-                self.bucket.delete(&object.key).await?;
+                self.storage.delete(&object.key).await?;
             }
         }
         Ok(left)
@@ -229,7 +229,7 @@ impl Journal {
 
     /// Removes the entry of a job of an earlier attempt that is of no more use.
     pub(super) async fn remove_left(&self, job: &str) -> Result<()> {
-        self.bucket.delete(&self.key(job)).await
+        self.storage.delete(&self.key(job)).await
     }
 
     /// Notes the rows that earlier attempts have deleted.

@@ -187,7 +187,11 @@ async fn open_store(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) -
         tracing::warn!("no bucket is configured: rejected records are counted, but not stored");
         return Ok(None);
     };
-    Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await.map(Some)
+    let store = Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await?;
+    if let Some(warning) = store.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Some(store))
 }
 
 /// The journal of the sync. Without a number of the sync, a later attempt could not tell whose entries it finds.

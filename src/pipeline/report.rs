@@ -111,7 +111,7 @@ impl Reporter {
         SyncReport {
             sync_id: self.sync.sync_id,
             org: self.org.instance_url().host_str().unwrap_or_default().to_owned(),
-            bucket: self.store.bucket().to_owned(),
+            storage: self.store.address(),
             started: self.sync.started,
             length: self.began.elapsed(),
             error: error.map(|error| error.message().to_owned()),

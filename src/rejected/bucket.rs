@@ -16,10 +16,11 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
-use super::settings::{BucketName, S3Settings};
+use super::settings::{BucketName, BucketSettings};
+use super::storage::{Action, ListPage, ListedObject, ObjectMetadata};
 use airbyte::Result;
 pub(super) use download::Download;
-use error::{Action, Location, call_error};
+use error::{Location, call_error};
 use fault::{Fault, Unproven, classify};
 use retry::{Policy, Retry};
 
@@ -45,35 +46,9 @@ pub(super) struct Upload {
     parts: Vec<CompletedPart>,
 }
 
-/// An object as a list of the bucket shows it.
-#[derive(Debug, Clone)]
-pub(crate) struct ListedObject {
-    pub(crate) key: String,
-    /// When it was written, in seconds since 1970: for an object in parts, when its upload began. None if the list does
-    /// not say.
-    pub(crate) written_at: Option<i64>,
-}
-
-/// A page of a list of the bucket.
-#[derive(Debug)]
-pub(super) struct ListPage {
-    pub(super) objects: Vec<ListedObject>,
-    /// Where the next page begins; none after the last.
-    pub(super) next: Option<String>,
-}
-
-/// What is stored about an object besides its bytes.
-#[derive(Debug, Clone)]
-pub(crate) struct ObjectMetadata {
-    pub(crate) content_type: &'static str,
-    pub(crate) generation_id: Option<i64>,
-    /// The stream of its records, as a value of a header.
-    pub(crate) stream: Option<String>,
-}
-
 impl Bucket {
     /// Prepares the client, without a request to the bucket.
-    pub(crate) async fn connect(settings: &S3Settings) -> Result<Self> {
+    pub(super) async fn connect(settings: &BucketSettings) -> Result<Self> {
         let client = connect::client(settings).await?;
         let location = Location {
             bucket: settings.bucket.clone(),
@@ -85,7 +60,7 @@ impl Bucket {
     }
 
     /// The same bucket for calls that report an outage at once, for a user who waits for the answer.
-    pub(crate) fn without_outage_wait(&self) -> Self {
+    pub(super) fn without_outage_wait(&self) -> Self {
         Self { outage: Policy { attempts: 1, ..self.outage }, ..self.clone() }
     }
 
@@ -127,7 +102,7 @@ impl Bucket {
     }
 
     /// Stores a whole object.
-    pub(crate) async fn put(&self, key: &str, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
+    pub(super) async fn put(&self, key: &str, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
         let bytes = Bytes::from(bytes);
         let call = || {
             self.client
@@ -228,20 +203,6 @@ impl Bucket {
         Ok(answer.contents().iter().any(|object| object.key() == Some(key)))
     }
 
-    /// The objects whose keys begin with `prefix`, in the order of keys: at most `max_pages` pages of a thousand.
-    pub(crate) async fn list(&self, prefix: &str, max_pages: usize) -> Result<Vec<ListedObject>> {
-        let (mut objects, mut next) = (Vec::new(), None);
-        for _ in 0..max_pages {
-            let page = self.list_page(prefix, next.take()).await?;
-            objects.extend(page.objects);
-            next = page.next;
-            if next.is_none() {
-                break;
-            }
-        }
-        Ok(objects)
-    }
-
     /// A page of a thousand objects whose keys begin with `prefix`, in the order of keys.
     pub(super) async fn list_page(&self, prefix: &str, from: Option<String>) -> Result<ListPage> {
         let call = self.client.list_objects_v2().bucket(self.name().as_str()).prefix(prefix);
@@ -263,7 +224,7 @@ impl Bucket {
     }
 
     /// The bytes of an object; none if there is no such object.
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let call = self.client.get_object().bucket(self.name().as_str()).key(key);
         let answer = match self.repeat(|| call.clone().send()).await {
             Ok(answer) => answer,
@@ -276,7 +237,7 @@ impl Bucket {
     }
 
     /// Deletes an object.
-    pub(crate) async fn delete(&self, key: &str) -> Result<()> {
+    pub(super) async fn delete(&self, key: &str) -> Result<()> {
         let call = self.client.delete_object().bucket(self.name().as_str()).key(key);
         self.call(Action::Delete, || call.clone().send()).await?;
         Ok(())

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::identity::{StreamIdentity, SyncIdentity};
-use super::settings::S3Settings;
+use super::settings::StorageSettings;
 use airbyte::{Error, Result};
 pub(super) use name::safe_name;
 pub(super) use names::{KeyFormats, NamesInKey};
@@ -57,7 +57,7 @@ pub(super) struct Claim {
 }
 
 /// What every key begins with: the folder `bucket_path`, or nothing.
-pub(super) fn prefix(settings: &S3Settings) -> String {
+pub(super) fn prefix(settings: &StorageSettings) -> String {
     let mut prefix = joined_segments(settings.bucket_path.as_deref().unwrap_or_default());
     if !prefix.is_empty() {
         prefix.push('/');
@@ -66,7 +66,7 @@ pub(super) fn prefix(settings: &S3Settings) -> String {
 }
 
 impl Keys {
-    pub(super) fn new(settings: &S3Settings, sync: SyncIdentity) -> Result<Self> {
+    pub(super) fn new(settings: &StorageSettings, sync: SyncIdentity) -> Result<Self> {
         let path = pattern::parse_path(&settings.path_format);
         let file_name = pattern::parse_file_name(settings.file_name_format.as_str());
         let prefix = prefix(settings);

@@ -1,18 +1,20 @@
-//! Rejected records, and the bucket that keeps them.
+//! Rejected records, and the storage that keeps them: a bucket, or a folder of this machine.
 //!
 //! A [`RejectedStore`] is opened once for a sync. Each load of a stream takes a [`RejectedWriter`] from it, writes its
 //! rejected records, and finishes the writer before a state that covers them is acknowledged. Without
 //! `object_storage_config` there is no store, and rejected records are only counted.
 //!
-//! In this module an object is an object in the bucket, not one of Salesforce. Arrows go one way:
+//! In this module an object is one of the storage, not one of Salesforce. Arrows go one way:
 //!
-//! - `store` -> `writer` -> `bucket`, `key`, `format`: what is written, where, and in which form;
-//! - `read` -> `bucket`, `key`: the way back, whatever the form;
+//! - `store` -> `writer` -> `storage`, `key`, `format`: what is written, where, and in which form;
+//! - `read` -> `storage`, `key`: the way back, whatever the form;
+//! - `storage` -> `bucket`, `folder`: one way to both;
 //! - `bucket` -> `connect`, `retries`, `error` -> `fault`: the calls, and what their failures mean;
 //! - `format` -> `row` -> `record`: a format knows rows, and a row knows no format.
 
 mod bucket;
 mod compress;
+mod folder;
 mod format;
 mod identity;
 mod key;
@@ -20,17 +22,18 @@ mod read;
 mod record;
 mod row;
 mod settings;
+mod storage;
 mod store;
 mod stream_header;
 mod writer;
 
-pub(crate) use bucket::{Bucket, ListedObject, ObjectMetadata};
 pub(crate) use identity::{StreamIdentity, SyncIdentity};
 pub(crate) use read::{Findings, Found, Progress, RecordSink, RejectedReader, Selection, Summary};
 pub(crate) use record::{RejectedRecord, RejectionDetails};
 pub(crate) use settings::{
-    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
-    Format, S3Settings,
+    AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
+    Flattening, Format, Place, StorageSettings,
 };
+pub(crate) use storage::{ListedObject, ObjectMetadata, Storage};
 pub(crate) use store::RejectedStore;
 pub(crate) use writer::RejectedWriter;

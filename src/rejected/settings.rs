@@ -3,6 +3,7 @@
 //! `config` checks what the user typed. These types cannot hold anything that breaks a rule, so nobody checks again.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 use url::Url;
@@ -13,19 +14,11 @@ pub(crate) const DEFAULT_PATH_FORMAT: &str = "{sync_id}/{namespace}/{stream_name
 /// The `file_name_format` if the configuration names none.
 pub(crate) const DEFAULT_FILE_NAME_FORMAT: &str = "{date}_{timestamp}_{part_number}{format_extension}";
 
-/// A bucket, how to reach it, and how its objects are named and written.
+/// Where objects are kept, and how they are named and written.
 #[derive(Debug, Clone)]
-pub(crate) struct S3Settings {
-    /// `access_key_id` and `secret_access_key`. Without them the AWS default credential chain is used.
-    pub(crate) access_key: Option<AccessKey>,
-    /// `role_arn`: a role to assume with these credentials.
-    pub(crate) role_arn: Option<String>,
-    /// `s3_bucket_name`.
-    pub(crate) bucket: BucketName,
-    /// `s3_bucket_region`. Without it the region is `us-east-1` if there is an endpoint, or else that of the AWS chain.
-    pub(crate) region: Option<String>,
-    /// `s3_endpoint`: a store that speaks S3 but is not Amazon S3.
-    pub(crate) endpoint: Option<Url>,
+pub(crate) struct StorageSettings {
+    /// `storage_type`, with the keys that belong to it.
+    pub(crate) place: Place,
     /// `bucket_path`: the start of every key.
     pub(crate) bucket_path: Option<String>,
     /// `format.format_type`.
@@ -38,6 +31,30 @@ pub(crate) struct S3Settings {
     pub(crate) path_format: String,
     /// `file_name_format`: the name of an object in its folder.
     pub(crate) file_name_format: FileNameFormat,
+}
+
+/// What keeps the objects.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// `S3`.
+    Bucket(BucketSettings),
+    /// `Local`: the `path` of a folder.
+    Folder(PathBuf),
+}
+
+/// A bucket, and how to reach it.
+#[derive(Debug, Clone)]
+pub(crate) struct BucketSettings {
+    /// `access_key_id` and `secret_access_key`. Without them the AWS default credential chain is used.
+    pub(crate) access_key: Option<AccessKey>,
+    /// `role_arn`: a role to assume with these credentials.
+    pub(crate) role_arn: Option<String>,
+    /// `s3_bucket_name`.
+    pub(crate) bucket: BucketName,
+    /// `s3_bucket_region`. Without it the region is `us-east-1` if there is an endpoint, or else that of the AWS chain.
+    pub(crate) region: Option<String>,
+    /// `s3_endpoint`: a store that speaks S3 but is not Amazon S3.
+    pub(crate) endpoint: Option<Url>,
 }
 
 /// The name of a bucket.
@@ -120,12 +137,23 @@ impl FileNameFormat {
     }
 }
 
-impl S3Settings {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bucket(settings) => write!(f, "the bucket {}", settings.bucket),
+            Self::Folder(path) => write!(f, "the folder {}", path.display()),
+        }
+    }
+}
+
+impl BucketSettings {
     /// The URL of the endpoint without a slash at its end.
     pub(super) fn endpoint_url(&self) -> Option<&str> {
         self.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/'))
     }
+}
 
+impl StorageSettings {
     /// The `{format_extension}` of an object's name.
     pub(super) fn extension(&self) -> &'static str {
         match (self.format, self.compression) {

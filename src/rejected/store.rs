@@ -4,32 +4,37 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::bucket::{Bucket, ObjectMetadata};
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
-use super::settings::S3Settings;
+use super::settings::StorageSettings;
+use super::storage::{ObjectMetadata, Storage};
 use super::writer::{PartMemory, RejectedWriter, Shared, Sizes};
 use crate::budget::Budget;
 use airbyte::{Error, FailureType, Result};
 
-/// Keeps rejected records in a bucket. Clones never hand out the same key.
+/// Keeps rejected records in a storage. Clones never hand out the same key.
 #[derive(Debug, Clone)]
 pub(crate) struct RejectedStore {
     shared: Arc<Shared>,
 }
 
 impl RejectedStore {
-    /// Prepares the client without a request to the bucket, which [`probe`](Self::probe) makes. Writers lease what they
+    /// Prepares the storage without a call to it, which [`probe`](Self::probe) makes. Writers lease what they
     /// hold from `budget`.
-    pub(crate) async fn open(settings: &S3Settings, sync: SyncIdentity, budget: Arc<Budget>) -> Result<Self> {
+    pub(crate) async fn open(settings: &StorageSettings, sync: SyncIdentity, budget: Arc<Budget>) -> Result<Self> {
         Self::open_with(settings, sync, budget, Sizes::default()).await
     }
 
-    async fn open_with(settings: &S3Settings, sync: SyncIdentity, budget: Arc<Budget>, sizes: Sizes) -> Result<Self> {
+    async fn open_with(
+        settings: &StorageSettings,
+        sync: SyncIdentity,
+        budget: Arc<Budget>,
+        sizes: Sizes,
+    ) -> Result<Self> {
         let keys = Keys::new(settings, sync)?;
-        let bucket = Box::pin(Bucket::connect(settings)).await?;
+        let storage = Box::pin(Storage::open(settings)).await?;
         let shared = Shared {
-            bucket,
+            storage,
             keys,
             sync,
             format: settings.format,
@@ -47,21 +52,26 @@ impl RejectedStore {
         RejectedWriter::new(Arc::clone(&self.shared), stream)
     }
 
-    /// The name of the bucket.
-    pub(crate) fn bucket(&self) -> &str {
-        self.shared.bucket.name().as_str()
+    /// The beginning of the address of every object, such as `s3://acme-rejects`.
+    pub(crate) fn address(&self) -> String {
+        self.shared.storage.address()
+    }
+
+    /// What the user should know where the objects may not last.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.shared.storage.warning()
     }
 
     /// Stores the report of the sync beside its rejected records, and returns its key. It waits for no outage.
     pub(crate) async fn put_report(&self, page: String) -> Result<String> {
-        let (bucket, keys) = (self.shared.bucket.brief(), &self.shared.keys);
+        let (storage, keys) = (self.shared.storage.brief(), &self.shared.keys);
         let key = match keys.report() {
-            // An earlier attempt of the sync may have left one. A bucket that cannot be listed may have any.
-            Some(key) if Box::pin(bucket.exists(&key)).await.is_ok_and(|exists| !exists) => key,
+            // An earlier attempt of the sync may have left one. A storage that cannot be listed may have any.
+            Some(key) if Box::pin(storage.exists(&key)).await.is_ok_and(|exists| !exists) => key,
             _ => keys.dated_report(),
         };
         let metadata = ObjectMetadata { content_type: "text/html; charset=utf-8", generation_id: None, stream: None };
-        Box::pin(bucket.put(&key, &metadata, page.into_bytes())).await?;
+        Box::pin(storage.put(&key, &metadata, page.into_bytes())).await?;
         Ok(key)
     }
 
@@ -77,19 +87,15 @@ impl RejectedStore {
         // A new name each time, because two checks of one bucket may run at the same time.
         let key = format!("{}_check_test_{}", self.shared.keys.folder(&stream), Uuid::now_v7());
         let metadata = ObjectMetadata { content_type: "application/json", generation_id: None, stream: None };
-        let bucket = self.shared.bucket.without_outage_wait();
+        let storage = self.shared.storage.without_outage_wait();
 
-        Box::pin(bucket.put(&key, &metadata, br#"{"data":1}"#.to_vec())).await?;
-        let listed = match Box::pin(bucket.exists(&key)).await {
+        Box::pin(storage.put(&key, &metadata, br#"{"data":1}"#.to_vec())).await?;
+        let listed = match Box::pin(storage.exists(&key)).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Error::config(format!(
-                "The test object that was just written to the rejected-records bucket \"{}\" is not listed there. \
-                 Check that `s3_endpoint` is an S3 store that lists its objects.",
-                bucket.name()
-            ))),
+            Ok(false) => Err(storage.not_listed()),
             Err(error) => Err(error),
         };
-        let deleted = Box::pin(bucket.delete(&key)).await;
+        let deleted = Box::pin(storage.delete(&key)).await;
         match (listed, deleted) {
             (Err(first), Err(second)) => Err(both(&first, &second)),
             (listed, deleted) => listed.and(deleted),

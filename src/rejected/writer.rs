@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::bucket::{Bucket, ObjectMetadata, Upload};
 use super::compress::{Compressor, STEP_BYTES};
 use super::format::RowEncoder;
 use super::identity::{StreamIdentity, SyncIdentity};
@@ -12,6 +11,7 @@ use super::key::Keys;
 use super::record::RejectedRecord;
 use super::row::RowLayout;
 use super::settings::{Compression, Flattening, Format};
+use super::storage::{ObjectMetadata, Storage, Upload};
 use super::stream_header;
 use crate::budget::{Budget, Lease};
 use airbyte::{Error, Result};
@@ -48,7 +48,7 @@ impl Default for Sizes {
 #[derive(Debug)]
 pub(super) struct PartMemory {
     budget: Arc<Budget>,
-    /// Places for parts. A holder waits only for the org and the bucket, never for another place or free memory. So
+    /// Places for parts. A holder waits only for the org and the storage, never for another place or free memory. So
     /// every waiter gets a place.
     places: Arc<Semaphore>,
 }
@@ -68,7 +68,7 @@ impl PartMemory {
 /// What all writers of a store share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) bucket: Bucket,
+    pub(super) storage: Storage,
     pub(super) keys: Keys,
     pub(super) sync: SyncIdentity,
     pub(super) format: Format,
@@ -96,7 +96,7 @@ pub(crate) struct RejectedWriter {
     /// True while a request runs, and for good when one fails or is cancelled: then bytes may be missing.
     broken: bool,
     row: Vec<u8>,
-    /// Covers the row, the open object, and the part on its way to the bucket.
+    /// Covers the row, the open object, and the part on its way to the storage.
     lease: Lease,
     /// The place for the part, once it is larger than a writer may hold without one.
     place: Option<OwnedSemaphorePermit>,
@@ -142,7 +142,7 @@ impl RejectedWriter {
     /// The key of the object that took the last record; none before the first one.
     pub(crate) fn object(&self) -> Option<&str> {
         let open = self.open.as_ref().map(|open| &open.key);
-        open.or(self.uploaded.last().map(|upload| &upload.key)).map(String::as_str)
+        open.map(String::as_str).or(self.uploaded.last().map(Upload::key))
     }
 
     /// Completes the objects and returns their keys. Without a record there is no object.
@@ -194,9 +194,9 @@ impl RejectedWriter {
         open.text.write(step).map_err(cannot_compress)?;
         self.lease.set(row_bytes + open.text.size());
         if open.text.pending_bytes() >= sizes.part {
-            // The lease and the place are kept until the part is in the bucket.
+            // The lease and the place are kept until the part is stored.
             let bytes = open.text.take_pending();
-            open.upload_part(&self.shared.bucket, &self.metadata, bytes).await?;
+            open.upload_part(&self.shared.storage, &self.metadata, bytes).await?;
             self.update_lease(row_bytes);
             self.place = None;
         }
@@ -216,7 +216,7 @@ impl RejectedWriter {
         // Put back, so that its upload is aborted if this fails.
         let open = self.open.insert(open);
         if !rest.is_empty() {
-            open.upload_part(&self.shared.bucket, &self.metadata, rest).await?;
+            open.upload_part(&self.shared.storage, &self.metadata, rest).await?;
         }
         self.uploaded.extend(self.open.take().and_then(|open| open.upload));
         self.update_lease(self.row.capacity());
@@ -232,12 +232,12 @@ impl RejectedWriter {
         }
         let mut keys = Vec::new();
         while let Some(upload) = self.uploaded.first() {
-            self.shared.bucket.complete(upload).await?;
-            keys.push(self.uploaded.remove(0).key);
+            self.shared.storage.complete(upload).await?;
+            keys.push(self.uploaded.remove(0).key().to_owned());
         }
         if let Some(open) = small {
             let bytes = open.text.finish().map_err(cannot_compress)?;
-            self.shared.bucket.put(&open.key, &self.metadata, bytes).await?;
+            self.shared.storage.put(&open.key, &self.metadata, bytes).await?;
             keys.push(open.key);
         }
         tracing::debug!(objects = keys.len(), stream = self.stream.name, "rejected records stored");
@@ -257,7 +257,7 @@ impl RejectedWriter {
             return outcome;
         }
         for upload in self.take_uploads() {
-            self.shared.bucket.abort(&upload).await;
+            self.shared.storage.abort(&upload).await;
         }
         outcome
     }
@@ -279,20 +279,20 @@ impl Drop for RejectedWriter {
         let shared = Arc::clone(&self.shared);
         runtime.spawn(async move {
             for upload in uploads {
-                shared.bucket.abort(&upload).await;
+                shared.storage.abort(&upload).await;
             }
         });
     }
 }
 
 impl OpenObject {
-    async fn upload_part(&mut self, bucket: &Bucket, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
+    async fn upload_part(&mut self, storage: &Storage, metadata: &ObjectMetadata, bytes: Vec<u8>) -> Result<()> {
         self.uploaded_bytes += bytes.len();
         let upload = match &mut self.upload {
             Some(upload) => upload,
-            none => none.insert(bucket.start_upload(&self.key, metadata).await?),
+            none => none.insert(storage.start_upload(&self.key, metadata).await?),
         };
-        bucket.add_part(upload, bytes).await
+        storage.add_part(upload, bytes).await
     }
 }
 
@@ -304,7 +304,7 @@ impl Shared {
     /// A key that no object has.
     async fn free_key(&self, stream: &StreamIdentity) -> Result<String> {
         let mut claim = self.keys.claim(stream);
-        while self.keys.may_be_taken() && self.bucket.exists(&claim.key()).await? {
+        while self.keys.may_be_taken() && self.storage.exists(&claim.key()).await? {
             claim = self.keys.claim_another(claim);
         }
         Ok(claim.key())

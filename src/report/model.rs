@@ -13,8 +13,8 @@ pub(crate) struct SyncReport {
     pub(crate) sync_id: Option<i64>,
     /// The host of the org.
     pub(crate) org: String,
-    /// The name of the bucket that the report goes to.
-    pub(crate) bucket: String,
+    /// The beginning of the address of every object, such as `s3://acme-rejects`.
+    pub(crate) storage: String,
     pub(crate) started: Timestamp,
     /// How long the sync took.
     pub(crate) length: Duration,

@@ -28,7 +28,7 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
         html.markup("</th><td data-label=\"Field\">").text(&rejection.field).markup("</td><td data-label=\"Stream\">");
         html.text(&stream.name).markup("</td><td class=\"n\" data-label=\"Records\">").text(Number(rejection.count));
         html.markup("</td><td class=\"examples\" data-label=\"Some of them\">");
-        examples(html, rejection, &report.bucket);
+        examples(html, rejection, &report.storage);
         html.markup("</td></tr>\n");
     }
     html.markup("</tbody>\n</table>\n");
@@ -36,12 +36,12 @@ pub(super) fn section(html: &mut Html, report: &SyncReport) {
         html.markup("<p class=\"note\">").text(Counted(rest, "rarer reason")).markup(" with ");
         html.text(Counted(records, "record")).markup(" are left out here.</p>\n");
     }
-    html.markup("<p class=\"note\">The bucket has each of these records with Salesforce's own text. An id is ")
+    html.markup("<p class=\"note\">Each of these records is stored with Salesforce's own text. An id is ")
         .markup("<code>sf__Id</code>, or <code>_airbyte_raw_id</code> where Salesforce gave none.</p>\n</section>\n");
 }
 
-/// The ids of some records, and the objects in the bucket that have them.
-fn examples(html: &mut Html, rejection: &Rejection, bucket: &str) {
+/// The ids of some records, and the objects that have them.
+fn examples(html: &mut Html, rejection: &Rejection, storage: &str) {
     for example in &rejection.examples {
         html.markup("<code>").text(&example.id).markup("</code> ");
     }
@@ -49,9 +49,19 @@ fn examples(html: &mut Html, rejection: &Rejection, bucket: &str) {
     objects.dedup();
     for object in objects {
         // A key is at most 1,024 bytes.
-        html.markup("<span class=\"object\">s3:<wbr>/<wbr>/").text(bucket).markup("/").cut_text(object, 1_100);
+        html.markup("<span class=\"object\">");
+        address(html, storage);
+        html.markup("/").cut_text(object, 1_100);
         html.markup("</span> ");
     }
+}
+
+/// The address of a storage. That of a bucket does not look like a link.
+fn address(html: &mut Html, storage: &str) {
+    match storage.split_once("://") {
+        Some((scheme, bucket)) => html.text(scheme).markup(":<wbr>/<wbr>/").text(bucket),
+        None => html.text(storage),
+    };
 }
 
 /// How many reasons have no row, and how many records they have.

@@ -50,7 +50,7 @@ fn report() -> SyncReport {
     SyncReport {
         sync_id: Some(42),
         org: "acme.my.salesforce.com".to_owned(),
-        bucket: "acme-rejects".to_owned(),
+        storage: "s3://acme-rejects".to_owned(),
         started: "2026-03-04T05:06:07Z".parse().unwrap(),
         length: Duration::from_secs(75),
         error: None,
@@ -180,7 +180,7 @@ fn nothing_from_outside_becomes_markup() {
     const EVIL: &str = "</title></style><script src='x'>alert(\"1\")</script><img onerror=x>";
     let mut report = report();
     report.org = EVIL.to_owned();
-    report.bucket = EVIL.to_owned();
+    report.storage = EVIL.to_owned();
     report.error = Some(EVIL.to_owned());
     report.jobs.shown[0].id = EVIL.to_owned();
     let mut stream = stream(EVIL);

@@ -12,7 +12,7 @@ use aws_sdk_s3::config::{Region, RequestChecksumCalculation, ResponseChecksumVal
 use secrecy::ExposeSecret;
 
 use super::retries;
-use crate::rejected::settings::{AccessKey, S3Settings};
+use crate::rejected::settings::{AccessKey, BucketSettings};
 use airbyte::{Error, Result};
 
 /// The metadata service runs on the machine itself: it answers quickly or does not exist.
@@ -31,7 +31,7 @@ const SESSION_NAME: &str = "destination-salesforce";
 const EXTERNAL_ID_VARIABLE: &str = "AWS_ASSUME_ROLE_EXTERNAL_ID";
 
 /// Builds a client that has a region.
-pub(super) async fn client(settings: &S3Settings) -> Result<Client> {
+pub(super) async fn client(settings: &BucketSettings) -> Result<Client> {
     let endpoint = settings.endpoint_url();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(retries::attempts())

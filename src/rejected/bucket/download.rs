@@ -5,9 +5,10 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::error::{Action, call_error, fault_error};
+use super::error::{call_error, fault_error};
 use super::fault::{Fault, Unproven};
 use super::{Bucket, STREAM_METADATA};
+use crate::rejected::storage::Action;
 use airbyte::{Error, Result};
 
 /// How often the reading of one object may break. A connection of a slow reader may be closed many times, and a store

@@ -8,16 +8,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use super::fault::{Fault, classify};
 use crate::rejected::settings::BucketName;
+use crate::rejected::storage::Action;
 use airbyte::Error;
-
-/// What a call does to the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Write,
-    Read,
-    List,
-    Delete,
-}
 
 /// What an error says about the bucket and the way to it.
 #[derive(Debug, Clone)]
@@ -48,7 +40,7 @@ pub(super) fn fault_error(fault: &Fault, action: Action, location: &Location) ->
         )),
         Fault::AccessDenied => Error::config(format!(
             "{failed}: access is denied. Grant the credentials the permission {} on it.",
-            action.permission()
+            permission(action)
         )),
         Fault::UnknownAccessKey => Error::config(format!(
             "{failed}: {store} does not know the access key. Correct `access_key_id`, or the AWS credentials of the \
@@ -114,23 +106,13 @@ pub(super) fn fault_error(fault: &Fault, action: Action, location: &Location) ->
     }
 }
 
-impl Action {
-    fn phrase(self) -> &'static str {
-        match self {
-            Self::Write => "Writing an object",
-            Self::Read => "Reading an object",
-            Self::List => "Listing objects",
-            Self::Delete => "Deleting an object",
-        }
-    }
-
-    fn permission(self) -> &'static str {
-        match self {
-            Self::Write => "s3:PutObject",
-            Self::Read => "s3:GetObject",
-            Self::List => "s3:ListBucket",
-            Self::Delete => "s3:DeleteObject",
-        }
+/// The permission that a call needs.
+fn permission(action: Action) -> &'static str {
+    match action {
+        Action::Write => "s3:PutObject",
+        Action::Read => "s3:GetObject",
+        Action::List => "s3:ListBucket",
+        Action::Delete => "s3:DeleteObject",
     }
 }
 

@@ -4,7 +4,7 @@
 //! `{stream_name}` in a format. The format that an object was written with is not known: it is the one of the settings,
 //! or the one that Airbyte and this connector begin with. Where a key fits in several ways, all of them are returned.
 
-use super::S3Settings;
+use super::StorageSettings;
 use super::name::is_safe;
 use super::pattern::{self, Token, Variable};
 use crate::rejected::settings::{DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT};
@@ -54,7 +54,7 @@ struct Values {
 }
 
 impl KeyFormats {
-    pub(in crate::rejected) fn new(settings: &S3Settings) -> Self {
+    pub(in crate::rejected) fn new(settings: &StorageSettings) -> Self {
         let of_settings = Format::new(&settings.path_format, settings.file_name_format.as_str());
         let default = Format::new(DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT);
         let mut formats: Vec<Format> = of_settings.into_iter().collect();

@@ -3,16 +3,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rejected::settings::{
-    BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening, Format,
+    Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening, Format, Place,
 };
 
-fn settings(bucket_path: Option<&str>, path_format: &str, file_name_format: &str) -> S3Settings {
-    S3Settings {
-        access_key: None,
-        role_arn: None,
-        bucket: BucketName::parse("rejects").unwrap(),
-        region: None,
-        endpoint: None,
+fn settings(bucket_path: Option<&str>, path_format: &str, file_name_format: &str) -> StorageSettings {
+    StorageSettings {
+        place: Place::Folder("/data".into()),
         bucket_path: bucket_path.map(str::to_owned),
         format: Format::Csv,
         flattening: Flattening::None,

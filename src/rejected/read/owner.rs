@@ -1,7 +1,7 @@
 //! Which stream an object belongs to.
 
 use crate::rejected::key::{KeyFormats, NamesInKey, prefix};
-use crate::rejected::settings::S3Settings;
+use crate::rejected::settings::StorageSettings;
 use crate::rejected::stream_header;
 use airbyte::StreamName;
 
@@ -24,7 +24,7 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn new(settings: &S3Settings) -> Self {
+    pub(super) fn new(settings: &StorageSettings) -> Self {
         Self { prefix: prefix(settings), formats: KeyFormats::new(settings) }
     }
 

@@ -1,4 +1,4 @@
-//! Reads the objects of the bucket, one after the other.
+//! Reads the objects of the storage, one after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,15 +14,15 @@ use super::owner::{Owner, Owners};
 use super::pieces::{Piece, pieces};
 use super::row::StoredRow;
 use super::selection::Selection;
-use crate::rejected::bucket::{Bucket, Download};
 use crate::rejected::record::RejectionDetails;
-use crate::rejected::settings::S3Settings;
+use crate::rejected::settings::StorageSettings;
+use crate::rejected::storage::{Download, Storage};
 use airbyte::{Error, Result, StreamName};
 
 /// The name of the stream of a record that has none, where a name is only shown.
 const NO_NAME: &str = "(not known)";
 
-/// A rejected record of the bucket.
+/// A rejected record of the storage.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) stream: &'a StreamName,
@@ -64,10 +64,10 @@ impl Progress {
     }
 }
 
-/// Reads the rejected records of a bucket.
+/// Reads the rejected records of a storage.
 #[derive(Debug)]
 pub(crate) struct RejectedReader {
-    bucket: Bucket,
+    storage: Storage,
     owners: Arc<Owners>,
     other_folder: String,
     /// The most bytes of objects that wait to be read.
@@ -95,16 +95,16 @@ struct Current {
 }
 
 impl RejectedReader {
-    /// Prepares the client, without a request to the bucket. Objects in `other_folder` below `bucket_path` are not
+    /// Prepares the storage, without a call to it. Objects in `other_folder` below `bucket_path` are not
     /// looked into.
     ///
     /// # Errors
-    /// The settings of the bucket cannot be used.
-    pub(crate) async fn open(settings: &S3Settings, other_folder: &str) -> Result<Self> {
-        let bucket = Box::pin(Bucket::connect(settings)).await?.without_outage_wait();
+    /// The settings cannot be used.
+    pub(crate) async fn open(settings: &StorageSettings, other_folder: &str) -> Result<Self> {
+        let storage = Box::pin(Storage::open(settings)).await?.without_outage_wait();
         let owners = Arc::new(Owners::new(settings));
         let other_folder = format!("{}{other_folder}", owners.prefix());
-        Ok(Self { bucket, other_folder, owners, most_waiting_bytes: MOST_BYTES })
+        Ok(Self { storage, other_folder, owners, most_waiting_bytes: MOST_BYTES })
     }
 
     /// The same for a test, with little memory for the list.
@@ -113,10 +113,10 @@ impl RejectedReader {
         Self { most_waiting_bytes, ..self }
     }
 
-    /// Gives every wanted record of the bucket to `sink`.
+    /// Gives every wanted record of the storage to `sink`.
     ///
     /// # Errors
-    /// The bucket cannot be read, or the sink fails. What is wrong with single objects is among the findings.
+    /// The storage cannot be read, or the sink fails. What is wrong with single objects is among the findings.
     pub(crate) async fn read<S: RecordSink>(
         &self,
         selection: &Selection,
@@ -145,9 +145,7 @@ impl RejectedReader {
             if !is_more {
                 return Ok((run.sink, run.findings));
             }
-            tracing::info!(
-                "the bucket has more objects than are held at once: it is listed again for those that follow"
-            );
+            tracing::info!("there are more objects than are held at once: they are listed again for those that follow");
         }
     }
 
@@ -156,7 +154,7 @@ impl RejectedReader {
         let is_first = u64::from(oldest.is_first_list());
         let mut next = None;
         loop {
-            let page = self.bucket.list_page(self.owners.prefix(), next).await?;
+            let page = self.storage.list_page(self.owners.prefix(), next).await?;
             for object in page.objects {
                 if object.key.ends_with('/') || object.key.starts_with(&self.other_folder) {
                     findings.others += is_first;
@@ -176,7 +174,7 @@ impl RejectedReader {
 
     async fn read_object<S: RecordSink>(&self, object: &WaitingObject, mut run: Run<S>) -> Result<Run<S>> {
         let key = format!("{}{}", self.owners.prefix(), object.key);
-        let Some(download) = Box::pin(self.bucket.download(&key)).await? else {
+        let Some(download) = Box::pin(self.storage.download(&key)).await? else {
             run.findings.removed += 1;
             return Ok(run);
         };

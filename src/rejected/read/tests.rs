@@ -12,8 +12,8 @@ use super::{Found, RecordSink, RejectedReader, Selection};
 use crate::rejected::format::RowEncoder;
 use crate::rejected::row::RowLayout;
 use crate::rejected::settings::{
-    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
-    Format, S3Settings,
+    AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
+    Flattening, Format, Place, StorageSettings,
 };
 use crate::rejected::{RejectedRecord, RejectionDetails, StreamIdentity, SyncIdentity, stream_header};
 use airbyte::StreamName;
@@ -314,13 +314,9 @@ fn a_line_without_an_end_does_not_fill_the_memory() {
     assert!(matches!(&outcome, Err(ReadError::Defect(why)) if why.contains("longer than any")), "{outcome:?}");
 }
 
-fn settings(path_format: &str) -> S3Settings {
-    S3Settings {
-        access_key: None,
-        role_arn: None,
-        bucket: BucketName::parse("rejects").unwrap(),
-        region: None,
-        endpoint: None,
+fn settings(path_format: &str) -> StorageSettings {
+    StorageSettings {
+        place: Place::Folder("/data".into()),
         bucket_path: Some("/salesforce//rejected/".to_owned()),
         format: Format::Csv,
         flattening: Flattening::None,
@@ -357,11 +353,14 @@ async fn a_bucket_with_more_objects_than_are_held_at_once_is_read_whole_and_in_o
         put(&format!("7/contacts/f_{number}.jsonl"), &line).unwrap();
     }
     put("7/contacts/readme.txt", "Hello").unwrap();
-    let settings = S3Settings {
+    let bucket = BucketSettings {
         access_key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone().into() }),
+        role_arn: None,
+        bucket: BucketName::parse("rejects").unwrap(),
+        region: None,
         endpoint: Some(server.endpoint.parse().unwrap()),
-        ..settings(DEFAULT_PATH_FORMAT)
     };
+    let settings = StorageSettings { place: Place::Bucket(bucket), ..settings(DEFAULT_PATH_FORMAT) };
     for most_waiting_bytes in [usize::MAX, 1_000, 0] {
         let reader = Box::pin(RejectedReader::open(&settings, "_journal")).await.unwrap();
         let reader = reader.with_waiting_bytes(most_waiting_bytes);

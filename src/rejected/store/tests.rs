@@ -1,6 +1,7 @@
 //! The store with an S3 server in the process.
 
 mod fixed_answers;
+mod folder;
 
 use std::io::Read;
 
@@ -10,8 +11,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::rejected::settings::{
-    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
-    Format,
+    AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
+    Flattening, Format, Place,
 };
 use crate::rejected::{RejectedRecord, RejectionDetails};
 
@@ -22,13 +23,16 @@ const BUCKET: &str = "acme-rejects";
 /// The smallest part that S3 accepts, and an object of two such parts.
 const SMALL: Sizes = Sizes { part: 5 * 1024 * 1024, object: 10 * 1024 * 1024, placeless: 256 * 1024 };
 
-fn settings(endpoint: &str, access_key: &str, secret: &str) -> S3Settings {
-    S3Settings {
+fn settings(endpoint: &str, access_key: &str, secret: &str) -> StorageSettings {
+    let bucket = BucketSettings {
         access_key: Some(AccessKey { id: access_key.to_owned(), secret: secret.to_owned().into() }),
         role_arn: None,
         bucket: BucketName::parse(BUCKET).unwrap(),
         region: None,
         endpoint: Some(endpoint.parse().unwrap()),
+    };
+    StorageSettings {
+        place: Place::Bucket(bucket),
         bucket_path: Some("rejected".to_owned()),
         format: Format::Csv,
         flattening: Flattening::None,
@@ -38,12 +42,12 @@ fn settings(endpoint: &str, access_key: &str, secret: &str) -> S3Settings {
     }
 }
 
-fn settings_of(server: &ObjectStore) -> S3Settings {
+fn settings_of(server: &ObjectStore) -> StorageSettings {
     settings(&server.endpoint, &server.access_key, &server.secret_key)
 }
 
 /// With a random key, because no test contains one.
-fn settings_for(endpoint: &str) -> S3Settings {
+fn settings_for(endpoint: &str) -> StorageSettings {
     let key = || uuid::Uuid::now_v7().simple().to_string();
     settings(endpoint, &key(), &key())
 }
@@ -70,11 +74,11 @@ fn record(name: &str) -> RejectedRecord {
     )
 }
 
-async fn store_with(settings: &S3Settings, sizes: Sizes) -> RejectedStore {
+async fn store_with(settings: &StorageSettings, sizes: Sizes) -> RejectedStore {
     store_in(settings, sizes, budget()).await
 }
 
-async fn store_in(settings: &S3Settings, sizes: Sizes, budget: Arc<Budget>) -> RejectedStore {
+async fn store_in(settings: &StorageSettings, sizes: Sizes, budget: Arc<Budget>) -> RejectedStore {
     RejectedStore::open_with(settings, sync(), budget, sizes).await.unwrap()
 }
 
@@ -128,7 +132,7 @@ async fn writers_of_one_stream_get_their_own_parts() {
 #[tokio::test]
 async fn a_large_object_is_uploaded_in_parts_and_a_full_one_is_followed_by_another() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let settings = S3Settings { flattening: Flattening::RootLevel, ..settings_of(&server) };
+    let settings = StorageSettings { flattening: Flattening::RootLevel, ..settings_of(&server) };
     let store = store_with(&settings, SMALL).await;
     let mut writer = store.writer(&accounts());
     let text = "x".repeat(1_000_000);
@@ -160,7 +164,7 @@ async fn a_large_object_is_uploaded_in_parts_and_a_full_one_is_followed_by_anoth
 async fn writers_lease_what_they_hold_and_return_it() {
     for compression in [Compression::None, Compression::Gzip] {
         let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-        let settings = S3Settings { compression, ..settings_of(&server) };
+        let settings = StorageSettings { compression, ..settings_of(&server) };
         let budget = budget();
         let store = store_in(&settings, SMALL, Arc::clone(&budget)).await;
         let mut writer = store.writer(&accounts());
@@ -205,7 +209,7 @@ async fn a_writer_waits_for_the_place_of_another_and_one_with_few_records_does_n
 #[tokio::test]
 async fn a_gzip_object_has_the_extension_gz() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let settings = S3Settings {
+    let settings = StorageSettings {
         format: Format::Jsonl,
         flattening: Flattening::RootLevel,
         compression: Compression::Gzip,
@@ -244,7 +248,7 @@ async fn a_dropped_writer_deletes_its_parts() {
 async fn an_attempt_does_not_overwrite_the_objects_of_an_earlier_one() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
     let file_name_format = FileNameFormat::parse("{part_number}{format_extension}").unwrap();
-    let settings = S3Settings { file_name_format, ..settings_of(&server) };
+    let settings = StorageSettings { file_name_format, ..settings_of(&server) };
     let mut keys = Vec::new();
     for attempt in ["first", "second"] {
         let mut writer = RejectedStore::open(&settings, sync(), budget()).await.unwrap().writer(&accounts());
@@ -267,10 +271,8 @@ async fn the_probe_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_wrong_secret_is_reported_under_its_key() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let right = settings_of(&server);
     let secret = "not the secret of this key".to_owned();
-    let access_key = AccessKey { secret: secret.clone().into(), ..right.access_key.clone().unwrap() };
-    let wrong = S3Settings { access_key: Some(access_key), ..right };
+    let wrong = settings(&server.endpoint, &server.access_key, &secret);
     let error = RejectedStore::open(&wrong, sync(), budget()).await.unwrap().probe().await.unwrap_err();
     assert_eq!(error.failure_type(), FailureType::Config);
     assert!(error.message().contains("`secret_access_key`"), "{error}");
@@ -294,7 +296,7 @@ async fn a_refused_connection_is_reported_soon() {
 #[tokio::test]
 async fn a_flattened_record_keeps_its_mark_of_a_deletion_in_an_object_of_its_own() {
     let server = ObjectStore::start(&[BUCKET]).await.unwrap();
-    let settings = S3Settings { flattening: Flattening::RootLevel, ..settings_of(&server) };
+    let settings = StorageSettings { flattening: Flattening::RootLevel, ..settings_of(&server) };
     let store = RejectedStore::open(&settings, sync(), budget()).await.unwrap();
     let mut writer = store.writer(&accounts());
     let marked = |value: &str| {

@@ -5,27 +5,18 @@ use wiremock::matchers::{header, header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::rejected::bucket::Bucket;
-use crate::rejected::settings::{
-    AccessKey, BucketName, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat, Flattening,
-    Format, S3Settings,
-};
+use crate::rejected::settings::{AccessKey, BucketName, BucketSettings};
 
 const KEY: &str = "rejected/f.csv";
 
 async fn bucket(server: &MockServer) -> Bucket {
     let key = || uuid::Uuid::now_v7().simple().to_string();
-    let settings = S3Settings {
+    let settings = BucketSettings {
         access_key: Some(AccessKey { id: key(), secret: key().into() }),
         role_arn: None,
         bucket: BucketName::parse("acme-rejects").unwrap(),
         region: None,
         endpoint: Some(server.uri().parse().unwrap()),
-        bucket_path: None,
-        format: Format::Csv,
-        flattening: Flattening::None,
-        compression: Compression::None,
-        path_format: DEFAULT_PATH_FORMAT.to_owned(),
-        file_name_format: FileNameFormat::parse(DEFAULT_FILE_NAME_FORMAT).unwrap(),
     };
     Bucket::connect(&settings).await.unwrap().without_outage_wait()
 }

@@ -1,0 +1,133 @@
+//! Files as objects.
+
+use tempfile::TempDir;
+
+use super::*;
+
+const METADATA: ObjectMetadata = ObjectMetadata { content_type: "text/csv", generation_id: None, stream: None };
+
+fn of_stream(stream: &str) -> ObjectMetadata {
+    ObjectMetadata { generation_id: Some(3), stream: Some(stream.to_owned()), ..METADATA }
+}
+
+async fn text(folder: &Folder, key: &str) -> Option<String> {
+    folder.get(key).await.unwrap().map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+async fn keys(folder: &Folder, prefix: &str) -> Vec<String> {
+    folder.list(prefix).await.unwrap().into_iter().map(|object| object.key).collect()
+}
+
+#[tokio::test]
+async fn an_object_is_stored_replaced_read_and_deleted() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(&place.path().join("not/there/yet"));
+    assert!(keys(&folder, "").await.is_empty());
+    assert_eq!(text(&folder, "a/b").await, None);
+    folder.delete("a/b").await.unwrap();
+
+    folder.put("a/b", &METADATA, b"one".to_vec()).await.unwrap();
+    folder.put("a/b", &METADATA, b"two".to_vec()).await.unwrap();
+    assert_eq!(text(&folder, "a/b").await.as_deref(), Some("two"));
+    assert!(folder.exists("a/b").await.unwrap());
+    assert!(!folder.exists("a/bc").await.unwrap());
+
+    folder.delete("a/b").await.unwrap();
+    assert!(!folder.exists("a/b").await.unwrap());
+    assert!(!place.path().join("not/there/yet/a").exists(), "an empty folder stays");
+    assert!(place.path().join("not/there/yet").exists());
+}
+
+#[tokio::test]
+async fn a_list_has_the_keys_of_a_prefix_in_the_order_of_a_bucket() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    for key in ["a/b/2", "a/b/10", "a/b", "a-b", "a/c/1", "b"].iter().filter(|key| **key != "a/b") {
+        folder.put(key, &of_stream("s"), Vec::new()).await.unwrap();
+    }
+    assert_eq!(keys(&folder, "").await, ["a-b", "a/b/10", "a/b/2", "a/c/1", "b"]);
+    assert_eq!(keys(&folder, "a/b/").await, ["a/b/10", "a/b/2"]);
+    assert_eq!(keys(&folder, "a/b/1").await, ["a/b/10"]);
+    assert_eq!(keys(&folder, "a").await, ["a-b", "a/b/10", "a/b/2", "a/c/1"]);
+    assert_eq!(keys(&folder, "c/").await, [""; 0]);
+    let listed = folder.list("b").await.unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    assert!(listed[0].written_at.is_some_and(|written_at| (now - 60..=now + 1).contains(&written_at)));
+}
+
+#[tokio::test]
+async fn no_key_leads_out_of_the_folder() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(&place.path().join("inside"));
+    for key in ["../outside", "/outside", "a/../../outside", "./x", "a//b"] {
+        folder.put(key, &METADATA, key.as_bytes().to_vec()).await.unwrap();
+        assert_eq!(text(&folder, key).await.as_deref(), Some(key));
+    }
+    let entries: Vec<_> = place.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(entries, ["inside"]);
+    assert_eq!(keys(&folder, "..").await, ["../outside"]);
+}
+
+#[tokio::test]
+async fn an_object_is_read_in_pieces_with_the_stream_of_its_records() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    let content: Vec<u8> = (0..PIECE_BYTES * 2 + 7).map(|number| (number % 251) as u8).collect();
+    folder.put("a/b", &of_stream("shop.orders"), content.clone()).await.unwrap();
+    let mut download = folder.download("a/b").await.unwrap().unwrap();
+    assert_eq!(download.stream(), Some("shop.orders"));
+    let mut read = Vec::new();
+    while let Some(piece) = download.next().await.unwrap() {
+        read.extend_from_slice(&piece);
+    }
+    assert!(read == content);
+    assert!(folder.download("a/c").await.unwrap().is_none());
+
+    folder.put("a/c", &METADATA, Vec::new()).await.unwrap();
+    let mut empty = folder.download("a/c").await.unwrap().unwrap();
+    assert_eq!(empty.stream(), None);
+    assert!(empty.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_object_in_parts_is_one_file_when_it_is_complete() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    let mut upload = folder.start_upload("a/b", &METADATA).await.unwrap();
+    for part in ["one ", "two ", "three"] {
+        folder.add_part(&mut upload, part.as_bytes().to_vec()).await.unwrap();
+        assert!(keys(&folder, "").await.is_empty());
+    }
+    folder.complete(&upload).await.unwrap();
+    assert_eq!(text(&folder, "a/b").await.as_deref(), Some("one two three"));
+
+    let mut aborted = folder.start_upload("a/c", &METADATA).await.unwrap();
+    folder.add_part(&mut aborted, b"one".to_vec()).await.unwrap();
+    folder.abort(&aborted).await;
+    assert_eq!(keys(&folder, "").await, ["a/b"]);
+    assert_eq!(place.path().join(".salesforce/unfinished").read_dir().unwrap().count(), 0);
+}
+
+/// One call removes the empty folders while another one writes into them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_stored_while_its_folder_is_removed() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    for _ in 0..200 {
+        folder.put("a/b/first", &METADATA, Vec::new()).await.unwrap();
+        let (deleted, stored) =
+            tokio::join!(folder.delete("a/b/first"), folder.put("a/b/second", &METADATA, b"kept".to_vec()));
+        deleted.unwrap();
+        stored.unwrap();
+        assert_eq!(text(&folder, "a/b/second").await.as_deref(), Some("kept"));
+        folder.delete("a/b/second").await.unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let folder = Folder::new(Path::new("/proc/rejected"));
+    let error = folder.put("a", &METADATA, Vec::new()).await.unwrap_err();
+    assert!(error.message().starts_with("Writing an object in the folder /proc/rejected"), "{error}");
+}
