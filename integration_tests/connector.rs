@@ -65,6 +65,18 @@ pub(crate) fn write_bytes(config: &Value, catalog: &Value, input: Vec<u8>) -> Ru
     run(&["write"], &[("--config", config.to_string()), ("--catalog", catalog.to_string())], input)
 }
 
+/// Runs `write` with the level of the log that a platform sets.
+pub(crate) fn write_at_level(level: &str, config: &Value, catalog: &Value, lines: &[String]) -> Run {
+    let mut command = Command::new("/usr/bin/env");
+    command.arg(format!("LOG_LEVEL={level}")).arg(PROGRAM);
+    let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
+    let mut connector = RunningConnector::start(command, &["write"], &files);
+    let writer = connector.send_in_background(lines.to_vec());
+    let run = connector.wait();
+    writer.join().unwrap();
+    run
+}
+
 /// Runs the program. Each of `files` is an option and the content of the file that it names.
 pub(crate) fn run(arguments: &[&str], files: &[(&str, String)], input: Vec<u8>) -> Run {
     let mut connector = RunningConnector::start(Command::new(PROGRAM), arguments, files);

@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("../docs/errors.md");
 const SOURCES: [&str; 3] = ["src", "crates/airbyte/src", "crates/salesforce/src"];
 
 /// The Rust files below a folder of the repository, without the tests and the comments.
-fn source_files(folder: &str) -> Vec<String> {
+pub(crate) fn source_files(folder: &str) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(repository::path(folder))
         .unwrap()
         .map(|entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap()))

@@ -33,6 +33,11 @@ async fn a_broken_line_is_named_and_everything_before_it_is_loaded() {
             "the catalog has no stream other",
         ),
         (
+            b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"namespace\":\"crm\",\"data\":{}}}\n",
+            "system_error",
+            "the catalog has no stream crm.c, but c without a namespace; the namespace must be the same in both",
+        ),
+        (
             b"{\"type\":\"RECORD\",\"record\":{\"stream\":\"c\",\"data\":[]}}\n",
             "system_error",
             "the `data` of the record is not an object",
@@ -212,4 +217,22 @@ async fn a_record_with_its_namespace_last_is_counted_once() {
     assert_eq!(world.values("Contact", "LastName"), [Some(name[..80].to_owned())]);
     assert_eq!(run.states()[0].counts(), Counts { written: 1, rejected: 0 });
     assert!(run.stdout.contains("truncated=1"), "{}", run.stdout);
+}
+
+/// Nobody guesses which stream is meant, and the error names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_or_a_status_without_the_namespace_of_the_catalog_is_reported() {
+    let world = World::kind().await;
+    let mut contacts = stream("c", "Contact", &[("LastName", "string")]);
+    contacts["stream"]["namespace"] = json!("crm");
+    let catalog = catalog(&[contacts]);
+    let near = "the catalog has no stream c without a namespace, but crm.c; the namespace must be the same in both";
+    let run = world.write(json!({}), catalog.clone(), vec![record("c", json!({"LastName": "A"}))]).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "system_error");
+    assert!(message.starts_with(&format!("Line 1 of the input is not a valid message: {near}.")), "{message}");
+    let run = world.write(json!({}), catalog, vec![complete("c"), complete("c")]).await;
+    assert!(run.failure().1.contains("everything of crm.c"), "{}", run.stdout);
+    let warnings = run.warnings().into_iter().filter(|line| line.contains(near)).count();
+    assert_eq!(warnings, 1, "{}", run.stdout);
 }

@@ -19,6 +19,7 @@ mod faults;
 mod input;
 mod keys;
 mod local_folder;
+mod logs;
 mod matching;
 mod memory;
 mod metadata;

@@ -285,6 +285,25 @@ async fn a_request_to_remove_earlier_records_is_logged_once_and_removes_nothing(
     }
 }
 
+/// A full refresh of a stream without a key, which an entry makes an insert, brings every record again each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_refresh_that_is_made_an_insert_is_warned_of() {
+    for (mode, operation, warnings) in [("overwrite", "insert", 1), ("overwrite", "upsert", 0), ("append", "insert", 0)]
+    {
+        let world = World::kind().await;
+        let fields = [("LastName", "string"), ("External_Id__c", "string")];
+        let mut contacts = stream("c", "Contact", &fields);
+        contacts["destination_sync_mode"] = json!(mode);
+        let entry = json!({"stream": "c", "operation": operation, "external_id_field": "External_Id__c"});
+        let entry = if operation == "upsert" { entry } else { json!({"stream": "c", "operation": operation}) };
+        let lines = vec![record("c", json!({"LastName": "A", "External_Id__c": "1"})), complete("c")];
+        let run = world.write(json!({"streams": [entry]}), catalog(&[contacts]), lines).await;
+        run.assert_success();
+        let found = run.warnings().iter().filter(|line| line.contains("inserts every record once more")).count();
+        assert_eq!(found, warnings, "{mode} {operation}: {}", run.stdout);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_fields_are_left_out_when_configured() {
     let world = World::new().await;

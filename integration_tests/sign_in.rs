@@ -258,8 +258,8 @@ async fn an_unexpected_token_answer_is_explained() {
     let maintenance = ResponseTemplate::new(503).insert_header("Retry-After", "3600");
     let page = maintenance.clone().set_body_raw("<html>Down</html>", "text/html");
     let mistyped = ResponseTemplate::new(404).insert_header("Retry-After", "3600").set_body_string("<html/>");
-    let lasting = "This usually passes by itself; run the sync again. If it keeps failing, check domain_url \
-                   and the network.";
+    let lasting = "This usually passes by itself; run the sync again. The sign-in was sent to 127.0.0.1. If it keeps \
+                   failing, check domain_url and the network.";
     let unusable = |what: &str| format!("Salesforce gave no usable answer while signing in ({what}). {lasting}");
     for (answer, failure_type, sentence) in [
         (refused("invalid_grant", "Audience validation failed"), "config_error", WRONG_AUDIENCE.to_owned()),

@@ -22,12 +22,18 @@ struct Printed {
 impl World {
     /// Runs `rejected` with these options.
     async fn rejected_records(&self, changes: Value, options: &[&str]) -> Printed {
+        self.rejected_records_in(&[], changes, options).await
+    }
+
+    /// The same with these environment variables.
+    async fn rejected_records_in(&self, environment: &[(&str, &str)], changes: Value, options: &[&str]) -> Printed {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config");
         std::fs::write(&path, self.config(changes).to_string()).unwrap();
         let mut command = Command::new(PROGRAM);
         command.arg("rejected").arg("--config").arg(path).args(options);
         command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+        command.envs(environment.iter().copied());
         let output: Output = blocking(move || command.output().unwrap()).await;
         drop(folder);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "nothing is written to stderr");

@@ -43,7 +43,7 @@ pub fn run(
     };
     // Without the thread that writes, nothing can be reported.
     let Ok(output) = Output::new(display.wrap(output)) else { return ExitCode::FAILURE };
-    log::start(output.clone(), LOGGED);
+    log::start(output.clone(), LOGGED, std::env::var(log::LEVEL_VARIABLE).ok().as_deref());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

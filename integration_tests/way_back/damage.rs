@@ -251,3 +251,18 @@ async fn a_key_without_a_stream_is_no_obstacle_for_what_the_connector_stores() {
         assert_eq!(records.len(), count, "{name}");
     }
 }
+
+/// The way to the bucket leads through the proxy of the environment, unless the host is one of `NO_PROXY`.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_the_bucket_follow_the_proxy_of_the_environment() {
+    let world = World::kind().await;
+    world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})));
+    // A host that does not exist: only the proxy, which is the store here, can answer for it.
+    let storage = json!({"object_storage_config": {"s3_endpoint": "http://store.invalid:9000"}});
+    let proxy = [("HTTP_PROXY", world.store.endpoint.as_str())];
+    assert_eq!(world.rejected_records_in(&proxy, storage.clone(), &[]).await.success().len(), 1);
+    let direct = [proxy[0], ("NO_PROXY", "store.invalid")];
+    let (failure_type, message) = world.rejected_records_in(&direct, storage, &[]).await.failure();
+    assert_eq!(failure_type, "transient_error");
+    assert!(message.contains("http://store.invalid:9000 could not be reached"), "{message}");
+}

@@ -59,9 +59,17 @@ const DEPRECATED_FLOW: &str =
 
 /// Reads the file of the command line option `option`.
 fn read_file(path: &Path, option: &str) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    let text = std::fs::read_to_string(path).map_err(|error| {
         Error::config(format!("The file given with {option}, {}, cannot be read: {error}.", path.display()))
-    })
+    })?;
+    // Some editors put a byte order mark before UTF-8, and it is no JSON.
+    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+/// The environment variable that names a proxy for https, if one does.
+fn proxy_variable() -> Option<&'static str> {
+    let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find(is_set)
 }
 
 fn read_config(path: &Path) -> Result<Config> {
@@ -121,7 +129,11 @@ async fn sign_in_with(
             return error;
         }
         // A wrong address looks like a server that is down.
-        error.and("If it keeps failing, check domain_url and the network.")
+        let host = config.sign_in().login_url.as_url().host_str().unwrap_or_default();
+        error.and(&format!(
+            "The sign-in was sent to {host}{}. If it keeps failing, check domain_url and the network.",
+            proxy_variable().map_or_else(String::new, |name| format!(", through the proxy of {name}"))
+        ))
     })
 }
 

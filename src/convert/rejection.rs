@@ -191,7 +191,12 @@ impl Rejection {
     /// No record with these values is found, and there may be one all the same.
     pub(crate) fn unproven_match(object: &str, fields: &str) -> Self {
         let message = format!(
-            "No record of {object} with this {fields} is found, and there may be one all the same: a query cannot ask for the              value, or Salesforce may have changed it when the record was saved. That is so for a value of another type or              too long for its field, for line ends, tabs, invisible characters and accents apart from their letters, for              numbers of more than 15 digits or more decimal places than the field, and for fractions of a second. Correct              the value in the source, or match by another field, and send the record again."
+            "No record of {object} with this {fields} is found, and there may be one all the same: a query cannot ask \
+             for the value, or Salesforce may have changed it when the record was saved. That is so for a value of \
+             another type or too long for its field, for line ends, tabs, invisible characters and accents apart from \
+             their letters, for numbers of more than 15 digits or more decimal places than the field, and for \
+             fractions of a second. Correct the value in the source, or match by another field, and send the record \
+             again."
         );
         Self::of_field(RejectionCode::UncertainMatch, fields, message)
     }

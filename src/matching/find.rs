@@ -128,7 +128,8 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
     async fn run(&self, matches: &mut Matches) -> Result<(), FindError> {
         let mut doubts = REQUESTS_OF_DOUBTS;
         let lists = self.lists(matches, |_, _| true, REQUESTS_OF_A_QUERY_JOB).filter(|_| self.may_list);
-        tracing::debug!(object = self.plan.object, keys = matches.len(), lists = ?lists.as_ref().map(Vec::len), "looking");
+        let (object, keys, lists_of_keys) = (&self.plan.object, matches.len(), lists.as_ref().map(Vec::len));
+        tracing::debug!(object, keys, lists_of_keys, "looking for records, without lists with a query job");
         match lists {
             Some(lists) => self.ask(lists, matches, &mut doubts).await?,
             None => {

@@ -23,6 +23,7 @@ pub(super) use download::Download;
 use error::{Location, call_error};
 use fault::{Fault, Unproven, classify};
 use retry::{Policy, Retry};
+use tokio::time::Instant;
 
 /// The metadata that holds the generation of an object, named as in Airbyte's object-storage destinations.
 const GENERATION_METADATA: &str = "ab-generation-id";
@@ -81,11 +82,15 @@ impl Bucket {
         F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
         E: StdError + ProvideErrorMetadata + 'static,
     {
-        self.repeat(call).await.map_err(|error| call_error(&error, action, &self.location))
+        self.repeat(action, call).await.map_err(|error| call_error(&error, action, &self.location))
     }
 
     /// Makes a call, and repeats it while the store is away. Every call may be repeated: it does the same again.
-    async fn repeat<T, E, F>(&self, call: impl FnMut() -> F) -> std::result::Result<T, SdkError<E, HttpResponse>>
+    async fn repeat<T, E, F>(
+        &self,
+        action: Action,
+        mut call: impl FnMut() -> F,
+    ) -> std::result::Result<T, SdkError<E, HttpResponse>>
     where
         F: Future<Output = std::result::Result<T, SdkError<E, HttpResponse>>>,
         E: StdError + ProvideErrorMetadata + 'static,
@@ -95,10 +100,19 @@ impl Bucket {
             if !fault.is_transient() {
                 return Retry::No;
             }
-            tracing::warn!(bucket = self.name().as_str(), ?fault, "the bucket for rejected records is out of reach");
+            let reason = fault.in_words();
+            tracing::warn!(bucket = self.name().as_str(), reason, "the bucket for rejected records is out of reach");
             Retry::After(None)
         };
-        retry::run(&self.outage, classify, call).await
+        let logged = || {
+            let (began, answer) = (Instant::now(), call());
+            async move {
+                let answer = answer.await;
+                log_request(action, answer.as_ref().err(), began);
+                answer
+            }
+        };
+        retry::run(&self.outage, classify, logged).await
     }
 
     /// Stores a whole object.
@@ -177,7 +191,7 @@ impl Bucket {
         let complete = || async {
             Unproven::require(call.clone().send().await?.e_tag, "ETag").map_err(SdkError::construction_failure)
         };
-        let Err(error) = self.repeat(complete).await else { return Ok(()) };
+        let Err(error) = self.repeat(Action::Write, complete).await else { return Ok(()) };
         // When an answer was lost and the call is repeated, the upload is gone because it has become the object. Nobody
         // else writes to this key.
         if classify(&error) == Fault::UploadGone && self.exists(&upload.key).await? {
@@ -226,7 +240,7 @@ impl Bucket {
     /// The bytes of an object; none if there is no such object.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let call = self.client.get_object().bucket(self.name().as_str()).key(key);
-        let answer = match self.repeat(|| call.clone().send()).await {
+        let answer = match self.repeat(Action::Read, || call.clone().send()).await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
             Err(error) => return Err(call_error(&error, Action::Read, &self.location)),
@@ -242,6 +256,17 @@ impl Bucket {
         self.call(Action::Delete, || call.clone().send()).await?;
         Ok(())
     }
+}
+
+/// Logs a request with its time. The SDK may have made it several times.
+fn log_request<E>(action: Action, failed: Option<&SdkError<E, HttpResponse>>, began: Instant)
+where
+    E: StdError + ProvideErrorMetadata + 'static,
+{
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = failed.and_then(SdkError::raw_response).map(|answer| answer.status().as_u16());
+    let fault = failed.map(|error| classify(error).in_words());
+    tracing::debug!(action = action.phrase(), status, fault, milliseconds, "request to the bucket");
 }
 
 impl ObjectMetadata {

@@ -3,38 +3,67 @@
 use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{LogLevel, Output};
 
-/// Writes the events of `crates` to `output` from now on, those of level INFO and above. Events of other crates are
-/// left out: they are not written for the user, and may quote data.
+/// The environment variable by which Airbyte's platform sets the lowest level that is logged.
+pub const LEVEL_VARIABLE: &str = "LOG_LEVEL";
+
+/// Writes the events of `crates` to `output` from now on, those of `level` and above: a level of [`LEVEL_VARIABLE`], or
+/// INFO without one. Events of other crates are left out: they are not written for the user, and may quote data.
 ///
 /// The subscriber is that of the whole process: a second call has no effect.
-pub fn start(output: Output, crates: &'static [&'static str]) {
+pub fn start(output: Output, crates: &'static [&'static str], level: Option<&str>) {
+    let lowest = level.map_or(Some(LevelFilter::INFO), lowest_level);
+    let layer = LogLayer { output: output.clone(), crates, lowest: lowest.unwrap_or(LevelFilter::INFO) };
     // An error means that an earlier call has set the subscriber, whose output serves as well.
-    let _ = tracing_subscriber::registry().with(LogLayer { output, crates }).try_init();
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    if lowest.is_none() {
+        let text =
+            format!("{LEVEL_VARIABLE} is no level, so INFO and above is logged. The levels: DEBUG, INFO, WARN, ERROR.");
+        output.log(LogLevel::Warn, &text);
+    }
+}
+
+/// The lowest level that a text names, in the words of several loggers. An empty text is none, and asks for INFO.
+fn lowest_level(name: &str) -> Option<LevelFilter> {
+    Some(match name.trim().to_ascii_uppercase().as_str() {
+        "ALL" | "TRACE" => LevelFilter::TRACE,
+        "DEBUG" => LevelFilter::DEBUG,
+        "" | "INFO" => LevelFilter::INFO,
+        "WARN" | "WARNING" => LevelFilter::WARN,
+        "ERROR" | "FATAL" | "CRITICAL" => LevelFilter::ERROR,
+        "OFF" | "NONE" => LevelFilter::OFF,
+        _ => return None,
+    })
 }
 
 struct LogLayer {
     output: Output,
     crates: &'static [&'static str],
+    lowest: LevelFilter,
 }
 
 impl<S: Subscriber> Layer<S> for LogLayer {
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.lowest)
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let origin = metadata.target().split("::").next().unwrap_or_default();
-        if !self.crates.contains(&origin) {
+        if !self.crates.contains(&origin) || *metadata.level() > self.lowest {
             return;
         }
         let level = match *metadata.level() {
             Level::ERROR => LogLevel::Error,
             Level::WARN => LogLevel::Warn,
             Level::INFO => LogLevel::Info,
-            Level::DEBUG | Level::TRACE => return,
+            Level::DEBUG | Level::TRACE => LogLevel::Debug,
         };
         let mut text = EventText::default();
         event.record(&mut text);
@@ -63,5 +92,28 @@ impl Visit for EventText {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_known_by_the_names_that_loggers_give_it() {
+        for (name, level) in [
+            ("", Some(LevelFilter::INFO)),
+            ("info", Some(LevelFilter::INFO)),
+            (" Debug ", Some(LevelFilter::DEBUG)),
+            ("TRACE", Some(LevelFilter::TRACE)),
+            ("WARN", Some(LevelFilter::WARN)),
+            ("warning", Some(LevelFilter::WARN)),
+            ("ERROR", Some(LevelFilter::ERROR)),
+            ("OFF", Some(LevelFilter::OFF)),
+            ("LOUD", None),
+            ("3", None),
+        ] {
+            assert_eq!(lowest_level(name), level, "{name}");
+        }
     }
 }

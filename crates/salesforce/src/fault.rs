@@ -20,6 +20,8 @@ pub struct Fault {
     code: Option<String>,
     message: String,
     retry_after: Option<Duration>,
+    /// Whether there was no connection to send anything on.
+    is_unconnected: bool,
 }
 
 /// What happened.
@@ -75,7 +77,15 @@ pub enum Limit {
 impl Fault {
     /// A fault that is not read from an answer of Salesforce. Its outcome is known.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, outcome: Outcome::Known, status: None, code: None, message: message.into(), retry_after: None }
+        Self {
+            kind,
+            outcome: Outcome::Known,
+            status: None,
+            code: None,
+            message: message.into(),
+            retry_after: None,
+            is_unconnected: false,
+        }
     }
 
     /// The same fault with another outcome.
@@ -92,6 +102,16 @@ impl Fault {
     /// The same fault with another message.
     pub(crate) fn with_message(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), ..self }
+    }
+
+    /// The same fault, of a call for which no connection was made.
+    pub(crate) fn unconnected(self) -> Self {
+        Self { is_unconnected: true, ..self }
+    }
+
+    /// Whether there was no connection to send anything on.
+    pub(crate) fn is_unconnected(&self) -> bool {
+        self.is_unconnected
     }
 
     /// What happened.

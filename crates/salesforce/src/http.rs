@@ -46,6 +46,7 @@ impl Http {
         timing: Timing,
         stop: impl Future<Output = ()>,
     ) -> Result<Self, Fault> {
+        let timing = if access.is_patient { timing } else { timing.for_person() };
         let client = transport::client(&access.sign_in.login_url, &access.user_agent, timing.connect)?;
         let is_patient = access.is_patient;
         let tokens = Tokens::sign_in(client.clone(), access, timing, stop).await?;
@@ -147,7 +148,6 @@ impl Http {
         F: Future<Output = Result<T, Fault>>,
     {
         let may_retry = |fault: &Fault| {
-            tracing::debug!(method = %call.method, fault = fault.message(), "a call to Salesforce failed");
             let nothing_done = fault.outcome() == Outcome::Known;
             fault.is_transient() && (call.retry_when == RetryWhen::Always || nothing_done)
         };
@@ -166,7 +166,10 @@ impl Http {
         loop {
             call.requests.add();
             self.requests.add();
-            let response = transport::send(self.request(call, &session), call.limit(&self.timing)).await?;
+            let began = Instant::now();
+            let answer = transport::send(self.request(call, &session), call.limit(&self.timing)).await;
+            log_request(call, answer.as_ref(), began);
+            let response = answer?;
             if let Some(usage) = headers::api_usage(response.headers()) {
                 self.usage.send_replace(Some(usage));
             }
@@ -249,6 +252,21 @@ impl Http {
             }
         }
     }
+}
+
+/// Logs a request with its time and its status. What it sent and got may hold values of records.
+fn log_request(call: &Call, answer: Result<&Response, &Fault>, began: Instant) {
+    let status = answer.ok().map(|response| response.status().as_u16());
+    tracing::debug!(
+        method = %call.method,
+        path = %call.path(),
+        job = call.job(),
+        status,
+        // Without an answer the words are about the connection.
+        fault = answer.err().map(Fault::message),
+        milliseconds = transport::milliseconds_since(began),
+        "request to Salesforce"
+    );
 }
 
 /// The fault of an answer that has the status of a success and is not Salesforce's.

@@ -7,6 +7,7 @@ mod standstill;
 mod status;
 mod watch;
 
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -174,6 +175,16 @@ pub enum JobEnd {
     },
     /// Someone aborted the job. Rows may be written, failed or unprocessed.
     Aborted,
+}
+
+impl fmt::Display for JobEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Failed { message } => write!(f, "failed ({message})"),
+            Self::Aborted => f.write_str("aborted"),
+        }
+    }
 }
 
 /// A try to close a job that failed.

@@ -33,9 +33,17 @@ impl CallPatience {
         match self {
             Self::None => call().await,
             Self::Brief => {
-                let classify =
-                    |fault: &Fault| if may_retry(fault) { Retry::After(fault.retry_after()) } else { Retry::No };
-                retry::run(&timing.calls, classify, call).await
+                let (started, mut tries) = (Instant::now(), 0);
+                let is_hopeless = |fault: &Fault| fault.is_unconnected() && started.elapsed() >= timing.unconnected;
+                let classify = |fault: &Fault| {
+                    if may_retry(fault) && !is_hopeless(fault) { Retry::After(fault.retry_after()) } else { Retry::No }
+                };
+                let counted = || {
+                    tries += 1;
+                    call()
+                };
+                let result = retry::run(&timing.calls, classify, counted).await;
+                result.map_err(|fault| with_tries(fault, tries, started.elapsed()))
             }
             Self::Long(doing) => {
                 let mut patience = Patience::new(&timing.patience, doing);
@@ -48,6 +56,15 @@ impl CallPatience {
             }
         }
     }
+}
+
+/// Adds to a fault without a connection what was tried.
+fn with_tries(fault: Fault, tries: u32, elapsed: Duration) -> Fault {
+    if !fault.is_unconnected() || tries < 2 {
+        return fault;
+    }
+    let message = format!("{}; {tries} tries in {} seconds", fault.message(), elapsed.as_secs());
+    fault.with_message(message)
 }
 
 /// How often the log says what is waited for.
@@ -107,6 +124,28 @@ mod tests {
         let minutes = started.elapsed().as_secs() / 60;
         assert!((29..=30).contains(&minutes), "{minutes} minutes");
         assert!((60..140).contains(&tries), "{tries} tries");
+    }
+
+    /// What a person waits for is a wrong address, and what a step of a job waits for may be a short outage.
+    #[tokio::test(start_paused = true)]
+    async fn a_host_without_a_connection_is_reported_to_a_person_within_seconds() {
+        for (timing, seconds) in [(Timing::default().for_person(), 3..=10), (Timing::default(), 12..=90)] {
+            let started = Instant::now();
+            let call = || async { Err::<(), _>(Fault::new(FaultKind::Transient, "no connection").unconnected()) };
+            let fault = CallPatience::Brief.run(&timing, Fault::is_transient, call).await.unwrap_err();
+            assert!(seconds.contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+            let tried = format!(" tries in {} seconds", started.elapsed().as_secs());
+            assert!(fault.message().starts_with("no connection; ") && fault.message().ends_with(&tried), "{fault}");
+        }
+        let timing = Timing::default().for_person();
+        assert!(timing.connect <= Duration::from_secs(5));
+        let started = Instant::now();
+        let call = || async { Err::<(), _>(Fault::new(FaultKind::Transient, "HTTP 503")) };
+        let fault = CallPatience::Brief.run(&timing, Fault::is_transient, call).await.unwrap_err();
+        assert!(
+            fault.message() == "HTTP 503" && started.elapsed() > Duration::from_secs(12),
+            "an answer is no wrong address"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -40,6 +40,9 @@ pub(crate) struct Timing {
     pub(crate) patience: Policy,
     /// How long a connection may take.
     pub(crate) connect: Duration,
+    /// After this time without any connection a call of [`Brief`](crate::patience::CallPatience::Brief) patience is not
+    /// made again.
+    pub(crate) unconnected: Duration,
     /// How long a call without much data may take. A describe of a large object takes some seconds.
     pub(crate) answer: Duration,
     /// The slowest upload that is waited for, in bytes a second. Salesforce ends a call after ten minutes (Limits
@@ -57,12 +60,26 @@ pub(crate) struct Timing {
     pub(crate) longest_job: Duration,
 }
 
+/// How long a connection may take for a person who waits for the answer: TCP sends its first packet three times by then.
+const CONNECT_FOR_PERSON: Duration = Duration::from_secs(5);
+
+/// The same for a host that cannot be reached at all. The last try is at most four seconds after it.
+const UNCONNECTED_FOR_PERSON: Duration = Duration::from_secs(3);
+
+impl Timing {
+    /// The timing for a person who waits: an address that is wrong is reported within seconds.
+    pub(crate) fn for_person(self) -> Self {
+        Self { connect: self.connect.min(CONNECT_FOR_PERSON), unconnected: UNCONNECTED_FOR_PERSON, ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
             calls: CALLS,
             patience: PATIENCE,
             connect: Duration::from_secs(30),
+            unconnected: Duration::MAX,
             answer: Duration::from_secs(2 * 60),
             upload_rate: 100_000,
             new_session: Duration::from_secs(5),

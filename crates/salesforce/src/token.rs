@@ -15,6 +15,7 @@ use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use url::Url;
 
 pub use private_key::{PrivateKey, PrivateKeyError};
@@ -24,6 +25,13 @@ use crate::host::LoginUrl;
 use crate::patience::CallPatience;
 use crate::timing::Timing;
 use crate::transport::{self, ErrorAnswer};
+
+/// Logs a token request with its time and its status. What it sends and gets is secret.
+fn log_sign_in(answer: Result<&reqwest::Response, &Fault>, began: Instant) {
+    let status = answer.ok().map(|response| response.status().as_u16());
+    let milliseconds = transport::milliseconds_since(began);
+    tracing::debug!(status, fault = answer.err().map(Fault::message), milliseconds, "sign-in request");
+}
 
 /// Called with every refresh token that takes the place of the one before.
 pub type OnNewRefreshToken = Arc<dyn Fn(&SecretString) + Send + Sync>;
@@ -258,7 +266,10 @@ impl Endpoint {
         url.set_path("/services/oauth2/token");
         let request = self.client.post(url).header(ACCEPT, "application/json").form(&form);
         let limit = self.timing.answer;
-        let response = transport::send(request, limit).await.map_err(|fault| fault.with_outcome(Outcome::Known))?;
+        let began = Instant::now();
+        let answer = transport::send(request, limit).await;
+        log_sign_in(answer.as_ref(), began);
+        let response = answer.map_err(|fault| fault.with_outcome(Outcome::Known))?;
         let status = response.status();
         if status.is_success() {
             let body = transport::body(response, limit).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, redirect};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::fault::{Fault, FaultKind, Limit, Outcome};
@@ -52,6 +52,11 @@ pub(crate) async fn send(request: RequestBuilder, limit: Duration) -> Result<Res
         }
         Err(_) => Err(timeout_fault(limit).with_outcome(Outcome::Unknown)),
     }
+}
+
+/// The time since a request began, for the log.
+pub(crate) fn milliseconds_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Reads the whole body of an answer.
@@ -121,6 +126,7 @@ fn connection_fault(error: reqwest::Error) -> Fault {
     // The text must not repeat the URL: it is not needed, and the URL of a proxy may hold a password.
     let error = error.without_url();
     let cause = root_cause(&error);
+    let is_unconnected = error.is_dns() || error.is_connect();
     let message = if error.is_builder() {
         return Fault::new(FaultKind::Unexpected, format!("the request cannot be built: {cause}"));
     } else if error.is_dns() {
@@ -130,7 +136,8 @@ fn connection_fault(error: reqwest::Error) -> Fault {
     } else {
         format!("the connection to {host} broke: {cause}")
     };
-    Fault::new(FaultKind::Transient, message)
+    let fault = Fault::new(FaultKind::Transient, message);
+    if is_unconnected { fault.unconnected() } else { fault }
 }
 
 fn timeout_fault(limit: Duration) -> Fault {

@@ -35,7 +35,7 @@ use acknowledge::{AcknowledgeError, Acknowledgements};
 use airbyte::{Block, Error, Message, Output, RawStreamName, Record, RecordReader, Result, StreamName, decode_line};
 use earlier_rows::report_earlier_rows;
 use ending::Ending;
-use input_errors::{LineError, input_failed};
+use input_errors::{LineError, input_failed, unknown_stream};
 
 pub(super) use reader::{Input, read_on_thread};
 use rejection_limits::Judged;
@@ -76,6 +76,8 @@ pub(super) struct Intake {
     last_stream: Option<LastStream>,
     /// Whether a message of an unknown type was skipped, which is logged once.
     skips_unknown_types: bool,
+    /// Whether the status of a stream was skipped that the catalog does not have, which is logged once.
+    skips_unknown_streams: bool,
     ledger: Ledger,
     /// Covers the states that wait for their proof, or for the reader of the output.
     states_lease: Lease,
@@ -116,6 +118,7 @@ impl Intake {
             records: RecordReader::default(),
             last_stream: None,
             skips_unknown_types: false,
+            skips_unknown_streams: false,
             ledger: Ledger::new(streams.iter().map(|stream| &stream.name)),
             states_lease: settings.limits.budget.lease(),
             jobs,
@@ -246,8 +249,13 @@ impl Intake {
                 Ok(())
             }
             Message::StreamComplete(name) => {
-                if let Some(index) = self.by_name.get(&name) {
-                    self.streams[*index].is_complete = true;
+                match self.by_name.get(&name) {
+                    Some(index) => self.streams[*index].is_complete = true,
+                    None if !std::mem::replace(&mut self.skips_unknown_streams, true) => {
+                        let problem = unknown_stream(&name, self.by_name.keys());
+                        tracing::warn!("the status COMPLETE of a stream does not count: {problem}");
+                    }
+                    None => {}
                 }
                 Ok(())
             }
@@ -314,7 +322,7 @@ impl Intake {
         }
         let name = raw.decode().map_err(|_| LineError::Invalid("the record does not name its stream".to_owned()))?;
         let Some(index) = self.by_name.get(&name).copied() else {
-            return Err(LineError::Invalid(format!("the catalog has no stream {name}")));
+            return Err(LineError::Invalid(unknown_stream(&name, self.by_name.keys())));
         };
         self.last_stream = Some(LastStream { namespace: raw.namespace.map(Into::into), name: raw.name.into(), index });
         Ok(index)

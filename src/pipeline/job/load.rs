@@ -310,7 +310,7 @@ async fn wait_for_end(
         object,
         rows = batch.rows(),
         failed = finished.rows_failed().unwrap_or_default(),
-        end = ?finished.end(),
+        end = %finished.end(),
         "job ended"
     );
     Ok(finished)

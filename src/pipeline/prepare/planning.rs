@@ -46,6 +46,7 @@ pub(crate) async fn plan_streams(
     warnings.iter().for_each(|finding| tracing::warn!("{}", finding.sentence));
     let mut problems: Vec<String> = problems.into_iter().map(|finding| finding.sentence).collect();
     warn_of_removals(requests);
+    warn_of_doubles(requests);
     let describes = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, requests, &describes).await?);
     let described = |object: &str| describes.get(&object.to_ascii_lowercase()).and_then(Option::as_ref);
@@ -87,6 +88,17 @@ pub(crate) async fn plan_streams(
             let list = shown.join("\n- ");
             Err(Error::config(format!("Nothing has been sent, for {} reasons.\n- {list}{more}", problems.len())))
         }
+    }
+}
+
+/// Says that records are inserted again and again where an entry makes an insert of a full refresh.
+fn warn_of_doubles(requests: &[StreamRequest<'_>]) {
+    for request in requests.iter().filter(|request| request.doubles()) {
+        tracing::warn!(
+            stream = %request.name(),
+            "its mode is overwrite, and its entry under streams makes it an insert: nothing is deleted, so each full refresh \
+             inserts every record once more; an upsert with an external id would not"
+        );
     }
 }
 

@@ -65,6 +65,12 @@ impl<'c> StreamRequest<'c> {
         &self.stream.fields
     }
 
+    /// Whether its mode is a full refresh that replaces all records, and its entry makes that an insert.
+    pub(super) fn doubles(&self) -> bool {
+        matches!(self.stream.sync_mode, SyncMode::Overwrite | SyncMode::OverwriteDedup)
+            && self.operation == Some(Operation::Insert)
+    }
+
     /// Whether the user chose to remove the records of earlier generations.
     pub(super) fn asks_for_removal(&self) -> bool {
         let stream = self.stream;

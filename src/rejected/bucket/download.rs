@@ -48,7 +48,7 @@ impl Bucket {
     pub(in crate::rejected) async fn download(&self, key: &str) -> Result<Option<Download>> {
         let call = self.client.get_object().bucket(self.name().as_str()).key(key);
         let open = || async { Opened::new(call.clone().send().await?).map_err(SdkError::construction_failure) };
-        let opened = match self.repeat(open).await {
+        let opened = match self.repeat(Action::Read, open).await {
             Ok(opened) => opened,
             Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
             Err(error) => return Err(of_object(call_error(&error, Action::Read, &self.location), key)),
@@ -99,12 +99,12 @@ impl Download {
         if self.breaks > MOST_BREAKS {
             return Err(self.fault(&Fault::Unreachable, cause));
         }
-        tracing::debug!(received = self.received, "the connection broke, and the object is read on");
+        tracing::debug!(received_bytes = self.received, "the connection broke, and the object is read on");
         let (client, bucket) = (&self.bucket.client, self.bucket.name().as_str());
         let call = client.get_object().bucket(bucket).key(&self.key).if_match(&self.etag);
         let call = call.range(format!("bytes={}-", self.received));
         let open = || async { Opened::new(call.clone().send().await?).map_err(SdkError::construction_failure) };
-        let opened = match self.bucket.repeat(open).await {
+        let opened = match self.bucket.repeat(Action::Read, open).await {
             Ok(opened) => opened,
             Err(error) if matches!(error.code(), Some("NoSuchKey" | "PreconditionFailed")) => {
                 return Err(self.replaced());

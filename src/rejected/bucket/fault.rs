@@ -36,6 +36,28 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// What happened, in a few words for the log.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self {
+            Self::NoSuchBucket => "there is no such bucket",
+            Self::AccessDenied => "access is denied",
+            Self::UnknownAccessKey => "the access key is not known",
+            Self::WrongSecret => "the signature is wrong",
+            Self::ExpiredCredentials => "the credentials are expired",
+            Self::WrongRegion(_) => "the bucket is in another region",
+            Self::WrongClock => "the clock of this machine is wrong",
+            Self::InvalidBucketName => "the name of the bucket is not valid",
+            Self::NoCredentials => "there are no credentials",
+            Self::CredentialsRefused => "credentials are refused",
+            Self::CredentialsUnreachable => "the service that issues credentials cannot be reached",
+            Self::UploadGone => "the upload does not exist",
+            Self::Busy => "the store is busy",
+            Self::Unreachable => "the store cannot be reached",
+            Self::Unreadable => "the answer is not that of an S3 store",
+            Self::Refused => "the store refused the request",
+        }
+    }
+
     /// Whether the same call may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Busy | Self::Unreachable | Self::CredentialsUnreachable | Self::Unreadable)

@@ -46,7 +46,15 @@ impl Fault {
         let outcome = Outcome::Known;
         let Some((code, message)) = error else {
             let (kind, message) = without_code(status, body);
-            return Self { kind, outcome, status: Some(status), code: None, message: message.to_owned(), retry_after };
+            return Self {
+                kind,
+                outcome,
+                status: Some(status),
+                code: None,
+                message: message.to_owned(),
+                retry_after,
+                is_unconnected: false,
+            };
         };
         // A refused second upload is recognised by its text; the code is also used for other errors.
         let kind = if message.starts_with("Found multiple contents for job") {
@@ -56,7 +64,15 @@ impl Fault {
         };
         // With such a status Salesforce has not judged the call, whatever the code says.
         let kind = if status >= 500 && kind == FaultKind::Unexpected { FaultKind::Transient } else { kind };
-        Self { kind, outcome, status: Some(status), code: Some(code), message: tidy(&message), retry_after }
+        Self {
+            kind,
+            outcome,
+            status: Some(status),
+            code: Some(code),
+            message: tidy(&message),
+            retry_after,
+            is_unconnected: false,
+        }
     }
 
     /// Classifies the `errorMessage` of a job that ended as `Failed`: `<class> : <text>` (Bulk API 2.0 guide,

@@ -127,6 +127,20 @@ impl Call {
         }
     }
 
+    /// The path after `/services/data/vNN.N`, for the log. The query of the address is left out: it may hold the values of
+    /// records.
+    pub(super) fn path(&self) -> String {
+        self.path.join("/")
+    }
+
+    /// The id of the job that the call is about.
+    pub(super) fn job(&self) -> Option<&str> {
+        match &self.path[..] {
+            [jobs, _, id, ..] if jobs == "jobs" => Some(id),
+            _ => None,
+        }
+    }
+
     pub(super) fn url(&self, instance: &Url) -> Url {
         let mut url = instance.clone();
         if let Ok(mut path) = url.path_segments_mut() {

@@ -32,6 +32,21 @@ impl From<String> for JobState {
     }
 }
 
+impl JobState {
+    /// The name of the state in the API.
+    fn name(&self) -> &str {
+        match self {
+            Self::Open => "Open",
+            Self::UploadComplete => "UploadComplete",
+            Self::InProgress => "InProgress",
+            Self::JobComplete => "JobComplete",
+            Self::Failed => "Failed",
+            Self::Aborted => "Aborted",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 /// The most of an unknown state that is kept, in characters: it goes to the log.
 const LONGEST_STATE: usize = 40;
 
@@ -70,7 +85,7 @@ pub(crate) struct JobStatus {
 /// Reads the answer to the creation of a job: the id of an open job.
 pub(super) fn created(body: &[u8]) -> Result<String, String> {
     let JobStatus { id, state, .. } = parse(body)?;
-    if state == JobState::Open { Ok(id) } else { Err(format!("a new job cannot be in the state {state:?}")) }
+    if state == JobState::Open { Ok(id) } else { Err(format!("a new job cannot be in the state {}", state.name())) }
 }
 
 /// Reads the answer to the creation of a query job, which begins at once (Bulk API 2.0 guide, "Create a Query Job").
@@ -94,7 +109,7 @@ pub(super) fn changed(id: &str, requested: RequestedState, body: &[u8]) -> Resul
         RequestedState::UploadComplete => !matches!(state, JobState::Open | JobState::Other(_)),
         RequestedState::Aborted => state == JobState::Aborted,
     };
-    if has_changed { Ok(()) } else { Err(format!("the job is in the state {state:?}")) }
+    if has_changed { Ok(()) } else { Err(format!("the job is in the state {}", state.name())) }
 }
 
 fn parse(body: &[u8]) -> Result<JobStatus, String> {
