@@ -1,16 +1,14 @@
 //! Reads which rows a job of an earlier attempt wrote.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
-use retry::Retry;
+use retry::ReadingPatience;
+use tokio::time::Instant;
 
 use super::earlier_rows::EarlierRows;
 use super::entry::Entry;
 use super::take_over::Patience;
 use crate::convert::write_row;
 use crate::user_error::IntoUserError;
-use airbyte::{Error, Result};
+use airbyte::Result;
 use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRows};
 
 /// The rows of an entry that its job wrote.
@@ -27,34 +25,42 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
         JobEnd::Failed { message } => Fault::of_failed_job(message).kind() != FaultKind::Transient,
         JobEnd::Complete | JobEnd::Aborted => false,
     };
-    let reading = Mutex::new(Some(EarlierRows::new(entry)));
-    let last: Mutex<Option<Counts>> = Mutex::new(None);
-    let read = || async {
-        let mut rows = lock(&reading).take().ok_or(Unread::Unproven)?;
-        let counts = read_all(&job, &mut rows).await;
-        *lock(&reading) = Some(rows);
-        let counts = counts?;
-        // Results can come late, and can be cut or replaced on the way. Salesforce keeps none of batches beyond the daily
-        // allowance, so of a job that was given up two readings that agree are believed.
-        let is_proven = counts.sum() == sent || (is_given_up && *lock(&last) == Some(counts));
-        *lock(&last) = Some(counts);
-        if is_proven { Ok(()) } else { Err(Unread::Unproven) }
-    };
-    let classify = |unread: &Unread| match unread {
-        Unread::Fault(fault) if !fault.is_transient() => Retry::No,
-        Unread::Fault(_) | Unread::Unproven => Retry::After(None),
-    };
-    match retry::run(&patience.results, classify, read).await {
-        Ok(()) => {}
-        Err(Unread::Fault(fault)) => return Err(fault.into_error(&doing)),
-        Err(Unread::Unproven) => tracing::warn!(
-            job = id,
-            "the results of a job of an earlier attempt do not add up: rows that they lack are sent again, and may be \
-             there twice"
-        ),
+    let mut rows = EarlierRows::new(entry);
+    let mut last: Option<Counts> = None;
+    let mut patience = ReadingPatience::new(&patience.results);
+    loop {
+        let started = Instant::now();
+        let unread = match read_all(&job, &mut rows).await {
+            Ok(counts) => {
+                // Results can come late, and can be cut or replaced on the way. Salesforce keeps none of batches beyond the
+                // daily allowance, so of a job that was given up two readings that agree are believed.
+                let is_proven = counts.sum() == sent || (is_given_up && last == Some(counts));
+                last = Some(counts);
+                if is_proven {
+                    break;
+                }
+                Unread::Unproven
+            }
+            Err(unread) => unread,
+        };
+        let wait = match &unread {
+            Unread::Fault(fault) if !fault.is_transient() => None,
+            _ => patience.next_wait(started.elapsed()),
+        };
+        match (wait, unread) {
+            (Some(wait), _) => tokio::time::sleep(wait).await,
+            (None, Unread::Fault(fault)) => return Err(fault.into_error(&doing)),
+            (None, Unread::Unproven) => {
+                tracing::warn!(
+                    job = id,
+                    "the results of a job of an earlier attempt do not add up: rows that they lack are sent again, and may \
+                     be there twice"
+                );
+                break;
+            }
+        }
     }
-    let unknown = lock(&last).map_or(0, |counts| counts.unknown);
-    let rows = lock(&reading).take().ok_or_else(Error::panic)?;
+    let unknown = last.map_or(0, |counts| counts.unknown);
     tracing::info!(job = id, rows = rows.free(), "rows that an earlier attempt wrote are not sent again");
     // Rows that are acknowledged are not in the entry either.
     let doubtful = unknown.min(rows.not_written());
@@ -96,10 +102,6 @@ impl Counts {
     fn sum(self) -> u64 {
         self.succeeded + self.failed + self.unprocessed
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read_all(job: &FinishedJob, earlier: &mut EarlierRows) -> Result<Counts, Unread> {

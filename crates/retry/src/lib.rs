@@ -98,6 +98,31 @@ where
     }
 }
 
+/// The patience with something large that is read again until it is complete, such as the results of a job.
+#[derive(Debug)]
+pub struct ReadingPatience<'p> {
+    policy: &'p Policy,
+    attempt: u32,
+    spent: Duration,
+}
+
+impl<'p> ReadingPatience<'p> {
+    /// The patience before the first reading.
+    pub fn new(policy: &'p Policy) -> Self {
+        Self { policy, attempt: 1, spent: Duration::ZERO }
+    }
+
+    /// The wait after a reading that was not complete and took so long, or `None` after the last one. A reading counts
+    /// for no longer than the longest wait, because a slow download is no failure.
+    pub fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
+        self.spent += reading.min(self.policy.longest_wait);
+        let wait = self.policy.next_wait(self.attempt, self.spent, None)?;
+        self.attempt += 1;
+        self.spent += wait;
+        Some(wait)
+    }
+}
+
 impl Policy {
     /// The wait after a failed attempt, or `None` if it was the last one. `attempt` counts from 1, `elapsed` is the
     /// time since the first attempt, and `requested` the wait that the failure requests.
@@ -224,5 +249,17 @@ mod tests {
         let seen: Vec<f64> = (0..100).map(|_| random_jitter()).collect();
         assert!(seen.iter().all(|share| (0.0..=1.0).contains(share)));
         assert!(seen.iter().any(|share| *share != seen[0]));
+    }
+
+    #[test]
+    fn a_slow_reading_counts_for_no_longer_than_the_longest_wait() {
+        let second = Duration::from_secs(1);
+        let policy = Policy { attempts: u32::MAX, longest_wait: 10 * second, total: 100 * second, ..POLICY };
+        let readings = |length: Duration| {
+            let mut patience = ReadingPatience::new(&policy);
+            std::iter::from_fn(|| patience.next_wait(length)).count()
+        };
+        assert_eq!(readings(10 * second), readings(1_000 * second));
+        assert!(readings(Duration::ZERO) > readings(10 * second) && readings(1_000 * second) > 4);
     }
 }

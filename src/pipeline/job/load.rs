@@ -6,6 +6,7 @@ mod commit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use retry::ReadingPatience;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use super::parents::ParentColumns;
 use super::result_counts::ResultCounts;
 use super::rounds::{RetryRules, Rounds};
 use super::turn::{Start, Turn, TurnOutcome};
-use super::waits::{ResultsPatience, Waits};
+use super::waits::Waits;
 use crate::budget::Budget;
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, Quota, StreamPlan};
@@ -202,7 +203,7 @@ impl Loader {
     /// Judges the rows of a job, once its results prove what became of every row. Where they never do, it judges those
     /// of which they tell.
     async fn judge(&self, finished: FinishedBatch<'_>, rules: RetryRules, parents: &ParentColumns) -> Result<Verdict> {
-        let mut patience = ResultsPatience::new(&self.waits.results);
+        let mut patience = ReadingPatience::new(&self.waits.results);
         let mut last_log: Option<Instant> = None;
         let failure = loop {
             let started = Instant::now();

@@ -50,29 +50,6 @@ impl Waits {
     }
 }
 
-/// The patience with the results of one job.
-pub(super) struct ResultsPatience<'p> {
-    policy: &'p Policy,
-    attempt: u32,
-    spent: Duration,
-}
-
-impl<'p> ResultsPatience<'p> {
-    pub(crate) fn new(policy: &'p Policy) -> Self {
-        Self { policy, attempt: 1, spent: Duration::ZERO }
-    }
-
-    /// The wait after a reading that proved nothing, or `None` after the last one. A reading counts for no longer than
-    /// the longest wait, because a slow download of many rows is no failure.
-    pub(crate) fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
-        self.spent += reading.min(self.policy.longest_wait);
-        let wait = self.policy.next_wait(self.attempt, self.spent, None)?;
-        self.attempt += 1;
-        self.spent += wait;
-        Some(wait)
-    }
-}
-
 /// How many times faster the waits of a batch pass. Only the integration tests set it, and a release build ignores it.
 fn test_haste() -> u32 {
     const VARIABLE: &str = "DESTINATION_SALESFORCE_TEST_HASTE";
@@ -86,11 +63,12 @@ fn test_haste() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use retry::ReadingPatience;
 
     /// How many readings of this length there are, and how long they and the waits take.
     fn readings(length: Duration) -> (u32, Duration) {
         let waits = Waits::of_sync();
-        let mut patience = ResultsPatience::new(&waits.results);
+        let mut patience = ReadingPatience::new(&waits.results);
         let (mut readings, mut elapsed) = (1, length);
         while let Some(wait) = patience.next_wait(length) {
             (readings, elapsed) = (readings + 1, elapsed + wait + length);
