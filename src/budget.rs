@@ -1,8 +1,9 @@
 //! The one memory budget: what holds records leases bytes from it, and returns them when it is dropped.
 //!
-//! Leases cover open batches, batches on their way, the index of a batch's rows while results are judged, rows to
-//! retry, states until they are written, and the rejected records on their way to the bucket. Not covered, but bounded
-//! elsewhere: describes, blocks of input, buffers of connections, and the row of results that a job reads.
+//! Leases cover open batches, batches on their way, searches for records with their pages of results, the index of a
+//! batch's rows while results are judged, rows to retry, states until they are written, and the rejected records on their
+//! way to the bucket. Not covered, but bounded elsewhere: describes, blocks of input, buffers of connections, and the row
+//! of results that a job reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,13 +1,13 @@
 //! Searches that fail or are interrupted, and problems that are found before them.
 
-use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, JobFault, JobState, Operation, RequestFault, Settings};
 use serde_json::{Value, json};
 
-use super::{contact, contacts, lines, settings};
+use super::{contact, contacts, lines, logs, settings};
 use crate::connector::Signal;
 use crate::operations::values;
 use crate::protocol_model::Counts;
-use crate::world::{World, catalog, keyed, stream};
+use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_fails_for_a_while_is_repeated_and_nothing_is_lost() {
@@ -88,9 +88,9 @@ async fn a_sync_that_is_stopped_in_a_search_sends_nothing() {
     let mut connector =
         world.start_write(settings("upsert", json!({"fields": ["Email"]})), &contacts(&["Email", "LastName"]));
     let writer = connector.send_in_background(lines(&[json!({"Email": "ann@example.com", "LastName": "new"})]));
-    crate::world::wait_until(|| world.org.requests().iter().any(|request| request.endpoint == Endpoint::Query)).await;
+    wait_until(|| world.org.requests().iter().any(|request| request.endpoint == Endpoint::Query)).await;
     connector.signal(Signal::Terminate);
-    let run = crate::world::blocking(move || {
+    let run = blocking(move || {
         let run = connector.wait();
         writer.join().unwrap();
         run
@@ -146,4 +146,112 @@ async fn problems_of_a_match_are_reported_before_the_first_record() {
         assert!(message.contains(part), "{part}\n{message}");
     }
     assert!(world.org.jobs().is_empty());
+}
+
+/// The records of contacts with these addresses, each of which gets this name.
+fn named(name: &str, emails: &[String]) -> Vec<String> {
+    emails.iter().map(|email| record("a", json!({"Email": email, "LastName": name}))).collect()
+}
+
+fn emails(kind: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{kind}-{number}@example.com")).collect()
+}
+
+/// How many contacts have each name.
+fn names(world: &World) -> Vec<(String, usize)> {
+    let mut names: Vec<(String, usize)> = Vec::new();
+    for row in values(world, "Contact", &["LastName"]) {
+        match names.iter_mut().find(|(name, _)| *name == row[0]) {
+            Some((_, count)) => *count += 1,
+            None => names.push((row[0].clone(), 1)),
+        }
+    }
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_job_that_creates_fails_after_the_one_that_updates_the_proven_states_come_back() {
+    for (journal, chunks) in [(true, 0), (false, 0), (true, 1), (false, 1)] {
+        let world = World::saving_nothing_late().await;
+        for email in emails("old", 3) {
+            contact(&world, &[("LastName", "before"), ("Email", &email)]);
+        }
+        let (old, new) = (emails("old", 3), emails("new", 300));
+        // The first state covers records that are updated alone, and the others some of both kinds.
+        let all = [
+            named("after", &old[..1]),
+            vec![state("a", 1)],
+            named("after", &[&old[1..2], &new[..150]].concat()),
+            vec![state("a", 2)],
+            named("after", &[&old[2..], &new[150..]].concat()),
+            vec![state("a", 3), complete("a")],
+        ]
+        .concat();
+        world.org.inject(JobFault::completed("Contact", usize::MAX));
+        world.org.inject(JobFault::failed("Contact", chunks, "InvalidBatch : Field name not found : Nickname"));
+        let config = || {
+            let mut config = settings("upsert", json!({"fields": ["Email"]}));
+            config["journal"] = json!(journal);
+            config
+        };
+        let run = world.write(config(), contacts(&["Email", "LastName"]), all.clone()).await;
+        let case = format!("journal {journal}, {chunks} chunks: {}", run.stdout);
+        assert_eq!(run.failure().0, "config_error", "{case}");
+        let created = 200 * chunks;
+        // 200 rows are created in their order, which are all those before the second state.
+        let states: Vec<u64> = run.ids_and_counts().iter().map(|(id, _)| *id).collect();
+        assert_eq!(states, (1..=1 + chunks as u64).collect::<Vec<_>>(), "{case}");
+        assert_eq!(names(&world), [("after".to_owned(), 3 + created)], "{case}");
+        assert!(world.rejected().is_empty());
+        let operations: Vec<Operation> = world.org.jobs().iter().map(|job| job.operation).collect();
+        assert_eq!(operations, [Operation::Update, Operation::Insert], "nothing is sent again");
+
+        world.org.clear_faults();
+        let run = world.write(config(), contacts(&["Email", "LastName"]), all).await;
+        run.assert_success();
+        assert_eq!(run.counts().iter().map(|counts| counts.written).collect::<Vec<_>>(), [1, 151, 151], "{case}");
+        assert_eq!(names(&world), [("after".to_owned(), 303)], "nothing is there twice: {case}");
+        assert!(!logs(&run, "WARN", &["twice"]) && world.journal().is_empty(), "{}", run.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_between_the_two_jobs_of_a_batch_creates_nothing_and_the_next_completes_it() {
+    let world = World::new().await;
+    for email in emails("old", 2) {
+        contact(&world, &[("LastName", "before"), ("Email", &email)]);
+    }
+    let all = [
+        named("after", &emails("old", 2)),
+        vec![state("a", 1)],
+        named("after", &emails("new", 2)),
+        vec![state("a", 2), complete("a")],
+    ]
+    .concat();
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::Held(hold.clone())).starting_at(2));
+    let config = || settings("upsert", json!({"fields": ["Email"]}));
+    let catalog = contacts(&["Email", "LastName"]);
+    let mut connector = world.start_write(config(), &catalog);
+    let writer = connector.send_in_background(all.clone());
+    let creates = || world.org.requests().iter().filter(|request| request.endpoint == Endpoint::JobCreate).count();
+    wait_until(|| creates() == 2).await;
+    connector.signal(Signal::Terminate);
+    let run = blocking(move || {
+        let run = connector.wait();
+        writer.join().unwrap();
+        run
+    })
+    .await;
+    hold.release();
+    assert_eq!(run.failure().0, "transient_error", "{}", run.stdout);
+    assert_eq!(run.ids_and_counts(), [(1, Counts { written: 2, rejected: 0 })]);
+    assert_eq!(names(&world), [("after".to_owned(), 2)]);
+    let ended = world.org.jobs().iter().filter(|job| job.state == JobState::JobComplete).count();
+    assert_eq!(ended, 1, "the job that updates");
+
+    let run = world.write(config(), catalog, all).await;
+    run.assert_success();
+    assert_eq!(names(&world), [("after".to_owned(), 4)]);
 }

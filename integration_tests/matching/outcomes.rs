@@ -133,6 +133,31 @@ async fn a_key_of_more_records_than_may_be_written_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_rows_need_several_jobs_counts_once() {
+    for failing in [None, Some(45)] {
+        let world = World::new().await;
+        let ids: Vec<String> =
+            (0..60).map(|_| contact(&world, &[("LastName", "same"), ("Email", "same@example.com")])).collect();
+        if let Some(failing) = failing {
+            let id = ids[failing].clone();
+            let fault = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:Title --");
+            world.org.inject(fault.when(move |row| row.get("Id") == Some(id.as_str())));
+        }
+        let mut config = settings("update", json!({"fields": ["Email"], "on_several": "update_all"}));
+        config["batch_size_mb"] = json!(0.01);
+        let records = [json!({"Email": "same@example.com", "Description": "x".repeat(400)})];
+        let run = world.write(config, contacts(&["Email", "Description"]), lines(&records)).await;
+        run.assert_success();
+        let rejected = u64::from(failing.is_some());
+        assert_eq!(run.counts(), [Counts { written: 1 - rejected, rejected }]);
+        let jobs: Vec<usize> = world.org.jobs().iter().map(|job| job.rows).collect();
+        assert_eq!((jobs.len(), jobs.iter().sum::<usize>()), (3, 60), "{jobs:?}");
+        let rejected: Vec<_> = world.rejected().iter().map(|row| row["_airbyte_data"]["Email"].clone()).collect();
+        assert_eq!(rejected, vec![json!("same@example.com"); usize::from(failing.is_some())]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn skipped_records_count_as_written_and_are_reported() {
     let world = World::new().await;
     let matching = json!({"fields": ["Email"], "on_missing": "skip"});

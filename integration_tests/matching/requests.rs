@@ -1,6 +1,6 @@
 //! What it costs in requests and memory to find records.
 
-use salesforce_sim::{Endpoint, JobSummary};
+use salesforce_sim::{Answer, Endpoint, JobSummary, RequestFault};
 use serde_json::{Value, json};
 
 use super::{contact, contacts, lines, settings};
@@ -53,7 +53,7 @@ async fn many_keys_are_found_by_one_query_job() {
     let run = world.write(config, contacts(&["Email", "Title"]), lines(&records)).await;
     run.assert_success();
     assert_eq!(run.counts(), [Counts { written: 4_000, rejected: 1 }]);
-    assert_eq!(requests(&world, &[Endpoint::Query]), 0);
+    assert_eq!(requests(&world, &[Endpoint::Query]), 1, "the records are counted");
     assert_eq!(requests(&world, &[Endpoint::QueryJobCreate, Endpoint::QueryJobResults]), 2);
     let found = values(&world, "Contact", &["Title"]).iter().filter(|row| row[0] != "null").count();
     assert_eq!(found, 4_000);
@@ -76,7 +76,52 @@ async fn of_many_keys_those_that_are_uncertain_are_asked_for_alone() {
     assert_eq!(run.counts(), [Counts { written: 4_001, rejected: 1 }]);
     // The org says that an umlaut is another letter, and that its case does not matter.
     assert_eq!(super::reasons(&world), ["NO_MATCH"]);
-    assert_eq!(requests(&world, &[Endpoint::Query]), 2);
+    assert_eq!(requests(&world, &[Endpoint::Query]), 3, "one counts the records");
+}
+
+/// The requests for lists and counts, and the query jobs, of a sync of so many keys into an org that says it has so many
+/// records, if it says it.
+async fn asked(keys: usize, records: Option<u64>) -> (usize, usize) {
+    let world = World::kind().await;
+    contact(&world, &[("LastName", "old"), ("Email", &email(0))]);
+    if keys > LISTS_AT_ANY_SIZE {
+        let answer = match records {
+            Some(records) => Answer::json(200, &json!({"totalSize": records, "done": true, "records": []}).to_string()),
+            None => Answer::error(400, "QUERY_TIMEOUT", "Your query request was running for too long."),
+        };
+        world.org.inject(RequestFault::new(Endpoint::Query, answer).times(1));
+    }
+    let config = settings("update", json!({"fields": ["Email"]}));
+    let run = world.write(config, contacts(&["Email", "Title"]), lines(&self::records(keys))).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 1, rejected: keys as u64 - 1 }]);
+    (requests(&world, &[Endpoint::Query]), requests(&world, &[Endpoint::QueryJobCreate]))
+}
+
+/// About the keys that fit into 14 lists, which take fewer requests than any query job.
+const LISTS_AT_ANY_SIZE: usize = 2_800;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_records_decides_between_lists_and_a_query_job() {
+    assert_eq!(asked(LISTS_AT_ANY_SIZE, None).await, (14, 0), "nothing need be known");
+    // 15 lists take no more requests than a query job with two pages of 100,000 records.
+    assert_eq!(asked(3_000, Some(100_000)).await, (1, 1));
+    assert_eq!(asked(3_000, Some(100_001)).await, (16, 0));
+    assert_eq!(asked(3_000, None).await, (16, 0), "three pages are supposed");
+    assert_eq!(asked(3_600, None).await, (1, 1));
+    assert_eq!(asked(3_600, Some(10_000_000)).await, (19, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_records_are_counted_once_in_a_sync() {
+    let world = org_of(8_000).await;
+    let mut config = settings("update", json!({"fields": ["Email"]}));
+    // Two batches, each of more keys than fit into a few lists.
+    config["batch_size_mb"] = json!(0.13);
+    let run = world.write(config, contacts(&["Email", "Title"]), lines(&records(8_000))).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 8_000, rejected: 0 }]);
+    assert_eq!((requests(&world, &[Endpoint::Query]), requests(&world, &[Endpoint::QueryJobCreate])), (1, 2));
 }
 
 fn rows(jobs: &[JobSummary]) -> usize {

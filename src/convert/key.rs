@@ -12,6 +12,7 @@ use foldhash::quality::FixedState;
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use number::Decimal;
+use salesforce::{capitals, check_characters};
 
 /// How the values of a key field are compared. Spaces at the ends never count: Salesforce cuts them off (pull request
 /// 1453 of forcedotcom/dataloader).
@@ -159,12 +160,16 @@ fn loose(text: &str, any_case: bool) -> Cow<'_, str> {
     if trimmed.is_ascii() {
         return if any_case { lower_case(trimmed) } else { trimmed.into() };
     }
-    let letters: String = DecomposingNormalizerBorrowed::new_nfkd()
-        .normalize_iter(trimmed.chars())
-        .filter(|character| !is_accent(*character) && !is_invisible(*character))
-        .collect();
+    let mut letters = String::with_capacity(trimmed.len());
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(trimmed.chars());
+    for character in decomposed.filter(|character| !is_accent(*character) && !is_invisible(*character)) {
+        match plain_letters(character) {
+            Some(plain) => letters.push_str(plain),
+            None => letters.push(character),
+        }
+    }
     let letters = letters.trim_matches(is_blank);
-    // Upper case first, because it knows more letters: "ß" becomes "SS".
+    // Upper case first, because it knows more letters: both small sigmas become one.
     if any_case { letters.to_uppercase().to_lowercase().into() } else { letters.to_owned().into() }
 }
 
@@ -183,12 +188,39 @@ fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}')
 }
 
+/// The letters of ASCII that some comparison takes for a Latin letter which does not decompose (Unicode Technical Standard
+/// 10 has most of them beside these letters).
+fn plain_letters(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        '\u{e6}' => "ae",
+        '\u{c6}' => "AE",
+        '\u{153}' => "oe",
+        '\u{152}' => "OE",
+        '\u{df}' => "ss",
+        '\u{1e9e}' => "SS",
+        '\u{f8}' => "o",
+        '\u{d8}' => "O",
+        '\u{142}' => "l",
+        '\u{141}' => "L",
+        '\u{111}' | '\u{f0}' => "d",
+        '\u{110}' | '\u{d0}' => "D",
+        '\u{127}' => "h",
+        '\u{126}' => "H",
+        '\u{131}' => "i",
+        '\u{fe}' => "th",
+        '\u{de}' => "TH",
+        '\u{167}' => "t",
+        '\u{166}' => "T",
+        '\u{14b}' => "n",
+        '\u{14a}' => "N",
+        _ => return None,
+    })
+}
+
 /// The 15 characters of an id whose 18 characters fit together. `None` for other text; Salesforce rejects most of it.
 fn short_id(text: &str) -> Option<&str> {
-    let (id, suffix) = text.split_at_checked(15).filter(|_| text.is_ascii())?;
-    let upper_case = |five: &[u8]| five.iter().rev().fold(0, |bits, it| bits << 1 | u8::from(it.is_ascii_uppercase()));
-    let fits = id.as_bytes().chunks(5).map(upper_case).map(Some).eq(suffix.bytes().map(bits_of));
-    fits.then_some(id)
+    let (id, suffix) = text.as_bytes().split_first_chunk().filter(|_| text.is_ascii())?;
+    check_characters(id).eq_ignore_ascii_case(suffix).then_some(&text[..id.len()])
 }
 
 /// The 15 characters of an id of 18 characters, with the case that the last three give them.
@@ -196,7 +228,7 @@ fn repaired_id(text: &str) -> Option<String> {
     let (id, suffix) = text.split_at_checked(15).filter(|_| text.len() == 18 && text.is_ascii())?;
     let mut repaired = id.to_ascii_lowercase().into_bytes();
     for (five, character) in repaired.chunks_mut(5).zip(suffix.bytes()) {
-        let bits = bits_of(character)?;
+        let bits = capitals(character)?;
         for (_, byte) in five.iter_mut().enumerate().filter(|(position, _)| bits >> position & 1 == 1) {
             if !byte.is_ascii_lowercase() {
                 return None;
@@ -205,13 +237,6 @@ fn repaired_id(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(repaired).ok()
-}
-
-/// Each character of the suffix encodes which of five characters are upper case, the first in the lowest bit.
-fn bits_of(suffix: u8) -> Option<u8> {
-    const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-    let position = SUFFIX.iter().position(|known| known.eq_ignore_ascii_case(&suffix))?;
-    u8::try_from(position).ok()
 }
 
 #[cfg(test)]

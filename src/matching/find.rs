@@ -1,8 +1,10 @@
 //! Finds the records that keys name.
 
+use std::collections::HashSet;
+
 use retry::Policy;
 
-use super::cost::{REQUESTS_OF_A_QUERY_JOB, REQUESTS_OF_DOUBTS};
+use super::cost::{FEW_LISTS, REQUESTS_OF_DOUBTS, REQUESTS_OF_UNCERTAIN, most_lists};
 use super::lists::{self, List};
 use super::plan::MatchPlan;
 use super::source::RecordSource;
@@ -15,6 +17,9 @@ use salesforce::Fault;
 
 /// The rows of a batch, whose values in the key fields name records.
 pub(crate) trait KeyRows: Sync {
+    /// How many rows there are.
+    fn len(&self) -> usize;
+
     /// The values of each row in the order of the fields, from the first row on. Blank values name nothing.
     fn keys(&self) -> Box<dyn Iterator<Item = Vec<String>> + Send + '_>;
 }
@@ -68,7 +73,9 @@ pub(crate) async fn find_records(
     lease: Lease,
 ) -> Result<Matches> {
     let most_ids = if plan.on_several == OnSeveral::UpdateAll { MOST_WRITTEN + 1 } else { MOST_SHOWN };
-    let keys = rows.keys().filter_map(|values| plan.row_key(values.iter().map(String::as_str)).ok()).collect();
+    // A list that grows would take twice the room.
+    let mut keys = Vec::with_capacity(rows.len());
+    keys.extend(rows.keys().filter_map(|values| plan.row_key(values.iter().map(String::as_str)).ok()));
     let mut matches = Matches::new(keys, most_ids, lease);
     let doing = format!("looking for records of {} by {}", plan.object, plan.names());
     let mut attempt = 1;
@@ -127,7 +134,7 @@ struct Search<'s, S, R> {
 impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
     async fn run(&self, matches: &mut Matches) -> Result<(), FindError> {
         let mut doubts = REQUESTS_OF_DOUBTS;
-        let lists = self.lists(matches, |_, _| true, REQUESTS_OF_A_QUERY_JOB).filter(|_| self.may_list);
+        let lists = if self.may_list { self.cheap_lists(matches).await } else { None };
         let (object, keys, lists_of_keys) = (&self.plan.object, matches.len(), lists.as_ref().map(Vec::len));
         tracing::debug!(object, keys, lists_of_keys, "looking for records, without lists with a query job");
         match lists {
@@ -140,12 +147,23 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
         if self.may_list { self.ask_for_uncertain(matches, &mut doubts).await } else { Ok(()) }
     }
 
+    /// The lists of all keys, where they take no more requests than a query job. Its cost grows with the records that it
+    /// reads, so they are counted where they decide.
+    async fn cheap_lists(&self, matches: &Matches) -> Option<Vec<List>> {
+        if let Some(few) = self.lists(matches, |_, _| true, FEW_LISTS) {
+            return Some(few);
+        }
+        let all = lists::of_all_records(self.plan);
+        let records = self.source.size(&all).await;
+        self.lists(matches, |_, _| true, most_lists(records, all.fields().len()))
+    }
+
     /// Asks again for the keys of which no document says what they name, so that the org says it: first in lists without
     /// another key that is alike, where it may find nothing, then each alone. Where they are so many that it would cost
     /// more than a query job, they stay uncertain, and so does what a record may not keep as it was sent.
     async fn ask_for_uncertain(&self, matches: &mut Matches, doubts: &mut usize) -> Result<(), FindError> {
         let is_kept = |values: &[String]| self.plan.is_kept(values);
-        let mut left = REQUESTS_OF_A_QUERY_JOB;
+        let mut left = REQUESTS_OF_UNCERTAIN;
         let mut uncertain = matches.uncertain();
         while !uncertain.is_empty() {
             // Of keys that are alike one is asked for at a time.
@@ -158,10 +176,10 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
             lists.iter().flat_map(List::positions).for_each(|position| matches.forget(position));
             self.ask(lists, matches, doubts).await?;
         }
-        if !self.plan.is_compared_by_queries() {
+        let uncertain = matches.uncertain();
+        if uncertain.is_empty() || !self.plan.is_compared_by_queries() {
             return Ok(());
         }
-        let uncertain = matches.uncertain();
         let is_chosen = |position, values: &[String]| is_kept(values) && uncertain.binary_search(&position).is_ok();
         let lists = self.lists(matches, is_chosen, left);
         let alone = lists.into_iter().flatten().flat_map(List::keys).take(left);
@@ -210,9 +228,9 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
             [position] if list.is_kept() && self.plan.is_compared_by_queries() => Asked::Alone(*position),
             positions => Asked::Together(positions),
         };
-        let mut adder = Adder::new(self.plan, matches, asked);
+        let mut adder = Adder { in_any_case: list.in_any_case(), ..Adder::new(self.plan, matches, asked) };
         match self.source.query(&list.query(self.plan), &mut adder).await {
-            Ok(()) => Ok(!adder.has_unasked || !self.plan.is_compared_by_queries()),
+            Ok(()) => Ok(!adder.has_unasked),
             Err(error) if error.is_refused_value() => {
                 tracing::warn!(
                     object = self.plan.object,
@@ -235,23 +253,26 @@ pub(crate) struct Adder<'m> {
     plan: &'m MatchPlan,
     matches: &'m mut Matches,
     asked: Asked<'m>,
+    /// What the keys that were asked for are in any case, where case counts for the plan: a query finds them in any case.
+    in_any_case: HashSet<u64>,
     /// Whether there is a record whose key was not asked for.
     has_unasked: bool,
 }
 
 impl<'m> Adder<'m> {
     fn new(plan: &'m MatchPlan, matches: &'m mut Matches, asked: Asked<'m>) -> Self {
-        Self { plan, matches, asked, has_unasked: false }
+        Self { plan, matches, asked, in_any_case: HashSet::new(), has_unasked: false }
     }
 
     /// Adds a record. `value` gives its values by the names of the fields; none is null.
     pub(super) fn add<'v>(&mut self, value: impl Fn(&str) -> Option<&'v str>) -> Result<(), FindError> {
         let id = value("Id").ok_or(FindError::NotAnId)?;
-        let values = self.plan.keys.iter().map(|field| value(&field.name).unwrap_or_default());
-        self.has_unasked |= match self.plan.row_key(values) {
-            Ok(key) => !self.matches.add(key, id, self.asked)?,
-            Err(_) => !matches!(self.asked, Asked::All),
+        let values = || self.plan.keys.iter().map(|field| value(&field.name).unwrap_or_default());
+        let is_asked = match self.plan.row_key(values()) {
+            Ok(key) => self.matches.add(key, id, self.asked)?,
+            Err(_) => matches!(self.asked, Asked::All),
         };
+        self.has_unasked |= !is_asked && !self.in_any_case.contains(&self.plan.in_any_case(values()));
         Ok(())
     }
 }

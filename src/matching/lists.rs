@@ -1,5 +1,7 @@
 //! The queries that ask for keys.
 
+use std::collections::HashSet;
+
 use super::cost::MOST_CONDITIONS;
 use super::literal::literals;
 use super::plan::{KeyField, MatchPlan, ValueType};
@@ -18,6 +20,8 @@ struct ListedKey {
     literals: Vec<Vec<Literal>>,
     /// Whether a record keeps its values as they were sent.
     is_kept: bool,
+    /// What it is in any case, if case counts for the plan.
+    in_any_case: Option<u64>,
 }
 
 /// Packs keys, each with its number, into as few lists as fit. A key that a query cannot ask for is in none. `None` as soon
@@ -34,7 +38,8 @@ pub(super) fn pack(
     for (position, values) in keys {
         let literals = plan.keys.iter().zip(&values).map(|(field, value)| literals(field, value));
         let Some(literals) = literals.collect() else { continue };
-        let key = ListedKey { position, literals, is_kept: plan.is_kept(&values) };
+        let in_any_case = (!plan.is_compared_by_queries()).then(|| plan.in_any_case(values.iter().map(String::as_str)));
+        let key = ListedKey { position, literals, is_kept: plan.is_kept(&values), in_any_case };
         let length = key.length(plan);
         if let Some(list) = lists.last_mut().filter(|list| length <= left && list.has_room(plan)) {
             left -= length;
@@ -93,6 +98,11 @@ impl List {
     /// Whether records keep the values of all its keys as they were sent.
     pub(super) fn is_kept(&self) -> bool {
         self.0.iter().all(|key| key.is_kept)
+    }
+
+    /// What its keys are in any case, where case counts for the plan.
+    pub(super) fn in_any_case(&self) -> HashSet<u64> {
+        self.0.iter().filter_map(|key| key.in_any_case).collect()
     }
 
     /// A list of each of its keys.

@@ -14,11 +14,13 @@ mod lists;
 mod literal;
 mod plan;
 mod record_id;
+mod sizes;
 mod source;
 mod wanted;
 
 pub(crate) use find::{KeyRows, find_records};
 pub(crate) use plan::{ID, KeyField, MatchPlan, RowKey, ValueType};
 pub(crate) use record_id::RecordId;
+pub(crate) use sizes::QuerySizes;
 pub(crate) use source::OrgRecords;
 pub(crate) use wanted::{Found, MOST_WRITTEN, Matches};

@@ -68,12 +68,16 @@ impl RowKey {
 
     /// The part that keys share which perhaps name the same records.
     pub(crate) fn alike(self) -> u64 {
-        self.0[..6].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+        let mut bytes = [0; 8];
+        bytes[2..].copy_from_slice(&self.0[..6]);
+        u64::from_be_bytes(bytes)
     }
 
     /// A hash by which a later attempt knows the key again.
     pub(crate) fn hash(self) -> u64 {
-        self.0[4..].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[4..]);
+        u64::from_be_bytes(bytes)
     }
 }
 
@@ -111,6 +115,21 @@ impl MatchPlan {
             field.comparison.add_to_hashes(&canonical, &mut certain, &mut alike);
         }
         Ok(RowKey::new(certain.finish(), alike.finish()))
+    }
+
+    /// What values are where case counts in no text: equal for values that perhaps name the same records then.
+    pub(super) fn in_any_case<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> u64 {
+        let state = |seed| FixedState::with_seed(seed).build_hasher();
+        let (mut certain, mut alike) = (state(1), state(2));
+        for (field, value) in self.keys.iter().zip(values) {
+            let comparison = match field.comparison {
+                KeyComparison::Exact | KeyComparison::Text => KeyComparison::IgnoreCase,
+                other => other,
+            };
+            let canonical = comparison.canonical(value).unwrap_or(value.into());
+            comparison.add_to_hashes(&canonical, &mut certain, &mut alike);
+        }
+        alike.finish()
     }
 
     /// The fields as keys of rows.

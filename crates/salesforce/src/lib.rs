@@ -70,6 +70,7 @@ mod limits;
 mod operation;
 mod patience;
 mod query;
+mod record_id;
 mod results;
 mod row_error;
 mod timing;
@@ -96,6 +97,7 @@ pub use job::{
 pub use limits::{Allowance, Limits, ROWS_OF_BULK_BATCH};
 pub use operation::Operation;
 pub use query::{Condition, Literal, QueryRow, QueryRows, Soql, url_length};
+pub use record_id::{capitals, check_characters};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
 pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};

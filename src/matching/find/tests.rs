@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -18,8 +19,12 @@ struct FakeOrg {
     faults: Mutex<Vec<FaultKind>>,
     /// A key, and another that the org takes for the same by a rule of its own.
     same: Option<(&'static str, &'static str)>,
-    /// Salesforce's message for a query in which this key is.
+    /// Salesforce's message for a query with a key that begins so.
     refused: Option<(&'static str, &'static str)>,
+    /// How many records it says that there are.
+    size: Option<u64>,
+    /// How often it was asked for that.
+    counted: AtomicUsize,
 }
 
 impl FakeOrg {
@@ -34,8 +39,7 @@ impl FakeOrg {
         let list = soql.split_once(" IN (").map(|(_, list)| list.to_lowercase());
         let has = |key: &str| list.as_ref().is_none_or(|list| list.contains(&format!("'{}'", key.to_lowercase())));
         if let Some((key, message)) = self.refused
-            && has(key)
-            && list.is_some()
+            && list.as_ref().is_some_and(|list| list.contains(&format!("'{}", key.to_lowercase())))
         {
             return Err(Fault::of_failed_job(message).into());
         }
@@ -64,11 +68,21 @@ impl RecordSource for FakeOrg {
         assert!(!soql.to_string().contains(" IN ("));
         self.answer(soql, add)
     }
+
+    async fn size(&self, soql: &Soql) -> Option<u64> {
+        assert_eq!(soql.to_string(), "SELECT Id,Email FROM Contact WHERE Email != null");
+        self.counted.fetch_add(1, Ordering::Relaxed);
+        self.size
+    }
 }
 
 struct Emails(Vec<String>);
 
 impl KeyRows for Emails {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn keys(&self) -> Box<dyn Iterator<Item = Vec<String>> + Send + '_> {
         Box::new(self.0.iter().map(|email| vec![email.clone()]))
     }
@@ -114,6 +128,59 @@ async fn few_keys_are_asked_for_in_lists_and_many_with_one_job() {
 }
 
 #[tokio::test]
+async fn the_records_are_counted_where_their_number_decides_between_lists_and_a_job() {
+    let asked = async |keys: usize, size: Option<u64>| {
+        let org = FakeOrg { size, ..FakeOrg::default() };
+        find(&org, &emails(keys)).await.unwrap();
+        (org.queries(), org.counted.into_inner())
+    };
+    assert_eq!(asked(2_900, None).await, (14, 0), "no query job takes fewer requests");
+    assert_eq!(asked(3_100, Some(0)).await, (1, 1));
+    assert_eq!(asked(3_100, Some(100_000)).await, (1, 1));
+    assert_eq!(asked(3_100, Some(100_001)).await, (15, 1), "the job has two pages");
+    assert_eq!(asked(3_100, None).await, (15, 1));
+    assert_eq!(asked(3_600, None).await, (1, 1), "nobody knows how many there are");
+    let (lists, _) = asked(7_000, Some(u64::MAX)).await;
+    let pages = lists as u64 - 13;
+    assert_eq!(asked(7_000, Some(pages * 100_000)).await, (lists, 1));
+    assert_eq!(asked(7_000, Some((pages - 1) * 100_000)).await, (1, 1));
+    assert_eq!(asked(50_000, Some(u64::MAX)).await, (1, 1), "more lists than may be asked for");
+}
+
+#[tokio::test]
+async fn where_case_counts_a_record_that_the_org_finds_by_a_rule_of_its_own_makes_its_key_uncertain() {
+    for comparison in [Exact, Text] {
+        let same = Some(("b\u{fc}cher", "buecher"));
+        let org = FakeOrg { same, ..FakeOrg::of(["KEY", "buecher", "other"]) };
+        let plan = plan(&[("Email", comparison)]);
+        let rows = Emails(["b\u{fc}cher", "other", "none"].map(str::to_owned).into());
+        let matches = find_records(&org, &plan, &rows, &PATIENCE, Budget::new(1_000).lease()).await.unwrap();
+        let found = |key: &str| matches.of(plan.row_key([key]).unwrap());
+        assert_eq!(found("b\u{fc}cher"), Found::Uncertain, "{comparison:?}");
+        assert_eq!((found("other"), found("none")), (Found::One(id(2)), Found::Missing));
+    }
+}
+
+#[tokio::test]
+async fn where_more_lists_are_refused_than_may_be_halved_the_rest_is_uncertain() {
+    let mut keys = emails(2_000);
+    let bad: Vec<String> = (0..40).map(|number| format!("bad-{number}@example.com")).collect();
+    for (number, bad) in bad.iter().enumerate() {
+        keys.insert(number * 50, bad.clone());
+    }
+    let message = "INVALID_QUERY_FILTER_OPERATOR : invalid ID field: bad";
+    let lists = FakeOrg::default();
+    find(&lists, &keys).await.unwrap();
+    let org = FakeOrg { refused: Some(("bad-", message)), ..FakeOrg::default() };
+    let matches = find(&org, &keys).await.unwrap();
+    assert!(bad.iter().all(|key| found(&matches, key) == Found::Uncertain));
+    // Each list has some that are refused, and the requests do not suffice to find them all.
+    let uncertain = keys.iter().filter(|key| found(&matches, key) == Found::Uncertain).count();
+    assert!(uncertain > 2 * bad.len() && uncertain < keys.len(), "{uncertain} keys");
+    assert!(org.queries() <= lists.queries() + REQUESTS_OF_DOUBTS + REQUESTS_OF_UNCERTAIN, "{}", org.queries());
+}
+
+#[tokio::test]
 async fn keys_of_several_rows_are_asked_for_once_and_blank_ones_never() {
     let org = FakeOrg::of(["a@example.com", ""]);
     let rows = ["a@example.com", "A@EXAMPLE.COM ", "", " "].map(str::to_owned);
@@ -142,11 +209,14 @@ async fn a_key_that_a_record_has_only_perhaps_is_asked_for_alone() {
 #[tokio::test]
 async fn a_record_that_the_org_finds_by_a_rule_of_its_own_belongs_to_the_key_that_finds_it_alone() {
     let mut keys = emails(100);
-    keys.push("\u{e6}".to_owned());
+    keys.push("b\u{fc}cher".to_owned());
     let records = emails(50);
-    let org = FakeOrg { same: Some(("\u{e6}", "ae")), ..FakeOrg::of(records.iter().map(String::as_str).chain(["ae"])) };
+    let org = FakeOrg {
+        same: Some(("b\u{fc}cher", "buecher")),
+        ..FakeOrg::of(records.iter().map(String::as_str).chain(["buecher"]))
+    };
     let matches = find(&org, &keys).await.unwrap();
-    assert_eq!(found(&matches, "\u{e6}"), Found::One(id(50)));
+    assert_eq!(found(&matches, "b\u{fc}cher"), Found::One(id(50)));
     assert_eq!(found(&matches, &keys[49]), Found::One(id(49)));
     assert_eq!(found(&matches, &keys[50]), Found::Missing);
     assert!((8..20).contains(&org.queries()), "{} queries", org.queries());

@@ -61,6 +61,13 @@ impl KeptKeys {
         }
     }
 
+    /// The same with room for the ids of so many rows. A list that grows would take twice the room meanwhile.
+    pub(crate) fn with_room_for(mut self, rows: usize) -> Self {
+        self.by_id.reserve_exact(rows);
+        self.update_lease();
+        self
+    }
+
     /// Keeps the key of a row that is sent with these ids: its CSV, its JSON types and its hash.
     pub(crate) fn push<'i>(
         &mut self,

@@ -19,6 +19,7 @@ use super::chunked_vec::ChunkedVec;
 use super::compressed_csv::CompressedCsv;
 use super::open::{LocalRejection, OpenBatch};
 use super::origin::{MergedRecords, RowOrigins};
+use super::reserve::Reserve;
 use super::row_keys::KeyGroups;
 use super::types_of_rows::TypesOfRows;
 use crate::budget::Lease;
@@ -48,6 +49,7 @@ pub(super) struct RowsToMerge {
     pub(super) local_rejections: Vec<LocalRejection>,
     /// How many of the last ones come after the rows of their keys.
     pub(super) late_rejections: usize,
+    pub(super) reserve: Reserve,
     pub(super) lease: Lease,
 }
 
@@ -63,6 +65,7 @@ impl RowsToMerge {
             kinds,
             batches: Vec::new(),
             columns: [Arc::clone(&self.columns), Arc::default()],
+            reserve: self.reserve,
             late: Vec::new(),
             late_size: 0,
             late_lease: self.lease.another(),
@@ -143,6 +146,7 @@ struct JobBatches {
     batches: Vec<OpenBatch>,
     /// The columns of rows that write, and of those that delete.
     columns: [Arc<Columns>; 2],
+    reserve: Reserve,
     /// Records that are not uploaded, and that come after rows of their keys.
     late: Vec<LocalRejection>,
     late_size: usize,
@@ -173,7 +177,8 @@ impl JobBatches {
         while self.batches.len() <= job {
             let kind = self.kinds.of_job(self.batches.len());
             let columns = &self.columns[usize::from(kind == RowKind::Delete)];
-            self.batches.push(OpenBatch::of_kind(kind, Arc::clone(columns), lease.another()));
+            let batch = OpenBatch::of_kind(kind, Arc::clone(columns), lease.another());
+            self.batches.push(batch.reserving(self.reserve));
         }
         &mut self.batches[job]
     }

@@ -6,6 +6,7 @@ mod kept_keys;
 mod merging;
 mod open;
 mod origin;
+mod reserve;
 mod row_index;
 mod row_keys;
 mod types_of_rows;
@@ -24,8 +25,10 @@ pub use compressed_csv::{CompressedCsv, PIECE_SIZE};
 pub(crate) use kept_keys::KeptKeys;
 pub(crate) use open::{LocalRejection, OpenBatch};
 pub(crate) use origin::{MergedRecords, Origin, RowOrigins, SegmentId, part_of, whole_of};
+pub(crate) use reserve::Reserve;
 pub(crate) use row_index::{RowFate, RowIndex, RowOutcomes};
 
+use compressed_csv::TakenPieces;
 use row_index::HeldRecords;
 use types_of_rows::TypesOfRows;
 use unsent::Unsent;
@@ -50,6 +53,8 @@ pub(crate) struct Batch {
     /// The keys of the rows, if the rows have ids instead.
     pub(crate) keys: Option<Arc<KeptKeys>>,
     local_rejections_size: usize,
+    /// The bytes leased for what becomes of its rows.
+    reserved: usize,
     lease: Lease,
 }
 
@@ -87,21 +92,20 @@ impl Batch {
         self.unsent(row).map(unsent::columns_of).unwrap_or_default()
     }
 
-    /// The rows in their order. No row and no header spans two pieces.
+    /// The rows in their order.
     pub(crate) fn csv_rows(&self) -> impl Iterator<Item = Bytes> + Send + use<> {
-        let mut pieces = Arc::clone(&self.csv).pieces();
-        let (mut piece, mut is_header) = (Bytes::new(), true);
-        std::iter::from_fn(move || {
-            loop {
-                while piece.is_empty() {
-                    piece = pieces.next()?;
-                }
-                let row = piece.split_to(row_length(&piece));
-                if !std::mem::take(&mut is_header) {
-                    return Some(row);
-                }
-            }
-        })
+        CsvRows::of(Arc::clone(&self.csv).pieces())
+    }
+
+    /// Takes the rows out of the batch, in their order. What is read of them is freed, and so is what is reserved for
+    /// them, because they are something else by then.
+    pub(crate) fn take_rows(&mut self) -> TakenRows {
+        let csv = std::mem::take(&mut self.csv);
+        let mut lease = self.lease.another();
+        let (size, reserved) = (csv.size().max(1), self.reserved);
+        lease.set(csv.size() + reserved);
+        self.drop_csv();
+        CsvRows::of(LeasedPieces { pieces: Arc::unwrap_or_clone(csv).into_pieces(), size, reserved, lease })
     }
 
     /// Another lease from the budget of the batch.
@@ -117,6 +121,7 @@ impl Batch {
     /// Frees the CSV, once it is uploaded.
     pub(crate) fn drop_csv(&mut self) {
         self.csv = Arc::default();
+        self.reserved = 0;
         let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
         self.lease.set(self.origins.size() + self.types.size() + unsent + self.local_rejections_size);
     }
@@ -174,6 +179,67 @@ impl Batch {
             SettledSegment { segment, written: records - rejected, rejected }
         });
         segments.collect()
+    }
+}
+
+/// The rows of CSV without its header. No row and no header spans two pieces.
+pub(crate) struct CsvRows<P> {
+    pieces: P,
+    piece: Bytes,
+    is_header: bool,
+}
+
+/// The rows that were taken out of a batch.
+pub(crate) type TakenRows = CsvRows<LeasedPieces>;
+
+/// The pieces of such rows that are not read yet.
+pub(crate) struct LeasedPieces {
+    pieces: TakenPieces,
+    /// The bytes of all pieces, and those that are reserved for them.
+    size: usize,
+    reserved: usize,
+    lease: Lease,
+}
+
+impl<P: Iterator<Item = Bytes>> CsvRows<P> {
+    fn of(pieces: P) -> Self {
+        Self { pieces, piece: Bytes::new(), is_header: true }
+    }
+}
+
+impl TakenRows {
+    /// Takes the memory of the last piece that was read, if nobody has taken it.
+    pub(crate) fn take_memory(&mut self) -> Option<Vec<u8>> {
+        self.pieces.pieces.take_spare()
+    }
+}
+
+impl<P: Iterator<Item = Bytes>> Iterator for CsvRows<P> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            while self.piece.is_empty() {
+                self.piece = self.pieces.next()?;
+            }
+            let row = self.piece.split_to(row_length(&self.piece));
+            if !std::mem::take(&mut self.is_header) {
+                return Some(row);
+            }
+        }
+    }
+}
+
+impl Iterator for LeasedPieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.next();
+        let left = self.pieces.size();
+        #[expect(clippy::cast_possible_truncation, reason = "it is at most what was reserved")]
+        let reserved = (self.reserved as u128 * left as u128 / self.size as u128) as usize;
+        self.lease.set(left + reserved);
+        piece
     }
 }
 

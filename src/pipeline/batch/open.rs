@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use super::Batch;
 use super::chunked_vec::ChunkedVec;
-use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
+use super::compressed_csv::{CompressedCsv, PIECE_SIZE, Spares};
 use super::merging::RowsToMerge;
 use super::origin::{MergedRecords, Origin, RowOrigins};
+use super::reserve::Reserve;
 use super::row_index::HeldRecords;
 use super::row_keys::{KeyGroups, RowKeys};
 use super::types_of_rows::TypesOfRows;
@@ -31,6 +32,8 @@ pub(crate) struct OpenBatch {
     pub(super) compressed: CompressedCsv,
     /// CSV that is not compressed yet.
     pub(super) tail: Vec<u8>,
+    /// The memory of pieces of another batch, for those of this one.
+    spares: Option<Spares>,
     length: u64,
     header_length: usize,
     pub(super) origins: RowOrigins,
@@ -46,6 +49,7 @@ pub(crate) struct OpenBatch {
     keyed_rejections: Vec<KeyedRejection>,
     /// How many of the last ones are stored after the rows.
     late_rejections: usize,
+    reserve: Reserve,
     lease: Lease,
 }
 
@@ -89,6 +93,7 @@ impl OpenBatch {
             opened_at: Instant::now(),
             compressed: CompressedCsv::default(),
             tail: Vec::new(),
+            spares: None,
             length: 0,
             header_length: 0,
             origins: RowOrigins::default(),
@@ -100,6 +105,7 @@ impl OpenBatch {
             local_rejections_size: 0,
             keyed_rejections: Vec::new(),
             late_rejections: 0,
+            reserve: Reserve::default(),
             lease,
             columns,
         };
@@ -109,6 +115,21 @@ impl OpenBatch {
         batch.header_length = header.len();
         batch.update_lease();
         batch
+    }
+
+    /// Whether the memory of a piece of the batch that this one is made of would be used again.
+    pub(crate) fn takes_memory(&self) -> bool {
+        self.spares.as_ref().is_none_or(Spares::have_room)
+    }
+
+    /// Takes the memory of a piece for its own pieces.
+    pub(crate) fn take_memory(&mut self, spare: Vec<u8>) {
+        self.spares.get_or_insert_default().add(spare);
+    }
+
+    /// The same batch, which also leases this for its rows.
+    pub(crate) fn reserving(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
     }
 
     /// Whether a row of `length` bytes fits within `limit`. An empty batch takes any row, so a row that is larger than
@@ -230,12 +251,17 @@ impl OpenBatch {
     /// compressed yet would take all memory.
     fn piece_size(&self) -> usize {
         let share = usize::try_from(self.length / 4).unwrap_or(PIECE_SIZE);
-        share.clamp(SMALLEST_PIECE, PIECE_SIZE)
+        // A piece that takes the memory of another must not be larger, and not all compress alike.
+        let largest = if self.spares.is_some() { PIECE_SIZE * 9 / 10 } else { PIECE_SIZE };
+        share.clamp(SMALLEST_PIECE, largest)
     }
 
     fn compress_tail(&mut self) {
         if !self.tail.is_empty() {
-            self.compressed.push(&self.tail);
+            match &mut self.spares {
+                Some(spares) => self.compressed.push_into(&self.tail, spares),
+                None => self.compressed.push(&self.tail),
+            }
             self.tail.clear();
         }
     }
@@ -244,7 +270,14 @@ impl OpenBatch {
         let unsent = self.unsent.as_ref().map_or(0, Unsent::size);
         let rows = self.origins.size() + self.types.size() + self.keys.size() + self.deletes.size() + unsent;
         let rejections = self.local_rejections_size + self.keyed_rejections.capacity() * size_of::<KeyedRejection>();
-        self.lease.set(self.compressed.size() + self.tail.capacity() + rows + rejections);
+        self.lease.set(self.compressed.size() + self.tail.capacity() + rows + rejections + self.reserved());
+    }
+
+    /// The bytes leased for what becomes of its rows.
+    fn reserved(&self) -> usize {
+        let rows = self.origins.len();
+        let deletes = if self.kind == RowKind::Delete { rows } else { self.deletes.len() };
+        self.reserve.of(rows - deletes, deletes)
     }
 
     /// Whether it has neither rows nor records that are not uploaded.
@@ -300,6 +333,7 @@ impl OpenBatch {
             deletes: self.deletes,
             local_rejections: self.local_rejections,
             late_rejections: self.late_rejections,
+            reserve: self.reserve,
             lease: self.lease,
         }
     }
@@ -310,6 +344,7 @@ impl OpenBatch {
         self.keys = RowKeys::default();
         self.tail = Vec::new();
         self.update_lease();
+        let reserved = self.reserved();
         Batch {
             kind: self.kind,
             unsent: self.unsent,
@@ -322,6 +357,7 @@ impl OpenBatch {
             late_rejections: self.late_rejections,
             keys: None,
             local_rejections_size: self.local_rejections_size,
+            reserved,
             lease: self.lease,
         }
     }

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::config::NullHandling;
 use crate::convert::{Converted, Converter, NotAnObject, RowKind, SourceColumn};
 use crate::journal::EarlierRows;
-use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, SegmentId};
+use crate::pipeline::batch::{Batch, LocalRejection, OpenBatch, Origin, Reserve, SegmentId};
 use crate::pipeline::job::StreamBatch;
 use crate::pipeline::prepare::{PlannedStream, ResolvedField, StreamPlan};
 use crate::pipeline::progress::RecordCounts;
@@ -198,8 +198,7 @@ impl Loading {
                 && batch.deletes() < most_deletes
         };
         let full = self.open.take_if(|batch| !has_room(batch));
-        let columns = self.converter.columns();
-        let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
+        let batch = self.open.get_or_insert_with(|| new_batch(&self.plan, &self.converter, limits));
         batch.add_types(row.csv, self.converter.row_types());
         batch.push(row, origin);
         full
@@ -208,8 +207,7 @@ impl Loading {
     /// Adds a record that is not uploaded. Returns the batch that was open, if it was full.
     fn reject(&mut self, record: LocalRejection, limits: &BatchLimits) -> Option<OpenBatch> {
         let full = self.open.take_if(|batch| batch.length() >= limits.batch_size as u64);
-        let columns = self.converter.columns();
-        let batch = self.open.get_or_insert_with(|| OpenBatch::new(Arc::clone(columns), limits.budget.lease()));
+        let batch = self.open.get_or_insert_with(|| new_batch(&self.plan, &self.converter, limits));
         batch.reject_keyed(record, self.converter.rejected_key());
         full
     }
@@ -286,4 +284,9 @@ impl Loading {
             }
         }
     }
+}
+
+fn new_batch(plan: &StreamPlan, converter: &Converter, limits: &BatchLimits) -> OpenBatch {
+    let reserve = Reserve { writes: plan.reserved_for_row(), deletes: plan.reserved_for_delete() };
+    OpenBatch::new(Arc::clone(converter.columns()), limits.budget.lease()).reserving(reserve)
 }

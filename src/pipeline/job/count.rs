@@ -23,7 +23,7 @@ use super::matched::BatchKeys;
 use super::turn::{Start, TurnOutcome};
 use super::waits::Waits;
 use crate::convert::RowKind;
-use crate::matching::{MatchPlan, Matches, OrgRecords, find_records};
+use crate::matching::{MatchPlan, Matches, OrgRecords, QuerySizes, find_records};
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, StreamPlan};
 use airbyte::Result;
@@ -50,12 +50,13 @@ pub(crate) struct Counter {
     ways: Ways,
     waits: Waits,
     halt: CancellationToken,
+    query_sizes: QuerySizes,
 }
 
 impl Counter {
     pub(crate) fn new(org: Org, tally: Arc<Tally>, samples: Samples, ways: Ways) -> Self {
         let (known, halt) = (Mutex::default(), CancellationToken::new());
-        Self { org, tally, samples, known, ways, waits: Waits::of_sync(), halt }
+        Self { org, tally, samples, known, ways, waits: Waits::of_sync(), halt, query_sizes: QuerySizes::default() }
     }
 
     async fn count(
@@ -135,7 +136,8 @@ impl Counter {
 
     /// Finds the records that the keys of a batch name.
     async fn find(&self, matching: &MatchPlan, batch: &Batch, requests: &RequestCount) -> Result<Matches> {
-        let records = OrgRecords { org: &self.org, watcher: requests };
+        let (lease, sizes) = (batch.another_lease(), &self.query_sizes);
+        let records = OrgRecords { org: &self.org, watcher: requests, lease, sizes };
         let rows = BatchKeys::new(matching, batch);
         find_records(&records, matching, &rows, &self.waits.results, batch.another_lease()).await
     }

@@ -22,6 +22,7 @@ use super::rounds::{RetryRules, Rounds};
 use super::turn::{Start, Turn, TurnOutcome};
 use super::waits::Waits;
 use crate::budget::Budget;
+use crate::matching::QuerySizes;
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, Quota, StreamPlan};
 use crate::rejected::RejectedStore;
@@ -45,6 +46,8 @@ pub(crate) struct Loader {
     /// Once it is cancelled, no job is closed.
     pub(super) halt: CancellationToken,
     pub(super) waits: Waits,
+    /// How many records searches read.
+    pub(super) query_sizes: Arc<QuerySizes>,
 }
 
 impl Loader {
@@ -56,7 +59,8 @@ impl Loader {
         quota: Option<Arc<Quota>>,
     ) -> Self {
         let earlier = Arc::new(EarlierJobs::new(org.clone()));
-        Self { org, store, journal, budget, earlier, quota, halt: CancellationToken::new(), waits: Waits::of_sync() }
+        let (halt, waits, query_sizes) = (CancellationToken::new(), Waits::of_sync(), Arc::default());
+        Self { org, store, journal, budget, earlier, quota, halt, waits, query_sizes }
     }
 
     /// Waits until the requests of one more job fit within the share of the sync.

@@ -21,9 +21,15 @@ const MAX_HEADER_LENGTH: usize = 32_000;
 /// The most fields of a record (Developer Limits Quick Reference, "Bulk API limits").
 const MAX_FIELDS: usize = 5_000;
 
-/// The most rows of a batch whose records are looked for. Each takes some eighty bytes until its job runs, and a search
-/// for a batch may read the keys of all records of the object, so a million rows are three searches.
-const MOST_MATCHED_ROWS: usize = 350_000;
+/// The most rows of a batch whose records are looked for. A search may read the keys of all records of the object, so a
+/// million rows are six searches. The memory of one stream takes no more rows, with what [`SEARCHED_ROW`] reserves.
+const MOST_MATCHED_ROWS: usize = 180_000;
+
+/// The bytes that a row takes while its record is looked for and until its job runs, besides its CSV and its origin: its
+/// key and the id that is found (24), a share of the page of results that is held (up to 30), and then the id in its new row
+/// (about 10), the origin of that row (12), and its key with the hash of the id, so that a rejected record has it (about
+/// 25).
+const SEARCHED_ROW: usize = 100;
 
 /// How the records of a stream are written.
 #[derive(Debug, Clone)]
@@ -34,6 +40,8 @@ pub(crate) struct StreamPlan {
     /// How records are found whose rows have no id. Their jobs have plans of their own.
     pub(crate) matching: Option<Arc<MatchPlan>>,
     pub(crate) identity: StreamIdentity,
+    /// The largest upload, in bytes of CSV.
+    pub(crate) batch_size: usize,
     pub(crate) deletes: DeletePlan,
     /// The objects that this and all other streams write.
     pub(super) written_objects: Arc<WrittenObjects>,
@@ -97,6 +105,16 @@ impl StreamPlan {
     /// The most rows of a batch that delete.
     pub(crate) fn most_deletes(&self) -> usize {
         if self.deletes.matching.is_some() { MOST_MATCHED_ROWS } else { usize::MAX }
+    }
+
+    /// The bytes that each row of a batch needs when it is complete.
+    pub(crate) fn reserved_for_row(&self) -> usize {
+        if self.matching.is_some() { SEARCHED_ROW } else { 0 }
+    }
+
+    /// The same for each row that deletes.
+    pub(crate) fn reserved_for_delete(&self) -> usize {
+        if self.deletes.matching.is_some() { SEARCHED_ROW } else { 0 }
     }
 
     /// The plan of a job whose rows have the ids of records that were looked for.

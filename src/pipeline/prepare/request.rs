@@ -205,6 +205,7 @@ impl<'c> StreamRequest<'c> {
                 generation_id: self.stream.generation_id,
                 source_columns,
             },
+            batch_size: config.batch_size(),
             late: Arc::new(LateFields::new(packed, operation, config)),
             written_objects: Arc::default(),
             rules: Arc::new(rules),

@@ -198,7 +198,7 @@ impl JobPages {
     /// Reads a page as a whole.
     async fn read(&self, locator: Option<&str>) -> Result<ReadPage, Fault> {
         let QueryJob { org, id, requests } = &self.job;
-        let rows = (CELLS_PER_PAGE / self.columns.len().max(1)).max(FEWEST_ROWS_PER_PAGE);
+        let rows = rows_per_page(self.columns.len());
         let mut call = Call::get_csv(&["jobs", "query", id, "results"]).query("maxRecords", rows.to_string());
         if let Some(locator) = locator {
             call = call.query("locator", locator);
@@ -221,7 +221,7 @@ impl JobPages {
             if row.is_altered() {
                 return Err(foreign("a page of results is not UTF-8"));
             }
-            places.iter().for_each(|place| held.push(row.get(*place)));
+            held.push(places.iter().map(|place| row.get(*place)));
         }
         if page.row_count().is_none() {
             return Err(foreign("a page of results does not say how many rows it has"));
@@ -259,6 +259,11 @@ impl JobPages {
     pub(super) async fn delete(&self) {
         self.job.try_to(Call::delete(&["jobs", "query", &self.job.id])).await;
     }
+}
+
+/// The most rows of a page.
+pub(super) fn rows_per_page(columns: usize) -> usize {
+    (CELLS_PER_PAGE / columns.max(1)).max(FEWEST_ROWS_PER_PAGE)
 }
 
 /// The places of the columns in a header, whose names have any case.

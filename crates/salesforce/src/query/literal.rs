@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::record_id::check_characters;
+
 /// The years of dates that Salesforce knows (SOQL and SOSL Reference, "Date Formats and Date Literals").
 const YEARS: std::ops::RangeInclusive<i16> = 1700..=4000;
 
@@ -55,7 +57,7 @@ impl Literal {
     pub fn id(text: &str) -> Option<Self> {
         let is_id = match text.len() {
             15 => true,
-            18 => text.is_char_boundary(15) && text[15..].eq_ignore_ascii_case(&case_suffix(text)),
+            18 => has_check_characters(text.as_bytes()),
             _ => false,
         };
         (is_id && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| Self::text(text))
@@ -131,12 +133,9 @@ impl fmt::Display for Literal {
     }
 }
 
-/// The last three characters of an id of 18: each encodes which of five characters are capitals (REST API guide, "sObject
-/// IDs").
-fn case_suffix(id: &str) -> String {
-    const CODES: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-    let capitals = |part: &[u8]| (0..5).filter(|at| part[*at].is_ascii_uppercase()).map(|at| 1 << at).sum::<usize>();
-    id.as_bytes()[..15].chunks_exact(5).map(|part| char::from(CODES[capitals(part)])).collect()
+/// Whether the last three of 18 characters encode the case of the others. Their own case does not matter.
+fn has_check_characters(id: &[u8]) -> bool {
+    id.split_first_chunk().is_some_and(|(short, check)| check_characters(short).eq_ignore_ascii_case(check))
 }
 
 /// The number of bytes that a text takes in the query of a URL (URL Standard, "application/x-www-form-urlencoded").

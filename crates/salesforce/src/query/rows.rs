@@ -1,7 +1,7 @@
 //! The rows of a query, whatever calls return them.
 
 use super::held::HeldPage;
-use super::job::JobPages;
+use super::job::{JobPages, rows_per_page};
 use super::rest::RestPages;
 use crate::fault::Fault;
 use crate::http::RequestCount;
@@ -68,6 +68,16 @@ impl QueryRows {
             }
         }
         Ok(Some(&self.row))
+    }
+
+    /// The most rows of a page of a query job's results, for rows of so many columns.
+    pub fn rows_per_page(columns: usize) -> usize {
+        rows_per_page(columns)
+    }
+
+    /// The bytes of the page that is held.
+    pub fn held(&self) -> usize {
+        self.page.size()
     }
 
     /// The API requests made for the query so far.

@@ -140,6 +140,14 @@ impl Soql {
     }
 }
 
+impl Soql {
+    /// The query that counts the records which this one finds.
+    pub(super) fn counting(&self) -> String {
+        let all = format!("SELECT count() FROM {}", self.object);
+        self.condition.as_ref().map_or(all.clone(), |condition| format!("{all} WHERE {condition}"))
+    }
+}
+
 impl fmt::Display for Soql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SELECT ")?;
@@ -201,6 +209,8 @@ mod tests {
             ),
         ] {
             assert_eq!(query.to_string(), text);
+            let (_, rest) = text.split_once(" FROM ").unwrap();
+            assert_eq!(query.counting(), format!("SELECT count() FROM {rest}"));
             query.check().unwrap();
         }
     }

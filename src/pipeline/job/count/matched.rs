@@ -40,9 +40,11 @@ impl Counter {
         self.tally.add(events.stream(), &search);
         // A sync looks again for the records of later rows, which the rows before them may have created.
         let mut waiting = VecDeque::from([batch]);
-        while let Some(batch) = waiting.pop_front() {
+        while let Some(mut batch) = waiting.pop_front() {
+            let rows = batch.take_rows();
             let rewriter = Rewriter::new(plan, matching, &batch, &revised);
-            let (Rewritten { written, created, later, mut settled }, parts) = rewriter.rewrite(&journal, None).await?;
+            let (Rewritten { written, created, later, mut settled }, parts) =
+                rewriter.rewrite(rows, &journal, None).await?;
             store_local_rejections(None, &batch.local_rejections, &mut settled.reasons).await?;
             batch.local_rejections.iter().for_each(|record| settled.add(record.origin.segment, 0, 1));
             drop(batch);

@@ -80,6 +80,10 @@ impl FoundRecords for RevisedMatches<'_> {
     fn has_alike_rows(&self) -> bool {
         self.matches.has_alike_rows()
     }
+
+    fn found(&self) -> usize {
+        self.matches.found()
+    }
 }
 
 /// Whether the id of a rewritten row says that its record is unclear.

@@ -34,6 +34,9 @@ pub(super) trait FoundRecords: Sync {
 
     /// Whether several rows have one key, certainly or perhaps.
     fn has_alike_rows(&self) -> bool;
+
+    /// How many keys have found a record.
+    fn found(&self) -> usize;
 }
 
 impl FoundRecords for Matches {
@@ -47,6 +50,10 @@ impl FoundRecords for Matches {
 
     fn has_alike_rows(&self) -> bool {
         Self::has_alike_rows(self)
+    }
+
+    fn found(&self) -> usize {
+        Self::found(self)
     }
 }
 
@@ -67,7 +74,7 @@ impl Loader {
         self.wait_before_search(plan, &mut turn, &claim).await?;
         let mut claim = Some(claim);
         let mut waiting = VecDeque::from([batch]);
-        while let Some(batch) = waiting.pop_front() {
+        while let Some(mut batch) = waiting.pop_front() {
             events.send(EventKind::SearchStarted { rows: batch.rows(), began });
             let found = async {
                 // What the search asks is not taken from the requests of the job.
@@ -81,7 +88,7 @@ impl Loader {
                     }
                     None => self.claim_again(&mut turn).await,
                 };
-                self.rewrite(plan, matching, &batch, &queries).await
+                self.rewrite(plan, matching, &mut batch, &queries).await
             };
             let (rewritten, parts) = tokio::select! {
                 biased;
@@ -105,20 +112,22 @@ impl Loader {
         Ok(())
     }
 
-    /// Finds the records of a batch, and rewrites its rows. Rejected records are stored.
+    /// Finds the records of a batch, and rewrites its rows, which it has no longer. Rejected records are stored.
     async fn rewrite(
         &self,
         plan: &StreamPlan,
         matching: &MatchPlan,
-        batch: &Batch,
+        batch: &mut Batch,
         claim: &Claim,
     ) -> Result<(Rewritten, Parts)> {
-        let records = OrgRecords { org: &self.org, watcher: claim };
-        let rows = BatchKeys::new(matching, batch);
-        let matches = find_records(&records, matching, &rows, &self.waits.results, batch.another_lease()).await?;
+        let (lease, sizes) = (batch.another_lease(), &*self.query_sizes);
+        let records = OrgRecords { org: &self.org, watcher: claim, lease, sizes };
+        let keys = BatchKeys::new(matching, batch);
+        let matches = find_records(&records, matching, &keys, &self.waits.results, batch.another_lease()).await?;
         let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
+        let rows = batch.take_rows();
         let rewriter = Rewriter::new(plan, matching, batch, &matches);
-        let (mut rewritten, parts) = rewriter.rewrite(&self.journal, writer.as_mut()).await?;
+        let (mut rewritten, parts) = rewriter.rewrite(rows, &self.journal, writer.as_mut()).await?;
         let settled = &mut rewritten.settled;
         store_local_rejections(writer.as_mut(), &batch.local_rejections, &mut settled.reasons).await?;
         batch.local_rejections.iter().for_each(|record| settled.add(record.origin.segment, 0, 1));
@@ -155,6 +164,10 @@ impl<'b> BatchKeys<'b> {
 }
 
 impl KeyRows for BatchKeys<'_> {
+    fn len(&self) -> usize {
+        self.batch.origins.len()
+    }
+
     fn keys(&self) -> Box<dyn Iterator<Item = Vec<String>> + Send + '_> {
         Box::new(self.batch.csv_rows().map(|row| {
             let cells: Vec<&[u8]> = crate::convert::raw_cells(&row).collect();

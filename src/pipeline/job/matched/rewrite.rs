@@ -15,7 +15,8 @@ use crate::convert::{
 };
 use crate::matching::{Found, ID, MOST_WRITTEN, MatchPlan, RecordId, RowKey};
 use crate::pipeline::batch::{
-    Batch, KeptKeys, LocalRejection, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, unsent_columns,
+    Batch, KeptKeys, LocalRejection, MergedRecords, OpenBatch, Origin, SegmentId, SettledSegment, TakenRows,
+    unsent_columns,
 };
 use crate::pipeline::job::entered::JobJournal;
 use crate::pipeline::job::rejection_reasons::{Example, RejectionReasons};
@@ -27,8 +28,12 @@ use salesforce::Operation;
 /// How many ids a rejection shows.
 const MOST_SHOWN: usize = 5;
 
-/// The largest upload of one job, in bytes: rows that each write many records may need several.
+/// The largest upload of one job, in bytes (Developer Limits Quick Reference, "Bulk API limits").
 const LARGEST_UPLOAD: usize = 100_000_000;
+
+/// The bytes that a row may grow by, because it has an id in place of its key. A batch that was as large as it may be
+/// needs no second job for that.
+const ID_LENGTH: usize = 20;
 
 /// The most rows that the rows of one batch become. Many records that each name thousands would not fit in memory.
 const MOST_ROWS: usize = 5_000_000;
@@ -100,7 +105,10 @@ pub(crate) struct Rewriter<'r> {
     written: OpenBatch,
     /// The batches before it, which are full.
     full: Vec<Batch>,
+    /// The largest upload: rows that each write many records may need several.
+    largest_upload: usize,
     rows_written: usize,
+    most_rows: usize,
     created: OpenBatch,
     kept: KeptKeys,
     /// The types of the last row, and those of its values that are sent and that are kept.
@@ -133,9 +141,11 @@ impl<'r> Rewriter<'r> {
         Self {
             written: OpenBatch::of_kind(batch.kind, Arc::new(written), lease()),
             full: Vec::new(),
+            largest_upload: LARGEST_UPLOAD.min(plan.batch_size + ID_LENGTH * batch.origins.len()),
             rows_written: 0,
+            most_rows: MOST_ROWS,
             created: OpenBatch::new(Arc::new(created), lease()),
-            kept: KeptKeys::new(Arc::new(Columns::new(kept, None)), is_delete, lease()),
+            kept: KeptKeys::new(Arc::new(Columns::new(kept, None)), is_delete, lease()).with_room_for(matches.found()),
             plan,
             matching,
             batch,
@@ -148,25 +158,28 @@ impl<'r> Rewriter<'r> {
         }
     }
 
-    /// Rewrites all rows. Rejected records go to `writer`.
+    /// Rewrites the rows that were taken out of the batch. Rejected records go to `writer`.
     ///
     /// # Errors
     /// The bucket cannot be written.
     pub(crate) async fn rewrite(
         mut self,
+        mut rows: TakenRows,
         journal: &JobJournal,
         mut writer: Option<&mut RejectedWriter>,
     ) -> Result<(Rewritten, Parts)> {
         let mut count = 0;
         let mut unsent = self.batch.unsent_rows();
-        for (number, csv) in self.batch.csv_rows().enumerate() {
+        while let Some(csv) = rows.next() {
+            self.take_memory(&mut rows);
+            let number = count;
             let row = SentRow { unsent: unsent.next(), ..self.sent_row(number, &csv) };
             count += 1;
             if let Some(rejection) = self.row(&row, journal) {
                 self.reject(&row, &rejection, writer.as_deref_mut()).await?;
             }
         }
-        if count != self.batch.rows() {
+        if count as u64 != self.batch.rows() {
             return Err(Error::system("A batch cannot be read again."));
         }
         let kept = self.kept.complete();
@@ -181,6 +194,17 @@ impl<'r> Rewriter<'r> {
         let mut created = if self.created.rows() == 0 { Vec::new() } else { self.created.seal_merged() }.into_iter();
         let rewritten = Rewritten { written, created: created.next(), later: created.collect(), settled: self.settled };
         Ok((rewritten, self.parts))
+    }
+
+    /// Takes the memory of rows that are read for those that they become.
+    fn take_memory(&mut self, rows: &mut TakenRows) {
+        for batch in [&mut self.written, &mut self.created] {
+            if batch.takes_memory()
+                && let Some(memory) = rows.take_memory()
+            {
+                return batch.take_memory(memory);
+            }
+        }
     }
 
     fn sent_row<'c>(&self, number: usize, csv: &'c Bytes) -> SentRow<'c> {
@@ -246,7 +270,7 @@ impl<'r> Rewriter<'r> {
             self.skip(row);
             return None;
         }
-        let is_too_much = ids.len() > 1 && self.rows_written + ids.len() > MOST_ROWS;
+        let is_too_much = ids.len() > 1 && self.rows_written + ids.len() > self.most_rows;
         let origin = if is_too_much { None } else { self.origin(row, ids.len()) };
         let Some((origin, merged)) = origin else {
             let ids: Vec<String> = ids.iter().take(MOST_SHOWN).map(RecordId::to_string).collect();
@@ -285,7 +309,7 @@ impl<'r> Rewriter<'r> {
 
     /// Begins another batch if the last one is full. Their jobs are loaded one after the other.
     fn make_room(&mut self, length: usize) {
-        if !self.written.has_room(length, LARGEST_UPLOAD) {
+        if !self.written.has_room(length, self.largest_upload) {
             let next =
                 OpenBatch::of_kind(self.batch.kind, Arc::clone(self.written.columns()), self.batch.another_lease());
             self.full.extend(std::mem::replace(&mut self.written, next).seal_merged());
@@ -368,3 +392,6 @@ fn give_back_key(record: &mut LocalRejection, kept: &KeptKeys) {
     let id: String = serde_json::from_str(id.get()).unwrap_or_default();
     record.data = json_object(kept.with_others(&id, data));
 }
+
+#[cfg(test)]
+mod tests;
