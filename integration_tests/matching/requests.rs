@@ -99,17 +99,17 @@ async fn asked(keys: usize, records: Option<u64>) -> (usize, usize) {
 }
 
 /// About the keys that fit into 14 lists, which take fewer requests than any query job.
-const LISTS_AT_ANY_SIZE: usize = 2_800;
+const LISTS_AT_ANY_SIZE: usize = 2_900;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_number_of_records_decides_between_lists_and_a_query_job() {
     assert_eq!(asked(LISTS_AT_ANY_SIZE, None).await, (14, 0), "nothing need be known");
     // 15 lists take no more requests than a query job with two pages of 100,000 records.
-    assert_eq!(asked(3_000, Some(100_000)).await, (1, 1));
-    assert_eq!(asked(3_000, Some(100_001)).await, (16, 0));
-    assert_eq!(asked(3_000, None).await, (16, 0), "three pages are supposed");
+    assert_eq!(asked(3_100, Some(100_000)).await, (1, 1));
+    assert_eq!(asked(3_100, Some(100_001)).await, (16, 0));
+    assert_eq!(asked(3_100, None).await, (16, 0), "three pages are supposed");
     assert_eq!(asked(3_600, None).await, (1, 1));
-    assert_eq!(asked(3_600, Some(10_000_000)).await, (19, 0));
+    assert_eq!(asked(3_600, Some(10_000_000)).await, (18, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +128,8 @@ fn rows(jobs: &[JobSummary]) -> usize {
     jobs.iter().map(|job| job.rows).sum()
 }
 
-/// Writes so many records into an org of as many contacts. Returns the requests and the peak of memory in bytes.
+/// Writes so many records into an org of as many contacts. Returns the requests and the peak of memory in bytes. How often
+/// the state of a job is asked for depends on how busy the machine is, so these requests are left out.
 async fn measure(count: usize) -> (usize, u64) {
     const LIMIT: u64 = 256_000_000;
     let world = org_of(count).await;
@@ -144,12 +145,13 @@ async fn measure(count: usize) -> (usize, u64) {
     run.assert_success();
     assert_eq!(run.counts(), [Counts { written: count as u64, rejected: 0 }]);
     assert_eq!(rows(&world.org.jobs()), count);
-    (world.org.requests().len(), peak_memory)
+    let polls = requests(&world, &[Endpoint::JobInfo, Endpoint::QueryJobInfo]);
+    (world.org.requests().len() - polls, peak_memory)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_thousand_keys_take_few_requests_and_little_memory() {
     let (requests, peak_memory) = measure(50_000).await;
-    assert!(requests < 60, "{requests} requests");
+    assert!(requests < 25, "{requests} requests");
     assert!((1..64_000_000).contains(&peak_memory), "{peak_memory} bytes were resident");
 }
