@@ -7,7 +7,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::convert::{Converted, Converter};
-use crate::matching::{OrgRecords, QuerySizes, find_records};
+use crate::matching::{Matches, OrgRecords, QuerySizes, find_records};
 use crate::pipeline::job::matched::BatchKeys;
 use crate::pipeline::prepare::{Claim, StreamRequest, plan_streams};
 use airbyte::{json::Cursor, parse_catalog};
