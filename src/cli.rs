@@ -3,20 +3,70 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+use crate::display::{LogFormat, Verbosity};
 
 #[derive(Debug, Parser, PartialEq, Eq)]
 #[command(
     name = "destination-salesforce",
     version,
-    about = "An Airbyte destination that loads records into Salesforce."
+    about = "An Airbyte destination that loads records into Salesforce.",
+    after_help = AFTER_HELP
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+const AFTER_HELP: &str = "\
+Input and output:
+  write reads messages of the Airbyte protocol from standard input, one JSON object a line.
+  Standard output gets messages of the protocol, or on a terminal an answer for reading.
+  Standard error gets the progress, errors and the summary, and nothing if it is no terminal.
+
+Exit codes:
+  0  Success. check answers with 0 also when the connection does not work, and says so.
+  1  A failure; the last message says what to do.
+
+Environment:
+  HTTPS_PROXY, NO_PROXY   the proxy for all traffic, and the hosts without it
+  SSL_CERT_FILE           certificates to trust instead of those of the system
+  AWS_...                 credentials for the bucket, where the configuration has none
+  LOG_LEVEL               the lowest level that is logged: DEBUG, INFO, WARN or ERROR
+  NO_COLOR                no colors on the terminal
+
+Example:
+  destination-salesforce check --config config.json
+  destination-salesforce write --config config.json --catalog catalog.json < messages.jsonl";
+
+/// What every command takes.
+#[derive(Debug, Clone, Copy, Default, Args, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Log as messages of the protocol (json), or as lines on standard error (text), the default on a terminal.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Only warnings and errors, and no progress.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Details for a developer too.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+impl Options {
+    pub(crate) fn verbosity(self) -> Verbosity {
+        match self {
+            Self { quiet: true, .. } => Verbosity::Quiet,
+            Self { verbose: true, .. } => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
 }
 
 /// A command of the Airbyte protocol or for a person beside it, with its files.
@@ -99,8 +149,13 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 ///
 /// # Errors
 /// The arguments are wrong, or ask for help: clap reports both as an error.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
-    Arguments::try_parse_from(arguments).map(|arguments| arguments.command)
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Command, Options), clap::Error> {
+    Arguments::try_parse_from(arguments).map(|arguments| (arguments.command, arguments.options))
+}
+
+/// The help, for whoever types the name of the program alone.
+pub(crate) fn help() -> String {
+    Arguments::command().render_help().to_string()
 }
 
 #[cfg(test)]
@@ -108,7 +163,31 @@ mod tests {
     use super::*;
 
     fn command(arguments: &[&str]) -> Result<Command, clap::Error> {
+        parse_all(arguments).map(|(command, _)| command)
+    }
+
+    fn parse_all(arguments: &[&str]) -> Result<(Command, Options), clap::Error> {
         parse(["destination-salesforce"].iter().chain(arguments).map(OsString::from))
+    }
+
+    #[test]
+    fn an_option_of_every_command_may_stand_before_and_after_it() {
+        for arguments in [&["-q", "check", "--config=c"][..], &["check", "--config=c", "--quiet"]] {
+            assert_eq!(parse_all(arguments).unwrap().1.verbosity(), Verbosity::Quiet, "{arguments:?}");
+        }
+        let (_, options) = parse_all(&["--log-format", "text", "-v", "spec"]).unwrap();
+        assert_eq!((options.log_format, options.verbosity()), (Some(LogFormat::Text), Verbosity::Verbose));
+        assert_eq!(parse_all(&["spec"]).unwrap().1, Options::default());
+        assert!(parse_all(&["-q", "-v", "spec"]).is_err());
+        assert!(parse_all(&["spec", "--log-format", "xml"]).is_err());
+    }
+
+    #[test]
+    fn the_help_names_each_command_and_fits_on_a_terminal() {
+        let help = help();
+        for words in ["spec", "check", "discover", "write", "rejected", "Exit codes:", "Environment:", "NO_COLOR"] {
+            assert!(help.contains(words), "{words}: {help}");
+        }
     }
 
     #[test]
@@ -163,7 +242,7 @@ mod tests {
             (&["check"], "--config"),
             (&["discover"], "--config"),
             (&["read"], "read"),
-            (&["spec", "--verbose"], "--verbose"),
+            (&["spec", "--loud"], "--loud"),
             (&["write", "--config", "c", "--catalog", "k", "--show", "3"], "--dry-run"),
             (&["write", "--config", "c", "--catalog", "k", "--dry-run", "--show", "many"], "--show"),
             (&["validate"], "--config"),

@@ -11,7 +11,7 @@ use crate::command;
 use crate::command::write::{DryRunArguments, WriteFiles};
 use crate::display::Display;
 use crate::rejected::Selection;
-use airbyte::{Error, Output, exit_code, log, run_command};
+use airbyte::{Error, Output, exit_code, exit_code_alone, log, run_command};
 
 /// The crates whose log events the user reads.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
@@ -27,35 +27,62 @@ pub fn run(
     mut output: impl Write + Send + 'static,
     display: &Display,
 ) -> ExitCode {
-    let command = match cli::parse(arguments) {
-        Ok(command) => command,
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.len() <= 1 && display.answers_a_person() {
+        return print_help(&mut output, &cli::help());
+    }
+    let (command, options) = match cli::parse(arguments) {
+        Ok(parsed) => parsed,
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // Help is for a person, so it is not a message.
-            return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            return print_help(&mut output, &help.to_string());
+        }
+        Err(error) if display.answers_a_person() => {
+            display.print(&error.to_string());
+            return ExitCode::FAILURE;
         }
         Err(error) => {
             let message = format!("The command line is wrong: {}.", first_paragraph(&error).trim_end_matches('.'));
             return match Output::new(output) {
-                Ok(output) => exit_code(&output, Err(Error::config(message).internal(error))),
+                Ok(output) => exit_code(&output, &Err(Error::config(message).internal(error))),
                 Err(_) => ExitCode::FAILURE,
             };
         }
     };
+    let display = &display.with(options.log_format, options.verbosity());
     // Without the thread that writes, nothing can be reported.
     let Ok(output) = Output::new(display.wrap(output)) else { return ExitCode::FAILURE };
-    log::start(output.clone(), LOGGED, std::env::var(log::LEVEL_VARIABLE).ok().as_deref());
+    let level = display.log_level(std::env::var(log::LEVEL_VARIABLE).ok());
+    log::start(log_sink(&output, display), LOGGED, level.as_deref());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = Error::system("The runtime of the program cannot be started.").internal(error);
-            return exit_code(&output, Err(error));
+            return exit_code(&output, &Err(error));
         }
     };
-    let exit_code = run_command(&output, || runtime.block_on(execute(command, input, &output, display)));
+    let result = run_command(|| runtime.block_on(execute(command, input, &output, display)));
+    if let Err(error) = &result {
+        display.error(error);
+    }
+    let report = if display.answers_a_person() { exit_code_alone } else { exit_code };
+    let exit_code = report(&output, &result);
     // The runtime handles signals until every message is written, because a reader can keep the process waiting. Only
     // the read of standard input can still run, and it cannot be interrupted.
     runtime.shutdown_background();
     exit_code
+}
+
+fn print_help(output: &mut impl Write, help: &str) -> ExitCode {
+    if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn log_sink(output: &Output, display: &Display) -> log::LogSink {
+    if !display.logs_text() {
+        return log::LogSink::Messages(output.clone());
+    }
+    let display = display.clone();
+    log::LogSink::Lines(Box::new(move |level, message| display.log_line(level, message)))
 }
 
 /// Logs where a panic happens, instead of Rust's own report. That report goes to standard error, which must stay empty,
@@ -75,13 +102,13 @@ async fn execute(
 ) -> Result<(), Error> {
     match command {
         Command::Spec => command::spec::run(output),
-        Command::Check { config } => command::check::run(&config, output).await,
-        Command::Discover { config } => command::discover::run(&config, output).await,
+        Command::Check { config } => command::check::run(&config, output, display).await,
+        Command::Discover { config } => command::discover::run(&config, output, display).await,
         Command::Write { config, catalog, dry_run, show } => {
             let dry_run = dry_run.then_some(DryRunArguments { show });
             command::write::run(&WriteFiles { config, catalog }, dry_run, input, output, display).await
         }
-        Command::Validate { config, catalog } => command::validate::run(&config, catalog.as_deref()),
+        Command::Validate { config, catalog } => command::validate::run(&config, catalog.as_deref(), output, display),
         Command::Rejected { config, stream, namespace, reason, since, nameless_are, summary } => {
             let selection = Selection { streams: stream, namespace, reasons: reason, since, nameless_are };
             command::rejected::run(&config, selection, summary, output, display).await

@@ -65,7 +65,7 @@ async fn a_terminal_shows_three_rows_of_each_stream_and_a_table() {
     assert!(screen.contains("P2,\"say"), "{screen}");
     assert!(!screen.contains("P3"), "{screen}");
     assert!(screen.contains("L0,Example\\u{1b}[2J Ltd\n"), "a value cannot clear the screen: {screen}");
-    assert!(screen.contains("people: dry run: 5 read, 5 accepted, 0 refused"), "{screen}");
+    assert!(screen.lines().any(|line| line.split_whitespace().eq(["people", "5", "5", "0"])), "{screen}");
     for line in [
         "Dry run: nothing was sent, and no state is acknowledged.",
         "  stream  object   operation  records  to create  jobs",

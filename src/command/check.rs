@@ -8,6 +8,7 @@ use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
+use crate::display::{Display, check_answer};
 use crate::journal::Journal;
 use crate::pipeline::{SettingsFindings, check_settings};
 use crate::rejected::{RejectedStore, SyncIdentity};
@@ -15,12 +16,12 @@ use crate::stop::{Stop, stopped};
 use airbyte::{Error, Output, Result};
 use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 
-/// Answers with one CONNECTION_STATUS.
+/// Answers with one CONNECTION_STATUS, or a person with a sentence a line.
 ///
 /// # Errors
 /// Standard output is closed, or the check is asked to stop. Every other failure is part of the answer.
-pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
-    let (stop, _running) = stop_on_signal(output)?;
+pub(crate) async fn run(config: &Path, output: &Output, display: &Display) -> Result<()> {
+    let (stop, _running) = stop_on_signal(output, display)?;
     let findings = match read_config(config) {
         Ok(config) => {
             let mut findings = check_config(&config, output, &stop).await;
@@ -31,6 +32,11 @@ pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
     };
     if stop.is_requested() {
         return Err(stopped());
+    }
+    if display.answers_a_person() {
+        let (failures, facts) = findings.sentences();
+        output.text(check_answer(&failures, &facts).trim_end()).map_err(stdout_closed)?;
+        return Ok(());
     }
     let message = findings.message();
     let status = if findings.failures.is_empty() { Ok(&*message) } else { Err(&*message) };
@@ -47,8 +53,13 @@ struct Findings {
 impl Findings {
     /// All sentences, failures first: the user must act on them.
     fn message(&self) -> String {
-        let failures = self.failures.iter().map(|error| error.message());
-        failures.chain(self.facts.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        let (failures, facts) = self.sentences();
+        [failures, facts].concat().join(" ")
+    }
+
+    /// What keeps a sync from running, and what was found besides.
+    fn sentences(&self) -> (Vec<&str>, Vec<&str>) {
+        (self.failures.iter().map(Error::message).collect(), self.facts.iter().map(String::as_str).collect())
     }
 
     /// Adds what the org says of the entries under `streams`.

@@ -28,7 +28,7 @@ pub(crate) async fn run(
     display: &Display,
 ) -> Result<()> {
     let config = read_config(config)?;
-    let (stop, _running) = stop_on_signal(output)?;
+    let (stop, _running) = stop_on_signal(output, display)?;
     if summary {
         return Box::pin(print_summary(&config, &selection, output, &Watch { display, stop: &stop })).await;
     }
@@ -106,7 +106,7 @@ impl Watch<'_> {
 
     /// Shows the progress on a terminal, for ever.
     async fn show(&self, progress: &Progress) {
-        let line = self.display.lines(1).pop();
+        let line = self.display.line();
         while let (Some(line), Some(interval)) = (&line, self.display.interval()) {
             line.show(progress.line());
             tokio::time::sleep(interval).await;

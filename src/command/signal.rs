@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::display::Display;
 use crate::stop::Stop;
 use airbyte::{Error, Output, Result};
 
@@ -12,9 +13,12 @@ use airbyte::{Error, Output, Result};
 /// within milliseconds.
 const TIME_FOR_LAST_MESSAGES: Duration = Duration::from_secs(3);
 
+const STOPPING: &str = "asked to stop: waits for running jobs and for the answer to a sign-in, for at most a minute or \
+                        until the next signal";
+
 /// A stop that is requested by each signal that ends a process. A stopped run ends although nobody reads its output,
 /// once the sender is dropped.
-pub(super) fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<()>)> {
+pub(super) fn stop_on_signal(output: &Output, display: &Display) -> Result<(Stop, oneshot::Sender<()>)> {
     let listen = |kind| {
         signal(kind).map_err(|error| Error::system("The signals of the system cannot be received.").internal(error))
     };
@@ -23,7 +27,7 @@ pub(super) fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<(
     // Dropped at the end of the run, also by a panic.
     let (running, ended) = oneshot::channel();
     tokio::spawn(abandon_output(output.clone(), stop.clone(), ended));
-    let stopped = stop.clone();
+    let (stopped, display) = (stop.clone(), display.clone());
     tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -31,10 +35,8 @@ pub(super) fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<(
                 _ = interrupt.recv() => {}
             }
             stopped.request();
-            tracing::warn!(
-                "asked to stop: waits for running jobs and for the answer to a sign-in, for at most a minute or until \
-                 the next signal"
-            );
+            tracing::warn!("{STOPPING}");
+            display.notice(STOPPING);
         }
     });
     Ok((stop, running))

@@ -40,7 +40,7 @@ pub(crate) async fn run(
         Some(DryRunArguments { show }) => Some(DryRun::asked_for(show)),
         None => config.dry_run().then(DryRun::configured),
     };
-    let (stop, _running) = stop_on_signal(output)?;
+    let (stop, _running) = stop_on_signal(output, display)?;
     let org = async || sign_in_patiently(&config, output, &stop).await;
     let connections = Connections { input, output: output.clone(), display, stop: stop.clone() };
     Box::pin(pipeline::write(&config, &catalog, org, connections, dry_run)).await

@@ -38,6 +38,11 @@ impl Catalog {
         self.objects.iter().flat_map(|object| object.operations(&self.lookups))
     }
 
+    /// Each object with its operations and the fields that find its records, for a person.
+    pub(crate) fn overview(&self) -> impl Iterator<Item = (&str, String, String)> {
+        self.objects.iter().map(LoadableObject::overview)
+    }
+
     /// The objects that references point to and that are not `described` yet, the most referenced first.
     fn referenced(&self, visible: &[ObjectSummary], described: &[String]) -> Vec<String> {
         let described: HashSet<&str> = described.iter().map(String::as_str).collect();

@@ -112,6 +112,18 @@ impl LoadableObject {
         })
     }
 
+    /// Its name, its operations, and the fields that find its records.
+    pub(super) fn overview(&self) -> (&str, String, String) {
+        let operations: Vec<_> = self.operations.iter().map(ToString::to_string).collect();
+        let mut keys: Vec<&str> = Vec::new();
+        for [key] in self.operations.iter().flat_map(|operation| self.matching_keys(*operation)) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        (&self.name, operations.join(", "), keys.join(", "))
+    }
+
     fn schema(&self, operation: Operation, lookups: &Lookups) -> ObjectSchema<'_> {
         let mut properties = Vec::new();
         let mut required = Vec::new();

@@ -1,16 +1,15 @@
-//! What the user sees of a running sync: a line per stream in the log twice a minute, the same line on a terminal more
-//! often, and the reasons of rejected records at the end.
+//! What the user sees of a running sync: a line per stream in the log twice a minute, a table on a terminal more often,
+//! and the reasons of rejected records at the end.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Purpose;
-use super::job::{Event, EventKind, RejectionReasons};
+use super::job::{Event, EventKind, Place, RejectionReasons};
 use super::rejections;
-use crate::display::{Display, ProgressLine};
+use crate::display::{Display, ProgressLine, ProgressView, Reason, StreamLine};
 use airbyte::StreamName;
 
 /// How often the log reports streams that have changed.
@@ -26,7 +25,8 @@ pub(super) struct Progress {
     /// `None` without a terminal.
     terminal_due: Option<Instant>,
     display: Display,
-    lines: Vec<ProgressLine>,
+    /// `None` without a terminal.
+    line: Option<ProgressLine>,
 }
 
 /// How many records of a stream were read, and what became of them.
@@ -101,18 +101,6 @@ impl Figures {
     }
 }
 
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { read, sent, committed, rejected, jobs: _, running, purpose } = self;
-        match purpose {
-            Purpose::Sync => {
-                write!(f, "{read} read, {sent} sent, {committed} committed, {rejected} rejected, {running}")
-            }
-            Purpose::DryRun => write!(f, "dry run: {read} read, {committed} accepted, {rejected} refused"),
-        }
-    }
-}
-
 impl Progress {
     pub(super) fn new(names: impl IntoIterator<Item = StreamName>, purpose: Purpose, display: &Display) -> Self {
         let now = Instant::now();
@@ -123,7 +111,7 @@ impl Progress {
             log_due: now + LOG_INTERVAL,
             terminal_due: display.interval().map(|_| now),
             display: display.clone(),
-            lines: display.lines(streams.len()),
+            line: display.line(),
             streams,
         }
     }
@@ -169,14 +157,51 @@ impl Progress {
             self.log_due = now + LOG_INTERVAL;
         }
         if self.terminal_due.is_some_and(|due| due <= now) {
-            self.draw(counts, ProgressLine::show);
+            if let Some(line) = &self.line {
+                line.show(self.display.progress_text(&self.view(counts)));
+            }
             self.terminal_due = self.display.interval().map(|interval| now + interval);
         }
     }
 
-    fn draw(&self, counts: &[RecordCounts], draw: impl Fn(&ProgressLine, String)) {
-        for ((line, stream), counts) in self.lines.iter().zip(&self.streams).zip(counts) {
-            draw(line, format!("{}: {}", stream.name, stream.figures(counts)));
+    /// What a person sees of the progress.
+    fn view(&self, counts: &[RecordCounts]) -> ProgressView {
+        let elapsed = self.started.elapsed();
+        let mut reasons = RejectionReasons::default();
+        for stream in &self.streams {
+            reasons.merge(&stream.reasons);
+        }
+        // A dry run has a summary of its own.
+        let by_count = if self.purpose == Purpose::Sync { reasons.by_count() } else { Vec::new() };
+        let running = self.streams.iter().find(|stream| !stream.running.is_empty());
+        ProgressView {
+            elapsed,
+            rate: rows_a_second(counts.iter().map(RecordCounts::settled).sum(), elapsed),
+            headings: match self.purpose {
+                Purpose::Sync => ["read", "written", "rejected"],
+                Purpose::DryRun => ["read", "accepted", "refused"],
+            },
+            streams: self
+                .streams
+                .iter()
+                .zip(counts)
+                .map(|(stream, counts)| StreamLine {
+                    name: stream.name.to_string(),
+                    counts: [counts.read, counts.written, counts.rejected],
+                })
+                .collect(),
+            running: running.map(|it| format!("{} of {}", it.running_in_words(), it.name)).unwrap_or_default(),
+            keeps_rejected: by_count
+                .iter()
+                .any(|(_, _, it)| it.examples.iter().any(|it| matches!(it.place, Place::Bucket { .. }))),
+            reasons: by_count
+                .iter()
+                .map(|(code, field, it)| Reason {
+                    code: (*code).to_owned(),
+                    field: (*field).to_owned(),
+                    count: it.count,
+                })
+                .collect(),
         }
     }
 
@@ -193,14 +218,16 @@ impl Progress {
         }
     }
 
-    /// Logs the totals of every stream, and why records were rejected. A dry run says that in a summary of its own.
+    /// Shows and logs the totals of every stream, and why records were rejected. A dry run says that in a summary of its
+    /// own.
     pub(super) fn conclude(&self, counts: &[RecordCounts]) {
-        self.draw(counts, ProgressLine::finish);
-        let seconds = self.started.elapsed().as_secs_f64();
+        if let Some(line) = &self.line {
+            line.clear();
+            self.display.print(&self.display.summary_text(&self.view(counts)));
+        }
+        let elapsed = self.started.elapsed();
         for (stream, counts) in self.streams.iter().zip(counts) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let rows_a_second = (counts.settled() as f64 / seconds.max(0.001)) as u64;
-            stream.log("stream ended", &stream.figures(counts), counts, rows_a_second);
+            stream.log("stream ended", &stream.figures(counts), counts, rows_a_second(counts.settled(), elapsed));
         }
         if self.purpose == Purpose::DryRun {
             return;
@@ -216,6 +243,11 @@ impl Progress {
     pub(super) fn into_totals(self) -> impl Iterator<Item = (u64, RejectionReasons)> {
         self.streams.into_iter().map(|stream| (stream.jobs, stream.reasons))
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+fn rows_a_second(rows: u64, elapsed: Duration) -> u64 {
+    (rows as f64 / elapsed.as_secs_f64().max(0.001)) as u64
 }
 
 impl StreamProgress {

@@ -81,7 +81,7 @@ mod stream_name;
 
 pub use catalog::{ConfiguredStream, JsonTypes, SchemaField, SyncMode, parse_catalog};
 pub use error::{Error, FailureType, Result};
-pub use exit::{exit_code, run_command};
+pub use exit::{exit_code, exit_code_alone, run_command};
 pub use input::{
     Block, BlockReader, InputError, LONGEST_LINE, Message, MessageError, OpenRecord, RawStreamName, Record,
     RecordReader, decode_line,

@@ -1,4 +1,4 @@
-//! [`tracing`] events as LOG messages.
+//! [`tracing`] events as LOG messages, or as lines for a person.
 
 use std::fmt::{self, Write};
 
@@ -13,20 +13,40 @@ use crate::{LogLevel, Output};
 /// The environment variable by which Airbyte's platform sets the lowest level that is logged.
 pub const LEVEL_VARIABLE: &str = "LOG_LEVEL";
 
-/// Writes the events of `crates` to `output` from now on, those of `level` and above: a level of [`LEVEL_VARIABLE`], or
+/// Where the log goes.
+pub enum LogSink {
+    /// To the platform, as LOG messages.
+    Messages(Output),
+    /// To a person, line by line.
+    Lines(Box<WriteLine>),
+}
+
+/// Writes a line of the log.
+pub type WriteLine = dyn Fn(LogLevel, &str) + Send + Sync;
+
+impl LogSink {
+    fn write(&self, level: LogLevel, message: &str) {
+        match self {
+            Self::Messages(output) => output.log(level, message),
+            Self::Lines(write) => write(level, message),
+        }
+    }
+}
+
+/// Writes the events of `crates` to `sink` from now on, those of `level` and above: a level of [`LEVEL_VARIABLE`], or
 /// INFO without one. Events of other crates are left out: they are not written for the user, and may quote data.
 ///
 /// The subscriber is that of the whole process: a second call has no effect.
-pub fn start(output: Output, crates: &'static [&'static str], level: Option<&str>) {
+pub fn start(sink: LogSink, crates: &'static [&'static str], level: Option<&str>) {
     let lowest = level.map_or(Some(LevelFilter::INFO), lowest_level);
-    let layer = LogLayer { output: output.clone(), crates, lowest: lowest.unwrap_or(LevelFilter::INFO) };
-    // An error means that an earlier call has set the subscriber, whose output serves as well.
-    let _ = tracing_subscriber::registry().with(layer).try_init();
     if lowest.is_none() {
         let text =
             format!("{LEVEL_VARIABLE} is no level, so INFO and above is logged. The levels: DEBUG, INFO, WARN, ERROR.");
-        output.log(LogLevel::Warn, &text);
+        sink.write(LogLevel::Warn, &text);
     }
+    let layer = LogLayer { sink, crates, lowest: lowest.unwrap_or(LevelFilter::INFO) };
+    // An error means that an earlier call has set the subscriber, whose sink serves as well.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
 /// The lowest level that a text names, in the words of several loggers. An empty text is none, and asks for INFO.
@@ -43,7 +63,7 @@ fn lowest_level(name: &str) -> Option<LevelFilter> {
 }
 
 struct LogLayer {
-    output: Output,
+    sink: LogSink,
     crates: &'static [&'static str],
     lowest: LevelFilter,
 }
@@ -67,7 +87,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         };
         let mut text = EventText::default();
         event.record(&mut text);
-        self.output.log(level, &text.finish());
+        self.sink.write(level, &text.finish());
     }
 }
 
