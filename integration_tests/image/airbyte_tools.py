@@ -67,6 +67,7 @@ class Tools:
             "DO_NOT_TRACK": "1",
             "AIRBYTE_OFFLINE_MODE": "1",
             "AIRBYTE_PROJECT_DIR": str(self.folder),
+            "AIRBYTE_LOGGING_ROOT": str(self.folder / "logs"),
             "NO_LIVE_PROGRESS": "1",
         }
         return subprocess.run(
