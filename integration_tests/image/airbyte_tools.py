@@ -98,8 +98,8 @@ class Tools:
     def standard_tests(self, configurations: dict[str, dict]) -> dict[str, str]:
         """Runs the standard tests with the image. Returns "passed", "skipped" or the failure of each test."""
         # The tests take the name of the connector from its folder.
-        connector = self.folder / "destination-salesforce"
-        connector.mkdir()
+        connector = self.folder / "standard_tests/destination-salesforce"
+        connector.mkdir(parents=True)
         for name in ("acceptance-test-config.yml", "metadata.yaml", "spec.json"):
             (connector / name).write_bytes((ROOT / name).read_bytes())
         for path, configuration in configurations.items():
