@@ -46,10 +46,12 @@ impl<W: JobWatcher + Sync> RecordSource for OrgRecords<'_, W> {
             return known;
         }
         self.watcher.asks();
-        let size = self.org.count(soql).await;
-        tracing::debug!(size = ?size.as_ref().ok(), "counted records");
-        self.sizes.set(soql, size.as_ref().ok().copied());
-        size.ok()
+        let size = self.org.count(soql).await.ok();
+        if let Some(records) = size {
+            tracing::debug!(records, "counted records");
+        }
+        self.sizes.set(soql, size);
+        size
     }
 }
 

@@ -129,7 +129,7 @@ impl Bucket {
         };
         let put =
             || async { Unproven::require(call().send().await?.e_tag, "ETag").map_err(SdkError::construction_failure) };
-        self.call(Action::Write, put).await?;
+        Box::pin(self.call(Action::Write, put)).await?;
         Ok(())
     }
 

@@ -236,7 +236,7 @@ impl Iterator for LeasedPieces {
     fn next(&mut self) -> Option<Bytes> {
         let piece = self.pieces.next();
         let left = self.pieces.size();
-        #[expect(clippy::cast_possible_truncation, reason = "it is at most what was reserved")]
+        // At most what was reserved.
         let reserved = (self.reserved as u128 * left as u128 / self.size as u128) as usize;
         self.lease.set(left + reserved);
         piece

@@ -76,7 +76,10 @@ impl Org {
         for (object, answer) in objects.iter().zip(answers) {
             described.push(match answer {
                 Some(Ok((name, kept))) if is_described_as(&name, object) => Ok(kept),
-                Some(Err(fault)) if !fault.is_transient() && !fault.is_session_lost() => Err(fault),
+                // What has no code of Salesforce may not be its answer, such as a page for an address that it does not know.
+                Some(Err(fault)) if fault.code().is_some() && !fault.is_transient() && !fault.is_session_lost() => {
+                    Err(fault)
+                }
                 // The call itself succeeded, so its retries do not cover its parts.
                 _ => self.describe(object).await.map(keep),
             });

@@ -127,12 +127,13 @@ async fn many_objects_are_described_in_their_order() {
 async fn a_fault_of_one_object_does_not_affect_the_others() {
     let stub = stub_with_composites().await;
     stub.answer("GET", "/v62.0/sobjects/Busy/describe", json_answer(json!({ "name": "Busy" }))).await;
+    stub.answer("GET", "/v62.0/sobjects/Odd/describe", json_answer(json!({ "fields": 1 }))).await;
     let described = stub.org().await.describe_many(&names(&["Account", "Missing", "Busy", "Odd", "Lead"])).await;
     let kinds: Vec<_> = described.iter().map(|described| described.as_ref().map_err(Fault::kind)).collect();
     assert_eq!(kinds[0].unwrap().name, "Account");
     assert_eq!(kinds[1], Err(FaultKind::NotFound));
     assert_eq!(kinds[2].unwrap().name, "Busy", "a transient fault is retried");
-    assert_eq!(kinds[3], Err(FaultKind::Unexpected));
+    assert_eq!(kinds[3], Err(FaultKind::Transient), "it is asked for alone");
     assert_eq!(kinds[4].unwrap().name, "Lead");
 }
 
@@ -171,7 +172,9 @@ async fn an_object_without_an_answer_is_described_alone() {
     for answers in [
         vec![account.clone()],
         vec![account.clone(), json!({ "httpStatusCode": 200 })],
-        vec![account, part("object7", 404, json!([]))],
+        vec![account.clone(), part("object7", 404, json!([]))],
+        vec![account.clone(), part("object1", 404, json!(null))],
+        vec![account, part("object1", 200, json!(null))],
     ] {
         let stub = StubOrg::start().await;
         stub.answer("POST", COMPOSITE, parts(&answers)).await;
