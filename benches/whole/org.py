@@ -104,6 +104,7 @@ def sync(
     folder: Path,
     source: list,
     catalog: list,
+    *,
     sample_every: float = 0,
     connector: Path = CONNECTOR,
     **settings,
