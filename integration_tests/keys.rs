@@ -120,7 +120,7 @@ async fn a_rejected_merged_row_rejects_each_of_its_records_and_says_how_many() {
     );
     assert_eq!([&data["LastName"], &data["Title"], &data["Email"]], ["Example", "Dr.", "no address"]);
     assert_eq!(values(&world, "Contact", &["LastName"]), [["Sample"]]);
-    let reason = run.log("INFO").into_iter().find(|log| log.contains("INVALID_EMAIL_ADDRESS")).unwrap();
+    let reason = run.log("WARN").into_iter().find(|log| log.contains("INVALID_EMAIL_ADDRESS")).unwrap();
     assert!(reason.contains("count=3"), "{reason}");
 }
 

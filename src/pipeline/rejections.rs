@@ -90,7 +90,7 @@ fn records(count: u64) -> String {
     if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
 }
 
-/// The last words about a sync of which nothing was written because all of it is rejected, or about each such stream.
+/// The last words about a sync that wrote nothing because all its records are rejected, or about each such stream.
 pub(super) fn last_words(streams: &[EndedStream]) -> Vec<String> {
     let with_records: Vec<_> = streams.iter().filter(|stream| stream.counts.read > 0).collect();
     let rejected: Vec<_> =

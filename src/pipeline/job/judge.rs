@@ -168,7 +168,8 @@ impl<'j> Judge<'j> {
     }
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
-    /// rejected, but for those that come after rows that are sent again. `earlier` is an earlier reading of the results, which must have the same counts.
+    /// rejected, but for those that come after rows that are sent again. `earlier` is an earlier reading of the results,
+    /// which must have the same counts.
     ///
     /// `None` if only children wait for parents that can come no more: no row was written, and none is sent again but
     /// these. They are to be judged once more, by rules that reject them.

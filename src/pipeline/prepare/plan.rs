@@ -22,14 +22,14 @@ const MAX_HEADER_LENGTH: usize = 32_000;
 const MAX_FIELDS: usize = 5_000;
 
 /// The most rows of a batch whose records are looked for. A search may read the keys of all records of the object, so a
-/// million rows are six searches. The memory of one stream takes no more rows, with what [`SEARCHED_ROW`] reserves.
-const MOST_MATCHED_ROWS: usize = 180_000;
+/// million rows are nine searches. The memory of one stream takes no more rows, with what [`SEARCHED_ROW`] reserves.
+const MOST_MATCHED_ROWS: usize = 120_000;
 
 /// The bytes that a row takes while its record is looked for and until its job runs, besides its CSV and its origin: its
 /// key and the id that is found (24), a share of the page of results that is held (up to 30), and then the id in its new row
 /// (about 10), the origin of that row (12), and its key with the hash of the id, so that a rejected record has it (about
-/// 25).
-const SEARCHED_ROW: usize = 100;
+/// 25). The rest is for the gaps that the heap has between all these.
+const SEARCHED_ROW: usize = 140;
 
 /// How the records of a stream are written.
 #[derive(Debug, Clone)]
