@@ -1,9 +1,11 @@
 //! `check`: one answer with everything that it found.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use salesforce_sim::{Endpoint, Settings};
 use serde_json::json;
+use tokio::net::TcpSocket;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -14,10 +16,16 @@ const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, 
 const BUCKET_WORKS: &str = "Rejected records can be stored in the bucket rejected-records.";
 const VERSION_SUPPORTED: &str = "The org supports version 62.0 of the API.";
 
-/// The URL of a closed port on this machine.
+/// The URL of a port of this machine on which nobody listens. It stays reserved, so that no server of another test gets
+/// it.
 fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    static RESERVED: OnceLock<TcpSocket> = OnceLock::new();
+    let socket = RESERVED.get_or_init(|| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket
+    });
+    format!("http://{}", socket.local_addr().unwrap())
 }
 
 #[track_caller]

@@ -22,9 +22,12 @@ pub(crate) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>
         .map(|(_, name)| name)
 }
 
-/// Whether `typed` is probably a misspelt `name`: at least seven of ten letters are the same.
+/// Whether `typed` is probably a misspelt `name`: at least seven of ten letters are the same. Names with other numbers,
+/// such as `orders_2025` and `orders_2026`, differ on purpose.
 pub(crate) fn is_misspelt(typed: &str, name: &str) -> bool {
-    strsim::normalized_damerau_levenshtein(&normalize(typed), &normalize(name)) >= 0.7
+    let numbers = |name: &str| name.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
+    numbers(typed) == numbers(name)
+        && strsim::normalized_damerau_levenshtein(&normalize(typed), &normalize(name)) >= 0.7
 }
 
 /// A name without the differences between the spellings of warehouses and of Salesforce.
@@ -45,6 +48,9 @@ mod tests {
             ("customer_address", "CustomerAddresses", true),
             ("orders", "users", false),
             ("accounts_archive", "accounts", false),
+            ("orders_2026", "order_2026", true),
+            ("orders_2025", "orders_2026", false),
+            ("email_2", "email", false),
         ] {
             assert_eq!(is_misspelt(typed, name), expected, "{typed} {name}");
         }

@@ -30,6 +30,8 @@ pub(super) fn join(object: Option<raw::SignIn>, top: raw::SignIn, violations: &m
         return None;
     }
     let object = object.unwrap_or_default();
+    // Forms without `credentials` wrote this default at the top, and a form with it does not show it there.
+    let top_is_sandbox = top.is_sandbox.filter(|is_sandbox| *is_sandbox || object.is_sandbox.is_none());
     let mut join = Join { at_the_top: Vec::new(), violations };
     let keys = raw::SignIn {
         auth_type: join.key("auth_type", object.auth_type, top.auth_type),
@@ -41,7 +43,7 @@ pub(super) fn join(object: Option<raw::SignIn>, top: raw::SignIn, violations: &m
         // Not trimmed: a password may begin or end with white space.
         password: join.key("password", non_empty(object.password), non_empty(top.password)),
         security_token: join.text("security_token", object.security_token, top.security_token),
-        is_sandbox: join.key("is_sandbox", object.is_sandbox, top.is_sandbox),
+        is_sandbox: join.key("is_sandbox", object.is_sandbox, top_is_sandbox),
         domain_url: join.text("domain_url", object.domain_url, top.domain_url),
     };
     Some(Credentials { keys, has_object, at_the_top: join.at_the_top })
@@ -131,6 +133,13 @@ mod tests {
         let mut both = in_form(&client(json!({})));
         both["client_id"] = json!(" key-of-app\n");
         valid(&both);
+    }
+
+    #[test]
+    fn a_sandbox_is_chosen_beside_the_default_of_an_earlier_form() {
+        let mut config = in_form(&client(json!({"is_sandbox": true})));
+        config["is_sandbox"] = json!(false);
+        assert_eq!(valid(&config).sign_in().login_url.as_url().as_str(), "https://test.salesforce.com/");
     }
 
     #[test]

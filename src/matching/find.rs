@@ -114,7 +114,8 @@ pub(crate) async fn find_records(
 
 fn into_error(error: FindError, doing: &str) -> Error {
     match error {
-        FindError::Fault(fault) => fault.into_error(doing),
+        // The message may repeat the query, and with it values of records.
+        FindError::Fault(fault) => fault.without_message().into_error(doing),
         FindError::NotAnId => Error::transient(format!(
             "Salesforce sent something else than the id of a record while {doing}. Nothing of this batch is sent. Run the \
              sync again."

@@ -93,11 +93,12 @@ impl Keys {
         folder
     }
 
-    /// A key that no other writer of this sync has. Part numbers count from 0 in each folder.
+    /// A key that no other writer of this sync has, also where the disk does not tell upper from lower case. Part numbers
+    /// count from 0 in each folder.
     pub(super) fn claim(&self, stream: &StreamIdentity) -> Claim {
         let folder = self.folder(stream);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = used.next_parts.entry(folder.clone()).or_default();
+        let counter = used.next_parts.entry(folder.to_lowercase()).or_default();
         let part = *counter;
         *counter += 1;
 
@@ -110,7 +111,7 @@ impl Keys {
             stem = part.to_string();
         }
         let mut claim = Claim { stem: format!("{folder}{stem}"), extension, copy: 0 };
-        while !used.keys.insert(claim.key()) {
+        while !used.keys.insert(claim.key().to_lowercase()) {
             claim.copy += 1;
         }
         claim
@@ -119,7 +120,7 @@ impl Keys {
     /// Another key instead of one that an object in the bucket has.
     pub(super) fn claim_another(&self, mut taken: Claim) -> Claim {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while !used.keys.insert(taken.key()) {
+        while !used.keys.insert(taken.key().to_lowercase()) {
             taken.copy += 1;
         }
         taken

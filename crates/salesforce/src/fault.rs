@@ -104,6 +104,16 @@ impl Fault {
         Self { message: message.into(), ..self }
     }
 
+    /// The same fault with the code alone of what Salesforce answered, for a call whose answer may repeat values of
+    /// records.
+    #[must_use]
+    pub fn without_message(self) -> Self {
+        match self.code.clone() {
+            Some(code) => self.with_message(code),
+            None => self,
+        }
+    }
+
     /// The same fault, of a call for which no connection was made.
     pub(crate) fn unconnected(self) -> Self {
         Self { is_unconnected: true, ..self }

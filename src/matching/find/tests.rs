@@ -234,7 +234,14 @@ async fn a_key_for_which_salesforce_refuses_a_list_is_uncertain_and_the_others_a
         let org = FakeOrg { refused: Some(("bad", message)), ..FakeOrg::of(["person-7@example.com", "bad"]) };
         let matches = find(&org, &keys).await;
         assert_eq!(matches.is_ok(), is_of_a_value, "{message}");
-        let Ok(matches) = matches else { continue };
+        let matches = match matches {
+            Ok(matches) => matches,
+            // It may repeat the query, and with it values of records.
+            Err(error) => {
+                assert!(!format!("{error:?}").contains("No such column"), "{error:?}");
+                continue;
+            }
+        };
         assert_eq!(found(&matches, "bad"), Found::Uncertain);
         assert_eq!(found(&matches, "person-7@example.com"), Found::One(id(0)));
         assert_eq!(found(&matches, "person-8@example.com"), Found::Missing);

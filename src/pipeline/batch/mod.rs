@@ -138,7 +138,8 @@ impl Batch {
         let early = judged.local_rejections.len() - std::mem::take(&mut judged.late_rejections);
         let late = judged.local_rejections.split_off(early);
         let size: usize = late.iter().map(LocalRejection::size).sum();
-        judged.local_rejections_size -= size;
+        // A key that was given back is longer than it was when the record was counted.
+        judged.local_rejections_size = judged.local_rejections_size.saturating_sub(size);
         judged.lease.set(judged.lease.bytes().saturating_sub(size));
         self.late_rejections += late.len();
         self.local_rejections.extend(late);

@@ -85,7 +85,9 @@ impl StreamRequest<'_> {
         // Without a choice, the connection may choose any that the other keys fit.
         let operation = match (chosen, entry.matching()) {
             (Some(operation), _) => operation,
-            (None, Some(matching)) if matching.on_missing() != Some(OnMissing::Insert) => Operation::Update,
+            (None, Some(matching)) if matches!(matching.on_missing(), Some(OnMissing::Reject | OnMissing::Skip)) => {
+                Operation::Update
+            }
             (None, _) => Operation::Upsert,
         };
         let request = self.match_request(operation, describe);

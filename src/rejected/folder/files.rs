@@ -51,7 +51,10 @@ impl Files {
     }
 
     pub(super) fn append(&self, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        OpenOptions::new().append(true).open(unfinished)?.write_all(bytes)
+        let mut file = OpenOptions::new().append(true).open(unfinished)?;
+        file.write_all(bytes)?;
+        // With the handle that has written: a network file system may report an error of writing to it alone.
+        file.sync_data()
     }
 
     /// Deletes a file that will not become an object, as far as that is possible.

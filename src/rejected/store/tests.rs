@@ -281,9 +281,10 @@ async fn a_wrong_secret_is_reported_under_its_key() {
 
 #[tokio::test]
 async fn a_refused_connection_is_reported_soon() {
-    // Bound and closed, so that nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let settings = settings_for(&format!("http://127.0.0.1:{port}"));
+    // Bound, so that no server of another test gets the port, and nobody listens there.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let settings = settings_for(&format!("http://{}", reserved.local_addr().unwrap()));
     let store = RejectedStore::open(&settings, sync(), budget()).await.unwrap();
     let started = tokio::time::Instant::now();
     let error = store.probe().await.unwrap_err();
