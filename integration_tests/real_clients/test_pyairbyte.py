@@ -119,7 +119,8 @@ def counts(command: str) -> list[tuple[int, float, float]]:
 
 def test_spec_names_the_keys_that_each_sign_in_requires():
     flows = destination().config_spec["properties"]["credentials"]["oneOf"]
-    assert flows and all("client_id" in flow["required"] for flow in flows)
+    assert flows
+    assert all("client_id" in flow["required"] for flow in flows)
 
 
 def test_check_succeeds():
