@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer;
@@ -12,7 +13,7 @@ use salesforce_sim::{Credentials, JobState, JobSummary, Nature, Settings, Simula
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::connector::{self, Run, RunningConnector};
+use crate::connector::{self, Run, RunningConnector, Signal};
 use object_store::ObjectStore;
 
 /// The bucket of every test.
@@ -218,6 +219,27 @@ fn files_below(folder: &Path, prefix: &str, files: &mut Vec<(String, Vec<u8>)>) 
 /// Runs blocking work without blocking the servers of the test.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Kills a connector, and waits for its input to end.
+pub(crate) async fn kill(connector: RunningConnector, writer: JoinHandle<()>) -> Run {
+    blocking(move || {
+        let run = connector.kill();
+        writer.join().unwrap();
+        run
+    })
+    .await
+}
+
+/// Stops a connector by SIGTERM, and waits for its end and that of its input.
+pub(crate) async fn terminate(connector: RunningConnector, writer: JoinHandle<()>) -> Run {
+    connector.signal(Signal::Terminate);
+    blocking(move || {
+        let run = connector.wait();
+        writer.join().unwrap();
+        run
+    })
+    .await
 }
 
 /// Waits until a condition is true; fails after a minute.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{job_states, key, request_count, upsert_catalog};
 use crate::connector;
-use crate::world::{World, blocking, complete, record, state, wait_until};
+use crate::world::{World, blocking, complete, kill, record, state, wait_until};
 
 /// Upserts of the records of a range. The title of each says which sync sent it.
 fn upserts(numbers: std::ops::RangeInclusive<u64>, title: &str) -> Vec<String> {
@@ -28,11 +28,7 @@ async fn kill_while_a_job_runs(settings: Settings, changes: &Value) -> World {
     let mut connector = world.start_write(changes.clone(), &titled_catalog());
     let writer = connector.send_in_background(upserts(1..=600, "older"));
     wait_until(|| world.org.jobs().iter().any(|job| job.processed == 200)).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill(connector, writer).await;
     assert_eq!(job_states(&world), [JobState::InProgress]);
     world
 }

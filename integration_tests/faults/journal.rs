@@ -13,7 +13,7 @@ use super::{
 };
 use crate::connector::{Run, RunningConnector};
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
+use crate::world::{World, blocking, catalog, complete, keyed, kill, record, state, stream, wait_until};
 
 /// Starts a sync that inserts the records 1 to `count`, and a thread that sends them.
 fn start_insert(world: &World, count: u64) -> (RunningConnector, JoinHandle<()>) {
@@ -40,15 +40,6 @@ async fn kill_after_the_jobs(world: &World, settings: Value, catalog: &Value, li
     let writer = connector.send_in_background(lines);
     wait_until(|| has_ended(world)).await;
     kill(connector, writer).await;
-}
-
-async fn kill(connector: RunningConnector, writer: JoinHandle<()>) -> Run {
-    blocking(move || {
-        let run = connector.kill();
-        writer.join().unwrap();
-        run
-    })
-    .await
 }
 
 fn has_ended(world: &World) -> bool {
@@ -215,11 +206,7 @@ async fn without_the_setting_or_the_number_of_the_sync_nothing_is_entered() {
         let writer = connector.send_in_background(input_lines(20, insert_record));
         wait_until(|| has_ended(&world)).await;
         assert!(world.journal().is_empty());
-        blocking(move || {
-            connector.kill();
-            writer.join().unwrap();
-        })
-        .await;
+        kill(connector, writer).await;
         hold.release();
         world.write(setting, catalog, input_lines(20, insert_record)).await.assert_success();
         assert_eq!(world.org.count("Contact"), 40);

@@ -4,10 +4,9 @@ use salesforce_sim::{Answer, Effect, Endpoint, Hold, JobFault, JobState, Operati
 use serde_json::{Value, json};
 
 use super::{contact, contacts, lines, logs, settings};
-use crate::connector::Signal;
 use crate::operations::values;
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, catalog, complete, keyed, record, state, stream, wait_until};
+use crate::world::{World, catalog, complete, keyed, record, state, stream, terminate, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_fails_for_a_while_is_repeated_and_nothing_is_lost() {
@@ -89,13 +88,7 @@ async fn a_sync_that_is_stopped_in_a_search_sends_nothing() {
         world.start_write(settings("upsert", json!({"fields": ["Email"]})), &contacts(&["Email", "LastName"]));
     let writer = connector.send_in_background(lines(&[json!({"Email": "ann@example.com", "LastName": "new"})]));
     wait_until(|| world.org.requests().iter().any(|request| request.endpoint == Endpoint::Query)).await;
-    connector.signal(Signal::Terminate);
-    let run = blocking(move || {
-        let run = connector.wait();
-        writer.join().unwrap();
-        run
-    })
-    .await;
+    let run = terminate(connector, writer).await;
     hold.release();
     assert!(run.counts().is_empty() && world.org.jobs().is_empty());
     assert_eq!(world.org.count("Contact"), 0);
@@ -237,13 +230,7 @@ async fn a_sync_that_is_stopped_between_the_two_jobs_of_a_batch_creates_nothing_
     let writer = connector.send_in_background(all.clone());
     let creates = || world.org.requests().iter().filter(|request| request.endpoint == Endpoint::JobCreate).count();
     wait_until(|| creates() == 2).await;
-    connector.signal(Signal::Terminate);
-    let run = blocking(move || {
-        let run = connector.wait();
-        writer.join().unwrap();
-        run
-    })
-    .await;
+    let run = terminate(connector, writer).await;
     hold.release();
     assert_eq!(run.failure().0, "transient_error", "{}", run.stdout);
     assert_eq!(run.ids_and_counts(), [(1, Counts { written: 2, rejected: 0 })]);

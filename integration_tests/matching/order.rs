@@ -9,7 +9,7 @@ use super::{contact, contacts, lines, logs, reasons, settings};
 use crate::connector::RunningConnector;
 use crate::operations::values;
 use crate::protocol_model::Counts;
-use crate::world::{World, blocking, complete, record, state, wait_until};
+use crate::world::{World, complete, kill, record, state, wait_until};
 
 /// A batch for every few records.
 const SMALL_BATCHES: f64 = 0.01;
@@ -107,11 +107,7 @@ async fn kill_after_the_jobs(world: &World, config: Value, catalog: &Value, line
     let mut connector: RunningConnector = world.start_write(config, catalog);
     let writer = connector.send_in_background(lines);
     wait_until(|| world.org.jobs().iter().filter(|job| job.state.is_final()).count() == jobs).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill(connector, writer).await;
     hold.release();
     world.org.clear_faults();
 }
@@ -121,11 +117,7 @@ async fn kill_while_the_job_runs(world: &World, config: Value, catalog: &Value, 
     let mut connector = world.start_write(config, catalog);
     let writer = connector.send_in_background(lines);
     wait_until(|| world.org.jobs().iter().any(|job| job.state == JobState::InProgress)).await;
-    blocking(move || {
-        connector.kill();
-        writer.join().unwrap();
-    })
-    .await;
+    kill(connector, writer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
