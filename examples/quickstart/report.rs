@@ -129,7 +129,7 @@ impl Report {
         writeln!(self.out, "  Read {received}: all messages of the connector, with its log.")?;
         let page = relative(&folder.join("rejected/1/report.html"));
         writeln!(self.out, "  Open {page} in a browser: the report that the sync left in the bucket.")?;
-        writeln!(self.out, "  Load a file of your own: see \"Drive it by hand\" in README.md.")?;
+        writeln!(self.out, "  Load a file of your own: see \"Try it by hand\" in README.md.")?;
         Ok(())
     }
 
