@@ -60,10 +60,10 @@ fn sections() -> BTreeMap<String, String> {
 }
 
 /// The text of a list item of a section, on one line.
-fn item(section: &str, name: &str) -> String {
-    let start = section.find(&format!("- **{name}:** ")).unwrap_or_else(|| panic!("{name} is missing: {section}"));
+fn item(section: &str, name: &str) -> Option<String> {
+    let start = section.find(&format!("- **{name}:** "))?;
     let item = section[start..].split("\n- ").next().unwrap().split("\n\n").next().unwrap();
-    item.split_once("** ").unwrap().1.split_whitespace().collect::<Vec<_>>().join(" ")
+    Some(item.split_once("** ").unwrap().1.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[test]
@@ -82,16 +82,15 @@ fn the_page_names_the_flat_sign_in_keys() {
 }
 
 #[test]
-fn every_key_is_documented_with_its_default() {
+fn every_key_with_a_default_is_documented_with_it() {
     let sections = sections();
     for (key, variants) in keys_with_sections() {
         // A discriminator has a default in each variant. The first variant is the default one.
-        let expected = match variants[0].schema.get("default") {
-            None => "none".to_owned(),
-            Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
-            Some(Value::String(text)) => format!("`{text}`"),
-            Some(other) => format!("`{other}`"),
-        };
+        let expected = variants[0].schema.get("default").map(|default| match default {
+            Value::String(text) if text.is_empty() => "empty".to_owned(),
+            Value::String(text) => format!("`{text}`"),
+            other => format!("`{other}`"),
+        });
         assert_eq!(item(&sections[&key], "Default"), expected, "{key}");
     }
 }
@@ -131,7 +130,7 @@ fn every_key_is_documented_with_its_type() {
                 _ => expected += &format!(", {words} {limit}"),
             }
         }
-        assert_eq!(item(&sections[&key], "Type"), expected, "{key}");
+        assert_eq!(item(&sections[&key], "Type"), Some(expected), "{key}");
     }
 }
 
