@@ -135,3 +135,27 @@ test('client credentials lead to the org', async () => {
     await signedIn.authorize({ grant_type: 'client_credentials' });
     assert.equal(signedIn.instanceUrl, instanceUrl);
 });
+
+test('a query job is read to its end', async () => {
+    const names = Array.from({ length: 450 }, (_, number) => `Read, "${number}"`);
+    await load('insert', names.map((Name) => ({ Name })));
+    const soql = "SELECT Name, IsDeleted, LastModifiedDate, Parent.Name FROM Account WHERE Name LIKE 'Read, %'";
+    const read = await (await org.bulk2.query(soql)).toArray();
+    assert.deepEqual(read.map((row) => row.Name).sort(), names.sort());
+    const columns = ['IsDeleted', 'LastModifiedDate', 'Name', 'Parent.Name'];
+    assert.deepEqual(Object.keys(read[0]).sort(), columns);
+
+    const [{ Id }] = (await org.query("SELECT Id FROM Account WHERE Name = 'Read, \"7\"'")).records;
+    await load('delete', [{ Id }]);
+    assert.equal((await (await org.bulk2.query(soql)).toArray()).length, 449);
+    const all = await (await org.bulk2.query(soql, { scanAll: true })).toArray();
+    assert.deepEqual(all.filter((row) => row.IsDeleted === 'true').map((row) => row.Name), ['Read, "7"']);
+
+    const rest = await org.query(soql, { autoFetch: true, maxFetch: 1000, headers: { 'Sforce-Query-Options': 'batchSize=200' } });
+    assert.deepEqual([rest.records.length, rest.totalSize, rest.done], [449, 449, true]);
+});
+
+test('a query that no job can run is refused', async () => {
+    const message = 'Selecting compound data not supported in Bulk Query';
+    await assert.rejects(org.bulk2.query('SELECT BillingAddress FROM Account'), { name: 'API_ERROR', message });
+});

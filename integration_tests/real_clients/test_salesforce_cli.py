@@ -222,3 +222,31 @@ def test_a_delete_of_an_unknown_id_fails_the_row():
     error = "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--"
     failed = saved(results.result.get("failedFilePath"))
     assert failed == [{"sf__Id": UNKNOWN_ID, "sf__Error": error, "Id": UNKNOWN_ID}]
+
+
+def export(query: str, *more: str) -> Answer:
+    """Reads with a query job into a file."""
+    where = ["--output-file", "export.csv", "--result-format", "csv", "--wait", "5"]
+    return sf("data", "export", "bulk", "--query", query, *where, *more)
+
+
+def test_an_export_reads_every_record(ids):
+    answer = export("SELECT Id, Name, Phone, CreatedDate, Parent.Name FROM Account WHERE Name LIKE 'account #%'")
+    assert answer.exit_code == 0, answer.message
+    rows = saved("export.csv")
+    assert {row["Id"] for row in rows} >= set(ids)
+    assert answer.result.get("totalSize") == len(rows) == len({row["Id"] for row in rows})
+    assert all(row["CreatedDate"].endswith(".000Z") and row["Parent.Name"] == "" for row in rows)
+
+
+def test_an_export_of_all_rows_reads_deleted_ones():
+    imported = load("import", "Contact", ["LastName", "Read", "Read"])
+    rows = saved(job_results(imported.result["jobId"]).result["successFilePath"])
+    load("delete", "Contact", ["Id", rows[0]["sf__Id"]])
+    query = "SELECT Id, IsDeleted FROM Contact WHERE LastName = 'Read'"
+    assert [export(query, *flags).result.get("totalSize") for flags in ([], ["--all-rows"])] == [1, 2]
+
+
+def test_an_export_that_no_job_can_run_is_refused():
+    answer = export("SELECT BillingAddress FROM Account")
+    assert (answer.exit_code, answer.message) == (1, "Selecting compound data not supported in Bulk Query")

@@ -177,3 +177,47 @@ def test_records_are_deleted_and_an_unknown_id_fails(org, ids):
     deleted = org.bulk2.Account.hard_delete(records=[{"Id": id} for id in (third, fourth)], wait=WAIT)
     assert counts(deleted) == (2, 0, 2)
     assert accounts(org) == before - 4
+
+
+CONTACTS = "SELECT Id, LastName, SystemModstamp, Account.Name FROM Contact WHERE LastName LIKE 'Read%'"
+
+
+@pytest.fixture(scope="module")
+def contacts(org: Salesforce) -> list[str]:
+    """The names of 450 contacts, one of them deleted."""
+    names = [f'Read "{number}"' for number in range(450)]
+    org.bulk2.Contact.insert(records=[{"LastName": name} for name in names], wait=WAIT)
+    [deleted] = org.query("SELECT Id FROM Contact WHERE LastName = 'Read \"7\"'")["records"]
+    org.bulk2.Contact.delete(records=[{"Id": deleted["Id"]}], wait=WAIT)
+    return names
+
+
+def test_a_query_job_is_read_page_by_page(org, contacts):
+    pages = list(org.bulk2.Contact.query(CONTACTS, max_records=200, wait=WAIT))
+    assert [len(rows(page)) for page in pages] == [200, 200, 49]
+    read = [row for page in pages for row in rows(page)]
+    assert sorted(row["LastName"] for row in read) == sorted(name for name in contacts if name != 'Read "7"')
+    assert all(row["Account.Name"] == "" and row["SystemModstamp"].endswith(".000Z") for row in read)
+
+
+def test_a_query_all_job_reads_deleted_records(org, contacts):
+    query = CONTACTS.replace("SELECT Id", "SELECT Id, IsDeleted")
+    read = [row for page in org.bulk2.Contact.query_all(query, wait=WAIT) for row in rows(page)]
+    assert (len(read), [row["LastName"] for row in read if row["IsDeleted"] == "true"]) == (450, ['Read "7"'])
+
+
+def test_the_results_of_a_query_job_are_files(org, contacts, tmp_path):
+    files = org.bulk2.Contact.download(CONTACTS, str(tmp_path), max_records=300, wait=WAIT)
+    assert sorted(file["number_of_records"] for file in files) == [149, 300]
+
+
+def test_a_query_that_no_job_can_run_is_refused(org):
+    with pytest.raises(SalesforceMalformedRequest, match="Selecting compound data not supported in Bulk Query"):
+        list(org.bulk2.Contact.query("SELECT MailingAddress FROM Contact", wait=WAIT))
+
+
+def test_rest_pages_are_followed(org, contacts):
+    options = {"Sforce-Query-Options": "batchSize=200"}
+    read = [record["LastName"] for record in org.query_all_iter(CONTACTS, headers=options)]
+    assert (len(read), len(set(read))) == (449, 449)
+    assert org.query_all(CONTACTS, include_deleted=True)["totalSize"] == 450

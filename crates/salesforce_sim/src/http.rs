@@ -60,6 +60,7 @@ async fn handle(State(org): State<SharedOrg>, request: axum::extract::Request) -
             match effect {
                 Some(Effect::SessionsEnded) => org.lock().sign_in.end_sessions(),
                 Some(Effect::ConnectionRevoked) => org.lock().sign_in.revoke_connection(),
+                Some(Effect::LocatorsExpired) => org.lock().expire_locators(),
                 _ => {}
             }
             answer(&org, &parts, &route, body).await
@@ -170,14 +171,15 @@ async fn call(org: &SharedOrg, parts: &Parts, route: &Route, body: Bytes) -> Res
         Endpoint::QueryJobInfo => query::info(org, &route.id),
         Endpoint::QueryJobPatch => query::patch(org, &route.id, &body),
         Endpoint::QueryJobDelete => query::delete(org, &route.id),
-        Endpoint::QueryJobResults => query::results(org, &route.id, parameters, version).await,
+        Endpoint::QueryJobResults => query::results(org, &route.id, headers, parameters, version).await,
+        Endpoint::QueryJobPages => query::result_pages(org, &route.id, parameters, version),
         Endpoint::Composite => rest::composite(org, &body).await,
         Endpoint::Objects | Endpoint::Describe if rest::is_unchanged(&org.lock(), headers) => Ok(empty(304)),
         Endpoint::Unknown => Err(unknown_call(parts)),
         _ => {
             rest::wait(org, route.endpoint).await;
             let mut org = org.lock();
-            let mut reply = json(200, &rest::read(&mut org, route, parameters)?);
+            let mut reply = json(200, &rest::read(&mut org, route, parameters, query::batch_size(headers))?);
             if matches!(route.endpoint, Endpoint::Objects | Endpoint::Describe) {
                 rest::add_last_modified(&org, reply.headers_mut());
             }

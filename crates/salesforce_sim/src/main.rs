@@ -96,6 +96,9 @@ struct NatureArguments {
     /// The number of readings of each page of a query job that break off.
     #[arg(long, default_value_t = 0, value_name = "READINGS")]
     cut_query_pages: usize,
+    /// Pack the results of query jobs with GZIP for a client that takes it.
+    #[arg(long)]
+    compress_results: bool,
     /// The number of requests for each result set of a job that come too early.
     #[arg(long, default_value_t = 0, value_name = "REQUESTS")]
     results_lag: usize,
@@ -124,6 +127,7 @@ impl From<NatureArguments> for Nature {
             pages_results: arguments.page_results,
             mixes_records: arguments.mix_records,
             cuts_query_pages: arguments.cut_query_pages,
+            compresses_results: arguments.compress_results,
             results_lag: arguments.results_lag,
             status_lag: arguments.status_lag,
             counts_lag: arguments.counts_lag,

@@ -30,6 +30,8 @@ pub struct Nature {
     pub mixes_records: bool,
     /// How many readings of each page of the results of a query job break off.
     pub cuts_query_pages: usize,
+    /// The results of query jobs are packed with GZIP for a client that takes it.
+    pub compresses_results: bool,
     /// How many requests for a result set of a job that has ended get something else: an error, nothing, or a page.
     pub results_lag: usize,
     /// How many requests for the status of a job that has ended still show it in progress.
@@ -58,6 +60,7 @@ impl Nature {
             pages_results: true,
             mixes_records: true,
             cuts_query_pages: 1,
+            compresses_results: true,
             results_lag: 1,
             status_lag: 1,
             counts_lag: 0,

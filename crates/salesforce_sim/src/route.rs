@@ -59,6 +59,8 @@ pub enum Endpoint {
     QueryJobDelete,
     /// `GET .../jobs/query/{id}/results`
     QueryJobResults,
+    /// `GET .../jobs/query/{id}/resultPages`
+    QueryJobPages,
     /// Anything else
     Unknown,
 }
@@ -125,6 +127,7 @@ impl Route {
                     ("PATCH", []) => Endpoint::QueryJobPatch,
                     ("DELETE", []) => Endpoint::QueryJobDelete,
                     ("GET", ["results"]) => Endpoint::QueryJobResults,
+                    ("GET", ["resultPages"]) => Endpoint::QueryJobPages,
                     _ => Endpoint::Unknown,
                 }
             }
@@ -186,7 +189,7 @@ mod tests {
             ("GET", "/services/data/v62.0/jobs/ingest/750/unprocessedRecords", UnprocessedRecords),
             ("GET", "/services/data/v62.0/jobs/query/750", QueryJobInfo),
             ("GET", "/services/data/v62.0/jobs/query/750/results", QueryJobResults),
-            ("GET", "/services/data/v62.0/jobs/query/750/resultPages", Unknown),
+            ("GET", "/services/data/v62.0/jobs/query/750/resultPages", QueryJobPages),
             ("POST", "/services/data/v62.0/jobs/query", QueryJobCreate),
             ("GET", "/services/data/v62.0/query", Query),
             ("GET", "/services/data/v62.0/query/0r8-2000", QueryMore),

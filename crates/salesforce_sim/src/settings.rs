@@ -47,12 +47,16 @@ pub struct Settings {
     pub daily_batches: u64,
     /// The daily query jobs (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
     pub daily_query_jobs: u64,
+    /// The kilobytes of results of query jobs in a day (the same page).
+    pub daily_query_kilobytes: u64,
     /// The largest upload in bytes. The default is 150 MB after base64, which makes four bytes of three.
     pub max_upload_bytes: usize,
     /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
     pub jobs_per_page: usize,
     /// The records on one page of a query (REST API Developer Guide, "Query"). Wide records make real pages smaller.
     pub query_page: usize,
+    /// The rows on a page of the results of a query job if the client names no number, as simple-salesforce has seen it.
+    pub query_job_page: usize,
     /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not
     /// grow in a long test. The counts of the job stay, and its result sets are empty.
     pub forgetful: bool,
@@ -85,9 +89,11 @@ impl Default for Settings {
             daily_requests: 100_000,
             daily_batches: 15_000,
             daily_query_jobs: 10_000,
+            daily_query_kilobytes: 1_000_000_000,
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
             query_page: 2_000,
+            query_job_page: 50_000,
             forgetful: false,
             nature: Nature::kind(),
             references_within_chunk: false,

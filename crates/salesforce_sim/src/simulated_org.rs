@@ -1,6 +1,6 @@
 //! The handle to a running org.
 
-use std::{collections::BTreeMap, io, net::Ipv4Addr};
+use std::{collections::BTreeMap, io, net::Ipv4Addr, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch};
@@ -99,8 +99,8 @@ impl SimulatedOrg {
         drop(self);
     }
 
-    /// The live records of an object, oldest first: every field except compound ones, with `None` for null. Empty if
-    /// the object does not exist.
+    /// The live records of an object, oldest first: every field that clients set except compound ones, with `None` for
+    /// null, and for what the org sets itself, such as `CreatedDate`. Empty if the object does not exist.
     pub fn records(&self, object: &str) -> Vec<BTreeMap<String, Option<String>>> {
         let org = self.org.lock();
         let Some(table) = org.tables.get(object) else {
@@ -167,7 +167,8 @@ impl SimulatedOrg {
     }
 
     /// Adds a record without any check and returns its 18-character id; `None` if the object does not exist. Ignores
-    /// unknown fields.
+    /// unknown fields. A value of `CreatedDate`, `LastModifiedDate` or `SystemModstamp` such as `2026-01-02T03:04:05Z`
+    /// takes the place of the time of the org's clock.
     pub fn insert(&self, object: &str, values: &[(&str, &str)]) -> Option<String> {
         self.org.lock().insert(object, values)
     }
@@ -176,7 +177,9 @@ impl SimulatedOrg {
     pub fn recycle(&self, object: &str, id: &str) -> bool {
         let mut org = self.org.lock();
         let Some(at) = org.tables.position(object) else { return false };
+        let now = org.clock.stamp();
         let table = org.tables.at_mut(at);
+        table.begin(now);
         let found = id::normalize(id).and_then(|normalized| table.locate(&normalized));
         let Some((record, RecordState::Live)) = found else { return false };
         table.delete(record, RecordState::Recycled);
@@ -188,6 +191,20 @@ impl SimulatedOrg {
         let mut org = self.org.lock();
         org.tables.add(object);
         org.schema_changed = Timestamp::now();
+    }
+
+    /// Takes a field away from an object, as when the user may no longer see it: describe and queries do not know it, and
+    /// its values stay stored.
+    pub fn remove_field(&self, object: &str, field: &str) {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return };
+        org.tables.at_mut(at).hide_field(field);
+        org.schema_changed = Timestamp::now();
+    }
+
+    /// Sets the clock of the org forward. Its time is in the stamps of records.
+    pub fn advance_clock(&self, time: Duration) {
+        self.org.lock().clock.advance(time);
     }
 
     /// Makes requests, a job or rows go wrong.
@@ -260,5 +277,16 @@ impl SimulatedOrg {
     pub fn set_remaining_query_jobs(&self, remaining: u64) {
         let allowance = &mut self.org.lock().allowance;
         allowance.query_jobs_used = allowance.query_jobs_max.saturating_sub(remaining);
+    }
+
+    /// Sets how many kilobytes of results of query jobs are left for the day, at most
+    /// [`Settings::daily_query_kilobytes`].
+    pub fn set_remaining_query_kilobytes(&self, remaining: u64) {
+        self.org.lock().allowance.leave_query_kilobytes(remaining);
+    }
+
+    /// Makes the locators of all pages expire: those of queries and of query jobs.
+    pub fn expire_locators(&self) {
+        self.org.lock().expire_locators();
     }
 }

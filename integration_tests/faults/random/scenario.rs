@@ -264,6 +264,7 @@ fn random_nature(dice: &mut Dice) -> Nature {
         pages_results: dice.one_in(2),
         mixes_records: dice.one_in(2),
         cuts_query_pages: dice.within(0, 2),
+        compresses_results: true,
         results_lag: dice.within(0, 4),
         status_lag: dice.one_of(&[0, 0, 1, 3]),
         counts_lag: 0,

@@ -59,6 +59,8 @@ const CODES: &[(&str, FaultKind)] = &[
     ("INVALIDQUERYLOCATOR", FaultKind::Transient),
     ("UNSUPPORTEDAPIVERSION", FaultKind::Configuration),
     ("INVALIDJOBSTATE", FaultKind::InvalidJobState),
+    // The results of a query job are read too early ("Get Results for a Query Job" of release 222.0).
+    ("JOBNOTCOMPLETE", FaultKind::InvalidJobState),
     // The caller writes the CSV, so this is a defect of the program.
     ("CLIENTINPUTERROR", FaultKind::Unexpected),
 ];

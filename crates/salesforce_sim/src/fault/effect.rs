@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::Response,
 };
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub enum Effect {
     Truncated(usize, Truncation),
     /// The org does the request, and the answer has this `Content-Type`, or none.
     ContentType(Option<String>),
+    /// The org does the request, and the answer has this value in a header, or does not have the header.
+    Header(String, Option<String>),
     /// The org does the request and answers after this time.
     Delayed(Duration),
     /// The org does the request and answers when the test releases the [`Hold`].
@@ -42,6 +44,8 @@ pub enum Effect {
     SessionsEnded,
     /// All sessions end and the refresh token is revoked just before the request.
     ConnectionRevoked,
+    /// The locators of all pages expire just before the request.
+    LocatorsExpired,
 }
 
 /// How a truncated body ends.
@@ -104,9 +108,16 @@ impl Effect {
                 let content_type = content_type.and_then(|text| HeaderValue::from_str(&text).ok());
                 content_type.map(|value| reply.headers_mut().insert(header::CONTENT_TYPE, value));
             }
+            Self::Header(name, value) => {
+                if let Ok(name) = HeaderName::try_from(name) {
+                    reply.headers_mut().remove(&name);
+                    let value = value.and_then(|text| HeaderValue::from_str(&text).ok());
+                    value.map(|value| reply.headers_mut().insert(name, value));
+                }
+            }
             Self::Delayed(time) => tokio::time::sleep(time).await,
             Self::Held(hold) => hold.wait().await,
-            Self::Answer(_) | Self::Cut | Self::SessionsEnded | Self::ConnectionRevoked => {}
+            Self::Answer(_) | Self::Cut | Self::SessionsEnded | Self::ConnectionRevoked | Self::LocatorsExpired => {}
         }
         reply
     }

@@ -6,7 +6,7 @@ use super::{Answer, Effect, Fault, JobFault, QueryJobFault, RequestFault, RowFau
 use crate::route::Endpoint;
 
 /// The names of the endpoints on the command line.
-const ENDPOINTS: [(&str, Endpoint); 28] = [
+const ENDPOINTS: [(&str, Endpoint); 29] = [
     ("token", Endpoint::Token),
     ("revoke", Endpoint::Revoke),
     ("userinfo", Endpoint::UserInfo),
@@ -35,6 +35,7 @@ const ENDPOINTS: [(&str, Endpoint); 28] = [
     ("querypatch", Endpoint::QueryJobPatch),
     ("querydelete", Endpoint::QueryJobDelete),
     ("queryresults", Endpoint::QueryJobResults),
+    ("querypages", Endpoint::QueryJobPages),
 ];
 
 /// Why a text is not a [`Fault`]. Its text names the word that is wrong.
@@ -148,6 +149,12 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
             let seconds = words.number("a number of seconds")?;
             Effect::Delayed(Duration::try_from_secs_f64(seconds).or_else(|_| error("the delay is not a time"))?)
         }
+        "header" => {
+            let name = words.next("the name of a header")?.to_owned();
+            let text = words.rest("a value or `none`")?;
+            Effect::Header(name, (text != "none").then(|| text.to_owned()))
+        }
+        "locators-expire" => Effect::LocatorsExpired,
         "sessions-end" => Effect::SessionsEnded,
         "revoked" => Effect::ConnectionRevoked,
         status => Effect::Answer(answer(status, words)?),
@@ -158,7 +165,8 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
 fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError> {
     let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
         return error(format!(
-            "'{status}' is not a status and not one of cut, lost, replaced, truncated, type, delayed, sessions-end, revoked"
+            "'{status}' is not a status and not one of cut, lost, replaced, truncated, type, header, delayed, sessions-end, \
+             locators-expire, revoked"
         ));
     };
     let mut word = words.optional();
@@ -202,19 +210,35 @@ fn job(words: &mut Words<'_>) -> Result<JobFault, ParseFaultError> {
     Ok(fault)
 }
 
-/// `queryjob OBJECT EFFECT`
+/// `queryjob OBJECT [after ROWS] EFFECT`
 fn query_job(words: &mut Words<'_>) -> Result<QueryJobFault, ParseFaultError> {
+    const ROWS: &str = "a number of rows";
     let object = words.next("an object")?;
-    let fault = match words.next("what happens to the query job")? {
+    let (mut rows_done, mut effect) = (0, words.next("what happens to the query job")?);
+    if effect == "after" {
+        rows_done = words.number(ROWS)?;
+        effect = words.next("what happens to the query job")?;
+    }
+    let fault = match effect {
         "failed" => QueryJobFault::failed(object, words.rest("the message").unwrap_or_default()),
         "aborted" => QueryJobFault::aborted(object),
         "endless" => QueryJobFault::never_ends(object),
-        "miscounted" => QueryJobFault::miscounted(object, words.number("a number of rows")?),
+        "miscounted" => QueryJobFault::miscounted(object, words.number(ROWS)?),
         "uncounted" => QueryJobFault::uncounted(object),
-        other => return error(format!("'{other}' is not one of failed, aborted, endless, miscounted, uncounted")),
+        "miscounted-pages" => QueryJobFault::miscounted_pages(object, words.number(ROWS)?),
+        "row-repeated" => QueryJobFault::row_repeated(object),
+        "row-left-out" => QueryJobFault::row_left_out(object),
+        "row-exchanged" => QueryJobFault::row_exchanged(object),
+        "field-removed" => QueryJobFault::field_removed(object, words.next("a field")?),
+        other => {
+            return error(format!(
+                "'{other}' is not one of failed, aborted, endless, miscounted, uncounted, miscounted-pages, \
+                 row-repeated, row-left-out, row-exchanged, field-removed"
+            ));
+        }
     };
     words.end()?;
-    Ok(fault)
+    Ok(fault.after_rows(rows_done))
 }
 
 /// `rows OBJECT [xTIMES] ERROR`
@@ -254,6 +278,15 @@ mod tests {
             ("info type text/html; charset=x", request(at, Effect::ContentType(Some("text/html; charset=x".into())))),
             ("info type none", request(at, Effect::ContentType(None))),
             ("info delayed 0.5", request(at, Effect::Delayed(Duration::from_millis(500)))),
+            (
+                "queryresultsx2 header Sforce-NumberOfRecords none",
+                request(Endpoint::QueryJobResults, Effect::Header("Sforce-NumberOfRecords".into(), None)).times(2),
+            ),
+            (
+                "queryresults header Sforce-Locator a b",
+                request(Endpoint::QueryJobResults, Effect::Header("Sforce-Locator".into(), Some("a b".into()))),
+            ),
+            ("querypages locators-expire", request(Endpoint::QueryJobPages, Effect::LocatorsExpired)),
             ("patch sessions-end", request(Endpoint::JobPatch, Effect::SessionsEnded)),
             ("token revoked", request(Endpoint::Token, Effect::ConnectionRevoked)),
         ] {
@@ -280,6 +313,13 @@ mod tests {
             ("queryjob Contact endless", QueryJobFault::never_ends("Contact")),
             ("queryjob Contact miscounted -1", QueryJobFault::miscounted("Contact", -1)),
             ("queryjob Contact uncounted", QueryJobFault::uncounted("Contact")),
+            ("queryjob Contact miscounted-pages 1", QueryJobFault::miscounted_pages("Contact", 1)),
+            ("queryjob Contact row-repeated", QueryJobFault::row_repeated("Contact")),
+            ("queryjob Contact row-left-out", QueryJobFault::row_left_out("Contact")),
+            ("queryjob Contact row-exchanged", QueryJobFault::row_exchanged("Contact")),
+            ("queryjob Contact field-removed Email", QueryJobFault::field_removed("Contact", "Email")),
+            ("queryjob Contact after 7 failed too long", QueryJobFault::failed("Contact", "too long").after_rows(7)),
+            ("queryjob Contact after 7 aborted", QueryJobFault::aborted("Contact").after_rows(7)),
         ] {
             let parsed = text.parse::<Fault>().unwrap();
             assert_eq!(format!("{parsed:?}"), format!("{:?}", Fault::QueryJob(fault)), "{text}");
@@ -310,6 +350,10 @@ mod tests {
             ("job Contact failed 3", "the message is missing"),
             ("job Contact vanished 3", "'vanished' is not one of failed"),
             ("queryjob Contact vanished", "'vanished' is not one of failed, aborted, endless, miscounted"),
+            ("queryjob Contact after", "a number of rows is missing"),
+            ("queryjob Contact field-removed", "a field is missing"),
+            ("queryresults header", "the name of a header is missing"),
+            ("queryresults header Sforce-Locator", "a value or `none` is missing"),
             ("rows Contact", "the text of sf__Error is missing"),
         ] {
             let message = text.parse::<Fault>().unwrap_err().to_string();

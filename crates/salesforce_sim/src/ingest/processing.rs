@@ -124,7 +124,7 @@ fn end_before(job: &Job, allowance: &mut DailyAllowance, chunk: usize) -> Option
 /// Saves the rows of a chunk; false if the job does not continue.
 fn process_chunk(org: &SharedOrg, id: &str, prepared: &Prepared, chunk: usize) -> bool {
     let mut org = org.lock();
-    let Org { jobs, allowance, tables, faults, .. } = &mut *org;
+    let Org { jobs, allowance, tables, faults, clock, .. } = &mut *org;
     let Some(job) = jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) else {
         return false;
     };
@@ -132,6 +132,7 @@ fn process_chunk(org: &SharedOrg, id: &str, prepared: &Prepared, chunk: usize) -
         job.end(end);
         return false;
     }
+    prepared.saver.begin(tables, clock.stamp());
     save_chunk(job, tables, faults, prepared, chunk);
     true
 }
@@ -170,8 +171,9 @@ async fn save_late_chunks(org: SharedOrg, id: String, prepared: Prepared, chunks
     for chunk in chunks.take(late.count) {
         tokio::time::sleep(late.wait).await;
         let mut org = org.lock();
-        let Org { jobs, tables, faults, .. } = &mut *org;
+        let Org { jobs, tables, faults, clock, .. } = &mut *org;
         let Some(job) = jobs.get_mut(&id) else { return };
+        prepared.saver.begin(tables, clock.stamp());
         save_chunk(job, tables, faults, &prepared, chunk);
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     fault::{RowFault, UploadedRow},
     org::{JobRequest, Operation, RowOutcome},
-    store::{Cells, RecordState, Table, Tables},
+    store::{Cells, RecordState, Stamp, Table, Tables},
 };
 
 /// Saves the rows of one job.
@@ -59,6 +59,11 @@ impl RowSaver {
     /// Lets a row refer to a record that an earlier row of its chunk creates.
     pub(super) fn seeing_own_chunk(self, sees_own_chunk: bool) -> Self {
         Self { sees_own_chunk, ..self }
+    }
+
+    /// Begins the transaction of a chunk, whose records share one stamp.
+    pub(super) fn begin(&self, tables: &mut Tables, now: Stamp) {
+        tables.at_mut(self.table).begin(now);
     }
 
     /// Saves the rows of one chunk.

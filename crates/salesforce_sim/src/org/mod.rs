@@ -1,6 +1,7 @@
 //! The state of the org, which all calls share.
 
 mod allowance;
+mod clock;
 mod job;
 mod query_job;
 mod request;
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub(crate) use allowance::DailyAllowance;
+pub(crate) use clock::Clock;
 use jiff::Timestamp;
 pub(crate) use job::{Job, JobRequest, RowOutcome, ShownStatus};
 pub use job::{JobState, Operation};
@@ -24,7 +26,7 @@ use crate::{
     query::Cursor,
     schema::{Field, Object, standard_objects, with_person_accounts},
     settings::Settings,
-    store::{Cells, Tables},
+    store::{Cells, Stamp, Stamps, Tables},
 };
 
 /// The id of the org, with which access tokens begin.
@@ -48,6 +50,7 @@ pub(crate) struct Org {
     pub(crate) hosts: Hosts,
     pub(crate) sign_in: SignInState,
     pub(crate) allowance: DailyAllowance,
+    pub(crate) clock: Clock,
     pub(crate) tables: Tables,
     /// The user of the integration, who owns records without an owner.
     pub(crate) user_id: String,
@@ -98,9 +101,12 @@ impl Org {
                 batches_max: settings.daily_batches,
                 query_jobs_used: 0,
                 query_jobs_max: settings.daily_query_jobs,
+                query_bytes_used: 0,
+                query_kilobytes_max: settings.daily_query_kilobytes,
             },
             settings,
             hosts,
+            clock: Clock::start(),
             tables,
             user_id: String::new(),
             jobs: BTreeMap::new(),
@@ -128,23 +134,37 @@ impl Org {
             ("IsActive", "true"),
         ];
         self.user_id = self.insert("User", &user).unwrap_or_default();
+        self.tables.user.clone_from(&self.user_id);
         let organization =
             [("Name", "Simulated Org"), ("InstanceName", "SIM0"), ("OrganizationType", "Developer Edition")];
         self.insert("Organization", &organization);
         self.insert("Group", &[("Name", "Support"), ("DeveloperName", "Support"), ("Type", "Queue")]);
     }
 
-    /// Adds a record without any check and returns its id; `None` if the object does not exist.
+    /// Adds a record without any check and returns its id; `None` if the object does not exist. A value of `CreatedDate`,
+    /// `LastModifiedDate` or `SystemModstamp` sets the stamp.
     pub(crate) fn insert(&mut self, object: &str, values: &[(&str, &str)]) -> Option<String> {
         let position = self.tables.position(object)?;
+        let now = self.clock.stamp();
         let table = self.tables.at_mut(position);
+        table.begin(now);
         let cells = values.iter().filter_map(|(name, value)| {
             let field = table.object.position(name)?;
-            Some((u16::try_from(field).ok()?, *value))
+            let is_stamp = Stamps::default().get(&table.object.fields[field].name).is_some();
+            (!is_stamp).then_some((u16::try_from(field).ok()?, *value))
         });
         let cells = Cells::pack(cells);
         let record = table.insert(cells);
+        for (name, value) in values {
+            Stamp::parse(value).map(|stamp| table.set_stamp(record, name, stamp));
+        }
         Some(table.id(record))
+    }
+
+    /// Makes the locators of all pages expire, those of queries and of query jobs.
+    pub(crate) fn expire_locators(&mut self) {
+        self.cursors.clear();
+        self.query_jobs.values_mut().for_each(|job| job.locators_expired += 1);
     }
 
     /// A job by the first 15 characters of its id.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::JobState;
 use crate::{
     csv::LineEnding,
-    fault::{QueryJobEnd, QueryJobFault},
+    fault::{QueryJobEnd, QueryJobFault, WrongRows},
     nature::Nature,
 };
 
@@ -45,6 +45,33 @@ impl FoundRows {
         &self.rows[start..self.ends[number]]
     }
 
+    /// Adds the last row once more.
+    fn repeat_last(&mut self) {
+        if let Some(last) = self.len().checked_sub(1) {
+            let row = self.row(last).to_vec();
+            self.push(&row);
+        }
+    }
+
+    fn drop_last(&mut self) {
+        self.ends.pop();
+        self.rows.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    /// Puts the first row in the place of the last.
+    fn exchange_last(&mut self) {
+        if !self.ends.is_empty() {
+            let row = self.row(0).to_vec();
+            self.drop_last();
+            self.push(&row);
+        }
+    }
+
+    fn push(&mut self, row: &[u8]) {
+        self.rows.extend_from_slice(row);
+        self.ends.push(self.rows.len());
+    }
+
     /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
@@ -59,9 +86,13 @@ pub(crate) struct QueryJob {
     pub(crate) state: JobState,
     pub(crate) error_message: Option<String>,
     pub(crate) found: FoundRows,
+    /// How many rows the query found. A fault can make the results differ.
+    rows: usize,
     pub(crate) fault: Option<QueryJobFault>,
     /// How often its results were asked for before the first page was given.
     pub(crate) early_readings: usize,
+    /// How often its locators have expired. A locator works until the next time.
+    pub(crate) locators_expired: usize,
     /// How often each page was given, by its first row.
     pub(crate) page_readings: HashMap<usize, usize>,
     /// How often its status was asked for since its end.
@@ -89,8 +120,10 @@ impl QueryJob {
             state: JobState::UploadComplete,
             error_message: None,
             found: FoundRows::default(),
+            rows: 0,
             fault: None,
             early_readings: 0,
+            locators_expired: 0,
             page_readings: HashMap::new(),
             status_readings: 0,
             created_by,
@@ -107,19 +140,29 @@ impl QueryJob {
     }
 
     /// Ends the job with what it found, or as its fault says.
-    pub(crate) fn end(&mut self, found: FoundRows) {
+    pub(crate) fn end(&mut self, mut found: FoundRows) {
         match self.fault.as_ref().map(|fault| fault.end.clone()) {
             Some(QueryJobEnd::Never) => {}
             Some(QueryJobEnd::Aborted) => self.enter(JobState::Aborted),
-            Some(QueryJobEnd::Failed(message)) => {
-                self.error_message = message;
-                self.enter(JobState::Failed);
-            }
+            Some(QueryJobEnd::Failed(message)) => self.fail(message),
             Some(QueryJobEnd::Completed) | None => {
+                self.rows = found.len();
+                match self.fault.as_ref().map(|fault| fault.rows) {
+                    Some(WrongRows::Repeated) => found.repeat_last(),
+                    Some(WrongRows::LeftOut) => found.drop_last(),
+                    Some(WrongRows::Exchanged) => found.exchange_last(),
+                    Some(WrongRows::None) | None => {}
+                }
                 self.found = found;
                 self.enter(JobState::JobComplete);
             }
         }
+    }
+
+    /// Ends the job as failed. It need not say why.
+    pub(crate) fn fail(&mut self, message: Option<String>) {
+        self.error_message = message;
+        self.enter(JobState::Failed);
     }
 
     /// Whether the lifetime of the job has passed.
@@ -129,18 +172,20 @@ impl QueryJob {
 
     /// What a request for the status shows: an org whose answers lag shows an earlier state or count. Counts the request.
     pub(crate) fn read_status(&mut self, nature: Nature) -> ShownQuery {
+        let fault = self.fault.as_ref();
+        let partway = fault.map_or(0, |fault| fault.rows_done);
         if !self.state.is_final() {
-            return ShownQuery { state: self.state, rows: Some(0) };
+            return ShownQuery { state: self.state, rows: Some(partway) };
         }
         let reading = self.status_readings;
         self.status_readings += 1;
         if reading < nature.status_lag {
-            return ShownQuery { state: JobState::InProgress, rows: Some(0) };
+            return ShownQuery { state: JobState::InProgress, rows: Some(partway) };
         }
-        let (rows_error, has_count) =
-            self.fault.as_ref().map_or((0, true), |fault| (fault.rows_error, !fault.omits_count));
+        let (rows_error, has_count) = fault.map_or((0, true), |fault| (fault.rows_error, !fault.omits_count));
         let is_late = reading < nature.status_lag + nature.counts_lag;
-        let rows = self.found.len().saturating_add_signed(rows_error);
-        ShownQuery { state: self.state, rows: has_count.then_some(if is_late { 0 } else { rows }) }
+        let rows = if self.state == JobState::JobComplete { self.rows } else { partway };
+        let rows = if is_late { 0 } else { rows.saturating_add_signed(rows_error) };
+        ShownQuery { state: self.state, rows: has_count.then_some(rows) }
     }
 }

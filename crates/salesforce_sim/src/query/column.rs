@@ -44,7 +44,7 @@ impl Column {
         if rest.is_empty() {
             return object.position(name).map(Self::Own).ok_or_else(|| unknown_column(name, object));
         }
-        let reference = object.fields.iter().position(|field| is_relationship(field, name));
+        let reference = object.fields.iter().position(|field| !field.hidden && is_relationship(field, name));
         let Some(reference) = reference else { return Err(unknown_relationship(name)) };
         let mut targets = Vec::new();
         for target in &object.fields[reference].reference_to {
@@ -83,10 +83,10 @@ impl Column {
     /// The stored value; `None` is null. The values of a deleted parent are null, which is a guess.
     pub(super) fn value<'t>(&self, tables: &'t Tables, table: &'t Table, record: usize) -> Option<Cow<'t, str>> {
         match self {
-            Self::Own(field) => own_value(table, record, *field),
+            Self::Own(field) => own_value(tables, table, record, *field),
             Self::Parent { reference, targets } => {
-                let target = table.cells(record).get(*reference)?;
-                let normalized = id::normalize(target)?;
+                let target = own_value(tables, table, record, *reference)?;
+                let normalized = id::normalize(&target)?;
                 let parent = tables.by_prefix(&normalized[..3])?;
                 let (_, column) = targets.iter().find(|(name, _)| *name == parent.object.name)?;
                 match parent.locate(&normalized)? {
@@ -106,7 +106,7 @@ impl Column {
     }
 }
 
-fn own_value(table: &Table, record: usize, field: usize) -> Option<Cow<'_, str>> {
+fn own_value<'t>(tables: &Tables, table: &'t Table, record: usize, field: usize) -> Option<Cow<'t, str>> {
     let described = &table.object.fields[field];
     let stored = table.cells(record).get(field).map(Cow::Borrowed);
     match described.kind {
@@ -116,6 +116,10 @@ fn own_value(table: &Table, record: usize, field: usize) -> Option<Cow<'_, str>>
         }
         // A checkbox is never null.
         FieldType::Boolean => Some(stored.unwrap_or(Cow::Borrowed("false"))),
+        FieldType::DateTime | FieldType::Reference => {
+            let set = stored.filter(|value| !value.is_empty());
+            set.or_else(|| tables.audit(table, record, described).map(Cow::Owned))
+        }
         _ => stored.filter(|value| !value.is_empty()),
     }
 }

@@ -6,7 +6,7 @@ use super::{column::Column, comparison::Kind};
 use crate::{
     reply::ApiError,
     schema::{Field, FieldType, Object},
-    soql::{Condition, Operator, Value},
+    soql::{Condition, Operator, Pattern, Value},
     store::{Table, Tables},
 };
 
@@ -28,6 +28,17 @@ pub(super) enum Filter {
         operator: Operator,
         form: Option<String>,
     },
+    /// A text that fits a pattern.
+    Like {
+        column: Column,
+        pattern: Pattern,
+    },
+    /// A multi-select picklist with one of these choices. Each has the values that are selected together.
+    Includes {
+        column: Column,
+        choices: Vec<Vec<String>>,
+        is_negated: bool,
+    },
     Not(Box<Filter>),
     All(Vec<Filter>),
     Any(Vec<Filter>),
@@ -44,6 +55,18 @@ impl Filter {
             Condition::All(inner) => Ok(Self::All(each(inner)?)),
             Condition::Any(inner) => Ok(Self::Any(each(inner)?)),
             Condition::In { field, values, is_negated } => Self::within(tables, object, field, values, *is_negated),
+            Condition::Like { field, pattern } => Ok(Self::Like {
+                column: matched(tables, object, field, "LIKE", |field, kind| {
+                    matches!(kind, Kind::Text { .. }) && field.kind != FieldType::MultiPicklist
+                })?,
+                pattern: pattern.clone(),
+            }),
+            Condition::Includes { field, choices, is_negated } => {
+                let is_selection = |field: &Field, _| field.kind == FieldType::MultiPicklist;
+                let column = matched(tables, object, field, "INCLUDES and EXCLUDES", is_selection)?;
+                let lower = |choice: &Vec<String>| choice.iter().map(|value| value.to_lowercase()).collect();
+                Ok(Self::Includes { column, choices: choices.iter().map(lower).collect(), is_negated: *is_negated })
+            }
             Condition::Compare { field, operator: operator @ (Operator::Equal | Operator::NotEqual), value } => {
                 Self::within(tables, object, field, std::slice::from_ref(value), *operator == Operator::NotEqual)
             }
@@ -104,6 +127,14 @@ impl Filter {
                     Operator::NotEqual => order.is_ne(),
                 })
             }
+            Self::Like { column, pattern } => {
+                column.value(tables, table, record).is_some_and(|value| pattern.fits(&value))
+            }
+            Self::Includes { column, choices, is_negated } => {
+                let value = column.value(tables, table, record).unwrap_or_default().to_lowercase();
+                let is_selected = |wanted: &String| value.split(';').any(|selected| selected == wanted);
+                choices.iter().any(|choice| choice.iter().all(is_selected)) != *is_negated
+            }
             Self::Not(inner) => !inner.holds(tables, table, record),
             Self::All(inner) => inner.iter().all(|filter| filter.holds(tables, table, record)),
             Self::Any(inner) => inner.iter().any(|filter| filter.holds(tables, table, record)),
@@ -138,6 +169,22 @@ impl Filter {
 /// unique counts case, and conditions do not.
 fn has_same_forms(field: &Field, kind: Kind) -> bool {
     matches!(kind, Kind::Text { counts_case } if counts_case == field.counts_case())
+}
+
+/// The column of a condition whose operator is for some types alone.
+fn matched(
+    tables: &Tables,
+    object: &Object,
+    path: &str,
+    operator: &str,
+    is_allowed: impl Fn(&Field, Kind) -> bool,
+) -> Result<Column, ApiError> {
+    let (column, field, kind) = filtered(tables, object, path)?;
+    if is_allowed(field, kind) {
+        return Ok(column);
+    }
+    let text = format!("field '{}' does not support the filter operator {operator}", field.name);
+    Err(ApiError::new(400, "INVALID_QUERY_FILTER_OPERATOR", text))
 }
 
 /// The column of a condition. A field that describe calls not filterable is refused.

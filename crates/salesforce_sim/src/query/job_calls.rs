@@ -1,24 +1,18 @@
 //! The calls of Bulk API 2.0 query (Bulk API 2.0 Developer Guide, "Query").
 
-use axum::http::HeaderValue;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{job, plan::Plan};
 use crate::{
     csv::{DELIMITERS, LineEnding},
-    fault::{Effect, Truncation},
-    ingest::too_early,
     org::{JobState, Org, QueryJob, QueryRequest, SharedOrg},
-    reply::{ApiError, Reply, csv, empty, json as reply},
+    reply::{ApiError, Reply, empty, json as reply},
+    schema::FieldType,
     store::id,
 };
 
-/// The rows of a page if the client names no number, as simple-salesforce has seen it.
-const DEFAULT_PAGE: usize = 50_000;
-
-fn invalid(message: impl Into<String>) -> ApiError {
+pub(super) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "INVALIDJOB", message)
 }
 
@@ -27,7 +21,7 @@ fn invalid_state(message: impl Into<String>) -> ApiError {
 }
 
 /// The job with an id. Removes expired jobs first.
-fn find<'a>(org: &'a mut Org, id: &str) -> Result<&'a mut QueryJob, ApiError> {
+pub(super) fn find<'a>(org: &'a mut Org, id: &str) -> Result<&'a mut QueryJob, ApiError> {
     let id = id::normalize(id).ok_or_else(ApiError::not_found)?;
     org.query_jobs.retain(|_, job| !job.is_expired());
     org.query_jobs.get_mut(&id).ok_or_else(ApiError::not_found)
@@ -36,10 +30,15 @@ fn find<'a>(org: &'a mut Org, id: &str) -> Result<&'a mut QueryJob, ApiError> {
 /// Creates a job, which begins at once.
 pub(crate) fn create(shared: &SharedOrg, body: &[u8], version: f64) -> Result<Reply, ApiError> {
     let mut org = shared.lock();
-    let (request, plan) = read(&org, body, version)?;
+    let request = read(&org, body, version)?;
     if !org.allowance.take_query_job() {
         let max = org.allowance.query_jobs_max;
         let message = format!("Max bulk v2 query jobs ({max}) per 24 hrs has been reached ({max})");
+        return Err(ApiError::new(400, "EXCEEDEDQUOTA", message));
+    }
+    if org.allowance.query_kilobytes_left() == 0 {
+        let max = org.allowance.query_kilobytes_max;
+        let message = format!("Max bulk v2 query result size stored ({max}) kb per 24 hrs has been exceeded");
         return Err(ApiError::new(400, "EXCEEDEDQUOTA", message));
     }
     let id = id::format("750", org.next_job);
@@ -47,12 +46,12 @@ pub(crate) fn create(shared: &SharedOrg, body: &[u8], version: f64) -> Result<Re
     let job = QueryJob::new(id.clone(), request, org.user_id.clone());
     let shown = Value::Object(common(&job));
     org.query_jobs.insert(id[..15].to_owned(), job);
-    tokio::spawn(job::run(shared.clone(), id[..15].to_owned(), plan));
+    tokio::spawn(job::run(shared.clone(), id[..15].to_owned()));
     Ok(reply(200, &shown))
 }
 
 /// Reads the body of the call and checks it against the org.
-fn read(org: &Org, body: &[u8], api_version: f64) -> Result<(QueryRequest, Plan), ApiError> {
+fn read(org: &Org, body: &[u8], api_version: f64) -> Result<QueryRequest, ApiError> {
     /// Any other property is an error.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -83,12 +82,15 @@ fn read(org: &Org, body: &[u8], api_version: f64) -> Result<(QueryRequest, Plan)
     if plan.counts() {
         return Err(ApiError::new(400, "API_ERROR", "Aggregate queries are not supported in Bulk Query"));
     }
+    if plan.fields_of(FieldType::Address).next().is_some() {
+        return Err(ApiError::new(400, "API_ERROR", "Selecting compound data not supported in Bulk Query"));
+    }
     let object = plan.object.clone();
     if !org.tables.get(&object).is_some_and(|table| table.object.bulk) {
         let message = format!("Entity '{object}' is not supported by the Bulk API.");
         return Err(ApiError::new(400, "INVALIDENTITY", message));
     }
-    Ok((QueryRequest { soql, object, finds_deleted, line_ending, delimiter, api_version }, plan))
+    Ok(QueryRequest { soql, object, finds_deleted, line_ending, delimiter, api_version })
 }
 
 /// Aborts a job that has not ended.
@@ -175,72 +177,4 @@ fn common(job: &QueryJob) -> Map<String, Value> {
         Value::Object(shown) => shown,
         _ => Map::new(),
     }
-}
-
-/// Answers with a page of the results ("Get Results for a Query Job").
-pub(crate) async fn results(org: &SharedOrg, id: &str, parameters: &str, version: f64) -> Result<Reply, ApiError> {
-    let parameter =
-        |name: &str| form_urlencoded::parse(parameters.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value);
-    let most = match parameter("maxRecords").map(|most| most.parse::<usize>()) {
-        None => DEFAULT_PAGE,
-        Some(Ok(most)) if most > 0 => most,
-        Some(_) => return Err(invalid("InvalidJob : maxRecords must be a positive number")),
-    };
-    let start = match parameter("locator") {
-        None => 0,
-        Some(locator) => row_of(&locator).ok_or_else(|| invalid("InvalidJob : the locator is not valid"))?,
-    };
-    let (page, is_cut) = {
-        let mut org = org.lock();
-        let (nature, seed) = (org.settings.nature, org.settings.seed);
-        let job = find(&mut org, id)?;
-        if version != job.request.api_version {
-            return Err(ApiError::new(409, "API_ERROR", "The results have the API version of their job"));
-        }
-        if job.state != JobState::JobComplete {
-            let state = job.state.as_str();
-            return Err(invalid_state(format!("InvalidJobState : A job in the state {state} has no results")));
-        }
-        if job.early_readings < nature.results_lag {
-            job.early_readings += 1;
-            return too_early(&job.id);
-        }
-        let reading = *job.page_readings.entry(start).and_modify(|readings| *readings += 1).or_insert(1);
-        let mut random = nature.mixes_records.then(|| fastrand::Rng::with_seed(seed ^ reading as u64));
-        let most = if nature.pages_results { most.min(job.found.len().div_ceil(2).max(1)) } else { most };
-        (page(job, start, most, random.as_mut()), reading <= nature.cuts_query_pages)
-    };
-    match is_cut {
-        true => Ok(Effect::Truncated(page.1 / 2, Truncation::Chunked).change_reply(page.0).await),
-        false => Ok(page.0),
-    }
-}
-
-/// A page of the results of a job, with its length in bytes. `random` mixes its rows.
-fn page(job: &QueryJob, start: usize, most: usize, random: Option<&mut fastrand::Rng>) -> (Reply, usize) {
-    let end = job.found.len().min(start.saturating_add(most));
-    let mut numbers: Vec<usize> = (start.min(end)..end).collect();
-    if let Some(random) = random {
-        random.shuffle(&mut numbers);
-    }
-    let mut text = job.found.header.clone();
-    numbers.iter().for_each(|number| text.extend_from_slice(job.found.row(*number)));
-    let length = text.len();
-    let mut reply = csv(text);
-    let locator = if end < job.found.len() { locator_of(end) } else { "null".to_owned() };
-    if let Ok(locator) = HeaderValue::from_str(&locator) {
-        reply.headers_mut().insert("Sforce-Locator", locator);
-    }
-    reply.headers_mut().insert("Sforce-NumberOfRecords", HeaderValue::from(numbers.len()));
-    (reply, length)
-}
-
-/// The locator of the page that begins with a row. Its form means nothing to a client.
-fn locator_of(row: usize) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("0:{row}"))
-}
-
-fn row_of(locator: &str) -> Option<usize> {
-    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(locator).ok()?).ok()?;
-    text.strip_prefix("0:")?.parse().ok()
 }

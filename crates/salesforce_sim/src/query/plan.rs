@@ -1,21 +1,27 @@
 //! A query that is checked against the schema, and the records that it finds.
 
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{
     column::Column,
     comparison::{Format, is_bare, shown},
     filter::Filter,
+    order::Order,
 };
 use crate::{
     reply::ApiError,
     schema::{Field, FieldType, Object},
-    soql::{self, Order, Query, Selection},
-    store::{RecordState, Tables},
+    soql::{self, Query, Selection},
+    store::{RecordState, Table, Tables},
 };
 
 /// The most characters of a query (Limits Quick Reference, "SOQL and SOSL Limits").
 pub(crate) const MAX_SOQL: usize = 100_000;
+
+/// The parts of an address that the answers of queries show (REST API Developer Guide, "Compound Fields"). The org has no
+/// codes of states and countries, and no accuracy of a position.
+const ADDRESS_PARTS: [&str; 7] = ["city", "country", "latitude", "longitude", "postalCode", "state", "street"];
 
 /// A query, ready to run.
 #[derive(Debug, Clone)]
@@ -25,7 +31,7 @@ pub(crate) struct Plan {
     /// Nothing for `count()`.
     pub(super) columns: Vec<Selected>,
     filter: Option<Filter>,
-    order: Option<Order>,
+    order: Order,
     limit: usize,
     /// Whether it finds deleted records in the recycle bin as well.
     finds_deleted: bool,
@@ -40,6 +46,8 @@ pub(super) struct Selected {
     /// The names on the path as the org spells them.
     names: Vec<String>,
     field: Field,
+    /// The parts of a compound field, each with its name in the answer.
+    parts: Vec<(String, Selected)>,
 }
 
 /// What a query found, from which more pages are read.
@@ -47,6 +55,9 @@ pub(super) struct Selected {
 pub(crate) struct Cursor {
     pub(super) plan: Plan,
     pub(super) records: Vec<usize>,
+    /// The records on a page.
+    pub(super) most: usize,
+    pub(super) found: Instant,
 }
 
 fn malformed(message: impl Into<String>) -> ApiError {
@@ -72,10 +83,15 @@ impl Plan {
             object: object.name.clone(),
             columns,
             filter,
-            order: query.order,
+            order: Order::new(tables, object, &query.order)?,
             limit: query.limit.unwrap_or(usize::MAX),
             finds_deleted,
         })
+    }
+
+    /// The selected fields that no query job can select: compound ones, or ones with a body in base64.
+    pub(super) fn fields_of(&self, kind: FieldType) -> impl Iterator<Item = &str> {
+        self.columns.iter().filter(move |column| column.field.kind == kind).map(|column| column.spelt.as_str())
     }
 
     /// Whether the query counts records and returns none.
@@ -99,8 +115,8 @@ impl Plan {
             Some(candidates) => candidates.into_iter().filter(is_found).filter(holds).collect(),
             None => (0..table.next_number()).filter(is_found).filter(holds).collect(),
         };
-        if self.order == Some(Order::Descending) {
-            records.reverse();
+        if self.order.is_given() {
+            self.order.sort(tables, table, &mut records);
         }
         records.truncate(self.limit);
         records
@@ -108,7 +124,7 @@ impl Plan {
 
     /// Whether the query says in which order it wants the records.
     pub(super) fn is_ordered(&self) -> bool {
-        self.order.is_some()
+        self.order.is_given()
     }
 
     /// A record as the REST API shows it.
@@ -116,8 +132,12 @@ impl Plan {
         let Some(table) = tables.get(&self.object) else { return Value::Null };
         let mut shown = attributes(&self.object, base, &table.id(record));
         for selected in &self.columns {
-            let value = selected.column.value(tables, table, record);
-            let value = value.map(|value| selected.json(&value));
+            let value = match selected.field.kind {
+                FieldType::Base64 => selected.column.value(tables, table, record).map(|_| {
+                    json!(format!("{base}/sobjects/{}/{}/{}", self.object, table.id(record), selected.field.name))
+                }),
+                _ => selected.json(tables, table, record),
+            };
             put(&mut shown, &selected.names, value);
         }
         Value::Object(shown)
@@ -135,12 +155,20 @@ impl Plan {
 }
 
 impl Selected {
-    fn json(&self, value: &str) -> Value {
-        let text = shown(&self.field, value, Format::Json);
-        match is_bare(&self.field) {
+    /// The value of a record in JSON. A compound field is an object of its parts, or null without any.
+    fn json(&self, tables: &Tables, table: &Table, record: usize) -> Option<Value> {
+        if self.field.kind == FieldType::Address {
+            let parts = self.parts.iter().map(|(name, part)| (name.clone(), part.json(tables, table, record)));
+            let parts: Vec<_> = parts.collect();
+            let has_value = parts.iter().any(|(_, value)| value.is_some());
+            return has_value.then(|| parts.into_iter().map(|(name, value)| (name, json!(value))).collect());
+        }
+        let value = self.column.value(tables, table, record)?;
+        let text = shown(&self.field, &value, Format::Json);
+        Some(match is_bare(&self.field) {
             true => serde_json::from_str(&text).unwrap_or_else(|_| json!(text)),
             false => json!(text),
-        }
+        })
     }
 }
 
@@ -171,16 +199,32 @@ fn select(tables: &Tables, object: &Object, query: &Query) -> Result<Vec<Selecte
     let Selection::Fields(paths) = &query.selection else { return Ok(Vec::new()) };
     let mut columns: Vec<Selected> = Vec::with_capacity(paths.len());
     for path in paths {
-        let column = Column::resolve(tables, object, path)?;
-        let field = column.field(tables, object).ok_or_else(ApiError::not_found)?.clone();
-        let names = column.names(tables, object);
-        if columns.iter().any(|known| known.names == names) {
-            return Err(ApiError::new(400, "INVALID_FIELD", format!("duplicate field selected: {}", names.join("."))));
+        let selected = select_one(tables, object, path)?;
+        if columns.iter().any(|known| known.names == selected.names) {
+            let name = selected.names.join(".");
+            return Err(ApiError::new(400, "INVALID_FIELD", format!("duplicate field selected: {name}")));
         }
-        if matches!(field.kind, FieldType::Address | FieldType::Base64) {
-            return Err(malformed(format!("this simulated org cannot select the field '{}'", field.name)));
+        if selected.field.kind == FieldType::Base64 && selected.column.own().is_none() {
+            return Err(malformed(format!("this simulated org cannot select the field '{path}' of a parent")));
         }
-        columns.push(Selected { column, spelt: path.clone(), names, field });
+        columns.push(selected);
     }
     Ok(columns)
+}
+
+fn select_one(tables: &Tables, object: &Object, path: &str) -> Result<Selected, ApiError> {
+    let column = Column::resolve(tables, object, path)?;
+    let field = column.field(tables, object).ok_or_else(ApiError::not_found)?.clone();
+    let names = column.names(tables, object);
+    let mut parts = Vec::new();
+    if field.kind == FieldType::Address {
+        let (before, prefix) =
+            (path.rsplit_once('.').map_or("", |(before, _)| before), field.name.trim_end_matches("Address"));
+        for part in ADDRESS_PARTS {
+            let name = format!("{prefix}{}{}", part[..1].to_uppercase(), &part[1..]);
+            let path = if before.is_empty() { name } else { format!("{before}.{name}") };
+            parts.push((part.to_owned(), select_one(tables, object, &path)?));
+        }
+    }
+    Ok(Selected { column, spelt: path.to_owned(), names, field, parts })
 }

@@ -79,5 +79,5 @@ async fn part(org: &SharedOrg, request: &Subrequest) -> Part {
         let body = to_bytes(reply.into_body(), usize::MAX).await.unwrap_or_default();
         return Part { status, body: serde_json::from_slice(&body).unwrap_or_default() };
     }
-    read(&mut org.lock(), &route, parameters).map_or_else(Part::from, |body| Part { status: 200, body })
+    read(&mut org.lock(), &route, parameters, None).map_or_else(Part::from, |body| Part { status: 200, body })
 }

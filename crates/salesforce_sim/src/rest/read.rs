@@ -20,8 +20,13 @@ pub(crate) async fn wait(org: &SharedOrg, endpoint: Endpoint) {
     }
 }
 
-/// The answer to a call that only reads.
-pub(crate) fn read(org: &mut Org, route: &Route, parameters: &str) -> Result<Value, ApiError> {
+/// The answer to a call that only reads. `batch_size` is the number of records that a client asks for on a page.
+pub(crate) fn read(
+    org: &mut Org,
+    route: &Route,
+    parameters: &str,
+    batch_size: Option<usize>,
+) -> Result<Value, ApiError> {
     let version = resources::check_version(route.version)?;
     let base = format!("/services/data/v{version:.1}");
     match route.endpoint {
@@ -30,8 +35,9 @@ pub(crate) fn read(org: &mut Org, route: &Route, parameters: &str) -> Result<Val
         Endpoint::Objects => Ok(resources::objects(org, &base)),
         Endpoint::Describe => resources::describe(org, &route.object, &base),
         Endpoint::Record => resources::record(org, &route.object, &route.id, &base),
-        Endpoint::Query => query::query(org, parameters, &base, false),
-        Endpoint::QueryAll => query::query(org, parameters, &base, true),
+        Endpoint::Query | Endpoint::QueryAll => {
+            query::query(org, parameters, &base, route.endpoint == Endpoint::QueryAll, batch_size)
+        }
         Endpoint::QueryMore => query::more(org, &route.id, &base),
         _ => Err(ApiError::not_found()),
     }

@@ -74,7 +74,10 @@ pub(super) fn record(org: &Org, object: &str, id: &str, base: &str) -> Result<Va
     let url = format!("{base}/sobjects/{name}/{}", table.id(record));
     let mut shown = Map::new();
     shown.insert("attributes".to_owned(), json!({"type": name, "url": url}));
-    shown.extend(Tables::values(table, record).map(|(name, value)| (name.to_owned(), json!(value))));
+    let audit = |name: &str| org.tables.audit(table, record, &table.object.fields[table.object.position(name)?]);
+    let values =
+        Tables::values(table, record).map(|(name, value)| (name.to_owned(), json!(value.or_else(|| audit(name)))));
+    shown.extend(values);
     Ok(Value::Object(shown))
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn object_summary(object: &Object, base: &str) -> Map<String, Value> 
 /// The full describe of an object.
 pub(crate) fn describe_object(object: &Object, base: &str) -> Value {
     let mut described = object_summary(object, base);
-    described.insert("fields".to_owned(), object.fields.iter().map(|field| describe_field(object, field)).collect());
+    let visible = object.fields.iter().filter(|field| !field.hidden);
+    described.insert("fields".to_owned(), visible.map(|field| describe_field(object, field)).collect());
     for list in ["actionOverrides", "childRelationships", "namedLayoutInfos", "recordTypeInfos", "supportedScopes"] {
         described.insert(list.to_owned(), json!([]));
     }

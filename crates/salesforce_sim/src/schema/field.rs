@@ -41,6 +41,8 @@ pub struct Field {
     pub(crate) calculated: bool,
     pub(crate) auto_number: Option<String>,
     pub(crate) name_field: bool,
+    /// Whether the user may not see the field.
+    pub(crate) hidden: bool,
 }
 
 /// The most characters of a text area that is not a long one.
@@ -104,6 +106,7 @@ impl Field {
             calculated: false,
             auto_number: None,
             name_field: false,
+            hidden: false,
         }
     }
 

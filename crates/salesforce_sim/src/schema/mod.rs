@@ -111,9 +111,9 @@ impl Object {
         self.name.ends_with("__c")
     }
 
-    /// The position of a field.
+    /// The position of a field that the user may see.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| is_same_name(&field.name, name))
+        self.fields.iter().position(|field| !field.hidden && is_same_name(&field.name, name))
     }
 
     /// The positions of the fields that match a condition.

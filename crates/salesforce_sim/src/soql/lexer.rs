@@ -9,6 +9,8 @@ pub(super) enum Token {
     Word(String),
     /// The value of a quoted text.
     Text(String),
+    /// A quoted text with escaped wildcards, which is one for `LIKE` alone, and their positions.
+    Pattern(String, Vec<usize>),
     /// A number, a date or a point in time.
     Digits(String),
     /// `(`, `)`, `,` or an operator.
@@ -21,7 +23,7 @@ impl Token {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Word(text) | Self::Digits(text) => format!("'{text}'"),
-            Self::Text(_) => "a quoted text".to_owned(),
+            Self::Text(_) | Self::Pattern(..) => "a quoted text".to_owned(),
             Self::Sign(sign) => format!("'{sign}'"),
             Self::End => "'<EOF>'".to_owned(),
         }
@@ -79,7 +81,7 @@ impl Characters {
         let is_digit = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
         if first == '\'' {
             self.at += 1;
-            return self.quoted().map(Token::Text);
+            return self.quoted();
         }
         if is_digit(Some(first)) || (matches!(first, '-' | '+' | '.') && is_digit(self.peek(1))) {
             let is_part = |character: char| character.is_ascii_alphanumeric() || "+-.:".contains(character);
@@ -103,9 +105,10 @@ impl Characters {
     }
 
     /// Reads a text up to its closing quote, and its escapes (SOQL and SOSL Reference, "Quoted String Escape
-    /// Sequences"). `%` and `_` have a meaning for `LIKE` alone, so their escapes are errors here.
-    fn quoted(&mut self) -> Result<String, SyntaxError> {
+    /// Sequences"). `%` and `_` have a meaning for `LIKE` alone.
+    fn quoted(&mut self) -> Result<Token, SyntaxError> {
         let mut units: Vec<u16> = Vec::new();
+        let mut escaped = Vec::new();
         loop {
             let character = match self.next() {
                 None => return self.error("unterminated string literal"),
@@ -116,6 +119,10 @@ impl Characters {
                         units.push(unit);
                         continue;
                     }
+                    Escaped::Wildcard(character) => {
+                        escaped.push(String::from_utf16_lossy(&units).chars().count());
+                        character
+                    }
                 },
                 Some(control) if control.is_control() => {
                     return self.error("a control character in a string literal must be escaped");
@@ -124,7 +131,11 @@ impl Characters {
             };
             units.extend_from_slice(character.encode_utf16(&mut [0; 2]));
         }
-        String::from_utf16(&units).or_else(|_| self.error("half of a surrogate pair in a string literal"))
+        match String::from_utf16(&units) {
+            Ok(text) if escaped.is_empty() => Ok(Token::Text(text)),
+            Ok(text) => Ok(Token::Pattern(text, escaped)),
+            Err(_) => self.error("half of a surrogate pair in a string literal"),
+        }
     }
 
     fn escape(&mut self) -> Result<Escaped, SyntaxError> {
@@ -136,6 +147,7 @@ impl Characters {
             'b' => '\u{8}',
             'f' => '\u{c}',
             '"' | '\'' | '\\' => letter,
+            '%' | '_' => return Ok(Escaped::Wildcard(letter)),
             'u' if letter == 'u' => {
                 let digits: String = (0..4).filter_map(|_| self.next()).collect();
                 let is_code = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -155,6 +167,8 @@ enum Escaped {
     Character(char),
     /// A unit of UTF-16. A character outside of the basic plane takes two.
     Unit(u16),
+    /// `%` or `_`
+    Wildcard(char),
 }
 
 #[cfg(test)]
@@ -185,9 +199,14 @@ mod tests {
 
     #[test]
     fn a_text_with_another_escape_or_without_an_end_is_refused() {
-        for text in [r"'\q'", r"'\%'", r"'\_'", r"'\u12'", r"'\u12g4'", r"'\ud83d'", "'open", r"'open\'", "'a\nb'"] {
+        for text in [r"'\q'", r"'\u12'", r"'\u12g4'", r"'\ud83d'", "'open", r"'open\'", "'a\nb'"] {
             assert!(only(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_escaped_wildcard_has_its_position() {
+        assert_eq!(only(r"'😀\%a\_'"), Ok(Token::Pattern("😀%a_".to_owned(), vec![1, 3])));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod lexer;
 mod parser;
+mod pattern;
 
 pub(crate) use parser::parse;
+pub(crate) use pattern::Pattern;
 
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,8 +13,8 @@ pub(crate) struct Query {
     pub(crate) selection: Selection,
     pub(crate) object: String,
     pub(crate) condition: Option<Condition>,
-    /// The order by `Id`, if the query asks for it.
-    pub(crate) order: Option<Order>,
+    /// The fields that the records are sorted by, the most important first.
+    pub(crate) order: Vec<SortKey>,
     pub(crate) limit: Option<usize>,
 }
 
@@ -25,18 +27,37 @@ pub(crate) enum Selection {
     Fields(Vec<String>),
 }
 
-/// The order of records by their id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Ascending,
-    Descending,
+/// A field that records are sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SortKey {
+    pub(crate) field: String,
+    pub(crate) is_descending: bool,
+    pub(crate) has_nulls_last: bool,
 }
 
 /// Which records a query returns.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
-    Compare { field: String, operator: Operator, value: Value },
-    In { field: String, values: Vec<Value>, is_negated: bool },
+    Compare {
+        field: String,
+        operator: Operator,
+        value: Value,
+    },
+    In {
+        field: String,
+        values: Vec<Value>,
+        is_negated: bool,
+    },
+    Like {
+        field: String,
+        pattern: Pattern,
+    },
+    /// `INCLUDES`, or `EXCLUDES` if it is negated. Each choice has the values that are selected together.
+    Includes {
+        field: String,
+        choices: Vec<Vec<String>>,
+        is_negated: bool,
+    },
     Not(Box<Condition>),
     All(Vec<Condition>),
     Any(Vec<Condition>),

@@ -1,7 +1,7 @@
 //! Reads a query (SOQL and SOSL Reference, "SOQL SELECT Syntax"). What this org does not know is an error: a clause that
 //! is read over would return other records than Salesforce does.
 
-use super::{Condition, Operator, Order, Query, Selection, SyntaxError, Value, lexer, lexer::Token};
+use super::{Condition, Operator, Pattern, Query, Selection, SortKey, SyntaxError, Value, lexer, lexer::Token};
 
 /// Reads a query.
 pub(crate) fn parse(text: &str) -> Result<Query, SyntaxError> {
@@ -11,7 +11,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, SyntaxError> {
     parser.expect_word("FROM")?;
     let object = parser.name()?;
     let condition = if parser.takes_word("WHERE") { Some(parser.condition()?) } else { None };
-    let order = if parser.takes_word("ORDER") { Some(parser.order()?) } else { None };
+    let order = if parser.takes_word("ORDER") { parser.order()? } else { Vec::new() };
     let limit = if parser.takes_word("LIMIT") { Some(parser.count()?) } else { None };
     match parser.peek() {
         Token::End => Ok(Query { selection, object, condition, order, limit }),
@@ -124,6 +124,14 @@ impl Parser {
             self.expect_word("IN")?;
             return Ok(Condition::In { field, values: self.list()?, is_negated });
         }
+        if self.takes_word("LIKE") {
+            return Ok(Condition::Like { field, pattern: self.pattern()? });
+        }
+        for (word, is_negated) in [("INCLUDES", false), ("EXCLUDES", true)] {
+            if self.takes_word(word) {
+                return Ok(Condition::Includes { field, choices: self.choices()?, is_negated });
+            }
+        }
         Ok(Condition::Compare { field, operator: self.operator()?, value: self.value()? })
     }
 
@@ -151,6 +159,33 @@ impl Parser {
         Ok(values)
     }
 
+    fn pattern(&mut self) -> Result<Pattern, SyntaxError> {
+        let pattern = match self.peek() {
+            Token::Text(text) => Pattern::new(text, &[]),
+            Token::Pattern(text, escaped) => Pattern::new(text, escaped),
+            _ => return self.unexpected(),
+        };
+        self.next();
+        Ok(pattern)
+    }
+
+    /// The choices of a multi-select picklist: `('A;B', 'C')` is A and B together, or C.
+    fn choices(&mut self) -> Result<Vec<Vec<String>>, SyntaxError> {
+        let start = self.at;
+        let choice = |value: Value| match value {
+            Value::Text(text) => Some(text.split(';').map(str::to_owned).collect()),
+            _ => None,
+        };
+        let choices: Option<Vec<_>> = self.list()?.into_iter().map(choice).collect();
+        choices.map_or_else(
+            || {
+                self.at = start;
+                self.unexpected()
+            },
+            Ok,
+        )
+    }
+
     fn value(&mut self) -> Result<Value, SyntaxError> {
         let value = match self.peek() {
             Token::Text(text) => Value::Text(text.clone()),
@@ -170,14 +205,30 @@ impl Parser {
         Ok(value)
     }
 
-    fn order(&mut self) -> Result<Order, SyntaxError> {
+    fn order(&mut self) -> Result<Vec<SortKey>, SyntaxError> {
         self.expect_word("BY")?;
-        self.expect_word("Id")?;
-        if self.takes_word("DESC") {
-            return Ok(Order::Descending);
+        let mut keys = vec![self.sort_key()?];
+        while self.takes_sign(",") {
+            keys.push(self.sort_key()?);
         }
-        self.takes_word("ASC");
-        Ok(Order::Ascending)
+        Ok(keys)
+    }
+
+    /// Null comes first by default ("ORDER BY").
+    fn sort_key(&mut self) -> Result<SortKey, SyntaxError> {
+        let field = self.name()?;
+        let is_descending = self.takes_word("DESC");
+        if !is_descending {
+            self.takes_word("ASC");
+        }
+        let has_nulls_last = self.takes_word("NULLS") && {
+            let is_last = self.takes_word("LAST");
+            if !is_last {
+                self.expect_word("FIRST")?;
+            }
+            is_last
+        };
+        Ok(SortKey { field, is_descending, has_nulls_last })
     }
 
     fn count(&mut self) -> Result<usize, SyntaxError> {
@@ -215,9 +266,18 @@ mod tests {
     fn a_query_has_its_clauses() {
         let query = parse("select Id , Account.Name from Contact where Email!=null order by Id desc limit 7").unwrap();
         assert_eq!(query.selection, Selection::Fields(vec!["Id".to_owned(), "Account.Name".to_owned()]));
-        assert_eq!((query.object.as_str(), query.order, query.limit), ("Contact", Some(Order::Descending), Some(7)));
+        assert_eq!((query.object.as_str(), query.limit), ("Contact", Some(7)));
+        let by = |field: &str, is_descending, has_nulls_last| SortKey {
+            field: field.to_owned(),
+            is_descending,
+            has_nulls_last,
+        };
+        assert_eq!(query.order, [by("Id", true, false)]);
         assert_eq!(query.condition, Some(compare("Email", Operator::NotEqual, Value::Null)));
         assert_eq!(parse("SELECT count() FROM A").unwrap().selection, Selection::Count);
+        let sorted =
+            parse("SELECT Id FROM A ORDER BY B.Name ASC NULLS LAST, C NULLS FIRST, D DESC NULLS LAST").unwrap();
+        assert_eq!(sorted.order, [by("B.Name", false, true), by("C", false, false), by("D", true, true)]);
     }
 
     #[test]
@@ -245,6 +305,16 @@ mod tests {
         assert_eq!(condition("NOT (a = null)"), Condition::Not(Box::new(a)));
         let within = Condition::In { field: "b".to_owned(), values: vec![Value::Null], is_negated: true };
         assert_eq!(condition("b NOT IN (null)"), within);
+        let like = |text: &str, escaped: &[usize]| Condition::Like {
+            field: "b".to_owned(),
+            pattern: Pattern::new(text, escaped),
+        };
+        assert_eq!(condition("b like 'x%'"), like("x%", &[]));
+        assert_eq!(condition(r"NOT b LIKE 'x\%'"), Condition::Not(Box::new(like("x%", &[1]))));
+        let choices = vec![vec!["A".to_owned(), "B".to_owned()], vec!["C".to_owned()]];
+        let includes = |is_negated| Condition::Includes { field: "b".to_owned(), choices: choices.clone(), is_negated };
+        assert_eq!(condition("b INCLUDES ('A;B', 'C')"), includes(false));
+        assert_eq!(condition("b EXCLUDES ('A;B', 'C')"), includes(true));
     }
 
     #[test]
@@ -271,13 +341,25 @@ mod tests {
             "SELECT Id FROM A WHERE a IN ()",
             "SELECT Id FROM A WHERE a IN ('b',)",
             "SELECT Id FROM A WHERE a IN (SELECT Id FROM B)",
-            "SELECT Id FROM A WHERE a LIKE 'b%'",
-            "SELECT Id FROM A WHERE a INCLUDES ('b')",
+            "SELECT Id FROM A WHERE a LIKE b",
+            "SELECT Id FROM A WHERE a NOT LIKE 'b%'",
+            r"SELECT Id FROM A WHERE a = 'b\%'",
+            r"SELECT Id FROM A WHERE a = 'b\_'",
+            "SELECT Id FROM A WHERE a INCLUDES 'b'",
+            "SELECT Id FROM A WHERE a INCLUDES (1)",
             "SELECT Id FROM A WHERE a = 1 AND b = 2 OR c = 3",
             "SELECT Id FROM A WHERE (a = 1",
             "SELECT Id FROM A WHERE CALENDAR_YEAR(a) = 2026",
             "SELECT Id FROM A GROUP BY Id",
-            "SELECT Id FROM A ORDER BY Name",
+            "SELECT Id FROM A ORDER BY",
+            "SELECT Id FROM A ORDER BY Name NULLS",
+            "SELECT Id FROM A ORDER BY Name,",
+            "SELECT Id FROM A ORDER BY COUNT(Id)",
+            "SELECT Id FROM A USING SCOPE mine",
+            "SELECT TYPEOF What WHEN Account THEN Name END FROM A",
+            "SELECT toLabel(Name) FROM A",
+            "SELECT Id FROM A WITH SECURITY_ENFORCED",
+            "SELECT Id FROM A HAVING Id = null",
             "SELECT Id FROM A LIMIT",
             "SELECT Id FROM A LIMIT 1 OFFSET 2",
             "SELECT Id FROM A FOR UPDATE",

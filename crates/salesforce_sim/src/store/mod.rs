@@ -2,7 +2,9 @@
 
 pub(crate) mod id;
 mod record;
+mod stamp;
 mod table;
 
 pub(crate) use record::Cells;
+pub(crate) use stamp::{Stamp, Stamps};
 pub(crate) use table::{RecordState, Table, Tables};

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Cells, id};
-use crate::schema::{FieldType, Object};
+use super::{Cells, Stamp, Stamps, id};
+use crate::schema::{Field, FieldType, Object, is_same_name};
 
 /// Whether a record exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub(crate) enum RecordState {
 #[derive(Debug)]
 struct Record {
     state: RecordState,
+    stamps: Stamps,
     cells: Cells,
 }
 
@@ -37,13 +38,15 @@ pub(crate) struct Table {
     records: Vec<Record>,
     indexes: Vec<Index>,
     live: usize,
+    /// The time of the transaction that changes records.
+    now: Stamp,
 }
 
 impl Table {
     fn new(object: Object, prefix: String) -> Self {
         let indexes = object.fields.iter().enumerate().filter(|(_, field)| field.is_key());
         let indexes = indexes.map(|(field, _)| Index { field, records: HashMap::new() }).collect();
-        Self { object: Arc::new(object), prefix, records: Vec::new(), indexes, live: 0 }
+        Self { object: Arc::new(object), prefix, records: Vec::new(), indexes, live: 0, now: Stamp::default() }
     }
 
     /// The number of live records.
@@ -84,6 +87,27 @@ impl Table {
         self.indexes.iter().any(|index| index.field == field)
     }
 
+    /// Begins a transaction. The records that it changes share this stamp.
+    pub(crate) fn begin(&mut self, now: Stamp) {
+        self.now = now;
+    }
+
+    /// The stamps of a record.
+    pub(crate) fn stamps(&self, record: usize) -> Stamps {
+        self.records[record].stamps
+    }
+
+    /// Sets a stamp of a record, as a test may wish to have it. False if the field has none.
+    pub(crate) fn set_stamp(&mut self, record: usize, field: &str, stamp: Stamp) -> bool {
+        self.records[record].stamps.set(field, stamp)
+    }
+
+    /// Takes a field away, as when the user may no longer see it. The values stay where they are.
+    pub(crate) fn hide_field(&mut self, name: &str) {
+        let object = Arc::make_mut(&mut self.object);
+        object.fields.iter_mut().filter(|field| is_same_name(&field.name, name)).for_each(|field| field.hidden = true);
+    }
+
     /// The values of a record.
     pub(crate) fn cells(&self, record: usize) -> &Cells {
         &self.records[record].cells
@@ -101,7 +125,7 @@ impl Table {
     /// Adds a record.
     pub(crate) fn insert(&mut self, cells: Cells) -> usize {
         let record = self.records.len();
-        self.records.push(Record { state: RecordState::Live, cells });
+        self.records.push(Record { state: RecordState::Live, stamps: Stamps::new(self.now), cells });
         self.live += 1;
         self.add_to_indexes(record);
         record
@@ -114,6 +138,7 @@ impl Table {
         let kept = old.iter().filter(|(field, _)| changes.iter().all(|(changed, _)| changed != field));
         let set = changes.iter().filter_map(|(field, value)| Some((*field, (*value)?)));
         self.records[record].cells = Cells::pack(kept.chain(set));
+        self.touch(record);
         self.add_to_indexes(record);
     }
 
@@ -122,6 +147,12 @@ impl Table {
         self.remove_from_indexes(record);
         self.live -= 1;
         self.records[record].state = state;
+        self.touch(record);
+    }
+
+    fn touch(&mut self, record: usize) {
+        let Self { records, now, .. } = self;
+        (records[record].stamps.modified, records[record].stamps.system) = (*now, *now);
     }
 
     /// Deletes a live record for good and frees its values. The number stays used.
@@ -169,6 +200,8 @@ pub(crate) struct Tables {
     tables: Vec<Table>,
     by_name: HashMap<String, usize>,
     by_prefix: HashMap<String, usize>,
+    /// The id of the user who creates and changes all records.
+    pub(crate) user: String,
 }
 
 impl Tables {
@@ -221,10 +254,23 @@ impl Tables {
         self.tables.iter()
     }
 
-    /// The fields of a record as text, `Id` first. `None` is null.
+    /// The value that the org itself sets in a field.
+    pub(crate) fn audit(&self, table: &Table, record: usize, field: &Field) -> Option<String> {
+        match field.name.as_str() {
+            "CreatedById" | "LastModifiedById" => Some(self.user.clone()).filter(|user| !user.is_empty()),
+            name => table.stamps(record).get(name).map(Stamp::text),
+        }
+    }
+
+    /// The fields of a record that clients set, as text, `Id` first. `None` is null.
     pub(crate) fn values(table: &Table, record: usize) -> impl Iterator<Item = (&str, Option<String>)> {
         let cells = table.cells(record);
-        let fields = table.object.fields.iter().enumerate().filter(|(_, field)| field.kind != FieldType::Address);
+        let fields = table
+            .object
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.kind != FieldType::Address && !field.hidden);
         fields.map(move |(at, field)| {
             let value = match field.kind {
                 FieldType::Id => Some(table.id(record)),

@@ -10,5 +10,7 @@ mod nature;
 mod processing;
 mod query;
 mod query_jobs;
+mod query_results;
 mod rest;
 mod sign_in;
+mod stamps;

@@ -171,8 +171,15 @@ async fn a_wrong_query_is_refused_as_a_whole() {
         ("SELECT Id FROM Acount", "INVALID_TYPE", "sObject type 'Acount' is not supported."),
         ("SELECT Id FROM Account WHERE Name = 1", "INVALID_FIELD", "must be of type string"),
         ("SELECT Id FROM Account WHERE Id = '42'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: 42"),
-        ("SELECT BillingAddress FROM Account", "MALFORMED_QUERY", "BillingAddress"),
-        ("SELECT Id FROM Account WHERE Name LIKE 'x%'", "MALFORMED_QUERY", "unexpected token: 'LIKE'"),
+        ("SELECT Id FROM Account WHERE BillingAddress = 'x'", "INVALID_FIELD", "can not be filtered"),
+        ("SELECT Id FROM Account WHERE AnnualRevenue LIKE '1%'", "INVALID_QUERY_FILTER_OPERATOR", "LIKE"),
+        ("SELECT Id FROM Account WHERE Channels__c LIKE 'W%'", "INVALID_QUERY_FILTER_OPERATOR", "LIKE"),
+        ("SELECT Id FROM Account WHERE Industry INCLUDES ('Banking')", "INVALID_QUERY_FILTER_OPERATOR", "INCLUDES"),
+        ("SELECT Id FROM Account ORDER BY Description", "INVALID_FIELD", "can not be sorted"),
+        ("SELECT Id FROM Account ORDER BY Channels__c", "INVALID_FIELD", "can not be sorted"),
+        ("SELECT Id FROM Account ORDER BY Nmae", "INVALID_FIELD", "No such column 'Nmae'"),
+        ("SELECT COUNT(Id) FROM Account", "MALFORMED_QUERY", "unexpected token: 'Id'"),
+        ("SELECT Id FROM Account WHERE CreatedDate = TODAY", "MALFORMED_QUERY", "unexpected token: 'TODAY'"),
         ("SELECT Id FROM Account WHERE Name = 'it's'", "MALFORMED_QUERY", "unterminated string literal"),
         ("", "MALFORMED_QUERY", "unexpected token"),
     ] {
@@ -278,4 +285,110 @@ async fn a_list_of_values_is_found_without_a_look_at_every_record() {
         assert_eq!(found(&client, &soql).await.len(), 200);
     }
     assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn patterns_and_selections_find_their_records() {
+    let client = start().await;
+    for (name, channels) in [("Example Ltd", "Web;Store"), ("example inc", "Web"), ("100% Wool", ""), ("1000 Wool", "")]
+    {
+        client.org.insert("Account", &[("Name", name), ("Channels__c", channels)]);
+    }
+    for (condition, found_names) in [
+        ("Name LIKE 'EXAMPLE%'", vec!["Example Ltd", "example inc"]),
+        ("Name LIKE '%_ltd'", vec!["Example Ltd"]),
+        (r"Name LIKE '100\% %'", vec!["100% Wool"]),
+        ("(NOT Name LIKE 'Ex%') AND Name LIKE '100_%'", vec!["100% Wool", "1000 Wool"]),
+        ("Name LIKE 'Example'", vec![]),
+        ("Channels__c INCLUDES ('web;store', 'Phone')", vec!["Example Ltd"]),
+        ("Channels__c INCLUDES ('Web')", vec!["Example Ltd", "example inc"]),
+        ("Channels__c EXCLUDES ('Store')", vec!["example inc", "100% Wool", "1000 Wool"]),
+    ] {
+        assert_eq!(
+            found(&client, &format!("SELECT Name FROM Account WHERE {condition}")).await,
+            found_names,
+            "{condition}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn records_are_sorted_by_fields_of_any_type() {
+    let client = start().await;
+    let account = client.org.insert("Account", &[("Name", "Example Ltd")]).unwrap();
+    for (name, values) in [
+        ("a", vec![("Weight__c", "10"), ("Day__c", "2026-01-02")]),
+        ("b", vec![("Weight__c", "9"), ("Account__c", account.as_str())]),
+        ("C", vec![("Weight__c", "9"), ("Day__c", "2025-01-02")]),
+        ("d", vec![]),
+    ] {
+        let values: Vec<_> = values.into_iter().chain([("Name", name)]).collect();
+        client.org.insert("Shipment__c", &values);
+    }
+    for (order, names) in [
+        ("Name", "abCd"),
+        ("Name DESC", "dCba"),
+        ("Weight__c", "dbCa"),
+        ("Weight__c NULLS LAST", "bCad"),
+        ("Weight__c DESC, Name DESC", "daCb"),
+        ("Day__c DESC NULLS LAST, Name", "aCbd"),
+        ("Account__r.Name NULLS LAST, Name DESC", "bdCa"),
+        ("Id DESC LIMIT 2", "dC"),
+    ] {
+        let found = found(&client, &format!("SELECT Name FROM Shipment__c ORDER BY {order}")).await;
+        assert_eq!(found.iter().filter_map(|name| name.as_str()).collect::<String>(), names, "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_compound_field_is_an_object_of_its_parts() {
+    let client = start().await;
+    let values =
+        [("Name", "x"), ("BillingCity", "Example City"), ("BillingPostalCode", "01234"), ("BillingLatitude", "1.5")];
+    let account = client.org.insert("Account", &values).unwrap();
+    client.org.insert("Contact", &[("LastName", "x"), ("AccountId", &account)]);
+    let address = json!({
+        "city": "Example City", "country": null, "latitude": 1.5, "longitude": null, "postalCode": "01234", "state": null,
+        "street": null,
+    });
+    let soql = "SELECT BillingAddress, ShippingAddress FROM Account";
+    let record = ask(&client, "query", soql).await.json()["records"][0].clone();
+    assert_eq!((&record["BillingAddress"], &record["ShippingAddress"]), (&address, &Value::Null));
+    let soql = "SELECT Account.BillingAddress, MailingAddress FROM Contact";
+    let record = ask(&client, "query", soql).await.json()["records"][0].clone();
+    assert_eq!((&record["Account"]["BillingAddress"], &record["MailingAddress"]), (&address, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_client_chooses_the_records_on_a_page() {
+    let client = start().await;
+    for _ in 0..450 {
+        client.org.insert("Account", &[("Name", "x")]);
+    }
+    let sizes = async |options: &str| {
+        let (mut sizes, mut next) = (Vec::new(), Some("query?q=SELECT+Id+FROM+Account".to_owned()));
+        while let Some(path) = next {
+            let request = client.request(reqwest::Method::GET, &path).header("Sforce-Query-Options", options);
+            let page = crate::client::send(request).await.json();
+            sizes.push(page["records"].as_array().unwrap().len());
+            next = page["nextRecordsUrl"].as_str().map(|url| url.replace("/services/data/v62.0/", ""));
+        }
+        sizes
+    };
+    assert_eq!(sizes("batchSize=250").await, [250, 200]);
+    assert_eq!(sizes("batchSize=1").await, [200, 200, 50], "the fewest");
+    assert_eq!(sizes("batchSize=many").await, [450]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_locator_works_for_two_days() {
+    let client = Client::start(Settings { query_page: 1, ..Settings::default() }).await;
+    for name in ["a", "b"] {
+        client.org.insert("Account", &[("Name", name)]);
+    }
+    let next = ask(&client, "query", "SELECT Id FROM Account").await.json()["nextRecordsUrl"].clone();
+    let next = next.as_str().unwrap().strip_prefix("/services/data/v62.0/").unwrap();
+    assert_eq!(client.get(next).await.status, 200);
+    tokio::time::advance(std::time::Duration::from_secs(2 * 24 * 60 * 60)).await;
+    assert_eq!(client.get(next).await.api_error().1, "INVALID_QUERY_LOCATOR");
 }

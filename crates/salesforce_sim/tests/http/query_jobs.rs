@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer as Reply, Client, send};
 
-const QUERY: &str = "SELECT Id, email FROM Contact WHERE Email != null";
+pub(crate) const QUERY: &str = "SELECT Id, email FROM Contact WHERE Email != null";
 
-fn job(query: &str) -> Value {
+pub(crate) fn job(query: &str) -> Value {
     json!({"operation": "query", "query": query})
 }
 
-async fn create(client: &Client, query: &str) -> String {
+pub(crate) async fn create(client: &Client, query: &str) -> String {
     let answer = client.post("jobs/query", job(query)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["id"].as_str().unwrap().to_owned()
@@ -25,7 +25,7 @@ async fn info(client: &Client, id: &str) -> Value {
 }
 
 /// Waits until a job has ended.
-async fn end(client: &Client, id: &str) -> Value {
+pub(crate) async fn end(client: &Client, id: &str) -> Value {
     loop {
         let job = info(client, id).await;
         if matches!(job["state"].as_str().unwrap(), "JobComplete" | "Failed" | "Aborted") {
@@ -35,11 +35,11 @@ async fn end(client: &Client, id: &str) -> Value {
     }
 }
 
-async fn results(client: &Client, id: &str, parameters: &str) -> Reply {
+pub(crate) async fn results(client: &Client, id: &str, parameters: &str) -> Reply {
     client.get(&format!("jobs/query/{id}/results{parameters}")).await
 }
 
-fn insert_contacts(client: &Client, count: usize) {
+pub(crate) fn insert_contacts(client: &Client, count: usize) {
     for number in 0..count {
         client.org.insert("Contact", &[("LastName", "x"), ("Email", &format!("{number}@example.com"))]);
     }
@@ -111,7 +111,10 @@ async fn a_query_that_no_job_can_run_is_refused_at_its_creation() {
         (job("SELECT count() FROM Contact"), "API_ERROR", "Aggregate"),
         (job("SELECT Id FROM Contact WHERE Description = 'x'"), "INVALID_FIELD", "can not be filtered"),
         (job("SELECT Id FROM Contact GROUP BY Id"), "MALFORMED_QUERY", "unexpected token: 'GROUP'"),
-        (job("SELECT MailingAddress FROM Contact"), "MALFORMED_QUERY", "MailingAddress"),
+        (job("SELECT MailingAddress FROM Contact"), "API_ERROR", "Selecting compound data not supported in Bulk Query"),
+        (job("SELECT Id FROM Contact OFFSET 1"), "MALFORMED_QUERY", "unexpected token: 'OFFSET'"),
+        (job("SELECT FIELDS(ALL) FROM Contact"), "MALFORMED_QUERY", "unexpected token: '('"),
+        (job("SELECT Id, (SELECT Id FROM Cases) FROM Contact"), "MALFORMED_QUERY", "unexpected token: '('"),
         (job("SELECT Id FROM Attachment"), "INVALIDENTITY", "Entity 'Attachment' is not supported by the Bulk API."),
         (json!({"operation": "insert", "query": QUERY}), "INVALIDJOB", "'insert' is not a valid operation"),
         (json!({"operation": "query", "query": QUERY, "object": "Contact"}), "JSON_PARSER_ERROR", "object"),
@@ -151,13 +154,16 @@ async fn each_state_allows_its_own_calls() {
     };
     let aborted = r#"{"state":"Aborted"}"#;
     let id = create(&client, QUERY).await;
-    assert_eq!(results(&client, &id, "").await.api_error().1, "INVALIDJOBSTATE");
+    let (status, code, message) = results(&client, &id, "").await.api_error();
+    assert_eq!((status, code.as_str()), (412, "JOB_NOT_COMPLETE"));
+    assert!(message.ends_with("Current status: IN_PROGRESS"), "{message}");
+    assert_eq!(client.get(&format!("jobs/query/{id}/resultPages")).await.status, 412);
     assert_eq!(call(Method::DELETE, &id, "").await.api_error().1, "INVALIDJOBSTATE");
     assert_eq!(call(Method::PATCH, &id, r#"{"state":"UploadComplete"}"#).await.status, 400);
     assert_eq!(call(Method::PATCH, &id, aborted).await.json()["state"], "Aborted");
     let ended = "Aborting already Completed Job not allowed";
     assert_eq!(call(Method::PATCH, &id, aborted).await.api_error().2, ended);
-    assert_eq!(results(&client, &id, "").await.status, 400);
+    assert_eq!(results(&client, &id, "").await.status, 412);
     assert_eq!(call(Method::DELETE, &id, "").await.status, 204);
     assert_eq!(client.get(&format!("jobs/query/{id}")).await.status, 404);
     assert_eq!(results(&client, "750Sim000000099AAA", "").await.status, 404);
@@ -194,6 +200,9 @@ async fn a_job_ends_as_its_fault_says() {
         assert_eq!((job["state"].as_str(), &job["numberRecordsProcessed"]), (Some(state), &rows), "{fault:?}");
         assert_eq!(job["errorMessage"], message, "{fault:?}");
     }
+    client.org.inject(QueryJobFault::failed("Contact", "").after_rows(1));
+    let job = end(&client, &create(&client, QUERY).await).await;
+    assert_eq!((job["state"].as_str(), &job["numberRecordsProcessed"]), (Some("Failed"), &json!(1)), "it fails midway");
     client.org.inject(QueryJobFault::never_ends("Contact"));
     let id = create(&client, QUERY).await;
     let endless = async {

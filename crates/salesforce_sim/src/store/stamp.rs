@@ -1,0 +1,63 @@
+//! The points in time that the org keeps with a record.
+
+use jiff::Timestamp;
+
+/// A point in time in whole seconds: the stamps of real records end in `.000`, and the milliseconds of `SystemModstamp`
+/// do not count when it is compared (salesforce.stackexchange.com, question 234824).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Stamp(i64);
+
+impl Stamp {
+    pub(crate) fn of(moment: Timestamp) -> Self {
+        Self(moment.as_second())
+    }
+
+    /// The stamp of a text such as `2026-01-02T03:04:05Z`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::of)
+    }
+
+    /// The stamp as the records keep the values of such fields.
+    pub(crate) fn text(self) -> String {
+        Timestamp::from_second(self.0).unwrap_or_default().to_string()
+    }
+}
+
+/// What the org keeps with a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Stamps {
+    /// `CreatedDate`
+    pub(crate) created: Stamp,
+    /// `LastModifiedDate`
+    pub(crate) modified: Stamp,
+    /// `SystemModstamp`
+    pub(crate) system: Stamp,
+}
+
+impl Stamps {
+    /// The stamps of a record that is created now.
+    pub(crate) fn new(now: Stamp) -> Self {
+        Self { created: now, modified: now, system: now }
+    }
+
+    /// The stamp of a field with this name.
+    pub(crate) fn get(self, field: &str) -> Option<Stamp> {
+        match field {
+            "CreatedDate" => Some(self.created),
+            "LastModifiedDate" => Some(self.modified),
+            "SystemModstamp" => Some(self.system),
+            _ => None,
+        }
+    }
+
+    /// Sets the stamp of a field with this name. False if the field is none of them.
+    pub(crate) fn set(&mut self, field: &str, stamp: Stamp) -> bool {
+        match field {
+            "CreatedDate" => self.created = stamp,
+            "LastModifiedDate" => self.modified = stamp,
+            "SystemModstamp" => self.system = stamp,
+            _ => return false,
+        }
+        true
+    }
+}
