@@ -39,6 +39,7 @@ mod sign_in;
 mod spec;
 mod states;
 mod stopped_sign_in;
+mod successes;
 mod terminal;
 mod url_rules;
 mod validate;

@@ -22,6 +22,9 @@ pub(crate) const BUCKET: &str = "rejected-records";
 /// A part of the keys of the journal's entries.
 const JOURNAL: &str = "_salesforce_journal/";
 
+/// A part of the keys of the ids of written records.
+const SUCCESSES: &str = "_salesforce_successes/";
+
 /// How the keys of reports end.
 const REPORT: &str = ".html";
 
@@ -183,8 +186,13 @@ impl World {
 
     /// The keys and the bytes of the objects with rejected records, in the order of the keys.
     pub(crate) fn rejected_objects(&self) -> Vec<(String, Vec<u8>)> {
-        let is_rejected = |key: &str| !key.contains(JOURNAL) && !key.ends_with(REPORT);
-        self.objects().into_iter().filter(|(key, _)| is_rejected(key)).collect()
+        let is_other = |key: &str| key.contains(JOURNAL) || key.contains(SUCCESSES) || key.ends_with(REPORT);
+        self.objects().into_iter().filter(|(key, _)| !is_other(key)).collect()
+    }
+
+    /// The keys and the bytes of the objects with the ids of written records, in the order of the keys.
+    pub(crate) fn success_objects(&self) -> Vec<(String, Vec<u8>)> {
+        self.objects().into_iter().filter(|(key, _)| key.contains(SUCCESSES)).collect()
     }
 
     /// The rejected records in the bucket, in the order of the object keys.

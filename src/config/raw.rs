@@ -26,6 +26,7 @@ pub(super) struct Config {
     pub(super) journal: Option<bool>,
     pub(super) dry_run: Option<bool>,
     pub(super) report: Option<bool>,
+    pub(super) keep_successes: Option<bool>,
     pub(super) batch_size_mb: Option<f64>,
     pub(super) flush_interval_minutes: Option<f64>,
     pub(super) max_parallel_jobs: Option<f64>,

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use crate::nearest_name::{is_misspelt, nearest_name};
 
 /// The keys whose loss changes how fast or how visibly records are written, and neither which nor how.
-const HARMLESS: [&str; 4] = ["batch_size_mb", "flush_interval_minutes", "max_parallel_jobs", "report"];
+const HARMLESS: [&str; 5] =
+    ["batch_size_mb", "flush_interval_minutes", "keep_successes", "max_parallel_jobs", "report"];
 
 /// The key by which editors find the schema of a file.
 const EDITOR_KEY: &str = "$schema";

@@ -31,6 +31,7 @@ pub struct Config {
     journal: bool,
     dry_run: bool,
     report: bool,
+    keep_successes: bool,
     batch_size: usize,
     flush_interval: Duration,
     max_parallel_jobs: usize,
@@ -106,8 +107,13 @@ impl Config {
 
         let credentials = credentials::join(raw.credentials, raw.sign_in, &mut violations);
         let sign_in = credentials.and_then(|credentials| sign_in::validate(credentials, &mut violations));
+        let has_storage = !matches!(raw.object_storage_config, None | Some(raw::Storage::None));
         let rejected_storage = storage::validate(raw.object_storage_config, &mut violations);
         let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
+        let keep_successes = raw.keep_successes.unwrap_or_default();
+        if keep_successes && !has_storage {
+            violations.add("keep_successes", "needs `object_storage_config`: a bucket or a folder that keeps the ids");
+        }
         violations.into_result()?;
         // Both functions add a violation whenever they return nothing.
         let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
@@ -127,6 +133,7 @@ impl Config {
             journal: raw.journal.unwrap_or(true),
             dry_run: raw.dry_run.unwrap_or_default(),
             report: raw.report.unwrap_or(true),
+            keep_successes,
             batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
             // A timer does not accept an interval of zero.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
@@ -204,6 +211,11 @@ impl Config {
         self.report
     }
 
+    /// Whether the ids of written records are kept. Then there is a storage.
+    pub(crate) fn keeps_successes(&self) -> bool {
+        self.keep_successes
+    }
+
     /// The largest upload of one job, in bytes.
     pub fn batch_size(&self) -> usize {
         self.batch_size
@@ -249,6 +261,7 @@ impl fmt::Debug for Config {
             .field("journal", &self.journal)
             .field("dry_run", &self.dry_run)
             .field("report", &self.report)
+            .field("keep_successes", &self.keep_successes)
             .field("batch_size", &self.batch_size)
             .field("flush_interval", &self.flush_interval)
             .field("max_parallel_jobs", &self.max_parallel_jobs)
@@ -309,6 +322,7 @@ mod tests {
         assert!(!config.journal);
         assert!(config.dry_run());
         assert!(!config.leaves_report());
+        assert!(!config.keeps_successes());
         assert_eq!(config.batch_size(), 10_000);
         assert_eq!(config.flush_interval(), Duration::from_secs(30));
         assert_eq!(config.max_parallel_jobs(), 25);

@@ -234,7 +234,7 @@ impl Columns {
     }
 
     /// The columns whose values are equal in rows of one record, and how they are compared.
-    pub(super) fn merging_columns(&self) -> &[(usize, KeyComparison)] {
+    pub(crate) fn merging_columns(&self) -> &[(usize, KeyComparison)] {
         &self.merged_by
     }
 

@@ -32,7 +32,7 @@ use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, RejectionLimits, Signals, Stream, read_on_thread};
-use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Waits};
+use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Stores, Waits};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 pub(crate) use prepare::{SettingsFindings, catalog_problems, check_settings};
 use progress::Progress;
@@ -168,8 +168,11 @@ async fn prepare_sync(
     Checked { streams, quota, limits, begun }: Checked,
     budget: &Arc<Budget>,
 ) -> Result<Prepared> {
-    let store = open_store(config, begun.0, budget).await?;
-    let reporter = store.clone().filter(|_| config.leaves_report());
+    let stores = open_stores(config, begun.0, budget).await?;
+    if stores.successes.is_some() {
+        streams.iter().filter_map(|stream| stream.plan.as_ref()).for_each(StreamPlan::warn_of_unsent_primary_key);
+    }
+    let reporter = stores.rejected.clone().filter(|_| config.leaves_report());
     let reporter = reporter.map(|store| Reporter::new(store, org.clone(), begun, limits, &streams));
     let journal = open_journal(config, catalog).await?;
     let taken_over = match &journal {
@@ -177,21 +180,22 @@ async fn prepare_sync(
         None => TakenOver::nothing(budget),
     };
     let job_journal = JobJournal::new(journal.clone(), Arc::clone(budget));
-    let loader = Loader::new(org.clone(), store, job_journal, Arc::clone(budget), quota.clone());
+    let loader = Loader::new(org.clone(), stores, job_journal, Arc::clone(budget), quota.clone());
     let (jobs, events) = Jobs::new(Arc::new(loader), config.max_parallel_jobs());
     Ok(Prepared { streams, jobs, events, quota, org: Some(org.clone()), reporter, journal, taken_over })
 }
 
-async fn open_store(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) -> Result<Option<RejectedStore>> {
+async fn open_stores(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) -> Result<Stores> {
     let Some(settings) = config.rejected_storage() else {
         tracing::warn!("no bucket is configured: rejected records are counted, but not stored");
-        return Ok(None);
+        return Ok(Stores::default());
     };
     let store = Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await?;
     if let Some(warning) = store.warning() {
         tracing::warn!("{warning}");
     }
-    Ok(Some(store))
+    let successes = config.keeps_successes().then(|| store.for_successes(settings, Arc::clone(budget))).transpose()?;
+    Ok(Stores { rejected: Some(store), successes })
 }
 
 /// The journal of the sync. Without a number of the sync, a later attempt could not tell whose entries it finds.

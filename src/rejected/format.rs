@@ -4,7 +4,7 @@ mod csv;
 pub(super) mod json;
 mod jsonl;
 
-use super::record::RejectedRecord;
+use super::record::StoredRecord;
 use super::row::RowLayout;
 use super::settings::Format;
 
@@ -21,7 +21,7 @@ impl RowEncoder {
     }
 
     /// The mark of a deletion that a record has and the columns lack.
-    pub(super) fn missing_mark<'r>(&self, record: &'r RejectedRecord) -> Option<&'r str> {
+    pub(super) fn missing_mark<'r>(&self, record: &'r StoredRecord) -> Option<&'r str> {
         self.layout.missing_mark(record)
     }
 
@@ -34,7 +34,7 @@ impl RowEncoder {
     }
 
     /// Appends one record.
-    pub(super) fn row(&self, record: &RejectedRecord, out: &mut Vec<u8>) {
+    pub(super) fn row(&self, record: &StoredRecord, out: &mut Vec<u8>) {
         let cells = self.layout.cells(record);
         match self.format {
             Format::Csv => csv::row(&cells, out),

@@ -1,12 +1,13 @@
-//! Rejected records, and the storage that keeps them: a bucket, or a folder of this machine.
+//! Rejected records and the ids of written ones, and the storage that keeps them: a bucket, or a folder of this machine.
 //!
 //! A [`RejectedStore`] is opened once for a sync. Each load of a stream takes a [`RejectedWriter`] from it, writes its
 //! rejected records, and finishes the writer before a state that covers them is acknowledged. Without
-//! `object_storage_config` there is no store, and rejected records are only counted.
+//! `object_storage_config` there is no store, and rejected records are only counted. A [`SuccessStore`] beside it keeps
+//! what a sync wrote, where the user wants that.
 //!
 //! In this module an object is one of the storage, not one of Salesforce. Arrows go one way:
 //!
-//! - `store` -> `writer` -> `storage`, `key`, `format`: what is written, where, and in which form;
+//! - `store`, `successes` -> `writer` -> `storage`, `key`, `format`: what is written, where, and in which form;
 //! - `read` -> `storage`, `key`: the way back, whatever the form;
 //! - `storage` -> `bucket`, `folder`: one way to both;
 //! - `bucket` -> `connect`, `retries`, `error` -> `fault`: the calls, and what their failures mean;
@@ -25,15 +26,16 @@ mod settings;
 mod storage;
 mod store;
 mod stream_header;
+mod successes;
 mod writer;
 
 pub(crate) use identity::{StreamIdentity, SyncIdentity};
 pub(crate) use read::{Findings, Found, Progress, RecordSink, RejectedReader, Selection, Summary};
-pub(crate) use record::{RejectedRecord, RejectionDetails};
+pub(crate) use record::{RejectedRecord, RejectionDetails, WrittenAs, WrittenRecord};
 pub(crate) use settings::{
     AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
     Flattening, Format, Place, StorageSettings,
 };
 pub(crate) use storage::{ListedObject, ObjectMetadata, Storage};
-pub(crate) use store::RejectedStore;
-pub(crate) use writer::RejectedWriter;
+pub(crate) use store::{RejectedStore, RejectedWriter};
+pub(crate) use successes::{SuccessStore, SuccessWriter};

@@ -1,4 +1,4 @@
-//! A rejected record as it is stored: what the source sent, and why it was rejected.
+//! Records as they are stored: those that were rejected, with the reason, and those that were written, with their ids.
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -7,29 +7,114 @@ use uuid::Uuid;
 pub(super) const REJECTION_COLUMNS: [&str; 5] =
     ["sf__Id", "sf__Error", "rejected_reason", "rejected_field", "rejected_message"];
 
-/// One rejected record with the details of its rejection.
+/// The columns that say what became of a written record, in their order.
+pub(super) const SUCCESS_COLUMNS: [&str; 3] = ["sf__Id", "sf__Created", "written_records"];
+
+/// What the records of an object are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordKind {
+    Rejected,
+    Written,
+}
+
+impl RecordKind {
+    /// The columns that follow those of the record.
+    pub(super) fn added_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Rejected => &REJECTION_COLUMNS,
+            Self::Written => &SUCCESS_COLUMNS,
+        }
+    }
+
+    /// What a log calls them.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected records",
+            Self::Written => "ids of written records",
+        }
+    }
+
+    /// Whether a source column of this name would be taken for one that follows the record. A written record has no
+    /// column of a rejection, so that nobody takes it for a rejected one.
+    pub(super) fn takes(self, name: &str) -> bool {
+        self.added_columns().contains(&name) || REJECTION_COLUMNS.contains(&name)
+    }
+}
+
+/// One record as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct RejectedRecord {
-    /// The id of this stored row.
-    pub(crate) raw_id: Uuid,
-    /// `sf__Id` of the failed row, which is mostly empty.
-    pub(crate) salesforce_id: String,
-    /// When the source extracted the record, in milliseconds since 1970.
+pub(super) struct StoredRecord {
+    /// The id of this row.
+    pub(super) raw_id: Uuid,
+    /// When the source extracted the record, in milliseconds since 1970; 0 if that is not known.
     pub(super) extracted_at_ms: i64,
-    /// The record under its source columns, then the rejection columns. The values stay JSON text, so that a number
+    /// The record under its source columns, then those that are added. The values stay JSON text, so that a number
     /// keeps every digit.
     pub(super) data: Vec<(String, Box<RawValue>)>,
 }
 
-impl RejectedRecord {
-    /// Joins a record with the details of its rejection. They replace source columns of the same names, so that no
+impl StoredRecord {
+    /// Joins a record with the values of the added columns. They replace source columns of the same names, so that no
     /// name occurs twice.
-    pub(crate) fn new(extracted_at_ms: i64, mut data: Vec<(String, Box<RawValue>)>, details: RejectionDetails) -> Self {
-        data.retain(|(name, _)| !REJECTION_COLUMNS.contains(&name.as_str()));
+    fn new(
+        kind: RecordKind,
+        extracted_at_ms: i64,
+        mut data: Vec<(String, Box<RawValue>)>,
+        added: impl IntoIterator<Item = Box<RawValue>>,
+    ) -> Self {
+        data.retain(|(name, _)| !kind.takes(name));
+        data.extend(kind.added_columns().iter().map(|name| (*name).to_owned()).zip(added));
+        Self { raw_id: Uuid::now_v7(), extracted_at_ms, data }
+    }
+}
+
+/// One rejected record with the details of its rejection.
+#[derive(Debug, Clone)]
+pub(crate) struct RejectedRecord {
+    pub(super) stored: StoredRecord,
+    /// `sf__Id` of the failed row, which is mostly empty.
+    pub(crate) salesforce_id: String,
+}
+
+impl RejectedRecord {
+    /// Joins a record with the details of its rejection.
+    pub(crate) fn new(extracted_at_ms: i64, data: Vec<(String, Box<RawValue>)>, details: RejectionDetails) -> Self {
         let salesforce_id = details.salesforce_id.clone();
         let values = [details.salesforce_id, details.error, details.reason, details.field, details.message];
-        data.extend(REJECTION_COLUMNS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json_text(&value))));
-        Self { raw_id: Uuid::now_v7(), salesforce_id, extracted_at_ms, data }
+        let values = values.map(|value| json_text(&value));
+        Self { stored: StoredRecord::new(RecordKind::Rejected, extracted_at_ms, data, values), salesforce_id }
+    }
+
+    /// The id of its stored row.
+    pub(crate) fn raw_id(&self) -> Uuid {
+        self.stored.raw_id
+    }
+}
+
+/// The key of a written record, and its id in Salesforce.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenRecord {
+    pub(super) stored: StoredRecord,
+}
+
+/// What became of a written record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WrittenAs<'r> {
+    /// The id of the record in Salesforce.
+    pub(crate) id: &'r str,
+    /// Whether it was created. None if Salesforce does not say.
+    pub(crate) is_created: Option<bool>,
+    /// How many records of the source became this one row.
+    pub(crate) records: u64,
+}
+
+impl WrittenRecord {
+    /// Joins the key of a record with what became of it.
+    pub(crate) fn new(extracted_at_ms: i64, key: Vec<(String, Box<RawValue>)>, written: WrittenAs<'_>) -> Self {
+        let json = |value: String| RawValue::from_string(value).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let is_created = written.is_created.map_or_else(|| "null".to_owned(), |created| created.to_string());
+        let values = [json_text(written.id), json(is_created), json(written.records.to_string())];
+        Self { stored: StoredRecord::new(RecordKind::Written, extracted_at_ms, key, values) }
     }
 }
 
@@ -95,7 +180,8 @@ mod tests {
             ("rejected_field".to_owned(), value("null")),
         ];
         let record = RejectedRecord::new(5, data, RejectionDetails::local("CODE", "quote \" here", "F"));
-        let pairs: Vec<(&str, &str)> = record.data.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        let pairs: Vec<(&str, &str)> =
+            record.stored.data.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         let expected = [
             ("Amount", "1.50"),
             ("sf__Id", "\"\""),
@@ -105,6 +191,6 @@ mod tests {
             ("rejected_message", r#""quote \" here""#),
         ];
         assert_eq!(pairs, expected);
-        assert_eq!(record.raw_id.get_version_num(), 7);
+        assert_eq!(record.raw_id().get_version_num(), 7);
     }
 }

@@ -1,4 +1,4 @@
-//! A rejected record as the cells of a row, whatever the format that the row is written in.
+//! A record as the cells of a row, whatever the format that the row is written in.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::identity::{StreamIdentity, SyncIdentity};
-use super::record::{REJECTION_COLUMNS, RejectedRecord};
+use super::record::{RecordKind, StoredRecord};
 use super::settings::Flattening;
 
 /// The columns that Airbyte puts before the data of every stored record.
@@ -49,12 +49,12 @@ pub(super) enum Cell<'a> {
 }
 
 impl RowLayout {
-    pub(super) fn new(flattening: Flattening, sync: SyncIdentity, stream: &StreamIdentity) -> Self {
+    pub(super) fn new(flattening: Flattening, sync: SyncIdentity, stream: &StreamIdentity, kind: RecordKind) -> Self {
         let meta = serde_json::json!({"sync_id": sync.sync_id.unwrap_or(NO_NUMBER), "changes": []});
         Self {
             data: match flattening {
                 Flattening::None => DataColumns::One,
-                Flattening::RootLevel => DataColumns::Flattened(flattened(&stream.source_columns)),
+                Flattening::RootLevel => DataColumns::Flattened(flattened(&stream.source_columns, kind)),
             },
             meta: serde_json::value::to_raw_value(&meta).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             generation_id: stream.generation_id.unwrap_or(NO_NUMBER),
@@ -63,7 +63,7 @@ impl RowLayout {
 
     /// The mark of a deletion that a record has and the columns lack. Without it the record would come back as one that
     /// lives.
-    pub(super) fn missing_mark<'r>(&self, record: &'r RejectedRecord) -> Option<&'r str> {
+    pub(super) fn missing_mark<'r>(&self, record: &'r StoredRecord) -> Option<&'r str> {
         let DataColumns::Flattened(columns) = &self.data else { return None };
         let is_missing =
             |name: &str| name.eq_ignore_ascii_case(DELETION_MARK) && !columns.iter().any(|column| column == name);
@@ -81,7 +81,7 @@ impl RowLayout {
     }
 
     /// The cells of one record.
-    pub(super) fn cells<'a>(&'a self, record: &'a RejectedRecord) -> Vec<Cell<'a>> {
+    pub(super) fn cells<'a>(&'a self, record: &'a StoredRecord) -> Vec<Cell<'a>> {
         let mut cells = vec![
             Cell::Text(Cow::Owned(record.raw_id.to_string())),
             Cell::Number(record.extracted_at_ms),
@@ -101,12 +101,13 @@ impl RowLayout {
     }
 }
 
-/// The columns of the schema, then those of the rejection, no name twice: a column of Airbyte or of the rejection
-/// replaces a source column of the same name.
-fn flattened(source_columns: &[String]) -> Vec<String> {
-    let mut taken: HashSet<&str> = AIRBYTE_COLUMNS.into_iter().chain(REJECTION_COLUMNS).collect();
-    let mut names: Vec<&str> = source_columns.iter().map(String::as_str).filter(|name| taken.insert(name)).collect();
-    names.extend(REJECTION_COLUMNS);
+/// The columns of the schema, then those that are added, no name twice: a column of Airbyte or an added one replaces a
+/// source column of the same name.
+fn flattened(source_columns: &[String], kind: RecordKind) -> Vec<String> {
+    let mut taken: HashSet<&str> = AIRBYTE_COLUMNS.into_iter().collect();
+    let mut names: Vec<&str> =
+        source_columns.iter().map(String::as_str).filter(|name| taken.insert(name) && !kind.takes(name)).collect();
+    names.extend(kind.added_columns());
     names.into_iter().map(str::to_owned).collect()
 }
 
@@ -123,7 +124,9 @@ mod tests {
             (&["sf__Error", "_airbyte_raw_id", "A", "rejected_reason"], &["A"]),
         ] {
             let source_columns: Vec<String> = source_columns.iter().map(|name| (*name).to_owned()).collect();
-            assert_eq!(flattened(&source_columns), [expected, &REJECTION_COLUMNS].concat());
+            for kind in [RecordKind::Rejected, RecordKind::Written] {
+                assert_eq!(flattened(&source_columns, kind), [expected, kind.added_columns()].concat());
+            }
         }
     }
 }

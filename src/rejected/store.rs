@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
+use super::record::{RecordKind, RejectedRecord};
 use super::settings::StorageSettings;
 use super::storage::{ObjectMetadata, Storage};
-use super::writer::{PartMemory, RejectedWriter, Shared, Sizes};
+use super::successes::SuccessStore;
+use super::writer::{PartMemory, RecordWriter, Shared, Sizes};
 use crate::budget::Budget;
 use airbyte::{Error, FailureType, Result};
 
@@ -16,6 +18,27 @@ use airbyte::{Error, FailureType, Result};
 #[derive(Debug, Clone)]
 pub(crate) struct RejectedStore {
     shared: Arc<Shared>,
+}
+
+/// Writes the rejected records of one stream. Its objects are not visible before it finishes.
+#[derive(Debug)]
+pub(crate) struct RejectedWriter(RecordWriter);
+
+impl RejectedWriter {
+    /// Adds a record, and uploads a part when enough records are there.
+    pub(crate) async fn write(&mut self, record: &RejectedRecord) -> Result<()> {
+        self.0.write(&record.stored).await
+    }
+
+    /// The key of the object that took the last record; none before the first one.
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.0.object()
+    }
+
+    /// Completes the objects and returns their keys. Without a record there is no object.
+    pub(crate) async fn finish(self) -> Result<Vec<String>> {
+        self.0.finish().await
+    }
 }
 
 impl RejectedStore {
@@ -43,13 +66,20 @@ impl RejectedStore {
             content_type: settings.content_type(),
             sizes,
             memory: PartMemory::new(budget, sizes),
+            kind: RecordKind::Rejected,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// A writer for rejected records of `stream`.
     pub(crate) fn writer(&self, stream: &StreamIdentity) -> RejectedWriter {
-        RejectedWriter::new(Arc::clone(&self.shared), stream)
+        RejectedWriter(RecordWriter::new(Arc::clone(&self.shared), stream))
+    }
+
+    /// A store beside this one for the ids of written records. `settings` are those of this one.
+    pub(crate) fn for_successes(&self, settings: &StorageSettings, budget: Arc<Budget>) -> Result<SuccessStore> {
+        let Shared { storage, sync, sizes, .. } = &*self.shared;
+        SuccessStore::new(storage.clone(), settings, *sync, PartMemory::new(budget, *sizes))
     }
 
     /// The beginning of the address of every object, such as `s3://acme-rejects`.

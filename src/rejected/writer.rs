@@ -8,7 +8,7 @@ use super::compress::{Compressor, STEP_BYTES};
 use super::format::RowEncoder;
 use super::identity::{StreamIdentity, SyncIdentity};
 use super::key::Keys;
-use super::record::RejectedRecord;
+use super::record::{RecordKind, StoredRecord};
 use super::row::RowLayout;
 use super::settings::{Compression, Flattening, Format};
 use super::storage::{ObjectMetadata, Storage, Upload};
@@ -77,14 +77,16 @@ pub(super) struct Shared {
     pub(super) content_type: &'static str,
     pub(super) sizes: Sizes,
     pub(super) memory: PartMemory,
+    /// What the records are.
+    pub(super) kind: RecordKind,
 }
 
-/// Writes the rejected records of one stream.
+/// Writes records of one stream.
 ///
 /// Objects become visible in [`finish`](Self::finish) only. A writer that is dropped or that fails deletes the parts it
 /// has uploaded, as far as it can.
 #[derive(Debug)]
-pub(crate) struct RejectedWriter {
+pub(super) struct RecordWriter {
     shared: Arc<Shared>,
     stream: StreamIdentity,
     encoder: RowEncoder,
@@ -110,7 +112,7 @@ struct OpenObject {
     uploaded_bytes: usize,
 }
 
-impl RejectedWriter {
+impl RecordWriter {
     pub(super) fn new(shared: Arc<Shared>, stream: &StreamIdentity) -> Self {
         let encoder = shared.encoder(stream);
         let metadata = ObjectMetadata {
@@ -133,26 +135,26 @@ impl RejectedWriter {
     }
 
     /// Adds a record, and uploads a part when enough records are there.
-    pub(crate) async fn write(&mut self, record: &RejectedRecord) -> Result<()> {
+    pub(super) async fn write(&mut self, record: &StoredRecord) -> Result<()> {
         self.start_request()?;
         let outcome = Box::pin(self.write_row(record)).await;
         self.end_request(outcome).await
     }
 
     /// The key of the object that took the last record; none before the first one.
-    pub(crate) fn object(&self) -> Option<&str> {
+    pub(super) fn object(&self) -> Option<&str> {
         let open = self.open.as_ref().map(|open| &open.key);
         open.map(String::as_str).or(self.uploaded.last().map(Upload::key))
     }
 
     /// Completes the objects and returns their keys. Without a record there is no object.
-    pub(crate) async fn finish(mut self) -> Result<Vec<String>> {
+    pub(super) async fn finish(mut self) -> Result<Vec<String>> {
         self.start_request()?;
         let outcome = Box::pin(self.complete_all()).await;
         self.end_request(outcome).await
     }
 
-    async fn write_row(&mut self, record: &RejectedRecord) -> Result<()> {
+    async fn write_row(&mut self, record: &StoredRecord) -> Result<()> {
         if let Some(mark) = self.encoder.missing_mark(record) {
             // Every row of an object has the same columns.
             self.stream.source_columns.push(mark.to_owned());
@@ -240,13 +242,13 @@ impl RejectedWriter {
             self.shared.storage.put(&open.key, &self.metadata, bytes).await?;
             keys.push(open.key);
         }
-        tracing::debug!(objects = keys.len(), stream = self.stream.name, "rejected records stored");
+        tracing::debug!(objects = keys.len(), stream = self.stream.name, "{} stored", self.shared.kind.name());
         Ok(keys)
     }
 
     fn start_request(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.broken, true) {
-            return Err(Error::system("Rejected records were written after storing them had failed."));
+            return Err(Error::system("Records were written after storing them had failed."));
         }
         Ok(())
     }
@@ -269,7 +271,7 @@ impl RejectedWriter {
     }
 }
 
-impl Drop for RejectedWriter {
+impl Drop for RecordWriter {
     fn drop(&mut self) {
         let uploads = self.take_uploads();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
@@ -298,7 +300,7 @@ impl OpenObject {
 
 impl Shared {
     fn encoder(&self, stream: &StreamIdentity) -> RowEncoder {
-        RowEncoder::new(self.format, RowLayout::new(self.flattening, self.sync, stream))
+        RowEncoder::new(self.format, RowLayout::new(self.flattening, self.sync, stream, self.kind))
     }
 
     /// A key that no object has.
@@ -312,5 +314,5 @@ impl Shared {
 }
 
 fn cannot_compress(error: std::io::Error) -> Error {
-    Error::system("Rejected records could not be compressed.").internal(error)
+    Error::system("Records to store could not be compressed.").internal(error)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
@@ -123,8 +124,49 @@ impl KeptKeys {
         (last.hash == hash).then_some(last.row)
     }
 
+    /// The columns of the keys.
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
     /// The record of a row that was sent with an id: its key, and `others`. A nested object may have members in both.
     pub(crate) fn with_others(&self, id: &str, others: Vec<(String, Box<RawValue>)>) -> Vec<(String, Box<RawValue>)> {
+        self.reader().with_others(id, others)
+    }
+
+    /// Reads many keys. Those that were kept one after the other are read fast in their order.
+    pub(crate) fn reader(&self) -> KeyReader<'_> {
+        KeyReader { keys: self, piece: None }
+    }
+
+    /// The hash of the key of a row whose CSV is an id alone and has this hash, if it is kept.
+    pub(crate) fn hash_of(&self, row_hash: u64) -> Option<u64> {
+        Some(self.hashes.as_ref()?[self.row_of(row_hash)? as usize])
+    }
+}
+
+/// Reads kept keys.
+pub(crate) struct KeyReader<'k> {
+    keys: &'k KeptKeys,
+    /// The piece that was read last.
+    piece: Option<ReadPiece>,
+}
+
+/// A piece that is no longer compressed.
+struct ReadPiece {
+    number: usize,
+    csv: Bytes,
+    /// Where each of its rows ends.
+    ends: Vec<usize>,
+}
+
+impl KeyReader<'_> {
+    /// As [`KeptKeys::with_others`].
+    pub(crate) fn with_others(
+        &mut self,
+        id: &str,
+        others: Vec<(String, Box<RawValue>)>,
+    ) -> Vec<(String, Box<RawValue>)> {
         let mut record = self.of_id(id);
         for (name, value) in others {
             match record.iter_mut().find(|(other, _)| *other == name) {
@@ -136,25 +178,29 @@ impl KeptKeys {
     }
 
     /// The key of the row that was sent with an id, under its source columns.
-    fn of_id(&self, id: &str) -> Vec<(String, Box<RawValue>)> {
-        let Some(csv) = self.row_of(id_hash(id)).and_then(|row| self.csv_of(row)) else { return Vec::new() };
-        let cells = cells(&csv);
-        restore(&self.columns, cells.iter().map(String::as_str), self.types.of(&csv).map(|types| &**types))
+    fn of_id(&mut self, id: &str) -> Vec<(String, Box<RawValue>)> {
+        let keys = self.keys;
+        let Some(csv) = keys.row_of(id_hash(id)).and_then(|row| self.csv_of(row)) else { return Vec::new() };
+        let cells = cells(csv);
+        restore(&keys.columns, cells.iter().map(String::as_str), keys.types.of(csv).map(|types| &**types))
     }
 
-    /// The hash of the key of a row whose CSV is an id alone and has this hash, if it is kept.
-    pub(crate) fn hash_of(&self, row_hash: u64) -> Option<u64> {
-        Some(self.hashes.as_ref()?[self.row_of(row_hash)? as usize])
-    }
-
-    fn csv_of(&self, row: u32) -> Option<Vec<u8>> {
-        let piece = self.pieces.partition_point(|first| *first <= row).checked_sub(1)?;
-        let csv = self.csv.piece(piece)?;
-        let mut rest = &csv[..];
-        for _ in self.pieces[piece]..row {
-            rest = &rest[row_length(rest)..];
+    fn csv_of(&mut self, row: u32) -> Option<&[u8]> {
+        let number = self.keys.pieces.partition_point(|first| *first <= row).checked_sub(1)?;
+        if self.piece.as_ref().is_none_or(|piece| piece.number != number) {
+            let csv = self.keys.csv.piece(number)?;
+            let mut ends = Vec::new();
+            let mut end = 0;
+            while end < csv.len() {
+                end += row_length(&csv[end..]);
+                ends.push(end);
+            }
+            self.piece = Some(ReadPiece { number, csv, ends });
         }
-        Some(rest[..row_length(rest)].to_vec())
+        let ReadPiece { csv, ends, .. } = self.piece.as_ref()?;
+        let place = (row - self.keys.pieces[number]) as usize;
+        let start = place.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
+        csv.get(start..*ends.get(place)?)
     }
 }
 
@@ -196,13 +242,13 @@ mod tests {
         assert!(keys.pieces.len() > 3);
         for number in [0, 1, 777, 1_999] {
             for id in [format!("a{number}"), format!("b{number}")] {
-                let record = keys.of_id(&id);
+                let record = keys.reader().of_id(&id);
                 assert_eq!(record[0].1.get(), format!("\"{number}@example.com\""));
                 assert_eq!(record[1].1.get(), serde_json::Value::from(name(number)).to_string());
                 assert_eq!(keys.hash_of(id_hash(&id)), Some(number * 7));
             }
         }
-        assert!(keys.of_id("a2000").is_empty());
+        assert!(keys.reader().of_id("a2000").is_empty());
     }
 
     #[test]

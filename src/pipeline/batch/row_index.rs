@@ -112,6 +112,13 @@ impl<'b> RowIndex<'b> {
         Some(row)
     }
 
+    /// A row with this hash, whatever happened to it. Of equal rows it is the first.
+    pub(crate) fn find(&self, hash: u64) -> Option<usize> {
+        let place = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
+        let row = *self.by_hash.get(place)? as usize;
+        (self.origins.hash(row) == hash).then_some(row)
+    }
+
     /// What happened to all rows, when `unfound` rejected rows could not be found.
     ///
     /// Only if rows are retried or unknown does it matter which row a result belongs to: they keep their segments from

@@ -1,5 +1,7 @@
 //! What happened to the rows of a finished job: proves the counts, stores rejected records, and collects rows to retry.
 
+mod successes;
+
 use std::sync::Arc;
 
 use super::entered::JobJournal;
@@ -13,7 +15,7 @@ use crate::budget::{Budget, Lease};
 use crate::convert::{RowKind, restore, row_hash};
 use crate::pipeline::batch::{Batch, OpenBatch, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
-use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails};
+use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails, SuccessStore};
 use airbyte::{Error, Result};
 use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRow, ResultRows, RowError};
 
@@ -109,6 +111,8 @@ pub(super) struct Judge<'j> {
     parents: &'j ParentColumns,
     /// What earlier attempts have done.
     journal: Option<JobJournal>,
+    /// Keeps the ids of written rows.
+    successes: Option<SuccessStore>,
     /// Built for the first row that is looked up; most jobs need none.
     index: Option<RowIndex<'j>>,
     index_lease: Lease,
@@ -147,6 +151,7 @@ impl<'j> Judge<'j> {
             rules,
             parents,
             journal: None,
+            successes: None,
             index: None,
             index_lease: budget.lease(),
             unfound_failed: 0,
@@ -165,6 +170,11 @@ impl<'j> Judge<'j> {
     /// Lets a delete that an earlier attempt has sent count as written.
     pub(super) fn after_earlier_attempts(self, journal: &JobJournal) -> Self {
         Self { journal: Some(journal.clone()), ..self }
+    }
+
+    /// Keeps the ids of written rows too.
+    pub(super) fn keeping_successes(self, store: Option<&SuccessStore>) -> Self {
+        Self { successes: store.cloned(), ..self }
     }
 
     /// Judges every row. Before it returns, it stores the rejected records, also those that the connector itself
@@ -187,7 +197,15 @@ impl<'j> Judge<'j> {
         if self.retry.rows() == 0 && self.unknown == 0 {
             store_local_rejections(self.writer.as_mut(), late, &mut self.reasons).await?;
         }
+        // The rejected records come first: who waits for memory for ids may hold some for these, and never the reverse.
+        let successes = match self.successes.take().filter(|_| written > 0) {
+            Some(store) => Some(self.keep_successes(&store, written).await?),
+            None => None,
+        };
         if let Some(writer) = self.writer.take() {
+            writer.finish().await?;
+        }
+        if let Some(writer) = successes {
             writer.finish().await?;
         }
         if self.unfound_failed > 0 {
@@ -228,7 +246,11 @@ impl<'j> Judge<'j> {
             self.set_index(RowIndex::of_incomplete_results(&self.batch.origins));
         }
         let counts = ResultCounts {
-            succeeded: self.read_successful_rows(is_incomplete).await?,
+            succeeded: match earlier {
+                // The reading that keeps their ids is the second one.
+                Some(earlier) if self.successes.is_some() && !is_incomplete => earlier.succeeded,
+                _ => self.read_successful_rows(is_incomplete).await?,
+            },
             failed: self.read_failed_rows().await?,
             unprocessed: self.read_unprocessed_rows().await?,
         };

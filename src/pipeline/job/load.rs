@@ -25,7 +25,7 @@ use crate::budget::Budget;
 use crate::matching::QuerySizes;
 use crate::pipeline::batch::{Batch, RowOutcomes};
 use crate::pipeline::prepare::{Claim, Quota, StreamPlan};
-use crate::rejected::RejectedStore;
+use crate::rejected::{RejectedStore, SuccessStore};
 use crate::user_error::IntoUserError;
 use airbyte::{Error, Result};
 use salesforce::{CloseError, Fault, FaultKind, FinishedJob, JobEnd, JobWatcher, Org, Outcome, RunningJob};
@@ -33,11 +33,19 @@ use salesforce::{CloseError, Fault, FaultKind, FinishedJob, JobEnd, JobWatcher, 
 /// How often the log says that the results of a job are not there yet.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Where a sync keeps what became of its records, if anywhere.
+#[derive(Clone, Default)]
+pub(crate) struct Stores {
+    pub(crate) rejected: Option<RejectedStore>,
+    /// The ids of written records.
+    pub(crate) successes: Option<SuccessStore>,
+}
+
 /// Loads batches.
 #[derive(Clone)]
 pub(crate) struct Loader {
     pub(super) org: Org,
-    pub(super) store: Option<RejectedStore>,
+    pub(super) stores: Stores,
     pub(super) journal: JobJournal,
     budget: Arc<Budget>,
     earlier: Arc<EarlierJobs>,
@@ -53,14 +61,14 @@ pub(crate) struct Loader {
 impl Loader {
     pub(crate) fn new(
         org: Org,
-        store: Option<RejectedStore>,
+        stores: Stores,
         journal: JobJournal,
         budget: Arc<Budget>,
         quota: Option<Arc<Quota>>,
     ) -> Self {
         let earlier = Arc::new(EarlierJobs::new(org.clone()));
         let (halt, waits, query_sizes) = (CancellationToken::new(), Waits::of_sync(), Arc::default());
-        Self { org, store, journal, budget, earlier, quota, halt, waits, query_sizes }
+        Self { org, stores, journal, budget, earlier, quota, halt, waits, query_sizes }
     }
 
     /// Waits until the requests of one more job fit within the share of the sync.
@@ -174,7 +182,7 @@ impl Loader {
     /// Stores the rejected records of a batch without rows.
     async fn store_only(&self, plan: &StreamPlan, batch: &Batch) -> Result<RejectionReasons> {
         let mut reasons = RejectionReasons::default();
-        let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
+        let mut writer = self.stores.rejected.as_ref().map(|store| store.writer(&plan.identity));
         store_local_rejections(writer.as_mut(), &batch.local_rejections, &mut reasons).await?;
         if let Some(writer) = writer {
             writer.finish().await?;
@@ -247,9 +255,11 @@ impl Loader {
                 tokio::time::sleep(self.waits.between_readings).await;
             }
             loop {
-                let writer = self.store.as_ref().map(|store| store.writer(&finished.plan.identity));
+                let writer = self.stores.rejected.as_ref().map(|store| store.writer(&finished.plan.identity));
                 let judge = Judge::new(finished, writer, rules, parents, &self.budget);
-                match judge.after_earlier_attempts(&self.journal).judge(earlier, gaps).await? {
+                let judge =
+                    judge.after_earlier_attempts(&self.journal).keeping_successes(self.stores.successes.as_ref());
+                match judge.judge(earlier, gaps).await? {
                     Some(verdict) => break Ok(verdict),
                     None => rules.children = false,
                 }

@@ -23,6 +23,6 @@ pub(super) use count::{Counter, KNOWN_BYTES, Samples, StreamTally, Tally, Ways};
 pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};
-pub(super) use load::Loader;
+pub(super) use load::{Loader, Stores};
 pub(super) use rejection_reasons::{Example, Place, Reason, RejectionReasons};
 pub(super) use waits::Waits;

@@ -56,7 +56,7 @@ pub(crate) enum Place {
 impl Example {
     /// A record that `writer` has just written.
     pub(crate) fn stored(record: &RejectedRecord, writer: &RejectedWriter) -> Self {
-        let place = Place::Bucket { row: record.raw_id.to_string(), object: writer.object().map(str::to_owned) };
+        let place = Place::Bucket { row: record.raw_id().to_string(), object: writer.object().map(str::to_owned) };
         Self { place, salesforce_id: record.salesforce_id.clone() }
     }
 

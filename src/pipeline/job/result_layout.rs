@@ -5,12 +5,15 @@ use salesforce::ResultRow;
 
 /// The column of the id that a row has in Salesforce.
 pub(super) const ID: &str = "sf__Id";
+/// The column that says whether the record was created.
+const CREATED: &str = "sf__Created";
 /// The column of the errors of a row.
 pub(super) const ERROR: &str = "sf__Error";
 
 /// The position of each column. Salesforce names the columns, and may change their order.
 pub(super) struct ResultLayout {
     id: Option<usize>,
+    created: Option<usize>,
     error: Option<usize>,
     columns: Vec<Option<usize>>,
 }
@@ -27,6 +30,7 @@ impl ResultLayout {
             Some(missing) if !header.is_empty() => Err(missing.to_owned()),
             _ => Ok(Self {
                 id: position(ID),
+                created: position(CREATED),
                 error: position(ERROR),
                 columns: columns.iter().map(|column| position(column.header())).collect(),
             }),
@@ -37,8 +41,20 @@ impl ResultLayout {
         self.id.map_or("", |position| row.get(position))
     }
 
+    /// Whether the record of a row was created, if Salesforce says so.
+    pub(super) fn is_created(&self, row: &ResultRow) -> Option<bool> {
+        let text = row.get(self.created?);
+        let is = |word: &str| text.eq_ignore_ascii_case(word);
+        (is("true") || is("false")).then(|| is("true"))
+    }
+
     pub(super) fn error<'r>(&self, row: &'r ResultRow) -> &'r str {
         self.error.map_or("", |position| row.get(position))
+    }
+
+    /// The cell of one of the batch's columns.
+    pub(super) fn cell<'r>(&self, row: &'r ResultRow, column: usize) -> &'r str {
+        self.columns.get(column).copied().flatten().map_or("", |position| row.get(position))
     }
 
     /// The cells in the order of the batch's columns.

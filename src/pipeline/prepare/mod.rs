@@ -13,6 +13,7 @@ mod quota;
 mod related;
 mod request;
 mod settings_check;
+mod source_key;
 mod written_objects;
 
 pub(super) use columns::ResolvedField;

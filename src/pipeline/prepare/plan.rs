@@ -6,6 +6,7 @@ use super::columns::{ColumnRules, ResolvedField};
 use super::deletes::DeletePlan;
 use super::packed::LateFields;
 use super::related::RelationshipName;
+use super::source_key::SourceKey;
 use super::written_objects::{BatchOnItsWay, WriteProgress, WritingLane, WrittenObjects};
 use crate::config::OnMissing;
 use crate::convert::{Column, Columns, OnDeleted, SourceColumn};
@@ -43,6 +44,8 @@ pub(crate) struct StreamPlan {
     /// The largest upload, in bytes of CSV.
     pub(crate) batch_size: usize,
     pub(crate) deletes: DeletePlan,
+    /// What names its records in the source.
+    pub(crate) source_key: Arc<SourceKey>,
     /// The objects that this and all other streams write.
     pub(super) written_objects: Arc<WrittenObjects>,
     pub(super) rules: Arc<ColumnRules>,
@@ -68,6 +71,18 @@ impl StreamPlan {
     /// Whether a source column says if the source has deleted the record.
     pub(crate) fn is_deletion_mark(&self, source: &SourceColumn) -> bool {
         self.rules.is_mark(source)
+    }
+
+    /// Says that the primary key cannot name what was written, because it is not sent.
+    pub(crate) fn warn_of_unsent_primary_key(&self) {
+        let missing: Vec<String> = self.source_key.missing_in(&self.columns).map(SourceColumn::shown).collect();
+        if !missing.is_empty() {
+            tracing::warn!(
+                stream = %self.name,
+                fields = missing.join(", "),
+                "the primary key is not sent to Salesforce, so the ids of written records are kept with other values"
+            );
+        }
     }
 
     /// A batch of the stream is complete.

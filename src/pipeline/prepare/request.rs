@@ -10,6 +10,7 @@ use super::packed::{LateFields, PackedObject};
 use super::permissions::{forbidden, warn_of_write_once};
 use super::plan::{StreamPlan, duplicate_column, too_many_columns, warn_of_shared_reference};
 use super::related::{RelatedObjects, RelationshipName};
+use super::source_key::SourceKey;
 use crate::config::{Config, DeleteSettings, MatchSettings, Renames, StreamSettings};
 use crate::convert::{Column, Columns, Key, OnDeleted, SourceColumn};
 use crate::matching::ID;
@@ -175,6 +176,8 @@ impl<'c> StreamRequest<'c> {
         if let Some(mark) = deletes.marks.first() {
             deletes.log(&self.stream.name, mark);
         }
+        let external_ids = describe.fields.iter().filter(|field| field.external_id).map(|field| field.name.clone());
+        let source_key = Arc::new(SourceKey::new(&self.stream.primary_key, external_ids.collect()));
         let listed = self.stream.fields.iter().map(|field| field.name.clone());
         // Without its mark, a rejected delete would come back as a record that lives.
         let marks = deletes.marks.iter().map(|mark| mark.name().to_owned());
@@ -210,6 +213,7 @@ impl<'c> StreamRequest<'c> {
             written_objects: Arc::default(),
             rules: Arc::new(rules),
             deletes,
+            source_key,
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::rejected::identity::{StreamIdentity, SyncIdentity};
-use crate::rejected::record::{REJECTION_COLUMNS, RejectionDetails};
+use crate::rejected::record::{REJECTION_COLUMNS, RecordKind, RejectedRecord, RejectionDetails};
 use crate::rejected::row::AIRBYTE_COLUMNS;
 use crate::rejected::settings::Flattening;
 
@@ -34,11 +34,11 @@ fn text((format, flattening): (Format, Flattening), columns: &[&str], records: &
         source_columns: columns.iter().map(|name| (*name).to_owned()).collect(),
     };
     let sync = SyncIdentity { sync_id: Some(42), started: jiff::Timestamp::UNIX_EPOCH };
-    let encoder = RowEncoder::new(format, RowLayout::new(flattening, sync, &stream));
+    let encoder = RowEncoder::new(format, RowLayout::new(flattening, sync, &stream, RecordKind::Rejected));
     let mut out = Vec::new();
     encoder.header(&mut out);
     for record in records {
-        encoder.row(record, &mut out);
+        encoder.row(&record.stored, &mut out);
     }
     String::from_utf8(out).unwrap()
 }
@@ -66,7 +66,7 @@ fn csv_keeps_the_record_in_one_column() {
     assert!(text.ends_with("\r\n"));
     let rows = read_csv(&text);
     assert_eq!(rows.len(), 2);
-    assert_eq!(rows[1][0], record.raw_id.to_string());
+    assert_eq!(rows[1][0], record.raw_id().to_string());
     assert_eq!(rows[1][1..4], ["1772600767089", r#"{"sync_id":42,"changes":[]}"#, "7"]);
     assert_eq!(
         rows[1][4],
@@ -119,7 +119,7 @@ fn columns_of_airbyte_and_of_the_rejection_replace_source_columns() {
         [("sf__Error", r#""mine""#), ("rejected_reason", "1"), ("_airbyte_raw_id", r#""theirs""#), ("A", "2")];
     let columns = ["sf__Error", "_airbyte_raw_id", "A", "rejected_reason"];
     let record = record(&hostile);
-    let id = record.raw_id.to_string();
+    let id = record.raw_id().to_string();
 
     let rows = read_csv(&text(FLAT_CSV, &columns, std::slice::from_ref(&record)));
     let unique: HashSet<&String> = rows[0].iter().collect();
@@ -169,9 +169,9 @@ fn missing_numbers_of_the_platform_are_zero() {
     let stream =
         StreamIdentity { namespace: None, name: "a".to_owned(), generation_id: None, source_columns: Vec::new() };
     let sync = SyncIdentity { sync_id: None, started: jiff::Timestamp::UNIX_EPOCH };
-    let encoder = RowEncoder::new(Format::Jsonl, RowLayout::new(Flattening::None, sync, &stream));
+    let encoder = RowEncoder::new(Format::Jsonl, RowLayout::new(Flattening::None, sync, &stream, RecordKind::Rejected));
     let mut line = Vec::new();
-    encoder.row(&record(&[]), &mut line);
+    encoder.row(&record(&[]).stored, &mut line);
     let line: Value = serde_json::from_slice(&line).unwrap();
     assert_eq!(line["_airbyte_generation_id"], 0);
     assert_eq!(line["_airbyte_meta"]["sync_id"], 0);

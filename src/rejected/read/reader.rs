@@ -17,6 +17,7 @@ use super::selection::Selection;
 use crate::rejected::record::RejectionDetails;
 use crate::rejected::settings::StorageSettings;
 use crate::rejected::storage::{Download, Storage};
+use crate::rejected::successes;
 use airbyte::{Error, Result, StreamName};
 
 /// The name of the stream of a record that has none, where a name is only shown.
@@ -69,7 +70,8 @@ impl Progress {
 pub(crate) struct RejectedReader {
     storage: Storage,
     owners: Arc<Owners>,
-    other_folder: String,
+    /// Folders of objects that are no rejected records.
+    other_folders: [String; 2],
     /// The most bytes of objects that wait to be read.
     most_waiting_bytes: usize,
 }
@@ -95,16 +97,16 @@ struct Current {
 }
 
 impl RejectedReader {
-    /// Prepares the storage, without a call to it. Objects in `other_folder` below `bucket_path` are not
-    /// looked into.
+    /// Prepares the storage, without a call to it. Objects in `other_folder` below `bucket_path`, and the ids of written
+    /// records, are not looked into.
     ///
     /// # Errors
     /// The settings cannot be used.
     pub(crate) async fn open(settings: &StorageSettings, other_folder: &str) -> Result<Self> {
         let storage = Box::pin(Storage::open(settings)).await?.without_outage_wait();
         let owners = Arc::new(Owners::new(settings));
-        let other_folder = format!("{}{other_folder}", owners.prefix());
-        Ok(Self { storage, other_folder, owners, most_waiting_bytes: MOST_BYTES })
+        let other_folders = [other_folder, successes::FOLDER].map(|folder| format!("{}{folder}", owners.prefix()));
+        Ok(Self { storage, other_folders, owners, most_waiting_bytes: MOST_BYTES })
     }
 
     /// The same for a test, with little memory for the list.
@@ -156,7 +158,8 @@ impl RejectedReader {
         loop {
             let page = self.storage.list_page(self.owners.prefix(), next).await?;
             for object in page.objects {
-                if object.key.ends_with('/') || object.key.starts_with(&self.other_folder) {
+                let is_of_others = self.other_folders.iter().any(|folder| object.key.starts_with(folder));
+                if object.key.ends_with('/') || is_of_others {
                     findings.others += is_first;
                 } else if selection.may_have_time(object.written_at) {
                     let key = object.key.strip_prefix(self.owners.prefix()).unwrap_or(&object.key).into();

@@ -10,6 +10,7 @@ use super::object::{ReadError, read};
 use super::owner::{Owner, Owners};
 use super::{Found, RecordSink, RejectedReader, Selection};
 use crate::rejected::format::RowEncoder;
+use crate::rejected::record::RecordKind;
 use crate::rejected::row::RowLayout;
 use crate::rejected::settings::{
     AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
@@ -60,10 +61,10 @@ fn object(form: (Format, Flattening, Compression), rows: usize) -> Vec<u8> {
         source_columns: COLUMNS.map(|(name, _)| name.to_owned()).into(),
     };
     let sync = SyncIdentity { sync_id: Some(42), started: jiff::Timestamp::UNIX_EPOCH };
-    let encoder = RowEncoder::new(format, RowLayout::new(flattening, sync, &stream));
+    let encoder = RowEncoder::new(format, RowLayout::new(flattening, sync, &stream, RecordKind::Rejected));
     let mut text = Vec::new();
     encoder.header(&mut text);
-    (0..rows).for_each(|_| encoder.row(&record(), &mut text));
+    (0..rows).for_each(|_| encoder.row(&record().stored, &mut text));
     if compression == Compression::None { text } else { gzip(&text) }
 }
 

@@ -106,7 +106,7 @@ async fn a_small_object_is_stored_when_the_writer_finishes() {
     let rows: Vec<::csv::StringRecord> =
         ::csv::Reader::from_reader(objects[0].1.as_slice()).records().collect::<Result<_, _>>().unwrap();
     let ids: Vec<&str> = rows.iter().map(|row| &row[0]).collect();
-    assert_eq!(ids, records.each_ref().map(|record| record.raw_id.to_string()));
+    assert_eq!(ids, records.each_ref().map(|record| record.raw_id().to_string()));
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn a_flattened_record_keeps_its_mark_of_a_deletion_in_an_object_of_its_own
     let mut writer = store.writer(&accounts());
     let marked = |value: &str| {
         let mut record = record("Acme");
-        record.data.push(("_AB_cdc_deleted_at".to_owned(), RawValue::from_string(value.to_owned()).unwrap()));
+        record.stored.data.push(("_AB_cdc_deleted_at".to_owned(), RawValue::from_string(value.to_owned()).unwrap()));
         record
     };
     for record in [record("One"), marked("null"), marked("\"2026-01-01\""), marked("\"2026-01-02\""), record("Two")] {

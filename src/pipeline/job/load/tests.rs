@@ -56,7 +56,7 @@ impl Bench {
         let plan = plan_streams(&signed_in, &requests, &config).await.unwrap().remove(0).plan.unwrap();
         let budget = Budget::new(usize::MAX);
         let journal = JobJournal::new(None, Arc::clone(&budget));
-        let mut loader = Loader::new(signed_in, None, journal, budget, None);
+        let mut loader = Loader::new(signed_in, Stores::default(), journal, budget, None);
         loader.waits = SHORT_WAITS;
         Self { org, plan, config, loader }
     }

@@ -124,7 +124,7 @@ impl Loader {
         let records = OrgRecords { org: &self.org, watcher: claim, lease, sizes };
         let keys = BatchKeys::new(matching, batch);
         let matches = find_records(&records, matching, &keys, &self.waits.results, batch.another_lease()).await?;
-        let mut writer = self.store.as_ref().map(|store| store.writer(&plan.identity));
+        let mut writer = self.stores.rejected.as_ref().map(|store| store.writer(&plan.identity));
         let rows = batch.take_rows();
         let rewriter = Rewriter::new(plan, matching, batch, &matches);
         let (mut rewritten, parts) = rewriter.rewrite(rows, &self.journal, writer.as_mut()).await?;
