@@ -39,6 +39,25 @@ fn the_page_shows_how_keys_are_compared() {
     }
 }
 
+/// Rows that would make the table of the page longer.
+#[test]
+fn keys_that_the_page_leaves_out_are_compared_too() {
+    let perhaps = "perhaps one";
+    for (one, other, expected) in [
+        ("ab-1", "ab-2", ["two", "two", "two", "two", "two"]),
+        ("\u{141}", "L", [perhaps, perhaps, perhaps, perhaps, "two"]),
+        ("Stra\u{df}e", "Strasse", [perhaps, perhaps, perhaps, perhaps, "two"]),
+        ("Stra\u{df}e", "STRASSE", ["two", perhaps, perhaps, perhaps, "two"]),
+        ("\u{ff76}\u{ff9e}", "\u{30ac}", [perhaps, perhaps, perhaps, perhaps, "two"]),
+        ("7", "+7", ["two", "two", "two", "one", "two"]),
+        ("1", "1.01", ["two", "two", "two", "two", "two"]),
+    ] {
+        for (comparison, expected) in [Exact, IgnoreCase, Text, NUMBER, Id].into_iter().zip(expected) {
+            assert_eq!(relation(comparison, one, other), expected, "{comparison:?} {one:?} {other:?}");
+        }
+    }
+}
+
 #[test]
 fn keys_that_a_page_cannot_show_are_compared_too() {
     for (comparison, one, other, expected) in [
