@@ -64,10 +64,10 @@ async fn check_reports_everything_that_works() {
 async fn an_org_without_api_requests_left_is_reported() {
     let world = World::new().await;
     world.org.set_remaining_requests(0);
-    let limit = "Salesforce refused to go on while asking which objects the org has: the API requests that the org may \
-                 make in 24 hours are used up (REQUEST_LIMIT_EXCEEDED, HTTP 403: TotalRequests Limit exceeded). The 24 \
-                 hours are a moving window, so requests come back hour by hour. Run the sync again later, or have the \
-                 limit raised (Setup, Company Information, API Requests).";
+    let limit = "A Salesforce limit was reached while asking which objects the org has: the API requests that the org \
+                 may make in 24 hours are used up (REQUEST_LIMIT_EXCEEDED, HTTP 403: TotalRequests Limit exceeded). \
+                 The 24 hours are a moving window, so requests come back hour by hour. Run the sync again later, or \
+                 have the limit raised (Setup, Company Information, API Requests).";
     let url = world.org.url();
     let facts = format!("Signed in to {url}. {VERSION_SUPPORTED} {BUCKET_WORKS}");
     assert_failed(&world.check(json!({})).await, &format!("{limit} {facts}"));
@@ -140,17 +140,17 @@ async fn check_says_why_an_org_cannot_be_loaded() {
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", session())],
             status: "FAILED",
-            message: "Salesforce refuses the access token that it issued a moment ago: This session is not valid for \
-                      use with the REST API. Check that the connected app grants access to the API (scope \"api\"), \
-                      that the user has the permission \"API Enabled\", and that no policy of the org ends sessions \
-                      from this address. Signed in to {url}.",
+            message: "Salesforce refuses the access token that it has just issued: This session is not valid for use \
+                      with the REST API. Check that the connected app grants access to the API (scope \"api\"), that \
+                      the user has the permission \"API Enabled\", and that no policy of the org ends sessions from \
+                      this address. Signed in to {url}.",
             version_supported: true,
         },
         OrgCase {
             answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
             status: "FAILED",
-            message: "The signed-in user may write no object. Give the user a permission set with Create, Edit or \
-                      Delete on the objects that you want to load. Signed in to {url}.",
+            message: "The signed-in user cannot write to any object. Give the user a permission set with Create, Edit \
+                      or Delete on the objects that you want to load. Signed in to {url}.",
             version_supported: true,
         },
         // A user without "View Setup and Configuration" can load records too.
@@ -206,7 +206,7 @@ async fn check_says_why_the_bucket_cannot_be_used() {
         (
             json!({"s3_endpoint": closed_port}),
             format!(
-                "{failed}: {closed_port} could not be reached, also after several attempts. Check the network, and \
+                "{failed}: {closed_port} could not be reached, even after several attempts. Check the network, and \
                  `s3_endpoint` where it is set."
             ),
         ),
@@ -305,7 +305,7 @@ async fn an_unreachable_org_is_reported_with_its_address() {
     assert_eq!(
         rest,
         format!(
-            "This usually passes by itself; run the sync again. The sign-in was sent to 127.0.0.1. If it keeps failing, \
+            "This is usually temporary; run the sync again. The sign-in was sent to 127.0.0.1. If it keeps failing, \
              check domain_url and the network. {NO_BUCKET}"
         )
     );
@@ -428,14 +428,18 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
     let (status, message) = run.connection_status();
     assert_eq!(status, "FAILED", "{message}");
     for part in [
-        "Entry under `streams` for a: there is no object Contcat that the signed-in user may see; the nearest name is Contact.",
-        "Entry under `streams` for b: the signed-in user may not create records of LoginHistory",
-        "Entry under `streams` for c: its key External_ID is no field of Contact; the nearest name is External_Id__c.",
-        "Entry under `streams` for d: its field mail is to become Emial, which is no field of Contact that the user may see; the nearest name is Email.",
+        "Entry under `streams` for a: there is no object Contcat that the signed-in user can see; the nearest name is \
+         Contact.",
+        "Entry under `streams` for b: the signed-in user is not allowed to create records of LoginHistory",
+        "Entry under `streams` for c: its key External_ID is not a field of Contact; the nearest name is \
+         External_Id__c.",
+        "Entry under `streams` for d: its field mail is renamed to Emial, which is not a field of Contact that the \
+         user can see; the nearest name is Email.",
         "Entry under `streams` for d: its field CreatedDate cannot be written by upsert",
         "Entry under `streams` for d: its field key cannot name a record of Account",
-        "Entry under `streams` for e: its match field Emial is no field of Contact that the user may see; the nearest name is Email.",
-        "`colour` is no key of this connector. It is ignored.",
+        "Entry under `streams` for e: its match field Emial is not a field of Contact that the user can see; the \
+         nearest name is Email.",
+        "`colour` is not a key of this connector. It is ignored.",
     ] {
         assert!(message.contains(part), "{part}\n{message}");
     }

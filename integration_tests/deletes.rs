@@ -115,15 +115,17 @@ async fn each_setting_has_its_effect_with_an_upsert_and_with_an_update() {
                 None | Some("delete") => (
                     (&[("kept", "new")][..], counts(2, 0)),
                     vec![(Operation::Delete, 1), (operation, 1)],
-                    "deletes the record with its key",
+                    "are deleted in Salesforce",
                 ),
-                Some("ignore") => {
-                    ((&[("gone", "old"), ("kept", "new")][..], counts(2, 0)), vec![(operation, 1)], "is skipped")
-                }
+                Some("ignore") => (
+                    (&[("gone", "old"), ("kept", "new")][..], counts(2, 0)),
+                    vec![(operation, 1)],
+                    "records that the source has deleted are skipped",
+                ),
                 _ => (
                     (&[("gone", "old"), ("kept", "new")][..], counts(1, 1)),
                     vec![(operation, 1)],
-                    "is rejected as DELETE_REFUSED",
+                    "are rejected as DELETE_REFUSED",
                 ),
             };
             assert_eq!((items(&world), run.counts()), (pairs(expected.0), expected.1.to_vec()), "{mode} {setting:?}");
@@ -477,7 +479,7 @@ async fn a_mark_that_only_records_show_deletes_too() {
         let run = world.write(json!({}), catalog(&[streams]), lines).await;
         run.assert_success();
         assert_eq!((run.counts(), items(&world)), (counts(3, 0).to_vec(), pairs(&[("1", "new")])), "{mark}");
-        assert_eq!(logs(&run, "deletes the record with its key"), 1, "{}", run.stdout);
+        assert_eq!(logs(&run, "are deleted in Salesforce"), 1, "{}", run.stdout);
     }
 }
 
@@ -546,7 +548,7 @@ async fn a_user_who_may_not_delete_is_told_before_the_first_record_or_loses_none
     let run = world.write(json!({}), items_by("update", "Id"), Vec::new()).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
-    assert!(message.contains("the signed-in user may not delete records of Item__c"), "{message}");
+    assert!(message.contains("the signed-in user is not allowed to delete records of Item__c"), "{message}");
     world
         .write(entry(json!({"deletes": "ignore"})), items_by("update", "Id"), vec![complete("i")])
         .await

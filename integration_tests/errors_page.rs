@@ -123,3 +123,91 @@ fn every_meaning_of_a_status_code_is_on_the_page() {
     }
     assert!(count >= 30, "{count} codes");
 }
+
+/// Folders and files that have rules, problems and reasons: parts that become messages elsewhere.
+const PARTS: [&str; 5] = [
+    "src/config",
+    "src/pipeline/prepare",
+    "src/pipeline/intake",
+    "src/pipeline/rejections.rs",
+    "src/convert/rejection.rs",
+];
+
+/// Texts that need no line on the page: remedies at the end of a message, causes for the developers, names and types.
+const UNLISTED: [&str; 12] = [
+    "choose one of",
+    "mark it as an external id",
+    "What it sent is",
+    "mostly with",
+    "are set aside",
+    "to `ignore` or `refuse`",
+    "the text is not an object of JSON values",
+    "cannot be written",
+    "Root level flattening",
+    "a whole number",
+    "of another type",
+    "in spite of",
+];
+
+/// The source files of a folder, or a source file, without tests and without logged facts.
+fn parts(path: &str) -> Vec<String> {
+    let files = match repository::path(path).is_dir() {
+        true => source_files(path),
+        false => vec![without_comments(&repository::text(path))],
+    };
+    let without_tests = files.into_iter().map(|file| file.split("#[cfg(test)]").next().unwrap().to_owned());
+    without_tests.map(|file| ["tracing::info!(", "tracing::debug!("].iter().fold(file, without_calls)).collect()
+}
+
+fn without_calls(source: String, call: &&str) -> String {
+    let mut pieces = source.split(*call);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| text + piece.split_once(");").map_or("", |(_, after)| after))
+}
+
+/// The texts between quotation marks.
+fn texts(source: &str) -> Vec<String> {
+    let source = joined(source).replace("\\\"", "'").replace("'\"'", "");
+    source.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The words by which a text is looked up on the page: the first three or more without a placeholder, up to a comma or
+/// the like. `None` if there are none, or if they name what the connector was doing.
+fn key_words(text: &str) -> Option<String> {
+    let fixed = text.split('{').enumerate();
+    let fixed =
+        fixed.map(|(index, part)| if index == 0 { part } else { part.split_once('}').map_or("", |(_, it)| it) });
+    let phrases = fixed.flat_map(|part| part.split([',', ';', ':', '.'])).map(str::trim);
+    let words = phrases.into_iter().find(|phrase| phrase.split(' ').count() > 2)?;
+    let is_step = words.split(' ').next()?.ends_with("ing");
+    (!is_step).then(|| words.chars().filter(|it| it.is_alphanumeric()).collect())
+}
+
+fn page_has(text: &str) -> bool {
+    let page: String = PAGE.chars().filter(|it| it.is_alphanumeric()).collect();
+    key_words(text).is_none_or(|words| page.contains(&words))
+}
+
+#[test]
+fn every_rule_problem_and_reason_is_on_the_page() {
+    let texts: Vec<String> = PARTS.iter().flat_map(|path| parts(path)).flat_map(|file| texts(&file)).collect();
+    let is_unlisted = |text: &str| UNLISTED.iter().any(|it| text.contains(it));
+    let missing: Vec<&String> = texts.iter().filter(|text| !is_unlisted(text) && !page_has(text)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(texts.iter().filter(|text| key_words(text).is_some()).count() >= 100);
+}
+
+/// What the connector logs as a warning or an error, other than the errors and rejections that have a line of their own.
+#[test]
+fn every_warning_is_on_the_page() {
+    let files = all_source_files();
+    let files = files.iter().map(|file| file.split("#[cfg(test)]").next().unwrap());
+    let calls = files.flat_map(|file| file.split("tracing::").skip(1)).filter_map(|rest| {
+        let call = rest.strip_prefix("warn!(").or_else(|| rest.strip_prefix("error!("))?;
+        call.split(");").next()
+    });
+    let warnings: Vec<String> = calls.flat_map(texts).collect();
+    let missing: Vec<&String> = warnings.iter().filter(|text| !page_has(text)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(warnings.len() >= 40, "{} warnings", warnings.len());
+}

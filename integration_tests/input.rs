@@ -232,7 +232,7 @@ async fn a_record_or_a_status_without_the_namespace_of_the_catalog_is_reported()
     assert_eq!(failure_type, "system_error");
     assert!(message.starts_with(&format!("Line 1 of the input is not a valid message: {near}.")), "{message}");
     let run = world.write(json!({}), catalog, vec![complete("c"), complete("c")]).await;
-    assert!(run.failure().1.contains("everything of crm.c"), "{}", run.stdout);
+    assert!(run.failure().1.contains("all records of crm.c"), "{}", run.stdout);
     let warnings = run.warnings().into_iter().filter(|line| line.contains(near)).count();
     assert_eq!(warnings, 1, "{}", run.stdout);
 }

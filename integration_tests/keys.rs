@@ -264,7 +264,7 @@ async fn a_key_that_nobody_may_write_is_reported_before_anything_is_sent() {
     for (stream, key, object, why) in [
         ("numbered", "Number__c", "Item__c", "is numbered by Salesforce"),
         ("computed", "Computed__c", "Item__c", "is a formula"),
-        ("locked", "Locked__c", "Item__c", "may not be written by the signed-in user"),
+        ("locked", "Locked__c", "Item__c", "cannot be written by the signed-in user"),
         ("cases", "CaseNumber", "Case", "is numbered by Salesforce"),
     ] {
         let other = if object == "Case" { "Ticket_Number__c" } else { "Key__c" };

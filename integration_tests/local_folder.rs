@@ -113,7 +113,7 @@ async fn a_folder_that_cannot_be_written_is_reported_and_nothing_is_acknowledged
     let (status, message) = run.connection_status();
     assert_eq!(status, "FAILED", "{message}");
     let place = world.folder().display().to_string();
-    assert!(message.contains(&format!("Writing an object in the folder {place}")), "{message}");
+    assert!(message.contains(&format!("Writing an object in the rejected-records folder {place}")), "{message}");
     assert!(message.contains("Choose another `path`."), "{message}");
 
     let run = world.write(json!({"journal": false, "report": false}), contacts(), lines()).await;

@@ -44,7 +44,7 @@ async fn the_level_of_the_platform_is_obeyed() {
         for it in hidden {
             assert!(run.log(it).is_empty(), "{level}: {it}: {:?}", run.log(it));
         }
-        let is_warned = run.log("WARN").iter().any(|line| line.starts_with("LOG_LEVEL is no level"));
+        let is_warned = run.log("WARN").iter().any(|line| line.starts_with("LOG_LEVEL is not a level"));
         assert_eq!(is_warned, level == "loud");
     }
 }

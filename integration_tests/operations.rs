@@ -220,9 +220,10 @@ async fn an_invalid_key_is_reported_before_anything_is_sent() {
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
     for part in [
-        "Stream plain: its key Phone of Account is no external id; choose one of External_Id__c, Legacy_Key__c, Segment_Key__c",
+        "Stream plain: its key Phone of Account is not an external id; choose one of External_Id__c, Legacy_Key__c, \
+         Segment_Key__c",
         "Stream absent: upsert needs the field External_Id__c in every record, and the stream has no such field.",
-        "Stream misspelt: its key ExternalId is no field of Account; the nearest name is External_Id__c",
+        "Stream misspelt: its key ExternalId is not a field of Account; the nearest name is External_Id__c",
         "Stream no_id: update needs the field Id in every record, and the stream has no such field.",
         "Stream without: an upsert needs a key, and the stream has none",
         "Stream several: an upsert takes a single field of Account as its key",
@@ -265,8 +266,8 @@ async fn a_stream_without_a_schema_takes_its_key_from_the_records() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_new_field_ends_the_sync_after_the_rows_before_it() {
     for (new, problem) in [
-        (json!({"LastName": "B", "FirstName": "new", "shoe_size": 42}), "shoe_size is no field of Contact"),
-        (json!({"LastName": "B", "lastname": "b"}), "two of its fields are to become LastName of Contact"),
+        (json!({"LastName": "B", "FirstName": "new", "shoe_size": 42}), "shoe_size is not a field of Contact"),
+        (json!({"LastName": "B", "lastname": "b"}), "two of its fields would become LastName of Contact"),
     ] {
         let world = World::new().await;
         let streams = [stream("c", "Contact", &[("LastName", "string")])];

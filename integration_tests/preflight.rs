@@ -31,15 +31,17 @@ async fn all_problems_are_reported_at_once_with_the_nearest_name() {
     let run = failed_preflight(&world, json!({}), &streams).await;
     let (_, message) = run.failure();
     for part in [
-        "Stream people: there is no object Contcat that the signed-in user may see; the nearest name is Contact",
-        "Stream contacts: its field last_name is no field of Contact that the user may see; the nearest name is LastName",
-        "Stream contacts: its field Id cannot be written by insert, because Id of Contact is given by Salesforce",
-        "Stream contacts: its field MailingAddress cannot be written by insert, because MailingAddress of Contact is made of other fields",
+        "Stream people: there is no object Contcat that the signed-in user can see; the nearest name is Contact",
+        "Stream contacts: its field last_name is not a field of Contact that the user can see; the nearest name is \
+         LastName",
+        "Stream contacts: its field Id cannot be written by insert, because Id of Contact is set by Salesforce",
+        "Stream contacts: its field MailingAddress cannot be written by insert, because MailingAddress of Contact \
+         consists of other fields",
         "Stream accounts: its field Open_Amount__c cannot be written by insert, because Open_Amount__c of Account is a formula",
-        "Stream accounts: its field shoe_size is no field of Account that the user may see.",
-        "Stream logins: the signed-in user may not create records of LoginHistory",
+        "Stream accounts: its field shoe_size is not a field of Account that the user can see.",
+        "Stream logins: the signed-in user is not allowed to create records of LoginHistory",
         "Stream invoices: Amount__c of Invoice__c is required to create a record, and the stream has no such field.",
-        "Stream twice: two of its fields are to become LastName of Lead.",
+        "Stream twice: two of its fields would become LastName of Lead.",
     ] {
         assert!(message.contains(part), "{part}\n{message}");
     }
@@ -53,9 +55,9 @@ async fn every_kind_of_problem_of_a_stream_is_reported_at_once() {
     let (_, message) = run.failure();
     for part in [
         "Nothing has been sent, for 4 reasons.",
-        "Stream leads: its field Emial is no field of Lead that the user may see; the nearest name is Email.",
+        "Stream leads: its field Emial is not a field of Lead that the user can see; the nearest name is Email.",
         "Stream leads: its field Id cannot be written by insert",
-        "Stream leads: two of its fields are to become LastName of Lead.",
+        "Stream leads: two of its fields would become LastName of Lead.",
         "Stream leads: Company of Lead is required to create a record, and the stream has no such field.",
     ] {
         assert!(message.contains(part), "{part}\n{message}");
@@ -69,7 +71,7 @@ async fn a_missing_key_is_reported_together_with_an_unknown_field() {
     let run = failed_preflight(&world, json!({}), &[keyless]).await;
     let (_, message) = run.failure();
     for part in [
-        "Stream a: its field Nmae is no field of Account that the user may see; the nearest name is Name.",
+        "Stream a: its field Nmae is not a field of Account that the user can see; the nearest name is Name.",
         "Stream a: upsert needs the field External_Id__c in every record, and the stream has no such field.",
     ] {
         assert!(message.contains(part), "{part}\n{message}");
@@ -83,14 +85,14 @@ async fn a_misspelt_required_field_is_one_problem() {
     let run = failed_preflight(&world, json!({}), &[people]).await;
     assert_eq!(
         run.failure().1,
-        "Nothing has been sent. Stream people: its field last_name is no field of Contact that the user may see; the \
-         nearest name is LastName, and LastName of Contact is required to create a record."
+        "Nothing has been sent. Stream people: its field last_name is not a field of Contact that the user can see; \
+         the nearest name is LastName, and LastName of Contact is required to create a record."
     );
     let accounts = keyed(stream("a", "Account", &[("external_id", "string")]), "append_dedup", "External_Id__c");
     let run = failed_preflight(&world, json!({}), &[accounts]).await;
     assert_eq!(
         run.failure().1,
-        "Nothing has been sent. Stream a: its field external_id is no field of Account that the user may see; the \
+        "Nothing has been sent. Stream a: its field external_id is not a field of Account that the user can see; the \
          nearest name is External_Id__c, and upsert needs the field External_Id__c in every record."
     );
 }
@@ -205,8 +207,8 @@ async fn a_column_that_the_user_names_must_be_a_field_also_where_unknown_fields_
     let run = failed_preflight(&world, config, &[contacts]).await;
     assert_eq!(
         run.failure().1,
-        "Nothing has been sent. Stream c: its field mail is to become Emial, which is no field of Contact that the user \
-         may see; the nearest name is Email."
+        "Nothing has been sent. Stream c: its field mail is renamed to Emial, which is not a field of Contact that the \
+         user can see; the nearest name is Email."
     );
 }
 
@@ -227,8 +229,8 @@ async fn an_unknown_key_is_logged_and_a_misspelt_limit_ends_the_sync_before_it_b
     run.assert_success();
     let warnings = run.warnings();
     for line in [
-        "`colour` is no key of this connector. It is ignored.",
-        "`batch_size` is no key of this connector; the nearest key is `batch_size_mb`. It is ignored.",
+        "`colour` is not a key of this connector. It is ignored.",
+        "`batch_size` is not a key of this connector; the nearest key is `batch_size_mb`. It is ignored.",
     ] {
         assert!(warnings.contains(&line), "{line} {warnings:?}");
     }
@@ -237,7 +239,7 @@ async fn an_unknown_key_is_logged_and_a_misspelt_limit_ends_the_sync_before_it_b
         run.failure(),
         (
             "config_error",
-            "The configuration is not valid. `max_rejected_record` is no key of this connector; the nearest key is \
+            "The configuration is not valid. `max_rejected_record` is not a key of this connector; the nearest key is \
              `max_rejected_records`."
         )
     );
@@ -299,7 +301,7 @@ async fn a_full_refresh_that_is_made_an_insert_is_warned_of() {
         let lines = vec![record("c", json!({"LastName": "A", "External_Id__c": "1"})), complete("c")];
         let run = world.write(json!({"streams": [entry]}), catalog(&[contacts]), lines).await;
         run.assert_success();
-        let found = run.warnings().iter().filter(|line| line.contains("inserts every record once more")).count();
+        let found = run.warnings().iter().filter(|line| line.contains("inserts every record again")).count();
         assert_eq!(found, warnings, "{mode} {operation}: {}", run.stdout);
     }
 }

@@ -36,13 +36,14 @@ async fn a_wrong_field_of_a_related_object_is_reported_before_any_record_is_sent
             "Account",
             "Parent.Nonexistent__c",
             &[
-                "Parent.Nonexistent__c cannot name a record of Account, because Nonexistent__c is no field of Account",
+                "Parent.Nonexistent__c cannot name a record of Account, because Nonexistent__c is not a field of \
+                 Account",
                 of_account,
             ][..],
         ),
-        ("Account", "Parent.Phone", &["because Phone is no external id of Account", of_account]),
+        ("Account", "Parent.Phone", &["because Phone is not an external id of Account", of_account]),
         ("Account", "Parent.legacy_ky", &["write Parent.Legacy_Key__c, Parent.External_Id__c"]),
-        ("Account", "Parent.Owner.Email", &["a column goes through one relationship only"]),
+        ("Account", "Parent.Owner.Email", &["a column can go through only one relationship"]),
         ("Account", "CreatedBy.Email", &["its field CreatedById cannot be written by insert"]),
         (
             "Task",
@@ -50,7 +51,12 @@ async fn a_wrong_field_of_a_related_object_is_reported_before_any_record_is_sent
             &["What.External_Id__c must name the object that it refers to, such as Account:What"],
         ),
         ("Task", "Lead:What.Email", &["names Lead, which WhatId does not refer to; write Account:What.Email"]),
-        ("Task", "Contact:Who.LastName", &["because LastName is no external id of Contact; write Contact:Who.Email"]),
+        (
+            "Task",
+            "Contact:Who.LastName",
+            &["because LastName is not an external id of Contact; write \
+                                            Contact:Who.Email"],
+        ),
     ] {
         let world = world().await;
         let streams = [
@@ -107,7 +113,8 @@ async fn wrong_members_of_a_nested_object_are_reported_before_any_record_is_sent
         (&["Name", "Phone"], "none of the fields in its Account can name a record of Account; add Account."),
         (
             &["External_Id__c", "Id"],
-            "its fields Account.External_Id__c and Account.Id both name the record of AccountId, and Salesforce takes one",
+            "its fields Account.External_Id__c and Account.Id both name the record of AccountId, and Salesforce \
+             accepts only one",
         ),
     ] {
         let world = world().await;

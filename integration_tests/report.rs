@@ -170,9 +170,9 @@ async fn a_sync_that_is_stopped_leaves_a_report() {
         connector.wait()
     });
     let run = run.await;
-    assert!(run.failure().1.contains("stopped from outside"), "{}", run.failure().1);
+    assert!(run.failure().1.contains("stopped before it was complete"), "{}", run.failure().1);
     let (_, page) = only_report(&world);
-    assert!(page.contains("<strong>Failed</strong>") && page.contains("stopped from outside"), "{page}");
+    assert!(page.contains("<strong>Failed</strong>") && page.contains("stopped before it was complete"), "{page}");
     assert_eq!(cells(&page, "Written"), [world.org.count("Contact") as u64]);
 }
 
@@ -199,7 +199,7 @@ async fn a_report_that_cannot_be_stored_is_a_warning() {
     run.assert_success();
     assert_eq!(run.counts(), [Counts { written: 8, rejected: 2 }]);
     let warnings = run.warnings();
-    assert!(warnings.iter().any(|line| line.contains("the report of the sync is not stored")), "{warnings:?}");
+    assert!(warnings.iter().any(|line| line.contains("the report of the sync could not be stored")), "{warnings:?}");
     assert_eq!(world.reports(), []);
 }
 

@@ -119,9 +119,9 @@ async fn the_login_host_accepts_every_flow_but_client_credentials() {
 
 const WRONG_SECRET: &str = "The client_secret is wrong. Copy the consumer secret from the app again. Salesforce said: \
                             invalid_client, invalid client credentials.";
-const WRONG_CLIENT_ID: &str = "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox \
-                               and domain_url, and give a new app ten minutes. Salesforce said: invalid_client_id, \
-                               client identifier invalid.";
+const WRONG_CLIENT_ID: &str = "Salesforce does not know the client_id. Copy the consumer key from the app, check \
+                               is_sandbox and domain_url, and wait ten minutes if the app is new. Salesforce said: \
+                               invalid_client_id, client identifier invalid.";
 const WRONG_REFRESH_TOKEN: &str = "The refresh_token is expired, revoked, or replaced by a newer one. Connect the \
                                    Salesforce account again to get a new one. An app keeps five of them for a user: a \
                                    sixth connection revokes the oldest. Salesforce said: invalid_grant, expired \
@@ -136,11 +136,11 @@ const WRONG_PASSWORD: &str = "The username, the password or the security_token i
                               username-password flow, as orgs since Summer '23 do (Setup, OAuth and OpenID Connect \
                               Settings). The flow JwtBearer or ClientCredentials is the better choice. Salesforce \
                               said: invalid_grant, authentication failure.";
-const MY_DOMAIN_ONLY: &str = "The org takes this sign-in at its own address only, as every org does in the flow \
+const MY_DOMAIN_ONLY: &str = "The org accepts this sign-in only at its own address, as every org does for the flow \
                               ClientCredentials. Set domain_url to the My Domain URL of the org, such as \
                               https://example.my.salesforce.com. Salesforce said: invalid_grant, request not supported \
                               on this domain.";
-const NO_RUN_AS_USER: &str = "The app has no user to act for. Choose a \"Run As\" user in the client credentials \
+const NO_RUN_AS_USER: &str = "The app has no user to run as. Choose a \"Run As\" user in the client credentials \
                               settings of the app. Salesforce said: invalid_grant, no client credentials user enabled.";
 const INACTIVE_USER: &str = "The Salesforce user is inactive or locked. Have an administrator activate it. Salesforce \
                              said: inactive_user, user is inactive.";
@@ -149,11 +149,11 @@ const INACTIVE_ORG: &str = "The Salesforce org is locked, closed or suspended. A
 const FLOW_DISABLED: &str = "The org or the app does not allow this flow. Enable it in the OAuth settings of the app, \
                              or choose another auth_type. Salesforce said: unsupported_grant_type, grant type not \
                              supported.";
-const TOO_MANY_SIGN_INS: &str = "Salesforce refused to go on while signing in: the user has signed in too often within \
-                                 an hour (invalid_grant, login rate exceeded). Run the sync again after an hour, and \
-                                 look for other integrations that sign in with this user.";
-const WRONG_AUDIENCE: &str = "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox \
-                              and clear it for production. Salesforce said: invalid_grant, Audience validation failed.";
+const TOO_MANY_SIGN_INS: &str = "A Salesforce limit was reached while signing in: the user has signed in too often \
+                                 within an hour (invalid_grant, login rate exceeded). Run the sync again after an \
+                                 hour, and look for other integrations that sign in with this user.";
+const WRONG_AUDIENCE: &str = "The setting is_sandbox does not match the org. Set it for a sandbox, and clear it for \
+                              production. Salesforce said: invalid_grant, Audience validation failed.";
 
 /// What `check` says without a bucket, as in these tests.
 const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, but not stored.";
@@ -258,7 +258,7 @@ async fn an_unexpected_token_answer_is_explained() {
     let maintenance = ResponseTemplate::new(503).insert_header("Retry-After", "3600");
     let page = maintenance.clone().set_body_raw("<html>Down</html>", "text/html");
     let mistyped = ResponseTemplate::new(404).insert_header("Retry-After", "3600").set_body_string("<html/>");
-    let lasting = "This usually passes by itself; run the sync again. The sign-in was sent to 127.0.0.1. If it keeps \
+    let lasting = "This is usually temporary; run the sync again. The sign-in was sent to 127.0.0.1. If it keeps \
                    failing, check domain_url and the network.";
     let unusable = |what: &str| format!("Salesforce gave no usable answer while signing in ({what}). {lasting}");
     for (answer, failure_type, sentence) in [
@@ -266,8 +266,8 @@ async fn an_unexpected_token_answer_is_explained() {
         (
             refused("invalid_grant", "ip restricted"),
             "config_error",
-            "The user may not sign in from this address. Add it to the login IP ranges of the user's profile, or relax \
-             the IP restrictions of the app. Salesforce said: invalid_grant, ip restricted."
+            "The user is not allowed to sign in from this address. Add it to the login IP ranges of the user's \
+             profile, or relax the IP restrictions of the app. Salesforce said: invalid_grant, ip restricted."
                 .to_owned(),
         ),
         (

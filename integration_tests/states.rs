@@ -106,7 +106,7 @@ async fn an_input_that_ends_early_is_acknowledged_and_fails_as_transient() {
     let run = world.write(json!({}), catalog(&[contacts("a"), contacts("b")]), lines).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
-    assert!(message.contains("everything of a."), "{message}");
+    assert!(message.contains("all records of a."), "{message}");
     assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     assert_eq!(world.org.count("Contact"), 2, "what came is written");
 }

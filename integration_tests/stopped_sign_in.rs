@@ -36,7 +36,7 @@ async fn stop_while_held(mut connector: RunningConnector, hold: &Hold) -> Run {
 async fn assert_handed_over(world: &World, run: &Run) {
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
-    assert!(message.contains("stopped from outside"), "{message}");
+    assert!(message.contains("stopped before it was complete"), "{message}");
     let config = (*run.configs().last().expect("the new refresh token")).clone();
     assert_eq!(config["refresh_token"].as_str(), world.org.refresh_token().as_deref());
     assert!(world.org.jobs().is_empty());
@@ -92,7 +92,12 @@ async fn a_stopped_discover_says_that_the_stored_refresh_token_is_replaced() {
         let run = stop_while_held(RunningConnector::start_discover(&world.config(json!({}))), &hold).await;
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "transient_error");
-        for part in ["stopped from outside", "replaced the refresh token", "Connect the Salesforce account again"] {
+        for part in [
+            "stopped before it was \
+                      complete",
+            "replaced the refresh token",
+            "Connect the Salesforce account again",
+        ] {
             assert!(message.contains(part), "{part}: {message}");
         }
         assert!(run.configs().is_empty(), "discover sends no configuration");
@@ -116,7 +121,7 @@ async fn a_second_signal_ends_the_wait_for_the_sign_in() {
             connector.wait()
         })
         .await;
-        assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+        assert!(run.failure().1.contains("stopped before it was complete"), "{:?}", run.failure());
         assert!(run.stdout.contains("a new refresh token may be lost"), "{}", run.stdout);
         assert!(run.configs().is_empty());
         hold.release();
@@ -140,7 +145,7 @@ async fn a_sign_in_that_replaces_no_token_is_not_waited_for() {
         let run = blocking(move || connector.wait()).await;
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "transient_error");
-        assert!(message.contains("stopped from outside"), "{message}");
+        assert!(message.contains("stopped before it was complete"), "{message}");
         hold.release();
     }
 }
@@ -154,6 +159,6 @@ async fn a_stop_does_not_wait_for_another_try_to_sign_in() {
     let stopped = tokio::time::Instant::now();
     connector.signal(Signal::Terminate);
     let run = blocking(move || connector.wait()).await;
-    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+    assert!(run.failure().1.contains("stopped before it was complete"), "{:?}", run.failure());
     assert!(stopped.elapsed().as_secs() < 10, "the waits of a sign-in take three minutes");
 }

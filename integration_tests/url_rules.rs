@@ -122,6 +122,6 @@ async fn the_access_token_does_not_follow_a_redirect_of_the_instance() {
     let (status, message) = run.connection_status();
     assert_eq!(status, "FAILED");
     let sentence = "Salesforce gave no usable answer while asking for the versions of the API (HTTP 307: an empty \
-                    answer). This usually passes by itself; run the sync again.";
+                    answer). This is usually temporary; run the sync again.";
     assert!(message.starts_with(sentence), "{message}");
 }

@@ -40,13 +40,13 @@ fn everything_that_a_sync_only_logs_is_an_error_of_validate() {
     keyless["destination_sync_mode"] = json!("append_dedup");
     let catalog = catalog(&[contacts.as_slice(), &[keyless]].concat());
     for (changes, has_catalog, message) in [
-        (json!({"colour": 1}), false, "The configuration is not valid. `colour` is no key of this connector."),
+        (json!({"colour": 1}), false, "The configuration is not valid. `colour` is not a key of this connector."),
         (
             json!({"reprot": false, "max_parallel_jobs": 99, "streams": [{"stream": "a", "objekt": "Contact"}]}),
             false,
-            "The configuration is not valid. `reprot` is no key of this connector; the nearest key is `report`. \
-             `streams[0].objekt` is no key of this connector; the nearest key is `object`. `max_parallel_jobs` must be \
-             at most 25.",
+            "The configuration is not valid. `reprot` is not a key of this connector; the nearest key is `report`. \
+             `streams[0].objekt` is not a key of this connector; the nearest key is `object`. `max_parallel_jobs` must \
+             be at most 25.",
         ),
         (
             json!({"streams": [

@@ -194,7 +194,7 @@ async fn a_stopped_sync_acknowledges_its_running_jobs_and_sends_nothing_more() {
     let run = blocking(move || connector.wait()).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error");
-    assert!(message.contains("stopped from outside"), "{message}");
+    assert!(message.contains("stopped before it was complete"), "{message}");
     assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     assert_eq!((world.org.count("Contact"), world.org.jobs().len()), (1, 1));
 }
@@ -269,7 +269,7 @@ async fn a_sync_of_which_every_record_is_rejected_says_so_last() {
     let last = run.messages.iter().filter_map(Message::log).next_back().unwrap();
     assert_eq!(
         last,
-        "This sync wrote nothing: its records are all rejected (3 of 3), mostly with NULL_MARKER_AS_TEXT at LastName (3 \
-         records)."
+        "This sync wrote nothing: all its records are rejected (3 of 3), mostly with NULL_MARKER_AS_TEXT at LastName \
+         (3 records)."
     );
 }

@@ -78,7 +78,7 @@ impl Stop {
 
 /// The error of a command that was asked to stop.
 pub(crate) fn stopped() -> Error {
-    Error::transient("The run was stopped from outside before it was done. What was acknowledged is in Salesforce.")
+    Error::transient("The run was stopped before it was complete. What was acknowledged is in Salesforce.")
 }
 
 /// Warns when the answer to a sign-in is not awaited.

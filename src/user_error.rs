@@ -32,12 +32,11 @@ fn unknown(fault: &Fault, doing: &str) -> Error {
 fn known(fault: &Fault, doing: &str) -> Error {
     match fault.kind() {
         FaultKind::Transient => Error::transient(format!(
-            "Salesforce gave no usable answer while {doing} ({fault}). This usually passes by itself; run the sync \
-             again."
+            "Salesforce gave no usable answer while {doing} ({fault}). This is usually temporary; run the sync again."
         )),
         FaultKind::LimitReached(limit) => {
             let LimitSentences { what, remedy } = sentences(limit);
-            let text = format!("Salesforce refused to go on while {doing}: {what} ({fault}). {remedy}");
+            let text = format!("A Salesforce limit was reached while {doing}{what} ({fault}). {remedy}");
             if limit == Limit::Storage { Error::config(text) } else { Error::transient(text) }
         }
         // Without a status, the message is already a sentence for the user.
@@ -53,25 +52,27 @@ fn known(fault: &Fault, doing: &str) -> Error {
         )),
         FaultKind::NotFound => Error::config(format!(
             "Salesforce did not find a name that was used while {doing} ({fault}). Check the spelling, and that the \
-             user may see it."
+             user can see it."
         )),
         FaultKind::Configuration => Error::config(format!(
             "Salesforce refused the request while {doing} ({fault}). Change the object, operation or fields of the \
              stream, or what the org allows."
         )),
         FaultKind::InvalidJobState => Error::transient(format!(
-            "Salesforce refused the request while {doing}, because of the state that the job is in ({fault}). Someone \
-             else may have changed the job; run the sync again."
+            "Salesforce refused the request while {doing}, because of the state of the job ({fault}). Someone else may \
+             have changed the job; run the sync again."
         )),
         FaultKind::StillRunning => unknown(fault, doing),
         FaultKind::Unexpected => Error::system(format!(
-            "Salesforce sent an answer that this connector does not know while {doing} ({fault}). Please report it."
+            "Salesforce sent an answer that this connector does not understand while {doing} ({fault}). Please report \
+             it."
         )),
     }
 }
 
 /// What a limit is, and what to do when it is reached.
 struct LimitSentences {
+    /// What is used up, behind a colon. Empty if only Salesforce's own words name the limit.
     what: &'static str,
     remedy: &'static str,
 }
@@ -79,28 +80,28 @@ struct LimitSentences {
 fn sentences(limit: Limit) -> LimitSentences {
     let (what, remedy) = match limit {
         Limit::DailyRequests => (
-            "the API requests that the org may make in 24 hours are used up",
+            ": the API requests that the org may make in 24 hours are used up",
             "The 24 hours are a moving window, so requests come back hour by hour. Run the sync again later, or \
              have the limit raised (Setup, Company Information, API Requests).",
         ),
         Limit::ConcurrentRequests => (
-            "too many long API requests of the org are running at the same time",
+            ": too many long API requests of the org are running at the same time",
             "Run the sync again when other integrations are less busy, or lower max_parallel_jobs.",
         ),
         Limit::DailyBatches => (
-            "the Bulk API batches that the org may use in 24 hours are used up",
+            ": the Bulk API batches that the org may use in 24 hours are used up",
             "The 24 hours are a moving window, so batches come back hour by hour. Run the sync again later; fewer \
              and larger jobs (batch_size_mb, flush_interval_minutes) use fewer batches.",
         ),
         Limit::Logins => (
-            "the user has signed in too often within an hour",
+            ": the user has signed in too often within an hour",
             "Run the sync again after an hour, and look for other integrations that sign in with this user.",
         ),
         Limit::Storage => (
-            "the org has no room for more data",
+            ": the org has no room for more data",
             "Delete records or buy data storage (Setup, Storage Usage), then run the sync again.",
         ),
-        Limit::Other => ("a limit of the org is reached", "Run the sync again later."),
+        Limit::Other => ("", "Run the sync again later."),
     };
     LimitSentences { what, remedy }
 }

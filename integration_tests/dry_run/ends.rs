@@ -101,7 +101,7 @@ async fn an_input_that_breaks_the_protocol_fails_like_a_sync_after_what_came_bef
 async fn a_source_that_ends_early_fails_like_a_sync() {
     let (run, message) = both_fail(json!({}), vec![person(1)]).await;
     assert_eq!(counts(&run, "c").created, 1);
-    assert_eq!(message, "The source ended before it had sent everything of c. What it sent is counted.");
+    assert_eq!(message, "The source ended before it had sent all records of c. What it sent is counted.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,6 +60,6 @@ async fn the_list_of_jobs_is_read_once_and_not_beyond_ten_pages() {
     let config = world.config(json!({}));
     let run = blocking(move || connector::write(&config, &titled_catalog(), upserts(1..=1, "last"))).await;
     run.assert_success();
-    let is_reported = run.warnings().iter().any(|line| line.contains("longer than what is read of it"));
+    let is_reported = run.warnings().iter().any(|line| line.contains("more jobs than this sync lists"));
     assert_eq!(is_reported, world.org.jobs().len() > 10, "{}", run.stdout);
 }

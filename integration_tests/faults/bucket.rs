@@ -18,7 +18,7 @@ async fn start_without_bucket(catalog: &Value, lines: Vec<String>) -> (World, Ru
     let connector = blocking(move || {
         lines.iter().for_each(|line| connector.send(line));
         connector.close_stdin();
-        connector.wait_for_log("the bucket for rejected records is out of reach");
+        connector.wait_for_log("the bucket for rejected records cannot be reached");
         connector
     });
     (world, connector.await)
@@ -39,7 +39,7 @@ async fn unstored_rejected_records_are_not_acknowledged_and_the_next_sync_stores
         connector.terminate_twice();
         connector.wait()
     });
-    assert_nothing_acknowledged(&run.await, "stopped from outside");
+    assert_nothing_acknowledged(&run.await, "stopped before it was complete");
     world.store.set_away(false);
     let run = upsert_contacts(&world, 20).await;
     assert_all_in_org_or_bucket(&world, &run, 20);

@@ -86,7 +86,7 @@ async fn a_job_that_still_runs_is_waited_for() {
     kill_insert(&world, 400, |world| world.org.jobs().iter().any(|job| job.processed == 200)).await;
     let run = insert_contacts(&world, 400).await;
     assert_all_in_org(&world, &run, 400);
-    assert!(logs(&run, "INFO", "a job that an earlier attempt left runs"), "{}", run.stdout);
+    assert!(logs(&run, "INFO", "waiting for a running job of an earlier attempt"), "{}", run.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +168,7 @@ async fn what_may_be_another_record_is_sent() {
         run.assert_success();
         let sent = world.org.count("Contact") + world.org.count("Lead");
         assert_eq!(sent, 40, "{changes:?}");
-        let is_reported = logs(&run, "WARN", "may be there twice");
+        let is_reported = logs(&run, "WARN", "may be written twice");
         assert_eq!(is_reported, changes[0].0 != "sync_id", "{changes:?}: {}", run.stdout);
     }
 }
@@ -192,7 +192,7 @@ async fn another_mapping_takes_only_what_has_the_same_values() {
     let run = world.write(json!({}), two, lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 30);
-    assert!(logs(&run, "WARN", "did not come again in the same form"), "{}", run.stdout);
+    assert!(logs(&run, "WARN", "did not come again unchanged"), "{}", run.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +232,7 @@ async fn an_entry_that_cannot_be_read_or_whose_job_is_gone_is_reported() {
         let run = insert_contacts(&world, 20).await;
         run.assert_success();
         assert_eq!(world.org.count("Contact"), 40, "{is_gone} {}", run.stdout);
-        assert!(logs(&run, "WARN", "may be there twice"), "{}", run.stdout);
+        assert!(logs(&run, "WARN", "may be written twice"), "{}", run.stdout);
         let left: Vec<String> = world.journal().into_iter().map(|(key, _)| key).collect();
         assert_eq!(left, [format!("{folder}/notes.txt")]);
     }
@@ -358,7 +358,7 @@ async fn no_job_is_closed_while_the_bucket_is_out_of_reach() {
     take_bucket_away(&world);
     hold.release();
     let connector = blocking(move || {
-        connector.wait_for_log("the bucket for rejected records is out of reach");
+        connector.wait_for_log("the bucket for rejected records cannot be reached");
         connector
     })
     .await;
@@ -382,7 +382,7 @@ async fn no_state_leaves_before_the_entries_that_it_covers_are_gone() {
     take_bucket_away(&world);
     hold.release();
     let killed = blocking(move || {
-        connector.wait_for_log("the bucket for rejected records is out of reach");
+        connector.wait_for_log("the bucket for rejected records cannot be reached");
         let run = connector.kill();
         writer.join().unwrap();
         run

@@ -125,7 +125,7 @@ async fn a_stopped_sync_aborts_the_running_upload() {
         hold.reached().await;
         connector.signal(signal);
         let run = blocking(move || connector.wait()).await;
-        assert!(run.failure().1.contains("stopped from outside"), "{signal:?}: {:?}", run.failure());
+        assert!(run.failure().1.contains("stopped before it was complete"), "{signal:?}: {:?}", run.failure());
         assert_eq!((run.ids_and_counts(), job_states(&world)), (vec![], vec![JobState::Aborted]), "{signal:?}");
         hold.release();
     }
@@ -166,7 +166,7 @@ async fn a_stop_after_the_end_of_the_input_fails_only_a_sync_with_unacknowledged
             run.assert_success();
             assert_eq!(run.ids_and_counts().len(), 1, "{endpoint:?}");
         } else {
-            assert!(run.failure().1.contains("stopped from outside"), "{endpoint:?}: {:?}", run.failure());
+            assert!(run.failure().1.contains("stopped before it was complete"), "{endpoint:?}: {:?}", run.failure());
             assert_eq!((run.ids_and_counts(), world.org.count("Contact")), (vec![], 0), "{endpoint:?}");
         }
     }
@@ -183,6 +183,6 @@ async fn a_sync_stopped_twice_does_not_wait_for_a_running_job() {
         connector.wait()
     });
     let run = run.await;
-    assert!(run.failure().1.contains("stopped from outside"), "{:?}", run.failure());
+    assert!(run.failure().1.contains("stopped before it was complete"), "{:?}", run.failure());
     assert_eq!(run.ids_and_counts(), [], "the outcome of the job is unknown");
 }

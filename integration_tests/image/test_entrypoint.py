@@ -95,7 +95,7 @@ def test_a_folder_that_is_not_mounted_is_no_place_for_rejected_records(image, co
     configuration = connection.config("none", object_storage_config=storage)
     status, message = image.run(CHECK, {"config.json": configuration}).status()
     assert status == "FAILED"
-    assert "in a container, that of a folder which is mounted there" in message
+    assert "in a container, the path of a mounted folder" in message
 
 
 def test_a_missing_file_is_a_configuration_error(image):

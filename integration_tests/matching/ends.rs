@@ -74,7 +74,7 @@ async fn a_search_that_is_refused_ends_the_sync_and_sends_nothing() {
         .await;
     let (kind, message) = run.failure();
     assert_eq!(kind, "config_error");
-    assert!(message.contains("looking for records of Contact by Email"), "{message}");
+    assert!(message.contains("looking up records of Contact by Email"), "{message}");
     assert!(run.counts().is_empty() && world.org.jobs().is_empty() && world.rejected().is_empty());
     assert!(!run.stdout.contains("ann@example.com"), "no value of a record is in the log");
 }
@@ -127,10 +127,10 @@ async fn problems_of_a_match_are_reported_before_the_first_record() {
     assert_eq!(kind, "config_error");
     assert!(message.starts_with("Nothing has been sent, for 8 reasons."), "{message}");
     for part in [
-        "Stream a: its match field Emial is no field of Contact that the user may see; the nearest name is Email",
+        "Stream a: its match field Emial is not a field of Contact that the user can see; the nearest name is Email",
         "Stream b: records of Contact cannot be found by Description, because it cannot be filtered",
         "Stream c: update needs the field Email in every record",
-        "Stream d: it has no field besides its key",
+        "Stream d: it has no field other than its key",
         "Stream e: a new record of Contact would lack its key Account.Name",
         "Stream f: `match.on_missing` is `insert`, and update creates no record",
         "Stream g: `match` is for an operation that finds records, and an insert does not",

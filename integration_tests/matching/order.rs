@@ -142,7 +142,7 @@ async fn what_a_killed_attempt_created_is_found_by_the_next_and_not_doubled() {
         let operations: Vec<Operation> = world.org.jobs().iter().map(|job| job.operation).collect();
         assert_eq!(operations, [Operation::Insert, Operation::Update]);
         assert!(world.journal().is_empty());
-        assert!(!logs(&run, "WARN", &["may be there twice"]), "{}", run.stdout);
+        assert!(!logs(&run, "WARN", &["may be written twice"]), "{}", run.stdout);
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_job_that_a_killed_attempt_left_running_is_waited_for_before_the_searc
     let run = world.write(config(), catalog, lines(&records)).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 20, "the insert that ran is waited for");
-    assert!(logs(&run, "INFO", &["a job that an earlier sync left is waited for"]), "{}", run.stdout);
+    assert!(logs(&run, "INFO", &["waiting for a job of an earlier sync"]), "{}", run.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn a_job_of_another_user_that_may_not_be_read_does_not_end_the_sync() {
     world.org.inject(RequestFault::new(Endpoint::JobInfo, answer));
     let run = world.write(config(), catalog, lines(&records)).await;
     run.assert_success();
-    assert!(logs(&run, "WARN", &["a job of another user may not be read"]), "{}", run.stdout);
+    assert!(logs(&run, "WARN", &["a job of another user cannot be read"]), "{}", run.stdout);
     assert_eq!(values(&world, "Contact", &["LastName"]), [["New"]]);
 }
 

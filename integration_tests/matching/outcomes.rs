@@ -165,7 +165,7 @@ async fn skipped_records_count_as_written_and_are_reported() {
     let run = world.write(settings("update", matching), contacts(&["Email", "Title"]), lines(&records)).await;
     run.assert_success();
     assert_eq!(run.counts(), [Counts { written: 2, rejected: 0 }]);
-    assert!(logs(&run, "INFO", &["looked for records", "found=0", "skipped=2"]), "{}", run.stdout);
+    assert!(logs(&run, "INFO", &["looked up records", "found=0", "skipped=2"]), "{}", run.stdout);
     assert!(logs(&run, "INFO", &["stream ended", "committed=0", "skipped=2"]), "{}", run.stdout);
     assert!(world.org.jobs().is_empty());
 }

@@ -31,7 +31,7 @@ pub(super) fn validate(raw: Option<raw::Storage>, violations: &mut Violations) -
         ("file_name_format", &file_name_format),
     ] {
         if !is_key_part(path) {
-            violations.add(key(name), "must be free of control characters and of the segments `.` and `..`");
+            violations.add(key(name), "must not contain control characters or the segments `.` and `..`");
         }
     }
 
@@ -61,7 +61,7 @@ fn folder(path: Option<String>, violations: &mut Violations) -> Option<PathBuf> 
     let problem = match non_blank(path) {
         None => "is missing",
         Some(path) if path.starts_with('~') => "must not begin with `~`, which only a shell understands",
-        Some(path) if path.chars().any(char::is_control) => "must be free of control characters",
+        Some(path) if path.chars().any(char::is_control) => "must not contain control characters",
         Some(path) => return Some(PathBuf::from(path)),
     };
     violations.add(key("path"), problem);
@@ -144,10 +144,10 @@ mod tests {
                 json!({"path": "~/rejected"}),
                 "`object_storage_config.path` must not begin with `~`, which only a shell understands",
             ),
-            (json!({"path": "a\u{0}b"}), "`object_storage_config.path` must be free of control characters"),
+            (json!({"path": "a\u{0}b"}), "`object_storage_config.path` must not contain control characters"),
             (
                 json!({"path_format": "../{sync_id}"}),
-                "`object_storage_config.path_format` must be free of control characters and of the segments `.` and `..`",
+                "`object_storage_config.path_format` must not contain control characters or the segments `.` and `..`",
             ),
         ] {
             assert_invalid(&local(changes), &[problem]);
@@ -207,7 +207,7 @@ mod tests {
         let endpoint = "`object_storage_config.s3_endpoint` must be an http or https URL of a server, without user \
                         name, query and fragment, such as `https://s3.example.com:9000`";
         let path = |key: &str| {
-            format!("`object_storage_config.{key}` must be free of control characters and of the segments `.` and `..`")
+            format!("`object_storage_config.{key}` must not contain control characters or the segments `.` and `..`")
         };
         let role = "`object_storage_config.role_arn` must be the ARN of a role, such as \
                     `arn:aws:iam::123456789012:role/name`";

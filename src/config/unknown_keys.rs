@@ -32,8 +32,8 @@ impl UnknownKey {
     /// The rest of a sentence that begins with the key.
     pub(super) fn rule(&self) -> String {
         match &self.nearest {
-            Some(nearest) => format!("is no key of this connector; the nearest key is `{nearest}`"),
-            None => "is no key of this connector".to_owned(),
+            Some(nearest) => format!("is not a key of this connector; the nearest key is `{nearest}`"),
+            None => "is not a key of this connector".to_owned(),
         }
     }
 }
@@ -124,26 +124,26 @@ mod tests {
     #[test]
     fn an_unknown_key_is_a_warning_with_the_nearest_key() {
         for (config, expected) in [
-            (client(json!({"colour": 1})), &["`colour` is no key of this connector."][..]),
+            (client(json!({"colour": 1})), &["`colour` is not a key of this connector."][..]),
             (
                 client(json!({"batch_size": 5, "reports": false})),
                 &[
-                    "`batch_size` is no key of this connector; the nearest key is `batch_size_mb`.",
-                    "`reports` is no key of this connector; the nearest key is `report`.",
+                    "`batch_size` is not a key of this connector; the nearest key is `batch_size_mb`.",
+                    "`reports` is not a key of this connector; the nearest key is `report`.",
                 ],
             ),
             (
                 s3(json!({"s3_buckt_path": "x", "format": {"format_type": "CSV", "flatening": "No flattening"}})),
                 &[
-                    "`object_storage_config.s3_buckt_path` is no key of this connector; the nearest key is \
+                    "`object_storage_config.s3_buckt_path` is not a key of this connector; the nearest key is \
                      `bucket_path`.",
-                    "`object_storage_config.format.flatening` is no key of this connector; the nearest key is \
+                    "`object_storage_config.format.flatening` is not a key of this connector; the nearest key is \
                      `flattening`.",
                 ],
             ),
             (
                 client(json!({"streams": [{"stream": "a"}, {"stream": "b", "note": "x"}]})),
-                &["`streams[1].note` is no key of this connector."],
+                &["`streams[1].note` is not a key of this connector."],
             ),
             // Keys of a variant that is not chosen, of an editor, and without a value.
             (client(json!({"object_storage_config": {"storage_type": "None", "s3_bucket_name": "abc"}})), &[]),
@@ -157,24 +157,24 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_that_says_what_is_written_is_an_error() {
-        let limit = "`max_rejected_record` is no key of this connector; the nearest key is `max_rejected_records`";
+        let limit = "`max_rejected_record` is not a key of this connector; the nearest key is `max_rejected_records`";
         for (config, violations) in [
             (client(json!({"max_rejected_record": 0})), &[limit][..]),
             (
                 client(json!({"nullhandling": "clear", "max_rejected_record": 0, "batch_size_mb": 0})),
                 &[
-                    "`nullhandling` is no key of this connector; the nearest key is `null_handling`",
+                    "`nullhandling` is not a key of this connector; the nearest key is `null_handling`",
                     limit,
                     "`batch_size_mb` must be at least 0.01",
                 ],
             ),
             (
                 client(json!({"is_sandboks": true})),
-                &["`is_sandboks` is no key of this connector; the nearest key is `is_sandbox`"],
+                &["`is_sandboks` is not a key of this connector; the nearest key is `is_sandbox`"],
             ),
             (
                 client(json!({"streams": [{"stream": "a", "operatoin": "upsert"}]})),
-                &["`streams[0].operatoin` is no key of this connector; the nearest key is `operation`"],
+                &["`streams[0].operatoin` is not a key of this connector; the nearest key is `operation`"],
             ),
             (
                 client(json!({"streams": [{"stream": "a", "fields": [{"source": "a", "target": "B", "taget": "C"}]}]})),
@@ -182,7 +182,7 @@ mod tests {
             ),
             (
                 client(json!({"streams": [{"stream": "a", "match": {"fields": ["Email"], "on_mising": "skip"}}]})),
-                &["`streams[0].match.on_mising` is no key of this connector; the nearest key is `on_missing`"],
+                &["`streams[0].match.on_mising` is not a key of this connector; the nearest key is `on_missing`"],
             ),
         ] {
             match violations {
@@ -198,8 +198,8 @@ mod tests {
         let error = Config::parse_strictly(&config).unwrap_err();
         assert_eq!(
             error.message(),
-            "The configuration is not valid. `colour` is no key of this connector. `batch_size` is no key of this \
-             connector; the nearest key is `batch_size_mb`. `max_parallel_jobs` must be at least 1."
+            "The configuration is not valid. `colour` is not a key of this connector. `batch_size` is not a key of \
+             this connector; the nearest key is `batch_size_mb`. `max_parallel_jobs` must be at least 1."
         );
         assert!(Config::parse_strictly(&client(json!({})).to_string()).is_ok());
     }

@@ -159,8 +159,8 @@ impl Rejection {
             field: columns.merging_columns().first().map(|(key, _)| columns[*key].header().to_owned()),
             message: format!(
                 "{most} jobs already load earlier records of one upload with this key, or with keys that Salesforce \
-                 perhaps takes for it, and this one cannot be merged with them. Write the key in one way in the source, \
-                 without values of blanks only, and send the record again."
+                 may treat as the same, and this one cannot be merged with them. Write the key in one way in the \
+                 source, without values of blanks only, and send the record again."
             ),
         }
     }
@@ -191,12 +191,11 @@ impl Rejection {
     /// No record with these values is found, and there may be one all the same.
     pub(crate) fn unproven_match(object: &str, fields: &str) -> Self {
         let message = format!(
-            "No record of {object} with this {fields} is found, and there may be one all the same: a query cannot ask \
-             for the value, or Salesforce may have changed it when the record was saved. That is so for a value of \
-             another type or too long for its field, for line ends, tabs, invisible characters and accents apart from \
-             their letters, for numbers of more than 15 digits or more decimal places than the field, and for \
-             fractions of a second. Correct the value in the source, or match by another field, and send the record \
-             again."
+            "No record of {object} with this {fields} was found, but there may be one: a query cannot ask for the \
+             value, or Salesforce may have changed it when the record was saved. This applies to a value of another \
+             type or too long for its field, for line ends, tabs, invisible characters and accents apart from their \
+             letters, for numbers of more than 15 digits or more decimal places than the field, and for fractions of a \
+             second. Correct the value in the source, or match by another field, and send the record again."
         );
         Self::of_field(RejectionCode::UncertainMatch, fields, message)
     }
@@ -205,7 +204,7 @@ impl Rejection {
     pub(crate) fn delete_refused(reason: &str) -> Self {
         Self::of_record(
             RejectionCode::DeleteRefused,
-            &format!("The source has deleted this record, and Salesforce keeps it as it is. {reason}"),
+            &format!("The source has deleted this record, and Salesforce keeps it unchanged. {reason}"),
         )
     }
 
@@ -214,8 +213,8 @@ impl Rejection {
         Self::of_record(
             RejectionCode::DeleteForbidden,
             &format!(
-                "The source has deleted this record, and the signed-in user may not delete records of {object}, so \
-                 Salesforce keeps it as it is."
+                "The source has deleted this record, and the signed-in user is not allowed to delete records of \
+                 {object}, so Salesforce keeps it unchanged."
             ),
         )
     }
@@ -224,7 +223,7 @@ impl Rejection {
         Self::of_field(
             RejectionCode::UnclearMark,
             mark,
-            format!("{mark} says neither that the source has deleted the record nor that it lives."),
+            format!("{mark} does not say clearly whether the source has deleted the record."),
         )
     }
 

@@ -89,8 +89,8 @@ pub(crate) async fn discover(org: &Org) -> Result<Catalog> {
 /// The error for a user who may write no object.
 pub(crate) fn no_writable_object() -> Error {
     Error::config(
-        "The signed-in user may write no object. Give the user a permission set with Create, Edit or Delete on the \
-         objects that you want to load.",
+        "The signed-in user cannot write to any object. Give the user a permission set with Create, Edit or Delete on \
+         the objects that you want to load.",
     )
 }
 

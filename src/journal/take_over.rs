@@ -52,14 +52,14 @@ pub(crate) async fn take_over(
 ) -> Result<TakenOver> {
     let mut taken = TakenOver::nothing(budget);
     for Left { job, entry } in journal.left().await? {
-        let log = || tracing::info!(job, "a job that an earlier attempt left runs, and is waited for");
+        let log = || tracing::info!(job, "waiting for a running job of an earlier attempt");
         let doing = format!("waiting for job {job}, which an earlier attempt left");
         let found = org.earlier_job(&job, &|_| {}, log).await.map_err(|fault| fault.into_error(&doing))?;
         let finished = match found {
             EarlierJob::Open => {
                 let doing = format!("aborting job {job}, which an earlier attempt left open");
                 org.abort_earlier_job(&job).await.map_err(|fault| fault.into_error(&doing))?;
-                tracing::info!(job, "a job that an earlier attempt did not close is aborted");
+                tracing::info!(job, "aborting an open job of an earlier attempt");
                 journal.remove_left(&job).await?;
                 continue;
             }
@@ -87,7 +87,7 @@ pub(crate) async fn take_over(
             (Some(entry), _) => warn_of_doubt(&job, &entry, "no stream of this attempt writes its records"),
             (None, _) => tracing::warn!(
                 job,
-                "the journal's entry of a job cannot be read: records that an insert wrote may be there twice"
+                "the journal entry of a job cannot be read: records of an insert may be written twice"
             ),
         }
     }
@@ -101,7 +101,7 @@ fn warn_of_doubt(job: &str, entry: &Entry, why: &str) {
             object = entry.target.object(),
             stream = %entry.target.stream(),
             rows = entry.hashes.len(),
-            "records that a job of an earlier attempt wrote may be there twice: {why}"
+            "records that a job of an earlier attempt wrote may be written twice: {why}"
         );
     }
 }

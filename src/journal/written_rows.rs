@@ -53,8 +53,8 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
             (None, Unread::Unproven) => {
                 tracing::warn!(
                     job = id,
-                    "the results of a job of an earlier attempt do not add up: rows that they lack are sent again, and may \
-                     be there twice"
+                    "the results of a job of an earlier attempt do not add up: missing rows are sent again and may be \
+                     written twice"
                 );
                 break;
             }
@@ -68,8 +68,8 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
         tracing::warn!(
             job = id,
             rows = doubtful,
-            "rows that an earlier attempt wrote may have come back in another form than they were sent: they are sent again, \
-             and may be there twice"
+            "Salesforce returned rows of an earlier attempt in another form: they are sent again and may be written \
+             twice"
         );
     }
     Ok(rows)

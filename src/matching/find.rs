@@ -77,7 +77,7 @@ pub(crate) async fn find_records(
     let mut keys = Vec::with_capacity(rows.len());
     keys.extend(rows.keys().filter_map(|values| plan.row_key(values.iter().map(String::as_str)).ok()));
     let mut matches = Matches::new(keys, most_ids, lease);
-    let doing = format!("looking for records of {} by {}", plan.object, plan.names());
+    let doing = format!("looking up records of {} by {}", plan.object, plan.names());
     let mut attempt = 1;
     let started = tokio::time::Instant::now();
     let mut search = Search { source, plan, rows, may_list: true };
@@ -89,7 +89,7 @@ pub(crate) async fn find_records(
         if search.may_list && error.is_timeout() {
             tracing::warn!(
                 object = plan.object,
-                "lists of records to look for take too long, and a query job reads all"
+                "lists of keys take too long to look up: a query job reads all records instead"
             );
             search.may_list = false;
             matches.forget_all();
@@ -105,7 +105,7 @@ pub(crate) async fn find_records(
             FindError::Fault(fault) => fault.code().unwrap_or("no usable answer"),
             FindError::NotAnId => "an answer is not one of Salesforce",
         };
-        tracing::warn!(object = plan.object, reason, "records could not be looked for, and are looked for again");
+        tracing::warn!(object = plan.object, reason, "looking up records failed and is tried again");
         tokio::time::sleep(wait).await;
         attempt += 1;
         matches.forget_all();
@@ -117,7 +117,7 @@ fn into_error(error: FindError, doing: &str) -> Error {
         // The message may repeat the query, and with it values of records.
         FindError::Fault(fault) => fault.without_message().into_error(doing),
         FindError::NotAnId => Error::transient(format!(
-            "Salesforce sent something else than the id of a record while {doing}. Nothing of this batch is sent. Run the \
+            "Salesforce sent something other than a record id while {doing}. No row of this batch was sent. Run the \
              sync again."
         )),
     }
@@ -137,7 +137,7 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
         let mut doubts = REQUESTS_OF_DOUBTS;
         let lists = if self.may_list { self.cheap_lists(matches).await } else { None };
         let (object, keys, lists_of_keys) = (&self.plan.object, matches.len(), lists.as_ref().map(Vec::len));
-        tracing::debug!(object, keys, lists_of_keys, "looking for records, without lists with a query job");
+        tracing::debug!(object, keys, lists_of_keys, "looking up records, without lists with a query job");
         match lists {
             Some(lists) => self.ask(lists, matches, &mut doubts).await?,
             None => {
@@ -236,7 +236,7 @@ impl<S: RecordSource, R: KeyRows> Search<'_, S, R> {
                 tracing::warn!(
                     object = self.plan.object,
                     keys = positions.len(),
-                    "a list of records to look for is refused"
+                    "Salesforce refused a list of keys: it is divided and sent again"
                 );
                 Ok(false)
             }

@@ -202,7 +202,7 @@ async fn open_stores(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) 
 async fn open_journal(config: &Config, catalog: &[ConfiguredStream]) -> Result<Option<Arc<Journal>>> {
     let Some(settings) = config.journal_storage() else { return Ok(None) };
     let Some(sync_id) = catalog.iter().find_map(|stream| stream.sync_id) else {
-        tracing::info!("the platform sends no number of the sync, so jobs are not entered in the journal");
+        tracing::info!("the platform sends no sync_id, so there is no journal");
         return Ok(None);
     };
     Ok(Some(Arc::new(Journal::open(settings, sync_id).await?)))

@@ -100,7 +100,7 @@ pub(super) fn last_words(streams: &[EndedStream]) -> Vec<String> {
         let mut reasons = RejectionReasons::default();
         rejected.iter().for_each(|(_, stream)| reasons.merge(&stream.reasons));
         return vec![format!(
-            "This sync wrote nothing: its records are all rejected ({total} of {total}){}.",
+            "This sync wrote nothing: all its records are rejected ({total} of {total}){}.",
             most_frequent(&reasons)
         )];
     }
@@ -108,7 +108,7 @@ pub(super) fn last_words(streams: &[EndedStream]) -> Vec<String> {
         let EndedStream { counts, reasons, .. } = stream;
         let total = counts.rejected;
         format!(
-            "Nothing of the stream {name} was written: its records are all rejected ({total} of {total}){}.",
+            "Nothing of the stream {name} was written: all its records are rejected ({total} of {total}){}.",
             most_frequent(reasons)
         )
     });

@@ -82,7 +82,7 @@ impl Reporter {
         };
         match stored {
             Ok(Ok(key)) => tracing::info!(key, "the report of the sync is in the bucket"),
-            Ok(Err(error)) => tracing::warn!("the report of the sync is not stored: {error}"),
+            Ok(Err(error)) => tracing::warn!("the report of the sync could not be stored: {error}"),
             Err(_) => tracing::warn!(seconds = time.as_secs(), "the report of the sync could not be stored in time"),
         }
         outcome

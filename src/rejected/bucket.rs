@@ -101,7 +101,7 @@ impl Bucket {
                 return Retry::No;
             }
             let reason = fault.in_words();
-            tracing::warn!(bucket = self.name().as_str(), reason, "the bucket for rejected records is out of reach");
+            tracing::warn!(bucket = self.name().as_str(), reason, "the bucket for rejected records cannot be reached");
             Retry::After(None)
         };
         let logged = || {

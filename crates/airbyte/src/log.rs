@@ -40,8 +40,10 @@ impl LogSink {
 pub fn start(sink: LogSink, crates: &'static [&'static str], level: Option<&str>) {
     let lowest = level.map_or(Some(LevelFilter::INFO), lowest_level);
     if lowest.is_none() {
-        let text =
-            format!("{LEVEL_VARIABLE} is no level, so INFO and above is logged. The levels: DEBUG, INFO, WARN, ERROR.");
+        let text = format!(
+            "{LEVEL_VARIABLE} is not a level, so INFO and above is logged. The levels: DEBUG, INFO, WARN, \
+                     ERROR."
+        );
         sink.write(LogLevel::Warn, &text);
     }
     let layer = LogLayer { sink, crates, lowest: lowest.unwrap_or(LevelFilter::INFO) };

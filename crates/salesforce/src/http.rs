@@ -215,13 +215,13 @@ impl Http {
             }
             tracing::warn!(
                 instance = session.instance_url.as_str(),
-                "the instance does not know the address of the API, so a new sign-in says where the org is"
+                "the instance does not serve the API: signing in again to find where the org is now"
             );
             current = match self.tokens.renew(session).await {
                 Ok(moved) => moved,
                 Err(fault) => {
                     // The session may still be good: an org in maintenance redirects its sign-in too.
-                    tracing::warn!(%fault, "the sign-in does not say where the org is");
+                    tracing::warn!(%fault, "signing in again did not say where the org is");
                     self.tokens.forget_failed_renewal();
                     return Ok(None);
                 }
@@ -282,9 +282,9 @@ fn foreign_answer(body: &[u8], error: &str) -> Fault {
 /// Salesforce refuses some tokens from the start, so another renewal would not help.
 fn new_token_refused(fault: &Fault) -> Fault {
     let message = format!(
-        "Salesforce refuses the access token that it issued a moment ago: {}. Check that the connected app grants \
-         access to the API (scope \"api\"), that the user has the permission \"API Enabled\", and that no policy of \
-         the org ends sessions from this address.",
+        "Salesforce refuses the access token that it has just issued: {}. Check that the connected app grants access \
+         to the API (scope \"api\"), that the user has the permission \"API Enabled\", and that no policy of the org \
+         ends sessions from this address.",
         fault.message()
     );
     Fault::new(FaultKind::SignIn, message)

@@ -98,7 +98,7 @@ impl<'a> Patience<'a> {
                 doing = self.doing,
                 fault = %fault,
                 waited_seconds = elapsed.as_secs(),
-                "Salesforce gives no usable answer and is asked again for up to {minutes} minutes"
+                "Salesforce gives no usable answer: trying again for up to {minutes} minutes"
             );
         }
         sleep(wait).await;

@@ -308,7 +308,7 @@ async fn an_org_that_refuses_is_not_asked_again() {
         let org = FakeOrg { faults: Mutex::new(vec![kind; 9]), ..FakeOrg::of(["a@example.com"]) };
         let error = find(&org, &["a@example.com".to_owned()]).await.unwrap_err();
         assert_eq!(org.queries(), queries);
-        assert!(error.message().contains("looking for records of Contact by Email"), "{error}");
+        assert!(error.message().contains("looking up records of Contact by Email"), "{error}");
     }
 }
 

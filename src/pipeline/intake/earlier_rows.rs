@@ -23,7 +23,7 @@ fn report(stream: &StreamName, rows: &EarlierRows, has_succeeded: bool) {
             job,
             %stream,
             rows = left,
-            "rows that a job of an earlier attempt wrote did not come again in the same form: their records may be there \
+            "rows that a job of an earlier attempt wrote did not come again unchanged: their records may be written \
              twice"
         );
     }

@@ -55,15 +55,15 @@ impl Intake {
                 return Err(error);
             }
             return Err(Error::system(
-                "It is not known what became of some records, so their states are not acknowledged. Please report this \
-                 with the log of the sync.",
+                "The outcome of some records is unknown, so their states are not acknowledged. Please report this with \
+                 the log of the sync.",
             ));
         }
         let incomplete: Vec<String> =
             self.streams.iter().filter(|stream| !stream.is_complete).map(|stream| stream.name.to_string()).collect();
         if self.settings.expects_completion && !incomplete.is_empty() {
             let incomplete = incomplete.join(", ");
-            let error = Error::transient(format!("The source ended before it had sent everything of {incomplete}."));
+            let error = Error::transient(format!("The source ended before it had sent all records of {incomplete}."));
             return Err(error.and(match self.settings.purpose {
                 Purpose::Sync => "What it sent is written and acknowledged; run the sync again for the rest.",
                 Purpose::DryRun => "What it sent is counted.",

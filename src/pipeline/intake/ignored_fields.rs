@@ -77,7 +77,7 @@ impl IgnoredFields {
         if fields + values > 0 {
             tracing::warn!(
                 %stream, fields, values,
-                "further fields of the records are ignored, and values of even more fields"
+                "more fields of the records are ignored"
             );
         }
     }

@@ -206,7 +206,8 @@ impl Intake {
                     None => self.end(Ending::Finish(Error::panic())),
                 },
                 () = &mut grace_period_over, if !is_reading => {
-                    tracing::warn!(jobs = self.progress.running_jobs(), "the grace period is over: running jobs are left");
+                    tracing::warn!(jobs = self.progress.running_jobs(), "the grace period is over: not waiting for \
+                                                                         running jobs any longer");
                     return;
                 }
             }
@@ -253,7 +254,7 @@ impl Intake {
                     Some(index) => self.streams[*index].is_complete = true,
                     None if !std::mem::replace(&mut self.skips_unknown_streams, true) => {
                         let problem = unknown_stream(&name, self.by_name.keys());
-                        tracing::warn!("the status COMPLETE of a stream does not count: {problem}");
+                        tracing::warn!("ignoring the status COMPLETE of a stream: {problem}");
                     }
                     None => {}
                 }
@@ -262,7 +263,7 @@ impl Intake {
             Message::Other => Ok(()),
             Message::Unknown => {
                 if !std::mem::replace(&mut self.skips_unknown_types, true) {
-                    tracing::warn!("messages of a type that this version does not know are skipped");
+                    tracing::warn!("skipping messages of a type that this version does not know");
                 }
                 Ok(())
             }

@@ -96,7 +96,7 @@ impl Stream {
     ) -> Result<Added, LineError> {
         let Some(loading) = &mut self.loading else {
             return Err(LineError::Config(Error::config(format!(
-                "The stream {} is set to overwrite, and nothing is ever deleted in Salesforce to make room. Choose \
+                "The stream {} is set to overwrite, but this connector never deletes records to make room. Choose \
                  append, append_dedup, update or soft_delete for it.",
                 self.name
             ))));

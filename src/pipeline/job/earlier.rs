@@ -82,11 +82,23 @@ impl EarlierJobs {
         let object = which.object;
         for job in jobs {
             let watcher = claim.of_earlier_job().await;
-            let log = || tracing::info!(job, object, "a job that an earlier sync left is waited for: order matters");
+            let log = || {
+                tracing::info!(
+                    job,
+                    object,
+                    "waiting for a job of an earlier sync, so that records take \
+                                                      effect in order"
+                )
+            };
             match self.org.earlier_job(job, &watcher, log).await {
                 // It is none of an earlier attempt: the user may read the own jobs.
                 Err(fault) if which.own.is_none() && fault.kind() == FaultKind::Permission => {
-                    tracing::warn!(job, object, "a job of another user may not be read, so it is not waited for");
+                    tracing::warn!(
+                        job,
+                        object,
+                        "a job of another user cannot be read, so the sync does not wait for \
+                                                 it"
+                    );
                 }
                 ended => {
                     ended.map_err(|fault| fault.into_error(&format!("waiting for job {job} of {object}")))?;
@@ -103,7 +115,7 @@ impl EarlierJobs {
         if list.is_cut {
             tracing::warn!(
                 pages = MAX_PAGES,
-                "the org's list of jobs is longer than what is read of it: a job of an earlier sync may still run"
+                "the org has more jobs than this sync lists: a job of an earlier sync may still be running"
             );
         }
         Ok(list)

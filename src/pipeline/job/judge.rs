@@ -213,7 +213,7 @@ impl<'j> Judge<'j> {
                 job = self.job.id(),
                 object = self.plan.job.object,
                 rows = self.unfound_failed,
-                "failed rows came back in another form than they were sent, so they are rejected and not retried"
+                "Salesforce returned failed rows in another form: they are rejected and not retried"
             );
         }
         let outcomes = self.index.as_ref().map(|index| index.outcomes(self.unfound_failed)).unwrap_or_default();
@@ -421,9 +421,9 @@ impl<'j> Judge<'j> {
     fn layout(&self, rows: &ResultRows, added: &[&str]) -> Result<ResultLayout, JudgeError> {
         ResultLayout::new(rows.header(), &self.batch.columns, added).map_err(|missing| {
             JudgeError::Unproven(Error::transient(format!(
-                "The results of job {} for {} lack the column {missing}, so they say nothing about the rows that were \
-                 sent. Nothing of this batch is acknowledged. Look at the job in Setup, Bulk Data Load Jobs, and run \
-                 the sync again.",
+                "The results of job {} for {} lack the column {missing}, so they prove nothing about the rows that \
+                 were sent. No record of this batch is acknowledged. Look at the job in Setup, Bulk Data Load Jobs, \
+                 and run the sync again.",
                 self.job.id(),
                 self.plan.job.object,
             )))
@@ -432,7 +432,7 @@ impl<'j> Judge<'j> {
 
     fn changing_results(&self) -> JudgeError {
         JudgeError::Unproven(Error::transient(format!(
-            "The results of job {} for {} still change, although the job has ended. Nothing of this batch is \
+            "The results of job {} for {} still change, although the job has ended. No record of this batch is \
              acknowledged. Look at the job in Setup, Bulk Data Load Jobs, and run the sync again.",
             self.job.id(),
             self.plan.job.object,
@@ -443,9 +443,9 @@ impl<'j> Judge<'j> {
     /// helps.
     fn changed_unprocessed(&self) -> JudgeError {
         JudgeError::Final(Error::transient(format!(
-            "Salesforce left rows of job {} for {} unprocessed, and {} of them came back in another form than they were \
-             sent, so they cannot be sent again. Nothing of this batch is acknowledged; the next sync sends it again. Spell \
-             the names of its columns as Salesforce does.",
+            "Salesforce left rows of job {} for {} unprocessed, and returned {} of them in another form, so they \
+             cannot be sent again. No record of this batch is acknowledged; the next sync sends it again. Spell the \
+             names of its columns as Salesforce does.",
             self.job.id(),
             self.plan.job.object,
             self.unfound_unprocessed,
@@ -456,9 +456,9 @@ impl<'j> Judge<'j> {
         let ResultCounts { succeeded, failed, unprocessed } = counts;
         JudgeError::Unproven(Error::transient(format!(
             "The results of job {} for {} do not add up: {} rows were sent, and Salesforce reports {succeeded} \
-             succeeded, {failed} failed and {unprocessed} unprocessed. Nothing of this batch is acknowledged. \
-             Salesforce keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load \
-             Jobs.",
+             succeeded, {failed} failed and {unprocessed} unprocessed. No record of this batch is acknowledged. \
+             Salesforce keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data \
+             Load Jobs.",
             self.job.id(),
             self.plan.job.object,
             self.batch.rows(),

@@ -205,7 +205,7 @@ impl Loader {
         if let Some(fault) = finished.final_fault().filter(|_| job.rows_processed() == Some(0)) {
             return Err(fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id())));
         }
-        tracing::info!(job = job.id(), "the job ended early: its counts must stand still before it is judged");
+        tracing::info!(job = job.id(), "the job ended early: waiting until its counts stop changing");
         let id = job.id().to_owned();
         job.wait_for_standstill(self.waits.standstill, watcher)
             .await
@@ -228,7 +228,7 @@ impl Loader {
             if last_log.is_none_or(|last| last.elapsed() >= LOG_INTERVAL) {
                 last_log = Some(Instant::now());
                 let job = finished.job.id();
-                tracing::warn!(job, reason = failure.reason, "the results of a job are not there yet");
+                tracing::warn!(job, reason = failure.reason, "the results of a job are not available yet");
             }
             tokio::time::sleep(wait).await;
         };
@@ -345,7 +345,7 @@ struct Unjudged {
 fn log_retry(plan: &StreamPlan, rows: u64, wait: Duration) {
     let object = &plan.job.object;
     if wait.is_zero() {
-        tracing::info!(object, rows, "the parents of rows were missing: the rows are sent again after those written");
+        tracing::info!(object, rows, "rows without their parent are sent again after the rows that were written");
     } else {
         tracing::info!(object, rows, seconds = wait.as_secs(), "rows failed for a transient reason and are retried");
     }
@@ -389,8 +389,8 @@ fn aborted(plan: &StreamPlan, job: &FinishedJob, unsettled: u64, sent: u64) -> E
 fn given_up(plan: &StreamPlan, job: &FinishedJob, fault: Fault, unsettled: u64) -> Error {
     let error = fault.into_error(&format!("loading {} records in job {}", plan.job.object, job.id()));
     error.and(&format!(
-        "What its results prove is acknowledged. Of {unsettled} rows they say that they were not written, or nothing; \
-         the next sync sends these again."
+        "What its results prove is acknowledged. {unsettled} rows were not written, or their outcome is unknown; the \
+         next sync sends them again."
     ))
 }
 
@@ -398,10 +398,9 @@ fn given_up(plan: &StreamPlan, job: &FinishedJob, fault: Fault, unsettled: u64) 
 /// rejected.
 fn unproven(plan: &StreamPlan, job: &FinishedJob, unsettled: u64, sent: u64) -> Error {
     Error::transient(format!(
-        "The results of job {} for {} do not add up: they do not say what became of all its rows. {unsettled} of \
-         {sent} rows are not acknowledged, and the next sync sends them again; what the results prove is acknowledged. \
-         Salesforce keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load \
-         Jobs.",
+        "The results of job {} for {} do not add up: the outcome of some rows is missing. {unsettled} of {sent} rows \
+         are not acknowledged, and the next sync sends them again; what the results prove is acknowledged. Salesforce \
+         keeps no results of batches beyond the daily allocation; look at the job in Setup, Bulk Data Load Jobs.",
         job.id(),
         plan.job.object,
     ))

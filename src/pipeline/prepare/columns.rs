@@ -166,8 +166,8 @@ impl ColumnRules {
         let reference = column.reference().unwrap_or_default();
         (!is_chosen(source) || !is_chosen(first.source())).then(|| {
             format!(
-                "its fields {} and {source} both name the record of {reference}, and Salesforce takes one; choose one \
-                 with an entry of `fields` whose source is {} and whose target is {}",
+                "its fields {} and {source} both name the record of {reference}, and Salesforce accepts only one; \
+                 choose one with an entry of `fields` whose source is {} and whose target is {}",
                 first.source(),
                 first.source(),
                 first.header()
@@ -277,9 +277,11 @@ impl OfObject<'_> {
             }
             found => {
                 let why = match found {
-                    RelatedField::Other => format!("{inner} is no external id of {object}"),
-                    _ if inner.contains('.') => "a column goes through one relationship only".to_owned(),
-                    _ => format!("{} is no field of {object} that the user may see", SourceColumn::top(inner).shown()),
+                    RelatedField::Other => format!("{inner} is not an external id of {object}"),
+                    _ if inner.contains('.') => "a column can go through only one relationship".to_owned(),
+                    _ => {
+                        format!("{} is not a field of {object} that the user can see", SourceColumn::top(inner).shown())
+                    }
                 };
                 let offered = self.rules.related.offer(object, &before_dot, inner);
                 let shown = source.shown();
@@ -361,11 +363,11 @@ impl OfObject<'_> {
             true => {
                 let target = SourceColumn::top(name).shown();
                 format!(
-                    "its field {shown} is to become {target}, which is no field of {object} that the user may \
+                    "its field {shown} is renamed to {target}, which is not a field of {object} that the user can \
                      see{nearest_is}"
                 )
             }
-            false => format!("its field {shown} is no field of {object} that the user may see{nearest_is}"),
+            false => format!("its field {shown} is not a field of {object} that the user can see{nearest_is}"),
         };
         Err(FieldProblem { sentence, nearest: nearest.map(str::to_owned) })
     }

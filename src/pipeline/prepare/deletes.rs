@@ -99,14 +99,14 @@ impl DeletePlan {
         match &self.on_deleted {
             OnDeleted::Delete => tracing::info!(
                 %stream, mark, deletes, is_default,
-                "a record that the source has deleted deletes the record with its key in Salesforce"
+                "records that the source has deleted are deleted in Salesforce, by their key"
             ),
             OnDeleted::Skip => tracing::info!(
-                %stream, mark, deletes, is_default, "a record that the source has deleted is skipped"
+                %stream, mark, deletes, is_default, "records that the source has deleted are skipped"
             ),
             OnDeleted::Reject(rejection) => tracing::warn!(
                 %stream, mark, deletes, is_default,
-                "a record that the source has deleted is rejected as {}", rejection.code.as_str()
+                "records that the source has deleted are rejected as {}", rejection.code.as_str()
             ),
         }
     }
@@ -157,6 +157,6 @@ fn marker_problem(marker: &str, request: &DeleteRequest<'_>, rules: &ColumnRules
             "it has no field {marker}, which its `delete_marker` names; the nearest name is {nearest}"
         ));
     }
-    tracing::warn!(column = marker, nearest, "a `delete_marker` is no column of the schema of its stream");
+    tracing::warn!(column = marker, nearest, "a `delete_marker` is not a column of the schema of its stream");
     None
 }

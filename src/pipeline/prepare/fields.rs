@@ -56,7 +56,7 @@ impl ObjectFields {
         let object = self.object();
         let Some(field) = self.describe.field(name) else {
             let near = self.nearest(name, Field::is_upsert_key);
-            return Err(format!("its key {name} is no field of {object}{}", nearest_name_is(near)));
+            return Err(format!("its key {name} is not a field of {object}{}", nearest_name_is(near)));
         };
         if field.is_upsert_key() {
             return Ok(field.name.clone());
@@ -79,7 +79,7 @@ impl ObjectFields {
             [] => format!("mark it as an external id in the setup of {object}"),
             others => format!("choose one of {}, or mark it as an external id in the setup", others.join(", ")),
         };
-        Err(format!("its key {} of {object} is no external id; {others}", field.name))
+        Err(format!("its key {} of {object} is not an external id; {others}", field.name))
     }
 
     /// How the org compares the values of a key field.
@@ -176,15 +176,15 @@ impl RequiredField<'_> {
 
 fn why_not_writable(field: &Field) -> &'static str {
     match field.field_type {
-        FieldType::Id => "is given by Salesforce",
-        FieldType::Address | FieldType::Location => "is made of other fields, which can be written one by one",
-        FieldType::Base64 => "holds a file, which the Bulk API does not take",
+        FieldType::Id => "is set by Salesforce",
+        FieldType::Address | FieldType::Location => "consists of other fields, which can be written one by one",
+        FieldType::Base64 => "holds a file, which the Bulk API does not accept",
         _ if field.calculated => "is a formula",
         _ if field.auto_number => "is numbered by Salesforce",
         _ if field.is_filled_by_salesforce() => "is filled by Salesforce",
         _ if field.createable => "can only be set when a record is created",
         _ if field.updateable => "can only be set in a record that exists",
-        _ => "may not be written by the signed-in user",
+        _ => "cannot be written by the signed-in user",
     }
 }
 

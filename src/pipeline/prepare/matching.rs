@@ -161,7 +161,7 @@ impl Checker<'_> {
         let object = self.fields.object();
         let Some(field) = self.fields.field(name) else {
             let nearest = nearest_name_is(self.fields.nearest(name, |field| why_no_key(field).is_none()));
-            return Err(format!("its match field {name} is no field of {object} that the user may see{nearest}"));
+            return Err(format!("its match field {name} is not a field of {object} that the user can see{nearest}"));
         };
         if let Some(why) = why_no_key(field) {
             return Err(format!(
@@ -179,7 +179,10 @@ impl Checker<'_> {
         let object = self.fields.object();
         let relationship = RelationshipName::parse(before);
         let Some(reference) = self.fields.reference(relationship) else {
-            return Err(format!("its match field {name} goes through {before}, which is no relationship of {object}"));
+            return Err(format!(
+                "its match field {name} goes through {before}, which is not a relationship of \
+                                {object}"
+            ));
         };
         let several = relationship.object.is_some() || reference.polymorphic;
         let target = relationship.target(reference).filter(|_| !several && !inner.contains('.'));
@@ -191,7 +194,7 @@ impl Checker<'_> {
         };
         let Some(field) = self.related.detail(target, inner) else {
             let nearest = nearest_name_is(self.related.nearest(target, inner).as_deref());
-            return Err(format!("its match field {name} is no field of {target} that the user may see{nearest}"));
+            return Err(format!("its match field {name} is not a field of {target} that the user can see{nearest}"));
         };
         let name = format!("{}.{}", reference.relationship_name.as_deref().unwrap_or(before), field.name);
         if let Some(why) = why_no_key(field).or_else(|| why_no_key(reference)) {

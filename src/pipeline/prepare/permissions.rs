@@ -13,12 +13,13 @@ pub(super) fn forbidden(operation: Operation, describe: &Describe) -> Option<Str
     Some(match closed_kind(object) {
         Some(kind) => {
             format!(
-                "the signed-in user may not {verb} records of {object}, and nobody may: it {kind}; leave the stream out"
+                "the signed-in user is not allowed to {verb} records of {object}, and nobody may: it {kind}; leave the \
+                 stream out"
             )
         }
         None => format!(
-            "the signed-in user may not {verb} records of {object}; grant it in a permission set, sign in as another \
-             user, or leave the stream out if Salesforce lets nobody do it"
+            "the signed-in user is not allowed to {verb} records of {object}; grant it in a permission set, sign in as \
+             another user, or leave the stream out if Salesforce lets nobody do it"
         ),
     })
 }

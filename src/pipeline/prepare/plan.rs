@@ -229,7 +229,7 @@ pub(super) fn too_many_columns<'c>(columns: impl ExactSizeIterator<Item = &'c Co
 
 /// The problem of two columns with one name.
 pub(super) fn duplicate_column(header: &str, object: &str) -> String {
-    format!("two of its fields are to become {header} of {object}")
+    format!("two of its fields would become {header} of {object}")
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ fn warn_of_doubles(requests: &[StreamRequest<'_>]) {
     for request in requests.iter().filter(|request| request.doubles()) {
         tracing::warn!(
             stream = %request.name(),
-            "its mode is overwrite, and its entry under streams makes it an insert: nothing is deleted, so each full refresh \
-             inserts every record once more; an upsert with an external id would not"
+            "the stream is set to overwrite, and its entry under `streams` makes it an insert: nothing is deleted, so \
+             each full refresh inserts every record again; an upsert with an external id would not"
         );
     }
 }
@@ -195,7 +195,7 @@ impl<'o> MissingObjects<'o> {
         let nearest = nearest_name(object, writable.map(|it| it.name.as_str()))
             .map_or_else(String::new, |name| format!("; the nearest name is {name}"));
         Ok(format!(
-            "there is no object {object} that the signed-in user may see{nearest}. Choose the object as the stream's \
+            "there is no object {object} that the signed-in user can see{nearest}. Choose the object as the stream's \
              name, as its destination object, or with `object` in its entry under `streams`"
         ))
     }

@@ -165,7 +165,7 @@ impl<'c> StreamRequest<'c> {
             let is_key = |column: &Column| keys.contains(column.header());
             if problems.is_empty() && columns.iter().all(is_key) {
                 problems.push(
-                    "it has no field besides its key, so an update changes nothing; add the fields to change"
+                    "it has no field other than its key, so an update changes nothing; add the fields to change"
                         .to_owned(),
                 );
             }

@@ -79,9 +79,9 @@ fn the_last_words_are_about_what_is_rejected_as_a_whole() {
         }
     };
     let whole =
-        "This sync wrote nothing: its records are all rejected (5 of 5), mostly with DUPLICATE_VALUE (5 records).";
+        "This sync wrote nothing: all its records are rejected (5 of 5), mostly with DUPLICATE_VALUE (5 records).";
     assert_eq!(last_words(&[stream("a", 3, 3), stream("b", 2, 2), stream("c", 0, 0)]), [whole]);
-    let one = "Nothing of the stream b was written: its records are all rejected (1 of 1), mostly with DUPLICATE_VALUE \
+    let one = "Nothing of the stream b was written: all its records are rejected (1 of 1), mostly with DUPLICATE_VALUE \
                (1 record).";
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 1)]), [one]);
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 0)]), [""; 0]);

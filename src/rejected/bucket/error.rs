@@ -63,8 +63,8 @@ pub(super) fn fault_error(fault: &Fault, action: Action, location: &Location) ->
             "{failed}: the clock of this machine differs too much from that of {store}. Set the clock."
         )),
         Fault::InvalidBucketName => Error::config(format!(
-            "\"{bucket}\" is not a valid name of a bucket. Correct `s3_bucket_name`: the name alone, without `s3://` \
-             and without a path."
+            "\"{bucket}\" is not a valid bucket name. Correct `s3_bucket_name`: the name alone, without `s3://` and \
+             without a path."
         )),
         Fault::NoCredentials => Error::config(format!(
             "{failed}: there are no AWS credentials. Set `access_key_id` and `secret_access_key`, or give the \
@@ -81,15 +81,15 @@ pub(super) fn fault_error(fault: &Fault, action: Action, location: &Location) ->
             ),
         }),
         Fault::CredentialsUnreachable => Error::transient(format!(
-            "{failed}: the AWS service that issues credentials could not be reached, also after several attempts. \
+            "{failed}: the AWS service that issues credentials could not be reached, even after several attempts. \
              Check the network."
         )),
         Fault::Busy => Error::transient(format!(
-            "{failed}: {store} was busy or had an internal error, also after several attempts. Sync again later."
+            "{failed}: {store} was busy or had an internal error, even after several attempts. Sync again later."
         )),
         Fault::Unreachable => Error::transient(format!(
-            "{failed}: {store} could not be reached, also after several attempts. Check the network, and \
-             `s3_endpoint` where it is set."
+            "{failed}: {store} could not be reached, even after several attempts. Check the network, and `s3_endpoint` \
+             where it is set."
         )),
         Fault::Unreadable => Error::transient(format!(
             "{failed}: {store} did not answer as an S3 store does. Check `s3_endpoint`, and whether a proxy is in \
@@ -164,7 +164,7 @@ mod tests {
             (Fault::WrongRegion(None), Config, &["eu-central-1", "`s3_bucket_region`"]),
             (Fault::WrongRegion(Some("us-west-2".to_owned())), Config, &["Set `s3_bucket_region` to us-west-2"]),
             (Fault::WrongClock, Config, &["clock"]),
-            (Fault::InvalidBucketName, Config, &["\"acme-rejects\" is not a valid name", "`s3_bucket_name`"]),
+            (Fault::InvalidBucketName, Config, &["\"acme-rejects\" is not a valid bucket name", "`s3_bucket_name`"]),
             (Fault::NoCredentials, Config, &["`access_key_id` and `secret_access_key`"]),
             (Fault::CredentialsRefused, Config, &["role/rejects", "`role_arn`", "trust policy"]),
             (Fault::CredentialsUnreachable, Transient, &["issues credentials"]),

@@ -129,5 +129,5 @@ async fn a_file_is_stored_while_its_folder_is_removed() {
 async fn a_folder_that_cannot_be_written_is_named() {
     let folder = Folder::new(Path::new("/proc/rejected"));
     let error = folder.put("a", &METADATA, Vec::new()).await.unwrap_err();
-    assert!(error.message().starts_with("Writing an object in the folder /proc/rejected"), "{error}");
+    assert!(error.message().starts_with("Writing an object in the rejected-records folder /proc/rejected"), "{error}");
 }

@@ -93,7 +93,7 @@ impl RunningJob {
                     return Err(CloseError::Stopped);
                 }
                 if open_since.is_none() {
-                    tracing::warn!(job = self.job.id, "a job is open although it was closed, and is closed again");
+                    tracing::warn!(job = self.job.id, "a job is open although it was closed: closing it again");
                 }
                 self.close_again(*open_since.get_or_insert_with(Instant::now)).await?;
             } else {
@@ -102,7 +102,7 @@ impl RunningJob {
             if let JobState::Other(state) = &status.state
                 && unknown_state.as_ref() != Some(state)
             {
-                tracing::warn!(job = self.job.id, state, "the job is in a state that is not known here; it is watched");
+                tracing::warn!(job = self.job.id, state, "the job is in an unknown state: still watching it");
                 unknown_state = Some(state.clone());
             }
             if let Some(end) = status.end() {

@@ -36,13 +36,13 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "invalid_grant",
         "not supported on this domain",
-        "The org takes this sign-in at its own address only, as every org does in the flow ClientCredentials. Set \
+        "The org accepts this sign-in only at its own address, as every org does for the flow ClientCredentials. Set \
          domain_url to the My Domain URL of the org, such as https://example.my.salesforce.com.",
     ),
     lasting(
         "invalid_grant",
         "no client credentials user enabled",
-        "The app has no user to act for. Choose a \"Run As\" user in the client credentials settings of the app.",
+        "The app has no user to run as. Choose a \"Run As\" user in the client credentials settings of the app.",
     ),
     lasting(
         "invalid_grant",
@@ -53,13 +53,13 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "invalid_grant",
         "not admin approved",
-        "An administrator has not given the user the app. Assign it to the user's profile or to a permission set.",
+        "An administrator has not assigned the app to the user. Assign it to the user's profile or to a permission \
+         set.",
     ),
     lasting(
         "invalid_grant",
         "audience",
-        "The org is not of the kind that the assertion was made for. Set is_sandbox for a sandbox and clear it for \
-         production.",
+        "The setting is_sandbox does not match the org. Set it for a sandbox, and clear it for production.",
     ),
     lasting(
         "invalid_grant",
@@ -70,8 +70,8 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "invalid_grant",
         "ip restricted",
-        "The user may not sign in from this address. Add it to the login IP ranges of the user's profile, or relax the \
-         IP restrictions of the app.",
+        "The user is not allowed to sign in from this address. Add it to the login IP ranges of the user's profile, or \
+         relax the IP restrictions of the app.",
     ),
     lasting(
         "invalid_grant",
@@ -88,14 +88,14 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "invalid_client_id",
         "",
-        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
-         give a new app ten minutes.",
+        "Salesforce does not know the client_id. Copy the consumer key from the app, check is_sandbox and domain_url, \
+         and wait ten minutes if the app is new.",
     ),
     lasting(
         "invalid_client",
         "client identifier",
-        "The client_id is not known there. Copy the consumer key from the app, mind is_sandbox and domain_url, and \
-         give a new app ten minutes.",
+        "Salesforce does not know the client_id. Copy the consumer key from the app, check is_sandbox and domain_url, \
+         and wait ten minutes if the app is new.",
     ),
     lasting("invalid_client", "", "The client_secret is wrong. Copy the consumer secret from the app again."),
     lasting(
@@ -108,7 +108,7 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "invalid_app_access",
         "",
-        "The user may not use the app. Assign it to the user's profile or a permission set.",
+        "The user is not allowed to use the app. Assign it to the user's profile or a permission set.",
     ),
     lasting(
         "unsupported_grant_type",
@@ -119,7 +119,8 @@ const REFUSALS: &[SignInRefusal] = &[
     lasting(
         "unauthorized_client",
         "",
-        "The app may not use this flow. Enable it in the OAuth settings of the app, or choose another auth_type.",
+        "The app is not allowed to use this flow. Enable it in the OAuth settings of the app, or choose another \
+         auth_type.",
     ),
     lasting(
         "invalid_request",

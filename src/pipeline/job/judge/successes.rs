@@ -60,7 +60,7 @@ impl Judge<'_> {
                 job = self.job.id(),
                 object = self.plan.job.object,
                 rows = unfound,
-                "written rows came back in another form than they were sent: their ids are kept without their keys"
+                "Salesforce returned written rows in another form: their ids are kept without their keys"
             );
         }
         Ok(writer)

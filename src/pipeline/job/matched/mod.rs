@@ -146,7 +146,7 @@ fn log(plan: &StreamPlan, matches: &Matches, rewritten: &Rewritten) {
     let missing = rewritten.created.as_ref().map_or(0, Batch::rows) + rows(&rewritten.later);
     let (skipped, rejected) = (rewritten.settled.skipped, rewritten.settled.rejected);
     let (stream, object, keys) = (&plan.name, &plan.job.object, matches.len());
-    tracing::info!(%stream, object, keys, found, missing, skipped, rejected, "looked for records");
+    tracing::info!(%stream, object, keys, found, missing, skipped, rejected, "looked up records");
 }
 
 /// The values of a batch's rows that name records.

@@ -79,7 +79,7 @@ fn each_type_of_field_is_compared_as_a_query_compares_it() {
 #[test]
 fn a_field_that_cannot_find_records_is_a_problem() {
     for (name, part) in [
-        ("Emial", "its match field Emial is no field of Contact that the user may see; the nearest name is Email"),
+        ("Emial", "its match field Emial is not a field of Contact that the user can see; the nearest name is Email"),
         ("Notes__c", "records of Contact cannot be found by Notes__c, because it cannot be filtered; match by another"),
         ("Long__c", "because it holds long text"),
         ("Tags__c", "because it holds several values"),
@@ -87,10 +87,14 @@ fn a_field_that_cannot_find_records_is_a_problem() {
         ("Secret__c", "because it is encrypted"),
         ("Clock__c", "because it has a type that keys cannot have"),
         ("Active__c", "its match by Active__c alone cannot name a record, because Active__c is true or false"),
-        ("Acount.Name", "goes through Acount, which is no relationship of Contact"),
+        ("Acount.Name", "goes through Acount, which is not a relationship of Contact"),
         ("Owner.Email", "must go through one relationship to one object; match by OwnerId instead"),
         ("Account.Owner.Name", "must go through one relationship to one object; match by AccountId instead"),
-        ("Account.Externl_Id__c", "is no field of Account that the user may see; the nearest name is External_Id__c"),
+        (
+            "Account.Externl_Id__c",
+            "is not a field of Account that the user can see; the nearest name is \
+                                   External_Id__c",
+        ),
     ] {
         let problems =
             check(Operation::Update, &["Born__c", name][usize::from(name == "Active__c")..], None).unwrap_err();
