@@ -59,11 +59,15 @@ fn sections() -> BTreeMap<String, String> {
     sections
 }
 
-/// The text of a list item of a section, on one line.
-fn item(section: &str, name: &str) -> Option<String> {
-    let start = section.find(&format!("- **{name}:** "))?;
-    let item = section[start..].split("\n- ").next().unwrap().split("\n\n").next().unwrap();
-    Some(item.split_once("** ").unwrap().1.split_whitespace().collect::<Vec<_>>().join(" "))
+/// The type and the default of a key: the line below its heading, such as "*integer, 1 to 25. Default: `5`.*".
+fn type_and_default(section: &str) -> (String, Option<String>) {
+    let line = section.trim_start().split("\n\n").next().unwrap();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix('*').and_then(|it| it.strip_suffix(".*")).unwrap_or_else(|| panic!("{section}"));
+    match line.split_once(". Default: ") {
+        Some((kind, default)) => (kind.to_owned(), Some(default.to_owned())),
+        None => (line.to_owned(), None),
+    }
 }
 
 #[test]
@@ -91,7 +95,7 @@ fn every_key_with_a_default_is_documented_with_it() {
             Value::String(text) => format!("`{text}`"),
             other => format!("`{other}`"),
         });
-        assert_eq!(item(&sections[&key], "Default"), expected, "{key}");
+        assert_eq!(type_and_default(&sections[&key]).1, expected, "{key}");
     }
 }
 
@@ -130,7 +134,7 @@ fn every_key_is_documented_with_its_type() {
                 _ => expected += &format!(", {words} {limit}"),
             }
         }
-        assert_eq!(item(&sections[&key], "Type"), Some(expected), "{key}");
+        assert_eq!(type_and_default(&sections[&key]).0, expected, "{key}");
     }
 }
 
