@@ -144,3 +144,30 @@ async fn a_rejected_delete_and_a_rejected_record_come_back_in_their_order() {
         assert_eq!(world.org.count("Contact"), usize::from(!is_deleted_last));
     }
 }
+
+/// The connector does not look at the values of a record that it skips or refuses, but it knows its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_version_stays_where_its_key_stands_behind_what_it_is_rejected_for() {
+    for deletes in ["ignore", "refuse"] {
+        let world = World::kind().await;
+        let with_key_last = |key: &str, mut values: Value| {
+            values["External_Id__c"] = json!(key);
+            record("contacts", values)
+        };
+        let text = "version 1";
+        let wrong = json!({"Email": "#N/A", "LastName": "Example", "Description": text});
+        let unclear = json!({"_ab_cdc_deleted_at": "perhaps", "LastName": "Example", "Description": text});
+        let mut lines: Vec<String> =
+            ["C-1", "C-2", "C-3"].map(|key| record("contacts", version(key, 0, Salesforce))).into();
+        lines.extend([with_key_last("C-1", wrong), with_key_last("C-2", unclear)]);
+        let gone = json!({"_ab_cdc_deleted_at": "2026-01-01T00:00:00Z"});
+        lines.extend([with_key_last("C-3", gone), state("contacts", 1)]);
+        let settings = json!({"streams": [{"stream": "contacts", "deletes": deletes}]});
+        let run = world.write(settings, contacts(7), lines).await;
+        let is_refused = deletes == "refuse";
+        assert_eq!(run.counts()[0].rejected, if is_refused { 6 } else { 5 }, "{}", run.stdout);
+        let stored: Vec<Value> = world.rejected().iter().map(|row| row["_airbyte_data"].clone()).collect();
+        let is_old = |row: &Value| row["Description"] == "version 0";
+        assert!(stored[..3].iter().all(is_old) && !stored[3..].iter().any(is_old), "the newest are last: {stored:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Converts records one after the other.
 
 mod deleted;
+mod rejected_key;
 mod routes;
 
 use std::borrow::Cow;
@@ -191,12 +192,13 @@ impl Converter {
     ) -> Result<Converted, NotAnObject> {
         let start = *data;
         let mut converted = self.convert_all(data, &mut leaves_out);
+        if let Err(Stop::Rejected(_)) = &converted
+            && let Some(deleted) = self.convert_deleted(start, data)
+        {
+            converted = deleted;
+        }
         if let Err(Stop::Rejected(_)) = &converted {
-            let key = self.key;
-            if let Some(deleted) = self.convert_deleted(start, data) {
-                converted = deleted;
-            }
-            self.key = self.key.or(key);
+            self.read_rejected_key(start);
         }
         match converted {
             Ok(()) if self.deletions.skips_record() => Ok(Converted::Skipped),

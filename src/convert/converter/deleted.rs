@@ -130,13 +130,17 @@ impl Converter {
         mut position: usize,
         leaves_out: &mut impl FnMut(&SourceColumn) -> bool,
     ) -> Result<(), Stop> {
+        // A record that is skipped needs none.
+        let needs_key = self.deletions.choice != OnDeleted::Skip;
         while let Some(route) = self.next_route(position, data, leaves_out)? {
             match route {
-                Route::Nested(nested) => self.read_nested_key(nested, data)?,
+                Route::Nested(nested) if needs_key => self.read_nested_key(nested, data)?,
                 route => {
                     let (value, decoded) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
                     match route {
-                        Route::Column(column) if self.needs(column) => self.convert_cell(column, value, decoded)?,
+                        Route::Column(column) if needs_key && self.names_record(column) => {
+                            self.convert_cell(column, value, decoded)?
+                        }
                         Route::DeletionMark(mark) => drop(self.deletions.read(mark, value)?),
                         _ => {}
                     }
@@ -148,7 +152,7 @@ impl Converter {
     }
 
     /// Reads the key, if it is a member of a nested object.
-    fn read_nested_key(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
+    pub(super) fn read_nested_key(&mut self, nested: usize, data: &mut Cursor<'_>) -> Result<(), Stop> {
         if data.enter_object().is_none() {
             return data.value().map(drop).ok_or(Stop::Malformed);
         }
@@ -158,7 +162,7 @@ impl Converter {
             let (value, outcome) = data.value_decoded(&mut self.decoded).ok_or(Stop::Malformed)?;
             let route = decoded(key).ok().and_then(|name| self.routes.nested(nested).route(&name));
             if let Some(Route::Column(column)) = route
-                && self.needs(column)
+                && self.names_record(column)
             {
                 self.convert_cell(column, value, outcome)?;
             }
@@ -166,10 +170,9 @@ impl Converter {
         Ok(())
     }
 
-    /// Whether a deleted record needs the value of a column.
-    fn needs(&self, column: usize) -> bool {
-        let names_record = self.columns.naming_columns().iter().any(|(naming, _)| *naming == column);
-        names_record && self.deletions.choice != OnDeleted::Skip
+    /// Whether a column names the record.
+    pub(super) fn names_record(&self, column: usize) -> bool {
+        self.columns.naming_columns().iter().any(|(naming, _)| *naming == column)
     }
 
     /// The hash of the fields by which the record is found: equal for rows that certainly or perhaps are of one record. A

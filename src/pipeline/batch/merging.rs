@@ -74,14 +74,16 @@ impl RowsToMerge {
             jobs.columns[1] = Arc::new(self.columns.key_alone());
         }
         let late = self.local_rejections.split_off(self.local_rejections.len() - self.late_rejections);
+        jobs.hold_late(late.iter().map(LocalRejection::size).sum());
         std::mem::take(&mut self.local_rejections).into_iter().for_each(|it| jobs.batch(0, &self.lease).reject(it));
-        late.into_iter().for_each(|it| jobs.reject_late(it));
         self.lease
             .set(self.csv.size() + self.origins.size() + self.types.size() + self.groups.size() + self.deletes.size());
         let mut from = Some(0);
         while let Some(first) = from {
             from = self.merge_from(first, max_waiting, &mut jobs);
         }
+        // The rows of their keys that are rejected here came before them.
+        jobs.late.extend(late);
         jobs.into_batches(&self.lease)
     }
 
@@ -156,8 +158,13 @@ struct JobBatches {
 impl JobBatches {
     /// Adds a record that is not uploaded, and that comes after rows of its key.
     fn reject_late(&mut self, record: LocalRejection) {
-        self.late_size += record.size();
+        self.hold_late(record.size());
         self.late.push(record);
+    }
+
+    /// Leases the bytes of such records.
+    fn hold_late(&mut self, size: usize) {
+        self.late_size += size;
         self.late_lease.set(self.late_size);
     }
 

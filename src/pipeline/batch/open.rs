@@ -210,7 +210,7 @@ impl OpenBatch {
     }
 
     /// Puts those of the records that are not uploaded last that come after the rows of their keys.
-    fn divide_rejections(&mut self) {
+    pub(super) fn divide_rejections(&mut self) {
         let keyed = std::mem::take(&mut self.keyed_rejections);
         if keyed.is_empty() {
             return;

@@ -143,3 +143,63 @@ fn rows_of_records_that_are_found_have_the_hash_of_all_their_fields() {
         assert_eq!((rejection.code, rejection.field.as_deref()), (RejectionCode::MissingKey, Some(missing)));
     }
 }
+
+/// What is rejected last is stored last among the rejected records of its key, so its key must be known.
+#[test]
+fn a_rejected_record_has_its_key_wherever_that_stands() {
+    let choices = [OnDeleted::Delete, OnDeleted::Skip, OnDeleted::Reject(Rejection::delete_refused(""))];
+    for choice in choices {
+        let mut converter = converter(choice.clone());
+        assert_eq!(outcome(&mut converter, r#"{"k":"key"}"#).0, Some(RowKind::Write));
+        let expected = converter.row().key;
+        for (json, is_known) in [
+            (r#"{"k":"KEY","n":true}"#, true),
+            (r#"{"n":true,"k":"KEY"}"#, true),
+            (r#"{"n":true,"gone":null,"a":"1","k":"Key"}"#, true),
+            (r#"{"gone":"perhaps","k":"KEY"}"#, true),
+            (r#"{"gone":"perhaps","off":"perhaps","n":true,"unknown":{"k":1},"k":"KEY"}"#, true),
+            (r#"{"gone":true,"off":2,"k":"KEY"}"#, true),
+            (r#"{"n":true,"a":"1"}"#, false),
+            (r#"{"n":true,"k":null}"#, false),
+            (r#"{"n":true,"k":" "}"#, false),
+            (r##"{"n":true,"k":"#N/A"}"##, false),
+            (r#"{"n":true,"k":"other"}"#, false),
+        ] {
+            let converted = converter.convert_without(&mut Cursor::new(json), |_| true).unwrap();
+            assert!(matches!(converted, Converted::Rejected(_)), "{choice:?} {json} {converted:?}");
+            assert_eq!(converter.rejected_key() == expected, is_known, "{choice:?} {json}");
+        }
+        // The next record is not affected.
+        assert_eq!(
+            outcome(&mut converter, r#"{"k":"K","a":"1"}"#),
+            (Some(RowKind::Write), ["1", "K", ""].map(str::to_owned).into())
+        );
+    }
+    let mut converter = converter(OnDeleted::Reject(Rejection::delete_refused("")));
+    assert_eq!(outcome(&mut converter, r#"{"k":"key"}"#).0, Some(RowKind::Write));
+    let expected = converter.row().key;
+    assert_eq!(outcome(&mut converter, r#"{"gone":true,"a":"1","k":"KEY"}"#).0, None);
+    assert_eq!(converter.rejected_key(), expected);
+}
+
+#[test]
+fn a_rejected_record_that_is_found_has_the_hash_of_its_fields() {
+    let column = |name: &str, kind| Column::new(SourceColumn::top(name), name, kind, JsonTypes::default());
+    let text = Kind::Text { longest: None };
+    let key = |name: &str| Key { field: name.to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = vec![column("n", Kind::Number), column("k", text), column("l", text)];
+    let columns = Arc::new(Columns::new(columns, None).found_by(vec![key("k"), key("l")]));
+    let mut converter = Converter::new(columns, NullHandling::Clear).on_deleted(OnDeleted::Delete);
+    converter.mark_deleted(&SourceColumn::top("gone"));
+    assert!(matches!(converter.convert(&mut Cursor::new(r#"{"k":"x","l":"y"}"#)), Ok(Converted::Row)));
+    let expected = converter.row().key;
+    for (json, is_known) in [
+        (r#"{"n":true,"l":"Y","k":"X"}"#, true),
+        (r#"{"gone":"perhaps","k":"X","l":"Y"}"#, true),
+        (r#"{"n":true,"k":"X"}"#, false),
+        (r#"{"n":true,"l":"X","k":"Y"}"#, false),
+    ] {
+        assert!(matches!(converter.convert(&mut Cursor::new(json)), Ok(Converted::Rejected(_))), "{json}");
+        assert_eq!(converter.rejected_key() == expected, is_known, "{json}");
+    }
+}

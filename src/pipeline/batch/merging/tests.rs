@@ -197,6 +197,31 @@ fn a_rejected_record_stays_in_the_order_of_its_key() {
     }
 }
 
+/// Rows for which there are too many jobs come before a record that follows them, and so do their rejected records.
+#[test]
+fn a_rejected_record_is_stored_after_the_rows_of_its_key_that_would_need_too_many_jobs() {
+    for max_waiting in [usize::MAX, 0] {
+        let alike =
+            |row: u64| (0, json!({"k": if row.is_multiple_of(2) { "\u{e9}" } else { "e" }, "a": row.to_string()}));
+        let mut open = open_batch((0..103).map(alike));
+        let rejection = crate::convert::Rejection::no_field();
+        let data = serde_json::value::to_raw_value(&json!({"k": "e", "a": "newest"})).unwrap();
+        let origin = Origin { segment: 0, extracted_at_ms: 0 };
+        let key = KeyComparison::IgnoreCase.hash_of_alike("e");
+        open.reject_keyed(crate::pipeline::batch::LocalRejection { origin, data, rejection }, Some(key));
+        open.divide_rejections();
+        let groups = std::mem::take(&mut open.keys).groups(false).unwrap();
+        let last = open.into_rows_to_merge(groups).merge_within(max_waiting).pop().unwrap().seal();
+        let rejected: Vec<Value> = last
+            .local_rejections
+            .iter()
+            .map(|it| serde_json::from_str::<Value>(it.data.get()).unwrap()["a"].clone())
+            .collect();
+        assert_eq!(rejected, ["100", "102", "newest"], "{max_waiting}");
+        assert_eq!(last.divided_rejections().1.len(), 3);
+    }
+}
+
 /// However little memory there is for waiting rows, the rows and their order are the same, and every record counts in
 /// its segment.
 #[test]
