@@ -542,7 +542,7 @@ async fn a_marker_that_cannot_be_one_is_reported_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_may_not_delete_is_told_before_the_first_record_or_loses_none() {
+async fn a_missing_permission_to_delete_is_an_error_before_the_first_record_or_loses_none() {
     let settings = || Settings { objects: vec![item().undeletable()], ..Settings::default() };
     let world = World::with(settings()).await;
     let run = world.write(json!({}), items_by("update", "Id"), Vec::new()).await;

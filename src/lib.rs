@@ -16,7 +16,7 @@
 //! | The JSON of a record becomes one CSV row. | [`convert`] |
 //! | Records that cannot be loaded are stored in a bucket. | `rejected` |
 //! | What a later attempt must know of a job is entered in the bucket before the job is closed. | `journal` |
-//! | A page in the bucket tells a person how the sync went. | `report` |
+//! | A page in the bucket shows a person how the sync went. | `report` |
 //! | A person at a terminal sees the progress of a sync. | [`Display`] |
 //!
 //! The crate `airbyte` reads and writes the protocol and owns standard output. The crate `salesforce` speaks to an org.

@@ -1,4 +1,4 @@
-//! How a sync is asked to stop from outside.
+//! How a sync is asked to stop.
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ async fn no_state_comes_back_of_any_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_setting_ends_the_sync_with_an_error_that_tells_the_counts() {
+async fn the_setting_ends_the_sync_with_an_error_that_has_the_counts() {
     let world = World::new().await;
     let lines = vec![person(1), person(2), refused(), state("c", 1), complete("c")];
     let run = world.write(json!({"dry_run": true}), contact_catalog(), lines).await;

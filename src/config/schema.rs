@@ -63,7 +63,7 @@ fn add_violation(
     }
     let key = key_of(path);
     let rule = match error.kind() {
-        // A pattern helps whoever fills in the form. The rules of the types refuse the same values, and say more.
+        // A pattern helps the user who fills in the form. The rules of the types refuse the same values, and say more.
         ValidationErrorKind::Pattern { .. } => return,
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();

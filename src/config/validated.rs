@@ -226,7 +226,7 @@ impl Config {
         self.flush_interval
     }
 
-    /// How many jobs may be in progress at once.
+    /// How many jobs may be in progress in parallel.
     pub fn max_parallel_jobs(&self) -> usize {
         self.max_parallel_jobs
     }

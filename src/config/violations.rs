@@ -1,4 +1,4 @@
-//! The rules that a configuration breaks, collected so that the user reads all of them at once.
+//! The rules that a configuration breaks, collected so that the user reads all of them together.
 
 use std::fmt::Display;
 

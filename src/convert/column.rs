@@ -179,13 +179,13 @@ impl Columns {
         Self::new(columns.collect(), self.key.clone())
     }
 
-    /// Whether records are found by fields that are no key.
+    /// Whether records are found by fields that are not a key.
     pub(super) fn are_found(&self) -> bool {
         !self.found_by.is_empty()
     }
 
-    /// The columns that together name the record of a row, and how they are compared: that of the key, or those by which
-    /// it is found. None as long as one of them is missing.
+    /// The columns that together name the record of a row, and how they are compared: that of the key, or those by
+    /// which it is found. None as long as one of them is missing.
     pub(super) fn naming_columns(&self) -> &[(usize, KeyComparison)] {
         let fields = if self.are_found() { self.found_by.len() } else { 1 };
         if self.merged_by.len() == fields { &self.merged_by } else { &[] }

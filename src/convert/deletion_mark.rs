@@ -1,6 +1,7 @@
 //! What the value of a mark says of its record: whether the source has deleted it.
 //!
-//! A wrong answer would delete a living record or keep a deleted one, so a value that says neither clearly is no answer.
+//! A wrong answer would delete a living record or keep a deleted one, so a value that says neither clearly is not an
+//! answer.
 
 use airbyte::json::{Text, Value};
 

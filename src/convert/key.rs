@@ -30,17 +30,17 @@ pub enum KeyComparison {
         /// The number of decimal places that the field keeps.
         scale: u32,
     },
-    /// Record ids, in their form of 15 or 18 characters (REST API guide, "sObject IDs"). The last three of 18 characters
-    /// encode the case of the first 15.
+    /// Record ids, in their form of 15 or 18 characters (REST API guide, "sObject IDs"). The last three of 18
+    /// characters encode the case of the first 15.
     Id,
     /// Dates with a time of day. No document says whether a field keeps fractions of a second.
     Moment,
 }
 
 impl KeyComparison {
-    /// A value in the one form that it has for this comparison, however the source or the org writes it: a number without
-    /// an exponent, a moment in UTC, an id in its longest form that is certain. `None` if it is no value of the kind, so that
-    /// no record can have it.
+    /// A value in the one form that it has for this comparison, however the source or the org writes it: a number
+    /// without an exponent, a moment in UTC, an id in its longest form that is certain. `None` if it is not a value of
+    /// the kind, so that no record can have it.
     pub(crate) fn canonical(self, text: &str) -> Option<Cow<'_, str>> {
         let trimmed = text.trim_matches(' ');
         match self {
@@ -57,10 +57,11 @@ impl KeyComparison {
         }
     }
 
-    /// Whether a record certainly has a value as it was sent, so that a query for the value finds it. No document says what
-    /// a record keeps of line ends, of other characters that nobody sees, of blanks at the ends that are no spaces, of
-    /// accents apart from their letters, and of fractions of a second. A number of more than 15 digits may be rounded
-    /// (Salesforce Help 000394530), and one with more decimal places than its field is shown rounded (000387302).
+    /// Whether a record certainly has a value as it was sent, so that a query for the value finds it. No document says
+    /// what a record keeps of line ends, of other characters that nobody sees, of blanks at the ends that are not
+    /// spaces, of accents apart from their letters, and of fractions of a second. A number of more than 15 digits may
+    /// be rounded (Salesforce Help 000394530), and one with more decimal places than its field is shown rounded
+    /// (000387302).
     pub(crate) fn is_kept(self, text: &str) -> bool {
         let trimmed = text.trim_matches(' ');
         match self {
@@ -74,8 +75,8 @@ impl KeyComparison {
         }
     }
 
-    /// Adds a canonical value to two hashes: one that values share which are certainly one, and one that they also share
-    /// with those that are perhaps one.
+    /// Adds a canonical value to two hashes: one that values share which are certainly one, and one that they also
+    /// share with those that are perhaps one.
     pub(crate) fn add_to_hashes(self, canonical: &str, certain: &mut impl Hasher, alike: &mut impl Hasher) {
         for (hasher, form) in
             [(certain as &mut dyn Hasher, self.certain(canonical)), (alike as &mut dyn Hasher, self.coarse(canonical))]
@@ -150,8 +151,8 @@ fn lower_case(text: &str) -> Cow<'_, str> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text.into() }
 }
 
-/// A text without what some comparison of text ignores: blanks at the ends, kinds of line ends, accents, width and other
-/// forms of a letter, and invisible characters; with `any_case` also case.
+/// A text without what some comparison of text ignores: blanks at the ends, kinds of line ends, accents, width and
+/// other forms of a letter, and invisible characters; with `any_case` also case.
 fn loose(text: &str, any_case: bool) -> Cow<'_, str> {
     let trimmed = text.trim_matches(is_blank);
     if trimmed.contains('\r') {
@@ -188,8 +189,8 @@ fn is_accent(character: char) -> bool {
     matches!(character, '\u{300}'..='\u{36f}')
 }
 
-/// The letters of ASCII that some comparison takes for a Latin letter which does not decompose (Unicode Technical Standard
-/// 10 has most of them beside these letters).
+/// The letters of ASCII that some comparison takes for a Latin letter which does not decompose (Unicode Technical
+/// Standard 10 has most of them beside these letters).
 fn plain_letters(letter: char) -> Option<&'static str> {
     Some(match letter {
         '\u{e6}' => "ae",

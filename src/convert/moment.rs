@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 /// Date Literals").
 const YEARS: RangeInclusive<u32> = 1700..=4000;
 
-/// Why a text is no date or time for Salesforce.
+/// Why a text is not a date or time for Salesforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotAMoment {
     /// It has another form, or means something else.

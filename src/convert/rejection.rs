@@ -27,7 +27,7 @@ pub enum RejectionCode {
     NoField,
     /// The source has deleted the record, and the stream refuses deletes.
     DeleteRefused,
-    /// The source has deleted the record, and the user may not delete.
+    /// The source has deleted the record, and the user is not allowed to delete.
     DeleteForbidden,
     /// A mark that says neither that the record is deleted nor that it lives.
     UnclearMark,
@@ -178,7 +178,7 @@ impl Rejection {
         Self::of_field(RejectionCode::SeveralMatches, fields, message)
     }
 
-    /// A record has values of these fields of which no document says whether they are the same.
+    /// A record has nearly the values of these fields, and no document says whether they are the same.
     pub(crate) fn uncertain_match(object: &str, fields: &str) -> Self {
         let message = format!(
             "A record of {object} has nearly this {fields}, and no document of Salesforce says whether it is the same: it \
@@ -188,7 +188,7 @@ impl Rejection {
         Self::of_field(RejectionCode::UncertainMatch, fields, message)
     }
 
-    /// No record with these values is found, and there may be one all the same.
+    /// No record with these values is found, but there may be one.
     pub(crate) fn unproven_match(object: &str, fields: &str) -> Self {
         let message = format!(
             "No record of {object} with this {fields} was found, but there may be one: a query cannot ask for the \
@@ -208,7 +208,7 @@ impl Rejection {
         )
     }
 
-    /// The user may not delete records of the object.
+    /// The user is not allowed to delete records of the object.
     pub(crate) fn delete_forbidden(object: &str) -> Self {
         Self::of_record(
             RejectionCode::DeleteForbidden,

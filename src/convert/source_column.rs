@@ -40,7 +40,7 @@ impl SourceColumn {
         &self.name
     }
 
-    /// The path for a person to read. A long one is cut: whatever a source takes for a name would be in the log.
+    /// The path for a person to read. A long one is cut: otherwise any text of a source could be in the log.
     pub(crate) fn shown(&self) -> String {
         const LONGEST: usize = 200;
         let path = self.to_string();

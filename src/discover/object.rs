@@ -24,7 +24,7 @@ const ID_LENGTH: u32 = 18;
 
 /// An object with the operations that the user may do and the fields that they take.
 ///
-/// All objects of an org are in memory at once, and a large org has a hundred thousand fields. So this keeps only what
+/// All objects of an org are in memory together, and a large org has a hundred thousand fields. So this keeps only what
 /// the catalog shows of a describe: about a hundred bytes for each field, in boxes without spare capacity.
 #[derive(Debug)]
 pub(super) struct LoadableObject {
@@ -224,8 +224,8 @@ fn upsert_key(field: &Field) -> Option<KeyKind> {
     field.is_upsert_key().then(|| kind_of_key(field))?
 }
 
-/// Which key of an update or delete a field is, if any. Columns are offered for fields that may be written, and a key needs
-/// one.
+/// Which key of an update or delete a field is, if any. Columns are offered for fields that may be written, and a key
+/// needs one.
 fn search_key(field: &Field) -> Option<KeyKind> {
     let is_key = field.is_lookup() && !field.not_filterable && field.is_writable_by(Operation::Update);
     is_key.then(|| kind_of_key(field))?

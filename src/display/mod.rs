@@ -102,8 +102,8 @@ impl Display {
         self.format == Some(LogFormat::Text) || self.answers_a_person()
     }
 
-    /// The lowest level that is logged: as the command line asks, else as `variable` asks. Progress and summary tell a
-    /// person what the log says besides.
+    /// The lowest level that is logged: as the command line asks, else as `variable` asks. Progress and summary give a
+    /// person what else the log says.
     pub(crate) fn log_level(&self, variable: Option<String>) -> Option<String> {
         match self.verbosity {
             Verbosity::Quiet => Some("WARN".to_owned()),
@@ -123,7 +123,7 @@ impl Display {
     }
 
     /// Writes a text for a person on standard error, whatever that is. It is lost if standard error is closed. On a
-    /// terminal the text stands above the lines.
+    /// terminal the text is above the lines.
     pub(crate) fn print(&self, text: &str) {
         let print = || drop(io::stderr().lock().write_all(text.as_bytes()));
         if self.is_visible() { self.lines.suspend(print) } else { print() }

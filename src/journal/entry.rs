@@ -34,8 +34,8 @@ impl Target {
         }
     }
 
-    /// The same for a job whose records were looked for. An insert of such a job is no insert for a later attempt: that one
-    /// waits for the job, and its own search finds what the job has created.
+    /// The same for a job whose records were looked for. An insert of such a job is not an insert for a later attempt:
+    /// that one waits for the job, and its own search finds what the job has created.
     #[must_use]
     pub(crate) fn of_search(mut self) -> Self {
         if self.is_insert() {

@@ -1,9 +1,9 @@
 //! A model of attempts, journal, org and platform. It explores every order of their steps for a few records, with kills
-//! at any moment, and states what holds: no record is lost, and a record is there twice only if an attempt was killed
+//! at any moment, and states what holds: no record is lost, and a record is written twice only if an attempt was killed
 //! after an entry went away and before its state left.
 //!
 //! It has one stream of inserts. Records are letters, and records of one letter are equal rows. A job has up to two
-//! records, and two jobs may run at once. A state that leaves is received.
+//! records, and two jobs may run in parallel. A state that leaves is received.
 
 use std::collections::{BTreeMap, HashSet};
 

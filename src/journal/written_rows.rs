@@ -32,8 +32,8 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
         let started = Instant::now();
         let unread = match read_all(&job, &mut rows).await {
             Ok(counts) => {
-                // Results can come late, and can be cut or replaced on the way. Salesforce keeps none of batches beyond the
-                // daily allowance, so of a job that was given up two readings that agree are believed.
+                // Results can come late, and can be cut or replaced on the way. Salesforce keeps none of batches beyond
+                // the daily allowance, so of a job that was given up two readings that agree are believed.
                 let is_proven = counts.sum() == sent || (is_given_up && last == Some(counts));
                 last = Some(counts);
                 if is_proven {
@@ -94,7 +94,7 @@ struct Counts {
     succeeded: u64,
     failed: u64,
     unprocessed: u64,
-    /// Successful rows that are no rows of the entry.
+    /// Successful rows that are not rows of the entry.
     unknown: u64,
 }
 

@@ -2,11 +2,11 @@
 
 use salesforce::QueryRows;
 
-/// The requests of a query job besides the pages of its results: one creates it, about ten ask for its state in the minutes
-/// that it takes, one asks for the number of its rows, and one deletes it.
+/// The requests of a query job besides the pages of its results: one creates it, about ten ask for its state in the
+/// minutes that it takes, one asks for the number of its rows, and one deletes it.
 const REQUESTS_BESIDES_PAGES: usize = 13;
 
-/// The pages of a query job of which nobody knows how many rows it has.
+/// The pages of a query job whose number of rows is unknown.
 const UNKNOWN_PAGES: usize = 3;
 
 /// The most lists that are asked for one batch: they wait in memory, and are asked for one after the other.
@@ -15,8 +15,8 @@ const MOST_LISTS: usize = 200;
 /// The most requests that find out what uncertain keys name.
 pub(super) const REQUESTS_OF_UNCERTAIN: usize = 16;
 
-/// The most requests that find out which key of a list is the cause where an answer cannot be used: its lists are halved
-/// until one key is left.
+/// The most requests that find out which key of a list is the cause where an answer cannot be used: its lists are
+/// halved until one key is left.
 pub(super) const REQUESTS_OF_DOUBTS: usize = 64;
 
 /// The most conditions of a list of keys of several fields. No document has a limit but the length of the query, and a

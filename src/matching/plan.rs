@@ -53,8 +53,8 @@ pub(crate) enum ValueType {
 
 /// The key of a row: equal for values that certainly name the same records.
 ///
-/// It takes twelve bytes: a batch has hundreds of thousands. With 96 bits, a million keys and a million records have one
-/// by chance once in 10^16 batches. Keys that share the first 48 bits by chance are only asked for once more.
+/// It takes twelve bytes: a batch has hundreds of thousands. With 96 bits, a million keys and a million records have
+/// one by chance once in 10^16 batches. Keys that share the first 48 bits by chance are only asked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RowKey([u8; 12]);
 
@@ -138,15 +138,15 @@ impl MatchPlan {
         self.keys.iter().map(key).collect()
     }
 
-    /// Whether there is no record with this key if the org finds none. A query must be able to ask for each value, and a
-    /// record must keep it as it was sent.
+    /// Whether there is no record with this key if the org finds none. A query must be able to ask for each value, and
+    /// a record must keep it as it was sent.
     pub(crate) fn proves_absence<V: AsRef<str>>(&self, values: &[V]) -> bool {
         self.is_searchable(values) && self.is_kept(values)
     }
 
-    /// Whether a query compares the values as the plan does, so that its answer says what a key names. It does not where
-    /// case counts, or may count, in a text: most texts are equal in any case for a query, also those of an external id
-    /// that counts case in an upsert.
+    /// Whether a query compares the values as the plan does, so that its answer says what a key names. It does not
+    /// where case counts, or may count, in a text: most texts are equal in any case for a query, also those of an
+    /// external id that counts case in an upsert.
     pub(super) fn is_compared_by_queries(&self) -> bool {
         let counts_case = |it: &KeyField| matches!(it.comparison, KeyComparison::Exact | KeyComparison::Text);
         !self.keys.iter().any(|field| field.value_type == ValueType::Text && counts_case(field))
@@ -169,7 +169,7 @@ impl MatchPlan {
     }
 }
 
-/// Whether a cell is no value for a key.
+/// Whether a cell is not a value for a key.
 fn is_blank(cell: &str) -> bool {
     cell.trim().is_empty() || cell == NULL_MARKER
 }

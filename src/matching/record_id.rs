@@ -6,7 +6,7 @@ use salesforce::check_characters;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What stands for a byte that is no digit.
+/// What stands for a byte that is not a digit.
 const NO_DIGIT: u8 = 62;
 
 /// The value of each byte as a digit. Millions of ids are read, so none is looked for.

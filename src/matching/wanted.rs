@@ -12,7 +12,7 @@ pub(super) const MOST_SHOWN: usize = 5;
 /// The most records that one key may name, where all of them are written.
 pub(crate) const MOST_WRITTEN: usize = 10_000;
 
-/// What is known of a key: the first record that has it, and what is known besides. It takes twelve bytes, so the 15
+/// What is known of a key: the first record that has it, and what else. It takes twelve bytes, so the 15
 /// characters of an id, of 62 each, are a number of 90 bits. Its three check characters follow from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Slot([u8; 12]);
@@ -81,7 +81,7 @@ pub(crate) enum Found {
     One(RecordId),
     /// Several records: some of their ids, or all where all are to be written, and how many they are.
     Several { ids: Vec<RecordId>, count: usize },
-    /// At least one record of which no document says whether it has this key.
+    /// At least one record that may have this key: no document says.
     Uncertain,
 }
 
@@ -141,7 +141,8 @@ impl Matches {
         self.slots.iter().filter(|slot| slot.id() != 0).count()
     }
 
-    /// Whether several rows may name one record: they have one key, or the org calls a record's key the same as another.
+    /// Whether several rows may name one record: they have one key, or the org calls a record's key the same as
+    /// another.
     pub(crate) fn may_share_records(&self) -> bool {
         self.has_repeated_keys || self.has_verdicts
     }
@@ -168,7 +169,7 @@ impl Matches {
         first
     }
 
-    /// Notes that nobody knows what a key names.
+    /// Notes that it is unknown what a key names.
     pub(super) fn doubt(&mut self, position: usize) {
         self.slots[position].set(UNCERTAIN);
     }
@@ -189,8 +190,8 @@ impl Matches {
         self.update_lease();
     }
 
-    /// Adds a record of an answer, which has this key, and returns whether it has a key that was asked for, certainly or
-    /// perhaps. A record that is added twice counts once.
+    /// Adds a record of an answer, which has this key, and returns whether it has a key that was asked for, certainly
+    /// or perhaps. A record that is added twice counts once.
     pub(super) fn add(&mut self, key: RowKey, id: &str, asked: Asked<'_>) -> Result<bool, NotAnId> {
         let number = RecordId::parse(id).ok_or(NotAnId)?;
         if let Asked::Alone(position) = asked {
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_nobody_asked_for_is_told_and_the_answer_for_one_key_is_a_verdict() {
+    fn a_record_that_nobody_asked_for_is_reported_and_the_answer_for_one_key_is_a_verdict() {
         let mut matches = wanted(&["b\u{fc}r", "Ann"], MOST_SHOWN);
         let [umlaut, ann] = ["b\u{fc}r", "Ann"].map(|value| matches.position(key(value)).unwrap());
         let both = [umlaut.min(ann), umlaut.max(ann)];

@@ -1,4 +1,4 @@
-//! What a report tells of the jobs and searches of a sync, collected from their events.
+//! What a report says about the jobs and searches of a sync, collected from their events.
 //!
 //! It holds a fixed number of those that are over, and those that are not.
 
@@ -137,7 +137,7 @@ impl History {
         }
     }
 
-    /// What a report tells of the jobs, when the sync ends.
+    /// What a report says about the jobs, when the sync ends.
     pub(super) fn conclude(mut self) -> Jobs {
         let now = self.began.elapsed();
         if let Some(since) = self.without_job_since {

@@ -95,7 +95,7 @@ impl Ledger {
         self.streams[stream].open.records -= 1;
     }
 
-    /// Adds a state. Returns whether all its records are settled, so that it may be acknowledged at once.
+    /// Adds a state. Returns whether all its records are settled, so that it may be acknowledged immediately.
     pub(super) fn add_state(&mut self, state: State) -> bool {
         let (streams, is_global) = match state.scope() {
             StateScope::Stream(name) => {
@@ -160,7 +160,7 @@ impl Ledger {
 
     fn is_settled(&self, waiting: &WaitingState) -> bool {
         waiting.closed.iter().all(|last| {
-            // Usually the first segment settles last, which ends the search at once.
+            // Usually the first segment settles last, which ends the search immediately.
             self.streams[last.stream].closed.range(..=last.id).all(|(_, segment)| segment.is_settled())
         })
     }

@@ -18,7 +18,7 @@ use salesforce::{Allowance, Limits, Org};
 const TIME_FOR_LIMITS: Duration = Duration::from_secs(5);
 /// How long storing a report may take.
 const TIME_TO_STORE: Duration = Duration::from_secs(10);
-/// The same after a request to stop: whoever stops a sync waits for its end.
+/// The same after a request to stop: somebody waits for the end.
 const TIME_TO_STORE_STOPPED: Duration = Duration::from_secs(3);
 
 /// What the report of a sync needs from its beginning.
@@ -124,11 +124,11 @@ impl Reporter {
             requests: self.org.requests(),
             api_requests: AllowanceUse {
                 before: before.daily_api_requests,
-                after: after.daily_api_requests.or(counted).map(After::Told),
+                after: after.daily_api_requests.or(counted).map(After::Reported),
             },
             bulk_batches: AllowanceUse {
                 before: before.daily_bulk_batches,
-                after: after.daily_bulk_batches.map(After::Told).or(batches_left.map(After::Counted)),
+                after: after.daily_bulk_batches.map(After::Reported).or(batches_left.map(After::Counted)),
             },
         }
     }

@@ -19,16 +19,16 @@ fn row(html: &mut Html, name: &'static str, AllowanceUse { before, after }: Allo
     html.markup("<tr><th scope=\"row\">").markup(name).markup("</th><td class=\"n\" data-label=\"Before\">");
     number(html, before.map(|before| before.remaining));
     html.markup("</td><td class=\"n\" data-label=\"After\">");
-    let told = match after {
-        Some(After::Told(allowance)) => Some(allowance),
+    let reported = match after {
+        Some(After::Reported(allowance)) => Some(allowance),
         _ => None,
     };
     match after {
         Some(After::Counted(left)) => drop(html.markup("about ").text(Number(left))),
-        _ => number(html, told.map(|told| told.remaining)),
+        _ => number(html, reported.map(|reported| reported.remaining)),
     }
     html.markup("</td><td class=\"n\" data-label=\"Allowed\">");
-    number(html, told.or(before).map(|allowance| allowance.max));
+    number(html, reported.or(before).map(|allowance| allowance.max));
     html.markup("</td></tr>\n");
 }
 

@@ -1,6 +1,6 @@
-//! The report of a sync: one page of HTML for a person, which stands in the bucket beside the rejected records.
+//! The report of a sync: one page of HTML for a person, which is kept in the bucket with the rejected records.
 //!
-//! `model` is what a page tells, and knows no HTML. `page` and its parts (`streams`, `timeline`, `rejections`,
+//! `model` is what a page says, and knows no HTML. `page` and its parts (`streams`, `timeline`, `rejections`,
 //! `allowances`) make HTML of it, and `html` lets only escaped text into it. The page loads nothing: its style is
 //! `page.css`, and it has no script.
 

@@ -1,4 +1,4 @@
-//! What a report tells. All times are since the start of the sync.
+//! What a report says. All times are since the start of the sync.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ pub(crate) struct AllowanceUse {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum After {
     /// The org says so.
-    Told(Allowance),
+    Reported(Allowance),
     /// What was left before, less what this sync has used: others may have used some too.
     Counted(u64),
 }

@@ -66,7 +66,7 @@ fn report() -> SyncReport {
         requests: 17,
         api_requests: AllowanceUse {
             before: allowance(15_000, 14_000),
-            after: allowance(15_000, 13_983).map(After::Told),
+            after: allowance(15_000, 13_983).map(After::Reported),
         },
         bulk_batches: AllowanceUse { before: allowance(15_000, 15_000), after: Some(After::Counted(14_998)) },
     }
@@ -80,7 +80,7 @@ fn assert_has(page: &str, texts: &[&str]) {
 }
 
 #[test]
-fn the_page_tells_how_the_sync_ended_and_what_became_of_each_stream() {
+fn the_page_says_how_the_sync_ended_and_what_each_stream_did() {
     assert_has(
         &page(&report()),
         &[
@@ -109,7 +109,7 @@ fn a_job_that_does_something_else_than_its_stream_says_so() {
 }
 
 #[test]
-fn an_error_is_told_and_open_records_are_counted() {
+fn an_error_is_shown_and_open_records_are_counted() {
     let mut report = report();
     report.error = Some("Someone aborted job 750.".to_owned());
     report.streams[0].written = 10_000;

@@ -201,7 +201,7 @@ fn axis(html: &mut Html, scale: &Scale) {
     html.markup("</svg></div>\n");
 }
 
-/// A bar of a track, with its name and times for whoever points at it.
+/// A bar of a track, with its name and times for a reader who points at it.
 fn bar(html: &mut Html, scale: &Scale, class: &'static str, name: &'static str, (from, to): (Duration, Duration)) {
     let (left, right) = (scale.percent(from), scale.percent(to));
     if to <= from {

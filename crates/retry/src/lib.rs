@@ -113,7 +113,7 @@ impl<'p> ReadingPatience<'p> {
     }
 
     /// The wait after a reading that was not complete and took so long, or `None` after the last one. A reading counts
-    /// for no longer than the longest wait, because a slow download is no failure.
+    /// for no longer than the longest wait, because a slow download is not a failure.
     pub fn next_wait(&mut self, reading: Duration) -> Option<Duration> {
         self.spent += reading.min(self.policy.longest_wait);
         let wait = self.policy.next_wait(self.attempt, self.spent, None)?;

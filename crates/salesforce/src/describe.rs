@@ -54,7 +54,8 @@ impl Org {
     /// Describes one object (REST API guide, "sObject Describe").
     ///
     /// # Errors
-    /// The user may not see the object ([`NotFound`](crate::FaultKind::NotFound)), or Salesforce cannot be reached.
+    /// The user is not allowed to see the object ([`NotFound`](crate::FaultKind::NotFound)), or Salesforce cannot be
+    /// reached.
     pub async fn describe(&self, object: &str) -> Result<Describe, Fault> {
         // The answer must be about this object: it may come from something else than Salesforce.
         let read = |body: &[u8]| {
@@ -69,7 +70,7 @@ impl Org {
     /// Lists every object that the user may see (REST API guide, "Describe Global").
     ///
     /// # Errors
-    /// The user may not use the API, or Salesforce cannot be reached.
+    /// The user is not allowed to use the API, or Salesforce cannot be reached.
     pub async fn describe_global(&self) -> Result<Vec<ObjectSummary>, Fault> {
         #[derive(Deserialize)]
         struct Global {

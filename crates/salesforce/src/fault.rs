@@ -27,14 +27,14 @@ pub struct Fault {
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A failure that usually ends by itself: network, maintenance, load, locks.
+    /// A failure that is usually temporary: network, maintenance, load, locks.
     Transient,
     /// A limit of the org is used up.
     LimitReached(Limit),
     /// Salesforce refuses the credentials, or what the app and the user may do with them. Without a
     /// [`status`](Fault::status), the message is a whole sentence for the user.
     SignIn,
-    /// The user may not do this.
+    /// The user is not allowed to do this.
     Permission,
     /// The object, job or address that the call names does not exist.
     NotFound,

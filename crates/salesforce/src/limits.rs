@@ -23,7 +23,7 @@ pub struct Allowance {
     pub remaining: u64,
 }
 
-/// The allowances that a loader uses up. One that the user may not see is missing.
+/// The allowances that a loader uses up. One that the user is not allowed to see is missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// API requests in 24 hours.
@@ -38,7 +38,7 @@ impl Org {
     /// Reads the org's allowances (REST API guide, "Limits").
     ///
     /// # Errors
-    /// The user may not see them (HTTP status 403), or Salesforce cannot be reached.
+    /// The user is not allowed to see them (HTTP status 403), or Salesforce cannot be reached.
     pub async fn limits(&self) -> Result<Limits, Fault> {
         let call = Call::get(&["limits"]).patience(self.http.preparing("reading the limits of the org"));
         Ok(Limits::from(self.http.json(&call).await?))

@@ -11,7 +11,7 @@ use crate::timing::Timing;
 /// For how long a call that failed for a transient reason is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallPatience {
-    /// Not at all: the caller tries again by itself.
+    /// Not at all: the caller tries again.
     None,
     /// For some minutes.
     Brief,
@@ -85,7 +85,7 @@ impl<'a> Patience<'a> {
         Self { policy, doing, started: Instant::now(), attempt: 1, logged: None }
     }
 
-    /// Waits before the step is tried again. Returns `false` if the fault does not pass by itself, or if it has lasted
+    /// Waits before the step is tried again. Returns `false` if the fault is not transient, or if it has lasted
     /// too long.
     pub(crate) async fn wait(&mut self, fault: &Fault) -> bool {
         let elapsed = self.started.elapsed();

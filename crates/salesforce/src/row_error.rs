@@ -56,8 +56,8 @@ impl RowError {
         Self { code: code.to_owned(), message: message.trim().to_owned(), fields: Vec::new() }
     }
 
-    /// What a status code means, to stand behind a colon. It holds no value of a record, which the message may. `None` for
-    /// a code that is rare.
+    /// What a status code means, as words after a colon. It holds no value of a record, which the message may. `None`
+    /// for a code that is rare.
     pub fn meaning(code: &str) -> Option<&'static str> {
         meaning::meaning(code)
     }
@@ -87,9 +87,9 @@ fn split_code(text: &str) -> (&str, &str) {
     }
 }
 
-/// Splits at the first ` --` or `:--` that ends an error: at the end of the text, or before the next code. A message may
-/// contain both, and even a word in capitals with a colon after it. So before the next code there must be the fields of
-/// this error, and each code of Salesforce has an underscore.
+/// Splits at the first ` --` or `:--` that ends an error: at the end of the text, or before the next code. A message
+/// may contain both, and even a word in capitals with a colon after it. So before the next code there must be the
+/// fields of this error, and each code of Salesforce has an underscore.
 fn split_at_end(text: &str) -> Option<(&str, &str)> {
     let after_code = text.find(':')? + 1;
     text.match_indices(DASHES).find_map(|(at, dashes)| {
@@ -103,8 +103,8 @@ fn split_at_end(text: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// Whether the text is a message with a list of fields, which is empty or followed by a blank. Looks at the list only, as
-/// this is asked for each pair of dashes.
+/// Whether the text is a message with a list of fields, which is empty or followed by a blank. Looks at the list only,
+/// as this is asked for each pair of dashes.
 fn ends_with_fields(text: &str) -> bool {
     let message = text.trim_end_matches(|c: char| is_in_name(c) || matches!(c, ',' | ' '));
     let fields = &text[message.len()..];

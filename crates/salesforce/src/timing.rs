@@ -49,7 +49,7 @@ pub(crate) struct Timing {
     /// Quick Reference, "API Request Limits"), which 100 MB reach at 167 kB/s; a slower upload is for Salesforce to
     /// refuse.
     pub(crate) upload_rate: u64,
-    /// The wait before a new session that was refused is tried once more: not all servers of the instance may know it.
+    /// The wait before a new session that was refused is tried again: not all servers of the instance may know it.
     pub(crate) new_session: Duration,
     /// The first wait before a job is asked again for a number of rows that is not the number of rows read. It doubles.
     pub(crate) new_count: Duration,
@@ -60,7 +60,8 @@ pub(crate) struct Timing {
     pub(crate) longest_job: Duration,
 }
 
-/// How long a connection may take for a person who waits for the answer: TCP sends its first packet three times by then.
+/// How long a connection may take for a person who waits for the answer: TCP sends its first packet three times by
+/// then.
 const CONNECT_FOR_PERSON: Duration = Duration::from_secs(5);
 
 /// The same for a host that cannot be reached at all. The last try is at most four seconds after it.

@@ -21,7 +21,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Builds the one client of an org.
 ///
-/// It follows no redirect, which would carry credentials elsewhere, and retries nothing by itself. With HTTP/1.1
+/// It follows no redirect, which would carry credentials elsewhere, and retries nothing. With HTTP/1.1
 /// each upload has a connection of its own, so a connection that breaks affects no other call.
 pub(crate) fn client(login_url: &LoginUrl, user_agent: &str, connect_timeout: Duration) -> Result<Client, Fault> {
     let mut builder = Client::builder()

@@ -1,6 +1,6 @@
 //! Numbers as keys, in texts of any length.
 
-/// Numbers with more digits before the point are no numbers of Salesforce, which keeps 18.
+/// Numbers with more digits before the point are not numbers of Salesforce, which keeps 18.
 const MOST_DIGITS: i64 = 100;
 
 /// A number with more digits may be rounded when it is saved (Salesforce Help 000394530).
@@ -50,8 +50,8 @@ impl Decimal {
         format!("={}0.{}e{}", self.sign(), String::from_utf8_lossy(&self.digits), self.point)
     }
 
-    /// The number with `scale` decimal places, in units of the last one, after an equals sign. A half is rounded up (Salesforce Help, "Number
-    /// Fields"). `None` for numbers that are too large.
+    /// The number with `scale` decimal places, in units of the last one, after an equals sign. A half is rounded up
+    /// (Salesforce Help, "Number Fields"). `None` for numbers that are too large.
     pub(super) fn rounded(&self, scale: u32) -> Option<String> {
         let kept = self.point + i64::from(scale);
         if kept > MOST_DIGITS {

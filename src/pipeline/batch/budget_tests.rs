@@ -209,8 +209,8 @@ fn thousands_of_interleaved_streams_are_not_cut_into_tiny_batches() {
 
 proptest! {
     /// In whatever order records are read and jobs end: the leases add up to what is held, the intake never waits for
-    /// memory that cannot be released, a release wakes whoever waits, each record is settled once, and nothing is held
-    /// at the end.
+    /// memory that cannot be released, a release wakes the tasks that wait, each record is settled once, and nothing is
+    /// held at the end.
     #[test]
     fn the_budget_comes_back_and_every_record_is_settled(
         steps in prop::collection::vec(any_step(), 1..120),

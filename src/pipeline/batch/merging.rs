@@ -27,7 +27,7 @@ use crate::convert::{Columns, RowKind, RowTypes};
 use group::{Group, JobKinds, Sent, WaitingGroups};
 use salesforce::CsvBody;
 
-/// The bytes of rows that wait for the last row of their group. If they do not suffice, the batch is read once more for
+/// The bytes of rows that wait for the last row of their group. If they are not enough, the batch is read again for
 /// the groups that are left: memory stays small, and only batches that consist of repeated keys take longer.
 const MAX_WAITING: usize = 8 * 1024 * 1024;
 

@@ -10,9 +10,9 @@ pub(crate) type SegmentId = u64;
 /// The bit that tells a part of a record from a segment.
 const PART: SegmentId = 1 << 63;
 
-/// The segment of one of the rows that a record of `segment` becomes, where it becomes several. `number` tells the record
-/// from others of its batch. It is known by its bits, so that nothing must be looked up. `None` for a segment past two
-/// thousand million, which no source reaches.
+/// The segment of one of the rows that a record of `segment` becomes, where it becomes several. `number` tells the
+/// record from others of its batch. It is known by its bits, so that nothing must be looked up. `None` for a segment
+/// past two thousand million, which no source reaches.
 pub(crate) fn part_of(segment: SegmentId, number: u32) -> Option<SegmentId> {
     (segment < 1 << 31).then(|| PART | segment << 32 | SegmentId::from(number))
 }
@@ -73,7 +73,7 @@ impl RowOrigins {
         #[expect(clippy::cast_possible_truncation)]
         let row = self.len() as u32;
         merged.iter().for_each(|records| self.merged.push(Merged { row, records: *records }));
-        // 0 is no time. The other times are relative to the first one that is known.
+        // 0 is not a time. The other times are relative to the first one that is known.
         if self.first_extracted_at_ms == 0 {
             self.first_extracted_at_ms = origin.extracted_at_ms;
         }

@@ -1,4 +1,4 @@
-//! What a dry run tells: what a sync would do, and what it would take.
+//! What a dry run reports: what a sync would do, and what it would take.
 
 use crate::pipeline::job::StreamTally;
 use crate::pipeline::prepare::PlannedStream;

@@ -34,7 +34,7 @@ impl Acknowledgements {
         self.removal.is_none()
     }
 
-    /// Lets states leave, at once if the journal has nothing of what they cover.
+    /// Lets states leave, immediately if the journal has nothing of what they cover.
     ///
     /// # Errors
     /// Standard output is closed.

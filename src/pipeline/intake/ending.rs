@@ -32,7 +32,7 @@ impl Intake {
         }
     }
 
-    /// Halts the sync for a reason that is no failure of what it has done.
+    /// Halts the sync for a reason that is not a failure of what it has done.
     pub(super) fn interrupt(&mut self, error: Error) {
         self.jobs.halt();
         match self.ending {

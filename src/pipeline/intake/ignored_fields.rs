@@ -1,5 +1,5 @@
-//! The fields of a stream's records that are left out. A source may use any text as a name, so their number has no bound:
-//! what is kept and logged of them has one.
+//! The fields of a stream's records that are left out. A source may use any text as a name, so their number has no
+//! bound: what is kept and logged of them has one.
 
 use std::collections::HashSet;
 
@@ -35,7 +35,7 @@ pub(super) struct IgnoredFields {
 pub(super) enum Ignored {
     /// The user's: the log names it.
     Data,
-    /// The platform's or the source's, of which the user need not know.
+    /// The platform's or the source's, which do not concern the user.
     Metadata,
 }
 

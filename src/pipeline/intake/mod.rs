@@ -86,7 +86,7 @@ pub(super) struct Intake {
     acknowledgements: Acknowledgements,
     settings: IntakeSettings,
     progress: Progress,
-    /// What a report tells of the jobs.
+    /// What a report says about the jobs.
     history: History,
     rejected: u64,
     ending: Option<Ending>,

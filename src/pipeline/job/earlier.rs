@@ -35,7 +35,7 @@ pub(super) struct Which<'o> {
     pub(super) object: &'o str,
     /// Whether inserts are meant too: they may create what is looked for.
     pub(super) with_inserts: bool,
-    /// A job of this sync that is not closed. Without it nobody knows the user, and the jobs of all users are meant.
+    /// A job of this sync that is not closed. Without it the user is unknown, and the jobs of all users count.
     pub(super) own: Option<&'o str>,
 }
 

@@ -1,9 +1,10 @@
-//! When a batch is loaded: a limited number of jobs run at once, and jobs of one object keep the order of the batches.
+//! When a batch is loaded: a limited number of jobs run in parallel, and jobs of one object keep the order of the
+//! batches.
 //!
 //! A lane is a queue of batches with a task of its own. Inserts have a lane per stream. Updates, upserts and deletes of
 //! one object share a lane, even if they come from several streams: while one job runs, the next one is created and
-//! filled, and waits to be closed until the first has ended. A job that waits for that does not count as one of the jobs
-//! that run at once. A dry run has one lane for all.
+//! filled, and waits to be closed until the first has ended. A job that waits for that does not count as one of the
+//! jobs that run in parallel. A dry run has one lane for all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,8 +38,8 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Jobs that `loader` runs, at most `max_parallel_jobs` at once, and the events of their batches. The events end
-    /// when no batch follows and all batches have ended.
+    /// Jobs that `loader` runs, at most `max_parallel_jobs` in parallel, and the events of their batches. The events
+    /// end when no batch follows and all batches have ended.
     pub(crate) fn new(
         loader: Arc<dyn BatchLoader>,
         max_parallel_jobs: usize,
@@ -113,7 +114,8 @@ impl LaneKey {
         }
     }
 
-    /// How many batches of the lane may be loaded at once. In an ordered lane, one job runs and one waits to be closed.
+    /// How many batches of the lane may be loaded in parallel. In an ordered lane, one job runs and one waits to be
+    /// closed.
     fn max_batches(&self, max_parallel_jobs: usize) -> usize {
         match self {
             Self::Stream(_) => max_parallel_jobs,
@@ -148,7 +150,7 @@ struct Lane {
     loader: Arc<dyn BatchLoader>,
     /// The places for jobs in progress, which all lanes share.
     places: Arc<Places>,
-    /// The batches of the lane that may be loaded at once.
+    /// The batches of the lane that may be loaded in parallel.
     lane_permits: Arc<Semaphore>,
     is_ordered: bool,
     events: mpsc::UnboundedSender<Event>,

@@ -108,8 +108,8 @@ impl Loader {
         }
     }
 
-    /// Loads the rows of a batch and then those to retry, a job for each round. Without a claim for the first job it waits
-    /// for one.
+    /// Loads the rows of a batch and then those to retry, a job for each round. Without a claim for the first job it
+    /// waits for one.
     pub(super) async fn load_rounds(
         &self,
         plan: &StreamPlan,
@@ -154,7 +154,7 @@ impl Loader {
             events.send(EventKind::Settled(SettledRecords { segments, reasons, skipped }));
             let unsettled = verdict.unknown + verdict.retry.as_ref().map_or(0, Batch::rows);
             if finished.end() == &JobEnd::Aborted {
-                // Whoever aborted the job does not want its rows to be sent again at once.
+                // The person who aborted the job does not want its rows to be sent again immediately.
                 return Err(aborted(plan, &finished, unsettled, batch.rows()).into());
             }
             if let Some(fault) = (FinishedBatch { plan, batch: &batch, job: &finished }).final_fault() {
@@ -267,7 +267,7 @@ impl Loader {
         };
         judged.await.map_err(|error| match error {
             JudgeError::Fault(fault) => Unjudged {
-                // Only a lost sign-in does not come back by itself.
+                // Only a lost sign-in is not temporary.
                 may_pass: fault.kind() != FaultKind::SignIn,
                 may_be_gaps: false,
                 reason: fault.to_string(),

@@ -19,7 +19,7 @@ pub(super) struct ResultLayout {
 }
 
 impl ResultLayout {
-    /// The layout of results with this header. An empty header means that there are no rows.
+    /// The layout of results with this header. An empty header means that there are not rows.
     ///
     /// # Errors
     /// The name of a missing column: one of the batch, or one of `added`, which Salesforce adds.

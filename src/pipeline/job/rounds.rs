@@ -89,8 +89,8 @@ impl<'w> Rounds<'w> {
     }
 
     /// Begins another round, and returns the wait before it, the longest that is needed. Without rows that need a wait,
-    /// only children of rows that are written by now are sent again, at once. `None` if the rows that need a wait have
-    /// been sent often enough.
+    /// only children of rows that are written by now are sent again, immediately. `None` if the rows that need a wait
+    /// have been sent often enough.
     pub(super) fn next(&mut self, awaited_by: AwaitedBy) -> Option<Duration> {
         self.parent_rounds = self.parent_rounds.saturating_sub(1);
         let mut wait = Duration::ZERO;

@@ -26,8 +26,8 @@ impl Places {
         Slot::new(Arc::clone(&self.slots)).await
     }
 
-    /// Waits for a claim and then for a place, so whoever has a place waits for nobody who waits for one. One batch at a
-    /// time has a claim and no place: running jobs cannot use what waiting ones set aside.
+    /// Waits for a claim and then for a place, so a batch that has a place never waits for one that waits for a place.
+    /// One batch at a time has a claim and no place: running jobs cannot use what waiting ones set aside.
     pub(super) async fn claimed(&self, claim: impl Future<Output = Claim>) -> (Slot, Claim) {
         let _next = self.next.lock().await;
         let claim = claim.await;
@@ -63,8 +63,8 @@ impl Slot {
     }
 }
 
-/// What a batch starts with. Batches of a lane get it in their order: a later one that is loaded while an earlier one is
-/// not would be sent again by the next sync.
+/// What a batch starts with. Batches of a lane get it in their order: a later one that is loaded while an earlier one
+/// is not would be sent again by the next sync.
 #[derive(Debug)]
 pub(crate) struct Start {
     pub(super) turn: Turn,

@@ -211,7 +211,8 @@ impl OfObject<'_> {
         }
     }
 
-    /// What becomes of a mark, and of a column that the platform or a source added, unless the user names a column for it.
+    /// What becomes of a mark, and of a column that the platform or a source added, unless the user names a column for
+    /// it.
     fn metadata(&self, source: &SourceColumn) -> Option<ResolvedField> {
         // A delete of a deleted record is right, whether it is marked or not.
         if self.rules.is_mark(source) && !self.fields.operation().is_delete() {
@@ -350,7 +351,7 @@ impl OfObject<'_> {
     }
 
     fn unknown_column(&self, source: &SourceColumn, name: &str) -> Result<ResolvedField, FieldProblem> {
-        // A name that the user gives is no field that the source happens to have.
+        // A name that the user gives is not a field that the source happens to have.
         let is_chosen = self.rules.renames.has(&source.to_string());
         if self.rules.unknown == UnknownFields::Ignore && !is_chosen {
             return Ok(ResolvedField::Ignored);

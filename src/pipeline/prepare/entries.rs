@@ -17,7 +17,7 @@ pub(super) struct EntryFinding {
     pub(super) changes_records: bool,
 }
 
-/// Compares the entries with the catalog. An entry that matches nothing is no mistake by itself: connections of one
+/// Compares the entries with the catalog. An entry that matches nothing is not always a mistake: connections of one
 /// destination share its entries, and may leave out a stream for a while. If its name is nearly that of a stream that
 /// has no entry, it is one.
 pub(super) fn check_entries(requests: &[StreamRequest<'_>], config: &Config) -> Vec<EntryFinding> {
@@ -29,7 +29,7 @@ pub(super) fn check_entries(requests: &[StreamRequest<'_>], config: &Config) -> 
     for entry in unmatched {
         let name = entry_name(entry);
         let nearest = nearest_name(entry.stream(), without_entry.iter().map(|stream| stream.name.as_str()));
-        // The same name in another namespace is no mistake.
+        // The same name in another namespace is not a mistake.
         let meant = nearest.filter(|nearest| *nearest != name.name && is_misspelt(&name.name, nearest));
         let meant = meant.and_then(|meant| without_entry.iter().find(|stream| stream.name == meant));
         findings.push(match meant {

@@ -64,8 +64,8 @@ impl StreamRequest<'_> {
         if is_source { self.column_name(name).to_owned() } else { name.to_owned() }
     }
 
-    /// The column of the primary key, if that is an external id or another lookup field. An `Id` among the columns names
-    /// the record already.
+    /// The column of the primary key, if that is an external id or another lookup field. An `Id` among the columns
+    /// names the record already.
     fn external_id_of_primary_key(&self, describe: &Describe) -> Option<String> {
         let column = self.primary_key_column()?;
         let has_id =
@@ -226,10 +226,10 @@ fn not_created(object: &str, name: &str, why: &str) -> String {
 }
 
 impl StreamPlan {
-    /// How the records are found that the keys of the rows name. `None` if there is no key, or none that a query can look
-    /// up. A sync leaves this to the jobs; a dry run has none.
+    /// How the records are found that the keys of the rows name. `None` if there is no key, or none that a query can
+    /// look up. A sync leaves this to the jobs; a dry run has none.
     ///
-    /// An upsert compares some keys in another way than a query does, so what a query finds is compared once more.
+    /// An upsert compares some keys in another way than a query does, so what a query finds is compared again.
     pub(crate) fn key_lookup(&self) -> Option<MatchPlan> {
         let Key { field: name, comparison } = self.columns.key()?;
         let object = &self.job.object;
@@ -263,7 +263,8 @@ fn why_no_key(field: &Field) -> Option<&'static str> {
     }
 }
 
-/// How records are found that an upsert has written by this key. Its values are one where the upsert takes them for one.
+/// How records are found that an upsert has written by this key. Its values are one where the upsert takes them for
+/// one.
 ///
 /// # Errors
 /// Why they cannot be found.

@@ -6,7 +6,7 @@ use crate::convert::Column;
 use airbyte::StreamName;
 use salesforce::{Describe, Field, Operation};
 
-/// The problem of an operation that the user may not do.
+/// The problem of an operation that the user is not allowed to do.
 pub(super) fn forbidden(operation: Operation, describe: &Describe) -> Option<String> {
     let object = &describe.name;
     let verb = forbidden_verb(operation, describe)?;
@@ -24,7 +24,7 @@ pub(super) fn forbidden(operation: Operation, describe: &Describe) -> Option<Str
     })
 }
 
-/// What the operation does to records and the user may not do, as a verb.
+/// What the operation does to records and the user is not allowed to do, as a verb.
 fn forbidden_verb(operation: Operation, describe: &Describe) -> Option<&'static str> {
     let (create, change, delete) = match operation {
         Operation::Insert => (true, false, false),

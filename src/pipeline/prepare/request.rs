@@ -84,8 +84,8 @@ impl<'c> StreamRequest<'c> {
         self.operation.is_some()
     }
 
-    /// The related objects of `describe` that the columns of the stream name. Without a schema, the records may name any
-    /// that a reference has as its only one.
+    /// The related objects of `describe` that the columns of the stream name. Without a schema, the records may name
+    /// any that a reference has as its only one.
     pub(super) fn related_objects<'d>(&self, describe: &'d Describe) -> Vec<&'d str> {
         let Some(operation) = self.operation else { return Vec::new() };
         let found_by = self.match_request(operation, describe).map(|it| it.columns).unwrap_or_default();
@@ -186,7 +186,7 @@ impl<'c> StreamRequest<'c> {
         let matching = matching.map(|matching| Arc::new(matching.plan));
         let columns = Columns::new(columns, row_key);
         let columns = match &matching {
-            // What is written and what is deleted must be told to be of one record before they are looked for.
+            // Writes and deletes of one record must be recognised as such before the records are looked up.
             Some(matching) if deletes.on_deleted == OnDeleted::Delete && !operation.is_delete() => {
                 columns.found_by(matching.row_keys())
             }

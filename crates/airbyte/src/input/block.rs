@@ -1,12 +1,12 @@
 //! Standard input as blocks of whole lines.
 //!
-//! A block is read at once, so that a line costs neither a system call nor a task switch. A block ends at a newline, so
-//! that no line is split between two blocks.
+//! A block is read by one call, so that a line costs neither a system call nor a task switch. A block ends at a
+//! newline, so that no line is split between two blocks.
 
 use std::io::{self, Read};
 
-/// How much is read at once: what a pipe of Linux holds (pipe(7)). A larger block would keep the network waiting on a
-/// single core while its lines are converted; a smaller one would cost more switches between threads.
+/// How much is read by one call: what a pipe of Linux holds (pipe(7)). A larger block would keep the network waiting on
+/// a single core while its lines are converted; a smaller one would cost more switches between threads.
 const READ_SIZE: usize = 64 * 1024;
 
 /// A limit for the length of a line, in bytes, far above the length of any record: input without newlines ends in an

@@ -1,6 +1,6 @@
 //! Reads plain records in one pass, together with their data.
 //!
-//! A record is plain if its stream stands before its data and no key is repeated; most lines are. The reader stops at
+//! A record is plain if its stream comes before its data and no key is repeated; most lines are. The reader stops at
 //! the data, so that the caller converts them in place. It gives up on every other line, which
 //! [`crate::Message::parse`] reads from the beginning. The tests below check that both read the same.
 

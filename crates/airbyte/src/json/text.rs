@@ -182,7 +182,7 @@ fn escape_length(from: &[u8]) -> Option<usize> {
 }
 
 /// The first escaped character and the length of its escape, or of both escapes of a surrogate pair; `None` for half a
-/// pair, and for what is no escape.
+/// pair, and for what is not an escape.
 #[inline]
 fn escaped(from: &[u8]) -> Option<(char, usize)> {
     let character = match from.get(1)? {
@@ -213,7 +213,7 @@ fn unicode(from: &[u8]) -> Option<(char, usize)> {
 #[inline]
 fn unit(from: &[u8]) -> Option<u16> {
     let [b'\\', b'u', digits @ ..] = from.first_chunk::<6>()? else { return None };
-    // A byte that is no digit leaves a bit above the sixteen, wherever it stands.
+    // A byte that is not a digit leaves a bit above the sixteen, wherever it is.
     let unit = digits.iter().fold(0, |unit, digit| unit << 4 | DIGITS[usize::from(*digit)]);
     u16::try_from(unit).ok()
 }

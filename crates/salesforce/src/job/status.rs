@@ -88,7 +88,8 @@ pub(super) fn created(body: &[u8]) -> Result<String, String> {
     if state == JobState::Open { Ok(id) } else { Err(format!("a new job cannot be in the state {}", state.name())) }
 }
 
-/// Reads the answer to the creation of a query job, which begins at once (Bulk API 2.0 guide, "Create a Query Job").
+/// Reads the answer to the creation of a query job, which begins immediately (Bulk API 2.0 guide, "Create a Query
+/// Job").
 pub(crate) fn query_created(body: &[u8]) -> Result<String, String> {
     let JobStatus { id, state, .. } = parse(body)?;
     if state == JobState::Open { Err("a query job cannot be open".to_owned()) } else { Ok(id) }

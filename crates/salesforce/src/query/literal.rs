@@ -22,8 +22,8 @@ const MOST_DIGITS: usize = 100;
 pub struct Literal(String);
 
 impl Literal {
-    /// The most characters of a text in a condition (Limits Quick Reference, "SOQL and SOSL Limits"). Salesforce refuses
-    /// the query of a longer one. No field that a query can filter by has values as long.
+    /// The most characters of a text in a condition (Limits Quick Reference, "SOQL and SOSL Limits"). Salesforce
+    /// refuses the query of a longer one. No field that a query can filter by has values as long.
     pub const LONGEST_TEXT: usize = 4_000;
 
     /// A text: also the value of a picklist, an e-mail address, an id.
@@ -53,7 +53,7 @@ impl Literal {
         Self(literal)
     }
 
-    /// An id of 15 or 18 characters. None if the text is no id: Salesforce refuses a whole query for one wrong id.
+    /// An id of 15 or 18 characters. None if the text is not an id: Salesforce refuses a whole query for one wrong id.
     pub fn id(text: &str) -> Option<Self> {
         let is_id = match text.len() {
             15 => true,
@@ -63,8 +63,9 @@ impl Literal {
         (is_id && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| Self::text(text))
     }
 
-    /// A number, from its text with or without a sign, a point and an exponent. None if the text is no number, or one
-    /// with far more digits than any field has. An exponent is written out, because no document allows it in a query.
+    /// A number, from its text with or without a sign, a point and an exponent. None if the text is not a number, or
+    /// one with far more digits than any field has. An exponent is written out, because no document allows it in a
+    /// query.
     pub fn number(text: &str) -> Option<Self> {
         let (sign, unsigned) = match text.strip_prefix(['-', '+']) {
             Some(unsigned) => (if text.starts_with('-') { "-" } else { "" }, unsigned),

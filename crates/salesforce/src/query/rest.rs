@@ -36,8 +36,8 @@ impl Org {
         self.query_of("queryAll", soql).await
     }
 
-    /// How many records a query finds, by one call that is not repeated: whoever asks can do without. The call takes no
-    /// record, but Salesforce can give it up where the object is large.
+    /// How many records a query finds, by one call that is not repeated: the caller does not depend on it. The call
+    /// takes no record, but Salesforce can give it up where the object is large.
     ///
     /// # Errors
     /// Salesforce refuses the query or gives it up, or cannot be reached.
@@ -83,7 +83,7 @@ pub(super) struct RestPages {
     /// The rows of all pages, as the first of them says.
     total: Option<u64>,
     requests: RequestCount,
-    /// The page that is read before its caller asks for it: a query that Salesforce refuses is no query with rows.
+    /// The page that is read before its caller asks for it: a query that Salesforce refuses is not a query with rows.
     first: Option<HeldPage>,
 }
 

@@ -26,9 +26,9 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Requests a page and reads its header row. `header` is that of the page before: each page begins with the same one
-    /// (Bulk API 2.0 guide, "Get Results for a Query Job"). Otherwise the page may come from something else than
-    /// Salesforce, and its lines are no rows.
+    /// Requests a page and reads its header row. `header` is that of the page before: each page begins with the same
+    /// one (Bulk API 2.0 guide, "Get Results for a Query Job"). Otherwise the page may come from something else than
+    /// Salesforce, and its lines are not rows.
     pub(crate) async fn open(http: &Http, call: &Call, header: Option<&[String]>) -> Result<Self, Fault> {
         let response = http.response(call).await?;
         let mut page = Self {

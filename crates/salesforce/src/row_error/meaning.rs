@@ -2,7 +2,7 @@
 //!
 //! The meanings follow the list of `StatusCode` in the SOAP API Developer Guide ("Core Data Types Used in API Calls").
 
-/// The meaning of a status code, to stand behind a colon. `None` for a code that is rare.
+/// The meaning of a status code, as words after a colon. `None` for a code that is rare.
 pub(super) fn meaning(code: &str) -> Option<&'static str> {
     Some(match code {
         "CANNOT_EXECUTE_FLOW_TRIGGER" => "a flow of the org failed",

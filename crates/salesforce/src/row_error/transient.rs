@@ -34,8 +34,8 @@ const TRANSIENT_CODES: &[(&str, RetryFor)] = &[
 /// Statements"; text as in issues of Declarative Lookup Rollup Summaries). It has no code.
 const LOCKED_QUERY: &str = "Record Currently Unavailable: The record you are attempting to edit";
 
-/// The codes of errors in code and processes of the org, whose message tells the error inside: a trigger, a flow or a
-/// process. The row was rolled back with them.
+/// The codes of errors in code and processes of the org, whose message contains the error inside: a trigger, a flow or
+/// a process. The row was rolled back with them.
 ///
 /// | code | how the message names the error inside | seen in |
 /// | --- | --- | --- |
@@ -52,8 +52,8 @@ const WRAPPERS: &[&str] = &[
     "",
 ];
 
-/// The code of a validation rule, and of a trigger that refuses a row with `addError`. Its message is written by people,
-/// so it tells an error inside only in the form of an Apex exception: a trigger may pass the message of one on.
+/// The code of a validation rule, and of a trigger that refuses a row with `addError`. Its message is written by
+/// people, so it shows an error inside only in the form of an Apex exception: a trigger may pass the message of one on.
 const WRITTEN_BY_PEOPLE: &str = "FIELD_CUSTOM_VALIDATION_EXCEPTION";
 
 /// What an Apex exception has before the code of the error inside.
@@ -61,8 +61,8 @@ const FIRST_ERROR: &str = "first error: ";
 
 /// For which operations a row with this error may be sent again. `None` if it is rejected.
 ///
-/// An error of a trigger or a flow is what its innermost error is. A row that is taken for a transient failure by mistake
-/// costs its retries; it was not written, so nothing is doubled.
+/// An error of a trigger or a flow is what its innermost error is. A row that is taken for a transient failure by
+/// mistake costs its retries; it was not written, so nothing is doubled.
 pub(super) fn classify(code: &str, message: &str) -> Option<RetryFor> {
     if let Some(retry_for) = of_code(code) {
         return Some(retry_for);
@@ -83,8 +83,8 @@ fn of_code(code: &str) -> Option<RetryFor> {
     TRANSIENT_CODES.iter().find(|(transient, _)| *transient == code).map(|(_, retry_for)| *retry_for)
 }
 
-/// The words in a message that have the form of a code with a message after it (`CODE, message` or `CODE: message`), and
-/// where they begin. Names of triggers in capitals are among them.
+/// The words in a message that have the form of a code with a message after it (`CODE, message` or `CODE: message`),
+/// and where they begin. Names of triggers in capitals are among them.
 fn nested_codes(message: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
     let mut at = 0;

@@ -1,7 +1,8 @@
 //! What the batches before would have changed. The org does not know of it, because nothing is sent.
 //!
 //! A way is a set of fields by which records are found. In each way a key has a holder: the record that has got the key
-//! from this run. What the org says of a key is revised by that: see [`RevisedMatches`](super::revised::RevisedMatches).
+//! from this run. What the org says of a key is revised by that: see
+//! [`RevisedMatches`](super::revised::RevisedMatches).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -22,7 +23,7 @@ const NEW: [u8; 3] = *b"NEW";
 
 /// The value of a fact that says that there are several, or none.
 const NONE: u64 = 0;
-/// The value of a fact that nobody knows.
+/// The value of an unknown fact.
 const UNCLEAR: u64 = 1;
 
 const RECYCLED: u64 = 2;
@@ -210,7 +211,7 @@ impl KnownChanges {
         }
     }
 
-    /// From now on nobody knows what this key names.
+    /// From now on it is unknown what this key names.
     pub(super) fn make_unclear(&mut self, way: Way, key: RowKey) {
         self.note_key(way, key);
         self.note(way.holder_of(key), UNCLEAR);

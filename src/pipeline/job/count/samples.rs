@@ -33,7 +33,7 @@ impl Samples {
         }
         let text = text(plan, batch, rows, self.display.is_visible());
         let display = self.display.clone();
-        // A pipe blocks while nobody reads it. Text that nobody takes is no failure of the run.
+        // A pipe blocks while nobody reads it. Text that nobody takes is not a failure of the run.
         let _ = tokio::task::spawn_blocking(move || display.print(&text)).await;
     }
 

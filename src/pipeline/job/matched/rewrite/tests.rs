@@ -106,7 +106,7 @@ async fn a_record_that_would_become_more_rows_than_fit_in_memory_is_rejected() {
         let bench = Bench::new(&contacts, &records).await;
         let rewritten = bench.rewrite(|it| Rewriter { most_rows, ..it }).await;
         let sent: u64 = rows(&rewritten.written).iter().sum();
-        // A record that names one other is no cause of too many rows, and is always sent.
+        // A record that names one other is not a cause of too many rows, and is always sent.
         assert_eq!((sent, rewritten.settled.rejected), (written, rejected), "{most_rows} rows");
     }
 }
