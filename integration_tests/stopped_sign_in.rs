@@ -24,7 +24,7 @@ async fn stop_while_held(mut connector: RunningConnector, hold: &Hold) -> Run {
     hold.reached().await;
     connector.signal(Signal::Terminate);
     let connector = blocking(move || {
-        connector.wait_for_log("asked to stop");
+        connector.wait_for_log("stopping: ");
         connector
     })
     .await;

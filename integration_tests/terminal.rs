@@ -151,7 +151,7 @@ async fn ctrl_c_is_answered_on_the_terminal_and_the_summary_follows() {
     let (screen, code) = on_terminal(folder.path(), &write, &[("NO_COLOR", "1")]).await;
     assert_eq!(code, 1, "{screen}");
     let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
-    assert!(at("warning: asked to stop") < at("error: The run was stopped before it was complete"), "{screen}");
+    assert!(at("warning: stopping: ") < at("error: The run was stopped before it was complete"), "{screen}");
     assert!(printed(&screen).iter().any(|text| text.split_whitespace().eq(["people", "1", "1", "0"])), "{screen}");
 }
 
@@ -175,7 +175,7 @@ async fn check_discover_and_validate_answer_for_reading_on_a_terminal_and_in_mes
     let (screen, code) = run("validate").await;
     assert_eq!(
         (code, screen.trim_end()),
-        (0, "The configuration is valid. Whether it fits the org is for `check` to say.")
+        (0, "The configuration is valid. Run `check` to see whether it fits the org.")
     );
 
     let (screen, _) = run("check --log-format json").await;

@@ -19,7 +19,7 @@ fn validate(changes: Value, catalog: Option<&Value>) -> Run {
 fn a_valid_configuration_is_said_to_be_valid() {
     let run = validate(json!({"streams": [{"stream": "c", "object": "Contact"}]}), None);
     run.assert_success();
-    let said = "The configuration is valid. Whether it fits the org is for `check` to say.";
+    let said = "The configuration is valid. Run `check` to see whether it fits the org.";
     assert_eq!(run.log("INFO"), [said], "{}", run.stdout);
     let contacts = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
     let run = validate(

@@ -201,7 +201,7 @@ impl RunningConnector {
     /// Asks the process to stop, and asks again once it has noticed.
     pub(crate) fn terminate_twice(&mut self) {
         self.signal(Signal::Terminate);
-        self.wait_for_log("asked to stop");
+        self.wait_for_log("stopping: ");
         self.signal(Signal::Terminate);
     }
 

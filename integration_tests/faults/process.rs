@@ -156,7 +156,7 @@ async fn a_stop_after_the_end_of_the_input_fails_only_a_sync_with_unacknowledged
         hold.reached().await;
         let connector = blocking(move || {
             connector.signal(Signal::Terminate);
-            connector.wait_for_log("asked to stop");
+            connector.wait_for_log("stopping: ");
             connector
         });
         let connector = connector.await;

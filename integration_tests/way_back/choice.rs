@@ -133,7 +133,7 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     let (failure_type, message) = world.rejected_records(json!({}), &[]).await.failure();
     assert_eq!(failure_type, "config_error");
     assert!(
-        message.starts_with("2 objects do not say which stream their rejected records are of, such as")
+        message.starts_with("2 objects do not say which stream their rejected records belong to, such as")
             && message.contains("rejected_records/a.jsonl")
             && message.contains("--nameless-are"),
         "{message}"

@@ -13,8 +13,8 @@ use airbyte::{Error, Output, Result};
 /// within milliseconds.
 const TIME_FOR_LAST_MESSAGES: Duration = Duration::from_secs(3);
 
-const STOPPING: &str = "asked to stop: waits for running jobs and for the answer to a sign-in, for at most a minute or \
-                        until the next signal";
+const STOPPING: &str = "stopping: waiting for running jobs and for the answer to a sign-in, for at most a minute or until \
+                        the next signal";
 
 /// A stop that is requested by each signal that ends a process. A stopped run ends although nobody reads its output,
 /// once the sender is dropped.

@@ -8,9 +8,9 @@ use crate::display::Display;
 use crate::pipeline::catalog_problems;
 use airbyte::{Error, Output, Result, parse_catalog};
 
-const VALID: &str = "The configuration is valid. Whether it fits the org is for `check` to say.";
+const VALID: &str = "The configuration is valid. Run `check` to see whether it fits the org.";
 const VALID_AND_FITS: &str =
-    "The configuration is valid and fits the catalog. Whether it fits the org is for `check` to say.";
+    "The configuration is valid and fits the catalog. Run `check` to see whether it fits the org.";
 
 /// Says that the configuration is valid, and that it fits the catalog.
 ///

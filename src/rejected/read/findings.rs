@@ -159,9 +159,9 @@ impl Findings {
     fn nameless_error(&self) -> Option<Error> {
         let (first, count) = (self.first_nameless.as_ref()?, self.nameless);
         Some(Error::config(format!(
-            "{count} objects do not say which stream their rejected records are of, such as {first}. If all are of one \
-             stream, name it with --nameless-are (and --namespace). If not, set bucket_path to a folder that has only \
-             objects of one stream."
+            "{count} objects do not say which stream their rejected records belong to, such as {first}. If all are \
+             of one stream, name it with --nameless-are (and --namespace). If not, set bucket_path to a folder that has \
+             only objects of one stream."
         )))
     }
 
