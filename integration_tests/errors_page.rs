@@ -125,16 +125,30 @@ fn every_meaning_of_a_status_code_is_on_the_page() {
 }
 
 /// Folders and files that have rules, problems and reasons: parts that become messages elsewhere.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 13] = [
     "src/config",
     "src/pipeline/prepare",
     "src/pipeline/intake",
+    "src/pipeline/job/judge.rs",
     "src/pipeline/rejections.rs",
     "src/convert/rejection.rs",
+    "src/rejected/bucket/error.rs",
+    "src/rejected/folder",
+    "src/rejected/read/findings.rs",
+    "src/rejected/read/object.rs",
+    "src/rejected/read/row.rs",
+    "src/command/validate.rs",
+    "src/user_error.rs",
 ];
 
 /// Texts that need no line on the page: remedies at the end of a message, causes for the developers, names and types.
-const UNLISTED: [&str; 12] = [
+const UNLISTED: [&str; 18] = [
+    "The 24 hours are a moving window",
+    "Run the sync again",
+    "Delete records or buy data storage",
+    "Amazon S3 in",
+    "in this namespace",
+    "and perhaps others",
     "choose one of",
     "mark it as an external id",
     "What it sent is",
