@@ -138,7 +138,7 @@ test('a form that lacks a key of the flow is not sent', async () => {
 
 test('a form that is filled in connects to the org, and an entry for a stream with only its name is valid', async () => {
     const { page } = await open();
-    await choose(page, 'root_credentials', 'Client Credentials (the app signs in by itself)');
+    await choose(page, 'root_credentials', 'Client Credentials (the app signs in without a person)');
     for (const [key, value] of [['client_id', ORG_CLIENT_ID], ['client_secret', ORG_CLIENT_SECRET], ['domain_url', ORG_URL]]) {
         await page.fill(`#root_credentials_${key}`, value);
     }
