@@ -118,6 +118,11 @@ impl EarlierRows {
         is_listed
     }
 
+    /// Whether a row is one of the entry.
+    pub(crate) fn has(&self, csv: &[u8]) -> bool {
+        self.hashes.binary_search(&row_hash(csv)).is_ok()
+    }
+
     /// How many rows of the entry are not known to be written.
     pub(crate) fn not_written(&self) -> u64 {
         self.counts.iter().map(|count| u64::from(count.listed - count.kept)).sum()

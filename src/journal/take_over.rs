@@ -13,7 +13,7 @@ use super::written_rows::written_rows;
 use crate::budget::{Budget, Lease};
 use crate::user_error::IntoUserError;
 use airbyte::{Result, StreamName};
-use salesforce::{EarlierJob, Org};
+use salesforce::{EarlierJob, FinishedJob, Org};
 
 /// How long the results of a job are waited for.
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +28,15 @@ pub(crate) struct Patience {
 pub(crate) struct TakenOver {
     /// The rows of inserts, by stream.
     pub(crate) rows: HashMap<StreamName, Vec<EarlierRows>>,
+    /// The jobs that wrote them.
+    pub(crate) jobs: Vec<FinishedJob>,
     /// Covers the rows until the sync ends.
     pub(crate) lease: Lease,
 }
 
 impl TakenOver {
     pub(crate) fn nothing(budget: &Arc<Budget>) -> Self {
-        Self { rows: HashMap::new(), lease: budget.lease() }
+        Self { rows: HashMap::new(), jobs: Vec::new(), lease: budget.lease() }
     }
 }
 
@@ -80,7 +82,8 @@ pub(crate) async fn take_over(
                 }
                 taken.lease.set(taken.lease.bytes() + size);
                 let stream = entry.target.stream();
-                let rows = written_rows(entry, finished, patience).await?;
+                let (rows, job) = written_rows(entry, finished, patience).await?;
+                taken.jobs.push(job);
                 taken.rows.entry(stream).or_default().push(rows);
             }
             (Some(entry), None) => warn_of_doubt(&job, &entry, "Salesforce no longer knows it"),

@@ -11,11 +11,15 @@ use crate::user_error::IntoUserError;
 use airbyte::Result;
 use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRows};
 
-/// The rows of an entry that its job wrote.
+/// The rows of an entry that its job wrote, and the job.
 ///
 /// # Errors
 /// The results cannot be read.
-pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: Patience) -> Result<EarlierRows> {
+pub(super) async fn written_rows(
+    entry: Entry,
+    mut job: FinishedJob,
+    patience: Patience,
+) -> Result<(EarlierRows, FinishedJob)> {
     let (id, sent) = (entry.job.clone(), entry.rows);
     let doing = format!("reading what job {id}, which an earlier attempt left, has written");
     if job.end() != &JobEnd::Complete || job.rows_processed() != Some(sent) {
@@ -72,7 +76,7 @@ pub(super) async fn written_rows(entry: Entry, mut job: FinishedJob, patience: P
              twice"
         );
     }
-    Ok(rows)
+    Ok((rows, job))
 }
 
 /// Why the rows are not known.

@@ -32,7 +32,7 @@ use crate::budget::{Budget, capacity_for};
 use crate::journal::{Journal, Patience, TakenOver, Target, take_over};
 pub(crate) use dry_run::DryRun;
 use intake::{BatchLimits, Intake, IntakeSettings, RejectionLimits, Signals, Stream, read_on_thread};
-use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Stores, Waits};
+use job::{Event, JobJournal, Jobs, KNOWN_BYTES, Loader, Stores, Waits, keep_earlier_successes};
 use prepare::{PlannedStream, Quota, StreamPlan, StreamRequest, plan_streams};
 pub(crate) use prepare::{SettingsFindings, catalog_problems, check_settings};
 use progress::Progress;
@@ -179,6 +179,10 @@ async fn prepare_sync(
         Some(journal) => take_over_jobs(journal, org, &streams, budget).await?,
         None => TakenOver::nothing(budget),
     };
+    if let Some(store) = &stores.successes {
+        let plans = streams.iter().filter_map(|stream| stream.plan.as_ref());
+        Box::pin(keep_earlier_successes(store, plans, &taken_over)).await?;
+    }
     let job_journal = JobJournal::new(journal.clone(), Arc::clone(budget));
     let loader = Loader::new(org.clone(), stores, job_journal, Arc::clone(budget), quota.clone());
     let (jobs, events) = Jobs::new(Arc::new(loader), config.max_parallel_jobs());

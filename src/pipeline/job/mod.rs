@@ -4,9 +4,11 @@
 mod batch_loader;
 mod count;
 mod earlier;
+mod earlier_successes;
 mod entered;
 mod event;
 mod judge;
+mod key_values;
 mod lane;
 mod load;
 mod local_rejections;
@@ -20,6 +22,7 @@ mod turn;
 mod waits;
 
 pub(super) use count::{Counter, KNOWN_BYTES, Samples, StreamTally, Tally, Ways};
+pub(super) use earlier_successes::keep_earlier_successes;
 pub(super) use entered::JobJournal;
 pub(super) use event::{Event, EventKind, LoadError, SettledRecords};
 pub(super) use lane::{Jobs, StreamBatch};

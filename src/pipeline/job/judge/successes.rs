@@ -1,15 +1,12 @@
 //! Keeps the ids of the rows that a job wrote.
 
-use std::sync::Arc;
-
 use super::{Judge, JudgeError};
-use crate::convert::{Columns, RowTypes, restore, row_hash};
-use crate::pipeline::batch::{Batch, RowIndex};
+use crate::convert::row_hash;
+use crate::pipeline::batch::RowIndex;
+use crate::pipeline::job::key_values::{KeyValues, names};
 use crate::pipeline::job::result_counts::ResultCounts;
-use crate::pipeline::job::result_layout::{ID, ResultLayout};
+use crate::pipeline::job::result_layout::ID;
 use crate::rejected::{SuccessStore, SuccessWriter, WrittenAs, WrittenRecord};
-use salesforce::ResultRow;
-use serde_json::value::RawValue;
 
 impl Judge<'_> {
     /// Reads the rows that the job wrote, so many, and writes their keys and ids. They are not visible before the writer
@@ -24,10 +21,10 @@ impl Judge<'_> {
         }
         let batch = self.batch;
         let columns = self.plan.source_key.columns(&batch.columns, batch.keys.as_ref().map(|keys| keys.columns()));
-        let names = KeyValues::names(&columns.of_record, batch);
-        let mut writer = store.writer(&self.plan.identity, names);
-        let mut of_record = KeyValues::new(columns.of_record, batch);
-        let mut of_merged = KeyValues::new(columns.of_merged, batch);
+        let mut of_record = KeyValues::new(columns.of_record, &batch.columns);
+        let mut of_merged = KeyValues::new(columns.of_merged, &batch.columns);
+        let kept = batch.keys.iter().flat_map(|keys| keys.columns().iter());
+        let mut writer = store.writer(&self.plan.identity, names(kept.chain(of_record.columns().iter())));
         let mut keys = batch.keys.as_ref().map(|keys| keys.reader());
         let mut rows = self.job.successful_rows().await?;
         let layout = self.layout(&rows, &[ID])?;
@@ -40,7 +37,7 @@ impl Judge<'_> {
             if let Some(sent) = sent {
                 (origin, records) = (batch.origins.origin(sent).extracted_at_ms, batch.origins.records(sent));
                 let values = if records > 1 { &mut of_merged } else { &mut of_record };
-                key = values.of_row(&layout, row, &csv);
+                key = values.of_row(&layout, row, batch.types_of(&csv));
                 if let Some(keys) = &mut keys {
                     key = keys.with_others(layout.cells(row).next().unwrap_or_default(), key);
                 }
@@ -64,47 +61,5 @@ impl Judge<'_> {
             );
         }
         Ok(writer)
-    }
-}
-
-/// The values of some columns of a batch, under their source names and with their JSON types.
-struct KeyValues<'b> {
-    batch: &'b Batch,
-    positions: Vec<usize>,
-    columns: Columns,
-    /// The types of the last row, and those of the columns.
-    types: Option<(Arc<RowTypes>, RowTypes)>,
-}
-
-impl<'b> KeyValues<'b> {
-    fn new(positions: Vec<usize>, batch: &'b Batch) -> Self {
-        let columns = positions.iter().map(|position| batch.columns[*position].clone()).collect();
-        Self { batch, positions, columns: Columns::new(columns, None), types: None }
-    }
-
-    /// The names of the columns at these positions, and of those whose values are kept, each once.
-    fn names(positions: &[usize], batch: &Batch) -> Vec<String> {
-        let kept = batch.keys.iter().flat_map(|keys| keys.columns().iter());
-        let columns = kept.chain(positions.iter().map(|position| &batch.columns[*position]));
-        let mut names: Vec<String> = Vec::new();
-        for column in columns {
-            let name = column.source().parent().unwrap_or(column.source().name());
-            if !names.iter().any(|other| other == name) {
-                names.push(name.to_owned());
-            }
-        }
-        names
-    }
-
-    /// The values of a row of the results, whose upload was `csv`.
-    fn of_row(&mut self, layout: &ResultLayout, row: &ResultRow, csv: &[u8]) -> Vec<(String, Box<RawValue>)> {
-        if let Some(types) = self.batch.types_of(csv)
-            && self.types.as_ref().is_none_or(|(of_row, _)| !Arc::ptr_eq(of_row, types))
-        {
-            self.types = Some((Arc::clone(types), types.of_columns(self.positions.iter().copied().map(Some))));
-        }
-        let types = self.types.as_ref().map(|(_, types)| types);
-        let cells = self.positions.iter().map(|position| layout.cell(row, *position));
-        restore(&self.columns, cells, types)
     }
 }
