@@ -151,7 +151,7 @@ async fn a_sync_that_fails_leaves_a_report_with_its_error() {
     let sentence = message.split(". ").next().unwrap();
     assert!(page.contains(sentence) && page.contains("<em>aborted</em>"), "{sentence} is missing: {page}");
     let open = 20 - run.counts().iter().map(|it| it.written + it.rejected).sum::<u64>();
-    assert!(page.contains(&format!("Of {open} records it is not known that they are written.")), "{open}: {page}");
+    assert!(page.contains(&format!("It is not known whether {open} records reached Salesforce.")), "{open}: {page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

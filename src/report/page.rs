@@ -72,14 +72,14 @@ fn tiles(html: &mut Html, report: &SyncReport) {
         html.markup("<div><dt>").markup(name).markup("</dt><dd>").text(Number(count)).markup("</dd></div>\n");
     }
     if skipped > 0 {
-        html.markup("<div><dt>Of the written, skipped</dt><dd>").text(Number(skipped)).markup("</dd></div>\n");
+        html.markup("<div><dt>Skipped (part of written)</dt><dd>").text(Number(skipped)).markup("</dd></div>\n");
     }
     html.markup("<div><dt>Jobs</dt><dd>").text(Number(sum(|stream| stream.jobs))).markup("</dd></div>\n");
     html.markup("<div><dt>Duration</dt><dd>").text(Lasting(report.length)).markup("</dd></div>\n</dl>\n");
     let open = read.saturating_sub(written + rejected);
     if open > 0 {
-        html.markup("<p class=\"note\">Of ").text(Counted(open, "record")).markup(
-            " it is not known that they are written. No state covers them: the next attempt sends them again.</p>\n",
-        );
+        html.markup("<p class=\"note\">It is not known whether ")
+            .text(Counted(open, "record"))
+            .markup(" reached Salesforce. No state covers them: the next attempt sends them again.</p>\n");
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn section(html: &mut Html, streams: &[StreamStory]) {
     html.markup("<section>\n<h2>Streams</h2>\n<table class=\"cards\">\n<thead><tr><th>Stream</th><th>Object</th>")
         .markup("<th>Operation</th><th class=\"n\">Read</th><th class=\"n\">Written</th><th class=\"n\">Rejected</th>");
     if skips {
-        html.markup("<th class=\"n\">Of the written, skipped</th>");
+        html.markup("<th class=\"n\">Skipped (part of written)</th>");
     }
     html.markup("<th class=\"n\">Jobs</th></tr></thead>\n<tbody>\n");
     for (stream, _) in streams.iter().zip(0..MAX_STREAMS) {
@@ -43,7 +43,7 @@ fn counts(html: &mut Html, streams: &[StreamStory], skips: bool) {
     html.markup("<td class=\"n\" data-label=\"Written\">").text(sum(|stream| stream.written)).markup("</td>");
     html.markup("<td class=\"n\" data-label=\"Rejected\">").text(sum(|stream| stream.rejected)).markup("</td>");
     if skips {
-        html.markup("<td class=\"n\" data-label=\"Of the written, skipped\">").text(sum(|stream| stream.skipped));
+        html.markup("<td class=\"n\" data-label=\"Skipped (part of written)\">").text(sum(|stream| stream.skipped));
         html.markup("</td>");
     }
     html.markup("<td class=\"n\" data-label=\"Jobs\">").text(sum(|stream| stream.jobs)).markup("</td></tr>\n");

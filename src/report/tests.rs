@@ -114,7 +114,10 @@ fn an_error_is_shown_and_open_records_are_counted() {
     report.error = Some("Someone aborted job 750.".to_owned());
     report.streams[0].written = 10_000;
     let page = page(&report);
-    assert_has(&page, &["<strong>Failed</strong>", "Someone aborted job 750.</p>", "Of 9,997 records it is not known"]);
+    assert_has(
+        &page,
+        &["<strong>Failed</strong>", "Someone aborted job 750.</p>", "It is not known whether 9,997 records reached"],
+    );
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn skipped_records_have_a_column_where_there_are_some() {
     let mut report = report();
     assert!(!page(&report).contains("skipped"));
     report.streams[0].skipped = 1_234;
-    assert_has(&page(&report), &["data-label=\"Of the written, skipped\">1,234</td>"]);
+    assert_has(&page(&report), &["data-label=\"Skipped (part of written)\">1,234</td>"]);
 }
 
 /// Whatever comes from a source, an org, a bucket or a configuration is text.
