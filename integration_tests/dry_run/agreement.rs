@@ -73,9 +73,9 @@ async fn agreed_in(
     }
     let run = real.write(config, catalog, real_lines).await;
     run.assert_success();
-    let told: Vec<_> = streams.iter().map(|(name, _)| counts(&dry_run, name)).collect();
+    let counted: Vec<_> = streams.iter().map(|(name, _)| counts(&dry_run, name)).collect();
     let done: Vec<_> = streams.iter().map(|(name, object)| done(&real, &run, &[name], object)).collect();
-    assert_eq!(told, done, "{}", dry_run.stdout);
+    assert_eq!(counted, done, "{}", dry_run.stdout);
     let log = dry_run.log("INFO");
     let taken = log.iter().find(|line| line.starts_with("dry run: what a sync would take")).unwrap();
     let (jobs, of_jobs) = (real.org.jobs().len() as u64, real.org.requests());
@@ -84,7 +84,7 @@ async fn agreed_in(
     assert_eq!(number(taken, "jobs"), jobs);
     let least = number(taken, "requests_at_least");
     assert!(4 * jobs <= least && least <= of_jobs, "{least} of {of_jobs}");
-    told
+    counted
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +94,7 @@ async fn inserts_create_a_record_each_but_those_that_are_refused() {
         stream("people", "Contact", &fields),
         stream("leads", "Lead", &[("LastName", "string"), ("Company", "string")]),
     ];
-    let told =
+    let counted =
         agreed(json!({"batch_size_mb": 0.01}), catalog(&streams), &[("people", "Contact"), ("leads", "Lead")], |_| {
             let person =
                 |number| record("people", json!({"LastName": format!("L{number}"), "Description": "x".repeat(990)}));
@@ -110,11 +110,14 @@ async fn inserts_create_a_record_each_but_those_that_are_refused() {
             ]);
             lines
         });
-    let told = told.await;
-    assert!(told[0].created == 40 && told[0].jobs > 3, "{:?}", told[0]);
-    assert_eq!(told[1], StreamCounts { records: 1, created: 1, jobs: 1, bulk_batches: 1, ..StreamCounts::default() });
+    let counted = counted.await;
+    assert!(counted[0].created == 40 && counted[0].jobs > 3, "{:?}", counted[0]);
+    assert_eq!(
+        counted[1],
+        StreamCounts { records: 1, created: 1, jobs: 1, bulk_batches: 1, ..StreamCounts::default() }
+    );
     let refused = [("INVALID_TYPE_ON_FIELD_IN_RECORD", 2), ("NULL_MARKER_AS_TEXT", 1)];
-    assert_eq!(told[0].refused, refused.map(|(code, count)| (code.to_owned(), count)).into());
+    assert_eq!(counted[0].refused, refused.map(|(code, count)| (code.to_owned(), count)).into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +128,7 @@ async fn records_that_the_source_has_deleted_delete_or_are_skipped() {
         if name == "deletes" { "Contact" } else { "Lead" }
     }
     let config = json!({"streams": [{"stream": "ignores", "deletes": "ignore"}]});
-    let told = agreed(config, catalog(&streams), &[("deletes", "Contact"), ("ignores", "Lead")], |world| {
+    let counted = agreed(config, catalog(&streams), &[("deletes", "Contact"), ("ignores", "Lead")], |world| {
         let mut lines = Vec::new();
         for name in ["deletes", "ignores"] {
             let insert = |last_name: &str| {
@@ -142,10 +145,10 @@ async fn records_that_the_source_has_deleted_delete_or_are_skipped() {
         }
         lines
     });
-    let told = told.await;
-    assert_eq!((told[0].deleted, told[0].updated, told[0].merged, told[0].skipped), (1, 1, 1, 0));
-    assert_eq!((told[1].deleted, told[1].updated, told[1].merged, told[1].skipped), (0, 2, 0, 1));
-    assert!(told.iter().all(|counts| counts.refused["UNCLEAR_DELETE_MARK"] == 1));
+    let counted = counted.await;
+    assert_eq!((counted[0].deleted, counted[0].updated, counted[0].merged, counted[0].skipped), (1, 1, 1, 0));
+    assert_eq!((counted[1].deleted, counted[1].updated, counted[1].merged, counted[1].skipped), (0, 2, 0, 1));
+    assert!(counted.iter().all(|counts| counts.refused["UNCLEAR_DELETE_MARK"] == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,8 +175,8 @@ pub(super) fn long() -> String {
     "x".repeat(9_000)
 }
 
-fn refusals(told: &StreamCounts) -> Vec<(&str, u64)> {
-    told.refused.iter().map(|(code, count)| (code.as_str(), *count)).collect()
+fn refusals(counted: &StreamCounts) -> Vec<(&str, u64)> {
+    counted.refused.iter().map(|(code, count)| (code.as_str(), *count)).collect()
 }
 
 /// A stream `a` of accounts.
@@ -190,7 +193,7 @@ fn lines(records: impl IntoIterator<Item = Value>) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upsert_creates_keys_that_are_new_and_updates_the_others() {
     let catalog = accounts("append_dedup", "External_Id__c");
-    let told = agreed(json!({}), catalog, &[("a", "Account")], |world| {
+    let counted = agreed(json!({}), catalog, &[("a", "Account")], |world| {
         for key in ["A-1", "O'Neil\\, \"50%\"", "M\u{fc}ller", "unused"] {
             world.org.insert("Account", &[("Name", "n"), ("External_Id__c", key)]).unwrap();
         }
@@ -198,22 +201,22 @@ async fn an_upsert_creates_keys_that_are_new_and_updates_the_others() {
         let records = keys.iter().map(|key| json!({"External_Id__c": key, "Name": "n"}));
         lines(records.chain([json!({"External_Id__c": " ", "Name": "n"}), json!({"External_Id__c": "#N/A"})]))
     });
-    let told = told.await.remove(0);
-    assert_eq!((told.created, told.updated, told.merged, told.jobs), (3, 3, 2, 1));
-    assert_eq!(refusals(&told), [("MISSING_ARGUMENT", 1), ("NULL_MARKER_AS_TEXT", 1)]);
+    let counted = counted.await.remove(0);
+    assert_eq!((counted.created, counted.updated, counted.merged, counted.jobs), (3, 3, 2, 1));
+    assert_eq!(refusals(&counted), [("MISSING_ARGUMENT", 1), ("NULL_MARKER_AS_TEXT", 1)]);
 }
 
 /// The org does not know what the batches before would have created.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_an_earlier_batch_creates_is_updated_by_a_later_one() {
     let catalog = accounts("append_dedup", "External_Id__c");
-    let told = agreed(small_batches(), catalog, &[("a", "Account")], |world| {
+    let counted = agreed(small_batches(), catalog, &[("a", "Account")], |world| {
         world.org.insert("Account", &[("Name", "n"), ("External_Id__c", "old")]).unwrap();
         let keys = ["new", "old", "NEW", "newer", "new ", "old"];
         lines(keys.map(|key| json!({"External_Id__c": key, "Name": "n", "Description": long()})))
     });
-    let told = told.await.remove(0);
-    assert_eq!((told.created, told.updated, told.jobs), (2, 4, 6));
+    let counted = counted.await.remove(0);
+    assert_eq!((counted.created, counted.updated, counted.jobs), (2, 4, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,32 +226,32 @@ async fn a_key_that_several_records_have_is_refused_and_case_counts_where_the_fi
         "append_dedup",
         "Segment_Key__c",
     )];
-    let told = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
+    let counted = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
         for key in ["twice", "twice", "once", "ONCE"] {
             world.org.insert("Account", &[("Name", "n"), ("Segment_Key__c", key)]).unwrap();
         }
         lines(["twice", "once", "never"].map(|key| json!({"Segment_Key__c": key, "Name": "n"})))
     });
-    let told = told.await.remove(0);
-    assert_eq!((told.created, told.updated, refusals(&told)), (1, 1, vec![("DUPLICATE_EXTERNAL_ID", 1)]));
+    let counted = counted.await.remove(0);
+    assert_eq!((counted.created, counted.updated, refusals(&counted)), (1, 1, vec![("DUPLICATE_EXTERNAL_ID", 1)]));
 
     let streams = [keyed(
         stream("a", "Account", &[("Legacy_Key__c", "string"), ("Name", "string")]),
         "append_dedup",
         "Legacy_Key__c",
     )];
-    let told = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
+    let counted = agreed(json!({}), catalog(&streams), &[("a", "Account")], |world| {
         world.org.insert("Account", &[("Name", "n"), ("Legacy_Key__c", "Key")]).unwrap();
         lines(["Key", "KEY"].map(|key| json!({"Legacy_Key__c": key, "Name": "n"})))
     });
-    let told = told.await.remove(0);
-    assert_eq!((told.created, told.updated), (1, 1));
+    let counted = counted.await.remove(0);
+    assert_eq!((counted.created, counted.updated), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_and_deletes_by_id_are_refused_where_there_is_no_record() {
     for mode in ["update", "soft_delete"] {
-        let told = agreed(small_batches(), accounts(mode, "Id"), &[("a", "Account")], |world| {
+        let counted = agreed(small_batches(), accounts(mode, "Id"), &[("a", "Account")], |world| {
             let ids: Vec<String> =
                 (0..4).map(|number| world.org.insert("Account", &[("Name", &number.to_string())]).unwrap()).collect();
             let other = world.org.insert("Contact", &[("LastName", "n")]).unwrap();
@@ -260,10 +263,10 @@ async fn updates_and_deletes_by_id_are_refused_where_there_is_no_record() {
             let again = [&ids[3], &ids[3], &ids[0]].map(|id| json!({"Id": id, "Name": "m", "Description": long()}));
             lines(records.into_iter().chain(again))
         });
-        let told = told.await.remove(0);
-        assert!(told.updated + told.deleted >= 4 && told.refused["NO_SUCH_ID"] == 3, "{mode} {told:?}");
-        assert!(told.refused["ENTITY_IS_DELETED"] >= 1, "{mode} {told:?}");
-        assert_eq!((told.created, told.refused["MISSING_ARGUMENT"]), (0, 1), "{mode}");
+        let counted = counted.await.remove(0);
+        assert!(counted.updated + counted.deleted >= 4 && counted.refused["NO_SUCH_ID"] == 3, "{mode} {counted:?}");
+        assert!(counted.refused["ENTITY_IS_DELETED"] >= 1, "{mode} {counted:?}");
+        assert_eq!((counted.created, counted.refused["MISSING_ARGUMENT"]), (0, 1), "{mode}");
     }
 }
 
@@ -272,14 +275,14 @@ async fn a_record_that_an_earlier_batch_deletes_is_not_there_for_a_later_one() {
     for operation in ["delete", "hard_delete"] {
         let fields = [("Id", "string")];
         let config = json!({"batch_size_mb": 0.01, "streams": [{"stream": "a", "operation": operation}]});
-        let told = agreed(config, catalog(&[stream("a", "Account", &fields)]), &[("a", "Account")], |world| {
+        let counted = agreed(config, catalog(&[stream("a", "Account", &fields)]), &[("a", "Account")], |world| {
             let id = world.org.insert("Account", &[("Name", "n")]).unwrap();
             let never = |number: usize| json!({"Id": format!("{}zzzz{number:04}", &id[..7])});
             lines(std::iter::once(json!({"Id": id})).chain((0..700).map(never)).chain([json!({"Id": id})]))
         });
-        let told = told.await.remove(0);
-        let refused = told.refused.values().sum::<u64>();
-        assert_eq!((told.deleted, told.jobs, refused), (1, 2, 701), "{operation} {told:?}");
+        let counted = counted.await.remove(0);
+        let refused = counted.refused.values().sum::<u64>();
+        assert_eq!((counted.deleted, counted.jobs, refused), (1, 2, 701), "{operation} {counted:?}");
     }
 }
 
@@ -300,13 +303,13 @@ fn items(key: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_are_one_key_in_each_form() {
     let worlds = [with_items().await, with_items().await];
-    let told = agreed_in(worlds, json!({}), items("Number__c"), &[("a", "Item__c")], |world| {
+    let counted = agreed_in(worlds, json!({}), items("Number__c"), &[("a", "Item__c")], |world| {
         world.org.insert("Item__c", &[("Number__c", "1000")]).unwrap();
         let numbers = [json!(1000), json!("1e3"), json!(7), json!("7.0")];
         lines(numbers.map(|value| json!({"Number__c": value, "Label__c": "x"})))
     });
-    let told = told.await.remove(0);
-    assert_eq!((told.created, told.updated, told.merged), (1, 2, 1), "{told:?}");
+    let counted = counted.await.remove(0);
+    assert_eq!((counted.created, counted.updated, counted.merged), (1, 2, 1), "{counted:?}");
 }
 
 /// No document says whether an upsert by an e-mail address regards case.
@@ -337,7 +340,7 @@ async fn records_that_are_found_by_any_field_are_counted_for_each_choice() {
                         "batch_size_mb": batch_size,
                         "streams": [{"stream": "a", "operation": operation, "match": matching}],
                     });
-                    let told =
+                    let counted =
                         agreed(config, catalog(&[stream("a", "Contact", &fields)]), &[("a", "Contact")], |world| {
                             for mail in ["ann@example.com", "bo@example.com", "bo@example.com", "cy@example.com"] {
                                 world.org.insert("Contact", &[("LastName", "n"), ("Email", mail)]).unwrap();
@@ -354,8 +357,11 @@ async fn records_that_are_found_by_any_field_are_counted_for_each_choice() {
                             ];
                             lines(mails.map(|mail| json!({"Email": mail, "LastName": "m", "Description": long()})))
                         });
-                    let told = told.await.remove(0);
-                    assert!(told.updated + told.deleted >= 2, "{operation} {on_missing} {on_several} {told:?}");
+                    let counted = counted.await.remove(0);
+                    assert!(
+                        counted.updated + counted.deleted >= 2,
+                        "{operation} {on_missing} {on_several} {counted:?}"
+                    );
                 }
             }
         }

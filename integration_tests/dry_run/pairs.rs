@@ -242,12 +242,12 @@ async fn a_record_is_counted_after_what_the_run_writes_before_it() {
             let (config, catalog, _, lines) = input(&real, steps, is_together);
             let run = real.write(config, catalog, lines).await;
             run.assert_success();
-            let told = sum(names.iter().map(|name| counts(&dry_run, name)));
+            let counted = sum(names.iter().map(|name| counts(&dry_run, name)));
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let done = done(&real, &run, &names, "Account");
-            assert_eq!(told, done, "{steps:?} together: {is_together}\n{}", dry_run.stdout);
+            assert_eq!(counted, done, "{steps:?} together: {is_together}\n{}", dry_run.stdout);
             if !is_together {
-                assert_eq!((told.created, told.deleted), (*created, *deleted), "{steps:?}");
+                assert_eq!((counted.created, counted.deleted), (*created, *deleted), "{steps:?}");
             }
         }
     }
@@ -266,14 +266,14 @@ async fn what_depends_on_how_salesforce_takes_an_earlier_record_is_unclear() {
         (&[Write(Upsert, "a\tb", "n"), Write(Upsert, "a\tb", "n"), Gone(Upsert, "a\tb")], 3),
         (&[Write(Upsert, "M\u{fc}ller", "n"), Write(Upsert, "M\u{dc}LLER", "n"), Gone(Upsert, "M\u{fc}ller")], 2),
     ];
-    let (mut told, mut all_expected) = (Vec::new(), Vec::new());
+    let (mut counted, mut all_expected) = (Vec::new(), Vec::new());
     for (steps, expected) in cases {
         let world = org().await;
         let (config, catalog, names, lines) = input(&world, steps, false);
         let run = world.dry_run(config, catalog, lines).await;
         run.assert_success();
-        told.push((steps, unclear(&run, names.last().unwrap())));
+        counted.push((steps, unclear(&run, names.last().unwrap())));
         all_expected.push((steps, *expected));
     }
-    assert_eq!(told, all_expected);
+    assert_eq!(counted, all_expected);
 }

@@ -79,7 +79,7 @@ async fn rows_missing_from_the_results_are_not_acknowledged() {
         assert_eq!(failure_type, "transient_error", "{message}");
         let unsettled = format!("{} of ", 300 - written);
         assert!(message.contains(reason) && message.contains(&unsettled), "{message}");
-        // The results prove the first state, where they tell of rows at all.
+        // The results prove the first state, where they have rows at all.
         let proven = (150, Counts { written: 150, rejected: 0 });
         assert_eq!(run.ids_and_counts(), if written > 0 { vec![proven] } else { vec![] });
         assert_eq!(keys_in_org(&world), keys(1..=written), "nothing is sent again in this sync");

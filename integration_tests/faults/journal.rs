@@ -311,7 +311,7 @@ async fn a_delete_that_an_earlier_attempt_did_counts_as_written() {
 /// The second attempt finds no record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_record_that_a_killed_attempt_deleted_counts_as_written() {
-    // By its id it is deleted once more, and only the journal knows who deleted it first.
+    // By its id it is deleted again, and only the journal knows who deleted it first.
     for (name, mode, journal, skipped) in [
         ("Id", "update", true, 0),
         ("Id", "update", false, 2),

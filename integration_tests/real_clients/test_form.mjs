@@ -112,7 +112,7 @@ test('each group shows its keys in order, and only one key is behind the optiona
     await page.close();
 });
 
-test('the bucket and a stream show what pages tell to set', async () => {
+test('the bucket and a stream show what pages say to set', async () => {
     const { page, complaints } = await open();
     await choose(page, 'root_object_storage_config', 'S3');
     const storage = await titles(page, '[data-key=root_object_storage_config]');

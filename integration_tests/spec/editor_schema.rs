@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::spec;
 use crate::repository;
 
-/// Writes the file anew in place of comparing it.
+/// Writes the file instead of comparing it.
 const UPDATE: &str = "DESTINATION_SALESFORCE_UPDATE_SCHEMA";
 
 /// The schema of the specification, which takes no other key than its own and `$schema`.
@@ -38,7 +38,7 @@ fn the_schema_for_editors_is_that_of_the_specification() {
         fs::write(&path, format!("{:#}\n", expected())).unwrap();
     }
     let published: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    assert!(published == expected(), "run this test with {UPDATE}=1 to write config.schema.json anew");
+    assert!(published == expected(), "run this test with {UPDATE}=1 to write config.schema.json");
 }
 
 #[test]
