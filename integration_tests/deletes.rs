@@ -284,7 +284,7 @@ async fn any_sequence_of_writes_and_deletes_leaves_what_it_says() {
 
 /// No document says whether the org takes these keys for one.
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_are_perhaps_one_take_turns() {
+async fn keys_that_may_be_the_same_take_turns() {
     let world = world().await;
     add(&world, ["e-1"]);
     let lines = vec![

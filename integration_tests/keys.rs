@@ -164,7 +164,7 @@ async fn keys_are_compared_as_the_org_compares_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_each_type_are_merged_only_if_they_are_certainly_one() {
+async fn keys_of_each_type_are_merged_only_if_they_are_certainly_the_same() {
     let contact = json!({"LastName": "Example"});
     let subscription = json!({"Starts_On__c": "2026-01-31"});
     for (object, key, values, others, rows) in [
@@ -220,7 +220,7 @@ async fn merged_rows_name_one_related_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_that_are_perhaps_one_are_written_by_jobs_one_after_the_other() {
+async fn keys_that_may_be_the_same_are_written_by_jobs_one_after_the_other() {
     let rows = [("\u{e9}-1", "first"), ("e-1", "second"), ("other", "third"), ("\u{e9}-1", "last")];
     let (world, values) = accounts_by("External_Id__c", &rows).await;
     assert_eq!(values, [["e-1", "second"], ["other", "third"], ["\u{e9}-1", "last"]]);

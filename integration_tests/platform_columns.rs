@@ -73,7 +73,7 @@ async fn columns_of_the_platform_are_sent_only_where_they_are_renamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rename_of_a_platform_column_is_obeyed_whatever_becomes_of_unknown_fields() {
+async fn a_rename_of_a_platform_column_is_obeyed_with_every_setting_of_unknown_fields() {
     const RENAMED: [&str; 3] = ["_airbyte_extracted_at", "_AIRBYTE_META", "_ab_source_file_url"];
     for unknown in ["fail", "ignore"] {
         for source in RENAMED {

@@ -314,7 +314,7 @@ async fn numbers_are_one_key_in_each_form() {
 
 /// No document says whether an upsert by an e-mail address regards case.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_which_nobody_knows_what_it_names_is_unclear() {
+async fn a_key_whose_record_is_unknown_is_unclear() {
     let world = with_items().await;
     world.org.insert("Item__c", &[("Mail__c", "ann@example.com")]).unwrap();
     let mails = ["Ann@example.com", "bo@example.com"];

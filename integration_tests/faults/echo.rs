@@ -210,7 +210,7 @@ fn names_with_half_a_hash_in_common() -> (String, String) {
 
 /// The first record waits for its retry, and the second one is rejected.
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_are_told_apart_by_all_of_their_hashes() {
+async fn rows_are_distinguished_by_their_whole_hashes() {
     let (locked, rejected) = names_with_half_a_hash_in_common();
     for seed in 0..4 {
         let world = World::with(Settings { seed, ..Settings::default() }).await;

@@ -151,7 +151,7 @@ async fn a_key_may_contain_any_character() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_record_that_has_a_key_only_perhaps_the_org_says_whether_it_is_meant() {
+async fn the_org_says_whether_a_record_that_may_have_a_key_is_meant() {
     let world = World::new().await;
     contact(&world, &[("LastName", "m\u{fc}ller")]);
     let records =
@@ -200,7 +200,7 @@ async fn a_checkbox_that_is_off_finds_its_record_by_a_query_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_created_or_skipped_that_may_be_there_all_the_same() {
+async fn nothing_is_created_or_skipped_that_may_be_in_the_org() {
     for on_missing in ["insert", "skip"] {
         for (field, json_type, value, keeps) in [
             ("AnnualRevenue", "string", json!("12,000"), false),

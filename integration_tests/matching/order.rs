@@ -48,7 +48,7 @@ async fn records_of_one_key_are_merged_into_the_record_that_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_keys_that_are_perhaps_one_are_looked_for_again_after_the_first_is_created() {
+async fn new_keys_that_may_be_the_same_are_looked_up_again_after_the_first_is_created() {
     let world = World::new().await;
     let records = ["m\u{fc}ller", "M\u{dc}LLER"].map(|name| json!({"LastName": name, "Title": name}));
     let run = world

@@ -199,7 +199,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn keys_are_one_where_the_documents_say_so_and_perhaps_one_where_they_do_not() {
+    fn keys_are_the_same_where_the_documents_say_so_and_alike_where_they_do_not() {
         use KeyComparison::{Exact, Id, IgnoreCase, Moment, Number};
         for (comparison, one, other, expected) in [
             (IgnoreCase, "Ann@Example.com", " ann@example.COM ", "one"),
@@ -239,7 +239,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn values_of_several_fields_are_told_apart_by_each() {
+    fn values_of_several_fields_are_distinguished_by_each() {
         let text = KeyComparison::IgnoreCase;
         let plan = plan(&[("A", text), ("B", text)]);
         let key = |values: [&str; 2]| plan.row_key(values);

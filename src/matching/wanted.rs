@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_has_a_key_only_perhaps_makes_it_uncertain() {
+    fn a_record_that_may_have_a_key_makes_it_uncertain() {
         let mut matches = wanted(&["M\u{fc}ller", "M\u{dc}LLER", "Ann"], MOST_SHOWN);
         matches.add(key("m\u{fc}ller"), FIRST, Asked::All).unwrap();
         assert_eq!(matches.of(key("M\u{fc}ller")), Found::One(id(FIRST)));

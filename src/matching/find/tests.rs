@@ -191,7 +191,7 @@ async fn keys_of_several_rows_are_asked_for_once_and_blank_ones_never() {
 }
 
 #[tokio::test]
-async fn a_key_that_a_record_has_only_perhaps_is_asked_for_alone() {
+async fn a_key_that_a_record_may_have_is_asked_for_alone() {
     let mut keys = emails(7_000);
     keys.extend(["M\u{fc}ller", "Muller", "G\u{f6}tz"].map(str::to_owned));
     let org = FakeOrg::of(["Muller", "GOTZ", "g\u{d6}TZ"]);

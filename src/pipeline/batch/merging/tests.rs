@@ -64,7 +64,7 @@ fn each_record_ends_as_if_each_row_had_been_sent_alone() {
 }
 
 #[test]
-fn rows_that_perhaps_mean_one_record_are_in_jobs_of_their_own_in_order() {
+fn rows_that_may_mean_one_record_are_in_jobs_of_their_own_in_order() {
     let records = [
         json!({"k": "é", "a": "1"}),
         json!({"k": "e", "a": "2"}),
@@ -371,7 +371,7 @@ fn a_thousand_deletes_and_writes_of_one_key_in_turn_need_two_jobs() {
 
 /// With deletes, half of the jobs delete.
 #[test]
-fn deletes_and_writes_of_keys_that_are_perhaps_one_need_a_bounded_number_of_jobs() {
+fn deletes_and_writes_of_keys_that_may_be_the_same_need_a_bounded_number_of_jobs() {
     let record = |row: u64| {
         let key = if row.is_multiple_of(4) || row % 4 == 1 { "e" } else { "\u{e9}" };
         (row / 100, if row.is_multiple_of(2) { deleted(key) } else { living(key, &row.to_string()) })

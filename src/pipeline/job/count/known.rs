@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_two_records_and_keys_that_are_perhaps_one_are_unclear() {
+    fn a_key_of_two_records_and_keys_that_may_be_the_same_are_unclear() {
         let (mut known, way) = (KnownChanges::default(), way("Email"));
         known.create(way, key("a"));
         known.give(way, key("a"), Record::of_id("003000000000001AAA"));
