@@ -33,6 +33,7 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY crates/airbyte/Cargo.toml crates/airbyte/
+COPY crates/connector/Cargo.toml crates/connector/
 COPY crates/retry/Cargo.toml crates/retry/
 COPY crates/salesforce/Cargo.toml crates/salesforce/
 COPY crates/salesforce_sim/Cargo.toml crates/salesforce_sim/

@@ -7,7 +7,7 @@ use crate::repository;
 const PAGE: &str = include_str!("../docs/errors.md");
 
 /// The folders with the errors of the connector.
-const SOURCES: [&str; 3] = ["src", "crates/airbyte/src", "crates/salesforce/src"];
+const SOURCES: [&str; 4] = ["src", "crates/airbyte/src", "crates/connector/src", "crates/salesforce/src"];
 
 /// The Rust files below a folder of the repository, without the tests and the comments.
 pub(crate) fn source_files(folder: &str) -> Vec<String> {

@@ -95,7 +95,7 @@ async fn the_end_of_a_job_is_in_words() {
 #[test]
 fn no_line_of_the_log_has_text_for_developers() {
     let mut count = 0;
-    for folder in ["src", "crates/airbyte/src", "crates/salesforce/src", "crates/retry/src"] {
+    for folder in ["src", "crates/airbyte/src", "crates/connector/src", "crates/salesforce/src", "crates/retry/src"] {
         for source in source_files(folder) {
             let source = source.split("#[cfg(test)]").next().unwrap();
             for level in ["error", "warn", "info", "debug", "trace"] {

@@ -35,12 +35,11 @@ mod discover;
 mod display;
 mod journal;
 mod matching;
-mod nearest_name;
 mod rejected;
 mod report;
 mod run;
-mod stop;
 mod user_error;
 
+use connector::{nearest_name, stop};
 pub use display::Display;
 pub use run::{log_panics, run};

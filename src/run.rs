@@ -14,7 +14,7 @@ use crate::rejected::Selection;
 use airbyte::{Error, Output, exit_code, exit_code_alone, log, run_command};
 
 /// The crates whose log events the user reads.
-const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "salesforce"];
+const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "connector", "salesforce"];
 
 /// Runs the connector. The first of `arguments` is the name of the program. Messages are read from `input` and written
 /// to `output`, and `display` shows the progress to a person.

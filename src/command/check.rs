@@ -3,8 +3,7 @@
 use crate::user_error::IntoUserError;
 use std::path::Path;
 
-use super::signal::stop_on_signal;
-use super::{NewRefreshToken, read_config, sign_in, stdout_closed};
+use super::{read_config, send_to_platform, sign_in, stdout_closed, stop_on_signal};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
@@ -87,7 +86,7 @@ impl Findings {
 async fn check_config(config: &Config, output: &Output, stop: &Stop) -> Findings {
     let org = async {
         let mut findings = Findings::default();
-        if let Some(org) = findings.check(sign_in(config, output, NewRefreshToken::SendToPlatform, stop).await) {
+        if let Some(org) = findings.check(sign_in(config, send_to_platform(config, output), stop).await) {
             findings.facts.push(format!("Signed in to {}.", org.instance_url().origin().ascii_serialization()));
             let checked = stop.unless_requested(&org, check_org(&org, config, &mut findings)).await;
             findings.check(checked);

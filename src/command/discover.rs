@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::signal::stop_on_signal;
-use super::{LostToken, NewRefreshToken, read_config, sign_in, stdout_closed};
+use super::{LostToken, NewRefreshToken, read_config, sign_in, stdout_closed, stop_on_signal};
 use crate::config::Config;
 use crate::discover::{self, Catalog};
 use crate::display::{Display, discover_answer};
@@ -26,6 +25,6 @@ pub(crate) async fn run(config: &Path, output: &Output, display: &Display) -> Re
 async fn discover(config: &Config, output: &Output, display: &Display, lost_token: &LostToken) -> Result<Catalog> {
     let (stop, _running) = stop_on_signal(output, display)?;
     // The platform treats every configuration from discover as the configuration of a source, and fails.
-    let org = sign_in(config, output, NewRefreshToken::Lose(lost_token.clone()), &stop).await?;
+    let org = sign_in(config, NewRefreshToken::Lose(lost_token.clone()), &stop).await?;
     stop.unless_requested(&org, discover::discover(&org)).await?
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
-use super::signal::stop_on_signal;
-use super::{read_config, stdout_closed};
+use super::{read_config, stdout_closed, stop_on_signal};
 use crate::config::{Config, NullHandling};
 use crate::display::Display;
 use crate::journal;

@@ -3,8 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::signal::stop_on_signal;
-use super::{read_config, read_file, sign_in_patiently};
+use super::{read_config, read_file, sign_in_patiently, stop_on_signal};
 use crate::display::Display;
 use crate::pipeline::{self, Connections, DryRun};
 use airbyte::{Output, Result, parse_catalog};

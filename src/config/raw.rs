@@ -3,6 +3,8 @@
 //! Every key is optional, so that one broken key does not hide what is wrong with the others. The types that hold
 //! secrets are not `Debug`, because here secrets are plain text.
 
+use connector::config::SignInKeys;
+pub(super) use connector::config::non_blank;
 use serde::Deserialize;
 
 use super::{Deletes, NullHandling, OnMissing, OnSeveral, UnknownFields};
@@ -13,8 +15,8 @@ use super::{Deletes, NullHandling, OnMissing, OnSeveral, UnknownFields};
 pub(super) struct Config {
     /// The sign-in keys that are not in `credentials`.
     #[serde(flatten)]
-    pub(super) sign_in: SignIn,
-    pub(super) credentials: Option<SignIn>,
+    pub(super) sign_in: SignInKeys,
+    pub(super) credentials: Option<SignInKeys>,
     pub(super) object_storage_config: Option<Storage>,
     pub(super) streams: Option<Vec<Option<Stream>>>,
     pub(super) null_handling: Option<NullHandling>,
@@ -31,32 +33,6 @@ pub(super) struct Config {
     pub(super) flush_interval_minutes: Option<f64>,
     pub(super) max_parallel_jobs: Option<f64>,
     pub(super) max_api_usage_percent: Option<f64>,
-}
-
-/// The keys that say how to sign in, in `credentials` or at the top of the configuration.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SignIn {
-    pub(super) auth_type: Option<AuthType>,
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<String>,
-    pub(super) refresh_token: Option<String>,
-    pub(super) private_key: Option<String>,
-    pub(super) username: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) security_token: Option<String>,
-    pub(super) is_sandbox: Option<bool>,
-    pub(super) domain_url: Option<String>,
-}
-
-/// The values of `auth_type`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub(super) enum AuthType {
-    #[default]
-    Client,
-    ClientCredentials,
-    JwtBearer,
-    Password,
 }
 
 /// `object_storage_config`.
@@ -174,9 +150,4 @@ pub(super) enum Operation {
 pub(super) struct Rename {
     pub(super) source: Option<String>,
     pub(super) target: Option<String>,
-}
-
-/// Trims an identifier, a URL or a token, because pasting leaves white space around it. A blank one counts as missing.
-pub(super) fn non_blank(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }

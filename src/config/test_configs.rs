@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Config, schema};
+use super::{Config, spec};
 use airbyte::FailureType;
 
 /// A complete configuration of the flow Client, merged with `changes` (RFC 7396: null removes a key).
@@ -138,7 +138,7 @@ pub(super) fn assert_invalid(config: &Value, violations: &[&str]) {
 /// The values of the keys that the specification marks as secret.
 pub(super) fn secrets(config: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    add_secrets(&schema::spec().unwrap()["connectionSpecification"], config, &mut found);
+    add_secrets(&spec().unwrap()["connectionSpecification"], config, &mut found);
     found
 }
 

@@ -12,9 +12,10 @@ use super::raw_text::RawText;
 use super::streams::{self, StreamSettings};
 use super::unknown_keys::{self, UnknownKey};
 use super::violations::Violations;
-use super::{credentials, raw, schema, sign_in, storage};
+use super::{raw, spec, storage};
 use crate::rejected::StorageSettings;
 use airbyte::{Error, Result};
+use connector::config::{credentials, remove_nulls, schema, sign_in};
 use salesforce::{OAuthFlow, SignIn};
 
 /// A valid configuration: it breaks no rule.
@@ -62,6 +63,10 @@ pub(crate) enum UnknownFields {
     Ignore,
 }
 
+/// The keys whose loss changes how fast or how visibly records are written, and neither which nor how.
+const HARMLESS: [&str; 5] =
+    ["batch_size_mb", "flush_interval_minutes", "keep_successes", "max_parallel_jobs", "report"];
+
 const DEFAULT_BATCH_SIZE_MB: f64 = 100.0;
 const BYTES_PER_MB: f64 = 1e6;
 const DEFAULT_FLUSH_INTERVAL_MINUTES: f64 = 15.0;
@@ -97,11 +102,12 @@ impl Config {
 
         let mut violations = Violations::default();
         remove_nulls(&mut json);
-        let unknown_keys = unknown_keys::find(&json, &schema::spec()?["connectionSpecification"]);
+        let spec = spec::spec()?;
+        let unknown_keys = unknown_keys::find(&json, &spec["connectionSpecification"], &HARMLESS);
         for unknown in unknown_keys.iter().filter(|unknown| is_strict || unknown.changes_records) {
             violations.add(unknown.key.clone(), unknown.rule());
         }
-        schema::check(&mut json, &mut violations)?;
+        schema::check(&mut json, &spec, &mut violations)?;
         let raw: raw::Config = serde_json::from_value(json)
             .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
 
@@ -236,6 +242,11 @@ impl Config {
         self.max_api_usage_percent
     }
 
+    /// The configuration as the user wrote it. It holds every secret.
+    pub(crate) fn text(&self) -> &RawText {
+        &self.text
+    }
+
     /// The configuration as the user wrote it, with a new refresh token, on one line: the `config` of a `CONTROL`
     /// message. It holds every secret.
     ///
@@ -270,18 +281,6 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Removes the keys whose value is null: some tools write every key, also those that the user leaves open.
-fn remove_nulls(value: &mut Value) {
-    match value {
-        Value::Object(keys) => {
-            keys.retain(|_, value| !value.is_null());
-            keys.values_mut().for_each(remove_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -292,7 +291,7 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_specification() {
-        let spec = schema::spec().unwrap();
+        let spec = spec::spec().unwrap();
         let keys = &spec["connectionSpecification"]["properties"];
         let defaults = |keys: &Value| -> serde_json::Map<_, _> {
             let with_default = keys.as_object().unwrap().iter().filter(|(_, rules)| rules.get("default").is_some());
@@ -418,7 +417,7 @@ mod tests {
     #[test]
     fn no_error_repeats_a_value() {
         const MARK: &str = "zq-mark-zq";
-        let spec = schema::spec().unwrap();
+        let spec = spec::spec().unwrap();
         let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
         let s3_keys = spec.pointer("/connectionSpecification/properties/object_storage_config/oneOf/1/properties");
         let values =

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 const LONGEST_NAME: usize = 255;
 
 /// The name that is most similar to `typed`, if one is similar at all.
-pub(crate) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if typed.len() > LONGEST_NAME {
         return None;
     }
@@ -24,7 +24,7 @@ pub(crate) fn nearest_name<'n>(typed: &str, names: impl Iterator<Item = &'n str>
 
 /// Whether `typed` is probably a misspelt `name`: at least seven of ten letters are the same. Names with other numbers,
 /// such as `orders_2025` and `orders_2026`, differ on purpose.
-pub(crate) fn is_misspelt(typed: &str, name: &str) -> bool {
+pub fn is_misspelt(typed: &str, name: &str) -> bool {
     let numbers = |name: &str| name.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
     numbers(typed) == numbers(name)
         && strsim::normalized_damerau_levenshtein(&normalize(typed), &normalize(name)) >= 0.7

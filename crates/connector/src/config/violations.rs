@@ -6,7 +6,7 @@ use airbyte::Error;
 
 /// The broken rules of a configuration.
 #[derive(Debug, Default)]
-pub(super) struct Violations {
+pub struct Violations {
     found: Vec<Violation>,
 }
 
@@ -20,7 +20,7 @@ impl Violations {
     /// Adds a rule that `key` breaks. `rule` completes a sentence that begins with the key: "must be text".
     ///
     /// Keeps only the first violation of a key: a value of the wrong type is not missing as well.
-    pub(super) fn add(&mut self, key: impl Into<String>, rule: impl Display) {
+    pub fn add(&mut self, key: impl Into<String>, rule: impl Display) {
         let key = key.into();
         if !self.has(&key) {
             self.found.push(Violation { key, rule: rule.to_string() });
@@ -28,12 +28,12 @@ impl Violations {
     }
 
     /// Whether `key` breaks a rule.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.found.iter().any(|violation| violation.key == key)
     }
 
     /// Fails if a rule is broken, with an error that lists all violations.
-    pub(super) fn into_result(self) -> Result<(), Error> {
+    pub fn into_result(self) -> Result<(), Error> {
         if self.found.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Asks a command to stop. Clones belong to the same command.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stop {
+pub struct Stop {
     requested: CancellationToken,
     requested_again: CancellationToken,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// Asks the command to stop. A sync closes no more jobs, and waits for running jobs during a grace period. A second
     /// request ends the grace period.
-    pub(crate) fn request(&self) {
+    pub fn request(&self) {
         if self.requested.is_cancelled() {
             self.requested_again.cancel();
         }
@@ -28,17 +28,17 @@ impl Stop {
     }
 
     /// Whether the command is asked to stop.
-    pub(crate) fn is_requested(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         self.requested.is_cancelled()
     }
 
     /// Waits until the command is asked to stop.
-    pub(crate) async fn requested(&self) {
+    pub async fn requested(&self) {
         self.requested.cancelled().await;
     }
 
     /// Waits until the command is asked to stop for the second time.
-    pub(crate) async fn requested_again(&self) {
+    pub async fn requested_again(&self) {
         self.requested_again.cancelled().await;
     }
 
@@ -46,7 +46,7 @@ impl Stop {
     ///
     /// # Errors
     /// The command is asked to stop.
-    pub(crate) async fn unless_requested<T>(&self, org: &Org, work: impl Future<Output = T>) -> Result<T> {
+    pub async fn unless_requested<T>(&self, org: &Org, work: impl Future<Output = T>) -> Result<T> {
         let outcome = tokio::select! {
             done = work => Ok(done),
             () = self.requested() => Err(stopped()),
@@ -58,7 +58,7 @@ impl Stop {
 
     /// Waits for an answer that may hold the only refresh token that works from now on. A stop leaves it a grace
     /// period.
-    pub(crate) async fn finish_renewal(&self, org: &Org) {
+    pub async fn finish_renewal(&self, org: &Org) {
         tokio::select! {
             biased;
             () = org.finish_renewal() => {}
@@ -67,7 +67,7 @@ impl Stop {
     }
 
     /// Waits until the command is asked to stop and the grace period, which begins then, is over.
-    pub(crate) async fn grace_period_over(&self) {
+    pub async fn grace_period_over(&self) {
         self.requested().await;
         tokio::select! {
             () = self.requested_again() => {}
@@ -77,12 +77,12 @@ impl Stop {
 }
 
 /// The error of a command that was asked to stop.
-pub(crate) fn stopped() -> Error {
-    Error::transient("The run was stopped before it was complete. What was acknowledged is in Salesforce.")
+pub fn stopped() -> Error {
+    Error::transient("The run was stopped before it was complete. What the platform has a state for stays done.")
 }
 
 /// Warns when the answer to a sign-in is not awaited.
-pub(crate) fn warn_of_lost_token() {
+pub fn warn_of_lost_token() {
     tracing::warn!(
         "ended before Salesforce answered a sign-in: a new refresh token may be lost; connect the Salesforce account \
          again if the next sign-in fails"

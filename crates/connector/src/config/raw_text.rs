@@ -10,16 +10,16 @@ use airbyte::{Error, Result};
 /// The configuration as the user wrote it, on one line. It keeps keys that this version does not know, and the way each
 /// number is written.
 #[derive(Debug, Clone)]
-pub(super) struct RawText(SecretString);
+pub struct RawText(SecretString);
 
 impl RawText {
     /// Keeps `text`, which must be a JSON object.
-    pub(super) fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         Self(compact(text).into())
     }
 
     /// The configuration with a new `refresh_token` in each place that has one; nothing else changes.
-    pub(super) fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
+    pub fn with_refresh_token(&self, token: &SecretString) -> Result<Box<RawValue>> {
         let mut keys = object(self.0.expose_secret())
             .ok_or_else(|| cannot_be_written("the text is not an object of JSON values"))?;
         let token =

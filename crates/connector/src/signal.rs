@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::display::Display;
 use crate::stop::Stop;
 use airbyte::{Error, Output, Result};
 
@@ -17,8 +16,11 @@ const STOPPING: &str = "stopping: waiting for running jobs and for the answer to
                         the next signal";
 
 /// A stop that is requested by each signal that ends a process. A stopped run ends although nobody reads its output,
-/// once the sender is dropped.
-pub(super) fn stop_on_signal(output: &Output, display: &Display) -> Result<(Stop, oneshot::Sender<()>)> {
+/// once the sender is dropped. `notice` shows a person that the run stops.
+///
+/// # Errors
+/// The signals of the system cannot be received.
+pub fn stop_on_signal(output: &Output, notice: impl Fn(&str) + Send + 'static) -> Result<(Stop, oneshot::Sender<()>)> {
     let listen = |kind| {
         signal(kind).map_err(|error| Error::system("The signals of the system cannot be received.").internal(error))
     };
@@ -27,7 +29,7 @@ pub(super) fn stop_on_signal(output: &Output, display: &Display) -> Result<(Stop
     // Dropped at the end of the run, also by a panic.
     let (running, ended) = oneshot::channel();
     tokio::spawn(abandon_output(output.clone(), stop.clone(), ended));
-    let (stopped, display) = (stop.clone(), display.clone());
+    let stopped = stop.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -36,7 +38,7 @@ pub(super) fn stop_on_signal(output: &Output, display: &Display) -> Result<(Stop
             }
             stopped.request();
             tracing::warn!("{STOPPING}");
-            display.notice(STOPPING);
+            notice(STOPPING);
         }
     });
     Ok((stop, running))
