@@ -196,6 +196,7 @@ mod tests {
             (vec!["a b ", ""], "a b ,\n"),
             (vec!["a,b", "say \"x\"", "two\nlines"], "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\"\n"),
             (vec!["\""], "\"\"\"\"\n"),
+            (vec!["a\rb", "#N/A"], "\"a\rb\",#N/A\n"),
             (vec![""], "\"\"\n"),
             (vec!["", ""], ",\n"),
             (vec!["東京"], "東京\n"),

@@ -167,4 +167,39 @@ mod tests {
         assert!(merge_rows(&first, &second, &columns()).is_none());
         assert!(merge_rows(&first, &row(&[&long, "k", "", "", "", "x"]), &columns()).is_some());
     }
+
+    #[test]
+    fn rows_of_records_that_several_fields_name_are_merged_only_if_all_are_equal() {
+        let key = |field: &str| Key { field: field.to_owned(), comparison: KeyComparison::IgnoreCase };
+        let columns = columns().merged_by([key("Key__c"), key("Phone")]);
+        let first = row(&["Ann", "k", "", "", "", "1"]);
+        for (later, is_merged) in [
+            (["Bea", "K", "", "", "", "1 "], true),
+            (["Bea", "k", "", "", "", "2"], false),
+            (["Bea", "l", "", "", "", "1"], false),
+        ] {
+            assert_eq!(merge_rows(&first, &row(&later), &columns).is_some(), is_merged, "{later:?}");
+        }
+        let none = columns.merged_by([]);
+        assert!(merge_rows(&first, &first, &none).is_none(), "nothing says that they are of one record");
+    }
+
+    #[test]
+    fn a_delete_and_a_row_are_of_one_record_if_the_cells_that_name_it_are_equal() {
+        use RowKind::{Delete, Write};
+        let columns = columns();
+        let (living, other) = (row(&["k", "x", "", "", "", ""]), row(&["x", "k", "", "", "", ""]));
+        let (gone, again) = (row(&["K", "{\"gone\":1}"]), row(&["k ", "{\"gone\":2}"]));
+        for (one, two, expected) in [
+            ((&living, Write), (&other, Write), false),
+            ((&other, Write), (&gone, Delete), true),
+            ((&gone, Delete), (&other, Write), true),
+            ((&living, Write), (&gone, Delete), false),
+            ((&gone, Delete), (&again, Delete), true),
+        ] {
+            let are_one = are_of_one_record((one.0, one.1), (two.0, two.1), &columns);
+            assert_eq!(are_one, expected, "{one:?} {two:?}");
+        }
+        assert!(!are_of_one_record((&other, Write), (&other, Write), &columns.merged_by([])));
+    }
 }

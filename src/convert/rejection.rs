@@ -260,4 +260,55 @@ mod tests {
         let rejection = Rejection::of_cell(CellError::WrongType, &column);
         assert_eq!(rejection.message, "Amount__c takes a number, and the value is not one.");
     }
+
+    /// Those who read rejected records filter by these texts.
+    #[test]
+    fn each_kind_of_reason_has_its_status_code() {
+        use RejectionCode as Code;
+        for (code, text) in [
+            (Code::NullMarker, "NULL_MARKER_AS_TEXT"),
+            (Code::NotUnicode, "TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET"),
+            (Code::FieldTooLong, "STRING_TOO_LONG"),
+            (Code::RecordTooLong, "RECORD_TOO_LONG"),
+            (Code::WrongType, "INVALID_TYPE_ON_FIELD_IN_RECORD"),
+            (Code::NotAnObject, "INVALID_TYPE_ON_FIELD_IN_RECORD"),
+            (Code::NoRelatedKey, "MISSING_ARGUMENT"),
+            (Code::MissingKey, "MISSING_ARGUMENT"),
+            (Code::NoField, "MISSING_ARGUMENT"),
+            (Code::DeleteRefused, "DELETE_REFUSED"),
+            (Code::DeleteForbidden, "INSUFFICIENT_ACCESS_OR_READONLY"),
+            (Code::UnclearMark, "UNCLEAR_DELETE_MARK"),
+            (Code::TooManyJobs, "TOO_MANY_JOBS_FOR_KEY"),
+            (Code::NoMatch, "NO_MATCH"),
+            (Code::SeveralMatches, "SEVERAL_MATCHES"),
+            (Code::UncertainMatch, "UNCERTAIN_MATCH"),
+        ] {
+            assert_eq!(code.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn each_reason_of_a_cell_has_its_code_and_its_field() {
+        let column = Column::new(SourceColumn::top("f"), "Amount__c", Kind::Date, JsonTypes::default());
+        for (error, code) in [
+            (CellError::NullMarker, RejectionCode::NullMarker),
+            (CellError::NotUnicode, RejectionCode::NotUnicode),
+            (CellError::TooLong, RejectionCode::FieldTooLong),
+            (CellError::WrongType, RejectionCode::WrongType),
+            (CellError::NoSuchMoment, RejectionCode::WrongType),
+            (CellError::YearOutOfRange, RejectionCode::WrongType),
+        ] {
+            let rejection = Rejection::of_cell(error, &column);
+            assert_eq!((rejection.code, rejection.field.as_deref()), (code, Some("Amount__c")));
+            assert!(rejection.message.starts_with("Amount__c "), "{}", rejection.message);
+        }
+    }
+
+    #[test]
+    fn only_some_of_the_ids_are_named_where_several_records_match() {
+        let ids = ["1", "2"].map(str::to_owned);
+        let message = |count| Rejection::several_matches("Contact", "Email", count, &ids).message;
+        assert_eq!(message(2), "2 records of Contact have this Email: 1, 2.");
+        assert_eq!(message(3), "3 records of Contact have this Email: 1, 2 and more.");
+    }
 }

@@ -222,4 +222,15 @@ mod tests {
         let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         assert_eq!(shown, [("n", "\"x\""), ("Account", r#"{"Ext__c":"A-1","Code__c":null}"#)]);
     }
+
+    #[test]
+    fn a_nested_object_with_members_is_not_also_null() {
+        let plain = Kind::Text { longest: None };
+        let text = JsonTypes { text: true, ..JsonTypes::default() };
+        let member = Column::new(SourceColumn::nested("Parent", "Name"), "Parent_Name__c", plain, text);
+        let columns = Columns::new(vec![Column::clearing("Parent", "ParentId"), member], None);
+        let record = restore(&columns, ["", "x"], None);
+        let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(shown, [("Parent", r#"{"Name":"x"}"#)]);
+    }
 }

@@ -256,6 +256,82 @@ fn a_record_without_its_key_is_rejected() {
     assert_eq!(converter.row().key, Some(KeyComparison::Id.hash_of_alike("003000000000001")));
 }
 
+/// Salesforce would take the marker for a key, and the rows of all keyless records for one record.
+#[test]
+fn a_null_is_no_key_whatever_null_handling_says_and_whatever_came_before() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    for nulls in [NullHandling::Ignore, NullHandling::Clear] {
+        let columns = ["k", "a"].map(|name| Column::new(SourceColumn::top(name), name, PLAIN, types)).to_vec();
+        let key = Key { field: "k".to_owned(), comparison: KeyComparison::Exact };
+        let mut converter = Converter::new(Arc::new(Columns::new(columns, Some(key))), nulls);
+        for json in [r#"{"k":null,"a":"1"}"#, r#"{"k":"","a":"1"}"#, r#"{"k":"\t","a":"1"}"#, r#"{"a":"1"}"#] {
+            assert_eq!(csv_of(&mut converter, r#"{"k":"known","a":"1"}"#), "known,1\n");
+            assert!(converter.row().key.is_some());
+            let Ok(Converted::Rejected(rejection)) = convert(&mut converter, json) else { panic!("{nulls:?} {json}") };
+            assert_eq!(rejection.code, RejectionCode::MissingKey, "{nulls:?} {json}");
+            assert_eq!(converter.rejected_key(), None, "{nulls:?} {json}");
+        }
+    }
+}
+
+#[test]
+fn a_key_of_any_json_type_is_the_key_of_each_row() {
+    let types = JsonTypes::default();
+    let columns = ["k", "n"]
+        .map(|name| Column::new(SourceColumn::top(name), name, if name == "n" { Kind::Number } else { PLAIN }, types));
+    let key = Key { field: "K".to_owned(), comparison: KeyComparison::Exact };
+    let mut converter = Converter::new(Arc::new(Columns::new(columns.to_vec(), Some(key))), NullHandling::Ignore);
+    for (json, expected) in
+        [(r#""a""#, "a"), ("5", "5"), ("true", "true"), (r#""\u0061\"""#, "a\""), ("[1]", "[1]"), (r#""a,b""#, "a,b")]
+    {
+        for _ in 0..3 {
+            csv_of(&mut converter, &format!(r#"{{"k":{json},"n":1}}"#));
+            assert_eq!(converter.row().key, Some(KeyComparison::Exact.hash_of_alike(expected)), "{json}");
+        }
+        let rejected = format!(r#"{{"k":{json},"n":true}}"#);
+        assert!(matches!(convert(&mut converter, &rejected), Ok(Converted::Rejected(_))), "{json}");
+        assert_eq!(converter.rejected_key(), Some(KeyComparison::Exact.hash_of_alike(expected)), "{json}");
+    }
+}
+
+#[test]
+fn a_record_that_no_column_takes_is_rejected() {
+    let mut converter = Converter::new(columns(&[]), NullHandling::Ignore);
+    converter.ignore(&SourceColumn::top("a"));
+    for json in ["{}", r#"{"a":1}"#] {
+        let Ok(Converted::Rejected(rejection)) = convert(&mut converter, json) else { panic!("{json}") };
+        assert_eq!((rejection.code, rejection.field), (RejectionCode::NoField, None));
+    }
+}
+
+#[test]
+fn all_cut_values_of_a_row_are_counted() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let short = |name: &str| Column::new(SourceColumn::top(name), name, Kind::Text { longest: Some(2) }, types);
+    let columns = Columns::new(vec![short("a"), short("b"), short("c")], None);
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
+    for (json, row, truncated) in [
+        (r#"{"a":"one","b":"two","c":"3"}"#, "on,tw,3\n", 2),
+        (r#"{"a":"one","b":"two","c":"three"}"#, "on,tw,th\n", 3),
+        (r#"{"a":"12","b":"3"}"#, "12,3,\n", 0),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), row);
+        assert_eq!(converter.truncated(), truncated, "{json}");
+    }
+}
+
+#[test]
+fn of_several_values_of_a_column_the_last_one_counts() {
+    let mut converter = Converter::new(columns(&["a", "b"]), NullHandling::Clear);
+    for (json, row) in [
+        (r#"{"a":"1","b":"2","a":null}"#, "#N/A,2\n"),
+        (r#"{"a":null,"b":"2","a":3}"#, "3,2\n"),
+        (r#"{"b":"2","a":"1","b":4}"#, "1,4\n"),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), row, "{json}");
+    }
+}
+
 #[test]
 fn data_that_are_not_an_object_are_an_error() {
     let mut converter = Converter::new(columns(&["a"]), NullHandling::Ignore);

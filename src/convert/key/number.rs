@@ -183,4 +183,46 @@ mod tests {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn a_number_has_a_bound_of_a_hundred_places_on_each_side_of_the_point() {
+        for (text, scale, is_rounded) in [("1e99", 0, true), ("1e100", 0, false), ("1e98", 1, true), ("1e99", 1, false)]
+        {
+            assert_eq!(Decimal::parse(text).unwrap().rounded(scale).is_some(), is_rounded, "{text} {scale}");
+        }
+        for (text, is_plain) in [("1e99", true), ("1e100", false), ("1e-101", true), ("1e-102", false)] {
+            assert_eq!(Decimal::parse(text).unwrap().to_plain().is_some(), is_plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_kept_with_fifteen_digits_and_the_places_of_its_field() {
+        for (text, scale, is_kept) in [
+            ("0", 0, true),
+            ("123456789012345", 0, true),
+            ("-123456789012345", 0, true),
+            ("1234567890123456", 0, false),
+            ("1234567890123450", 0, true),
+            ("1234567890.12345", 5, true),
+            ("1234567890.123456", 6, false),
+            ("1.5", 0, false),
+            ("1.25", 1, false),
+            ("1.25", 2, true),
+            ("1.250", 2, true),
+            ("0.001", 2, false),
+            ("0.001", 3, true),
+            ("125e-2", 1, false),
+            ("125e-2", 2, true),
+            ("1e3", 0, true),
+        ] {
+            assert_eq!(Decimal::parse(text).unwrap().is_kept(scale), is_kept, "{text} {scale}");
+        }
+    }
+
+    #[test]
+    fn a_rounded_number_keeps_its_sign() {
+        for (text, rounded) in [("-1.5", "=-2"), ("-1.4", "=-1"), ("-9.5", "=-10"), ("-0.5", "=-1"), ("+1.5", "=2")] {
+            assert_eq!(Decimal::parse(text).unwrap().rounded(0).as_deref(), Some(rounded), "{text}");
+        }
+    }
 }

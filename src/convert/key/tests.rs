@@ -108,3 +108,107 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_letter_of_the_list_is_perhaps_its_plain_letters() {
+    for (letters, plain) in [
+        ("\u{e6}", "ae"),
+        ("\u{c6}", "AE"),
+        ("\u{153}", "oe"),
+        ("\u{152}", "OE"),
+        ("\u{df}", "ss"),
+        ("\u{1e9e}", "SS"),
+        ("\u{f8}", "o"),
+        ("\u{d8}", "O"),
+        ("\u{142}", "l"),
+        ("\u{141}", "L"),
+        ("\u{111}\u{f0}", "d"),
+        ("\u{110}\u{d0}", "D"),
+        ("\u{127}", "h"),
+        ("\u{126}", "H"),
+        ("\u{131}", "i"),
+        ("\u{fe}", "th"),
+        ("\u{de}", "TH"),
+        ("\u{167}", "t"),
+        ("\u{166}", "T"),
+        ("\u{14b}", "n"),
+        ("\u{14a}", "N"),
+    ] {
+        for letter in letters.chars().map(String::from) {
+            for comparison in [Exact, IgnoreCase, Text, NUMBER] {
+                assert_eq!(relation(comparison, &letter, plain), "perhaps one", "{comparison:?} {letter}");
+                assert_eq!(relation(comparison, &format!("x{letter}x"), "xx"), "two", "{comparison:?} {letter}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_character_that_nobody_sees_is_perhaps_none() {
+    for character in ["\u{ad}", "\u{200b}", "\u{200c}", "\u{200d}", "\u{200e}", "\u{200f}", "\u{2060}", "\u{feff}"] {
+        for key in [format!("a{character}b"), format!("{character}ab"), format!("ab{character}")] {
+            for comparison in [Exact, IgnoreCase, Text] {
+                assert_eq!(relation(comparison, &key, "ab"), "perhaps one", "{comparison:?} {character:?}");
+                assert!(!comparison.is_kept(&key), "{comparison:?} {character:?}");
+            }
+        }
+    }
+    for accent in ["\u{300}", "\u{36f}"] {
+        assert_eq!(relation(Exact, &format!("x{accent}"), "x"), "perhaps one");
+        assert!(!Exact.is_kept(&format!("x{accent}")));
+    }
+    for no_accent in ["\u{2ff}", "\u{370}"] {
+        assert_eq!(relation(Exact, &format!("x{no_accent}"), "x"), "two");
+    }
+}
+
+#[test]
+fn kinds_of_line_ends_and_blanks_at_the_ends_are_perhaps_one() {
+    for comparison in [Exact, IgnoreCase, Text] {
+        for other in ["a\rb", "a\r\nb", " a\rb\t", "a\nb\u{a0}"] {
+            assert_eq!(relation(comparison, "a\nb", other), "perhaps one", "{comparison:?} {other:?}");
+        }
+        assert_eq!(relation(comparison, "a\nb", "a\n\nb"), "two", "{comparison:?}");
+        assert_eq!(relation(comparison, "a\nb", "a\n\rb"), "two", "{comparison:?}");
+    }
+}
+
+/// Half of the bits would let two of a hundred million keys meet by chance.
+#[test]
+fn the_hash_of_a_key_has_two_independent_halves() {
+    let hash = Exact.hash_of_alike("a");
+    assert_ne!(hash >> 64, hash & u128::from(u64::MAX));
+    assert_ne!(hash >> 64, 0);
+}
+
+#[test]
+fn a_moment_is_one_with_its_other_forms_and_perhaps_one_within_its_second() {
+    use KeyComparison::Moment;
+    for (one, other, expected) in [
+        ("2026-01-31T09:30:00Z", "2026-01-31T10:30:00.000+01:00", "one"),
+        ("2026-01-31T09:30:00.1Z", "2026-01-31T09:30:00.9Z", "perhaps one"),
+        ("2026-01-31T09:30:00Z", "2026-01-31T09:30:01Z", "two"),
+        ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00+00:01", "two"),
+        ("soon", "soon", "one"),
+        ("soon", "later", "two"),
+    ] {
+        assert_eq!(relation(Moment, one, other), expected, "{one} {other}");
+    }
+}
+
+#[test]
+fn an_id_in_its_one_form_has_fifteen_or_eighteen_letters_and_digits() {
+    for (text, expected) in [
+        (" 003000000000001 ", Some("003000000000001")),
+        ("003000000000001AAA", Some("003000000000001AAA")),
+        ("00300000000001", None),
+        ("0030000000000011", None),
+        ("003000000000001AA", None),
+        ("003000000000001AAAA", None),
+        ("00300000000000-", None),
+        ("00300000000000\u{e9}", None),
+        ("", None),
+    ] {
+        assert_eq!(Id.canonical(text).as_deref(), expected, "{text}");
+    }
+}
