@@ -130,4 +130,22 @@ mod tests {
         budget.released().await;
         assert_eq!((budget.used(), second.bytes()), (10, 10));
     }
+
+    #[test]
+    fn the_capacity_grows_with_the_streams_up_to_96_mib() {
+        const MIB: usize = 1 << 20;
+        for (streams, capacity) in [(0, 40), (1, 40), (2, 43), (10, 67), (19, 94), (20, 96), (5_000, 96)] {
+            assert_eq!(capacity_for(streams), capacity * MIB, "{streams}");
+        }
+    }
+
+    #[test]
+    fn a_budget_can_recover_if_the_leases_that_end_are_more_than_what_is_overdrawn() {
+        let budget = Budget::new(100);
+        let mut lease = budget.lease();
+        lease.set(130);
+        for (remaining, expected) in [(0, true), (99, true), (100, true), (101, false), (130, false)] {
+            assert_eq!(budget.can_recover(remaining), expected, "{remaining}");
+        }
+    }
 }

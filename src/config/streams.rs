@@ -245,4 +245,13 @@ mod tests {
         let config = valid(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
         assert_eq!(config.stream(None, "a").unwrap().external_id_field(), Some("X__c"));
     }
+
+    #[test]
+    fn an_assignment_rule_is_named_by_an_id_of_15_or_18_characters() {
+        for length in 1..=20 {
+            let config = client(json!({"streams": [{"stream": "a", "assignment_rule_id": "0".repeat(length)}]}));
+            let is_valid = crate::config::Config::parse(&config.to_string()).is_ok();
+            assert_eq!(is_valid, matches!(length, 15 | 18), "{length}");
+        }
+    }
 }

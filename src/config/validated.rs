@@ -349,6 +349,37 @@ mod tests {
     }
 
     #[test]
+    fn there_is_a_journal_only_with_a_storage_and_unless_it_is_switched_off() {
+        for (config, expected) in
+            [(client(json!({})), false), (client(json!({"journal": true})), false), (s3(json!({})), true)]
+        {
+            assert_eq!(valid(&config).journal_storage().is_some(), expected, "{config}");
+        }
+        let mut off = s3(json!({}));
+        off["journal"] = json!(false);
+        assert!(valid(&off).journal_storage().is_none() && valid(&off).rejected_storage().is_some());
+    }
+
+    #[test]
+    fn the_ids_of_written_records_need_a_storage() {
+        let rule = "`keep_successes` needs `object_storage_config`: a bucket or a folder that keeps the ids";
+        assert_invalid(&client(json!({"keep_successes": true})), &[rule]);
+        let none = json!({"storage_type": "None"});
+        assert_invalid(&client(json!({"keep_successes": true, "object_storage_config": none})), &[rule]);
+        let folder = json!({"storage_type": "Local", "path": "/data"});
+        assert!(valid(&client(json!({"keep_successes": true, "object_storage_config": folder}))).keeps_successes());
+        let mut bucket = s3(json!({}));
+        bucket["keep_successes"] = json!(true);
+        assert!(valid(&bucket).keeps_successes());
+    }
+
+    #[test]
+    fn the_share_of_requests_is_read() {
+        assert_eq!(valid(&client(json!({"max_api_usage_percent": 62.5}))).max_api_usage_percent(), Some(62.5));
+        assert_eq!(valid(&client(json!({}))).max_api_usage_percent(), None);
+    }
+
+    #[test]
     fn the_flush_interval_is_never_zero() {
         let config = valid(&client(json!({"flush_interval_minutes": 1e-30})));
         assert!(config.flush_interval() > Duration::ZERO);

@@ -78,4 +78,43 @@ mod tests {
             assert_eq!(is_loadable(&object(name, rights)), expected, "{name} {rights:?}");
         }
     }
+
+    #[test]
+    fn no_object_is_offered_that_the_bulk_api_does_not_support() {
+        for name in [
+            "AcceptedEventRelation",
+            "AttachedContentNote",
+            "Attachment",
+            "CaseStatus",
+            "CaseTeamMember",
+            "CaseTeamRole",
+            "CaseTeamTemplate",
+            "CaseTeamTemplateMember",
+            "CaseTeamTemplateRecord",
+            "ContentFolderItem",
+            "ContractStatus",
+            "DeclinedEventRelation",
+            "EventWhoRelation",
+            "FieldSecurityClassification",
+            "OrderStatus",
+            "PartnerRole",
+            "QuoteTemplateRichTextData",
+            "RecentlyViewed",
+            "SolutionStatus",
+            "TaskPriority",
+            "TaskStatus",
+            "TaskWhoRelation",
+            "UndecidedEventRelation",
+            "UserRecordAccess",
+        ] {
+            let named = |name: &str| ObjectSummary {
+                name: name.to_owned(),
+                createable: true,
+                updateable: true,
+                deletable: true,
+            };
+            assert!(!is_loadable(&named(name)), "{name}");
+            assert!(is_loadable(&named(&format!("{name}__c"))), "{name}__c");
+        }
+    }
 }

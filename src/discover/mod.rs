@@ -124,3 +124,64 @@ fn concerns_all_objects(fault: &Fault) -> bool {
 fn describe_failed(fault: Fault) -> Error {
     fault.into_error("asking which fields the objects have")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A catalog of objects with references to others.
+    fn catalog(objects: &[(&str, &[&str])]) -> Catalog {
+        let object = |(name, targets): &(&str, &[&str])| {
+            let fields: Vec<_> = targets
+                .iter()
+                .map(|target| {
+                    json!({
+                        "name": format!("{target}Id"), "type": "reference", "createable": true, "updateable": true,
+                        "relationshipName": target, "referenceTo": [target],
+                    })
+                })
+                .collect();
+            LoadableObject::of(&serde_json::from_value(json!({"name": name, "fields": fields})).unwrap())
+        };
+        Catalog { objects: objects.iter().map(object).collect(), lookups: Lookups::default() }
+    }
+
+    fn visible(names: &[&str]) -> Vec<ObjectSummary> {
+        let summary = |name: &&str| ObjectSummary {
+            name: (*name).to_owned(),
+            createable: false,
+            updateable: false,
+            deletable: false,
+        };
+        names.iter().map(summary).collect()
+    }
+
+    #[test]
+    fn what_references_point_to_is_described_if_the_user_sees_it_and_it_is_not_described_yet() {
+        let catalog = catalog(&[
+            ("A", &["User", "Hidden", "B", "Profile"]),
+            ("B", &["Group", "User", "Hidden"]),
+            ("C", &["User", "Hidden", "Zone"]),
+            ("D", &["Zone"]),
+        ]);
+        let seen = visible(&["A", "B", "C", "D", "Group", "Profile", "User", "Zone", "Other"]);
+        let described = ["A", "B", "C", "D"].map(str::to_owned);
+        assert_eq!(
+            catalog.referenced(&seen, &described),
+            ["User", "Zone", "Group", "Profile"],
+            "the most referenced first, then by name"
+        );
+        assert_eq!(catalog.referenced(&visible(&["Hidden"]), &described), ["Hidden"]);
+        assert!(catalog.referenced(&seen, &seen.iter().map(|it| it.name.clone()).collect::<Vec<_>>()).is_empty());
+    }
+
+    #[test]
+    fn a_hundred_objects_are_described_for_their_lookup_fields_alone() {
+        let names: Vec<String> = (0..101).map(|number| format!("O{number:03}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let referenced = catalog(&[("A", &names)]).referenced(&visible(&names), &[]);
+        assert_eq!(referenced, names[..100]);
+    }
+}

@@ -191,4 +191,66 @@ mod tests {
         some_failed.forget_segments(0, false);
         assert_eq!(some_failed.hashes, [8, 9], "nobody knows which of the equal rows was written");
     }
+
+    #[test]
+    fn the_rows_of_inserts_and_deletes_are_needed_and_those_of_a_search_only_if_it_deletes() {
+        use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+        for (operation, is_insert, is_delete) in [
+            (Insert, true, false),
+            (Update, false, false),
+            (Upsert, false, false),
+            (Delete, false, true),
+            (HardDelete, false, true),
+        ] {
+            let target = entry(operation, &[]).target;
+            let shown = |target: &Target| (target.is_insert(), target.is_delete(), target.needs_rows());
+            assert_eq!(shown(&target), (is_insert, is_delete, is_insert || is_delete), "{operation}");
+            let searched = target.clone().of_search();
+            assert_eq!(shown(&searched), (false, is_delete, is_delete), "{operation}");
+            assert_eq!(searched == target, !is_insert, "an insert of what was not found is no other insert");
+        }
+    }
+
+    #[test]
+    fn an_entry_has_the_hashes_that_its_operation_needs_and_no_others() {
+        let with = |operation, hashes: &[u64]| {
+            let mut entry = entry(operation, &[(0, 1), (3, 2)]);
+            entry.hashes = hashes.to_vec();
+            Entry::decode(&entry.encode()).map(|entry| entry.hashes)
+        };
+        for operation in [Operation::Insert, Operation::Delete, Operation::HardDelete] {
+            assert_eq!(with(operation, &[1, 2]), Some(vec![1, 2]), "{operation}");
+            assert_eq!((with(operation, &[1]), with(operation, &[])), (None, None), "{operation}");
+        }
+        for operation in [Operation::Update, Operation::Upsert] {
+            assert_eq!((with(operation, &[]), with(operation, &[1, 2])), (Some(vec![]), None), "{operation}");
+        }
+        assert_eq!(entry(Operation::Insert, &[(2, 1), (7, 1), (3, 1)]).last_segment(), 7);
+    }
+
+    #[test]
+    fn only_jobs_of_one_stream_generation_object_operation_and_rule_have_one_target() {
+        let spec = |object: &str, rule: Option<&str>| JobSpec {
+            object: object.into(),
+            operation: Operation::Insert,
+            external_id_field: None,
+            assignment_rule_id: rule.map(str::to_owned),
+        };
+        let stream = |namespace: Option<&str>, name: &str| StreamName {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        let one = || Target::new(&stream(None, "s"), Some(1), &spec("Lead", None));
+        assert_eq!(one(), one());
+        for other in [
+            Target::new(&stream(Some("n"), "s"), Some(1), &spec("Lead", None)),
+            Target::new(&stream(None, "t"), Some(1), &spec("Lead", None)),
+            Target::new(&stream(None, "s"), Some(2), &spec("Lead", None)),
+            Target::new(&stream(None, "s"), None, &spec("Lead", None)),
+            Target::new(&stream(None, "s"), Some(1), &spec("Case", None)),
+            Target::new(&stream(None, "s"), Some(1), &spec("Lead", Some("01Q000000000001"))),
+        ] {
+            assert_ne!(one(), other);
+        }
+    }
 }

@@ -308,4 +308,98 @@ mod tests {
             (0..=30).filter(|number| number % 4 != 0).map(|number| jobs[number].clone()).collect();
         assert_eq!(removed, expected);
     }
+
+    async fn in_folder(folder: &std::path::Path, sync_id: i64) -> Journal {
+        let storage = json!({"storage_type": "Local", "path": folder.to_str().unwrap()});
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        Journal::open(config.journal_storage().unwrap(), sync_id).await.unwrap()
+    }
+
+    /// A row that was sent again is in several entries, so each state removes what it covers and nothing else.
+    #[tokio::test]
+    async fn a_state_removes_what_it_covers_of_its_stream() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = in_folder(folder.path(), 1).await;
+        let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
+        for (number, (job, name, segments, is_insert)) in [
+            ("whole", "s", (1, 2), true),
+            ("to-the-last", "s", (0, 3), false),
+            ("insert", "s", (2, 5), true),
+            ("upsert", "s", (3, 5), false),
+            ("later", "s", (4, 4), true),
+            ("other", "t", (0, 0), true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let entry = OpenEntry {
+                number: number as u64,
+                stream: stream(name),
+                first_segment: segments.0,
+                last_segment: segments.1,
+                is_insert,
+                all_written: false,
+            };
+            journal.entries().insert(job.to_owned(), entry);
+        }
+        journal.all_written("insert");
+        let shown: Vec<String> = journal
+            .removals(&stream("s"), 3)
+            .into_iter()
+            .map(|removal| match removal {
+                Removal::Whole(job) => job,
+                Removal::Segments { job, last, all_written } => format!("{job} to {last} {all_written}"),
+                Removal::Rewritten(_) => panic!("none is rewritten"),
+            })
+            .collect();
+        assert_eq!(shown, ["whole", "to-the-last", "insert to 3 true"]);
+    }
+
+    #[tokio::test]
+    async fn entries_of_other_syncs_are_removed_after_eight_days_and_not_looked_into() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = in_folder(folder.path(), 7).await;
+        let job = |number: u32| format!("750000000{number:06}AAA");
+        let put = |sync_id: i64, name: String, age_in_hours: u64| {
+            let of_sync = folder.path().join(FOLDER).join(sync_id.to_string());
+            std::fs::create_dir_all(&of_sync).unwrap();
+            let path = of_sync.join(name);
+            std::fs::write(&path, "no entry").unwrap();
+            let written = std::time::SystemTime::now() - std::time::Duration::from_secs(age_in_hours * 60 * 60);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+            path
+        };
+        let entry = |number| format!("{}.entry", job(number));
+        let old = put(6, entry(1), 8 * 24 + 1);
+        let kept = [
+            put(6, entry(2), 8 * 24 - 1),
+            put(6, "notes.txt".to_owned(), 30 * 24),
+            put(7, entry(3), 30 * 24),
+            put(7, "x.entry".to_owned(), 1),
+        ];
+        let left = journal.left().await.unwrap();
+        assert_eq!(left.iter().map(|left| (&*left.job, left.entry.is_some())).collect::<Vec<_>>(), [(&*job(3), false)]);
+        assert!(!old.exists());
+        assert!(kept.iter().all(|path| path.exists()), "{kept:?}");
+    }
+
+    #[tokio::test]
+    async fn what_earlier_attempts_have_deleted_is_known_by_its_stream() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = in_folder(folder.path(), 1).await;
+        let spec = salesforce::JobSpec {
+            object: "Contact".into(),
+            operation: salesforce::Operation::Delete,
+            external_id_field: None,
+            assignment_rule_id: None,
+        };
+        let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
+        let target = Target::new(&stream("s"), None, &spec);
+        journal.set_deleted(&target, &[9, 2]);
+        journal.set_deleted(&target, &[5]);
+        for (name, hash, expected) in [("s", 9, true), ("s", 2, true), ("s", 5, true), ("s", 3, false), ("t", 9, false)]
+        {
+            assert_eq!(journal.has_deleted(&stream(name), hash), expected, "{name} {hash}");
+        }
+    }
 }

@@ -211,4 +211,25 @@ mod tests {
             assert!(FileNameFormat::parse(format).is_none(), "{format}");
         }
     }
+
+    #[test]
+    fn each_form_of_an_object_has_its_extension_and_its_media_type() {
+        for (format, compression, extension, content_type) in [
+            (Format::Csv, Compression::None, ".csv", "text/csv"),
+            (Format::Csv, Compression::Gzip, ".csv.gz", "application/gzip"),
+            (Format::Jsonl, Compression::None, ".jsonl", "application/x-ndjson"),
+            (Format::Jsonl, Compression::Gzip, ".jsonl.gz", "application/gzip"),
+        ] {
+            let settings = StorageSettings {
+                place: Place::Folder("/data".into()),
+                bucket_path: None,
+                format,
+                flattening: Flattening::None,
+                compression,
+                path_format: DEFAULT_PATH_FORMAT.to_owned(),
+                file_name_format: FileNameFormat::parse(DEFAULT_FILE_NAME_FORMAT).unwrap(),
+            };
+            assert_eq!((settings.extension(), settings.content_type()), (extension, content_type));
+        }
+    }
 }

@@ -316,3 +316,23 @@ impl Shared {
 fn cannot_compress(error: std::io::Error) -> Error {
     Error::system("Records to store could not be compressed.").internal(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_as_small_as_s3_takes_them_and_objects_as_large_as_those_of_airbyte() {
+        let sizes = Sizes::default();
+        assert_eq!((sizes.part, sizes.object, sizes.placeless), (5 << 20, 200 << 20, 256 << 10));
+    }
+
+    #[test]
+    fn parts_take_a_quarter_of_the_budget_and_there_is_room_for_one() {
+        const MIB: usize = 1 << 20;
+        for (capacity, places) in [(0, 1), (20 * MIB, 1), (40 * MIB - 1, 1), (40 * MIB, 2), (200 * MIB, 10)] {
+            let memory = PartMemory::new(Budget::new(capacity), Sizes::default());
+            assert_eq!(memory.places.available_permits(), places, "{capacity}");
+        }
+    }
+}

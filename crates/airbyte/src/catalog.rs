@@ -282,4 +282,61 @@ mod tests {
             assert!(message.contains(part), "{text}: {message}");
         }
     }
+
+    #[test]
+    fn a_property_with_several_schemas_has_the_types_and_members_of_all_of_them() {
+        let streams = parse_catalog(
+            r#"{"streams":[{"stream":{"name":"c","json_schema":{"properties":{
+                "any":{"anyOf":[{"type":"integer"},{"type":["null","boolean"]},{"oneOf":[{"type":"string"}]}]},
+                "one":{"oneOf":[{"type":"array"},{"anyOf":[{"type":"object","properties":{"a":{"type":"number"}}}]}]},
+                "both":{"type":"number","anyOf":[{"properties":{"b":{}}}],"oneOf":[{"properties":{"c":{},"b":{}}}]},
+                "none":{"allOf":[{"type":"number"}]},
+                "null":{"type":"null"}
+            }}}}]}"#,
+        )
+        .unwrap();
+        let shown: Vec<_> = streams[0]
+            .fields
+            .iter()
+            .map(|field| {
+                let JsonTypes { text, number, boolean, array, object } = field.types;
+                let members: Vec<&str> = field.members.iter().map(|member| member.name.as_str()).collect();
+                (field.name.as_str(), [text, number, boolean, array, object].map(u8::from), members.join(" "))
+            })
+            .collect();
+        let expected = [
+            ("any", [1, 1, 1, 0, 0], ""),
+            ("one", [0, 0, 0, 1, 1], "a"),
+            ("both", [0, 1, 0, 0, 0], "c b"),
+            ("none", [1, 0, 0, 0, 0], ""),
+            ("null", [1, 0, 0, 0, 0], ""),
+        ];
+        assert_eq!(shown, expected.map(|(name, types, members)| (name, types, members.to_owned())));
+    }
+
+    #[test]
+    fn each_mode_has_its_name_and_append_is_the_one_without() {
+        for (mode, expected) in [
+            ("\"append\"", SyncMode::Append),
+            ("\"append_dedup\"", SyncMode::AppendDedup),
+            ("\"update\"", SyncMode::Update),
+            ("\"soft_delete\"", SyncMode::SoftDelete),
+            ("\"overwrite\"", SyncMode::Overwrite),
+            ("\"overwrite_dedup\"", SyncMode::OverwriteDedup),
+            ("null", SyncMode::Append),
+        ] {
+            let text = format!(r#"{{"streams":[{{"stream":{{"name":"c"}},"destination_sync_mode":{mode}}}]}}"#);
+            assert_eq!(parse_catalog(&text).unwrap()[0].sync_mode, expected, "{mode}");
+        }
+        let text = r#"{"streams":[{"stream":{"name":"c"},"destination_sync_mode":"replace"}]}"#;
+        assert!(parse_catalog(text).is_err());
+    }
+
+    #[test]
+    fn a_blank_object_is_none() {
+        for (object, expected) in [("\"\"", None), ("\" \"", None), ("null", None), ("\"Contact\"", Some("Contact"))] {
+            let text = format!(r#"{{"streams":[{{"stream":{{"name":"c"}},"destination_object_name":{object}}}]}}"#);
+            assert_eq!(parse_catalog(&text).unwrap()[0].object.as_deref(), expected, "{object}");
+        }
+    }
 }

@@ -132,6 +132,10 @@ mod tests {
             ("warning", Some(LevelFilter::WARN)),
             ("ERROR", Some(LevelFilter::ERROR)),
             ("OFF", Some(LevelFilter::OFF)),
+            ("none", Some(LevelFilter::OFF)),
+            ("all", Some(LevelFilter::TRACE)),
+            ("fatal", Some(LevelFilter::ERROR)),
+            ("Critical", Some(LevelFilter::ERROR)),
             ("LOUD", None),
             ("3", None),
         ] {

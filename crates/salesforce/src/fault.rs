@@ -223,6 +223,13 @@ mod tests {
             (FaultKind::Transient, true),
             (FaultKind::LimitReached(Limit::ConcurrentRequests), true),
             (FaultKind::LimitReached(Limit::DailyRequests), false),
+            (FaultKind::LimitReached(Limit::DailyBatches), false),
+            (FaultKind::LimitReached(Limit::Logins), false),
+            (FaultKind::LimitReached(Limit::Storage), false),
+            (FaultKind::LimitReached(Limit::Other), false),
+            (FaultKind::Permission, false),
+            (FaultKind::NotFound, false),
+            (FaultKind::Configuration, false),
             (FaultKind::SignIn, false),
             (FaultKind::InvalidJobState, false),
             (FaultKind::StillRunning, false),
@@ -249,5 +256,41 @@ mod tests {
         ] {
             assert_eq!(fault.to_string(), details);
         }
+    }
+
+    #[test]
+    fn an_answer_may_be_of_a_host_that_the_org_has_moved_away_from() {
+        let page = b"<html>Something else</html>";
+        let refusal = br#"[{"errorCode":"NOT_FOUND","message":"m"}]"#;
+        for (status, body, expected) in [
+            (300, &page[..], true),
+            (302, b"", true),
+            (399, b"", true),
+            (404, page, true),
+            (404, b"", false),
+            (404, refusal, false),
+            (400, page, false),
+            (403, page, false),
+            (503, page, false),
+        ] {
+            assert_eq!(Fault::of_answer(status, None, body).may_be_moved(), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_lost_by_its_status_or_by_its_code() {
+        let lost = br#"[{"errorCode":"INVALID_SESSION_ID","message":"m"}]"#;
+        for (status, body, expected) in
+            [(401, &b""[..], true), (403, lost, true), (403, b"", false), (400, lost, true), (500, b"", false)]
+        {
+            assert_eq!(Fault::of_answer(status, None, body).is_session_lost(), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_fault_without_its_message_has_its_code_alone() {
+        let body = br#"[{"errorCode":"X_Y","message":"a value of a record"}]"#;
+        assert_eq!(Fault::of_answer(400, None, body).without_message().message(), "X_Y");
+        assert_eq!(Fault::of_answer(502, None, b"").without_message().message(), "an empty answer");
     }
 }

@@ -216,6 +216,11 @@ mod tests {
             (near, &loopback, None),
             (far, &loopback, Some(UrlRule::NotLoopback)),
             ("http://192.0.2.1", &loopback, Some(UrlRule::NotLoopback)),
+            ("http://localhost:1", &loopback, None),
+            ("https://evil.example", &salesforce, Some(UrlRule::Host)),
+            ("https://example.my.salesforce.com:8443", &salesforce, Some(UrlRule::Port)),
+            ("https://example.my.salesforce.com/x", &salesforce, Some(UrlRule::Path)),
+            ("https://example.my.salesforce.mil", &salesforce, None),
         ] {
             assert_eq!(login.check_instance(text).err(), refused, "{text} {login:?}");
         }

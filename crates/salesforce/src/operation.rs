@@ -49,3 +49,22 @@ impl fmt::Display for Operation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Operation::{Delete, HardDelete, Insert, Update, Upsert};
+
+    #[test]
+    fn each_operation_has_its_names_and_its_nature() {
+        for (operation, api_name, shown, is_ordered, is_delete) in [
+            (Insert, "insert", "insert", false, false),
+            (Update, "update", "update", true, false),
+            (Upsert, "upsert", "upsert", true, false),
+            (Delete, "delete", "delete", true, true),
+            (HardDelete, "hardDelete", "hard_delete", true, true),
+        ] {
+            assert_eq!((operation.api_name(), &*operation.to_string()), (api_name, shown));
+            assert_eq!((operation.is_ordered(), operation.is_delete()), (is_ordered, is_delete), "{operation}");
+        }
+    }
+}

@@ -90,3 +90,29 @@ impl Default for Timing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_waits_are_those_of_the_pages() {
+        let minutes = |minutes| Duration::from_secs(60 * minutes);
+        let timing = Timing::default();
+        assert_eq!((timing.patience.total, timing.patience.attempts), (minutes(30), u32::MAX));
+        assert_eq!((timing.calls.total, timing.calls.attempts), (minutes(3), 8));
+        for policy in [timing.patience, timing.calls] {
+            assert_eq!((policy.first_wait, policy.longest_wait), (Duration::from_millis(250), Duration::from_secs(30)));
+        }
+        assert_eq!((timing.longest_job, timing.stall, timing.answer), (minutes(24 * 60), minutes(5), minutes(2)));
+        assert_eq!((MOVE_INTERVAL, ABORT_TIMEOUT), (minutes(5), Duration::from_secs(15)));
+        let person = timing.for_person();
+        assert_eq!((person.connect, person.unconnected), (Duration::from_secs(5), Duration::from_secs(3)));
+    }
+
+    /// 100 MB must not be given up before the ten minutes of Salesforce are over.
+    #[test]
+    fn the_slowest_upload_is_one_that_salesforce_would_refuse() {
+        assert!(100_000_000 / Timing::default().upload_rate >= 600);
+    }
+}

@@ -94,3 +94,18 @@ fn a_long_key_is_cut() {
     let warnings = warnings(&client(json!({"x".repeat(5_000): 1})));
     assert!(warnings[0].len() < 200, "{warnings:?}");
 }
+
+#[test]
+fn only_the_misspelling_of_a_harmless_key_is_a_warning() {
+    let harmless = ["batch_size_mb", "flush_interval_minutes", "keep_successes", "max_parallel_jobs", "report"];
+    let spec = crate::config::spec().unwrap();
+    let keys = spec["connectionSpecification"]["properties"].as_object().unwrap();
+    let mut tried = 0;
+    for key in keys.keys().filter(|key| client(json!({})).get(key).is_none()) {
+        let misspelt = format!("{key}e");
+        let is_valid = Config::parse(&client(json!({ misspelt: 1 })).to_string()).is_ok();
+        assert_eq!(is_valid, harmless.contains(&key.as_str()), "{key}");
+        tried += 1;
+    }
+    assert!(tried > 15, "{tried}");
+}

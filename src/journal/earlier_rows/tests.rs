@@ -87,3 +87,15 @@ fn acknowledged_rows_leave_the_entry() {
     assert!(rows.take(&csv(&["2", ""]), &columns, 2));
     assert_eq!(rewritten(rows.acknowledge(2)), 0);
 }
+
+#[test]
+fn another_reading_of_the_results_begins_anew() {
+    let mut rows = earlier(&[["1", ""], ["2", ""]], &[["1", ""], ["2", ""]]);
+    assert_eq!((rows.free(), rows.not_written()), (2, 0));
+    rows.begin();
+    assert_eq!((rows.free(), rows.not_written()), (0, 2));
+    assert!(rows.written(&csv(&["2", ""])));
+    assert!(!rows.written(&csv(&["2", ""])), "it was sent once");
+    assert!(!rows.written(&csv(&["3", ""])), "it was not sent");
+    assert_eq!((rows.free(), rows.not_written()), (1, 1));
+}

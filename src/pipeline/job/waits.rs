@@ -89,4 +89,14 @@ mod tests {
         let (readings, _) = readings(Duration::from_secs(40 * 60));
         assert!((15..40).contains(&readings), "{readings} readings");
     }
+
+    #[test]
+    fn a_batch_waits_as_long_as_the_pages_say() {
+        let seconds = Duration::from_secs;
+        let waits = Waits::of_sync();
+        assert_eq!(waits.rows, [seconds(2), seconds(15), seconds(90)]);
+        assert_eq!((waits.standstill, waits.between_readings), (seconds(300), seconds(15)));
+        assert_eq!((waits.results.total, waits.results.attempts), (seconds(30 * 60), u32::MAX));
+        assert_eq!((waits.open_job, waits.question_haste), (seconds(23 * 60 * 60), 1));
+    }
 }

@@ -219,4 +219,132 @@ mod tests {
             assert_eq!(fields.kind(fields.field("Code__c").unwrap()), Kind::Text { longest }, "{flags}");
         }
     }
+
+    fn fields_of(fields: serde_json::Value) -> ObjectFields {
+        let describe: Describe = serde_json::from_value(json!({"name": "Account", "fields": fields})).unwrap();
+        ObjectFields::of_plan(Arc::new(describe), Operation::Upsert, true)
+    }
+
+    #[test]
+    fn each_type_of_field_takes_its_kind_of_values() {
+        let text = |longest| Kind::Text { longest };
+        for (field_type, kind) in [
+            ("boolean", Kind::Boolean),
+            ("int", Kind::Number),
+            ("long", Kind::Number),
+            ("double", Kind::Number),
+            ("currency", Kind::Number),
+            ("percent", Kind::Number),
+            ("date", Kind::Date),
+            ("datetime", Kind::DateTime),
+            ("time", Kind::Time),
+            ("multipicklist", Kind::MultiPicklist),
+            ("string", text(Some(9))),
+            ("textarea", text(Some(9))),
+            ("encryptedstring", text(Some(9))),
+            // What is cut of these would be another one.
+            ("picklist", text(None)),
+            ("combobox", text(None)),
+            ("phone", text(None)),
+            ("email", text(None)),
+            ("url", text(None)),
+            ("reference", text(None)),
+            ("id", text(None)),
+            ("anyType", text(None)),
+        ] {
+            let fields = fields_of(json!([{"name": "F", "type": field_type, "length": 9}]));
+            assert_eq!(fields.kind(fields.field("F").unwrap()), kind, "{field_type}");
+        }
+        for (changes, longest) in [
+            (json!({"length": 0}), None),
+            (json!({"htmlFormatted": true}), None),
+            (json!({"extraTypeInfo": "richtextarea"}), None),
+            (json!({}), Some(9)),
+        ] {
+            let mut field = json!({"name": "F", "type": "textarea", "length": 9});
+            field.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let fields = fields_of(json!([field]));
+            assert_eq!(fields.kind(fields.field("F").unwrap()), text(longest), "{changes}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_key_are_compared_as_the_type_of_its_field_says() {
+        use KeyComparison::{Exact, Id, IgnoreCase, Number, Text};
+        for (field, expected) in [
+            (json!({"type": "id"}), Id),
+            (json!({"type": "reference"}), Id),
+            (json!({"type": "int"}), Number { scale: 0 }),
+            (json!({"type": "long"}), Number { scale: 0 }),
+            (json!({"type": "double", "scale": 3}), Number { scale: 3 }),
+            (json!({"type": "currency", "scale": 2}), Number { scale: 2 }),
+            (json!({"type": "percent", "scale": 1}), Number { scale: 1 }),
+            (json!({"type": "string", "custom": true, "unique": true, "caseSensitive": true}), Exact),
+            (json!({"type": "string", "custom": true, "unique": true}), IgnoreCase),
+            (json!({"type": "string", "custom": true}), Exact),
+            (json!({"type": "string", "unique": true}), Text),
+            (json!({"type": "string", "caseSensitive": true}), Exact),
+            (json!({"type": "email", "custom": true, "unique": true}), Text),
+            (json!({"type": "email", "custom": true, "unique": true, "caseSensitive": true}), Exact),
+        ] {
+            let mut field = field;
+            field["name"] = json!("Key__c");
+            assert_eq!(fields_of(json!([field])).comparison("key__c"), expected, "{field}");
+        }
+        assert_eq!(fields_of(json!([])).comparison("Key__c"), Text);
+    }
+
+    #[test]
+    fn why_a_field_is_not_written_depends_on_its_kind() {
+        for (field, why) in [
+            (json!({"type": "id"}), "is given by Salesforce"),
+            (json!({"type": "address"}), "is made of other fields"),
+            (json!({"type": "location"}), "is made of other fields"),
+            (json!({"type": "base64"}), "holds a file"),
+            (json!({"type": "string", "calculated": true}), "is a formula"),
+            (json!({"type": "string", "autoNumber": true}), "is numbered"),
+            (json!({"type": "datetime", "name": "SystemModstamp"}), "is filled by Salesforce"),
+            (json!({"type": "string", "createable": true}), "can only be set when a record is created"),
+            (json!({"type": "string", "updateable": true}), "can only be set in a record that exists"),
+            (json!({"type": "string"}), "may not be written by the signed-in user"),
+        ] {
+            let field: Field = serde_json::from_value(field).unwrap();
+            assert!(why_not_writable(&field).starts_with(why), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn a_required_field_is_named_by_itself_or_by_its_relationship() {
+        let field: Field = serde_json::from_value(json!({
+            "name": "Account__c", "type": "reference", "relationshipName": "Account__r", "referenceTo": ["Account"],
+        }))
+        .unwrap();
+        for (name, expected) in [
+            ("Account__c", true),
+            ("ACCOUNT__C", true),
+            ("Account__r", true),
+            ("account__r.Ext__c", true),
+            ("Account:Account__r.Ext__c", true),
+            ("Account", false),
+            ("Account__c.Name", false),
+            ("Other__r.Account__c", false),
+        ] {
+            assert_eq!(RequiredField(&field).is_among(&["Name", name]), expected, "{name}");
+        }
+        assert!(!RequiredField(&field).is_among(&[]));
+    }
+
+    #[test]
+    fn rows_with_a_last_name_may_be_persons_where_accounts_may_have_one() {
+        let of = |fields, names: &[&str]| fields_of(fields).is_person_account(names);
+        let last_name = json!([{"name": "LastName", "type": "string", "createable": true}]);
+        assert!(of(last_name.clone(), &["Phone", "lastname"]));
+        assert!(!of(last_name, &["FirstName"]));
+        assert!(!of(json!([{"name": "LastName", "type": "string"}]), &["LastName"]));
+        assert!(!of(json!([]), &["LastName"]));
+        let contact: Describe =
+            serde_json::from_value(json!({"name": "Contact", "fields": [{"name": "LastName", "createable": true}]}))
+                .unwrap();
+        assert!(!ObjectFields::of_plan(Arc::new(contact), Operation::Insert, true).is_person_account(&["LastName"]));
+    }
 }

@@ -155,4 +155,27 @@ mod tests {
             assert_eq!(problem.contains("grant it in a permission set"), advised, "{problem}");
         }
     }
+
+    #[test]
+    fn each_operation_needs_its_rights_alone() {
+        use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+        for (operation, needed) in [
+            (Insert, &["create"][..]),
+            (Update, &["change"]),
+            (Upsert, &["create", "change"]),
+            (Delete, &["delete"]),
+            (HardDelete, &["delete"]),
+        ] {
+            for missing in ["create", "change", "delete"] {
+                let describe = Describe {
+                    createable: missing != "create",
+                    updateable: missing != "change",
+                    deletable: missing != "delete",
+                    ..Describe::default()
+                };
+                let expected = needed.contains(&missing).then_some(missing);
+                assert_eq!(forbidden_verb(operation, &describe), expected, "{operation} without {missing}");
+            }
+        }
+    }
 }

@@ -246,9 +246,13 @@ mod tests {
             };
             (0..count).map(column).collect()
         };
-        assert_eq!(too_many_columns(columns(MAX_FIELDS, "F").iter()), None);
-        assert!(too_many_columns(columns(MAX_FIELDS + 1, "F").iter()).is_some());
+        assert_eq!(too_many_columns(columns(5_000, "F").iter()), None);
+        assert!(too_many_columns(columns(5_001, "F").iter()).is_some());
         assert_eq!(too_many_columns(columns(800, &"F".repeat(35)).iter()), None);
         assert!(too_many_columns(columns(800, &"F".repeat(36)).iter()).is_some(), "names of 32,800 characters");
+        // A comma or the line end follows each name.
+        let long = |length: usize| columns(1, &"F".repeat(length - 1 - 4));
+        assert_eq!(too_many_columns(long(32_000).iter()), None);
+        assert!(too_many_columns(long(32_001).iter()).is_some());
     }
 }

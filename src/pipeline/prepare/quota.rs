@@ -154,4 +154,13 @@ mod tests {
         }
         assert!(Quota::new(1.0, watch::channel(None).1).fits(), "the org has not counted");
     }
+
+    #[test]
+    fn a_job_needs_thirty_requests() {
+        assert_eq!(REQUESTS_OF_A_JOB, 30);
+        let quota = Quota::new(100.0, watch::channel(Some(ApiUsage { used: 10, max: 40 })).1);
+        assert!(quota.fits());
+        quota.claims.send_modify(|claims| claims.requests += 1);
+        assert!(!quota.fits(), "what is claimed counts as used");
+    }
 }

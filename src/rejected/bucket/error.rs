@@ -177,6 +177,9 @@ mod tests {
         for (fault, failure_type, parts) in cases {
             let error = fault_error(fault, Action::Write, &location());
             assert_eq!(error.failure_type(), *failure_type, "{fault:?}");
+            // The upload is gone for good, and another sync makes a new one.
+            let is_waited_for = *failure_type == Transient && *fault != Fault::UploadGone;
+            assert_eq!(fault.is_transient(), is_waited_for, "{fault:?}");
             for part in *parts {
                 assert!(error.message().contains(part), "{fault:?}: {error}");
             }

@@ -68,3 +68,15 @@ pub(super) fn abort_once() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder().operation_timeout(ABORT_TIMEOUT).build();
     aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_away_is_waited_for_half_an_hour() {
+        assert_eq!(OUTAGE.total, Duration::from_mins(30));
+        assert_eq!((OUTAGE.attempts, OUTAGE.longest_wait), (u32::MAX, Duration::from_secs(30)));
+        assert_eq!(attempts().max_attempts(), 6);
+    }
+}

@@ -223,3 +223,69 @@ fn a_report_has_no_key_of_rejected_records() {
     assert_eq!(keys.claim(&stream(None, "a")).key(), "p/42/report.html");
     assert_eq!(keys.report().as_deref(), Some("p/42/report-1.html"));
 }
+
+/// The longest key has 1024 bytes, with the number that tells it from an object that has its key.
+#[test]
+fn formats_may_make_a_key_as_long_as_s3_takes_and_no_longer() {
+    let long = |bytes: usize| {
+        let settings = settings(Some(&"a".repeat(bytes)), DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT);
+        Keys::new(&settings, SyncIdentity { sync_id: Some(i64::MIN), ..sync() })
+    };
+    let keys = long(486).unwrap();
+    let mut claim = keys.claim(&stream(Some(&"n".repeat(300)), &"s".repeat(300)));
+    claim.copy = u32::MAX;
+    assert!(claim.key().len() <= 1024, "{}", claim.key().len());
+    let error = long(487).unwrap_err();
+    assert!(error.message().contains("could be 1025 bytes long, and S3 takes 1024"), "{error}");
+    let uuid = settings(Some(&"a".repeat(1024 - 1 - 37 - 36 - 32)), "{uuid}/", "{uuid}");
+    assert!(Keys::new(&uuid, sync()).is_ok());
+    let uuid = settings(Some(&"a".repeat(1024 - 37 - 36 - 32)), "{uuid}/", "{uuid}");
+    assert!(Keys::new(&uuid, sync()).is_err());
+}
+
+/// A disk may take two names for one that differ in the case of letters alone.
+#[test]
+fn keys_of_one_sync_differ_in_more_than_the_case_of_letters() {
+    let keys = Keys::new(&settings(None, "{stream_name}", "{part_number}"), sync()).unwrap();
+    assert_eq!(keys.claim(&stream(None, "Contact")).key(), "Contact/0");
+    assert_eq!(keys.claim(&stream(None, "contact")).key(), "contact/1");
+    let keys = Keys::new(&settings(None, "", "{stream_name}{format_extension}"), sync()).unwrap();
+    assert_eq!(keys.claim(&stream(None, "Contact")).key(), "Contact.csv.gz");
+    let second = keys.claim(&stream(None, "CONTACT"));
+    assert_eq!(second.key(), "CONTACT-1.csv.gz");
+    assert_eq!(keys.claim(&stream(None, "contact-2")).key(), "contact-2.csv.gz");
+    assert_eq!(keys.claim_another(second).key(), "CONTACT-3.csv.gz");
+}
+
+#[test]
+fn the_names_in_a_key_are_found_by_the_format_that_made_it() {
+    for (path, file) in [
+        (DEFAULT_PATH_FORMAT, DEFAULT_FILE_NAME_FORMAT),
+        ("{namespace}/{stream_name}/{year}/{month}/{day}", "{hour}{minute}{second}{millisecond}"),
+        ("{year}{month}{day}/{hour}-{minute}-{second}-{millisecond}/{namespace}/{stream_name}/", "{part_number}"),
+        ("{epoch}/{namespace}/{stream_name}", "{uuid}"),
+        ("{uuid}/{namespace}/{stream_name}", "{timestamp}{format_extension}"),
+        ("{date}/{date:yyyy_MM}/{namespace}/{stream_name}", "{part_number}{format_extension}"),
+        ("{sync_id}", "{namespace}/{stream_name}/{epoch}_{date}_{date:yyyy_MM}{format_extension}"),
+    ] {
+        for (format, compression) in [
+            (Format::Csv, Compression::None),
+            (Format::Csv, Compression::Gzip),
+            (Format::Jsonl, Compression::None),
+            (Format::Jsonl, Compression::Gzip),
+        ] {
+            let settings = StorageSettings { format, compression, ..settings(None, path, file) };
+            let keys = Keys::new(&settings, sync()).unwrap();
+            for _ in 0..2 {
+                let key = keys.claim(&stream(Some("crm"), "Accounts")).key();
+                let ways = KeyFormats::new(&settings).names_in(&key);
+                let is_found = ways[0].iter().any(|way| {
+                    way.name == "Accounts"
+                        && way.namespace.as_deref() == Some("crm")
+                        && way.sync_id.is_none_or(|sync_id| sync_id == Some(42))
+                });
+                assert!(is_found, "{path} {file} {key} {ways:?}");
+            }
+        }
+    }
+}

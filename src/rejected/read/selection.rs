@@ -176,4 +176,34 @@ mod tests {
         let named = Owner::Named(stream(None, "Line_Item"));
         assert_eq!(selected(&["Line Item"], None, &named), None, "a name that is known is compared as it is");
     }
+
+    #[test]
+    fn a_record_is_wanted_if_its_reason_is_one_of_those_in_any_case() {
+        let selection = |reasons: &[&str]| Selection {
+            reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+            ..Selection::default()
+        };
+        for (reasons, expected) in [
+            (&[][..], true),
+            (&["STRING_TOO_LONG"], true),
+            (&["string_too_long"], true),
+            (&["NO_MATCH", "STRING_TOO_LONG"], true),
+            (&["NO_MATCH"], false),
+            (&["STRING"], false),
+        ] {
+            assert_eq!(selection(reasons).has_reason("STRING_TOO_LONG"), expected, "{reasons:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_wanted_from_its_time_on() {
+        let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let selection = Selection { since: time("2026-03-04T05:06:07Z"), ..Selection::default() };
+        for (rejected_at, expected) in
+            [("2026-03-04T05:06:06.999Z", false), ("2026-03-04T05:06:07Z", true), ("2026-03-05T00:00:00Z", true)]
+        {
+            assert_eq!(selection.has_time(time(rejected_at)), expected, "{rejected_at}");
+            assert!(Selection::default().has_time(time(rejected_at)));
+        }
+    }
 }

@@ -415,3 +415,20 @@ fn the_stream_is_the_one_of_the_metadata_or_else_of_the_key() {
         assert_eq!(owner(path_format, key, header, sync_id), expected, "{path_format} {key} {sync_id:?}");
     }
 }
+
+/// What an upload that was cut off leaves in a folder.
+#[test]
+fn an_object_that_is_named_as_one_of_ours_and_has_no_beginning_is_damaged() {
+    let starts: [&[u8]; 8] =
+        [b"", b"_", b"_airbyte_raw_id", b"\"_airbyte_raw_id\"", b"{", b"{\"_airbyte_raw_id\"", b"\x1f", b"\x1f\x8b"];
+    for start in starts {
+        for extension in [".csv", ".jsonl", ".csv.gz", ".jsonl.gz"] {
+            let outcome = read(&format!("a{extension}"), start, &mut |_| Ok(true));
+            assert!(matches!(outcome, Err(ReadError::Defect(_))), "{extension} {start:?}: {outcome:?}");
+        }
+        for other in ["a", "a.txt", "a.json", "a.gz"] {
+            let outcome = read(other, start, &mut |_| Ok(true));
+            assert!(matches!(outcome, Ok(false)), "{other} {start:?}: {outcome:?}");
+        }
+    }
+}

@@ -195,4 +195,18 @@ mod tests {
     fn a_line_as_long_as_the_limit_is_accepted() {
         assert_eq!(lines(&[b"abcde", b"fghi\n"], 9).unwrap(), [(1, "abcdefghi".to_owned())]);
     }
+
+    #[test]
+    fn a_line_may_have_64_mib() {
+        assert_eq!(LONGEST_LINE, 64 << 20);
+        let mut long = vec![b'x'; 3 * READ_SIZE];
+        long.extend_from_slice(b"\na\n");
+        let mut reader = BlockReader::new(&long[..], 3 * READ_SIZE);
+        let mut lengths = Vec::new();
+        while let Some(block) = reader.next_block().unwrap() {
+            lengths.extend(block.lines().map(|(number, line)| (number, line.len())));
+        }
+        assert_eq!(lengths, [(1, 3 * READ_SIZE), (2, 1)]);
+        assert!(BlockReader::new(&long[..], 3 * READ_SIZE - 1).next_block().is_err());
+    }
 }

@@ -253,6 +253,10 @@ mod tests {
             (",\"emitted_at\":1700000000", 1_700_000_000_000),
             (",\"emitted_at\":1700000000000.0", 1_700_000_000_000),
             (",\"emitted_at\":1700000000.5", 1_700_000_000_500),
+            (",\"emitted_at\":99999999999", 99_999_999_999_000),
+            (",\"emitted_at\":100000000000", 100_000_000_000),
+            (",\"emitted_at\":-5", -5_000),
+            (",\"emitted_at\":-100000000000", -100_000_000_000),
             (",\"emitted_at\":null", 0),
             ("", 0),
         ] {
@@ -343,5 +347,12 @@ mod tests {
             "]".repeat(100_000)
         );
         assert!(matches!(Message::parse(&deep), Err(MessageError::NotJson(_)) | Ok(Message::Record(_))));
+    }
+
+    #[test]
+    fn every_type_of_the_protocol_that_a_destination_has_no_use_for_is_skipped() {
+        for kind in ["LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "TRACE", "CONTROL", "DESTINATION_CATALOG"] {
+            assert!(matches!(Message::parse(&format!(r#"{{"type":"{kind}"}}"#)), Ok(Message::Other)), "{kind}");
+        }
     }
 }

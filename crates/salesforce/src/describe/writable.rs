@@ -80,6 +80,9 @@ mod tests {
             (Id, false, false, &[Delete, HardDelete]),
             (Address, true, true, &[]),
             (Base64, true, true, &[]),
+            (FieldType::Location, true, true, &[]),
+            (FieldType::Complexvalue, true, true, &[]),
+            (FieldType::Encryptedstring, true, true, &[Insert, Update, Upsert]),
         ] {
             let field = Field { field_type, createable, updateable, ..Field::default() };
             let found: Vec<_> = all.into_iter().filter(|operation| field.is_writable_by(*operation)).collect();
@@ -94,7 +97,19 @@ mod tests {
         for (field, expected) in [
             (named("Id", Id), true),
             (named("BillingAddress", Address), true),
+            (named("Where__c", FieldType::Location), true),
+            (named("Body", FieldType::Base64), true),
+            (named("Odd", FieldType::Complexvalue), true),
+            (named("IsDeleted", FieldType::Boolean), true),
+            (named("CreatedById", FieldType::Reference), true),
             (named("CreatedDate", Datetime), true),
+            (named("LastModifiedById", FieldType::Reference), true),
+            (named("LastModifiedDate", Datetime), true),
+            (named("SystemModstamp", Datetime), true),
+            (named("LastActivityDate", FieldType::Date), true),
+            (named("LastViewedDate", Datetime), true),
+            (named("LASTREFERENCEDDATE", Datetime), true),
+            (named("CreatedDate__c", Datetime), false),
             (Field { calculated: true, ..named("Total__c", String) }, true),
             (Field { auto_number: true, ..named("Name", String) }, true),
             (named("Phone", String), false),

@@ -118,4 +118,88 @@ mod tests {
         assert_eq!(kind_of("SOMETHING_NEW", ""), None);
         assert_eq!(kind_of("", ""), None);
     }
+
+    /// The codes as Salesforce spells them.
+    #[test]
+    fn each_code_has_its_kind() {
+        use FaultKind as K;
+        let codes: [(FaultKind, &[&str]); 11] = [
+            (
+                K::Transient,
+                &[
+                    "UNABLE_TO_LOCK_ROW",
+                    "TooManyLockFailure",
+                    "SERVER_UNAVAILABLE",
+                    "REQUEST_RUNNING_TOO_LONG",
+                    "QUERY_TIMEOUT",
+                    "Timeout",
+                    "TOO_MANY_APEX_REQUESTS",
+                    "TXN_SECURITY_RUNTIME_ERROR",
+                    "ORG_IN_MAINTENANCE",
+                    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+                    "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE",
+                    "UNKNOWN_EXCEPTION",
+                    "Unknown",
+                    "InternalServerError",
+                    "INVALID_QUERY_LOCATOR",
+                ],
+            ),
+            (K::LimitReached(Limit::DailyRequests), &["REQUEST_LIMIT_EXCEEDED"]),
+            (K::LimitReached(Limit::DailyBatches), &["ExceededQuota"]),
+            (K::LimitReached(Limit::Storage), &["STORAGE_LIMIT_EXCEEDED"]),
+            (K::LimitReached(Limit::Other), &["LIMIT_EXCEEDED", "TooManyJobs"]),
+            (K::SignIn, &["INVALID_SESSION_ID", "INVALID_AUTH_HEADER", "TXN_SECURITY_END_A_SESSION"]),
+            (
+                K::Permission,
+                &[
+                    "INSUFFICIENT_ACCESS",
+                    "INSUFFICIENT_ACCESS_OR_READONLY",
+                    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+                    "API_DISABLED_FOR_ORG",
+                    "API_CURRENTLY_DISABLED",
+                    "FUNCTIONALITY_NOT_ENABLED",
+                    "FeatureNotEnabled",
+                    "TXN_SECURITY_NO_ACCESS",
+                    "TXN_SECURITY_METERING_ERROR",
+                    "InvalidUser",
+                    "OPERATION_TOO_LARGE",
+                ],
+            ),
+            (K::NotFound, &["NOT_FOUND"]),
+            (
+                K::Configuration,
+                &[
+                    "InvalidEntity",
+                    "InvalidBatch",
+                    "InvalidJob",
+                    "InvalidOperation",
+                    "INVALID_FIELD",
+                    "INVALID_TYPE",
+                    "MALFORMED_QUERY",
+                    "INVALID_QUERY_FILTER_OPERATOR",
+                    "INVALID_TYPE_FOR_OPERATION",
+                    "QUERY_TOO_COMPLICATED",
+                    "UNSUPPORTED_API_VERSION",
+                ],
+            ),
+            (K::InvalidJobState, &["InvalidJobState", "JobNotComplete"]),
+            (K::Unexpected, &["ClientInputError"]),
+        ];
+        for (kind, codes) in codes {
+            for code in codes {
+                assert_eq!(kind_of(code, "message"), Some(kind), "{code}");
+            }
+        }
+        let known: usize = codes.iter().map(|(_, codes)| codes.len()).sum();
+        assert_eq!(known, CODES.len(), "each code is here");
+    }
+
+    #[test]
+    fn a_session_is_lost_by_one_code_alone() {
+        for (code, expected) in
+            [("INVALID_SESSION_ID", true), ("InvalidSessionId", true), ("INVALID_AUTH_HEADER", false), ("", false)]
+        {
+            assert_eq!(is_session_lost(code), expected, "{code}");
+        }
+    }
 }

@@ -204,6 +204,9 @@ mod tests {
             (R::UploadComplete, "InProgress", true),
             (R::UploadComplete, "JobComplete", true),
             (R::UploadComplete, "Failed", true),
+            (R::UploadComplete, "Aborted", true),
+            (R::Aborted, "JobComplete", false),
+            (R::Aborted, "UploadComplete", false),
             (R::Aborted, "Aborted", true),
             (R::Aborted, "Open", false),
         ] {
@@ -213,7 +216,18 @@ mod tests {
 
     #[test]
     fn an_id_that_could_change_an_address_is_refused() {
-        for id in ["", "750", "../../sobjects/User", "7503h00000CV7Gp/../x", "7503h00000CV7Gp\\u0020AL"] {
+        for id in [
+            "",
+            "750",
+            "7503h00000CV7G",
+            "7503h00000CV7GpA",
+            "7503h00000CV7GpAA",
+            "7503h00000CV7GpAALA",
+            "7503h00000CV7Gp-AL",
+            "../../sobjects/User",
+            "7503h00000CV7Gp/../x",
+            "7503h00000CV7Gp\\u0020AL",
+        ] {
             assert!(created(format!(r#"{{"id":"{id}","state":"Open"}}"#).as_bytes()).is_err(), "{id}");
         }
         assert!(created(br#"{"id":"7503h00000CV7Gp","state":"Open"}"#).is_ok());

@@ -161,6 +161,10 @@ fn an_insert_is_retried_only_if_nothing_was_written() {
         ("UNABLE_TO_LOCK_ROW", true, true),
         ("QUERY_TIMEOUT", true, true),
         ("ORG_IN_MAINTENANCE", true, true),
+        ("TOO_MANY_APEX_REQUESTS", true, true),
+        ("FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", true, true),
+        ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", true, true),
+        ("REQUEST_RUNNING_TOO_LONG", false, true),
         ("SERVER_UNAVAILABLE", false, true),
         ("UNKNOWN_EXCEPTION", false, true),
         ("DUPLICATE_VALUE", false, false),
@@ -302,4 +306,76 @@ fn an_error_inside_a_trigger_or_a_flow_is_what_it_is_at_its_core() {
         let proves_nothing_written = may_retry && !text.contains("SERVER_UNAVAILABLE");
         assert_eq!(errors[0].may_retry(Operation::Insert), proves_nothing_written, "{text}");
     }
+}
+
+#[test]
+fn each_code_that_tells_the_error_inside_is_known() {
+    for (code, expected) in [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", true),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", true),
+        ("FLOW_EXCEPTION", true),
+        ("APEX_ERROR", true),
+        ("CUSTOM_APEX_ERROR", true),
+        ("", true),
+        ("SELF_REFERENCE_FROM_TRIGGER", false),
+    ] {
+        let message = format!("An error occurred: UNABLE_TO_LOCK_ROW: {LOCKED}");
+        assert_eq!(error(code, &message, &[]).may_retry(Operation::Insert), expected, "{code}");
+    }
+}
+
+#[test]
+fn only_a_field_that_is_not_valid_may_be_a_missing_parent() {
+    for (code, expected) in [("INVALID_FIELD", true), ("INVALID_FIELD_FOR_INSERT_UPDATE", false), ("", false)] {
+        assert_eq!(error(code, "", &[]).may_lack_related_record(), expected, "{code}");
+    }
+}
+
+#[test]
+fn each_frequent_code_has_a_meaning_of_its_own() {
+    let codes = [
+        "CANNOT_EXECUTE_FLOW_TRIGGER",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "CANNOT_UPDATE_CONVERTED_LEAD",
+        "CIRCULAR_DEPENDENCY",
+        "DELETE_FAILED",
+        "DEPENDENCY_EXISTS",
+        "DUPLICATES_DETECTED",
+        "DUPLICATE_EXTERNAL_ID",
+        "DUPLICATE_VALUE",
+        "ENTITY_IS_DELETED",
+        "ENTITY_IS_LOCKED",
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "FIELD_FILTER_VALIDATION_EXCEPTION",
+        "FIELD_INTEGRITY_EXCEPTION",
+        "INACTIVE_OWNER_OR_USER",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "INVALID_CROSS_REFERENCE_KEY",
+        "INVALID_EMAIL_ADDRESS",
+        "INVALID_FIELD",
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        "LIMIT_EXCEEDED",
+        "MALFORMED_ID",
+        "MISSING_ARGUMENT",
+        "NOT_FOUND",
+        "NUMBER_OUTSIDE_VALID_RANGE",
+        "REQUIRED_FIELD_MISSING",
+        "SELF_REFERENCE_FROM_TRIGGER",
+        "STORAGE_LIMIT_EXCEEDED",
+        "STRING_TOO_LONG",
+        "TEXT_DATA_OUTSIDE_SUPPORTED_CHARSET",
+        "TRANSFER_REQUIRES_READ",
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    ];
+    let meanings: std::collections::HashSet<_> =
+        codes.iter().map(|code| RowError::meaning(code).expect(code)).collect();
+    assert_eq!(meanings.len(), codes.len());
+    assert_eq!(
+        RowError::meaning("INSUFFICIENT_ACCESS_OR_READONLY"),
+        RowError::meaning("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY")
+    );
+    assert_eq!(RowError::meaning("SOMETHING_NEW"), None);
 }

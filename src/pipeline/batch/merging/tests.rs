@@ -52,6 +52,11 @@ fn merged(records: &[Value]) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn rows_whose_keys_are_perhaps_one_need_a_hundred_jobs_at_most_and_wait_in_8_mib() {
+    assert_eq!((MAX_JOBS, MAX_WAITING), (100, 8 << 20));
+}
+
+#[test]
 fn each_record_ends_as_if_each_row_had_been_sent_alone() {
     let records = [
         json!({"k": "x", "a": "1", "b": "1"}),

@@ -178,3 +178,16 @@ async fn a_completion_with_a_lost_answer_counts_if_the_object_exists() {
         assert_eq!(outcome.is_ok(), stored, "{outcome:?}");
     }
 }
+
+/// Many stores have no host name for each bucket. Only a name can show it: the SDK puts no bucket before an address.
+#[tokio::test]
+async fn the_bucket_of_an_endpoint_is_in_the_path_and_not_in_the_host_name() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).and(path_regex("^/acme-rejects")).respond_with(Listing).mount(&server).await;
+    Mock::given(method("PUT")).and(path_regex("^/acme-rejects/")).respond_with(accepted()).mount(&server).await;
+    let deleted = ResponseTemplate::new(204);
+    Mock::given(method("DELETE")).and(path_regex("^/acme-rejects/")).respond_with(deleted).mount(&server).await;
+    let endpoint = format!("http://localhost:{}", server.address().port());
+    let store = RejectedStore::open(&settings_for(&endpoint), sync(), budget()).await.unwrap();
+    store.probe().await.unwrap();
+}
