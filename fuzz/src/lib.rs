@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod model;
+mod moment;
 
 use airbyte::{Message, RecordReader, StreamName, json::Cursor};
 use destination_salesforce::convert::{Converted, Converter};

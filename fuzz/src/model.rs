@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::moment;
 use destination_salesforce::config::NullHandling;
 use destination_salesforce::convert::{Column, Columns, Kind, NULL_MARKER};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -24,7 +25,7 @@ pub enum Expected {
 pub struct ExpectedRow {
     /// The cells in the order of the columns.
     pub cells: Vec<Cell>,
-    /// Whether the record may also be rejected, for a value that the model does not check or that a later one replaces.
+    /// Whether the record may also be rejected, for a value that a later one replaces.
     pub may_be_rejected: bool,
 }
 
@@ -38,7 +39,7 @@ pub enum Cell {
         /// The JSON of its value.
         json: String,
     },
-    /// Any text: the model does not check it.
+    /// A text that is cut where the model does not know: several characters may be seen as one.
     Any,
     /// None: the value is rejected.
     Rejected,
@@ -130,9 +131,7 @@ pub fn expect(data: &str, columns: &Columns, nulls: NullHandling) -> Expected {
 
 impl ExpectedRow {
     fn put(&mut self, index: usize, column: &Column, value: &RawValue, nulls: NullHandling) {
-        let cell = cell(column.kind(), value.get(), nulls);
-        self.may_be_rejected |= matches!(cell, Cell::Any);
-        self.cells[index] = cell;
+        self.cells[index] = cell(column.kind(), value.get(), nulls);
     }
 }
 
@@ -159,14 +158,18 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
                     "false" | "0" => some("false".to_owned()),
                     _ => Cell::Rejected,
                 },
-                Kind::Date | Kind::DateTime | Kind::Time => Cell::Any,
+                Kind::Date | Kind::DateTime | Kind::Time => moment::of(kind, &text).map_or(Cell::Rejected, some),
             },
         },
         b't' | b'f' => match kind {
             Kind::Boolean | Kind::Text { .. } => some(json.to_owned()),
             _ => Cell::Rejected,
         },
-        b'[' if kind == Kind::MultiPicklist => Cell::Any,
+        b'[' if kind == Kind::MultiPicklist => match list(json).as_deref() {
+            None | Some(NULL_MARKER) => Cell::Rejected,
+            Some("") => nothing(),
+            Some(joined) => some(one_line_end(joined)),
+        },
         b'[' | b'{' => match kind {
             Kind::Text { .. } => some(one_line_end(json)),
             _ => Cell::Rejected,
@@ -179,6 +182,20 @@ fn cell(kind: Kind, json: &str, nulls: NullHandling) -> Cell {
         },
         _ => some(json.to_owned()),
     }
+}
+
+/// The values of a multi-select picklist. `None` if one of them cannot be a value.
+fn list(json: &str) -> Option<String> {
+    let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let text = |value: &RawValue| {
+        let text = match value.get().as_bytes()[0] {
+            b'"' => serde_json::from_str::<String>(value.get()).ok()?,
+            b'n' | b'[' | b'{' => return None,
+            _ => value.get().to_owned(),
+        };
+        (!text.is_empty() && !text.contains(';')).then_some(text)
+    };
+    Some(values.into_iter().map(text).collect::<Option<Vec<_>>>()?.join(";"))
 }
 
 fn one_line_end(text: &str) -> String {

@@ -232,6 +232,11 @@ mod tests {
             (Exact, ValueType::Boolean, "true", Some("true")),
             (IgnoreCase, ValueType::Text, "x", Some("'x'")),
             (IgnoreCase, ValueType::Text, &too_long, None),
+            (IgnoreCase, ValueType::Text, &too_long[1..], Some(&format!("'{}'", &too_long[1..]))),
+            (Exact, ValueType::Boolean, "1", None),
+            (Number { scale: 0 }, ValueType::Int, "2147483647", Some("2147483647")),
+            (Number { scale: 0 }, ValueType::Int, "2147483648", None),
+            (Number { scale: 0 }, ValueType::Long, "9223372036854775808", None),
         ] {
             let mut plan = plan(&[("F", comparison)]);
             plan.keys[0].value_type = value_type;
@@ -249,5 +254,15 @@ mod tests {
         plan.keys[0] = KeyField { name: "Active__c".into(), value_type: ValueType::Boolean, ..plan.keys[0].clone() };
         let expected = "SELECT Id,Active__c,Account.Name FROM Contact WHERE Account.Name != null";
         assert_eq!(of_all_records(&plan).to_string(), expected, "a false checkbox would be left out");
+    }
+
+    #[test]
+    fn a_text_may_have_4000_characters_where_its_field_has_no_limit_or_a_larger_one() {
+        for longest in [None, Some(32_000)] {
+            let mut plan = plan(&[("F", IgnoreCase)]);
+            plan.keys[0].longest = longest;
+            let of_length = |length: usize| lists(&plan, &[vec!["x".repeat(length)]], 9).unwrap().len();
+            assert_eq!([of_length(4_000), of_length(4_001)], [1, 0], "{longest:?}");
+        }
     }
 }

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_waits_are_those_of_the_pages() {
-        let minutes = |minutes| Duration::from_secs(60 * minutes);
+        let minutes = Duration::from_mins;
         let timing = Timing::default();
         assert_eq!((timing.patience.total, timing.patience.attempts), (minutes(30), u32::MAX));
         assert_eq!((timing.calls.total, timing.calls.attempts), (minutes(3), 8));
