@@ -297,16 +297,16 @@ mod tests {
     #[test]
     fn why_a_field_is_not_written_depends_on_its_kind() {
         for (field, why) in [
-            (json!({"type": "id"}), "is given by Salesforce"),
-            (json!({"type": "address"}), "is made of other fields"),
-            (json!({"type": "location"}), "is made of other fields"),
+            (json!({"type": "id"}), "is set by Salesforce"),
+            (json!({"type": "address"}), "consists of other fields"),
+            (json!({"type": "location"}), "consists of other fields"),
             (json!({"type": "base64"}), "holds a file"),
             (json!({"type": "string", "calculated": true}), "is a formula"),
             (json!({"type": "string", "autoNumber": true}), "is numbered"),
             (json!({"type": "datetime", "name": "SystemModstamp"}), "is filled by Salesforce"),
             (json!({"type": "string", "createable": true}), "can only be set when a record is created"),
             (json!({"type": "string", "updateable": true}), "can only be set in a record that exists"),
-            (json!({"type": "string"}), "may not be written by the signed-in user"),
+            (json!({"type": "string"}), "cannot be written by the signed-in user"),
         ] {
             let field: Field = serde_json::from_value(field).unwrap();
             assert!(why_not_writable(&field).starts_with(why), "{field:?}");
