@@ -162,8 +162,7 @@ fn a_new_refresh_token_goes_where_the_old_one_was() {
 /// Whoever types one of them has begun, and is told what else is needed.
 #[test]
 fn each_key_of_an_app_or_a_user_says_that_the_flat_form_is_meant() {
-    for key in
-        ["client_id", "client_secret", "refresh_token", "private_key", "username", "password", "security_token"]
+    for key in ["client_id", "client_secret", "refresh_token", "private_key", "username", "password", "security_token"]
     {
         for value in [json!("s3cr3t"), json!(5)] {
             let error = crate::config::Config::parse(&json!({ key: value }).to_string()).unwrap_err();
