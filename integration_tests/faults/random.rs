@@ -1,5 +1,6 @@
 //! Random syncs. A seed decides what is sent, what goes wrong, and when the process is stopped.
 
+mod kept_ids;
 mod scenario;
 mod snapshot;
 mod syncs;

@@ -123,6 +123,8 @@ pub(super) struct Scenario {
     pub(super) batch_size: usize,
     pub(super) max_parallel_jobs: usize,
     pub(super) flush_interval_minutes: f64,
+    /// Whether the ids of written records are kept.
+    pub(super) keeps_successes: bool,
     /// What the org does all the time.
     pub(super) nature: Nature,
     pub(super) time_per_chunk: Duration,
@@ -172,6 +174,8 @@ impl Scenario {
             interruptions,
             streams,
             messages,
+            // Without a choice, so that seeds that once failed are what they were.
+            keeps_successes: seed.is_multiple_of(2),
         }
     }
 

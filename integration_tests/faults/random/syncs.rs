@@ -9,6 +9,7 @@ use salesforce_sim::{RowFault, Settings, UploadedRow};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::kept_ids;
 use super::scenario::{Interruption, Operation, PlannedStream, Scenario, SourceMessage, TARGETS};
 use super::snapshot::{MARK, Origin, Snapshot};
 use crate::connector::{Signal, send_signal};
@@ -98,6 +99,9 @@ pub(super) async fn run(scenario: Scenario) -> Summary {
                     (1..=stream.keys.len()).filter(|version| !snapshot.has(stream, *version)).collect();
                 assert!(missing.is_empty(), "{label}: {} {:?} lacks {missing:?}", stream.name, stream.operation);
             }
+            if run.scenario.keeps_successes {
+                kept_ids::check(&run.world, &run.scenario.streams, &run.keys_by_id, &label);
+            }
             let streams = run.scenario.streams.iter();
             let excused = streams.map(|stream| snapshot.inserted_twice(stream)).sum();
             return Summary { syncs: number, excused };
@@ -173,6 +177,7 @@ impl ScenarioRun {
         let config = json!({
             "batch_size_mb": scenario.batch_size as f64 / 100.0,
             "max_parallel_jobs": scenario.max_parallel_jobs,
+            "keep_successes": scenario.keeps_successes,
             "flush_interval_minutes": scenario.flush_interval_minutes,
             "streams": scenario.streams.iter().filter_map(entry).collect::<Vec<_>>(),
         });

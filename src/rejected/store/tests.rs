@@ -14,7 +14,7 @@ use crate::rejected::settings::{
     AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
     Flattening, Format, Place,
 };
-use crate::rejected::{RejectedRecord, RejectionDetails};
+use crate::rejected::{RejectedRecord, RejectionDetails, WrittenAs, WrittenRecord};
 
 use object_store::ObjectStore;
 
@@ -204,6 +204,32 @@ async fn a_writer_waits_for_the_place_of_another_and_one_with_few_records_does_n
     drop(second);
     assert_eq!(budget.used(), 0);
     assert_eq!(server.objects(BUCKET).unwrap().len(), 2);
+}
+
+/// A job may hold a part of rejected records while it waits for memory for ids, so ids never wait for rejected records.
+#[tokio::test]
+async fn ids_of_written_records_have_places_of_their_own() {
+    let server = ObjectStore::start(&[BUCKET]).await.unwrap();
+    let (settings, budget) = (settings_of(&server), budget());
+    let store = store_in(&settings, SMALL, Arc::clone(&budget)).await;
+    let successes = store.for_successes(&settings, Arc::clone(&budget)).unwrap();
+    let mut rejected = store.writer(&accounts());
+    rejected.write(&record(&"x".repeat(1_000_000))).await.unwrap();
+    let mut written = successes.writer(&accounts(), vec!["Name".to_owned()]);
+    let name = RawValue::from_string(format!("\"{}\"", "x".repeat(1_000_000))).unwrap();
+    let key = vec![("Name".to_owned(), name), ("sf__Error".to_owned(), RawValue::NULL.to_owned())];
+    let as_written = WrittenAs { id: "003000000000001AAA", is_created: Some(true), records: 1 };
+    written.write(&WrittenRecord::new(5, key, as_written)).await.unwrap();
+    assert!(server.objects(BUCKET).unwrap().is_empty(), "nothing is visible before a writer finishes");
+    written.finish().await.unwrap();
+    let [(key, bytes)] = &server.objects(BUCKET).unwrap()[..] else { panic!() };
+    assert!(key.contains("/_salesforce_successes/"), "{key}");
+    let text = std::str::from_utf8(bytes).unwrap();
+    assert!(!text.contains("sf__Error"), "no column of a rejection");
+    let end = r#",""sf__Id"":""003000000000001AAA"",""sf__Created"":true,""written_records"":1}""#;
+    assert!(text.trim_end().ends_with(end), "{}", &text[text.len() - 200..]);
+    rejected.finish().await.unwrap();
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
