@@ -20,7 +20,7 @@ pub(crate) use self::pace::Paces;
 use self::pace::SharedPace;
 pub(crate) use self::poll::PollSchedule;
 use self::status::{JobState, RequestedState};
-pub(crate) use self::status::{JobStatus, of_job, query_created};
+pub(crate) use self::status::{JobStatus, is_job_id, of_job, query_created};
 pub(crate) use self::watch::pause;
 pub use self::watch::{JobWatcher, RunningJob};
 use crate::fault::{Fault, FaultKind, Outcome};

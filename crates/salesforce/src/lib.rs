@@ -60,6 +60,51 @@
 //! # }
 //! ```
 
+//! # Reading
+//!
+//! A query job has a type for each of its stages as well, from [`RunningQueryJob`] to [`JobPages`]. A page is read as a
+//! whole before it is given, and has as many rows as Salesforce says; after the last page, so has the job. A
+//! [`ReadFault`] says what is wrong otherwise. The id of a job and the [`PagePoint`] after a page are enough to read on in
+//! another run.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use salesforce::{LoginUrl, OAuthFlow, Org, SignIn};
+//! # use salesforce_sim::{Settings, SimulatedOrg};
+//! use salesforce::{Condition, Literal, QueryScope, Soql};
+//!
+//! # type Result = std::result::Result<(), Box<dyn std::error::Error>>;
+//! # #[tokio::main]
+//! # async fn main() -> Result {
+//! # let sim = SimulatedOrg::start(Settings::default()).await?;
+//! # let (client_id, client_secret) = ("consumer-key".into(), "consumer-secret".into());
+//! # let flow = OAuthFlow::ClientCredentials { client_id, client_secret };
+//! # let sign_in = SignIn { login_url: LoginUrl::parse(&sim.url())?, flow };
+//! # let org = Org::sign_in(sign_in, "loader/1.0", Arc::new(|_| {})).await?;
+//! # sim.insert("Contact", &[("LastName", "Lovelace")]);
+//! let soql = Soql::select("Contact", ["Id", "LastName", "Account.External_Id__c"])
+//!     .filtered(Condition::written("LastName LIKE 'L%' OR Email != null"))
+//!     .filtered(Condition::at_least("SystemModstamp", Literal::datetime("2026-01-01T00:00:00Z").unwrap()));
+//! let running = org.create_query_job(&soql, QueryScope::WithDeleted).await?;
+//! let (id, complete) = (running.id().to_owned(), running.wait(&|rows: u64| println!("{rows} rows")).await?);
+//! let mut pages = complete.pages(None).rows_per_page(10_000);
+//! let (mut point, mut rows) = (None, 0);
+//! while let Some(mut page) = pages.next().await? {
+//!     while let Some(row) = page.next_row() {
+//!         assert_eq!((row.at(1), row.at(2)), (Some("Lovelace"), None));
+//!         rows += 1;
+//!     }
+//!     point = page.point().cloned();
+//! }
+//! assert_eq!((rows, &point), (1, &None), "the end is proven");
+//!
+//! // In another run:
+//! let complete = org.resume_query_job(&id, &soql)?.wait(&|_: u64| {}).await?;
+//! assert!(complete.pages(point).next().await?.is_some());
+//! # Ok(())
+//! # }
+//! ```
+
 mod describe;
 mod fault;
 mod headers;
@@ -96,7 +141,10 @@ pub use job::{
 };
 pub use limits::{Allowance, Limits, ROWS_OF_BULK_BATCH};
 pub use operation::Operation;
-pub use query::{Condition, Literal, QueryRow, QueryRows, Soql, url_length};
+pub use query::{
+    CompleteQueryJob, Condition, JobPages, Literal, PagePoint, QueryPage, QueryRow, QueryRows, QueryScope, ReadFailure,
+    ReadFault, RestPages, RunningQueryJob, Soql, url_length,
+};
 pub use record_id::{capitals, check_characters};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;

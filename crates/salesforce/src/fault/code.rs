@@ -72,13 +72,16 @@ const QUERY_JOBS: &str = "Max bulk v2 query";
 /// A query that the object does not allow, such as one without a certain filter. Its code is `API_ERROR`.
 const RESTRICTION: &str = "Implementation restriction";
 
+/// A compound field, such as an address, in a query job. Its code is `API_ERROR`.
+const COMPOUND: &str = "Selecting compound data not supported";
+
 /// What a code means, if it is known. Two limits share one code; the message says which of them is reached.
 pub(super) fn kind_of(code: &str, message: &str) -> Option<FaultKind> {
     let code = normalize(code);
     if message.contains(QUERY_JOBS) {
         return Some(FaultKind::LimitReached(Limit::Other));
     }
-    if message.contains(RESTRICTION) {
+    if message.contains(RESTRICTION) || message.contains(COMPOUND) {
         return Some(FaultKind::Configuration);
     }
     let (_, kind) = CODES.iter().find(|(known, _)| *known == code)?;

@@ -129,11 +129,15 @@ impl JobStatus {
     }
 }
 
+/// Whether a text has the form of the id of a job.
+pub(crate) fn is_job_id(text: &str) -> bool {
+    matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Checks an id, which becomes a part of addresses and log lines.
 fn job_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
-    let is_id = matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_id { Ok(id) } else { Err(de::Error::custom("a job id of 15 or 18 letters and digits is missing")) }
+    if is_job_id(&id) { Ok(id) } else { Err(de::Error::custom("a job id of 15 or 18 letters and digits is missing")) }
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Queries with REST calls: an answer for each page of 2,000 records at most.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::held::HeldPage;
+use super::job::QueryScope;
+use super::page::{PagePoint, QueryPage};
+use super::read_fault::{ReadFailure, ReadFault};
 use super::rows::{QueryRows, Source};
 use super::soql::Soql;
 use crate::fault::{Fault, FaultKind};
@@ -25,7 +29,7 @@ impl Org {
     /// Salesforce refuses the query, gives it up three times (code `QUERY_TIMEOUT`), or cannot be reached for half an
     /// hour.
     pub async fn query(&self, soql: &Soql) -> Result<QueryRows, Fault> {
-        self.query_of("query", soql).await
+        self.read_query(soql, QueryScope::Live).await.map(RestPages::into_rows).map_err(ReadFault::into_fault)
     }
 
     /// The same with the records in the recycle bin, of which `IsDeleted` is true (REST API guide, "QueryAll").
@@ -33,7 +37,7 @@ impl Org {
     /// # Errors
     /// As for [`query`](Self::query).
     pub async fn query_all(&self, soql: &Soql) -> Result<QueryRows, Fault> {
-        self.query_of("queryAll", soql).await
+        self.read_query(soql, QueryScope::WithDeleted).await.map(RestPages::into_rows).map_err(ReadFault::into_fault)
     }
 
     /// How many records a query finds, by one call that is not repeated: the caller does not depend on it. The call
@@ -42,41 +46,66 @@ impl Org {
     /// # Errors
     /// Salesforce refuses the query or gives it up, or cannot be reached.
     pub async fn count(&self, soql: &Soql) -> Result<u64, Fault> {
+        self.count_in(soql, QueryScope::Live).await
+    }
+
+    /// The same for the records of a scope.
+    ///
+    /// # Errors
+    /// As for [`count`](Self::count).
+    pub async fn count_in(&self, soql: &Soql, scope: QueryScope) -> Result<u64, Fault> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(rename = "totalSize")]
             total_size: u64,
         }
         soql.check()?;
-        let call = Call::get(&["query"]).query("q", soql.counting()).patience(CallPatience::None);
+        let call = Call::get(&[resource(scope)]).query("q", soql.counting()).patience(CallPatience::None);
         let read = |body: &[u8]| serde_json::from_slice(body).map_err(|_| "it does not count records".to_owned());
         let Body { total_size } = self.http.read(&call, read).await?;
         Ok(total_size)
     }
 
-    async fn query_of(&self, resource: &'static str, soql: &Soql) -> Result<QueryRows, Fault> {
+    /// Runs a query with REST calls, and reads its first page. The others are read one after another.
+    ///
+    /// # Errors
+    /// As for [`query`](Self::query).
+    pub async fn read_query(&self, soql: &Soql, scope: QueryScope) -> Result<RestPages, ReadFault> {
         soql.check()?;
         soql.check_address()?;
-        let requests = RequestCount::default();
-        let columns = soql.fields().to_vec();
-        let mut pages = RestPages {
-            org: self.clone(),
-            columns: columns.clone(),
-            next: Next::Query(resource, soql.to_string()),
-            rows: 0,
-            total: None,
-            requests: requests.clone(),
-            first: None,
-        };
-        pages.first = pages.next().await?;
-        Ok(QueryRows::new(Source::Rest(pages), columns, requests))
+        let mut pages = RestPages::new(self, soql, Next::Query(resource(scope), soql.to_string()), 0);
+        let first = pages.next_held().await?;
+        pages.first = first;
+        Ok(pages)
+    }
+
+    /// The pages of a query from a point on, which an earlier page named. A locator works for two days at most (Salesforce
+    /// Help 000384958). No call is made.
+    ///
+    /// # Errors
+    /// The locator is none.
+    pub fn resume_query(&self, soql: &Soql, from: &PagePoint) -> Result<RestPages, Fault> {
+        if !is_locator(&from.locator) {
+            return Err(Fault::new(FaultKind::Configuration, "a locator of a query has letters, digits and hyphens"));
+        }
+        Ok(RestPages::new(self, soql, Next::Locator(from.locator.clone()), from.rows))
     }
 }
 
-/// The pages of a query.
-pub(super) struct RestPages {
+/// The resource that runs a query.
+fn resource(scope: QueryScope) -> &'static str {
+    match scope {
+        QueryScope::Live => "query",
+        QueryScope::WithDeleted => "queryAll",
+    }
+}
+
+/// The pages of a query that REST calls read, one after another.
+///
+/// Each is read as a whole before it is given. All of them have as many rows as each says that there are.
+pub struct RestPages {
     org: Org,
-    columns: Vec<String>,
+    columns: Arc<[String]>,
     next: Next,
     /// The rows of the pages so far.
     rows: u64,
@@ -104,8 +133,41 @@ struct Answer {
 }
 
 impl RestPages {
-    /// The next page, or none after the last.
-    pub(super) async fn next(&mut self) -> Result<Option<HeldPage>, Fault> {
+    fn new(org: &Org, soql: &Soql, next: Next, rows: u64) -> Self {
+        let (org, columns, requests) = (org.clone(), soql.fields().into(), RequestCount::default());
+        Self { org, columns, next, rows, total: None, requests, first: None }
+    }
+
+    fn into_rows(self) -> QueryRows {
+        let (columns, requests) = (Arc::clone(&self.columns), self.requests.clone());
+        QueryRows::new(Source::Rest(self), columns, requests)
+    }
+
+    /// The rows of all pages, as Salesforce counts them; none before the first page.
+    pub fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// The API requests made for the query so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// The next page, or none after the last. After a transient fault it can be called again: it goes on where it was.
+    ///
+    /// # Errors
+    /// The page cannot be read, or there are not as many rows as Salesforce says.
+    pub async fn next(&mut self) -> Result<Option<QueryPage>, ReadFault> {
+        let Some(held) = self.next_held().await? else { return Ok(None) };
+        let next = match &self.next {
+            Next::Locator(locator) => Some(PagePoint { locator: locator.clone(), rows: self.rows }),
+            _ => None,
+        };
+        Ok(Some(QueryPage::new(held, &self.columns, next)))
+    }
+
+    /// The rows of the next page.
+    pub(super) async fn next_held(&mut self) -> Result<Option<HeldPage>, ReadFault> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
@@ -115,24 +177,26 @@ impl RestPages {
             Next::End => return Ok(None),
         };
         let call = call.patience(CallPatience::None).counted(&self.requests).slow();
-        let Answer { total, page, locator } = self.ask(&call).await?;
+        let Answer { total, page, locator } = self.ask(&call).await.map_err(|fault| {
+            let reason = if is_expired(&fault) { ReadFailure::LocatorExpired } else { ReadFailure::Other };
+            ReadFault::new(reason, fault)
+        })?;
         if matches!((&self.next, &locator), (Next::Locator(this), Some(next)) if this == next) {
-            return Err(Fault::new(FaultKind::Unexpected, "a page of a query names itself as the next one"));
+            let fault = Fault::new(FaultKind::Unexpected, "a page of a query names itself as the next one");
+            return Err(ReadFault::new(ReadFailure::Malformed, fault));
         }
         let rows = self.rows + page.rows();
         let is_end = locator.is_none();
         let expected = *self.total.get_or_insert(total);
         if total != expected || rows > expected || (is_end && rows < expected) {
             let text = format!("the pages of a query have {rows} rows, and Salesforce says {expected} and {total}");
-            return Err(Fault::new(FaultKind::Transient, text));
+            return Err(ReadFault::foreign(ReadFailure::Unproven, text));
         }
         self.rows = rows;
         self.next = locator.map_or(Next::End, Next::Locator);
         Ok(Some(page))
     }
-}
 
-impl RestPages {
     /// Makes a call, and makes it again as long as its faults may pass.
     async fn ask(&self, call: &Call) -> Result<Answer, Fault> {
         let http = &self.org.http;
@@ -141,11 +205,16 @@ impl RestPages {
             if fault.code() == Some("QUERY_TIMEOUT") {
                 timeouts.fetch_add(1, Ordering::Relaxed);
             }
-            fault.is_transient() && timeouts.load(Ordering::Relaxed) < TIMEOUTS
+            fault.is_transient() && !is_expired(fault) && timeouts.load(Ordering::Relaxed) < TIMEOUTS
         };
         let patience = CallPatience::Long("reading records by a query");
         patience.run(http.timing(), may_retry, || http.read(call, |body| read(body, &self.columns))).await
     }
+}
+
+/// Whether Salesforce no longer knows the page that a locator names.
+fn is_expired(fault: &Fault) -> bool {
+    fault.code() == Some("INVALID_QUERY_LOCATOR")
 }
 
 /// Reads an answer. An error names no value of a record.
@@ -177,12 +246,14 @@ fn read(body: &[u8], columns: &[String]) -> Result<Answer, String> {
 fn locator(address: &str) -> Result<String, String> {
     let locator = address.strip_prefix("/services/data/v").and_then(|rest| rest.strip_prefix(API_VERSION));
     let locator = locator.and_then(|rest| rest.strip_prefix("/query/"));
-    let is_locator = |text: &&str| {
-        text.bytes().any(|byte| byte.is_ascii_alphanumeric())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    let locator = locator.filter(is_locator).ok_or("the address of the next page is not one of a query")?;
+    let locator =
+        locator.filter(|text| is_locator(text)).ok_or("the address of the next page is not one of a query")?;
     Ok(locator.to_owned())
+}
+
+fn is_locator(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The text of the value at a path; empty for null. Salesforce names every selected field in every record, and shows a

@@ -1,31 +1,14 @@
 //! The rows of a query, whatever calls return them.
 
+use std::sync::Arc;
+
 use super::held::HeldPage;
-use super::job::{JobPages, rows_per_page};
+use super::job_pages::{JobPages, rows_per_page};
+use super::page::QueryRow;
+use super::read_fault::ReadFault;
 use super::rest::RestPages;
 use crate::fault::Fault;
 use crate::http::RequestCount;
-use crate::results::ResultRow;
-
-/// A record that a query found. Its debug output leaves the values out.
-#[derive(Debug)]
-pub struct QueryRow {
-    columns: Vec<String>,
-    cells: ResultRow,
-}
-
-impl QueryRow {
-    /// The value of a field, by its path as in the query; case does not matter. None if it is null, which includes an
-    /// empty text: Salesforce stores none.
-    ///
-    /// It is Salesforce's own text. That of a point in time depends on the call (`...05.000+0000` from REST, `...05.000Z`
-    /// from a query job), and that of a number may be `12.0` or `1.2E7`, so compare the values and not the texts of
-    /// these. All other texts are the same from both calls.
-    pub fn get(&self, column: &str) -> Option<&str> {
-        let at = self.columns.iter().position(|name| name.eq_ignore_ascii_case(column))?;
-        Some(self.cells.get(at)).filter(|cell| !cell.is_empty())
-    }
-}
 
 /// The records that a query found, in no particular order. It holds one page of them.
 ///
@@ -45,9 +28,8 @@ pub(super) enum Source {
 }
 
 impl QueryRows {
-    pub(super) fn new(source: Source, columns: Vec<String>, requests: RequestCount) -> Self {
-        let row = QueryRow { columns, cells: ResultRow::default() };
-        Self { source, page: HeldPage::default(), row, requests }
+    pub(super) fn new(source: Source, columns: Arc<[String]>, requests: RequestCount) -> Self {
+        Self { source, page: HeldPage::default(), row: QueryRow::new(columns), requests }
     }
 
     /// The next row, or none after the last one.
@@ -59,10 +41,10 @@ impl QueryRows {
             // Two pages would take twice the memory.
             self.page = HeldPage::default();
             let page = match &mut self.source {
-                Source::Rest(pages) => pages.next().await?,
-                Source::Job(pages) => pages.next().await?,
+                Source::Rest(pages) => pages.next_held().await,
+                Source::Job(pages) => pages.next_held().await,
             };
-            match page {
+            match page.map_err(ReadFault::into_fault)? {
                 Some(page) => self.page = page,
                 None => return Ok(None),
             }
@@ -89,7 +71,7 @@ impl QueryRows {
     /// and its results for seven days (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits"). Returns the API
     /// requests made.
     pub async fn finish(self) -> u64 {
-        if let Source::Job(pages) = &self.source {
+        if let Source::Job(pages) = self.source {
             pages.delete().await;
         }
         self.requests.get()

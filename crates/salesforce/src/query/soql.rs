@@ -33,6 +33,12 @@ pub enum Condition {
     In(String, Vec<Literal>),
     /// The field has a value.
     NotNull(String),
+    /// The field has this value or one after it.
+    AtLeast(String, Literal),
+    /// The field has a value before this one.
+    Before(String, Literal),
+    /// A condition as someone has written it.
+    Written(String),
     /// All of these are true.
     All(Vec<Condition>),
     /// At least one of these is true.
@@ -55,9 +61,27 @@ impl Condition {
         Self::NotNull(field.into())
     }
 
+    /// The field has this value or one after it.
+    pub fn at_least(field: impl Into<String>, literal: Literal) -> Self {
+        Self::AtLeast(field.into(), literal)
+    }
+
+    /// The field has a value before this one.
+    pub fn before(field: impl Into<String>, literal: Literal) -> Self {
+        Self::Before(field.into(), literal)
+    }
+
+    /// A condition as someone has written it, without `WHERE`. It stays one condition, whatever others there are.
+    pub fn written(text: impl Into<String>) -> Self {
+        Self::Written(text.into())
+    }
+
     fn check(&self) -> Result<(), Fault> {
         match self {
-            Self::Equals(field, _) | Self::NotNull(field) => check_name(field),
+            Self::Equals(field, _) | Self::NotNull(field) | Self::AtLeast(field, _) | Self::Before(field, _) => {
+                check_name(field)
+            }
+            Self::Written(text) => check_written(text),
             Self::In(_, literals) if literals.is_empty() => Err(empty("a list of values")),
             Self::In(field, _) => check_name(field),
             Self::All(conditions) | Self::Any(conditions) if conditions.is_empty() => Err(empty("a condition")),
@@ -76,6 +100,10 @@ impl fmt::Display for Condition {
                 f.write_str(")")
             }
             Self::NotNull(field) => write!(f, "{field} != null"),
+            Self::AtLeast(field, literal) => write!(f, "{field} >= {literal}"),
+            Self::Before(field, literal) => write!(f, "{field} < {literal}"),
+            // Also alone, so that no clause of a query can follow.
+            Self::Written(text) => write!(f, "({text})"),
             Self::All(conditions) => join(f, conditions.iter().map(Nested), " AND "),
             Self::Any(conditions) => join(f, conditions.iter().map(Nested), " OR "),
         }
@@ -171,6 +199,32 @@ fn empty(what: &str) -> Fault {
     Fault::new(FaultKind::Unexpected, format!("{what} of a query is empty"))
 }
 
+/// Checks that a written condition ends where it seems to end: its quotes are closed, and so is each parenthesis that it
+/// opens. Otherwise the conditions beside it would mean something else. Whether it is a condition, Salesforce decides.
+fn check_written(text: &str) -> Result<(), Fault> {
+    let wrong = |what: &str| Err(Fault::new(FaultKind::Configuration, format!("the condition {what}")));
+    if text.trim().is_empty() {
+        return wrong("is empty");
+    }
+    let (mut depth, mut is_quoted) = (0_usize, false);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if is_quoted => drop(characters.next()),
+            '\'' => is_quoted = !is_quoted,
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted && depth == 0 => return wrong("closes a parenthesis that it does not open"),
+            ')' if !is_quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    match (is_quoted, depth) {
+        (true, _) => wrong("does not close a quote"),
+        (false, 0) => Ok(()),
+        (false, _) => wrong("does not close a parenthesis"),
+    }
+}
+
 /// Checks that a text is the name of an object or a path to a field.
 fn check_name(text: &str) -> Result<(), Fault> {
     let is_name = |name: &str| {
@@ -212,6 +266,25 @@ mod tests {
             let (_, rest) = text.split_once(" FROM ").unwrap();
             assert_eq!(query.counting(), format!("SELECT count() FROM {rest}"));
             query.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_written_condition_stays_one_condition() {
+        let from = Condition::at_least("SystemModstamp", Literal::datetime("2026-01-02T03:04:05Z").unwrap());
+        let until = Condition::before("SystemModstamp", Literal::datetime("2026-01-03T00:00:00Z").unwrap());
+        let query = |text: &str| Soql::select("A", ["Id"]).filtered(Condition::written(text));
+        let filtered = query("Amount > 1000 OR Name = 'a)'").filtered(from).filtered(until);
+        let expected = "SELECT Id FROM A WHERE ((Amount > 1000 OR Name = 'a)') AND SystemModstamp >= \
+                        2026-01-02T03:04:05Z) AND SystemModstamp < 2026-01-03T00:00:00Z";
+        filtered.check().unwrap();
+        assert_eq!(filtered.to_string(), expected);
+        for text in ["(a = 1 OR b = 2) AND c = 3", r"a = 'it\'s' AND b = '\\'", "a IN ('(', ')')"] {
+            assert!(query(text).check().is_ok(), "{text}");
+            assert!(query(text).to_string().ends_with(&format!("WHERE ({text})")), "no clause can follow");
+        }
+        for text in ["", " ", "a = 1) OR (b = 2", "(a = 1", "a = 'x", r"a = 'x\'", "a = 1)"] {
+            assert_eq!(query(text).check().unwrap_err().kind(), FaultKind::Configuration, "{text}");
         }
     }
 

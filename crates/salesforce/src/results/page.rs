@@ -23,6 +23,7 @@ pub(crate) struct Page {
     rows_read: u64,
     row_count: Option<u64>,
     next_locator: Option<String>,
+    is_miscounted: bool,
 }
 
 impl Page {
@@ -40,6 +41,7 @@ impl Page {
             rows_read: 0,
             row_count: headers::row_count(response.headers()),
             next_locator: headers::next_locator(response.headers()),
+            is_miscounted: false,
             response,
         };
         let has_row = page.read_row().await?;
@@ -69,6 +71,11 @@ impl Page {
         self.row_count
     }
 
+    /// Whether the page came to its end with another number of rows than the org says.
+    pub(crate) fn is_miscounted(&self) -> bool {
+        self.is_miscounted
+    }
+
     /// Reads the next row into [`row`](Self::row). Returns whether there is one.
     ///
     /// # Errors
@@ -81,6 +88,7 @@ impl Page {
         }
         match self.row_count {
             Some(count) if count != self.rows_read => {
+                self.is_miscounted = true;
                 let text = format!("a page of results has {} rows, and Salesforce says {count}", self.rows_read);
                 Err(Fault::new(FaultKind::Transient, text))
             }

@@ -6,6 +6,7 @@ mod describe;
 mod ingest;
 mod limits;
 mod query;
+mod reading;
 mod sign_in;
 
 use std::sync::Arc;

@@ -174,3 +174,42 @@ async fn a_task_may_read_a_query() {
     let read = tokio::spawn(async move { Ok::<_, Fault>(org.query(&soql()).await?.next().await?.is_none()) });
     assert!(read.await.unwrap().unwrap());
 }
+
+#[tokio::test]
+async fn a_page_says_where_reading_goes_on_and_another_run_goes_on_there() {
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    let stub = StubOrg::start().await;
+    stub.answer("GET", FIRST, page(2, next, &[record("1", "null", "null")])).await;
+    stub.answer("GET", SECOND, page(2, None, &[record("2", "null", "null")])).await;
+    let org = stub.org().await;
+    let mut pages = org.read_query(&soql(), QueryScope::Live).await.unwrap();
+    assert_eq!((pages.total(), pages.requests()), (Some(2), 1));
+    let mut first = pages.next().await.unwrap().unwrap();
+    assert_eq!(first.next_row().unwrap().at(0), Some("1"));
+    let point = first.point().unwrap().clone();
+    assert_eq!(point, PagePoint { locator: "01gA-2000".to_owned(), rows: 1 });
+
+    let mut resumed = org.resume_query(&soql(), &point).unwrap();
+    let mut second = resumed.next().await.unwrap().unwrap();
+    assert_eq!(second.point(), None);
+    assert_eq!(second.next_row().unwrap().at(0), Some("2"));
+    assert!(resumed.next().await.unwrap().is_none());
+    let mut too_many = org.resume_query(&soql(), &PagePoint { rows: 2, ..point.clone() }).unwrap();
+    assert_eq!(too_many.next().await.unwrap_err().reason(), ReadFailure::Unproven);
+    for no_locator in ["", "../sobjects", "a/b", "a?q=x", "--"] {
+        assert!(org.resume_query(&soql(), &PagePoint { locator: no_locator.to_owned(), rows: 0 }).is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_locator_that_has_expired_is_not_asked_for_again() {
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    let stub = StubOrg::start().await;
+    stub.answer("GET", FIRST, page(2, next, &[record("1", "null", "null")])).await;
+    let body = r#"[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]"#;
+    stub.answer("GET", SECOND, ResponseTemplate::new(400).set_body_raw(body, "application/json")).await;
+    let mut pages = stub.patient_org().await.read_query(&soql(), QueryScope::Live).await.unwrap();
+    pages.next().await.unwrap();
+    assert_eq!(pages.next().await.unwrap_err().reason(), ReadFailure::LocatorExpired);
+    assert_eq!(stub.requests("GET", SECOND).await.len(), 1);
+}

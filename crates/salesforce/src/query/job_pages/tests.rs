@@ -1,0 +1,214 @@
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+use reqwest::Method;
+use wiremock::ResponseTemplate;
+
+use super::*;
+use crate::query::{QueryScope, Soql};
+use crate::stub_org::StubOrg;
+
+const ID: &str = "7503h00000CV7GpAAL";
+const CREATE: &str = "/v62.0/jobs/query";
+const STATUS: &str = "/v62.0/jobs/query/7503h00000CV7GpAAL";
+const RESULTS: &str = "/v62.0/jobs/query/7503h00000CV7GpAAL/results";
+
+fn soql() -> Soql {
+    Soql::select("Contact", ["Id", "Email"])
+}
+
+fn status(rest: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(format!(r#"{{"id":"{ID}",{rest}}}"#), "application/json")
+}
+
+fn complete(rows: u64) -> ResponseTemplate {
+    status(&format!(r#""state":"JobComplete","numberRecordsProcessed":{rows}"#))
+}
+
+fn refused(status: u16, code: &str) -> ResponseTemplate {
+    let body = format!(r#"[{{"errorCode":"{code}","message":"m"}}]"#);
+    ResponseTemplate::new(status).set_body_raw(body, "application/json")
+}
+
+fn page_of(header: &str, rows: &[u8], count: u64, locator: &str) -> ResponseTemplate {
+    let body = [header.as_bytes(), b"\n", rows].concat();
+    let answer = ResponseTemplate::new(200).set_body_raw(body, "text/csv").insert_header("Sforce-Locator", locator);
+    answer.insert_header("Sforce-NumberOfRecords", count.to_string().as_str())
+}
+
+fn page(rows: &str, count: u64, locator: &str) -> ResponseTemplate {
+    page_of("\"Id\",\"Email\"", rows.as_bytes(), count, locator)
+}
+
+/// A stub with a complete job of so many rows.
+async fn stub(rows: u64) -> StubOrg {
+    let stub = StubOrg::start().await;
+    stub.answer("POST", CREATE, status(r#""state":"UploadComplete""#)).await;
+    stub.answer("GET", STATUS, complete(rows)).await;
+    stub
+}
+
+async fn pages(stub: &StubOrg, from: Option<PagePoint>) -> JobPages {
+    let running = stub.patient_org().await.create_query_job(&soql(), QueryScope::Live).await.unwrap();
+    running.wait(&|_: u64| {}).await.unwrap().pages(from)
+}
+
+fn ids(mut page: QueryPage) -> Vec<String> {
+    let mut ids = Vec::new();
+    while let Some(row) = page.next_row() {
+        ids.push(row.at(0).unwrap().to_owned());
+    }
+    ids
+}
+
+/// The ids of all pages, or the reason that there are not all.
+async fn all(mut pages: JobPages) -> Result<Vec<String>, ReadFailure> {
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await.map_err(|fault| fault.reason())? {
+        all.extend(ids(page));
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_page_says_where_reading_goes_on_and_another_run_goes_on_there() {
+    let first = stub(3).await;
+    first.answer_once("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"\"\n", 2, "L2")).await;
+    first.answer("GET", RESULTS, page("\"3\",\"c\"\n", 1, "null")).await;
+    let mut read = pages(&first, None).await;
+    let page_one = read.next().await.unwrap().unwrap();
+    let point = page_one.point().cloned();
+    assert_eq!((page_one.rows(), &point), (2, &Some(PagePoint { locator: "L2".to_owned(), rows: 2 })));
+    assert_eq!(ids(page_one), ["1", "2"]);
+    assert_eq!(read.next().await.unwrap().unwrap().point(), None);
+    assert!(read.next().await.unwrap().is_none());
+
+    let second = stub(3).await;
+    second.answer("GET", RESULTS, page("\"3\",\"c\"\n", 1, "null")).await;
+    let org = second.org().await;
+    let complete = org.resume_query_job(ID, &soql()).unwrap().wait(&|_: u64| {}).await.unwrap();
+    assert_eq!(all(complete.pages(point)).await, Ok(vec!["3".to_owned()]));
+    assert!(second.requests("POST", CREATE).await.is_empty());
+    assert_eq!(second.requests("GET", RESULTS).await[0].url.query(), Some("maxRecords=100000&locator=L2"));
+    for no_id in ["", "750", "7503h00000CV7GpAA/", "../../sobjects/xx"] {
+        assert!(org.resume_query_job(no_id, &soql()).is_err(), "{no_id}");
+    }
+}
+
+#[tokio::test]
+async fn rows_before_a_point_count_for_the_proof() {
+    let stub = stub(3).await;
+    stub.answer("GET", RESULTS, page("\"3\",\"c\"\n", 1, "null")).await;
+    let point = |rows| Some(PagePoint { locator: "L2".to_owned(), rows });
+    assert_eq!(all(pages(&stub, point(2)).await).await, Ok(vec!["3".to_owned()]));
+    assert_eq!(all(pages(&stub, point(1)).await).await, Err(ReadFailure::Unproven));
+    assert_eq!(all(pages(&stub, point(3)).await).await, Err(ReadFailure::Unproven));
+}
+
+#[tokio::test]
+async fn each_failure_has_a_reason_of_its_own() {
+    use ReadFailure::*;
+    let uncounted = ResponseTemplate::new(200).set_body_raw("\"Id\",\"Email\"\n\"3\",\"c\"\n", "text/csv");
+    for (second, reason, readings) in [
+        (refused(400, "INVALIDJOB"), LocatorExpired, 1),
+        (refused(400, "INVALID_QUERY_LOCATOR"), LocatorExpired, 1),
+        (refused(404, "NOT_FOUND"), LocatorExpired, WRONG_PAGES),
+        (refused(409, "API_ERROR"), OtherVersion, 1),
+        (refused(403, "REQUEST_LIMIT_EXCEEDED"), Other, 1),
+        (page_of("\"Id\",\"Phone\"", b"\"3\",\"c\"\n", 1, "null"), HeaderChanged, WRONG_PAGES),
+        (page_of("\"Email\",\"Id\"", b"\"c\",\"3\"\n", 1, "null"), HeaderChanged, WRONG_PAGES),
+        (page_of("\"Id\",\"Email\"", b"\"3\",\"\xff\"\n", 1, "null"), Malformed, WRONG_PAGES),
+        (page("\"3\",\"c\"\n", 1, "L2"), Malformed, 1),
+        (uncounted, Unproven, WRONG_PAGES),
+        (page("\"3\",\"c\"\n", 2, "null"), Unproven, WRONG_PAGES),
+        (page("\"3\",\"c\"\n", 0, "null"), Unproven, WRONG_PAGES),
+        (page("", 0, "null"), Unproven, 1),
+        (page("\"3\",\"c\"\n\"4\",\"d\"\n", 2, "null"), Unproven, 1),
+    ] {
+        let stub = stub(3).await;
+        stub.answer_once("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b\"\n", 2, "L2")).await;
+        stub.answer("GET", RESULTS, second).await;
+        let mut pages = pages(&stub, None).await;
+        let first = pages.next().await.unwrap().unwrap();
+        assert_eq!(ids(first), ["1", "2"], "{reason:?}: a page is given before the next is read");
+        assert_eq!(all(pages).await, Err(reason));
+        assert_eq!(stub.requests("GET", RESULTS).await.len(), 1 + readings as usize, "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_gone_or_ended_otherwise_is_not_waited_for() {
+    for (after, reason) in [
+        (refused(404, "NOT_FOUND"), ReadFailure::JobGone),
+        (status(r#""state":"Aborted""#), ReadFailure::JobAborted),
+        (status(r#""state":"Failed""#), ReadFailure::JobFailed),
+    ] {
+        let stub = StubOrg::start().await;
+        stub.answer("POST", CREATE, status(r#""state":"UploadComplete""#)).await;
+        stub.answer_once("GET", STATUS, complete(3)).await;
+        stub.answer("GET", STATUS, after).await;
+        stub.answer("GET", RESULTS, refused(404, "NOT_FOUND")).await;
+        assert_eq!(all(pages(&stub, None).await).await, Err(reason));
+        assert_eq!(stub.requests("GET", RESULTS).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_breaks_off_is_read_again_and_gives_no_row_twice() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(b"\"Id\",\"Email\"\n\"2\",\"b\"\n\"3\",\"c\"\n").unwrap();
+    let packed = packed.finish().unwrap();
+    let gzip = |bytes: &[u8]| {
+        let answer = ResponseTemplate::new(200).set_body_raw(bytes.to_vec(), "text/csv");
+        let answer = answer.insert_header("Content-Encoding", "gzip").insert_header("Sforce-Locator", "null");
+        answer.insert_header("Sforce-NumberOfRecords", "2")
+    };
+    let mut damaged = packed.clone();
+    let check_sum = damaged.len() - 8;
+    damaged[check_sum] ^= 1;
+    for broken in [
+        gzip(&packed[..packed.len() / 2]),
+        gzip(&packed[..packed.len() - 1]),
+        gzip(&packed[..packed.len() - 8]),
+        gzip(&damaged),
+        page("\"2\",\"b\"\n", 2, "null"),
+        page("\"2\",\"b\"\n\"3\",\"c", 2, "null"),
+        ResponseTemplate::new(200).set_body_raw("<html></html>", "text/html"),
+        ResponseTemplate::new(503),
+    ] {
+        let stub = stub(3).await;
+        stub.answer_once("GET", RESULTS, page("\"1\",\"a\"\n", 1, "L2")).await;
+        stub.answer_once("GET", RESULTS, broken).await;
+        stub.answer("GET", RESULTS, gzip(&packed)).await;
+        assert_eq!(all(pages(&stub, None).await).await, Ok(["1", "2", "3"].map(str::to_owned).to_vec()));
+        assert_eq!(stub.requests("GET", RESULTS).await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_job_finds_deleted_records_too_and_is_aborted_and_deleted_by_its_id() {
+    let stub = stub(0).await;
+    stub.answer("PATCH", STATUS, status(r#""state":"Aborted""#)).await;
+    stub.answer("DELETE", STATUS, ResponseTemplate::new(204)).await;
+    let org = stub.org().await;
+    let running = org.create_query_job(&soql(), QueryScope::WithDeleted).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&stub.requests("POST", CREATE).await[0].body).unwrap();
+    assert_eq!((&body["operation"], running.id()), (&serde_json::json!("queryAll"), ID));
+    let complete = running.wait(&|_: u64| {}).await.unwrap();
+    assert_eq!((complete.id(), complete.rows()), (ID, Some(0)));
+    running.abort().await;
+    complete.delete().await;
+    for method in [Method::PATCH, Method::DELETE] {
+        assert_eq!(stub.requests(method.as_str(), STATUS).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_chooses_the_rows_on_a_page() {
+    let stub = stub(0).await;
+    stub.answer("GET", RESULTS, page("", 0, "null")).await;
+    let read = pages(&stub, None).await.rows_per_page(17);
+    assert_eq!(read.id(), ID);
+    assert_eq!(all(read).await, Ok(Vec::new()));
+    assert_eq!(stub.requests("GET", RESULTS).await[0].url.query(), Some("maxRecords=17"));
+}
