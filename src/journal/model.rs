@@ -122,7 +122,7 @@ impl Model {
                 return Err("a record is lost");
             }
             if written > sent && !world.doubt {
-                return Err("a record is there twice without a reason");
+                return Err("a record is written twice without a reason");
             }
         }
         Ok(())
@@ -311,9 +311,9 @@ fn no_record_is_lost_and_none_is_there_twice_without_a_reason() {
 fn each_rule_is_needed() {
     use Rule::*;
     let broken = [
-        (EntryBeforeClose, "a record is there twice without a reason"),
+        (EntryBeforeClose, "a record is written twice without a reason"),
         (RemovalBeforeState, "a record is lost"),
-        (RunningJobsAreWaitedFor, "a record is there twice without a reason"),
+        (RunningJobsAreWaitedFor, "a record is written twice without a reason"),
         (AcknowledgedRowsLeaveTheEntry, "a record is lost"),
     ];
     for (rule, expected) in broken {

@@ -52,7 +52,7 @@ impl Quota {
             }
             // A user without "View Setup and Configuration" may still load records.
             Err(fault) if fault.kind() == FaultKind::Permission => {
-                tracing::info!("this user may not see the limits of the org");
+                tracing::info!("the user is not allowed to see the limits of the org");
                 Limits::default()
             }
             Err(fault) => return Err(fault.into_error("asking for the org's limits")),

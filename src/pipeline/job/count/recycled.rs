@@ -33,7 +33,7 @@ pub(super) async fn recycled(
         Err(fault) => {
             // Not every object has a recycle bin. The message may repeat an id.
             let reason = fault.code().unwrap_or("no usable answer");
-            tracing::info!(object = lookup.plan.object, reason, "the recycle bin cannot be looked at");
+            tracing::info!(object = lookup.plan.object, reason, "the recycle bin cannot be read");
             None
         }
     }

@@ -65,7 +65,11 @@ impl Loader {
                 Ok(()) => {
                     let (job, object) = (uploaded.id(), &plan.job.object);
                     events.send(EventKind::JobLeft { job: job.to_owned() });
-                    tracing::info!(job, object, "a job has waited for its turn as long as it may stay open: one more");
+                    tracing::info!(
+                        job,
+                        object,
+                        "a job has waited too long for its turn: loading its rows in a new job"
+                    );
                     uploaded.abort().await;
                 }
             }
