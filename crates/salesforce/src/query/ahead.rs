@@ -38,7 +38,7 @@ enum List {
 }
 
 /// A part of the list.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Part {
     locators: Vec<String>,
     next: Option<String>,
@@ -110,11 +110,11 @@ impl Ahead {
             List::After(locator) => call = call.query("locator", locator),
             List::Read => return Ok(false),
         }
-        let call = call.patience(CallPatience::Long("reading the addresses of result pages")).counted(&job.requests);
+        let call = call.patience(CallPatience::Brief).counted(&job.requests);
         let part = match job.org.http.read(&call, |body| read(&job.id, body)).await {
             Ok(part) => part,
             // What cannot be listed can still be read page by page.
-            Err(fault) if is_about_the_list(&fault) => Part { locators: Vec::new(), next: None },
+            Err(fault) if is_about_the_list(&fault) => Part::default(),
             Err(fault) => return Err(fault.into()),
         };
         let is_stuck = matches!((&self.list, &part.next), (List::After(this), Some(next)) if this == next);
@@ -125,13 +125,13 @@ impl Ahead {
     }
 }
 
-/// Whether Salesforce refuses the list, and not every call.
+/// Whether Salesforce refuses the list or does not give it, and may still give the pages.
 fn is_about_the_list(fault: &Fault) -> bool {
-    use FaultKind::{Configuration, InvalidJobState, NotFound, Unexpected};
-    matches!(fault.kind(), NotFound | InvalidJobState | Configuration | Unexpected)
+    use FaultKind::{Configuration, InvalidJobState, NotFound, Transient, Unexpected};
+    matches!(fault.kind(), NotFound | InvalidJobState | Configuration | Unexpected | Transient)
 }
 
-/// Reads a part of the list. Addresses of another job, or at another host, are none.
+/// Reads a part of the list. With an address of another job, or at another host, there is none.
 fn read(job: &str, body: &[u8]) -> Result<Part, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -149,22 +149,21 @@ fn read(job: &str, body: &[u8]) -> Result<Part, String> {
     }
     let body: Body = serde_json::from_slice(body).map_err(|_| "it is no list of result pages".to_owned())?;
     let locators = body.result_pages.iter().map(|address| locator(&address.result_url, job, "results"));
-    let next = body.next_records_url.filter(|_| !body.done);
-    Ok(Part {
-        locators: locators.collect::<Result<_, _>>()?,
-        next: next.map(|next| locator(&next, job, "resultPages")).transpose()?,
-    })
+    let next = body.next_records_url.filter(|_| !body.done).map(|next| locator(&next, job, "resultPages"));
+    let part = || {
+        Some(Part { locators: locators.collect::<Option<_>>()?, next: next.map_or(Some(None), |next| next.map(Some))? })
+    };
+    Ok(part().unwrap_or_default())
 }
 
 /// The locator in an address. Only the locator is used of it, so the token goes nowhere else.
-fn locator(address: &str, job: &str, resource: &str) -> Result<String, String> {
-    let wrong = || "an address in it is not one of the job's pages".to_owned();
-    let (path, query) = address.split_once('?').ok_or_else(wrong)?;
+fn locator(address: &str, job: &str, resource: &str) -> Option<String> {
+    let (path, query) = address.split_once('?')?;
     let is_of_job = path.starts_with("/services/data/v")
         && path.ends_with(&format!("/{resource}"))
         && job.get(..15).is_some_and(|job| path.contains(&format!("/jobs/query/{job}")));
     let locator = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "locator");
-    locator.filter(|_| is_of_job).map(|(_, locator)| locator.into_owned()).ok_or_else(wrong)
+    locator.filter(|_| is_of_job).map(|(_, locator)| locator.into_owned())
 }
 
 #[cfg(test)]
@@ -200,7 +199,9 @@ mod tests {
             "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results?maxRecords=1",
             "",
         ] {
-            assert!(locator(address, JOB, "results").is_err(), "{address}");
+            assert_eq!(locator(address, JOB, "results"), None, "{address}");
+            let body = format!(r#"{{"resultPages":[{{"resultUrl":"{address}"}}],"nextRecordsUrl":null,"done":true}}"#);
+            assert_eq!(read(JOB, body.as_bytes()), Ok(Part::default()), "{address}");
         }
     }
 }

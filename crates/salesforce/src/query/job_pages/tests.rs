@@ -204,6 +204,39 @@ async fn a_job_finds_deleted_records_too_and_is_aborted_and_deleted_by_its_id() 
 }
 
 #[tokio::test]
+async fn a_listed_page_is_taken_only_if_the_page_before_names_it() {
+    let list = |locators: &[&str]| {
+        let url = |locator: &&str| format!(r#"{{"resultUrl":"/services/data{RESULTS}?locator={locator}"}}"#);
+        let urls: Vec<String> = locators.iter().map(url).collect();
+        let body = format!(r#"{{"resultPages":[{}],"nextRecordsUrl":null,"done":true}}"#, urls.join(","));
+        ResponseTemplate::new(200).set_body_raw(body, "application/json")
+    };
+    let (first, rest) = ("locator=L0", "maxRecords=100000&locator=L1");
+    for (listed, from, asked) in [
+        (list(&["L0", "L1"]), None, vec![first, "locator=L1"]),
+        (list(&["L0", "L9"]), None, vec![first, rest]),
+        (list(&["L0"]), None, vec![first, rest]),
+        (list(&[]), None, vec!["maxRecords=100000", rest]),
+        (ResponseTemplate::new(404), None, vec!["maxRecords=100000", rest]),
+        (ResponseTemplate::new(503), None, vec!["maxRecords=100000", rest]),
+        (list(&["L0", "L1"]), Some("L1"), vec!["locator=L1"]),
+        (list(&["L0", "L9"]), Some("L1"), vec![rest]),
+    ] {
+        let stub = stub(3).await;
+        stub.answer("GET", &format!("{STATUS}/resultPages"), listed).await;
+        if from.is_none() {
+            stub.answer_once("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b\"\n", 2, "L1")).await;
+        }
+        stub.answer("GET", RESULTS, page("\"3\",\"c\"\n", 1, "null")).await;
+        let point = from.map(|locator| PagePoint { locator: locator.to_owned(), rows: 2 });
+        let read = all(pages(&stub, point).await.at_once(4)).await.unwrap();
+        assert_eq!(read.len(), asked.len() + usize::from(from.is_none()), "{asked:?}");
+        let requests = stub.requests("GET", RESULTS).await;
+        assert_eq!(requests.iter().filter_map(|request| request.url.query()).collect::<Vec<_>>(), asked);
+    }
+}
+
+#[tokio::test]
 async fn a_reader_chooses_the_rows_on_a_page() {
     let stub = stub(0).await;
     stub.answer("GET", RESULTS, page("", 0, "null")).await;
