@@ -18,6 +18,7 @@ mod faithful;
 mod faults;
 mod input;
 mod keys;
+mod load;
 mod local_folder;
 mod logs;
 mod matching;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod load;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::display::{LogFormat, Verbosity};
+pub(crate) use load::LoadArguments;
 
 #[derive(Debug, Parser, PartialEq, Eq)]
 #[command(
@@ -29,10 +32,13 @@ Input and output:
   write reads messages of the Airbyte protocol from standard input, one JSON object a line.
   Standard output gets messages of the protocol, or on a terminal an answer for reading.
   Standard error gets the progress, errors and the summary, and nothing if it is no terminal.
+  load reads a file, and writes files beside it: the ids of the rows that are loaded, and the rows that are rejected
+  with their reasons. It logs on standard error, and writes nothing on standard output.
 
 Exit codes:
   0  Success. check answers with 0 also when the connection does not work, and says so.
   1  A failure; the last message says what to do.
+  2  Of load alone: all rows are done, and some of them are rejected.
 
 Environment:
   HTTPS_PROXY, NO_PROXY   the proxy for all traffic, and the hosts without it
@@ -43,7 +49,8 @@ Environment:
 
 Example:
   destination-salesforce check --config config.json
-  destination-salesforce write --config config.json --catalog catalog.json < messages.jsonl";
+  destination-salesforce write --config config.json --catalog catalog.json < messages.jsonl
+  destination-salesforce load --config config.json --object Account --operation upsert --key External_Id__c accounts.csv";
 
 /// What every command takes.
 #[derive(Debug, Clone, Copy, Default, Args, PartialEq, Eq)]
@@ -101,6 +108,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", requires = "dry_run")]
         show: Option<usize>,
     },
+    /// Load a file of your own, CSV or JSONL, with success and error files beside it.
+    Load(Box<LoadArguments>),
     /// Check a configuration without the org, and whether it fits the catalog of a connection. A warning is an error
     /// here.
     Validate {
@@ -162,7 +171,7 @@ pub(crate) fn help() -> String {
 mod tests {
     use super::*;
 
-    fn command(arguments: &[&str]) -> Result<Command, clap::Error> {
+    pub(super) fn command(arguments: &[&str]) -> Result<Command, clap::Error> {
         parse_all(arguments).map(|(command, _)| command)
     }
 
@@ -185,7 +194,9 @@ mod tests {
     #[test]
     fn the_help_names_each_command_and_fits_on_a_terminal() {
         let help = help();
-        for words in ["spec", "check", "discover", "write", "rejected", "Exit codes:", "Environment:", "NO_COLOR"] {
+        for words in
+            ["spec", "check", "discover", "write", "load", "rejected", "Exit codes:", "Environment:", "NO_COLOR"]
+        {
             assert!(help.contains(words), "{words}: {help}");
         }
     }

@@ -9,7 +9,7 @@
 //! | step | where |
 //! | --- | --- |
 //! | The arguments become a command, and a failure becomes a message and an exit code. | `run`, `cli` |
-//! | Each command has a file: `spec`, `check`, `discover` and `write` of the protocol, `validate` and `rejected`. | `command` |
+//! | Each command has a file: `spec`, `check`, `discover` and `write` of the protocol, `load`, `validate` and `rejected`. | `command` |
 //! | The text of the configuration becomes a [`Config`](config::Config) that breaks no rule. | [`config`] |
 //! | The describes of an org become the operations of a catalog. | `discover` |
 //! | Each stream gets a plan; records become batches, batches become jobs, and states leave in order. | [`pipeline`] |
@@ -17,6 +17,7 @@
 //! | Records that cannot be loaded are stored in a bucket. | `rejected` |
 //! | What a later attempt must know of a job is entered in the bucket before the job is closed. | `journal` |
 //! | A page in the bucket shows a person how the sync went. | `report` |
+//! | A file of a person becomes the lines of a source, and files beside it say what became of its rows. | `load` |
 //! | A person at a terminal sees the progress of a sync. | [`Display`] |
 //!
 //! The crate `airbyte` reads and writes the protocol and owns standard output. The crate `salesforce` speaks to an org.
@@ -34,6 +35,7 @@ mod command;
 mod discover;
 mod display;
 mod journal;
+mod load;
 mod matching;
 mod rejected;
 mod report;

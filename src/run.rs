@@ -13,6 +13,9 @@ use crate::display::Display;
 use crate::rejected::Selection;
 use airbyte::{Error, Output, exit_code, exit_code_alone, log, run_command};
 
+/// The exit code of a load that is complete, with rejected rows.
+const SOME_REJECTED: u8 = 2;
+
 /// The crates whose log events the user reads.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "connector", "salesforce"];
 
@@ -50,6 +53,7 @@ pub fn run(
         }
     };
     let display = &display.with(options.log_format, options.verbosity());
+    let display = &if matches!(command, Command::Load(_)) { display.for_a_person() } else { display.clone() };
     // Without the thread that writes, nothing can be reported.
     let Ok(output) = Output::new(display.wrap(output)) else { return ExitCode::FAILURE };
     let level = display.log_level(std::env::var(log::LEVEL_VARIABLE).ok());
@@ -65,12 +69,20 @@ pub fn run(
     if let Err(error) = &result {
         display.error(error);
     }
-    let report = if display.answers_a_person() { exit_code_alone } else { exit_code };
-    let exit_code = report(&output, &result);
+    let report = if display.fails_in_text() { exit_code_alone } else { exit_code };
+    let has_rejected = matches!(result, Ok(Done::WithRejected));
+    let exit_code = report(&output, &result.map(drop));
     // The runtime handles signals until every message is written, because a reader can keep the process waiting. Only
     // the read of standard input can still run, and it cannot be interrupted.
     runtime.shutdown_background();
-    exit_code
+    if exit_code == ExitCode::SUCCESS && has_rejected { ExitCode::from(SOME_REJECTED) } else { exit_code }
+}
+
+/// How a command ends that has not failed.
+enum Done {
+    Whole,
+    /// A load is complete, and some of its rows are rejected.
+    WithRejected,
 }
 
 fn print_help(output: &mut impl Write, help: &str) -> ExitCode {
@@ -99,7 +111,7 @@ async fn execute(
     input: impl Read + Send + 'static,
     output: &Output,
     display: &Display,
-) -> Result<(), Error> {
+) -> Result<Done, Error> {
     match command {
         Command::Spec => command::spec::run(output),
         Command::Check { config } => command::check::run(&config, output, display).await,
@@ -108,12 +120,17 @@ async fn execute(
             let dry_run = dry_run.then_some(DryRunArguments { show });
             command::write::run(&WriteFiles { config, catalog }, dry_run, input, output, display).await
         }
+        Command::Load(arguments) => {
+            let rejected = Box::pin(command::load::run(&arguments, input, display)).await?;
+            return Ok(if rejected > 0 { Done::WithRejected } else { Done::Whole });
+        }
         Command::Validate { config, catalog } => command::validate::run(&config, catalog.as_deref(), output, display),
         Command::Rejected { config, stream, namespace, reason, since, nameless_are, summary } => {
             let selection = Selection { streams: stream, namespace, reasons: reason, since, nameless_are };
             command::rejected::run(&config, selection, summary, output, display).await
         }
-    }
+    }?;
+    Ok(Done::Whole)
 }
 
 /// What clap says before it explains the usage, on one line.

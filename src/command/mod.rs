@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod discover;
+pub(crate) mod load;
 pub(crate) mod rejected;
 pub(crate) mod spec;
 pub(crate) mod validate;

@@ -17,8 +17,9 @@ pub(crate) struct MatchSettings {
 }
 
 /// What becomes of a record that names no record of the org.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub(crate) enum OnMissing {
     /// It is created.
     Insert,
@@ -29,8 +30,9 @@ pub(crate) enum OnMissing {
 }
 
 /// What becomes of a record that names several records of the org.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub(crate) enum OnSeveral {
     /// It is rejected.
     #[default]
@@ -40,6 +42,10 @@ pub(crate) enum OnSeveral {
 }
 
 impl MatchSettings {
+    pub(super) fn new(fields: Vec<String>, on_missing: Option<OnMissing>, on_several: OnSeveral) -> Self {
+        Self { fields, on_missing, on_several }
+    }
+
     /// The source columns or fields that together name a record. There is at least one.
     pub(crate) fn fields(&self) -> &[String] {
         &self.fields

@@ -4,6 +4,7 @@
 //! `connector` checks the text against `spec.json` and finds the sign-in, for every connector.
 
 mod deletes;
+mod file_stream;
 mod matching;
 mod raw;
 mod renames;
@@ -18,6 +19,7 @@ mod validated;
 
 use connector::config::{raw_text, unknown_keys, violations};
 pub(crate) use deletes::{DeleteSettings, Deletes};
+pub(crate) use file_stream::FileStream;
 pub(crate) use matching::{MatchSettings, OnMissing, OnSeveral, cannot_insert};
 pub(crate) use renames::Renames;
 pub use spec::spec;

@@ -17,6 +17,11 @@ impl Renames {
         Self { columns: BTreeMap::new() }
     }
 
+    /// Source columns with their columns, none of them twice.
+    pub(super) fn of(columns: &[(String, String)]) -> Self {
+        Self { columns: columns.iter().cloned().collect() }
+    }
+
     /// The column for a top-level source column: its new name, or else its own.
     pub(crate) fn column<'n>(&'n self, source_column: &'n str) -> &'n str {
         self.columns.get(source_column).map_or(source_column, String::as_str)

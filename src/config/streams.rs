@@ -66,6 +66,31 @@ impl StreamSettings {
         &self.deletes
     }
 
+    /// The settings of a stream that has no entry: a file of a person.
+    pub(super) fn of_file(name: &str, object: &str, operation: Operation) -> Self {
+        Self {
+            stream: name.to_owned(),
+            namespace: None,
+            object: Some(object.to_owned()),
+            operation: Some(operation),
+            external_id_field: None,
+            assignment_rule_id: None,
+            renames: Renames::new(),
+            deletes: DeleteSettings::default(),
+            matching: None,
+        }
+    }
+
+    /// The same with the fields by which its records are found.
+    pub(super) fn found_by(self, external_id_field: Option<String>, matching: Option<MatchSettings>) -> Self {
+        Self { external_id_field, matching, ..self }
+    }
+
+    /// The same with its renamed columns.
+    pub(super) fn with_renames(self, renames: Renames) -> Self {
+        Self { renames, ..self }
+    }
+
     /// The entry for a stream: the one for its namespace, or else the one without a namespace.
     pub(super) fn find<'a>(all: &'a [Self], namespace: Option<&str>, name: &str) -> Option<&'a Self> {
         let with_name = || all.iter().filter(|entry| entry.stream == name);

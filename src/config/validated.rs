@@ -33,6 +33,8 @@ pub struct Config {
     dry_run: bool,
     report: bool,
     keep_successes: bool,
+    /// Whether this is the configuration of a load of one file.
+    is_for_file: bool,
     batch_size: usize,
     flush_interval: Duration,
     max_parallel_jobs: usize,
@@ -140,6 +142,7 @@ impl Config {
             dry_run: raw.dry_run.unwrap_or_default(),
             report: raw.report.unwrap_or(true),
             keep_successes,
+            is_for_file: false,
             batch_size: (batch_size_mb * BYTES_PER_MB).round() as usize,
             // A timer does not accept an interval of zero.
             flush_interval: Duration::from_secs_f64(flush_interval_minutes * 60.0).max(Duration::from_millis(1)),
@@ -148,6 +151,30 @@ impl Config {
             unknown_keys,
             text: RawText::new(text),
         })
+    }
+
+    /// The same with this stream alone, and another storage without a report.
+    pub(super) fn with_stream(
+        self,
+        stream: StreamSettings,
+        storage: Option<StorageSettings>,
+        has_journal: bool,
+    ) -> Self {
+        let keep_successes = storage.is_some();
+        Self {
+            streams: vec![stream],
+            rejected_storage: storage,
+            journal: has_journal,
+            report: false,
+            keep_successes,
+            is_for_file: true,
+            ..self
+        }
+    }
+
+    /// Whether this is the configuration of a load of one file.
+    pub(crate) fn is_for_file(&self) -> bool {
+        self.is_for_file
     }
 
     /// The keys that the specification does not have, and that mean nothing.

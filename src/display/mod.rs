@@ -53,6 +53,8 @@ pub struct Display {
     format: Option<LogFormat>,
     verbosity: Verbosity,
     style: Style,
+    /// Whether the command is for a person alone, and never for a platform.
+    is_for_a_person: bool,
 }
 
 /// A part of the terminal that changes in place.
@@ -80,6 +82,7 @@ impl Display {
             format: None,
             verbosity: Verbosity::Normal,
             style: Style::plain(),
+            is_for_a_person: false,
         }
     }
 
@@ -90,6 +93,32 @@ impl Display {
             Verbosity::Normal | Verbosity::Verbose => self.lines.clone(),
         };
         Self { lines, format, verbosity, ..self.clone() }
+    }
+
+    /// The same for a command that is for a person alone: it logs text on standard error, unless the command line asks for
+    /// messages.
+    pub(crate) fn for_a_person(&self) -> Self {
+        let format = self.format.or(Some(LogFormat::Text));
+        Self { is_for_a_person: format == Some(LogFormat::Text), format, ..self.clone() }
+    }
+
+    /// Whether the command is for a person alone.
+    pub(crate) fn is_for_a_person(&self) -> bool {
+        self.is_for_a_person
+    }
+
+    /// Whether failures are printed for a person, and not as messages.
+    pub(crate) fn fails_in_text(&self) -> bool {
+        self.is_for_a_person || self.answers_a_person()
+    }
+
+    /// Tells a person how a command goes on, also where there is no terminal.
+    pub(crate) fn say(&self, text: &str) {
+        match (self.is_for_a_person, self.verbosity) {
+            (_, Verbosity::Quiet) => {}
+            (true, _) => self.print(&format!("{text}\n")),
+            (false, _) => tracing::info!("{text}"),
+        }
     }
 
     /// Whether a person reads standard output, so that answers are for reading.
@@ -108,7 +137,10 @@ impl Display {
         match self.verbosity {
             Verbosity::Quiet => Some("WARN".to_owned()),
             Verbosity::Verbose => Some("DEBUG".to_owned()),
-            Verbosity::Normal => variable.or_else(|| self.answers_a_person().then(|| "WARN".to_owned())),
+            Verbosity::Normal => {
+                let sees_progress = self.answers_a_person() || self.is_for_a_person && self.stderr_is_terminal;
+                variable.or_else(|| sees_progress.then(|| "WARN".to_owned()))
+            }
         }
     }
 
@@ -141,9 +173,9 @@ impl Display {
         }
     }
 
-    /// Says on a terminal why the command failed.
+    /// Says on a terminal why the command failed, and everywhere if it is for a person alone.
     pub(crate) fn error(&self, error: &Error) {
-        if self.stderr_is_terminal {
+        if self.stderr_is_terminal || self.is_for_a_person {
             self.print(&format!("{}\n", self.style.log_line(LogLevel::Error, error.message())));
         }
     }
@@ -157,7 +189,9 @@ impl Display {
     /// What a person reads at the end of a sync.
     pub(crate) fn summary_text(&self, view: &ProgressView) -> String {
         let (_, columns) = Term::stderr().size_checked().unwrap_or(DEFAULT_SIZE);
-        progress_table::summary(view, columns.into(), &self.style)
+        // A load says itself where its rejected rows are.
+        let gives_advice = !self.is_for_a_person;
+        progress_table::summary(view, columns.into(), gives_advice, &self.style)
     }
 
     /// Adds a part that changes in place; `None` if it is hidden.

@@ -118,11 +118,11 @@ fn reasons(reasons: &[Reason], width: usize, most: usize, style: &Style) -> Vec<
 
 /// What a person reads at the end: every stream, each reason, and what to do next. It may be longer than the terminal,
 /// which scrolls.
-pub(super) fn summary(view: &ProgressView, columns: usize, style: &Style) -> String {
+pub(super) fn summary(view: &ProgressView, columns: usize, gives_advice: bool, style: &Style) -> String {
     let width = columns.saturating_sub(1).clamp(NARROWEST, WIDEST);
     let mut lines = table(view, width, usize::MAX, style);
     lines.extend(reasons(&view.reasons, width, usize::MAX, style));
-    if !view.reasons.is_empty() {
+    if gives_advice && !view.reasons.is_empty() {
         let advice: [&str; 2] = if view.keeps_rejected {
             ["See the rejected records with:", "  destination-salesforce rejected --config FILE --summary"]
         } else {
@@ -265,18 +265,18 @@ mod tests {
     #[test]
     fn the_summary_names_every_stream_each_reason_and_what_to_do() {
         let mut view = view(40);
-        let text = summary(&view, 60, &Style::plain());
+        let text = summary(&view, 60, true, &Style::plain());
         assert_eq!(text.matches("customers_of").count(), 40, "{text}");
         assert_eq!(text.matches("INVALID_EMAIL_ADDRESSINVALID").count(), 5, "{text}");
         assert!(text.ends_with("rejected --config FILE --summary\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() < 60), "{text}");
         view.keeps_rejected = false;
-        assert!(summary(&view, 60, &Style::plain()).contains("Set object_storage_config"));
+        assert!(summary(&view, 60, true, &Style::plain()).contains("Set object_storage_config"));
         view.reasons.clear();
         view.streams.clear();
         let expected = "1:02:03  0 read, 1,250 a second\n\
                         stream                           read    written   rejected\n";
-        assert_eq!(summary(&view, 60, &Style::plain()), expected);
+        assert_eq!(summary(&view, 60, true, &Style::plain()), expected);
     }
 
     #[test]

@@ -195,7 +195,8 @@ async fn open_stores(config: &Config, sync: SyncIdentity, budget: &Arc<Budget>) 
         return Ok(Stores::default());
     };
     let store = Box::pin(RejectedStore::open(settings, sync, Arc::clone(budget))).await?;
-    if let Some(warning) = store.warning() {
+    // A load says itself where its files are.
+    if let Some(warning) = store.warning().filter(|_| !config.is_for_file()) {
         tracing::warn!("{warning}");
     }
     let successes = config.keeps_successes().then(|| store.for_successes(settings, Arc::clone(budget))).transpose()?;

@@ -233,7 +233,8 @@ impl Progress {
             return;
         }
         for stream in &self.streams {
-            rejections::log(&stream.name, &stream.reasons);
+            // What a load stores is moved into its error file.
+            rejections::log(&stream.name, &stream.reasons, !self.display.is_for_a_person());
         }
     }
 }

@@ -10,10 +10,10 @@ use salesforce::RowError;
 /// The most characters of a reason of the connector. The first sentence of a longer one says enough.
 const LONGEST_REASON: usize = 250;
 
-/// Logs the reasons of one stream, the most frequent one first.
-pub(super) fn log(stream: &StreamName, reasons: &RejectionReasons) {
+/// Logs the reasons of one stream, the most frequent one first. `names_example` says where an example of each is stored.
+pub(super) fn log(stream: &StreamName, reasons: &RejectionReasons, names_example: bool) {
     for (code, field, reason) in reasons.by_count() {
-        let example = reason.examples.first();
+        let example = reason.examples.first().filter(|_| names_example);
         let Labels { row, object, job, record, extracted_at } = Labels::of(example);
         let field_at_fault = Some(field).filter(|field| !field.is_empty());
         tracing::warn!(

@@ -38,4 +38,4 @@ pub(crate) use settings::{
 };
 pub(crate) use storage::{ListedObject, ObjectMetadata, Storage};
 pub(crate) use store::{RejectedStore, RejectedWriter};
-pub(crate) use successes::{SuccessStore, SuccessWriter};
+pub(crate) use successes::{FOLDER as SUCCESSES_FOLDER, SuccessStore, SuccessWriter};

@@ -1,6 +1,8 @@
 //! The storage of rejected records, of the journal and of the report: a bucket, or a folder of this machine. Both keep
 //! objects by their keys, and a call returns its failure as the error that the user reads.
 
+use std::path::Path;
+
 use super::bucket::{self, Bucket};
 use super::folder::{self, Folder};
 use super::settings::{Place, StorageSettings};
@@ -83,6 +85,11 @@ impl Storage {
             Place::Bucket(settings) => Ok(Self::Bucket(Box::pin(Bucket::connect(settings)).await?)),
             Place::Folder(path) => Ok(Self::Folder(Folder::new(path))),
         }
+    }
+
+    /// A folder of this machine.
+    pub(crate) fn in_folder(path: &Path) -> Self {
+        Self::Folder(Folder::new(path))
     }
 
     /// The same storage for calls that report an outage at once, for a user who waits for the answer.
@@ -212,6 +219,23 @@ impl Storage {
             Self::Bucket(bucket) => Box::pin(bucket.get(key)).await,
             Self::Folder(folder) => folder.get(key).await,
         }
+    }
+
+    /// Calls `take` for each line of an object, without its end. There is none if there is no such object.
+    pub(crate) async fn lines(&self, key: &str, take: &mut (dyn FnMut(&[u8]) -> Result<()> + Send)) -> Result<()> {
+        let Some(mut download) = Box::pin(self.download(key)).await? else { return Ok(()) };
+        let mut line = Vec::new();
+        while let Some(piece) = Box::pin(download.next()).await? {
+            let mut rest = &piece[..];
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                line.extend_from_slice(&rest[..end]);
+                take(&line)?;
+                line.clear();
+                rest = &rest[end + 1..];
+            }
+            line.extend_from_slice(rest);
+        }
+        if line.is_empty() { Ok(()) } else { take(&line) }
     }
 
     /// Starts to read an object; none if there is no such object.

@@ -11,7 +11,7 @@ use super::writer::{PartMemory, RecordWriter, Shared, Sizes};
 use airbyte::Result;
 
 /// The folder below `bucket_path`. Rejected records are never looked for in it.
-pub(super) const FOLDER: &str = "_salesforce_successes/";
+pub(crate) const FOLDER: &str = "_salesforce_successes/";
 
 /// Keeps the ids of written records in a storage.
 #[derive(Debug, Clone)]

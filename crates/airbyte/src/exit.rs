@@ -9,7 +9,7 @@ use crate::{Error, Output, Result};
 ///
 /// # Errors
 /// The command fails, or panics.
-pub fn run_command(command: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn run_command<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| Err(Error::panic()))
 }
 
@@ -44,7 +44,10 @@ mod tests {
         let output = Output::new(writer).unwrap();
         assert_eq!(exit_code(&output, &run_command(|| Ok(()))), ExitCode::SUCCESS);
         assert_eq!(exit_code(&output, &run_command(|| Err(Error::config("No.")))), ExitCode::FAILURE);
-        assert_eq!(exit_code(&output, &run_command(|| panic!("a record's value"))), ExitCode::FAILURE);
+        assert_eq!(
+            exit_code(&output, &run_command(|| -> Result<()> { panic!("a record's value") })),
+            ExitCode::FAILURE
+        );
         assert_eq!(exit_code_alone(&output, &Err(Error::config("No."))), ExitCode::FAILURE);
         drop(output);
         let text = io::read_to_string(reader).unwrap();

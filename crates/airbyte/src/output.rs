@@ -121,6 +121,14 @@ impl Output {
         self.write_line(line)
     }
 
+    /// Writes acknowledged states that leave together, as the writer of the output then knows.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn states(&self, lines: &[String]) -> io::Result<()> {
+        if lines.is_empty() { Ok(()) } else { self.write_line(&lines.join("\n")) }
+    }
+
     /// Writes a record.
     ///
     /// # Errors

@@ -96,7 +96,7 @@ impl Acknowledgements {
     }
 
     fn write(&self, lines: Vec<String>) -> io::Result<()> {
-        lines.iter().try_for_each(|line| self.output.state(line))
+        self.output.states(&lines)
     }
 }
 

@@ -1,0 +1,203 @@
+//! A load that ends early goes on with the same command.
+
+use std::time::Duration;
+
+use salesforce_sim::{Effect, Endpoint, Hold, RequestFault, RowFault, Settings};
+use serde_json::{Value, json};
+
+use super::{Folder, Load};
+use crate::connector::{Signal, send_signal};
+use crate::world::{World, blocking, wait_until};
+
+const INSERT: &str = "--object Account --operation insert a.csv";
+const UPSERT: &str = "--object Account --operation upsert --key External_Id__c a.csv";
+
+fn name(number: u64) -> String {
+    format!("Example {number:05}")
+}
+
+/// Rows with a name and a key. The names are long, so that a few hundred rows are a job of the smallest batch size.
+fn rows(numbers: std::ops::RangeInclusive<u64>) -> String {
+    numbers.map(|number| format!("{},A-{number}\n", name(number))).collect()
+}
+
+fn file(count: u64) -> String {
+    "Name,External_Id__c\n".to_owned() + &rows(1..=count)
+}
+
+fn names(count: u64) -> Vec<Option<String>> {
+    (1..=count).map(|number| Some(name(number))).collect()
+}
+
+/// Rows that are done.
+fn done(folder: &Folder) -> u64 {
+    let notes = std::fs::read(folder.path("a.csv.load/load.json")).unwrap_or_default();
+    let notes: Value = serde_json::from_slice(&notes).unwrap_or_default();
+    notes["position"]["rows"].as_u64().unwrap_or_default()
+}
+
+/// Starts a load, kills it when `is_due`, and waits until the org has finished its jobs.
+async fn kill_when(world: &World, folder: &Folder, arguments: &str, is_due: impl Fn() -> bool) {
+    let mut process = folder.start(arguments);
+    wait_until(is_due).await;
+    process.kill().unwrap();
+    blocking(move || process.wait_with_output().unwrap()).await;
+    world.wait_for_jobs().await;
+}
+
+/// One job after the other, of at most 40 KB.
+fn small_jobs() -> Value {
+    json!({"batch_size_mb": 0.04, "max_parallel_jobs": 1})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_is_killed_goes_on_and_loses_and_doubles_nothing() {
+    for arguments in [INSERT, UPSERT] {
+        let world = World::with(Settings { time_per_chunk: Duration::from_millis(20), ..Settings::default() }).await;
+        let fault = RowFault::new("Account", "FIELD_CUSTOM_VALIDATION_EXCEPTION:No:--");
+        world.org.inject(fault.when(|row| row.get("Name").is_some_and(|name| name.ends_with('7'))));
+        let folder = Folder::new(&world, small_jobs());
+        folder.write("a.csv", file(9_000));
+        // Twice, between two jobs or while one runs.
+        for _ in 0..2 {
+            let before = done(&folder);
+            kill_when(&world, &folder, arguments, || done(&folder) > before).await;
+        }
+        assert!(done(&folder) < 9_000, "it is killed before its end");
+        let load = folder.load(arguments).await;
+        load.assert_code(2);
+        assert!(load.stderr.contains("An earlier load of a.csv goes on behind row "), "{}", load.stderr);
+        assert!(load.stderr.contains("a.csv: 9000 rows, 8100 loaded, 900 rejected."), "{}", load.stderr);
+
+        let expected: Vec<_> = names(9_000).into_iter().filter(|name| !name.as_ref().unwrap().ends_with('7')).collect();
+        assert_eq!(world.values("Account", "Name"), expected, "{arguments}");
+        let mut rejected: Vec<String> =
+            folder.read("a_error.csv").lines().skip(1).map(|row| row.split(',').next().unwrap().to_owned()).collect();
+        rejected.sort();
+        let expected: Vec<String> = (1..=9_000).map(name).filter(|name| name.ends_with('7')).collect();
+        assert_eq!(rejected, expected, "{arguments}");
+        let success = folder.read("a_success.csv");
+        let mut rows: Vec<u64> =
+            success.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let lacking = 8_100 - rows.len();
+        assert_eq!(success.lines().count(), rows.len() + 1, "no row is there twice: {arguments}");
+        // What an upsert has not noted it does again.
+        assert!(lacking == 0 || arguments == INSERT, "{lacking}");
+        let said = format!("The ids of {} of them are in ./a_success.csv.", 8_100 - lacking);
+        assert!(load.stderr.contains(&said), "{said} {}", load.stderr);
+        assert!(!folder.path("a.csv.load").exists());
+    }
+}
+
+/// The journal says what the job has written whose end the killed run did not see.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_that_was_written_before_a_kill_is_not_sent_again() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(300));
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(hold.clone())));
+    let has_ended = || !world.org.jobs().is_empty() && world.org.jobs().iter().all(|job| job.state.is_final());
+    kill_when(&world, &folder, INSERT, has_ended).await;
+    hold.release();
+    assert_eq!((world.org.count("Account"), done(&folder)), (300, 0));
+    folder.load(INSERT).await.assert_code(0);
+    assert_eq!((world.values("Account", "Name"), world.org.jobs().len()), (names(300), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_ends_the_load_behind_the_rows_before_it_and_is_repaired_in_the_file() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5) + "Broken\n" + &rows(6..=8));
+    let load = folder.load(INSERT).await;
+    load.assert_error("Line 7 of a.csv cannot be loaded: it has 1 cells, and the header has 2");
+    load.assert_error("The first 5 rows are done. Give the same command again to go on behind them.");
+    assert_eq!(world.values("Account", "Name"), names(5));
+    folder.write("a.csv", file(8));
+    folder.load(INSERT).await.assert_code(0);
+    assert_eq!(world.values("Account", "Name"), names(8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_has_changed_where_it_is_loaded_is_refused() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    let broken = file(5) + "Broken\n";
+    folder.write("a.csv", &broken);
+    folder.load(INSERT).await.assert_code(1);
+    for changed in [broken.replace("00002", "00009"), file(4), broken.replace("Name", "Phone")] {
+        folder.write("a.csv", changed);
+        let load = folder.load(INSERT).await;
+        load.assert_error("The file a.csv has changed where it is loaded already, in its first 5 rows.");
+    }
+    std::fs::remove_dir_all(folder.path("a.csv.load")).unwrap();
+    folder.write("a.csv", file(2));
+    folder.load("--object Contact --operation insert --rename Name=LastName a.csv").await.assert_code(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_command_or_another_org_does_not_go_on_with_a_load() {
+    let (world, other) = (World::new().await, World::new().await);
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5) + "Broken\n");
+    folder.load(INSERT).await.assert_code(1);
+    let load = folder.load(UPSERT).await;
+    load.assert_error("An earlier load of a.csv is not finished, and this one differs from it in --operation, --key.");
+    let config = folder.read("config.json").replace(&world.org.url(), &other.org.url());
+    folder.write("config.json", config);
+    folder.load(INSERT).await.assert_error("differs from it in the org.");
+    assert_eq!((world.org.count("Account"), other.org.count("Account")), (5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_loaded_by_one_process_at_a_time() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5));
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
+    let process = folder.start(INSERT);
+    hold.reached().await;
+    folder.load(INSERT).await.assert_error("The file a.csv is being loaded by another process.");
+    hold.release();
+    let output = blocking(move || process.wait_with_output().unwrap()).await;
+    assert!(output.status.success());
+    assert_eq!(world.values("Account", "Name"), names(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_load_and_the_next_run_completes_it() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5));
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
+    let process = folder.start(INSERT);
+    hold.reached().await;
+    send_signal(process.id(), Signal::Interrupt);
+    let output = blocking(move || process.wait_with_output().unwrap()).await;
+    hold.release();
+    let (code, stderr) = (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap());
+    Load { code, stdout: String::new(), stderr }.assert_error("The run was stopped from outside");
+    folder.load(INSERT).await.assert_code(0);
+    assert_eq!(world.values("Account", "Name"), names(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_refresh_token_is_in_the_configuration_for_the_next_run() {
+    let world = World::new().await;
+    world.org.rotate_refresh_tokens(true);
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(2));
+    for _ in 0..2 {
+        let load = folder.load(UPSERT).await;
+        load.assert_code(0);
+        assert!(load.stderr.contains("the configuration in config.json has the new one"), "{}", load.stderr);
+        let config: Value = serde_json::from_str(&folder.read("config.json")).unwrap();
+        assert_eq!(config["refresh_token"].as_str(), world.org.refresh_token().as_deref());
+    }
+    assert!(!folder.path("a.csv.load").exists());
+}

@@ -1,0 +1,222 @@
+//! The rows of a file with one JSON object a line, whose values keep their types.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{BufRead, Read as _};
+use std::str;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::error::ReadError;
+use super::file::Content;
+use super::own_columns::is_own;
+use super::position::Tracker;
+use airbyte::LONGEST_LINE;
+
+/// Reads a JSONL file line by line.
+pub(super) struct JsonlRows {
+    bytes: Box<dyn BufRead + Send>,
+    line: Vec<u8>,
+    tracker: Tracker,
+    kept: Vec<String>,
+    /// The properties of the first lines.
+    properties: Map<String, Value>,
+}
+
+/// The members of an object, in their order.
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfObject;
+        impl<'de> Visitor<'de> for OfObject {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut members = Vec::new();
+                while let Some((name, value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                    members.push((name.0, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(OfObject)
+    }
+}
+
+/// A name, which is borrowed unless it has an escape.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl JsonlRows {
+    /// Looks at the first lines. Columns that a result file adds are left out, unless they are among `kept`.
+    pub(super) fn open(content: Content, kept: &[String]) -> Self {
+        let mut tracker = Tracker::default();
+        tracker.add(content.bom());
+        let properties = properties_of(&content.head, kept);
+        Self { bytes: content.bytes(), line: Vec::new(), tracker, kept: kept.to_vec(), properties }
+    }
+
+    pub(super) fn properties(&self) -> &Map<String, Value> {
+        &self.properties
+    }
+
+    pub(super) fn bytes(&mut self) -> (&mut dyn BufRead, &mut Tracker) {
+        (&mut *self.bytes, &mut self.tracker)
+    }
+
+    pub(super) fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// Appends the next object to `data`. False at the end of the file.
+    pub(super) fn next(&mut self, data: &mut Vec<u8>) -> Result<bool, ReadError> {
+        loop {
+            self.line.clear();
+            let number = self.tracker.lines() + 1;
+            (&mut *self.bytes).take(LONGEST_LINE as u64).read_until(b'\n', &mut self.line)?;
+            if self.line.is_empty() {
+                return Ok(false);
+            }
+            if self.line.len() == LONGEST_LINE && !self.line.ends_with(b"\n") {
+                return Err(ReadError::row(number, "it is longer than any record can be"));
+            }
+            let line = self.line.trim_ascii();
+            if !line.is_empty() {
+                let text = str::from_utf8(line).map_err(|_| ReadError::row(number, "it is not UTF-8"))?;
+                append(text, &self.kept, data).map_err(|error| {
+                    // The words of the parser may quote a value.
+                    let column = error.column();
+                    ReadError::row(number, format!("it is no JSON object (column {column}); each line must be one"))
+                })?;
+                self.tracker.add(&self.line);
+                self.tracker.add_row();
+                return Ok(true);
+            }
+            self.tracker.add(&self.line);
+        }
+    }
+}
+
+fn append(line: &str, kept: &[String], data: &mut Vec<u8>) -> serde_json::Result<()> {
+    let Members(members) = serde_json::from_str(line)?;
+    let is_left_out = |name: &str| is_own(name) && !kept.iter().any(|kept| kept == name);
+    if !members.iter().any(|(name, _)| is_left_out(name)) {
+        data.extend_from_slice(line.as_bytes());
+        return Ok(());
+    }
+    data.push(b'{');
+    for (index, (name, value)) in members.iter().filter(|(name, _)| !is_left_out(name)).enumerate() {
+        if index > 0 {
+            data.push(b',');
+        }
+        serde_json::to_writer(&mut *data, name)?;
+        data.push(b':');
+        data.extend_from_slice(value.get().as_bytes());
+    }
+    data.push(b'}');
+    Ok(())
+}
+
+/// The properties of a JSON schema for the objects of whole lines. What cannot be read is for the reader to report.
+fn properties_of(head: &[u8], kept: &[String]) -> Map<String, Value> {
+    let mut properties = Map::new();
+    for line in head.split(|byte| *byte == b'\n') {
+        let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(line) else { continue };
+        let object = object.into_iter().filter(|(name, _)| !is_own(name) || kept.contains(name));
+        add_properties(object, &mut properties, true);
+    }
+    properties
+}
+
+fn add_properties(object: impl IntoIterator<Item = (String, Value)>, properties: &mut Map<String, Value>, nests: bool) {
+    for (name, value) in object {
+        let property = properties.entry(name).or_insert_with(|| json!({"type": ["null"]}));
+        let kind = match &value {
+            Value::Null => continue,
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let Some(types) = property["type"].as_array_mut() else { continue };
+        if !types.iter().any(|known| known == kind) {
+            types.push(kind.into());
+        }
+        if let (Value::Object(members), true) = (value, nests) {
+            let mut known = match property["properties"].take() {
+                Value::Object(known) => known,
+                _ => Map::new(),
+            };
+            add_properties(members, &mut known, false);
+            property["properties"] = Value::Object(known);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::super::file::{FileFormat, InputFile};
+    use super::*;
+
+    fn open(text: &str) -> JsonlRows {
+        let content = InputFile::Stdin.open(Some(FileFormat::Jsonl), Cursor::new(text.as_bytes().to_vec())).unwrap();
+        JsonlRows::open(content, &[])
+    }
+
+    #[test]
+    fn an_object_stays_as_it_is_but_for_the_columns_of_an_error_file() {
+        let mut rows = open(
+            "\u{feff}{\"a\":1.50,\"b\":{\"c\":[true]}}\r\n\n  {\"a\":null, \"sf__Error\":\"x\",\"d\":\"\\u00e4\",\"source_row\":2}\n{}",
+        );
+        let mut found = Vec::new();
+        loop {
+            let mut data = Vec::new();
+            if !rows.next(&mut data).unwrap() {
+                break;
+            }
+            found.push(String::from_utf8(data).unwrap());
+        }
+        assert_eq!(found, [r#"{"a":1.50,"b":{"c":[true]}}"#, r#"{"a":null,"d":"\u00e4"}"#, "{}"]);
+        assert_eq!((rows.tracker().position().rows, rows.tracker().position().lines), (3, 3));
+    }
+
+    #[test]
+    fn the_first_lines_show_the_columns_and_their_types() {
+        let rows = open("{\"a\":1,\"b\":null,\"sf__Id\":\"x\"}\nbroken\n{\"a\":\"x\",\"Account\":{\"Key__c\":true}}\n");
+        assert_eq!(
+            Value::Object(rows.properties().clone()),
+            json!({
+                "a": {"type": ["null", "number", "string"]},
+                "b": {"type": ["null"]},
+                "Account": {"type": ["null", "object"], "properties": {"Key__c": {"type": ["null", "boolean"]}}},
+            })
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_is_named_without_its_text() {
+        for (text, line) in [("{}\n[1]\n", 2), ("{\"secret\":\n1}\n", 1), ("{}\n\n\"secret\"\n", 3), ("{} {}\n", 1)] {
+            let mut rows = open(text);
+            let problem = loop {
+                match rows.next(&mut Vec::new()) {
+                    Ok(more) => assert!(more, "{text}"),
+                    Err(ReadError::Row(problem)) => break problem,
+                    Err(ReadError::Io(error)) => panic!("{error}"),
+                }
+            };
+            assert_eq!(problem.line, line, "{text}");
+            assert!(problem.why.contains("no JSON object") && !problem.why.contains("secret"), "{problem:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The names of the files that a load makes.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{FileFormat, InputFile};
+
+/// Where a load puts its files.
+#[derive(Debug, Clone)]
+pub(crate) struct FileNames {
+    folder: PathBuf,
+    /// The name of the input without its extension.
+    base: String,
+    work_folder: PathBuf,
+}
+
+/// The result files of one load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResultNames {
+    pub(crate) success: PathBuf,
+    pub(crate) error: PathBuf,
+}
+
+impl FileNames {
+    /// The files are beside the input, or in `results`. Those of standard input are in the current folder.
+    pub(crate) fn new(file: &InputFile, results: Option<&Path>) -> Self {
+        let beside = match file {
+            InputFile::Path(path) => path.parent().filter(|parent| !parent.as_os_str().is_empty()),
+            InputFile::Stdin => None,
+        };
+        let folder = results.or(beside).unwrap_or(Path::new(".")).to_owned();
+        let name = match file {
+            InputFile::Path(_) => file.name(),
+            InputFile::Stdin => "stdin".to_owned(),
+        };
+        let work_folder = folder.join(format!("{name}.load"));
+        Self { base: base(&name).to_owned(), work_folder, folder }
+    }
+
+    /// The folder for what the load must remember until its end.
+    pub(crate) fn work_folder(&self) -> &Path {
+        &self.work_folder
+    }
+
+    /// The first names that no file has.
+    pub(crate) fn free_results(&self, format: FileFormat) -> ResultNames {
+        let mut number = 1;
+        loop {
+            let names = self.results(format, number);
+            if !names.success.exists() && !names.error.exists() {
+                return names;
+            }
+            number += 1;
+        }
+    }
+
+    fn results(&self, format: FileFormat, number: u32) -> ResultNames {
+        let number = if number == 1 { String::new() } else { format!("_{number}") };
+        let path = |kind: &str| self.folder.join(format!("{}_{kind}{number}.{}", self.base, format.extension()));
+        ResultNames { success: path("success"), error: path("error") }
+    }
+}
+
+/// The name without its extension, and without what the name of an error file adds: the files of a second load stand
+/// beside those of the first.
+fn base(name: &str) -> &str {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let without_number = stem.trim_end_matches(|it: char| it.is_ascii_digit());
+    let without_number = without_number.strip_suffix('_').unwrap_or(stem);
+    let base = without_number.strip_suffix("_error").or(stem.strip_suffix("_error"));
+    base.filter(|base| !base.is_empty()).unwrap_or(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_repaired_error_file_stand_beside_those_of_the_first_load() {
+        for (name, expected) in [
+            ("accounts.csv", "accounts"),
+            ("accounts.v2.csv.gz", "accounts.v2"),
+            ("accounts_2.csv", "accounts_2"),
+            ("accounts_error.csv", "accounts"),
+            ("accounts_error_2.csv", "accounts"),
+            ("accounts_error2.csv", "accounts_error2"),
+            ("_error.csv", "_error"),
+            ("accounts", "accounts"),
+            ("stdin", "stdin"),
+        ] {
+            assert_eq!(base(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn files_that_exist_keep_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = InputFile::new(folder.path().join("accounts.csv"));
+        let names = FileNames::new(&file, None);
+        let first = names.free_results(FileFormat::Csv);
+        assert_eq!(first.error, folder.path().join("accounts_error.csv"));
+        std::fs::write(&first.error, "").unwrap();
+        let second = names.free_results(FileFormat::Csv);
+        assert_eq!(second.success, folder.path().join("accounts_success_2.csv"));
+        assert_eq!(second.error, folder.path().join("accounts_error_2.csv"));
+        assert_eq!(names.work_folder(), folder.path().join("accounts.csv.load"));
+
+        let elsewhere = FileNames::new(&file, Some(Path::new("results")));
+        assert_eq!(elsewhere.free_results(FileFormat::Jsonl).error, Path::new("results/accounts_error.jsonl"));
+        let stdin = FileNames::new(&InputFile::Stdin, None);
+        assert_eq!(stdin.work_folder(), Path::new("./stdin.load"));
+    }
+}
