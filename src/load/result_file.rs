@@ -1,11 +1,14 @@
 //! A file with what became of rows. It grows while the load runs, and a crash leaves only whole rows that count.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{cut_result_file, unwritable};
 use airbyte::Result;
+
+/// How much of a file is searched at once.
+const SEARCHED_BYTES: usize = 64 * 1024;
 
 /// A result file.
 #[derive(Debug)]
@@ -45,6 +48,27 @@ impl ResultFile {
         Ok(())
     }
 
+    /// Whether the file has this text, which is short. None is not in it.
+    pub(super) fn contains(&self, text: &str) -> Result<bool> {
+        let failed = |error: std::io::Error| unwritable(&self.path, &error);
+        let mut file = BufReader::with_capacity(SEARCHED_BYTES, File::open(&self.path).map_err(failed)?);
+        let mut window = Vec::new();
+        loop {
+            let piece = file.fill_buf().map_err(failed)?;
+            if piece.is_empty() || text.is_empty() {
+                return Ok(false);
+            }
+            let length = piece.len();
+            window.extend_from_slice(piece);
+            file.consume(length);
+            if memchr::memmem::find(&window, text.as_bytes()).is_some() {
+                return Ok(true);
+            }
+            // The text may begin in this piece and end in the next one.
+            window.drain(..window.len().saturating_sub(text.len() - 1));
+        }
+    }
+
     /// Returns when everything is on the disk.
     pub(super) fn sync(&mut self) -> Result<()> {
         if std::mem::take(&mut self.has_unsynced) {
@@ -66,6 +90,21 @@ impl ResultFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_found_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = ResultFile::open(&folder.path().join("f"), 0).unwrap();
+        assert!(!file.contains("001A").unwrap());
+        for before in [0, SEARCHED_BYTES - 2, SEARCHED_BYTES] {
+            file.append(&vec![b'x'; before]).unwrap();
+            let text = format!("001A{before}");
+            assert!(!file.contains(&text).unwrap());
+            file.append(text.as_bytes()).unwrap();
+            assert!(file.contains(&text).unwrap(), "{before}");
+        }
+        assert!(!file.contains("").unwrap());
+    }
 
     #[test]
     fn what_a_crash_left_behind_the_noted_length_is_removed() {

@@ -200,14 +200,13 @@ impl Results {
 
     async fn add_object(&mut self, key: &str, kind: Kind, due: Due, written: &mut HashSet<u64>) -> Result<Span> {
         let mut span = Span { lowest: u64::MAX, highest: 0 };
-        // Rows without a number, which come with the last one of the object.
-        let mut numberless: Vec<Vec<u8>> = Vec::new();
+        let mut first_numberless = None;
         let (storage, mut out) = (self.storage.clone(), Vec::new());
         storage
             .lines(key, &mut |line| {
                 let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(key))?;
                 if row.row == 0 {
-                    numberless.push(line.to_vec());
+                    first_numberless.get_or_insert_with(|| id_of(&row));
                     return Ok(());
                 }
                 span = Span { lowest: span.lowest.min(row.row), highest: span.highest.max(row.row) };
@@ -222,13 +221,42 @@ impl Results {
         if span.lowest == u64::MAX {
             span = Span { lowest: due.up_to, highest: due.up_to };
         }
-        if span.highest <= due.up_to {
-            for line in numberless {
-                let row: StoredRow<'_> = serde_json::from_slice(&line).map_err(|_| unreadable_object(key))?;
-                self.add_row(kind, &row, &mut out).ok_or_else(|| unreadable_object(key))??;
-            }
+        // Rows without a number come with the last one of their object.
+        if let Some(id) = first_numberless.filter(|_| span.highest <= due.up_to)
+            && !(kind == Kind::Success && self.has_job_of(&id).await?)
+        {
+            storage
+                .lines(key, &mut |line| {
+                    let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(key))?;
+                    if row.row == 0 {
+                        self.add_row(kind, &row, &mut out).ok_or_else(|| unreadable_object(key))??;
+                    }
+                    Ok(())
+                })
+                .await?;
         }
         Ok(span)
+    }
+
+    /// Whether the rows of the job that wrote the record with this id are in the success file, or in another object with
+    /// their numbers. The rows of a job are stored together, and once more without numbers by the run after a kill.
+    async fn has_job_of(&self, id: &str) -> Result<bool> {
+        if self.success.contains(id)? {
+            return Ok(true);
+        }
+        let mut is_known = false;
+        for (key, kind) in self.objects().await? {
+            if kind == Kind::Success && !is_known {
+                self.storage
+                    .lines(&key, &mut |line| {
+                        let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(&key))?;
+                        is_known |= row.row != 0 && id_of(&row) == id;
+                        Ok(())
+                    })
+                    .await?;
+            }
+        }
+        Ok(is_known)
     }
 
     /// None if the row is not one that the pipeline stores.
@@ -271,6 +299,12 @@ impl Results {
         }
         Some(file.append(out))
     }
+}
+
+/// The id of the record of a row; an empty one if the row has none.
+fn id_of(row: &StoredRow<'_>) -> String {
+    let members = serde_json::from_str(row.data.get()).map_or_else(|_| Vec::new(), |Members(members)| members);
+    members.iter().find(|(name, _)| name == OF_REJECTION[0]).map_or_else(String::new, |(_, value)| text(value))
 }
 
 /// A text without its quotes, nothing for null, and the JSON of everything else.
