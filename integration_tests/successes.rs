@@ -240,6 +240,18 @@ async fn records_that_were_found_are_kept_under_the_key_by_which_they_were_found
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_several_keys_find_is_kept_under_the_last_one() {
+    let world = World::new().await;
+    let id = world.org.insert("Contact", &[("LastName", "old"), ("Email", "one@example.com")]).unwrap();
+    let settings = json!({"streams": [{"stream": "s", "operation": "update", "match": {"fields": ["Email"]}}]});
+    let records = ["ONE", "one"].map(|it| json!({"LastName": it, "Email": format!("{it}@example.com")}));
+    let contacts = catalog(&[stream("s", "Contact", &FIELDS)]);
+    world.write(merge(keeping(), settings), contacts, lines(&records)).await.assert_success();
+    let expected = json!({"Email": "one@example.com", "sf__Id": id, "sf__Created": false, "written_records": 2});
+    assert_eq!(kept(&world), [expected.as_object().unwrap().clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_records_that_were_found_keep_their_own_keys() {
     let world = World::new().await;
     let mail = |number: usize| format!("person-{number:05}@example.com");
