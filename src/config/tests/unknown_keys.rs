@@ -83,8 +83,8 @@ fn a_strict_reading_takes_no_unknown_key() {
     let error = Config::parse_strictly(&config).unwrap_err();
     assert_eq!(
         error.message(),
-        "The configuration is not valid. `colour` is not a key of this connector. `batch_size` is no key of this \
-         connector; the nearest key is `batch_size_mb`. `max_parallel_jobs` must be at least 1."
+        "The configuration is not valid. `colour` is not a key of this connector. `batch_size` is not a key of \
+         this connector; the nearest key is `batch_size_mb`. `max_parallel_jobs` must be at least 1."
     );
     assert!(Config::parse_strictly(&client(json!({})).to_string()).is_ok());
 }
