@@ -167,7 +167,7 @@ impl Load<'_> {
         let layout = Layout { format: rows.format(), has_bom: rows.has_bom(), columns: rows.columns() };
         let storage = Storage::in_folder(&folder.objects());
         let folders = Folders { journal: journal::FOLDER, successes: SUCCESSES_FOLDER };
-        let results = Results::open(storage, folders, layout, folder.checkpoint()).await?;
+        let results = Results::open(storage, folders, layout, &folder).await?;
         self.loaded.begin(folder, results).await?;
         Ok(sync_id)
     }

@@ -15,7 +15,7 @@ pub(crate) struct FileNames {
     work_folder: PathBuf,
 }
 
-/// The result files of one load.
+/// The names of the result files of one load, which are beside its work folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResultNames {
     pub(crate) success: PathBuf,
@@ -48,7 +48,7 @@ impl FileNames {
         let mut number = 1;
         loop {
             let names = self.results(format, number);
-            if !names.success.exists() && !names.error.exists() {
+            if !self.folder.join(&names.success).exists() && !self.folder.join(&names.error).exists() {
                 return names;
             }
             number += 1;
@@ -57,8 +57,8 @@ impl FileNames {
 
     fn results(&self, format: FileFormat, number: u32) -> ResultNames {
         let number = if number == 1 { String::new() } else { format!("_{number}") };
-        let path = |kind: &str| self.folder.join(format!("{}_{kind}{number}.{}", self.base, format.extension()));
-        ResultNames { success: path("success"), error: path("error") }
+        let name = |kind: &str| PathBuf::from(format!("{}_{kind}{number}.{}", self.base, format.extension()));
+        ResultNames { success: name("success"), error: name("error") }
     }
 }
 
@@ -100,15 +100,16 @@ mod tests {
         let file = InputFile::new(folder.path().join("accounts.csv"));
         let names = FileNames::new(&file, None);
         let first = names.free_results(FileFormat::Csv);
-        assert_eq!(first.error, folder.path().join("accounts_error.csv"));
-        std::fs::write(&first.error, "").unwrap();
+        assert_eq!(first.error, Path::new("accounts_error.csv"));
+        std::fs::write(folder.path().join(&first.error), "").unwrap();
         let second = names.free_results(FileFormat::Csv);
-        assert_eq!(second.success, folder.path().join("accounts_success_2.csv"));
-        assert_eq!(second.error, folder.path().join("accounts_error_2.csv"));
+        assert_eq!(second.success, Path::new("accounts_success_2.csv"));
+        assert_eq!(second.error, Path::new("accounts_error_2.csv"));
         assert_eq!(names.work_folder(), folder.path().join("accounts.csv.load"));
 
         let elsewhere = FileNames::new(&file, Some(Path::new("results")));
-        assert_eq!(elsewhere.free_results(FileFormat::Jsonl).error, Path::new("results/accounts_error.jsonl"));
+        assert_eq!(elsewhere.free_results(FileFormat::Jsonl).error, Path::new("accounts_error.jsonl"));
+        assert_eq!(elsewhere.work_folder(), Path::new("results/accounts.csv.load"));
         let stdin = FileNames::new(&InputFile::Stdin, None);
         assert_eq!(stdin.work_folder(), Path::new("./stdin.load"));
     }

@@ -174,6 +174,34 @@ mod tests {
         assert_eq!(rest[..], all[4_002..]);
     }
 
+    /// A file without an end, which counts what is read of it.
+    struct Endless(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'\n');
+            buffer.iter_mut().step_by(2).for_each(|byte| *byte = b'1');
+            self.0.fetch_add(buffer.len(), std::sync::atomic::Ordering::Relaxed);
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn no_more_of_a_file_is_held_than_is_asked_for() {
+        let counter = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+        let file = Endless(std::sync::Arc::clone(&counter));
+        let rows = Rows::open(&InputFile::Stdin, None, &[], file).unwrap();
+        let mut lines = RecordLines::new(rows, "f.csv", Failure::default());
+        let mut buffer = vec![0; 1024 * 1024];
+        for _ in 0..20 {
+            lines.read_exact(&mut buffer).unwrap();
+            assert!(lines.pending.capacity() <= 4 * PENDING_BYTES, "{}", lines.pending.capacity());
+        }
+        // Of a record, one byte is of the file; a block is read ahead.
+        let read = counter.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(read < 2 * 1024 * 1024, "{read}");
+    }
+
     #[test]
     fn what_stands_before_a_broken_row_is_covered_by_a_state() {
         let (lines, failure) = lines("a,b\n1,2\n3\n4,5\n", None);

@@ -13,7 +13,7 @@ use super::names::ResultNames;
 use super::own_columns::{OF_REJECTION, RECORDS, ROW, is_own};
 use super::record_lines::row_of_time;
 use super::result_file::ResultFile;
-use super::work_folder::Checkpoint;
+use super::work_folder::{Checkpoint, WorkFolder};
 use crate::rejected::Storage;
 use airbyte::Result;
 
@@ -90,20 +90,15 @@ fn row_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, 
 }
 
 impl Results {
-    /// Opens the result files as `checkpoint` knows them.
+    /// Opens the result files as `folder` knows them.
     ///
     /// # Errors
     /// A file cannot be opened.
-    pub(crate) async fn open(
-        storage: Storage,
-        folders: Folders,
-        layout: Layout,
-        checkpoint: &Checkpoint,
-    ) -> Result<Self> {
-        let ResultNames { success, error } = &checkpoint.results;
+    pub(crate) async fn open(storage: Storage, folders: Folders, layout: Layout, folder: &WorkFolder) -> Result<Self> {
+        let (checkpoint, ResultNames { success, error }) = (folder.checkpoint(), folder.results());
         let mut results = Self {
-            success: ResultFile::open(success, checkpoint.success_bytes)?,
-            error: ResultFile::open(error, checkpoint.error_bytes)?,
+            success: ResultFile::open(&success, checkpoint.success_bytes)?,
+            error: ResultFile::open(&error, checkpoint.error_bytes)?,
             success_columns: checkpoint.success_columns.clone(),
             records_with_id: checkpoint.records_with_id,
             follows_another: false,

@@ -28,7 +28,7 @@ pub(crate) struct Checkpoint {
     target: Map<String, Value>,
     /// The number under which the journal knows the load.
     pub(crate) sync_id: i64,
-    pub(crate) results: ResultNames,
+    results: ResultNames,
     /// Everything before it is done.
     pub(crate) position: Position,
     pub(crate) written: u64,
@@ -150,6 +150,13 @@ impl WorkFolder {
         self.path.join(OBJECTS)
     }
 
+    /// The result files. They are beside the folder, from wherever a later run names it.
+    pub(super) fn results(&self) -> ResultNames {
+        let beside = |name: &Path| self.path.with_file_name(name);
+        let ResultNames { success, error } = &self.checkpoint.results;
+        ResultNames { success: beside(success), error: beside(error) }
+    }
+
     pub(crate) fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
@@ -224,6 +231,18 @@ mod tests {
         assert_eq!(folder.checkpoint().position, Position::default());
         folder.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_result_files_are_beside_the_folder_wherever_that_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let (before, after) = (parent.path().join("before"), parent.path().join("after"));
+        let folder = WorkFolder::open(&before.join("f.load"), "f", Map::new(), results).unwrap();
+        assert_eq!(folder.results().error, before.join("e"));
+        drop(folder);
+        fs::rename(&before, &after).unwrap();
+        let folder = WorkFolder::open(&after.join("f.load"), "f", Map::new(), results).unwrap();
+        assert_eq!(folder.results().success, after.join("s"));
     }
 
     #[test]
