@@ -30,4 +30,4 @@ def node(name: str) -> tuple[Path, Path]:
     """The folder of the node that runs a client of the tests, and the folder that holds its `node_modules`."""
     part = clients.PARTS[name]
     programs = clients.install_python(part.requirements)
-    return programs, clients.install_node(name, part.package, programs)
+    return programs, clients.install_node(name, part.packages, programs)
