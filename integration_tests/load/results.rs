@@ -23,7 +23,7 @@ async fn rejected_rows_are_in_the_error_file_with_their_reasons_and_load_as_they
     let load = folder.load("--object Contact --operation insert people.csv").await;
     load.assert_code(2);
     assert!(load.stderr.contains("people.csv: 2 rows, 1 loaded, 1 rejected."), "{}", load.stderr);
-    assert!(load.stderr.contains("1 rows are rejected: ./people_error.csv has them"), "{}", load.stderr);
+    assert!(load.stderr.contains("Rejected rows: 1. ./people_error.csv has them"), "{}", load.stderr);
 
     let error = folder.read("people_error.csv");
     let rows = table(&error);

@@ -212,7 +212,7 @@ impl Load<'_> {
         }
         if let Some(error) = error {
             tracing::warn!(
-                "{rejected} rows are rejected: {} has them with the reasons. Repair them there, and load that file.",
+                "Rejected rows: {rejected}. {} has them with the reasons. Repair them there, and load that file.",
                 error.display()
             );
         }
