@@ -38,7 +38,8 @@ COPY crates/retry/Cargo.toml crates/retry/
 COPY crates/salesforce/Cargo.toml crates/salesforce/
 COPY crates/salesforce_sim/Cargo.toml crates/salesforce_sim/
 COPY integration_tests/object_store/Cargo.toml integration_tests/object_store/
-RUN for member in . benches crates/* integration_tests/object_store; do mkdir -p $member/src && touch $member/src/lib.rs; done \
+COPY source-salesforce/Cargo.toml source-salesforce/
+RUN for member in . benches crates/* integration_tests/object_store source-salesforce; do mkdir -p $member/src && touch $member/src/lib.rs; done \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
 # The program. The sources may be older than the empty ones, so cargo needs a newer time.

@@ -51,7 +51,7 @@ mod tests {
     fn objects_that_cannot_be_loaded_are_left_out() {
         let object = |name: &str, rights: [bool; 3]| {
             let [createable, updateable, deletable] = rights;
-            ObjectSummary { name: name.to_owned(), createable, updateable, deletable }
+            ObjectSummary { name: name.to_owned(), createable, updateable, deletable, queryable: true }
         };
         for (name, rights, expected) in [
             ("Account", [true, true, true], true),
@@ -108,6 +108,7 @@ mod tests {
             "UserRecordAccess",
         ] {
             let named = |name: &str| ObjectSummary {
+                queryable: true,
                 name: name.to_owned(),
                 createable: true,
                 updateable: true,

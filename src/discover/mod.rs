@@ -150,6 +150,7 @@ mod tests {
 
     fn visible(names: &[&str]) -> Vec<ObjectSummary> {
         let summary = |name: &&str| ObjectSummary {
+            queryable: true,
             name: (*name).to_owned(),
             createable: false,
             updateable: false,

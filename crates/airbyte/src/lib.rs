@@ -86,6 +86,6 @@ pub use input::{
     Block, BlockReader, InputError, LONGEST_LINE, Message, MessageError, OpenRecord, RawStreamName, Record,
     RecordReader, decode_line,
 };
-pub use output::{LogLevel, Output, RecordMessage};
+pub use output::{LogLevel, Output, RecordMessage, StreamStatus};
 pub use state::{State, StateScope};
 pub use stream_name::StreamName;

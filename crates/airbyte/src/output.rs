@@ -1,6 +1,7 @@
 //! The only writer of standard output.
 
 mod queue;
+mod source;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use crate::Error;
 
 use queue::{Message, Queue};
+pub use source::StreamStatus;
 
 /// The parts of a catalog that may wait to be written.
 const PARTS_AHEAD: usize = 16;
@@ -182,16 +184,22 @@ impl Output {
     /// # Errors
     /// Standard output is closed.
     pub fn destination_catalog(&self, operations: impl Iterator<Item: Serialize>) -> io::Result<()> {
+        let begin = br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#;
+        self.list(begin, operations, b"]}}")
+    }
+
+    /// Writes a message with a long list, item by item.
+    fn list(&self, begin: &[u8], items: impl Iterator<Item: Serialize>, end: &[u8]) -> io::Result<()> {
         let (sender, parts) = sync_channel(PARTS_AHEAD);
         self.queue.push(Message::Parts(parts))?;
         let send = |part| self.send_part(&sender, part);
-        send(br#"{"type":"DESTINATION_CATALOG","destination_catalog":{"operations":["#.to_vec())?;
-        for (position, operation) in operations.enumerate() {
+        send(begin.to_vec())?;
+        for (position, item) in items.enumerate() {
             let mut part = if position > 0 { b",".to_vec() } else { Vec::new() };
-            serde_json::to_writer(&mut part, &operation)?;
+            serde_json::to_writer(&mut part, &item)?;
             send(part)?;
         }
-        send(b"]}}".to_vec())
+        send(end.to_vec())
     }
 
     /// Waits for room in the channel, or for a failure: the thread that writes may be blocked for ever.

@@ -24,6 +24,8 @@ pub struct Describe {
     pub updateable: bool,
     /// Whether the user may delete records.
     pub deletable: bool,
+    /// Whether queries may read records.
+    pub queryable: bool,
     /// The fields that the user may see.
     #[serde(deserialize_with = "field::fields")]
     pub fields: Vec<Field>,
@@ -41,6 +43,8 @@ pub struct ObjectSummary {
     pub updateable: bool,
     /// Whether the user may delete records.
     pub deletable: bool,
+    /// Whether queries may read records.
+    pub queryable: bool,
 }
 
 impl Describe {

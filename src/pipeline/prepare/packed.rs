@@ -135,6 +135,7 @@ fn unpack(line: &str) -> Option<Field> {
         reference_to: objects.split(',').filter(|object| !object.is_empty()).map(str::to_owned).collect(),
         relationship_name: (!relationship.is_empty()).then(|| relationship.to_owned()),
         polymorphic: flag(8),
+        compound_field_name: None,
         html_formatted: flag(9),
         rich_text_area: flag(10),
         calculated: flag(11),

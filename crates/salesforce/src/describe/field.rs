@@ -59,6 +59,8 @@ pub struct Field {
     /// Whether a relationship column must name the object too (`Lead:Who.Email`).
     #[serde(rename = "polymorphicForeignKey", deserialize_with = "or_default")]
     pub polymorphic: bool,
+    /// The compound field that it is a part of, such as `MailingAddress`.
+    pub compound_field_name: Option<String>,
     /// Whether its text is HTML.
     #[serde(deserialize_with = "or_default")]
     pub html_formatted: bool,
@@ -220,6 +222,7 @@ mod tests {
             reference_to: vec!["Account".into()],
             relationship_name: Some("Parent__r".into()),
             polymorphic: false,
+            compound_field_name: None,
             html_formatted: true,
             rich_text_area: false,
             calculated: true,

@@ -1,0 +1,174 @@
+//! A connector process.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::messages::{parse, parse_line};
+
+/// A running connector, with its output as a pipe.
+pub(crate) struct Connector {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    /// What was read from standard output so far.
+    output: String,
+    _files: TempDir,
+}
+
+/// The exit code and the output of a finished process.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) exit_code: i32,
+    pub(crate) messages: Vec<Value>,
+}
+
+/// Runs the program. Each of `files` is an option and the content of the file that it names.
+pub(crate) fn run(command: &str, files: &[(&str, &Value)]) -> Run {
+    Connector::start(command, files).wait()
+}
+
+impl Connector {
+    pub(crate) fn start(command: &str, files: &[(&str, &Value)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_source-salesforce"));
+        process.arg(command);
+        for (option, content) in files {
+            let path = folder.path().join(option.trim_start_matches('-'));
+            std::fs::write(&path, content.to_string()).unwrap();
+            process.arg(option).arg(path);
+        }
+        // Half an hour is six seconds.
+        process.env_clear().env("DESTINATION_SALESFORCE_TEST_HASTE", "300");
+        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = process.spawn().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        Self { process, stdout, output: String::new(), _files: folder }
+    }
+
+    /// Reads up to the n-th state from here, and kills the process then. What it had written after that is read too,
+    /// but for a last line that is cut off.
+    pub(crate) fn kill_at_state(mut self, nth: usize) -> Run {
+        let mut states = 0;
+        while states < nth {
+            let start = self.output.len();
+            if self.stdout.read_line(&mut self.output).unwrap() == 0 {
+                break;
+            }
+            states += usize::from(parse_line(&self.output[start..])["type"] == "STATE");
+        }
+        self.process.kill().unwrap();
+        self.wait()
+    }
+
+    /// Reads up to a message.
+    pub(crate) fn read_until(&mut self, wanted: impl Fn(&Value) -> bool) {
+        loop {
+            let start = self.output.len();
+            let length = self.stdout.read_line(&mut self.output).unwrap();
+            assert_ne!(length, 0, "the connector ended too early: {}", self.output);
+            if wanted(&parse_line(&self.output[start..])) {
+                return;
+            }
+        }
+    }
+
+    /// Asks the process to stop.
+    pub(crate) fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn wait(mut self) -> Run {
+        self.stdout.read_to_string(&mut self.output).unwrap();
+        let mut stderr = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let status = self.process.wait().unwrap();
+        assert_eq!(stderr, "", "nothing is written to stderr");
+        for secret in ["consumer-secret", "refresh-token"] {
+            let of_log = self.output.lines().filter(|line| !line.contains("\"CONTROL\""));
+            assert!(of_log.into_iter().all(|line| !line.contains(secret)), "a secret is in {}", self.output);
+        }
+        let whole = self.output.rfind('\n').map_or("", |end| &self.output[..end]);
+        Run { exit_code: status.code().unwrap_or(-1), messages: parse(whole) }
+    }
+}
+
+impl Run {
+    fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.messages.iter().filter(move |message| message["type"] == kind)
+    }
+
+    /// The data of the records of a stream.
+    pub(crate) fn records(&self, stream: &str) -> Vec<&Value> {
+        let records = self.of_type("RECORD").map(|message| &message["record"]);
+        records.filter(|record| record["stream"] == stream).map(|record| &record["data"]).collect()
+    }
+
+    /// The values of a column in the records of a stream.
+    pub(crate) fn column(&self, stream: &str, column: &str) -> Vec<String> {
+        self.records(stream).iter().map(|data| data[column].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// The states of a stream, with the counts of records.
+    pub(crate) fn states(&self, stream: &str) -> Vec<(&Value, f64)> {
+        let states = self.of_type("STATE").map(|message| &message["state"]);
+        let states = states.filter(|state| state["stream"]["stream_descriptor"]["name"] == stream);
+        states
+            .map(|state| (&state["stream"]["stream_state"], state["sourceStats"]["recordCount"].as_f64().unwrap()))
+            .collect()
+    }
+
+    /// What the platform passes to the next attempt: the last state of each stream.
+    pub(crate) fn last_states(&self) -> Value {
+        let mut last = BTreeMap::new();
+        for message in self.of_type("STATE") {
+            last.insert(message["state"]["stream"]["stream_descriptor"].to_string(), message["state"].clone());
+        }
+        json!(last.into_values().collect::<Vec<_>>())
+    }
+
+    /// The statuses of a stream in their order.
+    pub(crate) fn statuses(&self, stream: &str) -> Vec<&str> {
+        let statuses = self.of_type("TRACE").map(|message| &message["trace"]["stream_status"]);
+        let statuses = statuses.filter(|status| status["stream_descriptor"]["name"] == stream);
+        statuses.map(|status| status["status"].as_str().unwrap()).collect()
+    }
+
+    /// The failure type and the message of the one error of a run that failed.
+    #[track_caller]
+    pub(crate) fn failure(&self) -> (&str, &str) {
+        assert_ne!(self.exit_code, 0, "{:?}", self.messages);
+        let errors: Vec<&Value> = self.of_type("TRACE").filter(|message| message["trace"]["type"] == "ERROR").collect();
+        assert_eq!(errors.len(), 1, "{:?}", self.messages);
+        let error = &errors[0]["trace"]["error"];
+        (error["failure_type"].as_str().unwrap(), error["message"].as_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_success(&self) {
+        let errors: Vec<&Value> = self.of_type("TRACE").filter(|message| message["trace"]["type"] == "ERROR").collect();
+        assert!(self.exit_code == 0 && errors.is_empty(), "{} {errors:?}", self.exit_code);
+    }
+
+    /// The one message of a type.
+    #[track_caller]
+    pub(crate) fn only(&self, kind: &str) -> &Value {
+        let found: Vec<&Value> = self.messages.iter().filter(|message| message["type"] == kind).collect();
+        assert_eq!(found.len(), 1, "{kind}: {:?}", self.messages);
+        found[0]
+    }
+
+    /// The configurations that the connector sent to the platform.
+    pub(crate) fn configs(&self) -> Vec<&Value> {
+        self.of_type("CONTROL").map(|message| &message["control"]["connectorConfig"]["config"]).collect()
+    }
+
+    /// The lines of the log.
+    pub(crate) fn log(&self) -> Vec<&str> {
+        self.of_type("LOG").map(|message| message["log"]["message"].as_str().unwrap()).collect()
+    }
+}

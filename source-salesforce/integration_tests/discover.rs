@@ -1,0 +1,89 @@
+//! `discover`.
+
+use std::collections::BTreeMap;
+
+use salesforce_sim::{Field, Object, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::Run;
+use crate::world::World;
+
+fn streams(run: &Run) -> BTreeMap<&str, &Value> {
+    run.assert_success();
+    let streams = run.only("CATALOG")["catalog"]["streams"].as_array().unwrap();
+    streams.iter().map(|stream| (stream["name"].as_str().unwrap(), stream)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_object_is_a_stream_by_the_rules_of_the_protocol() {
+    let world = World::new().await;
+    let run = world.discover(json!({})).await;
+    let streams = streams(&run);
+    for name in ["Account", "Contact", "Lead", "LoginHistory", "Attachment", "Invoice__c"] {
+        assert!(streams.contains_key(name), "{name}");
+    }
+    for (name, stream) in &streams {
+        assert!(jsonschema::meta::is_valid(&stream["json_schema"]), "{name}");
+        assert_eq!(stream["supported_sync_modes"], json!(["full_refresh"]), "{name}");
+        assert_eq!(stream["is_resumable"], true, "{name}");
+        assert_eq!(stream["source_defined_cursor"], true, "is_resumable needs a cursor of the source: {name}");
+        assert_eq!(stream["source_defined_primary_key"], json!([["Id"]]), "{name}");
+        assert!(stream["json_schema"]["properties"]["Id"].is_object(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_type_of_field_has_its_type_in_json() {
+    let world = World::new().await;
+    let run = world.discover(json!({})).await;
+    let streams = streams(&run);
+    let property = |stream: &str, name: &str| streams[stream]["json_schema"]["properties"][name].clone();
+    let nullable = |kind: &str| json!({"type": ["null", kind]});
+    for (name, expected) in [
+        ("Name", nullable("string")),
+        ("NumberOfEmployees", nullable("integer")),
+        ("AnnualRevenue", nullable("number")),
+        ("Discount__c", nullable("number")),
+        ("Is_Key_Account__c", nullable("boolean")),
+        ("Customer_Since__c", json!({"type": ["null", "string"], "format": "date"})),
+        (
+            "Last_Order_At__c",
+            json!({"type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_with_timezone"}),
+        ),
+        ("Opens_At__c", json!({"type": ["null", "string"], "format": "time", "airbyte_type": "time_without_timezone"})),
+        ("Channels__c", nullable("string")),
+        ("ParentId", nullable("string")),
+        ("Parent.External_Id__c", nullable("string")),
+    ] {
+        assert_eq!(property("Account", name), expected, "{name}");
+    }
+    let address = property("Contact", "MailingAddress");
+    assert_eq!(address["type"], json!(["null", "object"]));
+    assert_eq!(address["properties"]["postalCode"], nullable("string"));
+    assert_eq!(address["properties"]["latitude"], nullable("number"));
+    assert_eq!(property("Contact", "Account.External_Id__c"), nullable("string"));
+    // A reference to several objects has no columns, and a body in base64 none either.
+    assert_eq!(property("Case", "Owner.Employee_Number__c"), Value::Null);
+    assert_eq!(property("ContentVersion", "VersionData"), Value::Null);
+    assert!(run.log().iter().any(|line| line.contains("ContentVersion is offered without VersionData")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odd_object_does_not_keep_others_from_being_offered() {
+    let odd = Object::custom("Odd__c").without_describe();
+    let bare = Object::custom("Bare__c").field(Field::reference("Odd__c", &["Odd__c"]));
+    let world = World::with(Settings { objects: vec![odd, bare], ..Settings::default() }).await;
+    let run = world.discover(json!({})).await;
+    let streams = streams(&run);
+    assert!(!streams.contains_key("Odd__c") && streams.contains_key("Bare__c") && streams.contains_key("Account"));
+    assert!(run.log().iter().any(|line| line.starts_with("Odd__c cannot be described, and is left out")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn criteria_choose_the_streams_and_not_the_parents() {
+    let world = World::new().await;
+    let run = world.discover(json!({"streams_criteria": [{"criteria": "exacts", "value": "contact"}]})).await;
+    let streams = streams(&run);
+    assert_eq!(streams.keys().copied().collect::<Vec<_>>(), ["Contact"]);
+    assert!(streams["Contact"]["json_schema"]["properties"]["Account.External_Id__c"].is_object());
+}

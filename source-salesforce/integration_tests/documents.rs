@@ -1,0 +1,44 @@
+//! The pages and the files for registries are held to the code.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+fn text(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn metadata_and_image_have_the_version_of_the_crate() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text("metadata.yaml").contains(&format!("dockerImageTag: {version}\n")));
+    assert!(text("Dockerfile").contains(&format!("io.airbyte.version={version}\n")));
+    assert!(text("metadata.yaml").contains("connectorType: source\n"));
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let folders = ["integration_tests", "src/query"];
+    let files = folders.iter().flat_map(|folder| {
+        let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "rs"))
+    });
+    let code: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let page = text("docs/guarantees.md");
+    let named: Vec<&str> = page.split('`').filter(|name| name.matches('_').count() > 3).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        assert!(code.contains(&format!("fn {name}(")), "{name}");
+    }
+}
+
+#[test]
+fn every_key_of_the_form_is_on_its_page() {
+    let spec: Value = serde_json::from_str(&text("spec.json")).unwrap();
+    let page = text("docs/settings.md");
+    for (key, rules) in spec["connectionSpecification"]["properties"].as_object().unwrap() {
+        let is_sign_in = key == "credentials" || rules["group"] == "connection";
+        assert!(is_sign_in || page.contains(&format!("`{key}`")), "{key}");
+    }
+}

@@ -1,0 +1,167 @@
+//! What goes wrong while records are read: it is healed, or told, and never an empty success.
+
+use salesforce_sim::{Answer, Effect, Endpoint, Fault, QueryJobFault, RequestFault, Settings, Truncation};
+use serde_json::json;
+
+use crate::connector::Run;
+use crate::world::{World, contacts, names, sorted};
+
+const ROWS: usize = 25;
+/// The rows are three pages.
+const PAGES: usize = 10;
+
+async fn read_with(fault: impl Into<Fault>, page: usize) -> Run {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    world.org.inject(fault);
+    world.read(json!({"api": "bulk", "max_page_rows": page}), &contacts()).await
+}
+
+/// Checks that every record is there, each once.
+#[track_caller]
+fn assert_whole(run: &Run, what: &str) {
+    run.assert_success();
+    assert_eq!(sorted(run.column("Contact", "LastName")), names(ROWS), "{what}");
+    assert_eq!(run.statuses("Contact").last(), Some(&"COMPLETE"), "{what}");
+}
+
+/// Checks that the run says that the stream is not whole, and that the next attempt does not trust its job.
+#[track_caller]
+fn assert_told(run: &Run, kind: &str, part: &str) {
+    let (failure, message) = run.failure();
+    assert!(failure == kind && message.contains(part), "{failure}: {message}");
+    assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"));
+    assert_eq!(run.states("Contact").last().unwrap().0, &json!({}), "the state is taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_or_counts_wrong_before_a_record_is_written_is_made_again() {
+    for (what, fault) in [
+        ("failed", QueryJobFault::failed("Contact", "InternalServerError : try again")),
+        ("failed without a reason", QueryJobFault::failed("Contact", "")),
+        ("uncounted", QueryJobFault::uncounted("Contact")),
+        ("miscounted", QueryJobFault::miscounted("Contact", -1)),
+        ("row repeated", QueryJobFault::row_repeated("Contact")),
+        ("pages miscounted", QueryJobFault::miscounted_pages("Contact", -1)),
+    ] {
+        let run = read_with(fault, 100).await;
+        assert_whole(&run, what);
+        assert!(run.log().iter().any(|line| line.contains("is read again from its start")), "{what}");
+    }
+}
+
+/// Its record was written already, so another reading would repeat it: the next attempt begins anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_turns_out_wrong_after_records_are_written_is_told() {
+    for fault in [
+        QueryJobFault::row_left_out("Contact"),
+        QueryJobFault::row_repeated("Contact"),
+        QueryJobFault::miscounted("Contact", -1),
+        QueryJobFault::miscounted("Contact", 1),
+    ] {
+        let run = read_with(fault, PAGES).await;
+        assert_told(&run, "transient_error", "It is not proven that the stream Contact is whole");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_left_out_is_found_also_by_one_page() {
+    let run = read_with(QueryJobFault::row_left_out("Contact"), 100).await;
+    assert_told(&run, "transient_error", "It is not proven that the stream Contact is whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_someone_aborted_is_not_made_again() {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    world.org.inject(QueryJobFault::aborted("Contact"));
+    let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+    assert_told(&run, "transient_error", "someone aborted the query job");
+    assert_eq!(world.org.query_jobs().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_is_removed_before_the_job_begins_is_told() {
+    let run = read_with(QueryJobFault::field_removed("Contact", "LastName"), 100).await;
+    assert!(run.records("Contact").is_empty());
+    assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"));
+    assert!(run.failure().1.contains("LastName"), "{}", run.failure().1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_breaks_off_or_is_another_is_read_again() {
+    let page = Endpoint::QueryJobResults;
+    for (what, effect) in [
+        ("cut", Effect::Cut),
+        ("lost", Effect::LostAnswer),
+        ("truncated", Effect::Truncated(60, Truncation::Chunked)),
+        ("truncated by length", Effect::Truncated(60, Truncation::Length)),
+        ("truncated unnoticed", Effect::Truncated(60, Truncation::Unnoticed)),
+        ("html", Effect::Replaced(Answer::html(200))),
+        ("503", Answer::status(503).into()),
+        ("session", Effect::SessionsEnded),
+        ("no count", Effect::Header("Sforce-NumberOfRecords".into(), None)),
+        ("wrong count", Effect::Header("Sforce-NumberOfRecords".into(), Some("9".into()))),
+    ] {
+        for nth in 1..=3 {
+            let run = read_with(RequestFault::new(page, effect.clone()).starting_at(nth), PAGES).await;
+            assert_whole(&run, &format!("{what} at page {nth}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_is_always_missing_is_an_error_and_not_a_zero() {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    let header = Effect::Header("Sforce-NumberOfRecords".into(), None);
+    world.org.inject(RequestFault::new(Endpoint::QueryJobResults, header).always());
+    let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+    assert_told(&run, "transient_error", "It is not proven that the stream Contact is whole");
+    assert!(run.records("Contact").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_around_the_pages_heal_too() {
+    for endpoint in
+        [Endpoint::QueryJobCreate, Endpoint::QueryJobInfo, Endpoint::Query, Endpoint::Describe, Endpoint::Token]
+    {
+        for effect in [Effect::Cut, Effect::LostAnswer, Answer::html(503).into(), Effect::Replaced(Answer::html(200))] {
+            let run = read_with(RequestFault::new(endpoint, effect), PAGES).await;
+            assert_whole(&run, &format!("{endpoint:?}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_ends_the_stream_and_the_next_attempt_can_succeed() {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    world.org.set_remaining_query_jobs(0);
+    let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+    let (kind, message) = run.failure();
+    assert!(kind == "transient_error" && message.contains("per 24 hrs has been reached"), "{message}");
+    assert!(run.records("Contact").is_empty());
+    assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"));
+    world.org.set_remaining_query_jobs(5);
+    assert_whole(&world.read_on(json!({"api": "bulk"}), &contacts(), &run.last_states()).await, "after the limit");
+    world.org.set_remaining_requests(0);
+    let run = world.read(json!({"api": "rest"}), &contacts()).await;
+    assert_eq!(run.failure().0, "transient_error", "{}", run.failure().1);
+    assert!(run.records("Contact").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_pages_that_break_off_are_read_again() {
+    for (endpoint, effect) in [
+        (Endpoint::QueryMore, Effect::Cut),
+        (Endpoint::QueryMore, Effect::Truncated(60, Truncation::Unnoticed)),
+        (Endpoint::QueryMore, Effect::Replaced(Answer::html(200))),
+        (Endpoint::QueryMore, Effect::SessionsEnded),
+    ] {
+        let world = World::with(Settings { query_page: 10, ..Settings::default() }).await;
+        world.add_contacts(ROWS);
+        world.org.inject(RequestFault::new(endpoint, effect));
+        assert_whole(&world.read(json!({"api": "rest"}), &contacts()).await, "rest");
+    }
+}

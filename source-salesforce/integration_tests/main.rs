@@ -1,0 +1,15 @@
+//! Runs the connector as the platform does: the program, with files and a pipe, against a simulated org.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
+
+mod commands;
+mod connector;
+mod discover;
+mod documents;
+mod faults;
+mod messages;
+mod pages;
+mod random;
+mod read;
+mod resume;
+mod round_trip;
+mod world;

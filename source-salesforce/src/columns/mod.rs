@@ -1,0 +1,76 @@
+//! The columns of an object: what a record of its stream can have, with JSON types.
+//!
+//! Most columns are a field. A compound field, such as an address, is a column of its parts, because no query job can
+//! select it. A parent column, such as `Account.External_Id__c`, names the record that a reference points to by an
+//! external id, so that the record can be loaded into another org, which has other ids.
+
+mod compound;
+mod parents;
+mod value_type;
+
+use salesforce::{Describe, Field, FieldType};
+
+pub(crate) use parents::{ExternalIds, Reference, external_ids, parent_columns, references};
+pub(crate) use value_type::ValueType;
+
+/// A column of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// The name in records and in the schema.
+    pub(crate) name: String,
+    pub(crate) value: ColumnValue,
+    /// The bytes that a value typically takes, from which the rows of a page are chosen.
+    pub(crate) width: usize,
+}
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ColumnValue {
+    /// A field of the record or of its parent, by its path in a query.
+    Field { path: String, value_type: ValueType },
+    /// An object made of the parts of a compound field.
+    Compound(Vec<Part>),
+}
+
+/// A part of a compound field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The name in the object, such as `postalCode`.
+    pub(crate) member: String,
+    pub(crate) path: String,
+    pub(crate) value_type: ValueType,
+}
+
+impl Column {
+    fn of_field(name: String, field: &Field) -> Self {
+        let value = ColumnValue::Field { path: name.clone(), value_type: ValueType::of(&field.field_type) };
+        Self { name, value, width: width(field) }
+    }
+}
+
+/// Short fields are mostly full in part, and long ones nearly empty.
+fn width(field: &Field) -> usize {
+    match field.length as usize {
+        0 => 20,
+        length @ 1..=255 => length.div_ceil(4),
+        length => 64 + length / 32,
+    }
+}
+
+/// The columns of an object, without those of its parents, in the order of its fields.
+pub(crate) fn columns(describe: &Describe) -> Vec<Column> {
+    let column = |field: &Field| match &field.field_type {
+        FieldType::Base64 => None,
+        FieldType::Address | FieldType::Location => compound::column(field, &describe.fields),
+        _ => Some(Column::of_field(field.name.clone(), field)),
+    };
+    describe.fields.iter().filter_map(column).collect()
+}
+
+/// The fields that are left out, because a body in base64 has no place in the results of a query.
+pub(crate) fn left_out(describe: &Describe) -> impl Iterator<Item = &str> {
+    describe.fields.iter().filter(|field| field.field_type == FieldType::Base64).map(|field| field.name.as_str())
+}
+
+#[cfg(test)]
+mod tests;

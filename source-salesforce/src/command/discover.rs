@@ -1,0 +1,145 @@
+//! `discover`: the objects and fields that can be read.
+
+use std::path::Path;
+
+use airbyte::{Error, Output, Result};
+use salesforce::{Describe, FaultKind, Org};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{read_config, sign_in, stdout_closed, stop_on_signal};
+use crate::columns::{
+    Column, ColumnValue, ExternalIds, Reference, columns, external_ids, left_out, parent_columns, references,
+};
+use crate::config::Criteria;
+use crate::user_error::error_of;
+
+/// Answers with one CATALOG.
+///
+/// # Errors
+/// The configuration is not valid, the org does not answer, or standard output is closed.
+pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
+    let config = read_config(config)?;
+    let (stop, _running) = stop_on_signal(output)?;
+    let org = sign_in(&config, output, &stop, false).await?;
+    let catalog = stop.unless_requested(&org, Box::pin(discover(&org, config.criteria()))).await??;
+    output.catalog(catalog.streams()).map_err(stdout_closed)
+}
+
+/// The objects that can be read.
+struct Catalog {
+    objects: Vec<ReadableObject>,
+    /// The external ids of all objects, also of those that are not offered.
+    external_ids: ExternalIds,
+}
+
+/// What is kept of a describe: those of a large org do not fit into memory together.
+struct ReadableObject {
+    name: String,
+    has_id: bool,
+    columns: Vec<Column>,
+    references: Vec<Reference>,
+    left_out: Vec<String>,
+}
+
+impl ReadableObject {
+    fn of(describe: &Describe) -> Self {
+        let columns = columns(describe);
+        Self {
+            name: describe.name.clone(),
+            has_id: columns.iter().any(|column| column.name == "Id"),
+            columns,
+            references: references(describe),
+            left_out: left_out(describe).map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// Asks an org what the signed-in user may read. Leaves out objects that the org does not describe.
+async fn discover(org: &Org, criteria: &Criteria) -> Result<Catalog> {
+    let visible = org.describe_global().await.map_err(|fault| error_of(&fault, "asking which objects the org has"))?;
+    let queryable: Vec<String> =
+        visible.into_iter().filter(|object| object.queryable).map(|object| object.name).collect();
+    if !queryable.iter().any(|name| criteria.offer(name)) {
+        return Err(no_object());
+    }
+    // A parent of an offered object need not be offered itself.
+    let keep = |describe: Describe| {
+        let object = criteria.offer(&describe.name).then(|| ReadableObject::of(&describe));
+        (external_ids(&describe), object, describe.name)
+    };
+    let described = org.describe_each(&queryable, keep).await;
+    let mut catalog = Catalog { objects: Vec::new(), external_ids: ExternalIds::new() };
+    let mut first_fault = None;
+    for (name, described) in queryable.iter().zip(described) {
+        match described {
+            Ok((keys, object, name)) => {
+                catalog.external_ids.insert(name, keys);
+                catalog.objects.extend(object);
+            }
+            // Every other object would fail in the same way, so that a catalog without them would be wrong.
+            Err(fault) if matches!(fault.kind(), FaultKind::LimitReached(_) | FaultKind::SignIn) => {
+                return Err(error_of(&fault, "asking which fields the objects have"));
+            }
+            Err(fault) => {
+                tracing::warn!("{name} cannot be described, and is left out: {}", fault.message());
+                first_fault.get_or_insert(fault);
+            }
+        }
+    }
+    if let (true, Some(fault)) = (catalog.objects.is_empty(), first_fault) {
+        return Err(error_of(&fault, "asking which fields the objects have"));
+    }
+    for object in catalog.objects.iter().filter(|object| !object.left_out.is_empty()) {
+        let fields = object.left_out.join(", ");
+        tracing::info!("{} is offered without {fields}: a query has no place for the body of a file", object.name);
+    }
+    Ok(catalog)
+}
+
+/// The error for a user who may read no object.
+pub(super) fn no_object() -> Error {
+    Error::config(
+        "There is no object that the signed-in user may read and that `streams_criteria` offer. Give the user a \
+         permission set with Read on the objects that you want to read, or change the criteria.",
+    )
+}
+
+impl Catalog {
+    /// The streams. Each is made when it is written: together they are far larger than what is kept.
+    fn streams(&self) -> impl Iterator<Item: Serialize> {
+        self.objects.iter().filter(|object| !object.columns.is_empty()).map(|object| {
+            let parents = parent_columns(&object.references, &self.external_ids);
+            let properties: Map<String, Value> =
+                object.columns.iter().chain(&parents).map(|column| (column.name.clone(), property(column))).collect();
+            let mut stream = json!({
+                "name": object.name,
+                "json_schema": {
+                    "$schema": "http://json-schema.org/draft-07/schema#",
+                    "type": "object",
+                    "additionalProperties": true,
+                    "properties": properties,
+                },
+                "supported_sync_modes": ["full_refresh"],
+                // The place within a query, which is no field of the object.
+                "is_resumable": true,
+                "source_defined_cursor": true,
+            });
+            if object.has_id {
+                stream["source_defined_primary_key"] = json!([["Id"]]);
+            }
+            stream
+        })
+    }
+}
+
+fn property(column: &Column) -> Value {
+    match &column.value {
+        ColumnValue::Field { value_type, .. } => value_type.schema(),
+        ColumnValue::Compound(parts) => {
+            let members: Map<String, Value> =
+                parts.iter().map(|part| (part.member.clone(), part.value_type.schema())).collect();
+            json!({"type": ["null", "object"], "properties": members})
+        }
+    }
+}

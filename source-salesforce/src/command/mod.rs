@@ -1,0 +1,61 @@
+//! The commands of the Airbyte protocol, one in each file.
+
+pub(crate) mod check;
+pub(crate) mod discover;
+pub(crate) mod read;
+pub(crate) mod spec;
+
+use std::io;
+use std::path::Path;
+
+use airbyte::{Error, Output, Result};
+use connector::access::{self, NewRefreshToken, read_file};
+use connector::config::DEPRECATED_FLOW;
+use connector::signal;
+use connector::stop::Stop;
+use salesforce::{Org, OrgAccess};
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::user_error::error_of;
+
+/// How the connector names itself to the org.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+fn read_config(path: &Path) -> Result<Config> {
+    let config = Config::parse(&read_file(path, "--config")?)?;
+    for unknown in config.unknown_keys() {
+        tracing::warn!("{unknown} It is ignored.");
+    }
+    if config.uses_password_flow() {
+        tracing::warn!("{DEPRECATED_FLOW}");
+    }
+    if let Some(unused) = config.unused() {
+        tracing::warn!("{unused}");
+    }
+    Ok(config)
+}
+
+/// Signs in to the org of the configuration, and hands each new refresh token to the platform. `is_patient` is for a
+/// sync, which nobody waits for.
+async fn sign_in(config: &Config, output: &Output, stop: &Stop, is_patient: bool) -> Result<Org> {
+    let new_refresh_token = NewRefreshToken::SendToPlatform(config.text().clone(), output.clone());
+    let access = OrgAccess {
+        sign_in: config.sign_in().clone(),
+        user_agent: USER_AGENT.to_owned(),
+        on_new_refresh_token: new_refresh_token.handler(),
+        is_patient,
+    };
+    access::sign_in(access, stop, |fault| error_of(&fault, "signing in")).await
+}
+
+/// A stop that is requested by each signal that ends a process. A stopped run ends although nobody reads its output,
+/// once the sender is dropped.
+fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<()>)> {
+    signal::stop_on_signal(output, |_| {})
+}
+
+/// The error of a command that cannot write its answer.
+fn stdout_closed(error: io::Error) -> Error {
+    Error::system("Standard output was closed.").internal(error)
+}

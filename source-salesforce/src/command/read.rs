@@ -1,0 +1,39 @@
+//! `read`: the records of the streams.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use airbyte::{Output, Result};
+use connector::access::read_file;
+
+use super::{read_config, sign_in, stop_on_signal};
+use crate::plan::{parse_catalog, plan};
+use crate::query::Reader;
+use crate::state::{self, StreamState};
+
+/// Writes the records of the streams with their states.
+///
+/// # Errors
+/// A file is not valid, a stream cannot be read or is not read whole, or the run is asked to stop.
+pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, output: &Output) -> Result<()> {
+    let config = read_config(config)?;
+    let streams = parse_catalog(&read_file(catalog, "--catalog")?)?;
+    let mut states = match state {
+        Some(state) => state::parse(&read_file(state, "--state")?)?,
+        None => HashMap::new(),
+    };
+    let (stop, _running) = stop_on_signal(output)?;
+    let org = sign_in(&config, output, &stop, true).await?;
+    let reader = Reader::new(&org, output);
+    let read = async {
+        let plans = plan(&org, &config, streams).await?;
+        let streams = plans.into_iter().map(|plan| {
+            let state = states.remove(&plan.stream).unwrap_or(StreamState::Start);
+            (plan, state)
+        });
+        reader.read_all(streams.collect(), config.max_parallel_streams()).await
+    };
+    let result = stop.unless_requested(&org, Box::pin(read)).await;
+    reader.give_up();
+    result?
+}

@@ -1,0 +1,211 @@
+//! The configuration: the text that the user wrote becomes a [`Config`] that breaks no rule.
+//!
+//! The crate `connector` checks the text against `spec.json` and finds the sign-in, for every connector. `streams` checks
+//! the settings of single streams, and `criteria` which objects are offered.
+
+mod criteria;
+mod streams;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use airbyte::{Error, Result};
+use connector::config::raw_text::RawText;
+use connector::config::unknown_keys::{self, UnknownKey};
+use connector::config::violations::Violations;
+use connector::config::{SignInKeys, credentials, remove_nulls, schema, sign_in};
+use salesforce::{OAuthFlow, SignIn};
+
+pub(crate) use criteria::Criteria;
+pub(crate) use streams::StreamSettings;
+
+const SPEC: &str = include_str!("../../spec.json");
+
+/// The keys whose loss changes how fast or how a sync runs, and neither its records nor their values.
+const HARMLESS: [&str; 7] = [
+    "api",
+    "force_use_bulk_api",
+    "lookback_window",
+    "max_page_rows",
+    "max_parallel_streams",
+    "preserve_na_values",
+    "stream_slice_step",
+];
+
+const DEFAULT_MAX_PARALLEL_STREAMS: f64 = 3.0;
+
+/// The specification of the connector, as the `spec` command prints it.
+///
+/// # Errors
+/// A defect: the specification is built into the connector.
+pub(crate) fn spec() -> Result<Value> {
+    schema::parse(SPEC)
+}
+
+/// Which API reads the records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Api {
+    /// REST for few records and for objects that the Bulk API does not know, else a query job.
+    #[default]
+    Auto,
+    /// A query job.
+    Bulk,
+    /// REST calls.
+    Rest,
+}
+
+/// A valid configuration: it breaks no rule.
+#[derive(Clone)]
+pub(crate) struct Config {
+    sign_in: SignIn,
+    api: Api,
+    streams: Vec<StreamSettings>,
+    criteria: Criteria,
+    max_parallel_streams: usize,
+    max_page_rows: Option<usize>,
+    start_date: Option<String>,
+    unknown_keys: Vec<UnknownKey>,
+    text: RawText,
+}
+
+/// The keys as they are. Every key is optional, so that one broken key does not hide what is wrong with the others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawConfig {
+    /// The sign-in keys that are not in `credentials`.
+    #[serde(flatten)]
+    sign_in: SignInKeys,
+    credentials: Option<SignInKeys>,
+    api: Option<Api>,
+    force_use_bulk_api: Option<bool>,
+    streams: Option<Vec<Option<streams::RawStream>>>,
+    streams_criteria: Option<Vec<Option<criteria::RawCriterion>>>,
+    // The schema accepts `5.0` as a whole number.
+    max_parallel_streams: Option<f64>,
+    max_page_rows: Option<f64>,
+    start_date: Option<String>,
+}
+
+impl Config {
+    /// Reads and checks the text of a configuration.
+    ///
+    /// # Errors
+    /// The text is not a JSON object, or breaks rules: one error lists them all. It never repeats a value, because the
+    /// value may be a secret.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let mut json: Value = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
+        })?;
+        if !json.is_object() {
+            return Err(Error::config("The configuration must be a JSON object."));
+        }
+        let mut violations = Violations::default();
+        remove_nulls(&mut json);
+        choose_flow(&mut json);
+        let spec = spec()?;
+        let unknown_keys = unknown_keys::find(&json, &spec["connectionSpecification"], &HARMLESS);
+        for unknown in unknown_keys.iter().filter(|unknown| unknown.changes_records) {
+            violations.add(unknown.key.clone(), unknown.rule());
+        }
+        schema::check(&mut json, &spec, &mut violations)?;
+        let raw: RawConfig = serde_json::from_value(json)
+            .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
+        let credentials = credentials::join(raw.credentials, raw.sign_in, &mut violations);
+        let sign_in = credentials.and_then(|credentials| sign_in::validate(credentials, &mut violations));
+        let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
+        let criteria = criteria::validate(raw.streams_criteria.unwrap_or_default(), &mut violations);
+        let forced = raw.force_use_bulk_api.unwrap_or_default();
+        if forced && raw.api == Some(Api::Rest) {
+            violations.add("force_use_bulk_api", "contradicts `api`, which is `rest`: remove one of them");
+        }
+        violations.into_result()?;
+        // The function adds a violation whenever it returns nothing.
+        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
+        let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
+        // The schema bounds both numbers.
+        let max_parallel_streams = raw.max_parallel_streams.unwrap_or(DEFAULT_MAX_PARALLEL_STREAMS) as usize;
+        let max_page_rows = raw.max_page_rows.map(|rows| rows as usize);
+        let start_date = raw.start_date.filter(|date| !date.trim().is_empty());
+        Ok(Self {
+            sign_in,
+            api,
+            streams,
+            criteria,
+            max_parallel_streams,
+            max_page_rows,
+            start_date,
+            unknown_keys,
+            text: RawText::new(text),
+        })
+    }
+
+    pub(crate) fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Whether the sign-in flow is the one that Salesforce deprecates.
+    pub(crate) fn uses_password_flow(&self) -> bool {
+        matches!(self.sign_in.flow, OAuthFlow::Password { .. })
+    }
+
+    /// The keys that the specification does not have, and that mean nothing.
+    pub(crate) fn unknown_keys(&self) -> &[UnknownKey] {
+        &self.unknown_keys
+    }
+
+    /// The settings of single streams.
+    pub(crate) fn streams(&self) -> &[StreamSettings] {
+        &self.streams
+    }
+
+    /// The settings of a stream, if it has any. The case of a name does not matter, as for Salesforce.
+    pub(crate) fn stream(&self, name: &str) -> Option<&StreamSettings> {
+        self.streams.iter().find(|settings| settings.stream.eq_ignore_ascii_case(name))
+    }
+
+    /// The API that reads a stream.
+    pub(crate) fn api_of(&self, name: &str) -> Api {
+        self.stream(name).and_then(|settings| settings.api).unwrap_or(self.api)
+    }
+
+    /// Which objects are offered as streams.
+    pub(crate) fn criteria(&self) -> &Criteria {
+        &self.criteria
+    }
+
+    /// How many streams are read at the same time.
+    pub(crate) fn max_parallel_streams(&self) -> usize {
+        self.max_parallel_streams
+    }
+
+    /// The most records of a page, if the user chose it.
+    pub(crate) fn max_page_rows(&self) -> Option<usize> {
+        self.max_page_rows
+    }
+
+    /// What a key of Airbyte's own connector would change, and does not here.
+    pub(crate) fn unused(&self) -> Option<&'static str> {
+        const START_DATE: &str = "`start_date` is not used: every record is read, whenever it was changed. Use the filter of a stream to \
+             read fewer.";
+        self.start_date.as_ref().map(|_| START_DATE)
+    }
+
+    /// The configuration as the user wrote it. It holds every secret.
+    pub(crate) fn text(&self) -> &RawText {
+        &self.text
+    }
+}
+
+/// Names the flow in `credentials` that have none: configurations of Airbyte's own connector need not name the only one
+/// that it has.
+fn choose_flow(json: &mut Value) {
+    let Some(credentials) = json.get_mut("credentials").and_then(Value::as_object_mut) else { return };
+    if !credentials.contains_key("auth_type") && credentials.contains_key("refresh_token") {
+        credentials.insert("auth_type".to_owned(), Value::from("Client"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Tests of the configuration as a whole.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn base(changes: Value) -> Value {
+    let mut config = json!({"client_id": "key-of-app", "client_secret": "s3cr3t", "refresh_token": "s3cr3t-refresh"});
+    for (key, value) in changes.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+fn parse(config: &Value) -> Result<Config> {
+    Config::parse(&config.to_string())
+}
+
+/// The forms that the form and the documentation of Airbyte's own connector make.
+#[test]
+fn a_configuration_of_airbytes_own_source_is_accepted() {
+    let flat = base(json!({
+        "auth_type": "Client", "is_sandbox": false, "start_date": "2021-07-25", "force_use_bulk_api": true,
+        "streams_criteria": [{"criteria": "not contains", "value": "History"}],
+        "stream_slice_step": "PT12H", "lookback_window": "PT10M", "preserve_na_values": false,
+    }));
+    let nested = json!({
+        "is_sandbox": false, "start_date": "2021-07-25T00:00:00Z", "force_use_bulk_api": true,
+        "streams_criteria": [{"criteria": "not contains", "value": "History"}],
+        "credentials": {"client_id": "key-of-app", "client_secret": "s3cr3t", "refresh_token": "s3cr3t-refresh"},
+    });
+    for config in [flat, nested] {
+        let config = parse(&config).unwrap();
+        assert_eq!(config.api_of("Account"), Api::Bulk);
+        assert!(config.criteria().offer("Account") && !config.criteria().offer("AccountHistory"));
+        assert!(config.unused().unwrap().contains("`start_date` is not used"));
+        assert!(config.unknown_keys().is_empty() && !config.uses_password_flow());
+    }
+    assert_eq!(parse(&base(json!({}))).unwrap().unused(), None);
+}
+
+#[test]
+fn a_stream_has_settings_of_its_own() {
+    let config = parse(&base(json!({
+        "api": "rest", "max_parallel_streams": 5.0,
+        "streams": [{"stream": "Account", "filter": "Name LIKE 'A%'"}, {"stream": "Contact", "api": "bulk"}],
+    })))
+    .unwrap();
+    assert_eq!(
+        (config.api_of("account"), config.api_of("Contact"), config.api_of("Lead")),
+        (Api::Rest, Api::Bulk, Api::Rest)
+    );
+    assert!(config.stream("Account").unwrap().filter.is_some());
+    assert!(config.stream("Contact").unwrap().filter.is_none());
+    assert_eq!(config.max_parallel_streams(), 5);
+}
+
+#[test]
+fn every_broken_rule_is_named_at_once() {
+    for (changes, part) in [
+        (json!({"api": "soap"}), "`api` must be one of `auto`, `bulk`, `rest`."),
+        (json!({"max_parallel_streams": 0}), "`max_parallel_streams` must be at least 1."),
+        (json!({"streams": [{"filter": "a = 1"}]}), "`streams[0].stream` is missing."),
+        (
+            json!({"streams": [{"stream": "A"}, {"stream": "a"}]}),
+            "`streams[1].stream` names a stream that an earlier entry names.",
+        ),
+        (
+            json!({"streams_criteria": [{"criteria": "contains", "value": " "}]}),
+            "`streams_criteria[0].value` is missing.",
+        ),
+        (json!({"force_use_bulk_api": true, "api": "rest"}), "`force_use_bulk_api` contradicts `api`"),
+        (json!({"streams": [{"stream": "A", "filtre": "a = 1"}]}), "the nearest key is `filter`"),
+        (json!({"domain_url": "https://salesforce.example.com"}), "`domain_url` is not allowed"),
+    ] {
+        let error = parse(&base(changes.clone())).map(|_| ()).unwrap_err();
+        assert!(error.message().contains(part), "{changes}: {}", error.message());
+    }
+}

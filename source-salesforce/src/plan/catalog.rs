@@ -1,0 +1,103 @@
+//! The configured catalog, as a source reads it: the streams and their selected columns.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use airbyte::{Error, Result, StreamName};
+
+/// A stream of the configured catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CatalogStream {
+    pub(crate) name: StreamName,
+    /// The selected columns; all of the object if there is none.
+    pub(crate) columns: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Catalog {
+    streams: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    stream: Stream,
+    #[serde(default)]
+    sync_mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(flatten)]
+    name: StreamName,
+    #[serde(default)]
+    json_schema: Map<String, Value>,
+}
+
+/// Reads the streams of a configured catalog.
+///
+/// # Errors
+/// The text is not a configured catalog, names a stream twice, or asks for another sync mode than a full refresh.
+pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
+    let catalog: Catalog = serde_json::from_str(text).map_err(|error| {
+        Error::config(
+            "The file given with --catalog is not a configured catalog of the Airbyte protocol. Pass the catalog that \
+             the platform writes for the connection.",
+        )
+        .internal(error)
+    })?;
+    let mut seen = HashSet::new();
+    let mut streams = Vec::with_capacity(catalog.streams.len());
+    for Entry { stream: Stream { name, json_schema }, sync_mode } in catalog.streams {
+        if !seen.insert(name.clone()) {
+            return Err(Error::config(format!("The catalog names the stream {name} twice. Remove one of the two.")));
+        }
+        if sync_mode.as_deref().is_some_and(|mode| mode != "full_refresh") {
+            return Err(Error::config(format!(
+                "The catalog asks for an incremental sync of the stream {name}, and this version of the connector has \
+                 only full refreshes. Choose full refresh for the stream."
+            )));
+        }
+        let columns = json_schema.get("properties").and_then(Value::as_object);
+        let columns = columns.into_iter().flat_map(Map::keys).filter(|name| !is_of_platform(name)).cloned().collect();
+        streams.push(CatalogStream { name, columns });
+    }
+    Ok(streams)
+}
+
+/// Whether the platform adds the column, and not the org.
+fn is_of_platform(name: &str) -> bool {
+    name.starts_with("_airbyte_") || name.starts_with("_ab_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_has_its_selected_columns() {
+        let text = r#"{"streams":[
+            {"stream":{"name":"Account","json_schema":{"properties":{"Id":{},"Name":{},"_ab_cdc_deleted_at":{}}},
+                "supported_sync_modes":["full_refresh"]},"sync_mode":"full_refresh","destination_sync_mode":"overwrite"},
+            {"stream":{"name":"Contact","namespace":""}}]}"#;
+        let streams = parse_catalog(text).unwrap();
+        assert_eq!(streams[0].columns, ["Id", "Name"]);
+        assert_eq!(
+            (&*streams[1].name.name, &streams[1].name.namespace, streams[1].columns.len()),
+            ("Contact", &None, 0)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        for (text, part) in [
+            ("{", "not a configured catalog"),
+            (r#"{"streams":[{"stream":{"name":"A"}},{"stream":{"name":"A"}}]}"#, "the stream A twice"),
+            (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"incremental"}]}"#, "incremental sync of the stream A"),
+        ] {
+            let error = parse_catalog(text).unwrap_err();
+            assert!(error.message().contains(part), "{text}: {}", error.message());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The pages of a stream, from a query job or from REST calls.
+
+use airbyte::Error;
+use salesforce::{
+    Fault, FaultKind, JobPages, Org, PagePoint, QueryPage, QueryScope, ReadFailure, ReadFault, RestPages,
+    RunningQueryJob,
+};
+
+use super::StreamRun;
+use super::heartbeat::Heartbeat;
+use crate::config::Api;
+use crate::plan::StreamPlan;
+use crate::state::{ReadingState, StreamState};
+use crate::user_error::error_of;
+
+/// Why a stream is not read to its end.
+pub(super) enum Failure {
+    /// A later attempt can read on from the last state.
+    Alive(Error),
+    /// What the last state names cannot be read on.
+    Dead {
+        /// Whether another job may do better.
+        begins_again: bool,
+        error: Error,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Alive(error)
+    }
+}
+
+/// The pages of a query.
+pub(super) enum Pages {
+    Job(Box<JobPages>),
+    Rest(Box<RestPages>),
+}
+
+impl Pages {
+    pub(super) async fn next(&mut self) -> Result<Option<QueryPage>, ReadFault> {
+        match self {
+            Self::Job(pages) => pages.next().await,
+            Self::Rest(pages) => pages.next().await,
+        }
+    }
+}
+
+/// The pages of a stream, with the state from which they are read on.
+pub(super) struct Opened {
+    pub(super) pages: Pages,
+    pub(super) reading: ReadingState,
+}
+
+/// Opens the pages of a stream, from its start or from a state on.
+pub(super) async fn open(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {
+    let plan = run.plan;
+    let is_rest = from.as_ref().map_or_else(|| plan.takes_rest(), |from| from.job.is_none());
+    if is_rest { open_rest(org, plan, from).await } else { open_job(org, run, from).await }
+}
+
+async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> Result<Opened, Failure> {
+    let reading = from.unwrap_or_else(|| ReadingState::new(&plan.query, None));
+    let pages = match point(&reading) {
+        Some(point) => org.resume_query(&plan.soql, &point).map_err(|fault| dead(&fault, plan))?,
+        None => {
+            let pages = org.read_query(&plan.soql, QueryScope::Live).await;
+            pages.map_err(|fault| failure(&fault, plan))?
+        }
+    };
+    Ok(Opened { pages: Pages::Rest(Box::new(pages)), reading })
+}
+
+async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {
+    let plan = run.plan;
+    let (job, reading) = match from {
+        Some(ReadingState { job: Some(id), locator, rows, version, query }) => {
+            tracing::info!("{} is read on in the query job {id}, after {rows} records", plan.stream);
+            let job = org.resume_query_job(&id, &plan.soql).map_err(|fault| dead(&fault, plan))?;
+            (job, ReadingState { job: Some(id), locator, rows, version, query })
+        }
+        _ => match org.create_query_job(&plan.soql, QueryScope::Live).await {
+            Ok(job) => {
+                let reading = ReadingState::new(&plan.query, Some(job.id().to_owned()));
+                run.state(&StreamState::Reading(reading.clone()))?;
+                (job, reading)
+            }
+            Err(fault) if plan.api != Api::Bulk && plan.fits_rest() && is_refused_by_bulk(&fault) => {
+                tracing::info!("{} is read by REST: {}", plan.stream, fault.message());
+                return open_rest(org, plan, None).await;
+            }
+            Err(fault) => return Err(Failure::Alive(error(&fault, plan))),
+        },
+    };
+    let pages = wait(&job, run, &reading).await?;
+    Ok(Opened { pages: Pages::Job(Box::new(pages)), reading })
+}
+
+/// Waits for the end of a job.
+async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState) -> Result<JobPages, Failure> {
+    let state = StreamState::Reading(reading.clone()).to_json();
+    let heartbeat = Heartbeat::new(run.output, &run.plan.stream, state);
+    let complete = job.wait(&heartbeat).await.map_err(|fault| failure(&fault, run.plan))?;
+    Ok(complete.pages(point(reading)).rows_per_page(run.plan.rows_per_page))
+}
+
+fn point(reading: &ReadingState) -> Option<PagePoint> {
+    reading.locator.clone().map(|locator| PagePoint { locator, rows: reading.rows })
+}
+
+/// Whether the Bulk API does not know the object, or a field of it. The texts are Salesforce's own.
+fn is_refused_by_bulk(fault: &Fault) -> bool {
+    let says = |text: &str| fault.message().contains(text);
+    fault.code() == Some("INVALIDENTITY")
+        || says("is not supported by the Bulk API")
+        || says("not supported in Bulk Query")
+        || says("Cannot serialize value for")
+        || says("Binary field not supported")
+}
+
+/// What follows from a fault.
+pub(super) fn failure(fault: &ReadFault, plan: &StreamPlan) -> Failure {
+    use ReadFailure::{HeaderChanged, JobAborted, JobFailed, JobGone, LocatorExpired, Malformed, Other, OtherVersion};
+    match fault.reason() {
+        Other => Failure::Alive(error(fault.fault(), plan)),
+        // Someone has decided it.
+        JobAborted => Failure::Dead { begins_again: false, error: error(fault.fault(), plan) },
+        // The org may succeed with another job, unless it says what is wrong with the query.
+        JobFailed => {
+            let begins_again = !matches!(fault.fault().kind(), FaultKind::LimitReached(_) | FaultKind::Configuration);
+            Failure::Dead { begins_again, error: error(fault.fault(), plan) }
+        }
+        JobGone | OtherVersion | LocatorExpired | HeaderChanged | Malformed => {
+            Failure::Dead { begins_again: true, error: error(fault.fault(), plan) }
+        }
+        ReadFailure::Unproven => Failure::Dead { begins_again: true, error: unproven(plan, fault.fault().message()) },
+    }
+}
+
+/// A state that was never one of this connector.
+fn dead(fault: &Fault, plan: &StreamPlan) -> Failure {
+    Failure::Dead { begins_again: true, error: error(fault, plan) }
+}
+
+fn error(fault: &Fault, plan: &StreamPlan) -> Error {
+    error_of(fault, &format!("reading {}", plan.stream))
+}
+
+/// The error of a stream of which nobody can say that it is whole.
+pub(super) fn unproven(plan: &StreamPlan, what: &str) -> Error {
+    Error::transient(format!(
+        "It is not proven that the stream {} is whole: {what}. The next sync reads it again from its start.",
+        plan.stream
+    ))
+}

@@ -1,0 +1,151 @@
+//! A row becomes the line of a record.
+//!
+//! Values are those that `docs/values.md` of the destination loads unchanged: the digits of a number, every blank of a
+//! text, and points in time in one form, whichever API returned them.
+
+mod number;
+mod value;
+
+use std::collections::HashMap;
+
+use airbyte::StreamName;
+use salesforce::QueryRow;
+
+use crate::columns::{Column, ColumnValue, ValueType};
+use value::{Unreadable, write_text, write_value};
+
+/// Where the values of a column are in a row.
+#[derive(Debug, Clone)]
+enum Place {
+    At(usize, ValueType),
+    /// The parts of an object, each with its member as JSON text.
+    Parts(Vec<(Vec<u8>, usize, ValueType)>),
+}
+
+/// Writes the records of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordWriter {
+    /// The line up to the values.
+    before: Vec<u8>,
+    /// The name of each column as JSON text, with a colon behind it, and its values.
+    columns: Vec<(String, Vec<u8>, Place)>,
+}
+
+/// The paths of a query for columns, each once, in the order in which the columns name them.
+pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    let mut add = |path: &String| {
+        if !paths.iter().any(|known| known.eq_ignore_ascii_case(path)) {
+            paths.push(path.clone());
+        }
+    };
+    for column in columns {
+        match &column.value {
+            ColumnValue::Field { path, .. } => add(path),
+            ColumnValue::Compound(parts) => parts.iter().for_each(|part| add(&part.path)),
+        }
+    }
+    paths
+}
+
+impl RecordWriter {
+    /// The writer for a stream with these columns, whose rows have the values of [`paths`].
+    pub(crate) fn new(stream: &StreamName, columns: &[Column]) -> Self {
+        let places: HashMap<String, usize> =
+            paths(columns).into_iter().enumerate().map(|(place, path)| (path.to_ascii_lowercase(), place)).collect();
+        // Every path of a column is among the paths.
+        let place = |path: &str| places.get(&path.to_ascii_lowercase()).copied().unwrap_or_default();
+        let mut before = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
+        write_text(&stream.name, &mut before);
+        if let Some(namespace) = &stream.namespace {
+            before.extend_from_slice(br#","namespace":"#);
+            write_text(namespace, &mut before);
+        }
+        before.extend_from_slice(br#","data":{"#);
+        let key = |name: &str| {
+            let mut key = Vec::with_capacity(name.len() + 3);
+            write_text(name, &mut key);
+            key.push(b':');
+            key
+        };
+        let columns = columns.iter().map(|column| {
+            let place = match &column.value {
+                ColumnValue::Field { path, value_type } => Place::At(place(path), *value_type),
+                ColumnValue::Compound(parts) => Place::Parts(
+                    parts.iter().map(|part| (key(&part.member), place(&part.path), part.value_type)).collect(),
+                ),
+            };
+            (column.name.clone(), key(&column.name), place)
+        });
+        Self { before, columns: columns.collect() }
+    }
+
+    /// Adds the line of a record, without its end. `emitted_at` is in milliseconds since 1970.
+    pub(crate) fn write(&self, row: &QueryRow, emitted_at: i64, lines: &mut Vec<u8>) {
+        self.write_with(|place| row.at(place), emitted_at, lines);
+    }
+
+    fn write_with<'r>(&self, at: impl Fn(usize) -> Option<&'r str>, emitted_at: i64, lines: &mut Vec<u8>) {
+        let mut unreadable: Vec<&str> = Vec::new();
+        lines.extend_from_slice(&self.before);
+        for (number, (name, key, place)) in self.columns.iter().enumerate() {
+            if number > 0 {
+                lines.push(b',');
+            }
+            lines.extend_from_slice(key);
+            let written = match place {
+                Place::At(place, value_type) => write_value(at(*place), *value_type, lines),
+                Place::Parts(parts) => write_parts(parts, &at, lines),
+            };
+            if written.is_err() {
+                unreadable.push(name);
+            }
+        }
+        lines.extend_from_slice(br#"},"emitted_at":"#);
+        lines.extend_from_slice(emitted_at.to_string().as_bytes());
+        if !unreadable.is_empty() {
+            write_changes(&unreadable, lines);
+        }
+        lines.extend_from_slice(b"}}");
+    }
+}
+
+/// Writes the object of a compound field; null if it has no part with a value, as the REST API shows it.
+fn write_parts<'r>(
+    parts: &[(Vec<u8>, usize, ValueType)],
+    at: &impl Fn(usize) -> Option<&'r str>,
+    lines: &mut Vec<u8>,
+) -> Result<(), Unreadable> {
+    if parts.iter().all(|(_, place, _)| at(*place).is_none()) {
+        lines.extend_from_slice(b"null");
+        return Ok(());
+    }
+    let mut result = Ok(());
+    lines.push(b'{');
+    for (number, (key, place, value_type)) in parts.iter().enumerate() {
+        if number > 0 {
+            lines.push(b',');
+        }
+        lines.extend_from_slice(key);
+        result = result.and(write_value(at(*place), *value_type, lines));
+    }
+    lines.push(b'}');
+    result
+}
+
+/// Says which fields are null although the org has a value in them.
+fn write_changes(fields: &[&str], lines: &mut Vec<u8>) {
+    lines.extend_from_slice(br#","meta":{"changes":["#);
+    for (number, field) in fields.iter().enumerate() {
+        if number > 0 {
+            lines.push(b',');
+        }
+        lines.extend_from_slice(br#"{"field":"#);
+        write_text(field, lines);
+        lines.extend_from_slice(br#","change":"NULLED","reason":"SOURCE_SERIALIZATION_ERROR"}"#);
+    }
+    lines.extend_from_slice(b"]}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Tests of the lines of records.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::columns::Part;
+
+fn field(name: &str, value_type: ValueType) -> Column {
+    Column { name: name.into(), value: ColumnValue::Field { path: name.into(), value_type }, width: 1 }
+}
+
+fn columns() -> Vec<Column> {
+    let part = |member: &str, path: &str, value_type| Part { member: member.into(), path: path.into(), value_type };
+    let parts = vec![part("city", "City", ValueType::Text), part("latitude", "Latitude", ValueType::Number)];
+    vec![
+        field("Id", ValueType::Text),
+        field("City", ValueType::Text),
+        Column { name: "Address".into(), value: ColumnValue::Compound(parts), width: 1 },
+        field("Account.Key__c", ValueType::Text),
+    ]
+}
+
+fn line(row: &[Option<&str>]) -> Value {
+    let writer = RecordWriter::new(&StreamName { namespace: None, name: "Site__c".into() }, &columns());
+    let mut lines = Vec::new();
+    writer.write_with(|place| row[place], 5, &mut lines);
+    serde_json::from_slice(&lines).unwrap()
+}
+
+#[test]
+fn a_query_has_each_field_once() {
+    assert_eq!(paths(&columns()), ["Id", "City", "Latitude", "Account.Key__c"]);
+}
+
+#[test]
+fn a_record_has_every_column() {
+    let expected = json!({"type": "RECORD", "record": {"stream": "Site__c", "emitted_at": 5, "data": {
+        "Id": "a", "City": "Example", "Address": {"city": "Example", "latitude": 1.5}, "Account.Key__c": null,
+    }}});
+    assert_eq!(line(&[Some("a"), Some("Example"), Some("1.5"), None]), expected);
+    assert_eq!(line(&[Some("a"), None, None, Some("K")])["record"]["data"]["Address"], Value::Null);
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_null_and_named() {
+    let record = line(&[Some("a"), Some("Example"), Some("north"), None])["record"].clone();
+    assert_eq!(record["data"]["Address"], json!({"city": "Example", "latitude": null}));
+    let change = json!({"field": "Address", "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"});
+    assert_eq!(record["meta"], json!({"changes": [change]}));
+}
+
+#[test]
+fn a_namespace_is_that_of_the_stream() {
+    let stream = StreamName { namespace: Some("crm".into()), name: "A".into() };
+    let mut lines = Vec::new();
+    RecordWriter::new(&stream, &[]).write_with(|_| None, 5, &mut lines);
+    let line: Value = serde_json::from_slice(&lines).unwrap();
+    assert_eq!(line["record"], json!({"stream": "A", "namespace": "crm", "data": {}, "emitted_at": 5}));
+}

@@ -1,0 +1,78 @@
+//! Runs the connector, from the arguments to the exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use airbyte::{Error, Output, exit_code, log, run_command};
+use clap::error::ErrorKind;
+
+use crate::cli::{self, Command};
+use crate::command;
+
+/// The crates whose log events the user reads.
+const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "connector", "salesforce"];
+
+/// Runs the connector. The first of `arguments` is the name of the program. Messages are written to `output`.
+///
+/// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than
+/// 0.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write + Send + 'static) -> ExitCode {
+    let command = match cli::parse(arguments) {
+        Ok(command) => command,
+        Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // Help is for a person, so it is not a message.
+            return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Err(error) => {
+            let message = format!("The command line is wrong: {}.", first_paragraph(&error).trim_end_matches('.'));
+            return match Output::new(output) {
+                Ok(output) => exit_code(&output, &Err(Error::config(message).internal(error))),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    // Without the thread that writes, nothing can be reported.
+    let Ok(output) = Output::new(output) else { return ExitCode::FAILURE };
+    let level = std::env::var(log::LEVEL_VARIABLE).ok();
+    log::start(log::LogSink::Messages(output.clone()), LOGGED, level.as_deref());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = Error::system("The runtime of the program cannot be started.").internal(error);
+            return exit_code(&output, &Err(error));
+        }
+    };
+    let result = run_command(|| runtime.block_on(execute(command, &output)));
+    let exit_code = exit_code(&output, &result);
+    // The runtime handles signals until every message is written, because a reader can keep the process waiting.
+    runtime.shutdown_background();
+    exit_code
+}
+
+/// Logs where a panic happens, instead of Rust's own report. That report goes to standard error, which must stay empty,
+/// and its text can quote a record.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "the connector has a bug and panicked");
+    }));
+}
+
+async fn execute(command: Command, output: &Output) -> Result<(), Error> {
+    match command {
+        Command::Spec => command::spec::run(output),
+        Command::Check { config } => command::check::run(&config, output).await,
+        Command::Discover { config } => command::discover::run(&config, output).await,
+        Command::Read { config, catalog, state } => {
+            Box::pin(command::read::run(&config, &catalog, state.as_deref(), output)).await
+        }
+    }
+}
+
+/// What clap says before it explains the usage, on one line.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}

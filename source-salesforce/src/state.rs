@@ -1,0 +1,175 @@
+//! The state of a stream: what a later attempt must know to read on.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use airbyte::{Error, Result, StreamName};
+use salesforce::API_VERSION;
+
+/// The key by which the platform's other sources say that a full refresh is over.
+const COMPLETE: &str = "__ab_full_refresh_sync_complete";
+
+/// How far a stream was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StreamState {
+    /// Nothing that is known can be read on.
+    Start,
+    /// Up to a page of a query.
+    Reading(ReadingState),
+    /// To its end.
+    Complete {
+        /// The query, as [`query_hash`] names it.
+        query: String,
+        /// The number of records.
+        rows: u64,
+    },
+}
+
+/// The place in a query from which reading goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReadingState {
+    /// The version of the API, which must be the same for a job and its results.
+    pub(crate) version: String,
+    /// The query, as [`query_hash`] names it.
+    pub(crate) query: String,
+    /// The query job, unless REST calls read the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
+    /// The next page; the first one without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) locator: Option<String>,
+    /// The records of the pages before it.
+    pub(crate) rows: u64,
+}
+
+impl ReadingState {
+    /// The beginning of a query.
+    pub(crate) fn new(query: &str, job: Option<String>) -> Self {
+        Self { version: API_VERSION.to_owned(), query: query.to_owned(), job, locator: None, rows: 0 }
+    }
+
+    /// Whether this query can be read on from here.
+    pub(crate) fn fits(&self, query: &str) -> bool {
+        self.query == query && self.version == API_VERSION && (self.job.is_some() || self.locator.is_some())
+    }
+}
+
+impl StreamState {
+    /// What the platform keeps.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Start => json!({}),
+            Self::Reading(reading) => json!(reading),
+            Self::Complete { query, rows } => json!({COMPLETE: true, "query": query, "rows": rows}),
+        }
+    }
+
+    /// Reads what the platform kept. What this version does not know, such as a state of Airbyte's own connector, is a
+    /// start.
+    fn of_json(state: &Value) -> Self {
+        if state[COMPLETE] == true {
+            // Without a query nobody knows what was complete.
+            let query = state["query"].as_str().unwrap_or_default().to_owned();
+            return Self::Complete { query, rows: state["rows"].as_u64().unwrap_or_default() };
+        }
+        serde_json::from_value(state.clone()).map_or(Self::Start, Self::Reading)
+    }
+}
+
+/// Reads the file of `--state`: a JSON list of states. States of other types than STREAM are those of other connectors.
+///
+/// # Errors
+/// The text is not JSON.
+pub(crate) fn parse(text: &str) -> Result<HashMap<StreamName, StreamState>> {
+    #[derive(Deserialize)]
+    struct State {
+        stream: StreamPart,
+    }
+    #[derive(Deserialize)]
+    struct StreamPart {
+        stream_descriptor: StreamName,
+        #[serde(default)]
+        stream_state: Value,
+    }
+    if text.trim().is_empty() {
+        return Ok(HashMap::new());
+    }
+    let list: Value = serde_json::from_str(text).map_err(|error| {
+        Error::config(
+            "The file given with --state is not a list of states of the Airbyte protocol. Pass the one that the \
+             platform writes, or none to read every stream from its start.",
+        )
+        .internal(error)
+    })?;
+    let states = list.as_array().into_iter().flatten().filter_map(|state| {
+        let state = serde_json::from_value::<State>(state.clone()).ok()?.stream;
+        Some((state.stream_descriptor, StreamState::of_json(&state.stream_state)))
+    });
+    Ok(states.collect())
+}
+
+/// A short name of a query: FNV-1a in hexadecimal. Another query has another one, and no value of it can be read.
+pub(crate) fn query_hash(soql: &str) -> String {
+    let hash = soql
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> StreamName {
+        StreamName { namespace: None, name: name.into() }
+    }
+
+    #[test]
+    fn what_the_platform_keeps_is_read_again() {
+        let mut page = ReadingState::new("a1", Some("750000000000001AAA".into()));
+        let start = page.clone();
+        (page.locator, page.rows) = (Some("MTox".into()), 5);
+        let mut rest = page.clone();
+        rest.job = None;
+        for state in [
+            StreamState::Start,
+            StreamState::Reading(start),
+            StreamState::Reading(page),
+            StreamState::Reading(rest),
+            StreamState::Complete { query: "a1".into(), rows: 7 },
+        ] {
+            let file = json!([{"type": "STREAM", "stream": {
+                "stream_descriptor": {"name": "Account"}, "stream_state": state.to_json(),
+            }}]);
+            assert_eq!(parse(&file.to_string()).unwrap(), HashMap::from([(name("Account"), state)]));
+        }
+    }
+
+    #[test]
+    fn a_state_of_another_connector_is_a_start() {
+        let slices = json!({"slices": [{"start": "2026-01-01T00:00:00.000Z"}], "state_type": "date-range"});
+        let file = json!([
+            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "A"}, "stream_state": slices}},
+            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "B", "namespace": ""}}},
+            {"type": "GLOBAL", "global": {"stream_states": []}},
+        ]);
+        let expected = HashMap::from([(name("A"), StreamState::Start), (name("B"), StreamState::Start)]);
+        assert_eq!(parse(&file.to_string()).unwrap(), expected);
+        for empty in ["", "[]", "{}", "null", " \n"] {
+            assert!(parse(empty).unwrap().is_empty(), "{empty}");
+        }
+        assert!(parse("[").unwrap_err().message().contains("--state"));
+    }
+
+    #[test]
+    fn only_the_same_query_of_the_same_version_is_read_on() {
+        let state = ReadingState::new("a1", Some("750".into()));
+        assert!(state.fits("a1") && !state.fits("a2"));
+        assert!(!ReadingState { version: "61.0".into(), ..state.clone() }.fits("a1"));
+        assert!(!ReadingState { job: None, ..state }.fits("a1"));
+        assert_ne!(query_hash("SELECT Id FROM A"), query_hash("SELECT Id FROM B"));
+        assert_eq!(query_hash("").len(), 16);
+    }
+}
