@@ -13,6 +13,7 @@ mod delivery_page;
 mod discover;
 mod dockerfile;
 mod dry_run;
+mod errors_happen;
 mod errors_page;
 mod faithful;
 mod faults;

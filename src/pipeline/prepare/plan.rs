@@ -238,6 +238,12 @@ mod tests {
     use crate::convert::Kind;
     use airbyte::JsonTypes;
 
+    /// More rows would not fit into the memory of one stream while their records are looked for.
+    #[test]
+    fn a_search_has_at_most_120000_rows_of_140_bytes() {
+        assert_eq!((MOST_MATCHED_ROWS, SEARCHED_ROW), (120_000, 140));
+    }
+
     #[test]
     fn more_columns_than_salesforce_accepts_are_a_problem() {
         let columns = |count: usize, name: &str| -> Vec<Column> {

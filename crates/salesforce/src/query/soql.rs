@@ -317,4 +317,18 @@ mod tests {
             assert_eq!(query.check().unwrap_err().kind(), FaultKind::Unexpected);
         }
     }
+
+    #[test]
+    fn a_query_has_at_most_a_hundred_thousand_characters() {
+        let of_length = |length: usize| {
+            let query =
+                |text: &str| Soql::select("Contact", ["Id"]).filtered(Condition::equals("Name", Literal::text(text)));
+            let empty = query("").to_string().chars().count();
+            let query = query(&"\u{e9}".repeat(length - empty));
+            assert_eq!(query.to_string().chars().count(), length);
+            query.check()
+        };
+        assert!(of_length(100_000).is_ok());
+        assert_eq!(of_length(100_001).unwrap_err().kind(), FaultKind::Unexpected);
+    }
 }

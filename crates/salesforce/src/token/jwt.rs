@@ -53,4 +53,10 @@ mod tests {
             assert_eq!(claims["exp"], serde_json::json!(now + 180), "a number, not a text");
         }
     }
+
+    /// Salesforce refuses one that is valid for more than five minutes.
+    #[test]
+    fn an_assertion_is_valid_for_three_minutes() {
+        assert_eq!(LIFETIME, 180);
+    }
 }

@@ -125,3 +125,9 @@ async fn what_is_read_of_a_batch_is_freed_while_it_is_rewritten() {
     drop(rewritten);
     assert_eq!(budget.used(), 0);
 }
+
+/// Salesforce takes uploads of 100 MB (10^6 bytes each).
+#[test]
+fn an_upload_has_100_mb_at_most_and_a_batch_five_million_rows() {
+    assert_eq!((LARGEST_UPLOAD, MOST_ROWS, MOST_SHOWN, MOST_WRITTEN), (100_000_000, 5_000_000, 5, 10_000));
+}
