@@ -102,4 +102,16 @@ mod tests {
         assert!(many.starts_with("151 records have been rejected, and `max_rejected_records` allows 150."), "{many}");
         assert_eq!(message(RejectionLimits::default().check_all(Judged { all: 5_000, rejected: 5_000 })), None);
     }
+
+    #[test]
+    fn a_number_of_rejected_records_is_allowed_to_its_last_one() {
+        for (max, rejected, is_too_many) in
+            [(0, 0, false), (0, 1, true), (5, 5, false), (5, 6, true), (1_000, 1_000, false), (1_000, 1_001, true)]
+        {
+            let (limits, judged) =
+                (RejectionLimits { records: Some(max), percent: None }, Judged { all: rejected, rejected });
+            assert_eq!(limits.check(judged).is_err(), is_too_many, "{max} {rejected}");
+            assert_eq!(limits.check_all(judged).is_err(), is_too_many, "{max} {rejected}");
+        }
+    }
 }
