@@ -262,3 +262,23 @@ impl Index<usize> for Columns {
         &self.columns[index]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str) -> Column {
+        Column::new(SourceColumn::top(name), name, Kind::Text { longest: None }, JsonTypes::default())
+    }
+
+    #[test]
+    fn a_record_that_is_found_by_several_fields_is_named_by_all_of_them_together() {
+        let key = |field: &str| Key { field: field.to_owned(), comparison: KeyComparison::Exact };
+        let one = Columns::new(vec![column("Phone")], None).found_by(vec![key("Phone"), key("Email")]);
+        assert_eq!((one.naming_columns(), one.merging_columns()), (&[][..], &[(0, KeyComparison::Exact)][..]));
+        assert_eq!(one.first_unnamed(|_| b"1"), Some("Email"));
+        let both = one.with(column("Email"));
+        assert_eq!(both.naming_columns(), [(0, KeyComparison::Exact), (1, KeyComparison::Exact)]);
+        assert_eq!((both.first_unnamed(|_| b"1"), both.first_unnamed(|_| b"#N/A")), (None, Some("Phone")));
+    }
+}

@@ -98,3 +98,17 @@ async fn an_object_that_is_gone_is_none_and_an_answer_without_a_version_no_objec
     assert!(error.message().contains("did not answer as an S3 store does"), "{error}");
     assert!(bucket.download(KEY).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn an_object_is_read_on_twenty_times() {
+    let server = MockServer::start().await;
+    let mut download = Box::pin(broken(&server)).await;
+    let part = answer(206, "\"1\"", "456789").insert_header("content-range", "bytes 4-9/10");
+    Mock::given(header("range", "bytes=4-")).respond_with(part).with_priority(1).mount(&server).await;
+    for _ in 0..20 {
+        download.read_on("the connection was closed").await.unwrap();
+    }
+    let error = download.read_on("the connection was closed").await.unwrap_err();
+    assert_eq!(error.failure_type(), FailureType::Transient, "{error}");
+    assert!(error.message().contains(&server.address().ip().to_string()), "{error}");
+}
