@@ -252,6 +252,14 @@ mod tests {
     }
 
     #[test]
+    fn readings_wait_as_long_and_as_often_as_calls() {
+        let mut patience = ReadingPatience::new(&POLICY);
+        let waits: Vec<u64> =
+            std::iter::from_fn(|| patience.next_wait(Duration::ZERO)).map(|wait| wait.as_secs()).collect();
+        assert_eq!(waits, [1, 2, 3, 3]);
+    }
+
+    #[test]
     fn a_slow_reading_counts_for_no_longer_than_the_longest_wait() {
         let second = Duration::from_secs(1);
         let policy = Policy { attempts: u32::MAX, longest_wait: 10 * second, total: 100 * second, ..POLICY };
