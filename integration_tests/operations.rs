@@ -276,6 +276,7 @@ async fn an_invalid_new_field_ends_the_sync_after_the_rows_before_it() {
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "config_error", "{message}");
         assert!(message.contains(problem), "{message}");
+        assert!(message.ends_with("Everything before it is loaded."), "{message}");
         assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
         assert_eq!(values(&world, "Contact", &["LastName"]), [["A"]]);
     }

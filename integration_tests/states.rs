@@ -144,7 +144,7 @@ async fn too_many_rejected_records_end_the_sync_after_they_are_stored_and_acknow
     let run = world.write(config, catalog(&[contacts("a")]), lines.clone()).await;
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "config_error");
-    assert!(message.contains("2 records have been rejected") && message.contains("max_rejected_records"), "{message}");
+    assert!(message.contains("rejected records is 2,") && message.contains("max_rejected_records"), "{message}");
     assert_eq!(run.counts(), [Counts { written: 1, rejected: 1 }, Counts { written: 0, rejected: 1 }]);
     assert_eq!(world.rejected().len(), 2);
 
@@ -166,8 +166,10 @@ async fn too_large_a_share_of_rejected_records_ends_the_sync_after_they_are_ackn
         let run = world.write(config.clone(), catalog(&[contacts("a")]), lines(good, bad)).await;
         let (failure_type, message) = run.failure();
         assert_eq!(failure_type, "config_error");
-        let expected =
-            format!("{bad} of {} records have been rejected, and `max_rejected_percent` allows 25 %.", good + bad);
+        let expected = format!(
+            "The number of rejected records is {bad} of {}, and `max_rejected_percent` allows 25 %.",
+            good + bad
+        );
         assert!(message.starts_with(&expected), "{message}");
         assert_eq!(run.counts(), [Counts { written: good as u64, rejected: bad as u64 }]);
         assert_eq!(world.rejected().len(), bad);

@@ -403,7 +403,10 @@ async fn kept_ids_are_never_taken_for_rejected_records() {
         let printed = rejected(&world, &[]).await;
         assert_eq!(printed.matches("\"RECORD\"").count(), 1, "{printed}");
         let summary = rejected(&world, &["--summary"]).await;
-        assert!(summary.contains("1 records in 1 objects; 2 other objects were skipped"), "{summary}");
+        assert!(
+            summary.contains("1 record in 1 object; skipped, because they are not rejected records: 2 other files"),
+            "{summary}"
+        );
 
         // Nor where somebody has copied them beside the rejected records.
         if !is_in_folder {

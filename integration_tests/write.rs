@@ -269,7 +269,7 @@ async fn a_sync_of_which_every_record_is_rejected_says_so_last() {
     let last = run.messages.iter().filter_map(Message::log).next_back().unwrap();
     assert_eq!(
         last,
-        "This sync wrote nothing: all its records are rejected (3 of 3), mostly with NULL_MARKER_AS_TEXT at LastName \
+        "Nothing was written: all records are rejected (3 of 3), mostly with NULL_MARKER_AS_TEXT at LastName \
          (3 records)."
     );
 }

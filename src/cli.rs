@@ -31,7 +31,7 @@ const AFTER_HELP: &str = "\
 Input and output:
   write reads messages of the Airbyte protocol from standard input, one JSON object a line.
   Standard output gets messages of the protocol, or on a terminal an answer for reading.
-  Standard error gets the progress, errors and the summary, and nothing if it is no terminal.
+  On a terminal, standard error gets the progress, errors and the summary. Otherwise write leaves it empty.
   load reads a file, and writes files beside it: the ids of the rows that are loaded, and the rows that are rejected
   with their reasons. It logs on standard error, and writes nothing on standard output.
 

@@ -6,7 +6,7 @@ use super::counts;
 use crate::connector::{Run, RunningConnector, Signal};
 use crate::world::{World, blocking, catalog, complete, contact_catalog, record, state, stream};
 
-const NOTHING_SENT: &str = " This was a dry run: nothing was sent, and no state is acknowledged.";
+const NOTHING_SENT: &str = " This was a dry run: nothing was sent, and nothing counts as done.";
 
 fn person(number: usize) -> String {
     record("c", json!({"LastName": format!("L{number}")}))
@@ -110,10 +110,10 @@ async fn more_rejected_records_than_allowed_end_it_like_a_sync() {
         std::iter::once(person(1)).chain((0..refusals).map(|_| refused())).chain([complete("c")]).collect()
     };
     let (run, message) = both_fail(json!({"max_rejected_records": 2}), lines(3)).await;
-    assert!(message.starts_with("3 records have been rejected"), "{message}");
+    assert!(message.starts_with("The number of rejected records is 3, "), "{message}");
     assert_eq!(counts(&run, "c").records, 4);
     let (_, message) = both_fail(json!({"max_rejected_percent": 70}), lines(3)).await;
-    assert!(message.starts_with("3 of 4 records have been rejected"), "{message}");
+    assert!(message.starts_with("The number of rejected records is 3 of 4, "), "{message}");
     let world = World::new().await;
     world.dry_run(json!({"max_rejected_records": 3}), contact_catalog(), lines(3)).await.assert_success();
     world.dry_run(json!({"max_rejected_percent": 75}), contact_catalog(), lines(3)).await.assert_success();

@@ -67,7 +67,7 @@ async fn a_terminal_shows_three_rows_of_each_stream_and_a_table() {
     assert!(screen.contains("L0,Example\\u{1b}[2J Ltd\n"), "a value cannot clear the screen: {screen}");
     assert!(screen.lines().any(|line| line.split_whitespace().eq(["people", "5", "5", "0"])), "{screen}");
     for line in [
-        "Dry run: nothing was sent, and no state is acknowledged.",
+        "Dry run: nothing was sent, and nothing counts as done.",
         "  stream  object   operation  records  to create  jobs",
         "  people  Contact  insert           5          5     1",
         "  leads   Lead     insert           2          2     1",

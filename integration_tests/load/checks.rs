@@ -12,11 +12,14 @@ async fn everything_that_does_not_fit_the_org_is_named_with_the_nearest_name() {
     folder.write("a.csv", "Naem,Phome,External_Id__c\nExample,1,A-1\n");
     folder.write("a.jsonl", "{\"Naem\":\"Example\"}\n");
     for (arguments, words) in [
-        ("--object Acount --operation insert a.csv", "Account"),
+        ("--object Acount --operation insert a.csv", "the nearest name is Account. Correct --object."),
         ("--object Account --operation insert a.csv", "Name"),
         ("--object Account --operation insert a.csv", "Phone"),
         ("--object Account --operation upsert --key External_Id a.csv", "External_Id__c"),
-        ("--object Account --operation upsert --key Phone a.csv", "Phone of Account is not an external id"),
+        (
+            "--object Account --operation upsert --key Phone a.csv",
+            "File a.csv: its key Phone of Account is not an external id",
+        ),
         ("--object Account --operation update a.csv", "Id"),
         ("--object Account --operation update --rename Phome=Naem a.csv", "Naem"),
         ("--object Account --operation insert a.jsonl", "Name"),

@@ -47,11 +47,55 @@ async fn rejected_rows_are_in_the_error_file_with_their_reasons_and_load_as_they
 
     folder.write("people_error.csv", error.replace("no address", "bob@example.com"));
     folder.load("--object Contact --operation insert people_error.csv").await.assert_code(0);
+    assert!(folder.path("people_error_success.csv").exists(), "{:?}", folder.names());
     let emails = ["ann@example.com", "bob@example.com"].map(|email| Some(email.to_owned()));
     assert_eq!(world.values("Contact", "Email"), emails);
     let descriptions = ["one", "two\nlines"].map(|text| Some(text.to_owned()));
     assert_eq!(world.values("Contact", "Description"), descriptions);
     assert!(!folder.names().iter().any(|name| name.ends_with(".load")), "{:?}", folder.names());
+}
+
+/// A delete of what a success file lists keeps the ids of the rows that are rejected.
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_rows_of_a_result_file_keep_the_ids_that_a_rename_takes_from_it() {
+    for format in ["csv", "jsonl"] {
+        let world = World::new().await;
+        let folder = Folder::new(&world, json!({}));
+        let rows = match format {
+            "csv" => "LastName\nExample\nSample\n",
+            _ => "{\"LastName\":\"Example\"}\n{\"LastName\":\"Sample\"}\n",
+        };
+        folder.write(&format!("c.{format}"), rows);
+        folder.load(&format!("--object Contact --operation insert c.{format}")).await.assert_code(0);
+        let ids: Vec<String> = world.org.records("Contact").iter().map(|it| it["Id"].clone().unwrap()).collect();
+        let kept = ids[1].clone();
+        let fault = RowFault::new("Contact", "DELETE_FAILED:No:--").times(1);
+        world.org.inject(fault.when(move |row| row.get("Id") == Some(&kept)));
+
+        let undo = format!("--object Contact --operation delete --rename sf__Id=Id c_success.{format}");
+        let load = folder.load(&undo).await;
+        load.assert_code(2);
+        assert!(!load.stderr.contains("is ignored"), "a delete needs the ids alone: {}", load.stderr);
+        assert_eq!(world.org.count("Contact"), 1);
+        let error = folder.read(&format!("c_success_error.{format}"));
+        if format == "csv" {
+            let rows = table(&error);
+            assert_eq!(
+                (rows.len(), &rows[0][..4]),
+                (2, &["LastName", "Id", "sf__Id", "sf__Error"].map(str::to_owned)[..])
+            );
+            assert_eq!(rows[1][1], ids[1]);
+        } else {
+            let row: Value = serde_json::from_str(&error).unwrap();
+            assert_eq!((&row["Id"], &row["source_row"]), (&json!(ids[1]), &json!(2)));
+        }
+        // It has both names: which of them has the id is for the user to say.
+        let load = folder.load(&undo.replace("c_success.", "c_success_error.")).await;
+        load.assert_error("--rename takes its column sf__Id to Id, and it has a column Id");
+        let again = folder.load(&format!("--object Contact --operation delete c_success_error.{format}")).await;
+        again.assert_code(0);
+        assert_eq!(world.org.count("Contact"), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +155,7 @@ async fn too_many_rejected_rows_end_the_load_and_are_in_the_error_file() {
     let folder = Folder::new(&world, json!({"max_rejected_records": 1}));
     folder.write("c.csv", "LastName,Email\nExample,none\nSample,none\nTest,none\n");
     let load = folder.load("--object Contact --operation insert c.csv").await;
-    load.assert_error("The first 3 rows are done. Give the same command again to go on behind them.");
+    load.assert_error("The first 3 rows are done. Give the same command again to continue.");
     assert_eq!(table(&folder.read("c_error.csv")).len(), 4);
 }
 
@@ -132,7 +176,7 @@ async fn the_success_file_has_the_rows_with_their_ids_and_says_which_are_new() {
     folder.write("a.csv", "External_Id__c,Name\nA-1,\"New, old\"\nA-2,Other\n");
     let load = folder.load("--object Account --operation upsert --key External_Id__c a.csv").await;
     load.assert_code(0);
-    assert!(load.stderr.contains("The ids of 2 of them are in ./a_success.csv."), "{}", load.stderr);
+    assert!(load.stderr.contains("The ids of the loaded rows are in ./a_success.csv."), "{}", load.stderr);
     let success = folder.read("a_success.csv");
     assert!(success.contains(&id), "{success}");
     assert_eq!(

@@ -66,7 +66,7 @@ async fn a_load_that_is_killed_goes_on_and_loses_and_doubles_nothing() {
         assert!(done(&folder) < 9_000, "it is killed before its end");
         let load = folder.load(arguments).await;
         load.assert_code(2);
-        assert!(load.stderr.contains("An earlier load of a.csv goes on behind row "), "{}", load.stderr);
+        assert!(load.stderr.contains("An earlier load of a.csv continues after row "), "{}", load.stderr);
         assert!(load.stderr.contains("a.csv: 9000 rows, 8100 loaded, 900 rejected."), "{}", load.stderr);
 
         let expected: Vec<_> = names(9_000).into_iter().filter(|name| !name.as_ref().unwrap().ends_with('7')).collect();
@@ -81,7 +81,7 @@ async fn a_load_that_is_killed_goes_on_and_loses_and_doubles_nothing() {
         loaded.sort();
         let expected: Vec<String> = (1..=9_000).map(name).filter(|name| !name.ends_with('7')).collect();
         assert_eq!(loaded, expected, "{arguments}: {}", load.stderr);
-        let said = "The ids of 8100 of them are in ./a_success.csv.";
+        let said = "The ids of the loaded rows are in ./a_success.csv.";
         assert!(load.stderr.contains(said), "{}", load.stderr);
         assert!(!folder.path("a.csv.load").exists());
     }
@@ -109,8 +109,8 @@ async fn a_row_that_cannot_be_read_ends_the_load_behind_the_rows_before_it_and_i
     let folder = Folder::new(&world, json!({}));
     folder.write("a.csv", file(5) + "Broken\n" + &rows(6..=8));
     let load = folder.load(INSERT).await;
-    load.assert_error("Line 7 of a.csv cannot be loaded: it has 1 cells, and the header has 2");
-    load.assert_error("The first 5 rows are done. Give the same command again to go on behind them.");
+    load.assert_error("Line 7 of a.csv cannot be loaded: it has 1 cell, and the header has 2");
+    load.assert_error("The first 5 rows are done. Give the same command again to continue.");
     assert_eq!(world.values("Account", "Name"), names(5));
     folder.write("a.csv", file(8));
     folder.load(INSERT).await.assert_code(0);
@@ -127,7 +127,7 @@ async fn a_file_that_has_changed_where_it_is_loaded_is_refused() {
     for changed in [broken.replace("00002", "00009"), file(4), broken.replace("Name", "Phone")] {
         folder.write("a.csv", changed);
         let load = folder.load(INSERT).await;
-        load.assert_error("The file a.csv has changed where it is loaded already, in its first 5 rows.");
+        load.assert_error("The file a.csv has changed in the part that is loaded, up to row 5.");
     }
     std::fs::remove_dir_all(folder.path("a.csv.load")).unwrap();
     folder.write("a.csv", file(2));

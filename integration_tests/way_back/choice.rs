@@ -119,7 +119,13 @@ async fn the_summary_counts_by_stream_reason_and_field() {
     ];
     assert_eq!(first, expected, "{}", printed.stdout);
     assert!(printed.stdout.contains("rejected_records/7/crm/accounts/a.jsonl  a message\n"), "{}", printed.stdout);
-    assert!(printed.stdout.ends_with("\n5 records in 3 objects; 1 other objects were skipped\n"), "{}", printed.stdout);
+    assert!(
+        printed
+            .stdout
+            .ends_with("\n5 records in 3 objects; skipped, because they are not rejected records: 1 other file\n"),
+        "{}",
+        printed.stdout
+    );
     let chosen = world.rejected_records(json!({}), &["--summary", "--stream", "accounts"]).await;
     assert!(chosen.stdout.contains("crm.accounts") && !chosen.stdout.contains("crm.contacts"), "{}", chosen.stdout);
 }
@@ -144,7 +150,7 @@ async fn records_without_a_stream_need_its_name_and_get_no_wrong_one() {
     }
     let printed = world.rejected_records(json!({}), &["--nameless-are", "contacts", "--namespace", "crm"]).await;
     assert_eq!(ids(&printed), [1, 2]);
-    assert!(printed.log().contains("records=2 objects=2 other_objects=0"), "{}", printed.log());
+    assert!(printed.log().contains("records=2 objects=2 other_files=0"), "{}", printed.log());
     for record in printed.records() {
         assert_eq!((&record["namespace"], &record["stream"]), (&json!("crm"), &json!("contacts")));
     }

@@ -17,7 +17,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_objects_are_skipped_and_counted() {
+async fn other_files_are_skipped_and_counted() {
     let world = World::kind().await;
     world.put("7/contacts/a.jsonl", stored_line(7, "X", json!({"Id": 1})));
     for (key, bytes) in [
@@ -34,7 +34,7 @@ async fn other_objects_are_skipped_and_counted() {
     let printed = world.rejected_records(json!({}), &[]).await;
     assert_eq!(printed.success().len(), 1);
     let log = printed.log();
-    assert!(log.contains("records=1") && log.contains("objects=1") && log.contains("other_objects=4"), "{log}");
+    assert!(log.contains("records=1") && log.contains("objects=1") && log.contains("other_files=4"), "{log}");
 }
 
 /// Whoever copied a file to the wrong place, or changed its header, is to know that it is not read.

@@ -12,7 +12,7 @@ use crate::display::Display;
 use crate::journal;
 use crate::load::{
     Acknowledged, Failure, FileNames, Finished, Folders, InputFile, Layout, Loaded, RecordLines, Results, Rows,
-    WorkFolder, cause, changed, how_to_go_on,
+    WorkFolder, cause, changed, how_to_go_on, is_own,
 };
 use crate::pipeline::{self, Connections, DryRun};
 use crate::rejected::{SUCCESSES_FOLDER, Storage};
@@ -31,8 +31,7 @@ pub(crate) async fn run(
     check(arguments)?;
     let config = read_config(&arguments.config)?;
     let file = InputFile::new(arguments.file.clone());
-    let kept: Vec<String> = arguments.rename.iter().map(|(column, _)| column.clone()).collect();
-    let rows = Rows::open(&file, arguments.format, &kept, stdin)?;
+    let rows = Rows::open(&file, arguments.format, &arguments.rename, stdin)?;
     let dry_run = match arguments.dry_run {
         true => Some(DryRun::asked_for(arguments.show)),
         false => config.dry_run().then(DryRun::configured),
@@ -142,7 +141,7 @@ impl Load<'_> {
             keys: self.arguments.key.clone(),
             on_missing: self.arguments.on_missing,
             on_several: self.arguments.on_several,
-            renames: self.arguments.rename.clone(),
+            renames: self.arguments.rename.iter().map(in_the_rows).collect(),
             folder: None,
             is_resumable: self.file.is_lasting(),
         }
@@ -160,7 +159,7 @@ impl Load<'_> {
             return Err(changed(&name, done.rows, folder.path()));
         }
         if folder.is_resumed() {
-            self.display.say(&format!("An earlier load of {name} goes on behind row {}.", done.rows));
+            self.display.say(&format!("An earlier load of {name} continues after row {}.", done.rows));
         }
         stream.folder = Some(folder.objects());
         let sync_id = folder.checkpoint().sync_id;
@@ -199,15 +198,16 @@ impl Load<'_> {
     fn say_end(&self, finished: &Finished) {
         let Finished { rows, written, rejected, with_id, success, error } = finished;
         let name = self.file.name();
-        self.display.say(&format!("{name}: {rows} rows, {written} loaded, {rejected} rejected."));
+        let rows = counted(*rows);
+        self.display.say(&format!("{name}: {rows}, {written} loaded, {rejected} rejected."));
         if let Some(success) = success {
-            self.display.say(&format!("The ids of {with_id} of them are in {}.", success.display()));
+            self.display.say(&format!("The ids of the loaded rows are in {}.", success.display()));
         }
         let without_id = written.saturating_sub(*with_id);
         if without_id > 0 {
             self.display.say(&format!(
-                "{without_id} of them have no id there: nothing had to be written for them, or a run was killed before it knew \
-                 their ids."
+                "{} without an id there: nothing had to be written for it, or a run was killed before it knew the id.",
+                counted(without_id)
             ));
         }
         if let Some(error) = error {
@@ -224,6 +224,16 @@ impl Load<'_> {
         let has_begun = so_far.rows > 0 || self.loaded.has_begun();
         if has_begun { error.and(&how_to_go_on(so_far.rows, self.file.is_lasting())) } else { error }
     }
+}
+
+fn counted(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}
+
+/// A rename as the rows need it: a column of a result file has the name of its field in them. The field stays one that the
+/// user has chosen, and must be there.
+fn in_the_rows((column, field): &(String, String)) -> (String, String) {
+    (if is_own(column) { field.clone() } else { column.clone() }, field.clone())
 }
 
 /// The catalog of a source with this one stream. Its primary key is what a success file shows of a row: all columns, but

@@ -49,7 +49,7 @@ async fn print_records(config: &Config, selection: &Selection, output: &Output, 
     tracing::info!(
         records = findings.records,
         objects = findings.objects,
-        other_objects = findings.others,
+        other_files = findings.others,
         "rejected records printed"
     );
     findings.problem(selection).map_or(Ok(()), Err)
@@ -76,11 +76,17 @@ async fn print_summary(config: &Config, selection: &Selection, output: &Output, 
         text.push('\n');
     }
     text.push_str(&format!(
-        "{} records in {} objects; {} other objects were skipped",
-        findings.records, findings.objects, findings.others
+        "{} in {}; skipped, because they are not rejected records: {}",
+        count(findings.records, "record"),
+        count(findings.objects, "object"),
+        count(findings.others, "other file"),
     ));
     output.text(&text).map_err(stdout_closed)?;
     findings.problem(selection).map_or(Ok(()), Err)
+}
+
+fn count(number: u64, name: &str) -> String {
+    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }
 
 impl Watch<'_> {

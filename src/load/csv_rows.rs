@@ -6,9 +6,9 @@ use std::str;
 
 use salesforce::{ResultRow, RowReader};
 
-use super::error::{ReadError, not_loadable};
+use super::error::{ReadError, doubled, not_loadable};
 use super::file::{self, Content};
-use super::own_columns::is_own;
+use super::own_columns::loaded_as;
 use super::position::Tracker;
 use airbyte::{LONGEST_LINE, Result};
 
@@ -21,26 +21,27 @@ pub(super) struct CsvRows {
 /// A column of the header.
 #[derive(Debug)]
 struct Column {
+    /// The name under which it is loaded.
     name: String,
     /// The name as the key of a JSON object. None if the column is not loaded.
     json_key: Option<String>,
 }
 
 impl CsvRows {
-    /// Reads the header. Columns that a result file adds are left out, unless they are among `kept`.
-    pub(super) fn open(content: Content, name: &str, kept: &[String]) -> Result<Self> {
+    /// Reads the header. Columns that a result file adds are left out, unless `renames` gives them a field.
+    pub(super) fn open(content: Content, name: &str, renames: &[(String, String)]) -> Result<Self> {
         let mut rows = RawRows::new(content);
         if !rows.next(None).map_err(|error| error.into_error(name))? {
             return Err(file::empty(name));
         }
         let names: Vec<String> = rows.row.iter().map(str::to_owned).collect();
-        if let Some(problems) = header_problems(&names) {
+        if let Some(problems) = header_problems(&names, renames) {
             return Err(not_loadable(name, problems));
         }
         let columns = names.into_iter().map(|name| {
-            let is_loaded = !is_own(&name) || kept.contains(&name);
-            let json_key = is_loaded.then(|| format!("{}:", serde_json::Value::from(name.as_str())));
-            Column { name, json_key }
+            let loaded = loaded_as(&name, renames).map(str::to_owned);
+            let json_key = loaded.as_ref().map(|name| format!("{}:", serde_json::Value::from(name.as_str())));
+            Column { name: loaded.unwrap_or(name), json_key }
         });
         Ok(Self { columns: columns.collect(), rows })
     }
@@ -83,7 +84,7 @@ impl CsvRows {
 }
 
 /// What is wrong with the names of the columns, all of it.
-fn header_problems(names: &[String]) -> Option<String> {
+fn header_problems(names: &[String], renames: &[(String, String)]) -> Option<String> {
     if let [only] = names
         && let Some(separator) = only.chars().find(|it| matches!(it, ';' | '\t'))
     {
@@ -98,6 +99,10 @@ fn header_problems(names: &[String]) -> Option<String> {
             problems.push(format!("column {number} of its header has no name"));
         } else if !seen.insert(name) {
             problems.push(format!("column {number} of its header repeats the name {name}"));
+        } else if let Some(field) =
+            loaded_as(name, renames).filter(|field| *field != name && names.iter().any(|it| it == field))
+        {
+            problems.push(doubled(name, field));
         }
     }
     (!problems.is_empty()).then(|| problems.join(", and "))
@@ -142,7 +147,7 @@ impl RawRows {
         if has_text_after_quote(row) {
             return Err(ReadError::row(
                 line,
-                "a cell goes on behind its closing quote; a quote inside of a quoted cell must be doubled",
+                "a cell has text after its closing quote; a quote inside a quoted cell must be doubled",
             ));
         }
         let cells = self.row.len();
@@ -150,8 +155,9 @@ impl RawRows {
             return Err(ReadError::row(
                 line,
                 format!(
-                    "it has {cells} cells, and the header has {columns}; a text with a comma, a quote or a line break must \
-                     be in quotes"
+                    "it has {cells} {}, and the header has {columns}; a text with a comma, a quote or a line break \
+                     must be in quotes",
+                    if cells == 1 { "cell" } else { "cells" }
                 ),
             ));
         }
@@ -278,14 +284,14 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_is_named_by_its_first_line() {
         for (csv, line, why) in [
-            ("a,b\n1,2\n3\n", 3, "it has 1 cells, and the header has 2"),
+            ("a,b\n1,2\n3\n", 3, "it has 1 cell, and the header has 2"),
             ("a,b\n1,2,3\n", 2, "it has 3 cells"),
-            ("a,b\n1,2\n3", 3, "it has 1 cells"),
-            ("a,b\n\"1\n2\",3\n\n\n4\n", 6, "it has 1 cells"),
-            ("a,b\r\n\"1\r\n2\",3\r\n4\r\n", 4, "it has 1 cells"),
+            ("a,b\n1,2\n3", 3, "it has 1 cell"),
+            ("a,b\n\"1\n2\",3\n\n\n4\n", 6, "it has 1 cell"),
+            ("a,b\r\n\"1\r\n2\",3\r\n4\r\n", 4, "it has 1 cell"),
             ("a,b\n1,2\n\"3,4\n5,6\n", 3, "never closed"),
-            ("a,b\n\"1\"x,2\n", 2, "behind its closing quote"),
-            ("a,b\n1,\"2\" \n", 2, "behind its closing quote"),
+            ("a,b\n\"1\"x,2\n", 2, "after its closing quote"),
+            ("a,b\n1,\"2\" \n", 2, "after its closing quote"),
         ] {
             let (_, problem) = read(csv);
             let (at, text) = problem.unwrap_or_else(|| panic!("{csv:?}"));

@@ -43,6 +43,9 @@ impl ReadError {
     }
 }
 
+/// What a load from the beginning does to the rows that an earlier run has loaded.
+const DOUBLES: &str = "an insert then creates the loaded rows a second time";
+
 /// The file cannot be opened, or read on.
 pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
     Error::config(format!("The file to load, {name}, cannot be read: {error}."))
@@ -51,6 +54,11 @@ pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
 /// The file is not one that can be loaded.
 pub(super) fn not_loadable(name: &str, why: impl Display) -> Error {
     Error::config(format!("The file {name} cannot be loaded: {why}."))
+}
+
+/// Why a column of a result file cannot go to `field`.
+pub(super) fn doubled(column: &str, field: &str) -> String {
+    format!("--rename takes its column {column} to {field}, and it has a column {field}; leave one of them out")
 }
 
 /// A file or folder of the load cannot be written.
@@ -64,8 +72,8 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> Error {
 /// The part of a file that is loaded has changed.
 pub(crate) fn changed(name: &str, rows: u64, folder: &Path) -> Error {
     Error::config(format!(
-        "The file {name} has changed where it is loaded already, in its first {rows} rows. Restore that part to go on \
-         behind it, or delete the folder {} to load the whole file from its beginning.",
+        "The file {name} has changed in the part that is loaded, up to row {rows}. Restore that part to continue after it, \
+         or delete the folder {} to load the whole file from its beginning; {DOUBLES}.",
         folder.display()
     ))
 }
@@ -74,7 +82,7 @@ pub(crate) fn changed(name: &str, rows: u64, folder: &Path) -> Error {
 pub(super) fn other_load(name: &str, differences: &str, folder: &Path) -> Error {
     Error::config(format!(
         "An earlier load of {name} is not finished, and this one differs from it in {differences}. Give the same command \
-         again to finish that one, or delete the folder {} to load the file from its beginning.",
+         again to finish that one, or delete the folder {} to load the file from its beginning; {DOUBLES}.",
         folder.display()
     ))
 }
@@ -87,8 +95,8 @@ pub(super) fn is_running(name: &str) -> Error {
 /// What the work folder notes cannot be read.
 pub(super) fn unreadable_notes(path: &Path) -> Error {
     Error::config(format!(
-        "The notes of an earlier load in {} cannot be read. Delete that folder to load the file from its beginning; rows \
-         that are loaded already are sent again.",
+        "The notes of an earlier load in {} cannot be read. Delete that folder to load the file from its beginning; \
+         {DOUBLES}.",
         path.display()
     ))
 }
@@ -110,10 +118,11 @@ pub(super) fn unreadable_object(key: &str) -> Error {
 pub(crate) fn how_to_go_on(rows: u64, is_lasting: bool) -> String {
     let done = match rows {
         0 => "No row is known to be loaded yet.".to_owned(),
+        1 => "The first row is done.".to_owned(),
         _ => format!("The first {rows} rows are done."),
     };
     match is_lasting {
-        true => format!("{done} Give the same command again to go on behind them."),
+        true => format!("{done} Give the same command again to continue."),
         false => format!("{done} Standard input cannot be read again: send the rows that follow."),
     }
 }

@@ -10,9 +10,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::error::ReadError;
+use super::error::{ReadError, doubled};
 use super::file::Content;
-use super::own_columns::is_own;
+use super::own_columns::{is_own, loaded_as};
 use super::position::Tracker;
 use airbyte::LONGEST_LINE;
 
@@ -21,7 +21,7 @@ pub(super) struct JsonlRows {
     bytes: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     tracker: Tracker,
-    kept: Vec<String>,
+    renames: Vec<(String, String)>,
     /// The properties of the first lines.
     properties: Map<String, Value>,
 }
@@ -56,12 +56,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl JsonlRows {
-    /// Looks at the first lines. Columns that a result file adds are left out, unless they are among `kept`.
-    pub(super) fn open(content: Content, kept: &[String]) -> Self {
+    /// Looks at the first lines. Columns that a result file adds are left out, unless `renames` gives them a field.
+    pub(super) fn open(content: Content, renames: &[(String, String)]) -> Self {
         let mut tracker = Tracker::default();
         tracker.add(content.bom());
-        let properties = properties_of(&content.head, kept);
-        Self { bytes: content.bytes(), line: Vec::new(), tracker, kept: kept.to_vec(), properties }
+        let properties = properties_of(&content.head, renames);
+        Self { bytes: content.bytes(), line: Vec::new(), tracker, renames: renames.to_vec(), properties }
     }
 
     pub(super) fn properties(&self) -> &Map<String, Value> {
@@ -91,11 +91,12 @@ impl JsonlRows {
             let line = self.line.trim_ascii();
             if !line.is_empty() {
                 let text = str::from_utf8(line).map_err(|_| ReadError::row(number, "it is not UTF-8"))?;
-                append(text, &self.kept, data).map_err(|error| {
+                let Members(members) = serde_json::from_str(text).map_err(|error| {
                     // The words of the parser may quote a value.
                     let column = error.column();
                     ReadError::row(number, format!("it is no JSON object (column {column}); each line must be one"))
                 })?;
+                append(text, &members, &self.renames, data).map_err(|why| ReadError::row(number, why))?;
                 self.tracker.add(&self.line);
                 self.tracker.add_row();
                 return Ok(true);
@@ -105,32 +106,37 @@ impl JsonlRows {
     }
 }
 
-fn append(line: &str, kept: &[String], data: &mut Vec<u8>) -> serde_json::Result<()> {
-    let Members(members) = serde_json::from_str(line)?;
-    let is_left_out = |name: &str| is_own(name) && !kept.iter().any(|kept| kept == name);
-    if !members.iter().any(|(name, _)| is_left_out(name)) {
+/// Appends an object, without the members that are left out. The error says why it cannot be loaded.
+fn append(
+    line: &str,
+    members: &[(Cow<'_, str>, &RawValue)],
+    renames: &[(String, String)],
+    data: &mut Vec<u8>,
+) -> Result<(), String> {
+    if !members.iter().any(|(name, _)| is_own(name)) {
         data.extend_from_slice(line.as_bytes());
         return Ok(());
     }
-    data.push(b'{');
-    for (index, (name, value)) in members.iter().filter(|(name, _)| !is_left_out(name)).enumerate() {
-        if index > 0 {
-            data.push(b',');
+    let mut separator = b'{';
+    for (name, value) in members {
+        let Some(loaded) = loaded_as(name, renames) else { continue };
+        if loaded != name && members.iter().any(|(other, _)| other == loaded) {
+            return Err(doubled(name, loaded));
         }
-        serde_json::to_writer(&mut *data, name)?;
-        data.push(b':');
-        data.extend_from_slice(value.get().as_bytes());
+        data.push(std::mem::replace(&mut separator, b','));
+        data.extend_from_slice(format!("{}:{}", Value::from(loaded), value.get()).as_bytes());
     }
-    data.push(b'}');
+    data.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
     Ok(())
 }
 
 /// The properties of a JSON schema for the objects of whole lines. What cannot be read is for the reader to report.
-fn properties_of(head: &[u8], kept: &[String]) -> Map<String, Value> {
+fn properties_of(head: &[u8], renames: &[(String, String)]) -> Map<String, Value> {
     let mut properties = Map::new();
     for line in head.split(|byte| *byte == b'\n') {
         let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(line) else { continue };
-        let object = object.into_iter().filter(|(name, _)| !is_own(name) || kept.contains(name));
+        let object =
+            object.into_iter().filter_map(|(name, value)| Some((loaded_as(&name, renames)?.to_owned(), value)));
         add_properties(object, &mut properties, true);
     }
     properties

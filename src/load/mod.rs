@@ -28,6 +28,7 @@ pub(crate) use acknowledged::{Acknowledged, Finished, Loaded, cause};
 pub(crate) use error::{changed, how_to_go_on};
 pub(crate) use file::{FileFormat, InputFile};
 pub(crate) use names::FileNames;
+pub(crate) use own_columns::is_own;
 pub(crate) use record_lines::RecordLines;
 pub(crate) use results::{Folders, Layout, Results};
 pub(crate) use rows::Rows;

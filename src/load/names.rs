@@ -62,15 +62,10 @@ impl FileNames {
     }
 }
 
-/// The name without its extension, and without what the name of an error file adds: the files of a second load stand
-/// beside those of the first.
+/// The name without its extension.
 fn base(name: &str) -> &str {
     let name = name.strip_suffix(".gz").unwrap_or(name);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let without_number = stem.trim_end_matches(|it: char| it.is_ascii_digit());
-    let without_number = without_number.strip_suffix('_').unwrap_or(stem);
-    let base = without_number.strip_suffix("_error").or(stem.strip_suffix("_error"));
-    base.filter(|base| !base.is_empty()).unwrap_or(stem)
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 #[cfg(test)]
@@ -78,15 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_of_a_repaired_error_file_stand_beside_those_of_the_first_load() {
+    fn result_files_have_the_whole_name_of_the_file_whose_rows_they_number() {
         for (name, expected) in [
             ("accounts.csv", "accounts"),
             ("accounts.v2.csv.gz", "accounts.v2"),
             ("accounts_2.csv", "accounts_2"),
-            ("accounts_error.csv", "accounts"),
-            ("accounts_error_2.csv", "accounts"),
-            ("accounts_error2.csv", "accounts_error2"),
-            ("_error.csv", "_error"),
+            ("accounts_error.csv", "accounts_error"),
+            ("accounts_error_2.csv", "accounts_error_2"),
             ("accounts", "accounts"),
             ("stdin", "stdin"),
         ] {

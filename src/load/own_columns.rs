@@ -15,6 +15,15 @@ const CREATED: &str = "sf__Created";
 
 /// Whether a column is one of a result file. It is left out of what is loaded, so that a repaired error file can be
 /// loaded as it is.
-pub(super) fn is_own(name: &str) -> bool {
+pub(crate) fn is_own(name: &str) -> bool {
     [ROW, RECORDS, CREATED].contains(&name) || OF_REJECTION.contains(&name)
+}
+
+/// The name under which a column is loaded; none if it is left out. A column of a result file that goes to a field has the
+/// name of the field from the beginning: under its own name, an error file would have it twice.
+pub(super) fn loaded_as<'n>(name: &'n str, renames: &'n [(String, String)]) -> Option<&'n str> {
+    match is_own(name) {
+        true => renames.iter().find(|(column, _)| column == name).map(|(_, field)| field.as_str()),
+        false => Some(name),
+    }
 }

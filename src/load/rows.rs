@@ -24,21 +24,21 @@ enum Form {
 
 impl Rows {
     /// Opens `file`, or takes `stdin`, and reads what it says about its columns. Columns that a result file adds are left
-    /// out, unless they are among `kept`.
+    /// out, unless `renames` gives them a field.
     ///
     /// # Errors
     /// The file cannot be read, is in no form that can be loaded, or has a header that cannot.
     pub(crate) fn open(
         file: &InputFile,
         format: Option<FileFormat>,
-        kept: &[String],
+        renames: &[(String, String)],
         stdin: impl Read + Send + 'static,
     ) -> Result<Self> {
         let content = file.open(format, stdin)?;
         let has_bom = content.has_bom;
         let form = match content.format {
-            FileFormat::Csv => Form::Csv(Box::new(CsvRows::open(content, &file.name(), kept)?)),
-            FileFormat::Jsonl => Form::Jsonl(JsonlRows::open(content, kept)),
+            FileFormat::Csv => Form::Csv(Box::new(CsvRows::open(content, &file.name(), renames)?)),
+            FileFormat::Jsonl => Form::Jsonl(JsonlRows::open(content, renames)),
         };
         Ok(Self { form, has_bom })
     }

@@ -23,7 +23,7 @@ use summary::{StreamSummary, Summary};
 const ROWS_ON_TERMINAL: usize = 3;
 
 /// What every error of a dry run adds.
-const NOTHING_SENT: &str = "This was a dry run: nothing was sent, and no state is acknowledged.";
+const NOTHING_SENT: &str = "This was a dry run: nothing was sent, and nothing counts as done.";
 
 /// A dry run.
 pub(crate) struct DryRun {
@@ -123,7 +123,7 @@ impl DryRun {
             (Err(error), _) => Err(error.and(NOTHING_SENT)),
             (Ok(()), WantedBy::CommandLine) => Ok(()),
             (Ok(()), WantedBy::Configuration) => Err(Error::config(format!(
-                "The dry run is complete: {}. Nothing was sent, and no state is acknowledged. A platform would take a \
+                "The dry run is complete: {}. Nothing was sent, and nothing counts as done. A platform would take a \
                  success for records that are written, so this sync ends with an error. Set `dry_run` to false to write \
                  the records.",
                 summary.in_words()

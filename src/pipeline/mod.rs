@@ -121,6 +121,7 @@ pub(crate) async fn write(
         rejection_limits: RejectionLimits {
             records: config.max_rejected_records(),
             percent: config.max_rejected_percent(),
+            is_for_file: config.is_for_file(),
         },
         began,
         expects_completion: catalog.iter().any(|stream| stream.generation_id.is_some()),

@@ -100,7 +100,7 @@ pub(super) fn last_words(streams: &[EndedStream]) -> Vec<String> {
         let mut reasons = RejectionReasons::default();
         rejected.iter().for_each(|(_, stream)| reasons.merge(&stream.reasons));
         return vec![format!(
-            "This sync wrote nothing: all its records are rejected ({total} of {total}){}.",
+            "Nothing was written: all records are rejected ({total} of {total}){}.",
             most_frequent(&reasons)
         )];
     }

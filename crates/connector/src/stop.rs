@@ -78,7 +78,7 @@ impl Stop {
 
 /// The error of a command that was asked to stop.
 pub fn stopped() -> Error {
-    Error::transient("The run was stopped before it was complete. What the platform has a state for stays done.")
+    Error::transient("The run was stopped before it was complete. What was confirmed by then stays done.")
 }
 
 /// Warns when the answer to a sign-in is not awaited.

@@ -111,7 +111,7 @@ impl Summary {
         if self.has_forgotten {
             tracing::warn!("dry run: {FORGOTTEN}");
         }
-        tracing::info!("dry run: nothing was sent, and no state is acknowledged; not in the counts is {UNKNOWN}");
+        tracing::info!("dry run: nothing was sent, and nothing counts as done; not in the counts is {UNKNOWN}");
     }
 
     /// The allowance that does not suffice.

@@ -5,7 +5,7 @@ use crate::pipeline::job::StreamTally;
 
 /// The summary as lines.
 pub(super) fn table(summary: &Summary) -> String {
-    let mut text = String::from("\nDry run: nothing was sent, and no state is acknowledged.\n\n");
+    let mut text = String::from("\nDry run: nothing was sent, and nothing counts as done.\n\n");
     text.push_str(&aligned(&counts(summary)));
     let refused = refused(summary);
     if !refused.is_empty() {
@@ -14,7 +14,7 @@ pub(super) fn table(summary: &Summary) -> String {
     }
     let StreamTally { jobs, bulk_batches, .. } = summary.total;
     text.push_str(&format!(
-        "\nA sync would take {}, {}{} and at least {}{}.\n",
+        "\nThe real run would take {}, {}{} and at least {}{}.\n",
         count(jobs, "job"),
         count(bulk_batches, "bulk batch"),
         in_brackets(share(bulk_batches, summary.limits.daily_bulk_batches)),
@@ -135,7 +135,7 @@ mod tests {
             "  b         Account  upsert        1000          0          7        0     1",
             "  total                            1112        100          7       12     2",
             "  accounts  MISSING_ARGUMENT  12",
-            "A sync would take 2 jobs, 2 bulk batches (0.2 % of 1000 a day, 1 left) and at least 9 API requests \
+            "The real run would take 2 jobs, 2 bulk batches (0.2 % of 1000 a day, 1 left) and at least 9 API requests \
              (0.9 % of 1000 a day, 800 left).",
             "Not enough for today: a sync would take 2 bulk batches, and the org has 1 left for today.",
         ];

@@ -11,6 +11,8 @@ pub(in crate::pipeline) struct RejectionLimits {
     pub(in crate::pipeline) records: Option<u64>,
     /// The share of the records that are settled.
     pub(in crate::pipeline) percent: Option<f64>,
+    /// Whether the records are the rows of a file that a person loads.
+    pub(in crate::pipeline) is_for_file: bool,
 }
 
 /// Records that are settled, and those of them that are rejected.
@@ -42,8 +44,8 @@ impl RejectionLimits {
     fn check_count(self, Judged { rejected, .. }: Judged) -> Result<()> {
         let Some(max) = self.records.filter(|max| rejected > *max) else { return Ok(()) };
         Err(Error::config(format!(
-            "{rejected} records have been rejected, and `max_rejected_records` allows {max}. The log says why, and the \
-             records are in the bucket, if one is configured. Fix the records or raise the limit, and run the sync again."
+            "The number of rejected records is {rejected}, and `max_rejected_records` allows {max}. {}",
+            self.advice()
         )))
     }
 
@@ -53,10 +55,22 @@ impl RejectionLimits {
         let (count, share) = (rejected as f64, |percent: f64| percent / 100.0 * all as f64);
         let Some(max) = self.percent.filter(|percent| count > share(*percent)) else { return Ok(()) };
         Err(Error::config(format!(
-            "{rejected} of {all} records have been rejected, and `max_rejected_percent` allows {max} %. The log says why, \
-             and the records are in the bucket, if one is configured. Fix the records or raise the limit, and run the sync \
-             again."
+            "The number of rejected records is {rejected} of {all}, and `max_rejected_percent` allows {max} %. {}",
+            self.advice()
         )))
+    }
+
+    fn advice(self) -> &'static str {
+        match self.is_for_file {
+            true => {
+                "The error file has them with the reasons. The limit counts the rows of one run: if the rest of the file \
+                 is as bad, repair it or raise the limit first."
+            }
+            false => {
+                "The log says why, and the records are in the bucket, if one is configured. Fix the records or raise the \
+                 limit, and run the sync again."
+            }
+        }
     }
 }
 
@@ -70,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_share_counts_from_a_thousand_records_on_and_at_the_end() {
-        let limits = |percent| RejectionLimits { records: None, percent: Some(percent) };
+        let limits = |percent| RejectionLimits { percent: Some(percent), ..RejectionLimits::default() };
         for (percent, all, rejected, on_the_way, at_the_end) in [
             (10.0, 999, 999, false, true),
             (10.0, 1_000, 100, false, false),
@@ -92,14 +106,17 @@ mod tests {
 
     #[test]
     fn the_error_names_the_limit_and_what_there_was() {
-        let limits = RejectionLimits { records: Some(150), percent: Some(12.5) };
+        let limits = RejectionLimits { records: Some(150), percent: Some(12.5), is_for_file: false };
         let few = message(limits.check(Judged { all: 1_000, rejected: 126 })).unwrap();
         assert!(
-            few.starts_with("126 of 1000 records have been rejected, and `max_rejected_percent` allows 12.5 %."),
+            few.starts_with("The number of rejected records is 126 of 1000, and `max_rejected_percent` allows 12.5 %."),
             "{few}"
         );
         let many = message(limits.check(Judged { all: 200, rejected: 151 })).unwrap();
-        assert!(many.starts_with("151 records have been rejected, and `max_rejected_records` allows 150."), "{many}");
+        assert!(
+            many.starts_with("The number of rejected records is 151, and `max_rejected_records` allows 150."),
+            "{many}"
+        );
         assert_eq!(message(RejectionLimits::default().check_all(Judged { all: 5_000, rejected: 5_000 })), None);
     }
 
@@ -108,8 +125,10 @@ mod tests {
         for (max, rejected, is_too_many) in
             [(0, 0, false), (0, 1, true), (5, 5, false), (5, 6, true), (1_000, 1_000, false), (1_000, 1_001, true)]
         {
-            let (limits, judged) =
-                (RejectionLimits { records: Some(max), percent: None }, Judged { all: rejected, rejected });
+            let (limits, judged) = (
+                RejectionLimits { records: Some(max), ..RejectionLimits::default() },
+                Judged { all: rejected, rejected },
+            );
             assert_eq!(limits.check(judged).is_err(), is_too_many, "{max} {rejected}");
             assert_eq!(limits.check_all(judged).is_err(), is_too_many, "{max} {rejected}");
         }

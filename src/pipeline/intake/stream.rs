@@ -131,7 +131,10 @@ impl Stream {
                     Err(problem) => {
                         // Only this record is wrong: the rows before it stay.
                         loading.open = loading.open.take().or(full);
-                        return Err(LineError::Config(Error::config(format!("The stream {}: {problem}.", self.name))));
+                        return Err(LineError::Config(Error::config(format!(
+                            "The stream {}: {problem}. Everything before it is loaded.",
+                            self.name
+                        ))));
                     }
                 },
             }

@@ -70,9 +70,9 @@ pub(crate) enum ResolvedField {
     Nested,
     /// It is not written: it is a field of a related object that cannot name a record of it.
     Description,
-    /// It is not written: of no use to the operation, or ignored by the user's choice.
+    /// It is not written: ignored by the user's choice.
     Ignored,
-    /// It is not written: metadata that the platform or a source added.
+    /// It is not written: metadata that the platform or a source added, or of no use to the operation.
     Metadata,
     /// It is not written: it says whether the source has deleted the record.
     DeletionMark,
@@ -192,7 +192,8 @@ impl OfObject<'_> {
             return Ok(ResolvedField::Column(Column::new(source, key, kind, types)));
         }
         if self.fields.operation().is_delete() && !self.rules.is_key(&name) && !self.rules.keys.is_nested_in(&name) {
-            return Ok(ResolvedField::Ignored);
+            // A delete sends the key alone, so there is nothing to warn of.
+            return Ok(ResolvedField::Metadata);
         }
         if let Some(field) = self.fields.field(&name) {
             return self.field_column(source, field, types);

@@ -8,6 +8,9 @@ use crate::convert::{KeyComparison, Kind};
 use crate::nearest_name::nearest_name;
 use salesforce::{Describe, Field, FieldType, Operation};
 
+/// How an upsert finds records by a field that is no external id.
+const BY_ANY_FIELD: &str = "find records by it with `match` (in `load`, with --on-missing insert)";
+
 /// The fields of one object, as one operation sees them.
 #[derive(Debug)]
 pub(super) struct ObjectFields {
@@ -76,8 +79,13 @@ impl ObjectFields {
             ));
         }
         let others = match &*others {
-            [] => format!("mark it as an external id in the setup of {object}"),
-            others => format!("choose one of {}, or mark it as an external id in the setup", others.join(", ")),
+            [] => format!("mark it as an external id in the setup of {object}, or {BY_ANY_FIELD}"),
+            others => {
+                format!(
+                    "choose one of {}, mark it as an external id in the setup, or {BY_ANY_FIELD}",
+                    others.join(", ")
+                )
+            }
         };
         Err(format!("its key {} of {object} is not an external id; {others}", field.name))
     }
@@ -121,8 +129,7 @@ impl ObjectFields {
             false => "",
         };
         format!(
-            "its field {name} cannot be written by {}, because {name} of {object} {why}; leave it out of the \
-             stream{how}",
+            "its field {name} cannot be written by {}, because {name} of {object} {why}; leave it out{how}",
             self.operation
         )
     }

@@ -54,7 +54,8 @@ pub(crate) async fn plan_streams(
     let written_objects = Arc::new(WrittenObjects::of(requests, name));
     let mut streams = Vec::new();
     let mut packed: HashMap<&str, Arc<PackedObject>> = HashMap::new();
-    let mut missing = MissingObjects::new(org);
+    let mut missing = MissingObjects::new(org, config);
+    let subject = if config.is_for_file() { "File" } else { "Stream" };
     for request in requests {
         let name = request.name().clone();
         let Some(operation) = request.operation else {
@@ -73,7 +74,7 @@ pub(crate) async fn plan_streams(
                 let plan = StreamPlan { written_objects: Arc::clone(&written_objects), ..plan };
                 streams.push(PlannedStream { name, plan: Some(plan) });
             }
-            Err(found) => problems.extend(found.into_iter().map(|problem| format!("Stream {name}: {problem}."))),
+            Err(found) => problems.extend(found.into_iter().map(|problem| format!("{subject} {name}: {problem}."))),
         }
     }
     match &*problems {
@@ -173,11 +174,20 @@ pub(super) struct MissingObjects<'o> {
     org: &'o Org,
     /// All objects of the org. They are fetched once, for the first that is missing.
     all: Option<Vec<ObjectSummary>>,
+    /// What the user can do.
+    advice: &'static str,
 }
 
 impl<'o> MissingObjects<'o> {
-    pub(super) fn new(org: &'o Org) -> Self {
-        Self { org, all: None }
+    pub(super) fn new(org: &'o Org, config: &Config) -> Self {
+        let advice = match config.is_for_file() {
+            true => "Correct --object",
+            false => {
+                "Choose the object as the stream's name, as its destination object, or with `object` in its entry under \
+                 `streams`"
+            }
+        };
+        Self { org, all: None, advice }
     }
 
     /// The problem of a stream whose object does not exist. The nearest name is one that its operation can write.
@@ -194,10 +204,7 @@ impl<'o> MissingObjects<'o> {
         let writable = all.iter().filter(|it| request.operation.is_none_or(|operation| may(operation, it)));
         let nearest = nearest_name(object, writable.map(|it| it.name.as_str()))
             .map_or_else(String::new, |name| format!("; the nearest name is {name}"));
-        Ok(format!(
-            "there is no object {object} that the signed-in user can see{nearest}. Choose the object as the stream's \
-             name, as its destination object, or with `object` in its entry under `streams`"
-        ))
+        Ok(format!("there is no object {object} that the signed-in user can see{nearest}. {}", self.advice))
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn check_settings(org: &Org, config: &Config) -> Result<Setting
     }
     let describes: HashMap<String, Option<Arc<Describe>>> = describe(org, &objects).await?;
     let related = Arc::new(related_objects(org, &requests, &describes).await?);
-    let mut missing = MissingObjects::new(org);
+    let mut missing = MissingObjects::new(org, config);
     for request in &requests {
         let found = match describes.get(&request.object.to_ascii_lowercase()).and_then(Option::as_ref) {
             Some(describe) => request.entry_problems(describe, &related, config),

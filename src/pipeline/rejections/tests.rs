@@ -78,8 +78,7 @@ fn the_last_words_are_about_what_is_rejected_as_a_whole() {
             reasons,
         }
     };
-    let whole =
-        "This sync wrote nothing: all its records are rejected (5 of 5), mostly with DUPLICATE_VALUE (5 records).";
+    let whole = "Nothing was written: all records are rejected (5 of 5), mostly with DUPLICATE_VALUE (5 records).";
     assert_eq!(last_words(&[stream("a", 3, 3), stream("b", 2, 2), stream("c", 0, 0)]), [whole]);
     let one = "Nothing of the stream b was written: all its records are rejected (1 of 1), mostly with DUPLICATE_VALUE \
                (1 record).";

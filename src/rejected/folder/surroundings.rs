@@ -33,11 +33,11 @@ impl Surroundings {
     fn warning(self) -> Option<&'static str> {
         match self {
             Self { is_container: true, is_on_root: true, .. } => Some(
-                "is in the container and is gone with it. Mount a folder of the machine, and set `path` to where it is \
+                "is inside the container and will be lost with it. Mount a folder of the machine, and set `path` to where it is \
                  mounted.",
             ),
             Self { is_kubernetes: true, .. } => Some(
-                "is on a volume of the pod. Its files last as long as that volume; those of an emptyDir are gone with \
+                "is on a volume of the pod. Its files last as long as that volume; those of an emptyDir are lost with \
                  the pod.",
             ),
             _ => None,
@@ -69,9 +69,9 @@ mod tests {
         for (is_container, is_kubernetes, is_on_root, expected) in [
             (false, false, true, None),
             (false, false, false, None),
-            (true, false, true, Some("gone with it")),
+            (true, false, true, Some("lost with it")),
             (true, false, false, None),
-            (true, true, true, Some("gone with it")),
+            (true, true, true, Some("lost with it")),
             (true, true, false, Some("as long as that volume")),
         ] {
             let warning = Surroundings { is_container, is_kubernetes, is_on_root }.warning();

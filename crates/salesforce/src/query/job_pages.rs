@@ -118,11 +118,16 @@ impl JobPages {
         };
         let ReadPage { page, header, locator: next } = self.read(locator.as_deref()).await?;
         if next.is_some() && next == locator {
+            self.ahead = None;
             let fault = Fault::new(FaultKind::Unexpected, "a page of results names itself as the next one");
             return Err(ReadFault::new(ReadFailure::Malformed, fault));
         }
         let rows = self.rows + page.rows();
-        self.check_rows(rows, false).await?;
+        if let Err(fault) = self.check_rows(rows, false).await {
+            // This page is read again, and the pages that are read ahead are those after it.
+            self.ahead = None;
+            return Err(fault);
+        }
         self.rows = rows;
         self.reader.header = Some(header);
         self.next = next.map_or(Next::Last, Next::Locator);
@@ -133,10 +138,11 @@ impl JobPages {
     async fn read(&mut self, locator: Option<&str>) -> Result<ReadPage, ReadFault> {
         if let Some(ahead) = &mut self.ahead {
             if let Some(page) = ahead.read(&self.reader, locator).await? {
-                if !ahead.goes_on(&self.reader.job, page.locator.as_deref()).await? {
+                let goes_on = ahead.goes_on(&self.reader.job, page.locator.as_deref()).await;
+                if !matches!(goes_on, Ok(true)) {
                     self.read_singly();
                 }
-                return Ok(page);
+                return goes_on.map(|_| page);
             }
             self.read_singly();
         }

@@ -203,14 +203,36 @@ async fn a_job_finds_deleted_records_too_and_is_aborted_and_deleted_by_its_id() 
     }
 }
 
+/// The list of the addresses of all pages.
+fn list(locators: &[&str]) -> ResponseTemplate {
+    let url = |locator: &&str| format!(r#"{{"resultUrl":"/services/data{RESULTS}?locator={locator}"}}"#);
+    let urls: Vec<String> = locators.iter().map(url).collect();
+    let body = format!(r#"{{"resultPages":[{}],"nextRecordsUrl":null,"done":true}}"#, urls.join(","));
+    ResponseTemplate::new(200).set_body_raw(body, "application/json")
+}
+
+#[tokio::test]
+async fn a_listed_first_page_that_was_not_proven_is_read_again_and_not_skipped() {
+    let stub = stub(3).await;
+    // Once before the first page, and as often as the number of its rows is asked for.
+    for _ in 0..=QUESTIONS {
+        stub.answer_once("GET", STATUS, complete(1)).await;
+    }
+    stub.answer("GET", &format!("{STATUS}/resultPages"), list(&["L0", "L1"])).await;
+    for _ in 0..2 {
+        stub.answer_once("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b\"\n", 2, "L1")).await;
+    }
+    stub.answer("GET", RESULTS, page("\"3\",\"c\"\n", 1, "null")).await;
+    let mut pages = pages(&stub, None).await.at_once(4);
+    assert_eq!(pages.next().await.err().map(|fault| fault.reason()), Some(ReadFailure::Unproven));
+    assert_eq!(all(pages).await.unwrap(), ["1", "2", "3"]);
+    let requests = stub.requests("GET", RESULTS).await;
+    let asked: Vec<_> = requests.iter().filter_map(|request| request.url.query()).collect();
+    assert_eq!(asked, ["locator=L0", "maxRecords=100000", "maxRecords=100000&locator=L1"]);
+}
+
 #[tokio::test]
 async fn a_listed_page_is_taken_only_if_the_page_before_names_it() {
-    let list = |locators: &[&str]| {
-        let url = |locator: &&str| format!(r#"{{"resultUrl":"/services/data{RESULTS}?locator={locator}"}}"#);
-        let urls: Vec<String> = locators.iter().map(url).collect();
-        let body = format!(r#"{{"resultPages":[{}],"nextRecordsUrl":null,"done":true}}"#, urls.join(","));
-        ResponseTemplate::new(200).set_body_raw(body, "application/json")
-    };
     let (first, rest) = ("locator=L0", "maxRecords=100000&locator=L1");
     for (listed, from, asked) in [
         (list(&["L0", "L1"]), None, vec![first, "locator=L1"]),
