@@ -443,4 +443,5 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
     ] {
         assert!(message.contains(part), "{part}\n{message}");
     }
+    assert_eq!(run.stdout.matches("is not a key of this connector").count(), 1, "the answer says it: {}", run.stdout);
 }

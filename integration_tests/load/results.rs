@@ -155,6 +155,9 @@ async fn too_many_rejected_rows_end_the_load_and_are_in_the_error_file() {
     let folder = Folder::new(&world, json!({"max_rejected_records": 1}));
     folder.write("c.csv", "LastName,Email\nExample,none\nSample,none\nTest,none\n");
     let load = folder.load("--object Contact --operation insert c.csv").await;
+    load.assert_error(
+        "The number of rejected records is 3, and `max_rejected_records` allows 1. The error file has them",
+    );
     load.assert_error("The first 3 rows are done. Give the same command again to continue.");
     assert_eq!(table(&folder.read("c_error.csv")).len(), 4);
 }

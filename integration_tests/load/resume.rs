@@ -104,7 +104,7 @@ async fn an_insert_that_was_written_before_a_kill_is_not_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_cannot_be_read_ends_the_load_behind_the_rows_before_it_and_is_repaired_in_the_file() {
+async fn a_row_that_cannot_be_read_ends_the_load_after_the_rows_before_it_and_is_repaired_in_the_file() {
     let world = World::new().await;
     let folder = Folder::new(&world, json!({}));
     folder.write("a.csv", file(5) + "Broken\n" + &rows(6..=8));

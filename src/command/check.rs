@@ -3,7 +3,7 @@
 use crate::user_error::IntoUserError;
 use std::path::Path;
 
-use super::{read_config, send_to_platform, sign_in, stdout_closed, stop_on_signal};
+use super::{read_config_for_check, send_to_platform, sign_in, stdout_closed, stop_on_signal};
 use crate::budget::{Budget, capacity_for};
 use crate::config::Config;
 use crate::discover::no_writable_object;
@@ -21,7 +21,7 @@ use salesforce::{API_VERSION, Allowance, FaultKind, Org};
 /// Standard output is closed, or the check is asked to stop. Every other failure is part of the answer.
 pub(crate) async fn run(config: &Path, output: &Output, display: &Display) -> Result<()> {
     let (stop, _running) = stop_on_signal(output, display)?;
-    let findings = match read_config(config) {
+    let findings = match read_config_for_check(config) {
         Ok(config) => {
             let mut findings = check_config(&config, output, &stop).await;
             findings.facts.extend(config.unknown_keys().iter().map(|unknown| format!("{unknown} It is ignored.")));
@@ -159,7 +159,7 @@ async fn check_bucket(config: &Config) -> Findings {
     let warning = findings.check(probe.await);
     if warning.is_some() && findings.check(check_journal(config).await).is_some() {
         findings.facts.push(format!("Rejected records can be stored in {}.", settings.place));
-        findings.facts.extend(warning.flatten());
+        findings.facts.extend(warning.flatten().map(|warning| format!("Warning: {warning}")));
     }
     findings
 }

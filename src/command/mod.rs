@@ -26,10 +26,16 @@ use tokio::sync::oneshot;
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 fn read_config(path: &Path) -> Result<Config> {
-    let config = Config::parse(&read_file(path, "--config")?)?;
+    let config = read_config_for_check(path)?;
     for unknown in config.unknown_keys() {
         tracing::warn!("{unknown} It is ignored.");
     }
+    Ok(config)
+}
+
+/// The same for a check, whose answer names the unknown keys.
+fn read_config_for_check(path: &Path) -> Result<Config> {
+    let config = Config::parse(&read_file(path, "--config")?)?;
     if config.uses_password_flow() {
         tracing::warn!("{DEPRECATED_FLOW}");
     }

@@ -1,7 +1,7 @@
 //! A file of a person as the input of a sync, and what became of its rows in files beside it.
 //!
 //! `file` opens the file and says what it is. `csv_rows` and `jsonl_rows` read its rows, and `record_lines` makes them the
-//! lines of a source: records, and every few thousand rows a state with the position behind them. So the pipeline
+//! lines of a source: records, and every few thousand rows a state with the position after them. So the pipeline
 //! loads a file as it loads everything else. `acknowledged` takes the states that come back, moves what the sync stored
 //! about their rows into the result files (`results`, `result_file`), and notes the position in the work folder
 //! (`work_folder`), where the next run goes on. This module knows nothing of the pipeline and of the org.
