@@ -87,7 +87,7 @@ def test_a_mounted_folder_keeps_rejected_records(image, connection, tmp_path):
     [line] = [line for path in kept.rglob("*.jsonl") for line in path.read_text().splitlines()]
     assert json.loads(line)["_airbyte_data"]["rejected_reason"] == "INVALID_EMAIL_ADDRESS"
     # The machine keeps the folder, so nothing warns of it.
-    assert "gone with it" not in found.stdout + message
+    assert "lost with it" not in found.stdout + message
 
 
 def test_a_folder_that_is_not_mounted_is_no_place_for_rejected_records(image, connection):
