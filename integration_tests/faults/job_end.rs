@@ -142,7 +142,7 @@ async fn running_out_of_batches_midway_acknowledges_what_the_results_prove() {
     let (failure_type, message) = run.failure();
     assert_eq!(failure_type, "transient_error", "{message}");
     assert!(message.contains("batches that the org may use in 24 hours"), "{message}");
-    assert!(message.contains("Of 100 rows they say"), "{message}");
+    assert!(message.contains("100 rows were not written, or their outcome is unknown"), "{message}");
     assert_eq!(run.ids_and_counts(), [(150, Counts { written: 135, rejected: 15 })]);
     assert_eq!((keys_in_org(&world).len(), keys_in_bucket(&world).len()), (180, 20));
     assert_eq!(job_states(&world), [JobState::Failed], "nothing is sent again in this sync");

@@ -1,6 +1,7 @@
 //! The daily allowances.
 
-/// How many API requests, bulk batches, query jobs and bytes of their results the org has used and still allows today. None recovers.
+/// How many API requests, bulk batches, query jobs and bytes of their results the org has used and still allows today.
+/// None recovers.
 #[derive(Debug)]
 pub(crate) struct DailyAllowance {
     pub(crate) requests_used: u64,
