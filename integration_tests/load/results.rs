@@ -198,6 +198,18 @@ async fn the_success_file_has_the_rows_with_their_ids_and_says_which_are_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn equal_rows_have_their_own_numbers_in_the_success_file() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", "Name\nExample\nExample\nSample\nExample\n");
+    folder.load("--object Account --operation insert a.csv").await.assert_code(0);
+    let mut numbers: Vec<String> =
+        table(&folder.read("a_success.csv"))[1..].iter().map(|row| format!("{} {}", row[0], row[1])).collect();
+    numbers.sort();
+    assert_eq!(numbers, ["1 Example", "2 Example", "3 Sample", "4 Example"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_success_file_of_an_insert_of_objects_keeps_their_types() {
     let world = World::new().await;
     let folder = Folder::new(&world, json!({}));

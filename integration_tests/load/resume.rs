@@ -1,5 +1,6 @@
 //! A load that ends early goes on with the same command.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use salesforce_sim::{Effect, Endpoint, Hold, RequestFault, RowFault, Settings};
@@ -146,6 +147,109 @@ async fn another_command_or_another_org_does_not_go_on_with_a_load() {
     folder.write("config.json", config);
     folder.load(INSERT).await.assert_error("differs from it in the org.");
     assert_eq!((world.org.count("Account"), other.org.count("Account")), (5, 0));
+}
+
+/// Stores what is no row among the results of a load, which then cannot be moved into its files.
+fn break_results(folder: &Folder, work_folder: &str) -> std::path::PathBuf {
+    let path = folder.path(&format!("{work_folder}/objects/broken.jsonl"));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "no row\n").unwrap();
+    path
+}
+
+/// As on a full disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_whose_result_files_cannot_be_written_ends_and_goes_on_without_writing_a_row_twice() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, small_jobs());
+    folder.write("a.csv", file(9_000));
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
+    let process = folder.start(INSERT);
+    hold.reached().await;
+    let broken = break_results(&folder, "a.csv.load");
+    hold.release();
+    let output = blocking(move || process.wait_with_output().unwrap()).await;
+    let (code, stderr) = (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap());
+    Load { code, stdout: String::new(), stderr }.assert_error("of the load cannot be read");
+    world.wait_for_jobs().await;
+    std::fs::remove_file(broken).unwrap();
+    folder.load(INSERT).await.assert_code(0);
+    assert_eq!(world.values("Account", "Name"), names(9_000));
+    assert_eq!(folder.read("a_success.csv").lines().count(), 9_001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_load_of_standard_input_gets_its_rows_before_the_next_one_begins() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
+    let mut process = folder.start("--object Account --operation insert -");
+    let mut stdin = process.stdin.take().unwrap();
+    blocking(move || stdin.write_all(b"Name\nExample\n").unwrap()).await;
+    hold.reached().await;
+    let broken = break_results(&folder, "stdin.load");
+    hold.release();
+    blocking(move || process.wait_with_output().unwrap()).await;
+    std::fs::remove_file(broken).unwrap();
+    let load = folder.load_input("--object Account --operation insert -", b"Name\nSample\n".to_vec()).await;
+    load.assert_code(0);
+    assert!(load.stderr.contains("An earlier load of standard input ended after row 1."), "{}", load.stderr);
+    for (name, row) in [("stdin_success.csv", "1,Example,"), ("stdin_success_2.csv", "1,Sample,")] {
+        assert!(folder.read(name).contains(row), "{}", folder.read(name));
+    }
+    assert_eq!(folder.names(), ["stdin_success.csv", "stdin_success_2.csv"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_result_files_of_standard_input_lack_is_set_aside_if_they_are_moved() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    let load = "--object Contact --operation insert -";
+    folder.load_input(load, b"LastName,Email\nExample,bad\nBroken\n".to_vec()).await.assert_code(1);
+    std::fs::rename(folder.path("stdin_error.csv"), folder.path("mine.csv")).unwrap();
+    let load = folder.load_input(load, b"LastName\nSample\n".to_vec()).await;
+    load.assert_code(0);
+    let said = "The files of an earlier load of standard input are not completed. What they lack is in ./stdin.load.1.";
+    assert!(load.stderr.contains(said), "{}", load.stderr);
+    assert!(folder.path("stdin.load.1/load.json").exists() && folder.path("mine.csv").exists());
+    assert!(folder.read("stdin_success_2.csv").contains("1,Sample,"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_file_that_is_repaired_before_its_load_is_complete_is_not_written_over() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("c.csv", "LastName,Email\nExample,bad\nBroken\n");
+    let load = "--object Contact --operation insert c.csv";
+    folder.load(load).await.assert_code(1);
+    let written = folder.read("c_error.csv");
+    let repaired = written.replace("Example,bad", "Example,long.address@example.com");
+    folder.write("c_error.csv", &repaired);
+    folder.write("c.csv", "LastName,Email\nExample,bad\nSample,bad\n");
+    folder.load(load).await.assert_error("c_error.csv has changed since an earlier run of this load wrote it");
+    assert_eq!(folder.read("c_error.csv"), repaired);
+    folder.write("c_error.csv", &written);
+    folder.load(load).await.assert_code(2);
+    assert_eq!(folder.read("c_error.csv").lines().count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_same_name_does_not_go_on_with_the_load_of_another() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    for name in ["x", "y", "results"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    folder.write("x/a.csv", file(2) + "Broken\n");
+    folder.write("y/a.csv", file(2) + "Broken\n");
+    let load = |name: &str| format!("--object Account --operation insert --results results {name}/a.csv");
+    folder.load(&load("x")).await.assert_code(1);
+    folder.load(&load("y")).await.assert_error("this one differs from it in the file.");
+    folder.write("x/a.csv", file(2));
+    folder.load(&load("x")).await.assert_code(0);
+    assert_eq!(world.org.count("Account"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

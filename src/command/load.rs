@@ -1,6 +1,8 @@
 //! `load`: a file of a person, by the way of a sync.
 
+use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
@@ -11,11 +13,12 @@ use crate::config::{Config, FileStream, cannot_insert};
 use crate::display::Display;
 use crate::journal;
 use crate::load::{
-    Acknowledged, Failure, FileNames, Finished, Folders, InputFile, Layout, Loaded, RecordLines, Results, Rows,
-    WorkFolder, cause, changed, how_to_go_on, is_own,
+    Acknowledged, Failure, FileNames, Finished, Folders, Identity, InputFile, Layout, Loaded, RecordLines, Results,
+    Rows, WorkFolder, cause, changed, how_to_go_on, is_own,
 };
 use crate::pipeline::{self, Connections, DryRun};
 use crate::rejected::{SUCCESSES_FOLDER, Storage};
+use crate::stop::Stop;
 use airbyte::{Error, Output, Result, parse_catalog};
 use salesforce::{Operation, Org};
 
@@ -41,28 +44,35 @@ pub(crate) async fn run(
         Acknowledged::new(loaded.clone(), Handle::current(), &arguments.config, Failure::clone(&unnoted));
     let output = Output::new(acknowledged)
         .map_err(|error| Error::system("The thread that notes what is loaded cannot be started.").internal(error))?;
-    let load = Load { arguments, file: &file, display, output: &output, loaded: &loaded, unread: &unread };
+    // A stopped load gives up no state: what it covers is done, and must be noted.
+    let (stop, _running) = stop_on_signal(&output, display)?;
+    let load = Load { arguments, file: &file, display, output: &output, loaded: &loaded, unread: &unread, stop: &stop };
     let is_dry = dry_run.is_some();
     let outcome = Box::pin(load.run(config, rows, dry_run)).await;
     // Until here a state may still be on its way into the files.
     let output = output.clone();
     let flushed = blocking(move || output.flush().map_err(|error| stopped_noting(&error))).await;
-    let outcome = outcome.and(flushed).map_err(|error| cause([&unnoted, &unread], error));
+    let outcome = outcome.and(flushed).map_err(|error| cause([&unnoted, loaded.failure(), &unread], error));
     if is_dry {
         return outcome.map(|()| 0);
     }
     match outcome {
-        Ok(()) => {
-            let finished = loaded.finish().await?;
-            load.say_end(&finished);
-            Ok(finished.rejected)
-        }
+        Ok(()) => match loaded.finish().await {
+            Ok(finished) => {
+                load.say_end(&finished);
+                loaded.remove()?;
+                Ok(finished.rejected)
+            }
+            Err(error) => Err(load.explain(error).await),
+        },
         Err(error) => {
             let stopped = loaded.stop().await;
-            let error = load.explain(error);
+            let error = load.explain(error).await;
             Err(match stopped {
                 // A failure to write has the same cause.
-                Err(other) if unnoted.get().is_none() => error.and(other.message()),
+                Err(other) if [&unnoted, loaded.failure()].iter().all(|failure| failure.get().is_none()) => {
+                    error.and(other.message())
+                }
                 _ => error,
             })
         }
@@ -114,12 +124,12 @@ struct Load<'l> {
     output: &'l Output,
     loaded: &'l Loaded,
     unread: &'l Failure,
+    stop: &'l Stop,
 }
 
 impl Load<'_> {
     async fn run(&self, config: Config, mut rows: Rows, dry_run: Option<DryRun>) -> Result<()> {
-        let (stop, _running) = stop_on_signal(self.output, self.display)?;
-        let org = sign_in_patiently(&config, self.output, &stop).await?;
+        let org = sign_in_patiently(&config, self.output, self.stop).await?;
         let mut stream = self.stream();
         let sync_id = match dry_run {
             Some(_) => None,
@@ -129,7 +139,8 @@ impl Load<'_> {
         let config = config.for_file(&stream);
         let catalog = parse_catalog(&catalog(&stream, rows.properties(), sync_id).to_string())?;
         let input = RecordLines::new(rows, &stream.name, Failure::clone(self.unread));
-        let connections = Connections { input, output: self.output.clone(), display: self.display, stop: stop.clone() };
+        let connections =
+            Connections { input, output: self.output.clone(), display: self.display, stop: self.stop.clone() };
         Box::pin(pipeline::write(&config, &catalog, async || Ok(org), connections, dry_run)).await
     }
 
@@ -150,10 +161,15 @@ impl Load<'_> {
     /// Opens the files of the load, and goes on where an earlier run has ended. Returns the number under which the journal
     /// knows the load.
     async fn begin(&self, stream: &mut FileStream, rows: &mut Rows, org: &Org) -> Result<i64> {
-        let (name, target) = (self.file.name(), self.target(rows, org));
+        let name = self.file.name();
         let names = FileNames::new(self.file, self.arguments.results.as_deref());
-        let open = if self.file.is_lasting() { WorkFolder::open } else { WorkFolder::renew };
-        let folder = open(names.work_folder(), &name, target, || names.free_results(rows.format()))?;
+        let path = names.work_folder();
+        if !self.file.is_lasting() {
+            self.complete_earlier(path, &name).await?;
+        }
+        let layout = self.layout(rows, stream);
+        let identity = Identity { name: name.clone(), target: self.target(rows, org, path), layout: layout.clone() };
+        let folder = WorkFolder::open(path, identity, || names.reserve_results(rows.format()))?;
         let done = folder.checkpoint().position;
         if !rows.skip_to(&done, &name)? {
             return Err(changed(&name, done.rows, folder.path()));
@@ -163,20 +179,59 @@ impl Load<'_> {
         }
         stream.folder = Some(folder.objects());
         let sync_id = folder.checkpoint().sync_id;
-        let layout = Layout { format: rows.format(), has_bom: rows.has_bom(), columns: rows.columns() };
-        let storage = Storage::in_folder(&folder.objects());
-        let folders = Folders { journal: journal::FOLDER, successes: SUCCESSES_FOLDER };
-        let results = Results::open(storage, folders, layout, &folder).await?;
-        self.loaded.begin(folder, results).await?;
+        let results = results(layout, &folder).await?;
+        self.loaded.begin(folder, results, self.stop).await?;
         Ok(sync_id)
     }
 
-    /// What makes this load another one than that of an earlier run.
-    fn target(&self, rows: &Rows, org: &Org) -> Map<String, Value> {
+    /// Completes the result files of an earlier load whose input cannot be read again: it does not go on.
+    async fn complete_earlier(&self, path: &Path, name: &str) -> Result<()> {
+        let Some(folder) = WorkFolder::left(path, name)? else { return Ok(()) };
+        match results(folder.layout(), &folder).await {
+            Ok(results) => {
+                let earlier = Loaded::default();
+                earlier.resume(folder, results).await;
+                let rows = earlier.finish().await?.rows;
+                self.display
+                    .say(&format!("An earlier load of {name} ended after row {rows}. Its files are complete now."));
+                earlier.remove()
+            }
+            // Someone has done something with its files.
+            Err(error) => {
+                let aside = folder.set_aside()?;
+                tracing::warn!(
+                    "The files of an earlier load of {name} are not completed. What they lack is in {}. {}",
+                    aside.display(),
+                    error.message()
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn layout(&self, rows: &Rows, stream: &FileStream) -> Layout {
+        let columns = rows.columns();
+        let shown = columns.iter().filter(|column| !stream.operation.is_delete() || self.is_key(column));
+        Layout { format: rows.format(), has_bom: rows.has_bom(), shown: shown.cloned().collect(), columns }
+    }
+
+    /// Whether a column is one by which the records are found.
+    fn is_key(&self, column: &str) -> bool {
+        let LoadArguments { key, rename, .. } = self.arguments;
+        let field = rename.iter().find(|(renamed, _)| renamed == column).map_or(column, |(_, field)| field);
+        match &**key {
+            [] => field.eq_ignore_ascii_case("Id"),
+            keys => keys.iter().any(|key| key.eq_ignore_ascii_case(field)),
+        }
+    }
+
+    /// What makes this load another one than that of an earlier run. `path` is that of its work folder.
+    fn target(&self, rows: &Rows, org: &Org, path: &Path) -> Map<String, Value> {
         let LoadArguments { object, key, on_missing, on_several, rename, .. } = self.arguments;
         let mut target = Map::new();
         let mut add = |name: &str, value: Value| target.insert(name.to_owned(), value);
         add("the org", org.instance_url().as_str().into());
+        add("the file", self.file_elsewhere(path).into());
         add("the format", rows.format().name().into());
         add("--object", object.to_ascii_lowercase().into());
         add("--operation", Operation::from(self.arguments.operation).to_string().into());
@@ -185,6 +240,15 @@ impl Load<'_> {
         add("--on-several", on_several.map(|choice| format!("{choice:?}")).into());
         add("--rename", json!(rename));
         target
+    }
+
+    /// Where the file is. None if it is beside the work folder: both may be moved, and no other file has its name there.
+    fn file_elsewhere(&self, work_folder: &Path) -> Option<String> {
+        let InputFile::Path(path) = self.file else { return None };
+        let path = fs::canonicalize(path).ok()?;
+        let beside = work_folder.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        let is_beside = beside.is_some_and(|folder| path.parent() == Some(&folder));
+        (!is_beside).then(|| path.to_string_lossy().into_owned())
     }
 
     fn say_beginning(&self, rows: &Rows) {
@@ -219,11 +283,17 @@ impl Load<'_> {
     }
 
     /// Adds to an error how far the load is.
-    fn explain(&self, error: Error) -> Error {
-        let so_far = self.loaded.so_far();
-        let has_begun = so_far.rows > 0 || self.loaded.has_begun();
-        if has_begun { error.and(&how_to_go_on(so_far.rows, self.file.is_lasting())) } else { error }
+    async fn explain(&self, error: Error) -> Error {
+        let (rows, has_unsettled) = (self.loaded.so_far().rows, self.loaded.has_unsettled().await);
+        let has_begun = rows > 0 || self.loaded.has_begun();
+        if has_begun { error.and(&how_to_go_on(rows, self.file.is_lasting(), has_unsettled)) } else { error }
     }
+}
+
+/// Opens the result files of a load.
+async fn results(layout: Layout, folder: &WorkFolder) -> Result<Results> {
+    let folders = Folders { journal: journal::FOLDER, successes: SUCCESSES_FOLDER };
+    Results::open(Storage::in_folder(&folder.objects()), folders, layout, folder).await
 }
 
 fn counted(rows: u64) -> String {

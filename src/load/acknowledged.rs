@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -13,6 +13,7 @@ use super::position::Position;
 use super::record_lines::acknowledged;
 use super::results::Results;
 use super::work_folder::WorkFolder;
+use crate::stop::Stop;
 use airbyte::{Error, Result};
 
 /// A load that has begun. Clones are of the same one.
@@ -25,6 +26,10 @@ struct Shared {
     /// done and not noted is sent again.
     folder: Mutex<Option<WorkFolder>>,
     results: tokio::sync::Mutex<Option<Results>>,
+    /// Stops the load.
+    stop: OnceLock<Stop>,
+    /// Why it was stopped.
+    failure: Failure,
 }
 
 /// How a load is when it ends.
@@ -41,18 +46,30 @@ pub(crate) struct Finished {
 }
 
 impl Loaded {
-    /// Begins, with the result files as an earlier run has left them.
+    /// Begins, with the result files as an earlier run has left them. A write that fails requests `stop`.
     ///
     /// # Errors
     /// A file cannot be read or written.
-    pub(crate) async fn begin(&self, folder: WorkFolder, results: Results) -> Result<()> {
+    pub(crate) async fn begin(&self, folder: WorkFolder, results: Results, stop: &Stop) -> Result<()> {
+        // It begins once.
+        let _ = self.0.stop.set(stop.clone());
+        let settled = folder.checkpoint().position.rows;
+        self.resume(folder, results).await;
+        self.move_results().await?;
+        let mut results = self.0.results.lock().await;
+        let Some(results) = &mut *results else { return Ok(()) };
+        if results.keep_unsettled(settled).await?
+            && let Some(folder) = &mut *self.folder()
+        {
+            folder.save(|checkpoint| results.note(checkpoint))?;
+        }
+        results.forget_unsettled().await
+    }
+
+    /// Takes what an earlier run has left.
+    pub(crate) async fn resume(&self, folder: WorkFolder, results: Results) {
         *self.folder() = Some(folder);
         *self.0.results.lock().await = Some(results);
-        self.move_results().await?;
-        match &mut *self.0.results.lock().await {
-            Some(results) => results.forget_unsettled().await,
-            None => Ok(()),
-        }
     }
 
     /// Whether there is something to go on with.
@@ -65,22 +82,31 @@ impl Loaded {
         self.folder().as_ref().map(counts).unwrap_or_default()
     }
 
-    /// Everything is loaded: completes the result files, and removes the work folder.
+    /// Everything is loaded: completes the result files. The work folder stays until [`remove`](Self::remove), so that the
+    /// same command loads nothing again before the end is said.
     ///
     /// # Errors
     /// A file cannot be written.
     pub(crate) async fn finish(&self) -> Result<Finished> {
+        self.save_rest()?;
         self.move_results().await?;
-        let (Some(mut results), Some(mut folder)) = (self.0.results.lock().await.take(), self.folder().take()) else {
-            return Ok(Finished::default());
-        };
+        let Some(mut results) = self.0.results.lock().await.take() else { return Ok(Finished::default()) };
         // Rows of which nobody knows the number.
-        results.add(folder.checkpoint().position.rows, u64::MAX).await?;
-        folder.save(|checkpoint| results.note(checkpoint))?;
-        let finished = counts(&folder);
+        results.add(self.so_far().rows, u64::MAX).await?;
+        if let Some(folder) = &mut *self.folder() {
+            folder.save(|checkpoint| results.note(checkpoint))?;
+        }
+        let finished = self.so_far();
         let [success, error] = results.close()?;
-        folder.remove()?;
         Ok(Finished { success, error, ..finished })
+    }
+
+    /// Removes the work folder.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(crate) fn remove(&self) -> Result<()> {
+        self.folder().take().map_or(Ok(()), WorkFolder::remove)
     }
 
     /// Completes the result files of a load that has failed, as far as it is. If nothing was sent, everything is removed, so
@@ -89,6 +115,8 @@ impl Loaded {
     /// # Errors
     /// A file cannot be written or removed.
     pub(crate) async fn stop(&self) -> Result<()> {
+        // First, because it takes least room.
+        self.save_rest()?;
         self.move_results().await?;
         let mut results = self.0.results.lock().await;
         let is_unused = match &*results {
@@ -102,6 +130,33 @@ impl Loaded {
         Ok(())
     }
 
+    /// Whether rows may be loaded that are not known to be done. In doubt, they may.
+    pub(crate) async fn has_unsettled(&self) -> bool {
+        match &*self.0.results.lock().await {
+            Some(results) => results.has_unsettled().await.unwrap_or(true),
+            None => false,
+        }
+    }
+
+    /// Why the load was stopped.
+    pub(crate) fn failure(&self) -> &Failure {
+        &self.0.failure
+    }
+
+    /// Stops the load for an error that keeps nothing from being noted: what is on its way is still noted when it is done.
+    fn end_early(&self, error: Error) {
+        // The first failure stays.
+        let _ = self.0.failure.set(error);
+        // A second request would not wait for what is on its way.
+        if let Some(stop) = self.0.stop.get().filter(|stop| !stop.is_requested()) {
+            stop.request();
+        }
+    }
+
+    fn save_rest(&self) -> Result<()> {
+        self.folder().as_mut().map_or(Ok(()), WorkFolder::save_rest)
+    }
+
     /// Notes that everything before a position is done.
     fn note(&self, position: Position, written: u64, rejected: u64) -> Result<()> {
         let mut folder = self.folder();
@@ -110,7 +165,11 @@ impl Loaded {
             checkpoint.position = position;
             checkpoint.written += written;
             checkpoint.rejected += rejected;
-        })
+        })?;
+        if let Some(full) = folder.is_full() {
+            self.end_early(full.clone());
+        }
+        Ok(())
     }
 
     /// Moves what is known of rows that are done into the result files.
@@ -175,11 +234,10 @@ impl Acknowledged {
         }
         let Some((position, written, rejected)) = done else { return Ok(()) };
         self.loaded.note(position, written, rejected)?;
-        let (loaded, failure, runtime) = (self.loaded.clone(), Failure::clone(&self.failure), self.runtime.clone());
+        let (loaded, runtime) = (self.loaded.clone(), self.runtime.clone());
         self.runtime.spawn_blocking(move || {
             if let Err(error) = runtime.block_on(loaded.move_results()) {
-                // The first failure stays. The next state, or the end of the load, reports it.
-                let _ = failure.set(error);
+                loaded.end_early(error);
             }
         });
         Ok(())
@@ -243,7 +301,7 @@ impl Write for Acknowledged {
 }
 
 /// The error behind the failure of a thread, or else `error`.
-pub(crate) fn cause(failures: [&Failure; 2], error: Error) -> Error {
+pub(crate) fn cause(failures: [&Failure; 3], error: Error) -> Error {
     failures.into_iter().find_map(|failure| failure.get().cloned()).unwrap_or(error)
 }
 
@@ -251,7 +309,53 @@ pub(crate) fn cause(failures: [&Failure; 2], error: Error) -> Error {
 mod tests {
     use serde_json::json;
 
+    use super::super::file::FileFormat;
+    use super::super::results::tests::Load;
     use super::*;
+
+    fn state(rows: u64) -> String {
+        let position = Position { rows, ..Position::default() };
+        format!("{}\n", json!({"type": "STATE", "state": {"stream": {"stream_state": position}}}))
+    }
+
+    /// The journal has forgotten the rows: a state that is not noted is a row that is loaded again.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_done_is_noted_although_the_result_files_cannot_be_filled_and_the_load_stops() {
+        let load = Load::new(FileFormat::Csv);
+        let (folder, results) = load.open().await;
+        let (loaded, stop, unnoted) = (Loaded::default(), Stop::default(), Failure::default());
+        loaded.begin(folder, results, &stop).await.unwrap();
+        load.store("broken", &[json!("no row")]);
+        let config = load.path("config.json");
+        let mut output = Acknowledged::new(loaded.clone(), Handle::current(), &config, Failure::clone(&unnoted));
+        output.write_all(state(2).as_bytes()).unwrap();
+        stop.requested().await;
+        output.write_all(state(4).as_bytes()).unwrap();
+        assert_eq!((loaded.so_far().rows, unnoted.get().is_some()), (4, false));
+        assert!(loaded.failure().get().unwrap().message().contains("The object broken of the load"));
+        loaded.stop().await.unwrap_err();
+        drop((loaded, output));
+
+        load.store("broken", &[]);
+        loop {
+            // The task that moves results may still hold the folder.
+            let Ok(Some(folder)) = WorkFolder::left(&load.path("f.load"), "f") else { continue };
+            break assert_eq!(folder.checkpoint().position.rows, 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_notes_stay_until_the_end_is_said() {
+        let load = Load::new(FileFormat::Csv);
+        let (folder, results) = load.open().await;
+        let loaded = Loaded::default();
+        loaded.begin(folder, results, &Stop::default()).await.unwrap();
+        loaded.note(Position { rows: 3, ..Position::default() }, 3, 0).unwrap();
+        assert_eq!(loaded.finish().await.unwrap().rows, 3);
+        assert!(load.path("f.load/load.json").exists());
+        loaded.remove().unwrap();
+        assert!(!load.path("f.load").exists());
+    }
 
     #[tokio::test]
     async fn a_new_refresh_token_is_written_into_the_configuration() {

@@ -102,9 +102,10 @@ pub(super) fn unreadable_notes(path: &Path) -> Error {
 }
 
 /// A result file is not what the earlier run left.
-pub(super) fn cut_result_file(path: &Path) -> Error {
+pub(super) fn changed_result_file(path: &Path) -> Error {
     Error::config(format!(
-        "The file {} is shorter than an earlier run of this load has left it. Restore it and give the same command again.",
+        "The file {} has changed since an earlier run of this load wrote it. Restore it as it was, and give the same \
+         command again. Change it when the load is complete.",
         path.display()
     ))
 }
@@ -115,14 +116,42 @@ pub(super) fn unreadable_object(key: &str) -> Error {
 }
 
 /// What follows an error of a load that has begun: how far it is, and how it goes on.
-pub(crate) fn how_to_go_on(rows: u64, is_lasting: bool) -> String {
-    let done = match rows {
-        0 => "No row is known to be loaded yet.".to_owned(),
-        1 => "The first row is done.".to_owned(),
-        _ => format!("The first {rows} rows are done."),
+/// `has_unsettled` says whether rows behind these may be loaded too.
+pub(crate) fn how_to_go_on(rows: u64, is_lasting: bool, has_unsettled: bool) -> String {
+    let done = match (rows, has_unsettled) {
+        (0, false) => "No row is known to be loaded yet.".to_owned(),
+        (0, true) => "Rows may be loaded already; how many is not known yet.".to_owned(),
+        (1, false) => "The first row is done.".to_owned(),
+        (1, true) => "The first row is done, and rows behind it may be loaded too.".to_owned(),
+        (_, false) => format!("The first {rows} rows are done."),
+        (_, true) => format!("The first {rows} rows are done, and rows behind them may be loaded too."),
     };
-    match is_lasting {
-        true => format!("{done} Give the same command again to continue."),
-        false => format!("{done} Standard input cannot be read again: send the rows that follow."),
+    let next = match (is_lasting, has_unsettled) {
+        (true, false) => "Give the same command again to continue.",
+        (true, true) => "Change nothing in the file, and give the same command again to continue.",
+        (false, false) => "Standard input cannot be read again: send the rows that follow.",
+        (false, true) => {
+            "Standard input cannot be read again: look in the org which rows are loaded, and send those that are not."
+        }
+    };
+    format!("{done} {next}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_ended_early_says_that_no_row_is_known_to_be_loaded_only_if_that_is_so() {
+        for (rows, has_unsettled, words) in [
+            (0, false, "No row is known to be loaded yet. Give the same command again"),
+            (0, true, "Rows may be loaded already; how many is not known yet. Change nothing in the file"),
+            (7, false, "The first 7 rows are done. Give the same command again"),
+            (7, true, "The first 7 rows are done, and rows behind them may be loaded too. Change nothing in the file"),
+        ] {
+            let said = how_to_go_on(rows, true, has_unsettled);
+            assert!(said.starts_with(words), "{said}");
+        }
+        assert!(how_to_go_on(7, false, true).contains("look in the org which rows are loaded"));
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use own_columns::is_own;
 pub(crate) use record_lines::RecordLines;
 pub(crate) use results::{Folders, Layout, Results};
 pub(crate) use rows::Rows;
-pub(crate) use work_folder::WorkFolder;
+pub(crate) use work_folder::{Identity, WorkFolder};
 
-/// Why a thread of the load gave up. The pipeline knows only that a read or a write failed.
+/// Why a thread of the load gave up. The pipeline knows only that a read or a write failed, or that it is to stop.
 pub(crate) type Failure = Arc<OnceLock<Error>>;

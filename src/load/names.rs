@@ -1,10 +1,14 @@
 //! The names of the files that a load makes.
 
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::unwritable;
 use super::file::{FileFormat, InputFile};
+use airbyte::Result;
 
 /// Where a load puts its files.
 #[derive(Debug, Clone)]
@@ -43,13 +47,20 @@ impl FileNames {
         &self.work_folder
     }
 
-    /// The first names that no file has.
-    pub(crate) fn free_results(&self, format: FileFormat) -> ResultNames {
+    /// Makes empty result files with the first names that no file has, so that no other load takes them.
+    ///
+    /// # Errors
+    /// A file cannot be made.
+    pub(crate) fn reserve_results(&self, format: FileFormat) -> Result<ResultNames> {
         let mut number = 1;
         loop {
             let names = self.results(format, number);
-            if !self.folder.join(&names.success).exists() && !self.folder.join(&names.error).exists() {
-                return names;
+            let (success, error) = (self.folder.join(&names.success), self.folder.join(&names.error));
+            if reserve(&success)? {
+                if reserve(&error)? {
+                    return Ok(names);
+                }
+                fs::remove_file(&success).map_err(|error| unwritable(&success, &error))?;
             }
             number += 1;
         }
@@ -59,6 +70,15 @@ impl FileNames {
         let number = if number == 1 { String::new() } else { format!("_{number}") };
         let name = |kind: &str| PathBuf::from(format!("{}_{kind}{number}.{}", self.base, format.extension()));
         ResultNames { success: name("success"), error: name("error") }
+    }
+}
+
+/// Makes a file, unless there is one.
+fn reserve(path: &Path) -> Result<bool> {
+    match File::create_new(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(unwritable(path, &error)),
     }
 }
 
@@ -92,18 +112,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = InputFile::new(folder.path().join("accounts.csv"));
         let names = FileNames::new(&file, None);
-        let first = names.free_results(FileFormat::Csv);
-        assert_eq!(first.error, Path::new("accounts_error.csv"));
-        std::fs::write(folder.path().join(&first.error), "").unwrap();
-        let second = names.free_results(FileFormat::Csv);
+        std::fs::write(folder.path().join("accounts_error.csv"), "").unwrap();
+        let second = names.reserve_results(FileFormat::Csv).unwrap();
+        assert!(!folder.path().join("accounts_success.csv").exists());
         assert_eq!(second.success, Path::new("accounts_success_2.csv"));
         assert_eq!(second.error, Path::new("accounts_error_2.csv"));
         assert_eq!(names.work_folder(), folder.path().join("accounts.csv.load"));
 
         let elsewhere = FileNames::new(&file, Some(Path::new("results")));
-        assert_eq!(elsewhere.free_results(FileFormat::Jsonl).error, Path::new("accounts_error.jsonl"));
+        assert_eq!(elsewhere.results(FileFormat::Jsonl, 1).error, Path::new("accounts_error.jsonl"));
         assert_eq!(elsewhere.work_folder(), Path::new("results/accounts.csv.load"));
         let stdin = FileNames::new(&InputFile::Stdin, None);
         assert_eq!(stdin.work_folder(), Path::new("./stdin.load"));
+    }
+
+    #[test]
+    fn two_loads_that_begin_at_once_have_files_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = FileNames::new(&InputFile::new(folder.path().join("accounts.csv")), None);
+        let loads = [(); 2].map(|()| names.reserve_results(FileFormat::Csv).unwrap());
+        assert_eq!(loads[0].success, Path::new("accounts_success.csv"));
+        assert_eq!(loads[1].success, Path::new("accounts_success_2.csv"));
+        assert_eq!(loads[1].error, Path::new("accounts_error_2.csv"));
     }
 }

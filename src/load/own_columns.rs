@@ -11,7 +11,7 @@ pub(super) const OF_REJECTION: [&str; 5] =
 pub(super) const RECORDS: &str = "written_records";
 
 /// Whether the record of a row is new.
-const CREATED: &str = "sf__Created";
+pub(super) const CREATED: &str = "sf__Created";
 
 /// Whether a column is one of a result file. It is left out of what is loaded, so that a repaired error file can be
 /// loaded as it is.

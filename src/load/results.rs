@@ -3,19 +3,25 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::unreadable_object;
 use super::file::FileFormat;
 use super::jsonl_rows::Members;
 use super::names::ResultNames;
-use super::own_columns::{OF_REJECTION, RECORDS, ROW, is_own};
+use super::own_columns::{CREATED, OF_REJECTION, RECORDS, ROW, is_own};
 use super::record_lines::row_of_time;
 use super::result_file::ResultFile;
 use super::work_folder::{Checkpoint, WorkFolder};
-use crate::rejected::Storage;
+use crate::rejected::{Storage, is_of_several_records};
 use airbyte::Result;
+
+/// The id of the record of a row.
+const ID: &str = OF_REJECTION[0];
+
+/// Why a row is rejected.
+const MESSAGE: &str = OF_REJECTION[4];
 
 const BOM: &str = "\u{feff}";
 
@@ -32,12 +38,14 @@ pub(crate) struct Folders {
 }
 
 /// How the rows of result files look.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Layout {
     pub(crate) format: FileFormat,
     pub(crate) has_bom: bool,
     /// The columns of a CSV that is loaded.
     pub(crate) columns: Vec<String>,
+    /// Those that a success file shows.
+    pub(crate) shown: Vec<String>,
 }
 
 /// The result files of a load.
@@ -47,8 +55,9 @@ pub(crate) struct Results {
     layout: Layout,
     success: ResultFile,
     error: ResultFile,
-    success_columns: Vec<String>,
     records_with_id: u64,
+    /// What is noted of that.
+    noted_records_with_id: u64,
     /// Whether an earlier run has left objects with written rows: a row that both runs wrote is there twice.
     follows_another: bool,
     /// The rows of objects that were looked into.
@@ -97,10 +106,10 @@ impl Results {
     pub(crate) async fn open(storage: Storage, folders: Folders, layout: Layout, folder: &WorkFolder) -> Result<Self> {
         let (checkpoint, ResultNames { success, error }) = (folder.checkpoint(), folder.results());
         let mut results = Self {
-            success: ResultFile::open(&success, checkpoint.success_bytes)?,
-            error: ResultFile::open(&error, checkpoint.error_bytes)?,
-            success_columns: checkpoint.success_columns.clone(),
+            success: ResultFile::open(&success, checkpoint.success)?,
+            error: ResultFile::open(&error, checkpoint.error)?,
             records_with_id: checkpoint.records_with_id,
+            noted_records_with_id: checkpoint.records_with_id,
             follows_another: false,
             known: HashMap::new(),
             storage,
@@ -110,6 +119,47 @@ impl Results {
         let objects = results.objects().await?;
         results.follows_another = objects.iter().any(|(_, kind)| *kind == Kind::Success);
         Ok(results)
+    }
+
+    /// Adds what an earlier run has stored as rejected and what no later run may know again, before it is forgotten. A row
+    /// that stands for several records may have values of one that is settled, which is not sent again. A row without a
+    /// number may be settled. In doubt, a row is there twice. Returns whether there is any.
+    ///
+    /// # Errors
+    /// An object cannot be read, or the file cannot be written.
+    pub(super) async fn keep_unsettled(&mut self, settled: u64) -> Result<bool> {
+        self.rewind()?;
+        let (storage, mut out, mut has_any) = (self.storage.clone(), Vec::new(), false);
+        for (key, kind) in self.objects().await? {
+            if kind == Kind::Success {
+                continue;
+            }
+            let (mut is_unsettled, mut has_numbers) = (false, false);
+            for is_counting in [true, false] {
+                storage
+                    .lines(&key, &mut |line| {
+                        let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(&key))?;
+                        if is_counting {
+                            has_numbers |= row.row != 0;
+                            is_unsettled |= row.row > settled;
+                            return Ok(());
+                        }
+                        let is_kept = match row.row {
+                            0 => is_unsettled || !has_numbers,
+                            number => number > settled && is_of_several_records(&member(&row, MESSAGE)),
+                        };
+                        if is_kept {
+                            has_any = true;
+                            self.add_row(kind, &row, &mut out).ok_or_else(|| unreadable_object(&key))??;
+                        }
+                        Ok(())
+                    })
+                    .await?;
+            }
+        }
+        self.success.sync()?;
+        self.error.sync()?;
+        Ok(has_any)
     }
 
     /// Forgets rows that an earlier run has stored as rejected and that are not settled: they are rejected again. A row that
@@ -124,6 +174,13 @@ impl Results {
         Ok(())
     }
 
+    /// Whether rows may be loaded that are not settled: the journal has a job, or ids of written rows are left.
+    pub(super) async fn has_unsettled(&self) -> Result<bool> {
+        let objects = self.storage.list("", MAX_PAGES).await?;
+        let Folders { journal, successes } = self.folders;
+        Ok(objects.iter().any(|object| object.key.starts_with(journal) || object.key.starts_with(successes)))
+    }
+
     /// Whether the pipeline has stored nothing, not even a job in the journal.
     pub(super) async fn is_unused(&self) -> Result<bool> {
         Ok(self.storage.list("", MAX_PAGES).await?.is_empty() && self.have_rows() == [false, false])
@@ -135,11 +192,13 @@ impl Results {
     }
 
     /// Adds what is known of the rows up to `up_to` to the files; those up to `after` are there. Returns when they are on
-    /// the disk, and notes their lengths in the checkpoint by [`note`](Self::note).
+    /// the disk, and notes their lengths in the checkpoint by [`note`](Self::note). What an earlier call added and nobody
+    /// noted is not there any more: that call failed.
     ///
     /// # Errors
     /// An object cannot be read, or a file cannot be written.
     pub(super) async fn add(&mut self, after: u64, up_to: u64) -> Result<()> {
+        self.rewind()?;
         let due = Due { after, up_to };
         // A row that two runs wrote is there once, as the first of them wrote it.
         let mut written = HashSet::new();
@@ -153,12 +212,19 @@ impl Results {
         self.error.sync()
     }
 
+    /// Goes back to what is noted.
+    fn rewind(&mut self) -> Result<()> {
+        self.records_with_id = self.noted_records_with_id;
+        self.success.rewind()?;
+        self.error.rewind()
+    }
+
     /// Notes what the files hold.
-    pub(super) fn note(&self, checkpoint: &mut Checkpoint) {
-        checkpoint.success_bytes = self.success.length();
-        checkpoint.error_bytes = self.error.length();
-        checkpoint.success_columns.clone_from(&self.success_columns);
+    pub(super) fn note(&mut self, checkpoint: &mut Checkpoint) {
+        checkpoint.success = self.success.note();
+        checkpoint.error = self.error.note();
         checkpoint.records_with_id = self.records_with_id;
+        self.noted_records_with_id = self.records_with_id;
     }
 
     /// Removes the objects whose rows are all in the files, once the checkpoint says so.
@@ -193,7 +259,13 @@ impl Results {
         Ok(objects.collect())
     }
 
-    async fn add_object(&mut self, key: &str, kind: Kind, due: Due, written: &mut HashSet<u64>) -> Result<Span> {
+    async fn add_object(
+        &mut self,
+        key: &str,
+        kind: Kind,
+        due: Due,
+        written: &mut HashSet<(u64, String)>,
+    ) -> Result<Span> {
         let mut span = Span { lowest: u64::MAX, highest: 0 };
         let mut first_numberless = None;
         let (storage, mut out) = (self.storage.clone(), Vec::new());
@@ -201,20 +273,24 @@ impl Results {
             .lines(key, &mut |line| {
                 let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(key))?;
                 if row.row == 0 {
-                    first_numberless.get_or_insert_with(|| id_of(&row));
+                    first_numberless.get_or_insert_with(|| member(&row, ID));
                     return Ok(());
                 }
                 span = Span { lowest: span.lowest.min(row.row), highest: span.highest.max(row.row) };
                 let is_due = row.row > due.after && row.row <= due.up_to;
-                let is_first = kind == Kind::Rejection || !self.follows_another || written.insert(row.row);
-                if is_due && is_first {
+                // One row may have written several records.
+                let mut is_first =
+                    || kind == Kind::Rejection || !self.follows_another || written.insert((row.row, member(&row, ID)));
+                if is_due && is_first() {
                     self.add_row(kind, &row, &mut out).ok_or_else(|| unreadable_object(key))??;
                 }
                 Ok(())
             })
             .await?;
         if span.lowest == u64::MAX {
-            span = Span { lowest: due.up_to, highest: due.up_to };
+            // It is not known whether rejected rows without a number are settled: they are added at the end.
+            let highest = if kind == Kind::Success { due.up_to } else { u64::MAX };
+            span = Span { lowest: due.up_to, highest };
         }
         // Rows without a number come with the last one of their object.
         if let Some(id) = first_numberless.filter(|_| span.highest <= due.up_to)
@@ -245,7 +321,7 @@ impl Results {
                 self.storage
                     .lines(&key, &mut |line| {
                         let row: StoredRow<'_> = serde_json::from_slice(line).map_err(|_| unreadable_object(&key))?;
-                        is_known |= row.row != 0 && id_of(&row) == id;
+                        is_known |= row.row != 0 && member(&row, ID) == id;
                         Ok(())
                     })
                     .await?;
@@ -266,12 +342,14 @@ impl Results {
         if kind == Kind::Success {
             self.records_with_id += value(RECORDS).and_then(|records| records.get().parse().ok()).unwrap_or(1);
         }
-        if kind == Kind::Success && self.success_columns.is_empty() {
-            let names = members.iter().map(|(name, _)| name.clone().into_owned());
-            self.success_columns = [ROW.to_owned()].into_iter().chain(names).collect();
-        }
         let names: Vec<&str> = match (kind, self.layout.format) {
-            (Kind::Success, _) => self.success_columns.iter().map(String::as_str).collect(),
+            (Kind::Success, FileFormat::Csv) => {
+                let shown = self.layout.shown.iter().map(String::as_str);
+                [ROW].into_iter().chain(shown).chain([ID, CREATED, RECORDS]).collect()
+            }
+            (Kind::Success, FileFormat::Jsonl) => {
+                [ROW].into_iter().chain(members.iter().map(|(name, _)| &**name)).collect()
+            }
             (Kind::Rejection, FileFormat::Csv) => {
                 self.layout.columns.iter().map(String::as_str).chain(OF_REJECTION).chain([ROW]).collect()
             }
@@ -296,10 +374,10 @@ impl Results {
     }
 }
 
-/// The id of the record of a row; an empty one if the row has none.
-fn id_of(row: &StoredRow<'_>) -> String {
+/// A member of a row as a text; an empty one if the row has it not.
+fn member(row: &StoredRow<'_>, wanted: &str) -> String {
     let members = serde_json::from_str(row.data.get()).map_or_else(|_| Vec::new(), |Members(members)| members);
-    members.iter().find(|(name, _)| name == OF_REJECTION[0]).map_or_else(String::new, |(_, value)| text(value))
+    members.iter().find(|(name, _)| name == wanted).map_or_else(String::new, |(_, value)| text(value))
 }
 
 /// A text without its quotes, nothing for null, and the JSON of everything else.
@@ -335,3 +413,6 @@ fn json_line<'a>(members: impl Iterator<Item = (&'a str, &'a RawValue)>, out: &m
     }
     out.extend_from_slice(b"}\n");
 }
+
+#[cfg(test)]
+pub(super) mod tests;

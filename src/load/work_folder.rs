@@ -1,7 +1,7 @@
 //! What a load remembers until its end, in a folder of its own.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,21 @@ use serde_json::{Map, Value};
 use super::error::{is_running, other_load, unreadable_notes, unwritable};
 use super::names::ResultNames;
 use super::position::Position;
-use airbyte::Result;
+use super::result_file::Noted;
+use super::results::Layout;
+use crate::rejected::sync_folder;
+use airbyte::{Error, Result};
 
 const NOTES: &str = "load.json";
 const NEW_NOTES: &str = "load.json.new";
 const LOCK: &str = "lock";
 const OBJECTS: &str = "objects";
+
+/// A file that gives its room to the notes when the disk is full: a row that is done and not noted is sent again.
+const RESERVE: &str = "reserve";
+
+/// More than the notes take.
+const RESERVE_BYTES: u32 = 64 * 1024;
 
 /// The form of the notes.
 const VERSION: u32 = 1;
@@ -29,19 +38,18 @@ pub(crate) struct Checkpoint {
     /// The number under which the journal knows the load.
     pub(crate) sync_id: i64,
     results: ResultNames,
+    layout: Layout,
     /// Everything before it is done.
     pub(crate) position: Position,
     pub(crate) written: u64,
     pub(crate) rejected: u64,
     /// The rows up to this one are in the result files.
     pub(crate) rows_in_results: u64,
-    /// How much of the result files counts.
-    pub(crate) success_bytes: u64,
-    pub(crate) error_bytes: u64,
+    /// What counts of the result files.
+    pub(super) success: Noted,
+    pub(super) error: Noted,
     /// How many records the rows of the success file stand for.
     pub(crate) records_with_id: u64,
-    /// The columns of the success file besides those that every one has, once they are known.
-    pub(crate) success_columns: Vec<String>,
 }
 
 /// The folder, which no other process uses meanwhile.
@@ -51,24 +59,37 @@ pub(crate) struct WorkFolder {
     /// Held until the end.
     _lock: File,
     checkpoint: Checkpoint,
+    is_saved: bool,
     is_resumed: bool,
+    /// Why the reserve is used.
+    is_full: Option<Error>,
+}
+
+/// What makes a load the one that it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// The name of its file.
+    pub(crate) name: String,
+    /// Where it goes, and how.
+    pub(crate) target: Map<String, Value>,
+    pub(crate) layout: Layout,
 }
 
 impl Checkpoint {
-    fn new(target: Map<String, Value>, sync_id: i64, results: ResultNames) -> Self {
+    fn new(target: Map<String, Value>, layout: Layout, sync_id: i64, results: ResultNames) -> Self {
         Self {
             version: VERSION,
             target,
             sync_id,
             results,
+            layout,
             position: Position::default(),
             written: 0,
             rejected: 0,
             rows_in_results: 0,
-            success_bytes: 0,
-            error_bytes: 0,
+            success: Noted::default(),
+            error: Noted::default(),
             records_with_id: 0,
-            success_columns: Vec::new(),
         }
     }
 
@@ -81,64 +102,71 @@ impl Checkpoint {
 }
 
 impl WorkFolder {
-    /// Opens the folder of a load of the file `name`, or makes it. What an earlier run has left is the same load only if it
-    /// has the same `target`; `results` gives a new load the names of its files.
+    /// Opens the folder of a load, or makes it. What an earlier run has left is the same load only if it has the same target;
+    /// `results` makes the files of a new load.
     ///
     /// # Errors
     /// The folder cannot be written, is in use, or is that of another load.
-    pub(crate) fn open(
-        path: &Path,
-        name: &str,
-        target: Map<String, Value>,
-        results: impl FnOnce() -> ResultNames,
-    ) -> Result<Self> {
-        let failed = |error: std::io::Error| unwritable(path, &error);
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = File::create(path.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(is_running(name)),
-            // Some file systems have no locks.
-            Err(TryLockError::Error(error)) => tracing::debug!(%error, "the folder of the load cannot be locked"),
+    pub(crate) fn open(path: &Path, identity: Identity, results: impl FnOnce() -> Result<ResultNames>) -> Result<Self> {
+        let Identity { name, target, layout } = identity;
+        fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+        let lock = lock(path, &name)?;
+        if let Some(checkpoint) = read_notes(path)? {
+            return match &*checkpoint.differences(&target) {
+                "" => Self::new(path, lock, checkpoint, true),
+                differences => Err(other_load(&name, differences, path)),
+            };
         }
-        let notes = path.join(NOTES);
-        if !notes.exists() {
-            let sync_id = jiff::Timestamp::now().as_millisecond();
-            let checkpoint = Checkpoint::new(target, sync_id, results());
-            let mut folder = Self { path: path.to_owned(), _lock: lock, checkpoint, is_resumed: false };
+        let (sync_id, results) = (jiff::Timestamp::now().as_millisecond(), results()?);
+        let checkpoint = Checkpoint::new(target, layout, sync_id, results.clone());
+        let folder = Self::new(path, lock, checkpoint, false).and_then(|mut folder| {
             folder.save(|_| {})?;
-            return Ok(folder);
+            Ok(folder)
+        });
+        if folder.is_err() {
+            for name in [&results.success, &results.error] {
+                let _ = fs::remove_file(path.with_file_name(name));
+            }
         }
-        let text = fs::read(&notes).map_err(failed)?;
-        let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|_| unreadable_notes(path))?;
-        if checkpoint.version != VERSION {
-            return Err(unreadable_notes(path));
-        }
-        match &*checkpoint.differences(&target) {
-            "" => Ok(Self { path: path.to_owned(), _lock: lock, checkpoint, is_resumed: true }),
-            differences => Err(other_load(name, differences, path)),
-        }
+        folder
     }
 
-    /// The same for an input that cannot be read again: what an earlier run has left is of no use.
+    /// The folder that an earlier load of the file `name` has left.
     ///
     /// # Errors
     /// The folder cannot be written, or is in use.
-    pub(crate) fn renew(
-        path: &Path,
-        name: &str,
-        target: Map<String, Value>,
-        results: impl FnOnce() -> ResultNames,
-    ) -> Result<Self> {
-        let failed = |error: std::io::Error| unwritable(path, &error);
-        if path.join(NOTES).exists() {
-            let lock = File::create(path.join(LOCK)).map_err(failed)?;
-            if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-                return Err(is_running(name));
-            }
-            fs::remove_dir_all(path).map_err(failed)?;
+    pub(crate) fn left(path: &Path, name: &str) -> Result<Option<Self>> {
+        if !path.join(NOTES).exists() {
+            return Ok(None);
         }
-        Self::open(path, name, target, results)
+        let lock = lock(path, name)?;
+        match read_notes(path)? {
+            Some(checkpoint) => Self::new(path, lock, checkpoint, true).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn new(path: &Path, lock: File, checkpoint: Checkpoint, is_resumed: bool) -> Result<Self> {
+        // A file system may compress what is all the same.
+        let noise = (0..RESERVE_BYTES).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]);
+        let reserve = path.join(RESERVE);
+        fs::write(&reserve, noise.collect::<Vec<u8>>()).map_err(|error| unwritable(&reserve, &error))?;
+        Ok(Self { path: path.to_owned(), _lock: lock, checkpoint, is_saved: true, is_resumed, is_full: None })
+    }
+
+    /// Gives the folder another name, so that a new load can begin. Returns that name.
+    ///
+    /// # Errors
+    /// The folder cannot be renamed.
+    pub(crate) fn set_aside(self) -> Result<PathBuf> {
+        let aside = (1_u32..).map(|number| {
+            let mut name = self.path.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{number}"));
+            self.path.with_file_name(name)
+        });
+        let aside = aside.into_iter().find(|path| !path.exists()).unwrap_or_default();
+        fs::rename(&self.path, &aside).map_err(|error| unwritable(&aside, &error))?;
+        Ok(aside)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -161,42 +189,115 @@ impl WorkFolder {
         &self.checkpoint
     }
 
+    /// How the rows of its result files look.
+    pub(crate) fn layout(&self) -> Layout {
+        self.checkpoint.layout.clone()
+    }
+
     /// Whether an earlier run of the load has begun.
     pub(crate) fn is_resumed(&self) -> bool {
         self.is_resumed
     }
 
-    /// Changes the checkpoint, and returns when it is on the disk.
+    /// Changes the checkpoint, and returns when it is on the disk. If that fails, the next call tries it too.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub(crate) fn save(&mut self, change: impl FnOnce(&mut Checkpoint)) -> Result<()> {
         change(&mut self.checkpoint);
-        let save = || {
-            let (new, notes) = (self.path.join(NEW_NOTES), self.path.join(NOTES));
-            let mut file = File::create(&new)?;
-            file.write_all(&serde_json::to_vec_pretty(&self.checkpoint)?)?;
-            file.sync_all()?;
-            fs::rename(&new, &notes)?;
-            // The new name is on the disk when the folder is.
-            File::open(&self.path)?.sync_all()
-        };
-        save().map_err(|error| unwritable(&self.path, &error))
+        self.is_saved = false;
+        let reserve = self.path.join(RESERVE);
+        let saved = with_reserve(&reserve, || self.write_notes());
+        if let Some(full) = saved.map_err(|error| unwritable(&self.path, &error))? {
+            self.is_full = Some(unwritable(&self.path, &full));
+        }
+        self.is_saved = true;
+        Ok(())
     }
 
-    /// Removes the folder.
+    /// Saves what an earlier call could not.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(crate) fn save_rest(&mut self) -> Result<()> {
+        if self.is_saved { Ok(()) } else { self.save(|_| {}) }
+    }
+
+    /// Why the load should end now, although everything is saved: there was room for it in the reserve alone.
+    pub(crate) fn is_full(&self) -> Option<&Error> {
+        self.is_full.as_ref()
+    }
+
+    fn write_notes(&self) -> io::Result<()> {
+        let (new, notes) = (self.path.join(NEW_NOTES), self.path.join(NOTES));
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(&self.checkpoint)?)?;
+        file.sync_all()?;
+        fs::rename(&new, &notes)?;
+        // The new name is on the disk when the folder is.
+        sync_folder(&self.path)
+    }
+
+    /// Removes the folder, the notes last: without them, the same command would load everything again.
     ///
     /// # Errors
     /// The folder cannot be removed.
     pub(crate) fn remove(self) -> Result<()> {
-        fs::remove_dir_all(&self.path).map_err(|error| unwritable(&self.path, &error))
+        let remove = || {
+            for path in self.in_order_of_removal()? {
+                if path.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+            }
+            fs::remove_dir(&self.path)
+        };
+        remove().map_err(|error| unwritable(&self.path, &error))
     }
+
+    fn in_order_of_removal(&self) -> io::Result<Vec<PathBuf>> {
+        let paths = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.path()));
+        let mut paths = paths.collect::<io::Result<Vec<PathBuf>>>()?;
+        paths.sort_by_key(|path| path.ends_with(NOTES));
+        Ok(paths)
+    }
+}
+
+fn lock(path: &Path, name: &str) -> Result<File> {
+    let lock = File::create(path.join(LOCK)).map_err(|error| unwritable(path, &error))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(is_running(name)),
+        // Some file systems have no locks.
+        Err(TryLockError::Error(error)) => tracing::debug!(%error, "the folder of the load cannot be locked"),
+    }
+    Ok(lock)
+}
+
+fn read_notes(path: &Path) -> Result<Option<Checkpoint>> {
+    let text = match fs::read(path.join(NOTES)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| unwritable(path, &error))?,
+    };
+    let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|_| unreadable_notes(path))?;
+    if checkpoint.version == VERSION { Ok(Some(checkpoint)) } else { Err(unreadable_notes(path)) }
+}
+
+/// Writes, if there is no room for it with that of the reserve. Returns the error that made it use the reserve.
+fn with_reserve(reserve: &Path, write: impl Fn() -> io::Result<()>) -> io::Result<Option<io::Error>> {
+    match write() {
+        Ok(()) => Ok(None),
+        Err(error) if is_out_of_room(&error) && fs::remove_file(reserve).is_ok() => write().map(|()| Some(error)),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_out_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::file::FileFormat;
     use super::*;
 
     fn target(object: &str, operation: &str) -> Map<String, Value> {
@@ -204,30 +305,44 @@ mod tests {
         target.as_object().unwrap().clone()
     }
 
-    fn results() -> ResultNames {
-        ResultNames { success: "s".into(), error: "e".into() }
+    #[expect(clippy::unnecessary_wraps, reason = "as a load gives it")]
+    fn results() -> Result<ResultNames> {
+        Ok(ResultNames { success: "s".into(), error: "e".into() })
+    }
+
+    fn identity(target: Map<String, Value>) -> Identity {
+        let (columns, shown) = (Vec::new(), Vec::new());
+        let layout = Layout { format: FileFormat::Csv, has_bom: false, columns, shown };
+        Identity { name: "f".to_owned(), target, layout }
+    }
+
+    fn open(path: &Path, target: Map<String, Value>) -> Result<WorkFolder> {
+        WorkFolder::open(path, identity(target), results)
     }
 
     #[test]
     fn the_same_load_goes_on_where_it_ended_and_another_one_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("f.load");
-        let mut folder = WorkFolder::open(&path, "f", target("Account", "insert"), results).unwrap();
+        let mut folder = open(&path, target("Account", "insert")).unwrap();
         assert!(!folder.is_resumed());
         let position = Position { offset: 9, lines: 2, rows: 1, checksum: 3 };
         folder.save(|checkpoint| checkpoint.position = position).unwrap();
-        let error = WorkFolder::open(&path, "f", target("Account", "insert"), results).unwrap_err();
+        let error = open(&path, target("Account", "insert")).unwrap_err();
         assert!(error.message().contains("being loaded by another process"), "{error}");
         let saved = folder.checkpoint().clone();
         drop(folder);
 
-        let error = WorkFolder::open(&path, "f", target("Contact", "update"), results).unwrap_err();
+        let error = open(&path, target("Contact", "update")).unwrap_err();
         assert!(error.message().contains("differs from it in object, operation."), "{error}");
-        let folder = WorkFolder::open(&path, "f", target("Account", "insert"), || panic!("they are known")).unwrap();
+        let folder =
+            WorkFolder::open(&path, identity(target("Account", "insert")), || panic!("they are known")).unwrap();
         assert!(folder.is_resumed());
         assert_eq!(folder.checkpoint(), &saved);
         drop(folder);
-        let folder = WorkFolder::renew(&path, "f", target("Contact", "update"), results).unwrap();
+        let folder = WorkFolder::left(&path, "f").unwrap().unwrap();
+        assert_eq!(folder.set_aside().unwrap(), parent.path().join("f.load.1"));
+        let folder = open(&path, target("Contact", "update")).unwrap();
         assert_eq!(folder.checkpoint().position, Position::default());
         folder.remove().unwrap();
         assert!(!path.exists());
@@ -237,12 +352,54 @@ mod tests {
     fn the_result_files_are_beside_the_folder_wherever_that_is() {
         let parent = tempfile::tempdir().unwrap();
         let (before, after) = (parent.path().join("before"), parent.path().join("after"));
-        let folder = WorkFolder::open(&before.join("f.load"), "f", Map::new(), results).unwrap();
+        let folder = open(&before.join("f.load"), Map::new()).unwrap();
         assert_eq!(folder.results().error, before.join("e"));
         drop(folder);
         fs::rename(&before, &after).unwrap();
-        let folder = WorkFolder::open(&after.join("f.load"), "f", Map::new(), results).unwrap();
+        let folder = open(&after.join("f.load"), Map::new()).unwrap();
         assert_eq!(folder.results().success, after.join("s"));
+    }
+
+    #[test]
+    fn the_notes_are_removed_last() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = open(parent.path(), Map::new()).unwrap();
+        fs::create_dir(folder.objects()).unwrap();
+        let paths = folder.in_order_of_removal().unwrap();
+        assert_eq!(paths.len(), 4, "the lock, the reserve, the objects, and the notes");
+        assert!(paths.last().unwrap().ends_with(NOTES), "{paths:?}");
+    }
+
+    #[test]
+    fn what_is_done_is_noted_although_the_disk_is_full() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = open(parent.path(), Map::new()).unwrap();
+        let reserve = parent.path().join(RESERVE);
+        assert_eq!(fs::metadata(&reserve).unwrap().len(), u64::from(RESERVE_BYTES));
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            fs::write(&reserve, "room").unwrap();
+            let write = || if reserve.exists() { Err(kind.into()) } else { folder.write_notes() };
+            assert_eq!(with_reserve(&reserve, write).unwrap().unwrap().kind(), kind);
+            assert_eq!(with_reserve(&reserve, || Err(kind.into())).unwrap_err().kind(), kind, "there is no more");
+        }
+        fs::write(&reserve, "room").unwrap();
+        with_reserve(&reserve, || Err(ErrorKind::PermissionDenied.into())).unwrap_err();
+        assert!(reserve.exists(), "room is not what is missing");
+    }
+
+    /// A folder in the place of the new notes cannot be written to.
+    #[test]
+    fn what_could_not_be_saved_is_saved_later() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut folder = open(parent.path(), Map::new()).unwrap();
+        let new = parent.path().join(NEW_NOTES);
+        fs::create_dir(&new).unwrap();
+        folder.save(|checkpoint| checkpoint.written = 7).unwrap_err();
+        folder.save_rest().unwrap_err();
+        fs::remove_dir(&new).unwrap();
+        folder.save_rest().unwrap();
+        drop(folder);
+        assert_eq!(open(parent.path(), Map::new()).unwrap().checkpoint().written, 7);
     }
 
     #[test]
@@ -250,7 +407,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         for notes in ["{", "{\"version\":1}"] {
             fs::write(parent.path().join(NOTES), notes).unwrap();
-            let error = WorkFolder::open(parent.path(), "f", Map::new(), results).unwrap_err();
+            let error = open(parent.path(), Map::new()).unwrap_err();
             assert!(error.message().contains("cannot be read. Delete that folder"), "{error}");
         }
     }

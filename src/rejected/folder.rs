@@ -18,6 +18,7 @@ use bytes::Bytes;
 use super::storage::{Action, ListedObject, ObjectMetadata};
 use airbyte::{Error, Result};
 use files::Files;
+pub(crate) use files::sync_folder;
 
 /// How much of a file is read at once.
 const PIECE_BYTES: usize = 256 * 1024;

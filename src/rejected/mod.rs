@@ -29,9 +29,12 @@ mod stream_header;
 mod successes;
 mod writer;
 
+pub(crate) use folder::sync_folder;
 pub(crate) use identity::{StreamIdentity, SyncIdentity};
 pub(crate) use read::{Findings, Found, Progress, RecordSink, RejectedReader, Selection, Summary};
-pub(crate) use record::{RejectedRecord, RejectionDetails, WrittenAs, WrittenRecord};
+pub(crate) use record::{
+    RejectedRecord, RejectionDetails, WrittenAs, WrittenRecord, is_of_several_records, of_several_records,
+};
 pub(crate) use settings::{
     AccessKey, BucketName, BucketSettings, Compression, DEFAULT_FILE_NAME_FORMAT, DEFAULT_PATH_FORMAT, FileNameFormat,
     Flattening, Format, Place, StorageSettings,

@@ -10,6 +10,9 @@ pub(super) const REJECTION_COLUMNS: [&str; 5] =
 /// The columns that say what became of a written record, in their order.
 pub(super) const SUCCESS_COLUMNS: [&str; 3] = ["sf__Id", "sf__Created", "written_records"];
 
+/// The beginning of what follows the message of a row that stands for several records.
+const STANDS_FOR: &str = "(The row stands for ";
+
 /// What the records of an object are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordKind {
@@ -144,6 +147,16 @@ impl RejectionDetails {
     }
 }
 
+/// The message of a rejected row that stands for several records.
+pub(crate) fn of_several_records(message: &str, records: u64) -> String {
+    format!("{message} {STANDS_FOR}{records} records with one key.)").trim_start().to_owned()
+}
+
+/// Whether a message is that of a row that stands for several records.
+pub(crate) fn is_of_several_records(message: &str) -> bool {
+    message.contains(STANDS_FOR)
+}
+
 fn json_text(value: &str) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
@@ -169,6 +182,15 @@ mod tests {
             };
             assert_eq!(details, expected);
         }
+    }
+
+    #[test]
+    fn a_row_that_stands_for_several_records_is_known_by_its_message() {
+        for message in ["", "Name: too long."] {
+            assert!(is_of_several_records(&of_several_records(message, 2)));
+            assert!(!is_of_several_records(message));
+        }
+        assert_eq!(of_several_records("", 2), "(The row stands for 2 records with one key.)");
     }
 
     #[test]

@@ -102,6 +102,14 @@ impl Output {
         self.queue.failure().await
     }
 
+    /// Fails if nothing is written any more.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn check(&self) -> io::Result<()> {
+        self.queue.check()
+    }
+
     /// Blocks until every message is written.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ pub(crate) struct RowIndex<'b> {
     next_free: Vec<u32>,
     /// By row number.
     fates: Vec<RowFate>,
+    /// For the first place of equal rows, the place of the one that is found next in turn.
+    in_turn: HashMap<u32, u32>,
 }
 
 /// How many records of each segment are rejected, and which records wait for the retries of the batch.
@@ -87,12 +89,19 @@ impl<'b> RowIndex<'b> {
         let count = origins.len() as u32;
         let mut by_hash: Vec<u32> = (0..count).collect();
         by_hash.sort_by_key(|row| origins.hash(*row as usize));
-        Self { origins, by_hash, next_free: (0..=count).collect(), fates: vec![fate; origins.len()] }
+        Self {
+            origins,
+            by_hash,
+            next_free: (0..=count).collect(),
+            fates: vec![fate; origins.len()],
+            in_turn: HashMap::new(),
+        }
     }
 
     /// The bytes held, with one more for each row while [`outcomes`](Self::outcomes) runs.
     pub(crate) fn size(&self) -> usize {
-        (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>() + self.fates.capacity() * 2
+        let places = (self.by_hash.capacity() + self.next_free.capacity()) * size_of::<u32>();
+        places + self.fates.capacity() * 2 + self.in_turn.capacity() * (size_of::<(u32, u32)>() + 1)
     }
 
     /// A row with this hash that has not been taken yet, and notes what happened to it. `None` if no such row was sent:
@@ -112,11 +121,29 @@ impl<'b> RowIndex<'b> {
         Some(row)
     }
 
-    /// A row with this hash, whatever happened to it. Of equal rows it is the first.
-    pub(crate) fn find(&self, hash: u64) -> Option<usize> {
-        let place = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
-        let row = *self.by_hash.get(place)? as usize;
-        (self.origins.hash(row) == hash).then_some(row)
+    /// A row with this hash. Equal rows that were written are found in turn; after the last one, the first of all.
+    pub(crate) fn find(&mut self, hash: u64) -> Option<usize> {
+        let start = self.by_hash.partition_point(|row| self.origins.hash(*row as usize) < hash);
+        let at = |place: usize| {
+            let row = *self.by_hash.get(place)? as usize;
+            (self.origins.hash(row) == hash).then_some(row)
+        };
+        let first = at(start)?;
+        if at(start + 1).is_none() {
+            return Some(first);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]
+        let next = self.in_turn.entry(start as u32).or_insert(start as u32);
+        let mut place = *next as usize;
+        while at(place).is_some_and(|row| self.fates[row] != RowFate::Written) {
+            place += 1;
+        }
+        let row = at(place);
+        #[expect(clippy::cast_possible_truncation, reason = "as many places as rows")]
+        {
+            *next = (place + usize::from(row.is_some())) as u32;
+        }
+        row.or(Some(first))
     }
 
     /// What happened to all rows, when `unfound` rejected rows could not be found.
@@ -261,6 +288,17 @@ mod tests {
         let mut index = RowIndex::new(&origins);
         while index.find_and_mark(1, Rejected).is_some() {}
         assert_eq!(index.outcomes(0).rejected, origins.records_by_segment());
+    }
+
+    #[test]
+    fn equal_rows_that_were_written_are_found_in_turn() {
+        let origins = row_origins([(1, 1), (2, 1), (2, 2), (2, 3), (2, 4), (3, 1)]);
+        let mut index = RowIndex::new(&origins);
+        assert_eq!(index.find_and_mark(2, Rejected), Some(1));
+        let found: Vec<_> = [2, 2, 1, 2, 3, 1].into_iter().map(|hash| index.find(hash)).collect();
+        assert_eq!(found, [2, 3, 0, 4, 5, 0].map(Some));
+        assert_eq!(index.find(2), Some(1), "more often than it was written");
+        assert_eq!(index.find(4), None);
     }
 
     #[test]

@@ -77,6 +77,9 @@ impl Acknowledgements {
 
     /// Removes what all waiting states cover in one go, and lets them leave after that.
     fn start(&mut self, streams: &mut [Stream]) -> io::Result<()> {
+        // Without the entry and without the state, a later attempt would write the rows again.
+        let checked = self.output.check();
+        self.close_unless_ok(checked)?;
         let states = std::mem::take(&mut self.waiting);
         let removals = match &self.journal {
             Some(journal) => removals(journal, &states, streams),
@@ -95,8 +98,18 @@ impl Acknowledgements {
         Ok(())
     }
 
-    fn write(&self, lines: Vec<String>) -> io::Result<()> {
-        self.output.states(&lines)
+    fn write(&mut self, lines: Vec<String>) -> io::Result<()> {
+        let written = self.output.states(&lines);
+        self.close_unless_ok(written)
+    }
+
+    /// After an error of the output, no entry is removed and no state leaves.
+    fn close_unless_ok(&mut self, done: io::Result<()>) -> io::Result<()> {
+        if done.is_err() {
+            self.is_closed = true;
+            self.waiting.clear();
+        }
+        done
     }
 }
 
@@ -127,4 +140,58 @@ fn removals(journal: &Journal, states: &[Acknowledged], streams: &mut [Stream]) 
         removals.extend(stream.earlier.iter_mut().filter_map(|rows| rows.acknowledge(last)));
     }
     removals
+}
+
+#[cfg(test)]
+mod tests {
+    use airbyte::StreamName;
+    use salesforce::{JobSpec, Operation};
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::NullHandling;
+    use crate::config::test_configs::{client, valid};
+    use crate::journal::{Entry, Target};
+    use crate::pipeline::ledger::ClosedSegment;
+    use crate::pipeline::prepare::PlannedStream;
+
+    struct Full;
+
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A later attempt sends the rows again whose state did not leave, and must find them in the journal.
+    #[tokio::test]
+    async fn the_journal_keeps_its_entries_when_no_state_can_leave() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
+        let name = StreamName { namespace: None, name: "s".to_owned() };
+        let operation = Operation::Insert;
+        let job = JobSpec { object: "Contact".into(), operation, external_id_field: None, assignment_rule_id: None };
+        let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), Vec::new(), 1);
+        entry.set_rows([(0, 7)]);
+        journal.enter(&entry).await.unwrap();
+
+        let output = Output::new(Full).unwrap();
+        let mut streams =
+            [Stream::new(PlannedStream { name: name.clone(), plan: None }, NullHandling::Ignore, Vec::new())];
+        let mut states = Acknowledgements::new(output.clone(), Some(Arc::clone(&journal)), Purpose::Sync);
+        output.text("a message").unwrap();
+        output.closed().await;
+        let state = || Acknowledged { line: "{}".to_owned(), closed: vec![ClosedSegment { stream: 0, id: 0 }] };
+        states.add(vec![state()], &mut streams).unwrap_err();
+        // What settles later.
+        states.add(vec![state()], &mut streams).unwrap();
+        assert!(states.is_idle());
+        assert_eq!(journal.removals(&name, 0).len(), 1);
+    }
 }

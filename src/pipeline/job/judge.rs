@@ -15,7 +15,7 @@ use crate::budget::{Budget, Lease};
 use crate::convert::{RowKind, restore, row_hash};
 use crate::pipeline::batch::{Batch, OpenBatch, RowFate, RowIndex, RowOutcomes};
 use crate::pipeline::prepare::StreamPlan;
-use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails, SuccessStore};
+use crate::rejected::{RejectedRecord, RejectedWriter, RejectionDetails, SuccessStore, of_several_records};
 use airbyte::{Error, Result};
 use salesforce::{Fault, FaultKind, FinishedJob, JobEnd, ResultRow, ResultRows, RowError};
 
@@ -470,6 +470,6 @@ impl<'j> Judge<'j> {
 fn message_for(records: u64, message: &str) -> String {
     match records {
         1 => message.to_owned(),
-        _ => format!("{message} (The row stands for {records} records with one key.)").trim_start().to_owned(),
+        _ => of_several_records(message, records),
     }
 }

@@ -201,7 +201,7 @@ fn create_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Forces the names in a folder to the disk.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     match File::open(path).and_then(|folder| folder.sync_all()) {
         // Some file systems, such as those of a network, know no such call for a folder.

@@ -131,3 +131,11 @@ async fn a_folder_that_cannot_be_written_is_named() {
     let error = folder.put("a", &METADATA, Vec::new()).await.unwrap_err();
     assert!(error.message().starts_with("Writing an object in the rejected-records folder /proc/rejected"), "{error}");
 }
+
+/// Linux refuses to sync the folder of processes, as some file systems of a network do.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_synced_is_no_error() {
+    assert!(File::open("/proc").unwrap().sync_all().is_err());
+    super::sync_folder(Path::new("/proc")).unwrap();
+}

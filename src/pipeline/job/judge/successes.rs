@@ -9,6 +9,16 @@ use crate::pipeline::job::result_layout::ID;
 use crate::rejected::{SuccessStore, SuccessWriter, WrittenAs, WrittenRecord};
 
 impl Judge<'_> {
+    /// The row that a row of the results was, each of equal rows in its turn.
+    fn find_written(&mut self, csv: &[u8]) -> Option<usize> {
+        let index = self.index.as_mut()?;
+        let sent = index.find(row_hash(csv));
+        if index.size() > self.index_lease.bytes() {
+            self.index_lease.set(index.size());
+        }
+        sent
+    }
+
     /// Reads the rows that the job wrote, so many, and writes their keys and ids. They are not visible before the writer
     /// finishes.
     pub(super) async fn keep_successes(
@@ -32,7 +42,7 @@ impl Judge<'_> {
         while let Some(row) = rows.next().await? {
             read += 1;
             let csv = layout.csv(row);
-            let sent = self.index.as_ref().and_then(|index| index.find(row_hash(&csv)));
+            let sent = self.find_written(&csv);
             let (mut key, mut origin, mut records) = (Vec::new(), 0, 1);
             if let Some(sent) = sent {
                 (origin, records) = (batch.origins.origin(sent).extracted_at_ms, batch.origins.records(sent));
