@@ -1,5 +1,6 @@
 //! `spec` and `check`.
 
+use salesforce_sim::{Answer, Endpoint, RequestFault};
 use serde_json::{Value, json};
 
 use crate::connector;
@@ -79,4 +80,16 @@ async fn a_new_refresh_token_goes_to_the_platform() {
         assert_eq!(configs[0]["refresh_token"].as_str(), world.org.refresh_token().as_deref());
         assert_eq!(configs[0]["domain_url"], world.org.url());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_does_not_fail_because_an_org_is_busy() {
+    let world = World::new().await;
+    world.org.inject(RequestFault::new(Endpoint::Query, Answer::status(503)).always());
+    let filter = json!({"streams": [{"stream": "Contact", "filter": "LastName != 'Person 1'"}]});
+    let run = world.check(filter).await;
+    let status = &run.only("CONNECTION_STATUS")["connectionStatus"];
+    let message = status["message"].as_str().unwrap();
+    assert_eq!(status["status"], "SUCCEEDED", "{message}");
+    assert!(message.contains("The filter of Contact could not be tried"), "{message}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use salesforce_sim::{Field, Object, Settings};
+use salesforce_sim::{Answer, Endpoint, Field, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use crate::connector::Run;
@@ -86,4 +86,15 @@ async fn criteria_choose_the_streams_and_not_the_parents() {
     let streams = streams(&run);
     assert_eq!(streams.keys().copied().collect::<Vec<_>>(), ["Contact"]);
     assert!(streams["Contact"]["json_schema"]["properties"]["Account.External_Id__c"].is_object());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_fail_together_are_described_alone() {
+    let world = World::kind().await;
+    let whole = world.discover(json!({})).await;
+    // A refusal that passes by itself costs no patience.
+    let html = Answer::html(404);
+    world.org.inject(RequestFault::new(Endpoint::Composite, html).starting_at(2).always());
+    let run = world.discover(json!({})).await;
+    assert_eq!(streams(&run).len(), streams(&whole).len());
 }

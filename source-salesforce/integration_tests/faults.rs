@@ -165,3 +165,80 @@ async fn rest_pages_that_break_off_are_read_again() {
         assert_whole(&world.read(json!({"api": "rest"}), &contacts()).await, "rest");
     }
 }
+
+/// Its job counts as many rows as it has, so nothing but another count can show that one is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_disagrees_twice_or_cannot_be_repeated_is_no_proof() {
+    let more = || Answer::json(200, r#"{"totalSize": 26, "done": true, "records": []}"#);
+    let count = |answer: Answer| RequestFault::new(Endpoint::Query, answer);
+    for (what, faults, part) in [
+        ("twice", vec![count(more()).times(2)], "Salesforce counts 26 before and after"),
+        (
+            "after an outage",
+            vec![count(Answer::status(503)), count(more()).starting_at(2).times(2)],
+            "Salesforce counts 26 before and after",
+        ),
+        (
+            "with an outage between",
+            vec![count(more()), count(Answer::html(503)).starting_at(2), count(more()).starting_at(3)],
+            "Salesforce counts 26 before and after",
+        ),
+        (
+            "once",
+            vec![count(more()), count(Answer::error(400, "MALFORMED_QUERY", "no count")).starting_at(2).always()],
+            "does not count them again",
+        ),
+    ] {
+        let world = World::kind().await;
+        world.add_contacts(ROWS);
+        faults.into_iter().for_each(|fault| world.org.inject(fault));
+        let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+        assert_eq!(run.exit_code, 1, "{what}");
+        assert_told(&run, "transient_error", part);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_a_limit_keeps_away_ends_the_sync_before_the_first_record() {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    world.org.inject(RequestFault::new(Endpoint::Query, Answer::status(403)).always());
+    let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+    let (kind, message) = run.failure();
+    assert!(kind == "transient_error" && message.contains("counting the records of Contact"), "{message}");
+    assert!(run.records("Contact").is_empty() && world.org.query_jobs().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_org_does_not_end_a_sync_by_its_counts() {
+    let busy = Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.");
+    assert_whole(&read_with(RequestFault::new(Endpoint::Query, busy), PAGES).await, "busy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_records_are_not_counted_is_read_all_the_same() {
+    for settings in [json!({"stream": "Contact", "api": "bulk"}), json!({"stream": "Contact", "filter": "Id != null"})]
+    {
+        let world = World::kind().await;
+        world.add_contacts(ROWS);
+        let refusal = Answer::error(400, "MALFORMED_QUERY", "count() is not supported");
+        world.org.inject(RequestFault::new(Endpoint::Query, refusal));
+        let run = world.read(json!({"streams": [settings]}), &contacts()).await;
+        assert_whole(&run, "not counted");
+        assert!(run.log().iter().any(|line| line.starts_with("Salesforce does not count the records of Contact")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_the_bulk_api_that_comes_as_a_failed_job_is_read_by_rest() {
+    let world = World::kind().await;
+    world.add_contacts(ROWS);
+    // Without a count, a job is tried first.
+    let refusal = Answer::error(400, "MALFORMED_QUERY", "count() is not supported");
+    world.org.inject(RequestFault::new(Endpoint::Query, refusal));
+    world.org.inject(QueryJobFault::failed("Contact", "InvalidEntity : Entity 'Contact' is not known"));
+    let run = world.read(json!({}), &contacts()).await;
+    assert_whole(&run, "refused");
+    assert_eq!(world.org.query_jobs().len(), 1);
+    assert!(run.log().iter().any(|line| line.starts_with("Contact is read by REST")));
+}

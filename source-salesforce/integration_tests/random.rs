@@ -3,7 +3,7 @@
 use salesforce_sim::{Nature, RandomFaults, Settings};
 use serde_json::json;
 
-use crate::world::{World, blocking, contacts, distinct, names};
+use crate::world::{World, blocking, contacts, distinct, in_sync, names};
 
 /// The syncs of a test run. More are tried with `SOURCE_SALESFORCE_SEEDS=1000`.
 const SEEDS: u64 = 6;
@@ -35,7 +35,7 @@ async fn sync(seed: u64) {
         if attempt == ATTEMPTS / 2 {
             world.org.clear_faults();
         }
-        let connector = world.start_read(changes.clone(), &contacts(), &states);
+        let connector = world.start_read(changes.clone(), &in_sync(contacts(), 7, 3), &states);
         let nth_state = if attempt < 4 { random.usize(1..5) } else { usize::MAX };
         let run = blocking(move || connector.kill_at_state(nth_state)).await;
         all.extend(run.column("Contact", "LastName"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce_sim::Settings;
+use salesforce_sim::{Endpoint, Field, Object, Settings};
 use serde_json::{Value, json};
 
 use crate::world::{World, catalog, contacts, names, sorted};
@@ -190,4 +190,38 @@ async fn a_stop_leaves_streams_incomplete_and_their_states_usable() {
     assert_eq!(run.statuses("Contact"), ["STARTED", "RUNNING", "INCOMPLETE"]);
     let states = run.states("Contact");
     assert!(states.last().unwrap().0["job"].is_string(), "{states:?}");
+}
+
+/// REST holds each record with the names of its fields, so wide records take much memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_takes_a_query_job_for_few_wide_records() {
+    let long = |number: usize| Field::textarea(&format!("Text_{number}__c"), 32_000);
+    let wide = (0..60).map(long).fold(Object::custom("Wide__c"), Object::field);
+    let world = World::with(Settings { objects: vec![wide], ..Settings::default() }).await;
+    for _ in 0..200 {
+        world.org.insert("Wide__c", &[("Text_0__c", "A sample")]).unwrap();
+    }
+    for (columns, jobs) in [(&["Id", "Text_0__c"][..], 0), (&[][..], 1)] {
+        let run = world.read(json!({}), &catalog(&[("Wide__c", columns)])).await;
+        run.assert_success();
+        assert_eq!((run.records("Wide__c").len(), world.org.query_jobs().len()), (200, jobs));
+    }
+}
+
+/// Only `queryAll` finds activities that Salesforce has archived, and it finds deleted ones too.
+#[tokio::test(flavor = "multi_thread")]
+async fn activities_are_asked_for_with_archived_ones_and_without_deleted_ones() {
+    let world = World::kind().await;
+    world.org.insert("Task", &[("Subject", "Call")]).unwrap();
+    let deleted = world.org.insert("Task", &[("Subject", "Deleted")]).unwrap();
+    assert!(world.org.recycle("Task", &deleted));
+    for api in ["bulk", "rest"] {
+        let run = world.read(json!({"api": api}), &catalog(&[("Task", &["Subject"])])).await;
+        run.assert_success();
+        assert_eq!(run.column("Task", "Subject"), ["Call"], "{api}");
+    }
+    assert_eq!(world.org.query_jobs()[0].query, "SELECT Subject FROM Task WHERE (IsDeleted = false)");
+    let requests = world.org.requests();
+    assert!(requests.iter().any(|request| request.endpoint == Endpoint::QueryAll));
+    assert!(requests.iter().all(|request| request.endpoint != Endpoint::Query), "neither records nor counts");
 }

@@ -100,6 +100,16 @@ pub(crate) fn contacts() -> Value {
     catalog(&[("Contact", &["LastName"])])
 }
 
+/// The same catalog as a platform sends it in a sync.
+pub(crate) fn in_sync(mut catalog: Value, sync: u64, generation: u64) -> Value {
+    for stream in catalog["streams"].as_array_mut().unwrap() {
+        stream["sync_id"] = json!(sync);
+        stream["generation_id"] = json!(generation);
+        stream["minimum_generation_id"] = json!(0);
+    }
+    catalog
+}
+
 /// The last names of so many contacts, sorted.
 pub(crate) fn names(count: usize) -> Vec<String> {
     let mut names: Vec<String> = (0..count).map(|number| format!("Person {number}")).collect();

@@ -31,7 +31,8 @@ pub(crate) struct RecordWriter {
     columns: Vec<(String, Vec<u8>, Place)>,
 }
 
-/// The paths of a query for columns, each once, in the order in which the columns name them.
+/// The paths of a query for columns, each once and sorted: a catalog may name its columns in another order later, and asks
+/// for the same then.
 pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     let mut add = |path: &String| {
@@ -45,6 +46,7 @@ pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
             ColumnValue::Compound(parts) => parts.iter().for_each(|part| add(&part.path)),
         }
     }
+    paths.sort_unstable();
     paths
 }
 

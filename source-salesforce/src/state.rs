@@ -11,6 +11,22 @@ use salesforce::API_VERSION;
 /// The key by which the platform's other sources say that a full refresh is over.
 const COMPLETE: &str = "__ab_full_refresh_sync_complete";
 
+/// The sync of a state, as the configured catalog names it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SyncIds {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sync_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) generation_id: Option<i64>,
+}
+
+impl SyncIds {
+    /// Whether no other sync has these. `PyAirbyte` gives every sync the number 1.
+    fn are_unique(self) -> bool {
+        self.sync_id.is_some_and(|id| id > 1)
+    }
+}
+
 /// How far a stream was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StreamState {
@@ -24,6 +40,7 @@ pub(crate) enum StreamState {
         query: String,
         /// The number of records.
         rows: u64,
+        sync: SyncIds,
     },
 }
 
@@ -42,27 +59,65 @@ pub(crate) struct ReadingState {
     pub(crate) locator: Option<String>,
     /// The records of the pages before it.
     pub(crate) rows: u64,
+    /// How many records the query found before its first page, if Salesforce counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) count: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) sync: SyncIds,
 }
 
 impl ReadingState {
     /// The beginning of a query.
     pub(crate) fn new(query: &str, job: Option<String>) -> Self {
-        Self { version: API_VERSION.to_owned(), query: query.to_owned(), job, locator: None, rows: 0 }
+        Self {
+            version: API_VERSION.to_owned(),
+            query: query.to_owned(),
+            job,
+            locator: None,
+            rows: 0,
+            count: None,
+            sync: SyncIds::default(),
+        }
     }
 
     /// Whether this query can be read on from here.
-    pub(crate) fn fits(&self, query: &str) -> bool {
+    fn fits(&self, query: &str) -> bool {
         self.query == query && self.version == API_VERSION && (self.job.is_some() || self.locator.is_some())
     }
 }
 
 impl StreamState {
+    /// What of the state counts for a query of a sync. Records of another sync do not: the platform can pass a state
+    /// for ever, and a stream that is never read again would be an empty success.
+    ///
+    /// Where nothing but the states themselves shows that a sync has not ended, `is_under_way` says it.
+    pub(crate) fn within(self, query: &str, sync: SyncIds, is_under_way: bool) -> Self {
+        let counts = match &self {
+            Self::Start => true,
+            Self::Reading(reading) => reading.fits(query) && reading.sync == sync,
+            Self::Complete { query: whole, sync: before, .. } => {
+                whole == query && *before == sync && (sync.are_unique() || is_under_way)
+            }
+        };
+        if counts { self } else { Self::Start }
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete { .. })
+    }
+
     /// What the platform keeps.
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Start => json!({}),
             Self::Reading(reading) => json!(reading),
-            Self::Complete { query, rows } => json!({COMPLETE: true, "query": query, "rows": rows}),
+            Self::Complete { query, rows, sync } => {
+                let mut state = json!(sync);
+                state[COMPLETE] = json!(true);
+                state["query"] = json!(query);
+                state["rows"] = json!(rows);
+                state
+            }
         }
     }
 
@@ -72,7 +127,8 @@ impl StreamState {
         if state[COMPLETE] == true {
             // Without a query nobody knows what was complete.
             let query = state["query"].as_str().unwrap_or_default().to_owned();
-            return Self::Complete { query, rows: state["rows"].as_u64().unwrap_or_default() };
+            let sync = serde_json::from_value(state.clone()).unwrap_or_default();
+            return Self::Complete { query, rows: state["rows"].as_u64().unwrap_or_default(), sync };
         }
         serde_json::from_value(state.clone()).map_or(Self::Start, Self::Reading)
     }
@@ -110,9 +166,10 @@ pub(crate) fn parse(text: &str) -> Result<HashMap<StreamName, StreamState>> {
     Ok(states.collect())
 }
 
-/// A short name of a query: FNV-1a in hexadecimal. Another query has another one, and no value of it can be read.
-pub(crate) fn query_hash(soql: &str) -> String {
-    let hash = soql
+/// A short name of a query of an org: FNV-1a in hexadecimal. Another query has another one, and so has another org. No
+/// value of it can be read.
+pub(crate) fn query_hash(org: &str, soql: &str) -> String {
+    let hash = format!("{org} {soql}")
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
@@ -133,12 +190,16 @@ mod tests {
         (page.locator, page.rows) = (Some("MTox".into()), 5);
         let mut rest = page.clone();
         rest.job = None;
+        rest.count = Some(9);
+        rest.sync = SyncIds { sync_id: Some(12), generation_id: Some(3) };
+        let sync = rest.sync;
         for state in [
             StreamState::Start,
             StreamState::Reading(start),
             StreamState::Reading(page),
             StreamState::Reading(rest),
-            StreamState::Complete { query: "a1".into(), rows: 7 },
+            StreamState::Complete { query: "a1".into(), rows: 7, sync },
+            StreamState::Complete { query: "a1".into(), rows: 7, sync: SyncIds::default() },
         ] {
             let file = json!([{"type": "STREAM", "stream": {
                 "stream_descriptor": {"name": "Account"}, "stream_state": state.to_json(),
@@ -169,7 +230,38 @@ mod tests {
         assert!(state.fits("a1") && !state.fits("a2"));
         assert!(!ReadingState { version: "61.0".into(), ..state.clone() }.fits("a1"));
         assert!(!ReadingState { job: None, ..state }.fits("a1"));
-        assert_ne!(query_hash("SELECT Id FROM A"), query_hash("SELECT Id FROM B"));
-        assert_eq!(query_hash("").len(), 16);
+        assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("a", "SELECT Id FROM B"));
+        assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("b", "SELECT Id FROM A"));
+        assert_eq!(query_hash("", "").len(), 16);
+    }
+
+    #[test]
+    fn a_state_counts_within_its_own_sync_alone() {
+        let ids = |sync_id, generation_id| SyncIds { sync_id, generation_id };
+        let (none, one, first) = (SyncIds::default(), ids(Some(1), Some(1)), ids(Some(7), Some(3)));
+        for (before, now, is_under_way, reads_on, is_skipped) in [
+            (first, first, false, true, true),
+            (first, ids(Some(8), Some(3)), true, false, false),
+            (first, ids(Some(7), Some(4)), true, false, false),
+            (first, none, true, false, false),
+            (none, first, true, false, false),
+            (none, none, true, true, true),
+            (none, none, false, true, false),
+            (one, one, true, true, true),
+            (one, one, false, true, false),
+        ] {
+            let reading = ReadingState { sync: before, ..ReadingState::new("a1", Some("750".into())) };
+            let reading = StreamState::Reading(reading);
+            let complete = StreamState::Complete { query: "a1".into(), rows: 7, sync: before };
+            for (state, counts) in [(reading, reads_on), (complete, is_skipped)] {
+                let expected = if counts { state.clone() } else { StreamState::Start };
+                assert_eq!(
+                    state.clone().within("a1", now, is_under_way),
+                    expected,
+                    "{before:?} {now:?} {is_under_way}"
+                );
+                assert_eq!(state.within("a2", now, is_under_way), StreamState::Start);
+            }
+        }
     }
 }

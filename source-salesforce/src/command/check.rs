@@ -81,9 +81,13 @@ async fn check_org(org: &Org, config: &Config, findings: &mut Findings) {
         let soql = Soql::select(settings.stream.clone(), ["Id"]).filtered(filter.clone());
         match org.count(&soql).await {
             Ok(count) => findings.facts.push(format!("The filter of {} finds {count} records.", settings.stream)),
-            Err(fault) => {
+            Err(fault) if is_of_filter(fault.kind()) => {
                 let doing = format!("trying the filter of {}", settings.stream);
                 findings.failures.push(error_of(&fault, &doing));
+            }
+            // Says nothing of the filter: the org may be busy, or the object too large to count.
+            Err(fault) => {
+                findings.facts.push(format!("The filter of {} could not be tried ({fault}).", settings.stream));
             }
         }
     }
@@ -94,10 +98,15 @@ async fn check_org(org: &Org, config: &Config, findings: &mut Findings) {
                 .facts
                 .extend(requests.map(|it| format!("{} of {} daily API requests are left.", it.remaining, it.max)));
         }
-        // No failure: a sync works without the permission "View Setup and Configuration".
-        Err(fault) if fault.kind() == FaultKind::Permission => {
+        // No failure: a sync works without the permission "View Setup and Configuration", and an outage passes.
+        Err(fault) if fault.kind() == FaultKind::Permission || fault.is_transient() => {
             findings.facts.push(format!("The limits of the org cannot be read ({}).", fault.message()));
         }
         Err(fault) => findings.failures.push(error_of(&fault, "asking for the org's limits")),
     }
+}
+
+/// Whether a fault of a query with a filter is about the filter, its object, or what the user may do.
+fn is_of_filter(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::Configuration | FaultKind::NotFound | FaultKind::Permission | FaultKind::SignIn)
 }

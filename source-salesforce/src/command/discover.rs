@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use airbyte::{Error, Output, Result};
-use salesforce::{Describe, FaultKind, Org};
+use salesforce::{Describe, Fault, FaultKind, Org};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -68,7 +68,16 @@ async fn discover(org: &Org, criteria: &Criteria) -> Result<Catalog> {
         let object = criteria.offer(&describe.name).then(|| ReadableObject::of(&describe));
         (external_ids(&describe), object, describe.name)
     };
-    let described = org.describe_each(&queryable, keep).await;
+    let mut described = org.describe_each(&queryable, keep).await;
+    // One object may fail alone, and an outage fails many: what may pass is asked for again, one by one.
+    for (name, answer) in queryable.iter().zip(&mut described) {
+        if matches!(answer, Err(fault) if fault.is_transient()) {
+            *answer = org.describe(name).await.map(keep);
+        }
+        if matches!(answer, Err(fault) if is_outage(fault)) {
+            break;
+        }
+    }
     let mut catalog = Catalog { objects: Vec::new(), external_ids: ExternalIds::new() };
     let mut first_fault = None;
     for (name, described) in queryable.iter().zip(described) {
@@ -78,7 +87,9 @@ async fn discover(org: &Org, criteria: &Criteria) -> Result<Catalog> {
                 catalog.objects.extend(object);
             }
             // Every other object would fail in the same way, so that a catalog without them would be wrong.
-            Err(fault) if matches!(fault.kind(), FaultKind::LimitReached(_) | FaultKind::SignIn) => {
+            Err(fault)
+                if is_outage(&fault) || matches!(fault.kind(), FaultKind::LimitReached(_) | FaultKind::SignIn) =>
+            {
                 return Err(error_of(&fault, "asking which fields the objects have"));
             }
             Err(fault) => {
@@ -95,6 +106,11 @@ async fn discover(org: &Org, criteria: &Criteria) -> Result<Catalog> {
         tracing::info!("{} is offered without {fields}: a query has no place for the body of a file", object.name);
     }
     Ok(catalog)
+}
+
+/// Whether a fault that may pass is about no single object: Salesforce itself does not answer.
+fn is_outage(fault: &Fault) -> bool {
+    fault.is_transient() && matches!(fault.code(), None | Some("SERVER_UNAVAILABLE" | "REQUEST_LIMIT_EXCEEDED"))
 }
 
 /// The error for a user who may read no object.
@@ -140,6 +156,23 @@ fn property(column: &Column) -> Value {
             let members: Map<String, Value> =
                 parts.iter().map(|part| (part.member.clone(), part.value_type.schema())).collect();
             json!({"type": ["null", "object"], "properties": members})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_about_no_single_object() {
+        for (kind, expected) in [
+            (FaultKind::Transient, true),
+            (FaultKind::Permission, false),
+            (FaultKind::NotFound, false),
+            (FaultKind::Unexpected, false),
+        ] {
+            assert_eq!(is_outage(&Fault::new(kind, "")), expected, "{kind:?}");
         }
     }
 }

@@ -27,9 +27,17 @@ pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, out
     let reader = Reader::new(&org, output);
     let read = async {
         let plans = plan(&org, &config, streams).await?;
+        let is_under_way = plans.iter().any(|plan| states.get(&plan.stream).is_some_and(|state| !state.is_complete()));
         let streams = plans.into_iter().map(|plan| {
             let state = states.remove(&plan.stream).unwrap_or(StreamState::Start);
-            (plan, state)
+            let known = state.clone().within(&plan.query, plan.sync, is_under_way);
+            if known != state {
+                tracing::info!(
+                    "{} is read from its start: its state is about another query, another org or another sync",
+                    plan.stream
+                );
+            }
+            (plan, known)
         });
         reader.read_all(streams.collect(), config.max_parallel_streams()).await
     };

@@ -120,6 +120,12 @@ impl Config {
         if forced && raw.api == Some(Api::Rest) {
             violations.add("force_use_bulk_api", "contradicts `api`, which is `rest`: remove one of them");
         }
+        for (index, settings) in streams.iter().enumerate() {
+            if forced && settings.api == Some(Api::Rest) {
+                let key = format!("streams[{index}].api");
+                violations.add(key, "is `rest`, which contradicts `force_use_bulk_api`: remove one of them");
+            }
+        }
         violations.into_result()?;
         // The function adds a violation whenever it returns nothing.
         let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;

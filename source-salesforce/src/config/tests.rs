@@ -70,6 +70,10 @@ fn every_broken_rule_is_named_at_once() {
             "`streams_criteria[0].value` is missing.",
         ),
         (json!({"force_use_bulk_api": true, "api": "rest"}), "`force_use_bulk_api` contradicts `api`"),
+        (
+            json!({"force_use_bulk_api": true, "streams": [{"stream": "A", "api": "rest"}]}),
+            "`streams[0].api` is `rest`, which contradicts `force_use_bulk_api`",
+        ),
         (json!({"streams": [{"stream": "A", "filtre": "a = 1"}]}), "the nearest key is `filter`"),
         (json!({"domain_url": "https://salesforce.example.com"}), "`domain_url` is not allowed"),
     ] {

@@ -7,12 +7,15 @@ use serde_json::{Map, Value};
 
 use airbyte::{Error, Result, StreamName};
 
+use crate::state::SyncIds;
+
 /// A stream of the configured catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CatalogStream {
     pub(crate) name: StreamName,
     /// The selected columns; all of the object if there is none.
     pub(crate) columns: Vec<String>,
+    pub(crate) sync: SyncIds,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +28,8 @@ struct Entry {
     stream: Stream,
     #[serde(default)]
     sync_mode: Option<String>,
+    #[serde(flatten)]
+    sync: SyncIds,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +54,7 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     })?;
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
-    for Entry { stream: Stream { name, json_schema }, sync_mode } in catalog.streams {
+    for Entry { stream: Stream { name, json_schema }, sync_mode, sync } in catalog.streams {
         if !seen.insert(name.clone()) {
             return Err(Error::config(format!("The catalog names the stream {name} twice. Remove one of the two.")));
         }
@@ -61,7 +66,7 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
         }
         let columns = json_schema.get("properties").and_then(Value::as_object);
         let columns = columns.into_iter().flat_map(Map::keys).filter(|name| !is_of_platform(name)).cloned().collect();
-        streams.push(CatalogStream { name, columns });
+        streams.push(CatalogStream { name, columns, sync });
     }
     Ok(streams)
 }
@@ -80,9 +85,11 @@ mod tests {
         let text = r#"{"streams":[
             {"stream":{"name":"Account","json_schema":{"properties":{"Id":{},"Name":{},"_ab_cdc_deleted_at":{}}},
                 "supported_sync_modes":["full_refresh"]},"sync_mode":"full_refresh","destination_sync_mode":"overwrite"},
-            {"stream":{"name":"Contact","namespace":""}}]}"#;
+            {"stream":{"name":"Contact","namespace":""},"sync_id":12,"generation_id":3}]}"#;
         let streams = parse_catalog(text).unwrap();
         assert_eq!(streams[0].columns, ["Id", "Name"]);
+        assert_eq!(streams[0].sync, SyncIds::default());
+        assert_eq!(streams[1].sync, SyncIds { sync_id: Some(12), generation_id: Some(3) });
         assert_eq!(
             (&*streams[1].name.name, &streams[1].name.namespace, streams[1].columns.len()),
             ("Contact", &None, 0)

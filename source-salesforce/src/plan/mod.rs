@@ -6,11 +6,11 @@ mod select;
 use futures_util::{StreamExt, stream};
 
 use airbyte::{Error, Result, StreamName};
-use salesforce::{FaultKind, Org, QueryRows, Soql, url_length};
+use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, Soql, url_length};
 
 use crate::config::{Api, Config};
 use crate::record::{RecordWriter, paths};
-use crate::state::query_hash;
+use crate::state::{SyncIds, query_hash};
 use crate::user_error::error_of;
 pub(crate) use catalog::{CatalogStream, parse_catalog};
 use select::Selected;
@@ -31,34 +31,50 @@ const COUNTS_AT_ONCE: usize = 4;
 pub(crate) struct StreamPlan {
     pub(crate) stream: StreamName,
     pub(crate) soql: Soql,
+    pub(crate) scope: QueryScope,
+    pub(crate) sync: SyncIds,
     /// The name of the query in a state.
     pub(crate) query: String,
     pub(crate) writer: RecordWriter,
     pub(crate) api: Api,
     /// How many records the query finds, asked before the first of them is read. None if Salesforce does not say.
     pub(crate) count: Option<u64>,
+    /// The bytes that a record typically takes.
+    width: usize,
+    /// Whether the user wrote a condition.
+    has_filter: bool,
     /// The most rows of a page of a query job.
     pub(crate) rows_per_page: usize,
 }
 
 impl StreamPlan {
-    fn new(stream: CatalogStream, selected: Selected, config: &Config) -> Self {
+    fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str) -> Self {
         let Selected { object, columns } = selected;
         let settings = config.stream(&stream.name.name);
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
         let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
+        let scope = scope(&object);
         let mut soql = Soql::select(object, paths);
-        if let Some(filter) = settings.and_then(|settings| settings.filter.clone()) {
+        let filter = settings.and_then(|settings| settings.filter.clone());
+        let has_filter = filter.is_some();
+        if let Some(filter) = filter {
             soql = soql.filtered(filter);
         }
+        if scope == QueryScope::WithDeleted {
+            soql = soql.filtered(Condition::written("IsDeleted = false"));
+        }
         Self {
-            query: query_hash(&soql.to_string()),
+            query: query_hash(org, &soql.to_string()),
             writer: RecordWriter::new(&stream.name, &columns),
             api: config.api_of(&stream.name.name),
             count: None,
             stream: stream.name,
             soql,
+            scope,
+            sync: stream.sync,
+            width,
+            has_filter,
             rows_per_page: config.max_page_rows().unwrap_or(usual),
         }
     }
@@ -73,9 +89,21 @@ impl StreamPlan {
         match self.api {
             Api::Rest => true,
             Api::Bulk => false,
-            Api::Auto => self.fits_rest() && self.count.is_some_and(|count| count <= FEW_ROWS),
+            Api::Auto => self.fits_rest() && self.count.is_some_and(|count| count <= FEW_ROWS && self.fits_page(count)),
         }
     }
+
+    /// Whether so many records take no more than a page of a query job. REST holds them all, with the names of their
+    /// fields.
+    fn fits_page(&self, count: u64) -> bool {
+        usize::try_from(count).is_ok_and(|count| count.saturating_mul(self.width) <= PAGE_SIZE)
+    }
+}
+
+/// The records that belong to an object. Only a query that also finds deleted records finds archived activities.
+fn scope(object: &str) -> QueryScope {
+    let is_archived = ["Task", "Event"].iter().any(|activity| activity.eq_ignore_ascii_case(object));
+    if is_archived { QueryScope::WithDeleted } else { QueryScope::Live }
 }
 
 /// Plans all streams. Nothing is read before every stream has a plan and Salesforce accepts its filter.
@@ -86,9 +114,10 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
     let mut problems = Vec::new();
     let selected = select::select(org, &streams, &mut problems).await?;
     let mut plans: Vec<StreamPlan> = Vec::new();
+    let address = org.instance_url().origin().ascii_serialization();
     for (stream, selected) in streams.into_iter().zip(selected) {
         let Some(selected) = selected else { continue };
-        let plan = StreamPlan::new(stream, selected, config);
+        let plan = StreamPlan::new(stream, selected, config, &address);
         if plan.api == Api::Rest && !plan.fits_rest() {
             problems.push(format!(
                 "The query of the stream {} is too long for REST: select fewer columns, or let `api` be `auto`.",
@@ -97,21 +126,51 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
         }
         plans.push(plan);
     }
-    let counts = stream::iter(&plans).map(|plan| org.count(&plan.soql)).buffered(COUNTS_AT_ONCE);
+    let counts = stream::iter(&plans).map(|plan| org.count_patiently(&plan.soql, plan.scope)).buffered(COUNTS_AT_ONCE);
     let counts: Vec<_> = counts.collect().await;
     for (plan, count) in plans.iter_mut().zip(counts) {
         match count {
             Ok(count) => plan.count = Some(count),
-            Err(fault) if matches!(fault.kind(), FaultKind::LimitReached(_) | FaultKind::SignIn) => {
-                return Err(error_of(&fault, "counting the records of the streams"));
-            }
             // The condition was written by the user: Salesforce's own words say what is wrong with it.
-            Err(fault) if fault.kind() == FaultKind::Configuration && config.stream(&plan.stream.name).is_some() => {
+            Err(fault)
+                if fault.kind() == FaultKind::Configuration && plan.has_filter && !is_answered(org, plan).await =>
+            {
                 problems.push(format!("Salesforce refuses the query of the stream {} ({fault}).", plan.stream));
             }
-            // Salesforce does not count records of some objects, and gives up counting very many.
-            Err(fault) => tracing::debug!("the records of {} cannot be counted: {}", plan.stream, fault.message()),
+            Err(fault) if is_no_count(&fault) => tracing::info!(
+                "Salesforce does not count the records of {} ({fault}): the counts of the pages stand alone",
+                plan.stream
+            ),
+            // A number that is not known is no number: the stream would have one proof less.
+            Err(fault) => return Err(error_of(&fault, &format!("counting the records of {}", plan.stream))),
         }
     }
     if problems.is_empty() { Ok(plans) } else { Err(Error::config(problems.join(" "))) }
+}
+
+/// Whether a fault says that Salesforce does not count records of an object. It does not for some objects, and gives up
+/// counting very many.
+fn is_no_count(fault: &Fault) -> bool {
+    use FaultKind::{Configuration, InvalidJobState, NotFound, Permission, Unexpected};
+    fault.code() == Some("QUERY_TIMEOUT")
+        || matches!(fault.kind(), Configuration | InvalidJobState | NotFound | Permission | Unexpected)
+}
+
+/// Whether Salesforce answers a query whose records it does not count.
+async fn is_answered(org: &Org, plan: &StreamPlan) -> bool {
+    plan.fits_rest() && org.read_query(&plan.soql, plan.scope).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_activities_can_be_archived() {
+        for (object, expected) in
+            [("Task", QueryScope::WithDeleted), ("event", QueryScope::WithDeleted), ("Contact", QueryScope::Live)]
+        {
+            assert_eq!(scope(object), expected, "{object}");
+        }
+    }
 }

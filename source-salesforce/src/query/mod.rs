@@ -87,24 +87,20 @@ impl<'a> Reader<'a> {
     async fn read_to_end(&self, run: &mut StreamRun<'_>, state: StreamState) -> Result<()> {
         let plan = run.plan;
         let mut from = match state {
-            StreamState::Complete { query, rows } if query == plan.query => {
+            StreamState::Complete { rows, .. } => {
                 tracing::info!("{} was read whole before, {rows} records: its state says so", plan.stream);
-                return run.state(&StreamState::Complete { query, rows });
+                return run.state(&state);
             }
-            StreamState::Reading(reading) if reading.fits(&plan.query) => Some(reading),
+            StreamState::Reading(reading) => Some(reading),
             StreamState::Start => None,
-            _ => {
-                tracing::info!("{} is read from its start, because its state is about another query", plan.stream);
-                None
-            }
         };
         for beginning in 1.. {
             match self.read_once(run, from.take()).await {
                 Ok(rows) => {
                     tracing::info!("{} is read whole: {rows} records", plan.stream);
-                    return run.state(&StreamState::Complete { query: plan.query.clone(), rows });
+                    return run.state(&StreamState::Complete { query: plan.query.clone(), rows, sync: plan.sync });
                 }
-                // Nothing of it is written, so nothing is repeated.
+                // This run has written nothing of it. What an earlier attempt wrote is repeated rather than lost.
                 Err(Failure::Dead { begins_again: true, error }) if !run.has_records && beginning < BEGINNINGS => {
                     tracing::warn!("{} is read again from its start: {}", plan.stream, error.message());
                     run.state(&StreamState::Start)?;
@@ -122,10 +118,11 @@ impl<'a> Reader<'a> {
     /// Reads the stream from its start or from a state on. Returns the number of its records.
     async fn read_once(&self, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<u64, Failure> {
         let plan = run.plan;
-        let is_new = from.is_none();
+        let mut is_resumed = from.is_some();
         let mut rows = from.as_ref().map_or(0, |from| from.rows);
         let Opened { mut pages, mut reading } = pages::open(self.org, run, from).await?;
-        while let Some(mut page) = pages.next().await.map_err(|fault| pages::failure(&fault, plan))? {
+        while let Some(mut page) = pages.next().await.map_err(|fault| pages::failure(&fault, plan, is_resumed))? {
+            is_resumed = false;
             rows += page.rows();
             let point = page.point().cloned();
             run.write_page(&mut page).await?;
@@ -134,9 +131,7 @@ impl<'a> Reader<'a> {
                 run.state(&StreamState::Reading(reading.clone()))?;
             }
         }
-        if is_new {
-            proof::check_count(self.org, plan, rows).await?;
-        }
+        proof::check_count(self.org, plan, reading.count, rows).await?;
         Ok(rows)
     }
 }

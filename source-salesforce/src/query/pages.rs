@@ -2,8 +2,7 @@
 
 use airbyte::Error;
 use salesforce::{
-    Fault, FaultKind, JobPages, Org, PagePoint, QueryPage, QueryScope, ReadFailure, ReadFault, RestPages,
-    RunningQueryJob,
+    Fault, FaultKind, JobPages, Org, PagePoint, QueryPage, ReadFailure, ReadFault, RestPages, RunningQueryJob,
 };
 
 use super::StreamRun;
@@ -60,12 +59,12 @@ pub(super) async fn open(org: &Org, run: &mut StreamRun<'_>, from: Option<Readin
 }
 
 async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> Result<Opened, Failure> {
-    let reading = from.unwrap_or_else(|| ReadingState::new(&plan.query, None));
+    let reading = from.unwrap_or_else(|| start(plan, None));
     let pages = match point(&reading) {
         Some(point) => org.resume_query(&plan.soql, &point).map_err(|fault| dead(&fault, plan))?,
         None => {
-            let pages = org.read_query(&plan.soql, QueryScope::Live).await;
-            pages.map_err(|fault| failure(&fault, plan))?
+            let pages = org.read_query(&plan.soql, plan.scope).await;
+            pages.map_err(|fault| failure(&fault, plan, false))?
         }
     };
     Ok(Opened { pages: Pages::Rest(Box::new(pages)), reading })
@@ -73,34 +72,47 @@ async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> 
 
 async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {
     let plan = run.plan;
+    let is_resumed = from.is_some();
     let (job, reading) = match from {
-        Some(ReadingState { job: Some(id), locator, rows, version, query }) => {
-            tracing::info!("{} is read on in the query job {id}, after {rows} records", plan.stream);
-            let job = org.resume_query_job(&id, &plan.soql).map_err(|fault| dead(&fault, plan))?;
-            (job, ReadingState { job: Some(id), locator, rows, version, query })
+        Some(reading) => {
+            let id = reading.job.as_deref().unwrap_or_default();
+            tracing::info!("{} is read on in the query job {id}, after {} records", plan.stream, reading.rows);
+            let job = org.resume_query_job(id, &plan.soql).map_err(|fault| dead(&fault, plan))?;
+            (job, reading)
         }
-        _ => match org.create_query_job(&plan.soql, QueryScope::Live).await {
+        None => match org.create_query_job(&plan.soql, plan.scope).await {
             Ok(job) => {
-                let reading = ReadingState::new(&plan.query, Some(job.id().to_owned()));
+                let reading = start(plan, Some(job.id().to_owned()));
                 run.state(&StreamState::Reading(reading.clone()))?;
                 (job, reading)
             }
-            Err(fault) if plan.api != Api::Bulk && plan.fits_rest() && is_refused_by_bulk(&fault) => {
-                tracing::info!("{} is read by REST: {}", plan.stream, fault.message());
-                return open_rest(org, plan, None).await;
-            }
+            Err(fault) if changes_to_rest(&fault, plan) => return open_rest(org, plan, None).await,
             Err(fault) => return Err(Failure::Alive(error(&fault, plan))),
         },
     };
-    let pages = wait(&job, run, &reading).await?;
-    Ok(Opened { pages: Pages::Job(Box::new(pages)), reading })
+    // The sign of life is a state, and a state follows RUNNING.
+    run.runs()?;
+    let reason = match wait(&job, run, &reading).await {
+        Ok(pages) => return Ok(Opened { pages: Pages::Job(Box::new(pages)), reading }),
+        Err(fault) => fault,
+    };
+    let is_refused = !is_resumed && reason.reason() == ReadFailure::JobFailed;
+    if is_refused && changes_to_rest(reason.fault(), plan) {
+        return open_rest(org, plan, None).await;
+    }
+    Err(failure(&reason, plan, is_resumed))
+}
+
+/// The state of a stream before its first page.
+fn start(plan: &StreamPlan, job: Option<String>) -> ReadingState {
+    ReadingState { count: plan.count, sync: plan.sync, ..ReadingState::new(&plan.query, job) }
 }
 
 /// Waits for the end of a job.
-async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState) -> Result<JobPages, Failure> {
+async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState) -> Result<JobPages, ReadFault> {
     let state = StreamState::Reading(reading.clone()).to_json();
     let heartbeat = Heartbeat::new(run.output, &run.plan.stream, state);
-    let complete = job.wait(&heartbeat).await.map_err(|fault| failure(&fault, run.plan))?;
+    let complete = job.wait(&heartbeat).await?;
     Ok(complete.pages(point(reading)).rows_per_page(run.plan.rows_per_page))
 }
 
@@ -108,20 +120,38 @@ fn point(reading: &ReadingState) -> Option<PagePoint> {
     reading.locator.clone().map(|locator| PagePoint { locator, rows: reading.rows })
 }
 
+/// Whether REST reads the stream instead, because the Bulk API refuses it.
+fn changes_to_rest(fault: &Fault, plan: &StreamPlan) -> bool {
+    let changes = plan.api != Api::Bulk && plan.fits_rest() && is_refused_by_bulk(fault);
+    if changes {
+        tracing::info!("{} is read by REST: {}", plan.stream, fault.message());
+    }
+    changes
+}
+
 /// Whether the Bulk API does not know the object, or a field of it. The texts are Salesforce's own.
 fn is_refused_by_bulk(fault: &Fault) -> bool {
     let says = |text: &str| fault.message().contains(text);
-    fault.code() == Some("INVALIDENTITY")
+    // A call spells it in capitals, and a failed job does not.
+    fault.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidEntity"))
         || says("is not supported by the Bulk API")
         || says("not supported in Bulk Query")
         || says("Cannot serialize value for")
         || says("Binary field not supported")
 }
 
-/// What follows from a fault.
-pub(super) fn failure(fault: &ReadFault, plan: &StreamPlan) -> Failure {
+/// What follows from a fault. `is_resumed`: no page was read since the state that a run began with.
+pub(super) fn failure(fault: &ReadFault, plan: &StreamPlan, is_resumed: bool) -> Failure {
+    use FaultKind::{Configuration, InvalidJobState, NotFound, Unexpected};
     use ReadFailure::{HeaderChanged, JobAborted, JobFailed, JobGone, LocatorExpired, Malformed, Other, OtherVersion};
     match fault.reason() {
+        // Salesforce does not take what the state names. The same state would be refused for ever.
+        Other
+            if is_resumed
+                && matches!(fault.fault().kind(), Configuration | InvalidJobState | NotFound | Unexpected) =>
+        {
+            dead(fault.fault(), plan)
+        }
         Other => Failure::Alive(error(fault.fault(), plan)),
         // Someone has decided it.
         JobAborted => Failure::Dead { begins_again: false, error: error(fault.fault(), plan) },

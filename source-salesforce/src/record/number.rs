@@ -35,7 +35,7 @@ pub(super) fn whole(text: &str) -> Option<Cow<'_, str>> {
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
     let exponent: i32 = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let point = i32::try_from(whole.len()).ok()? + exponent;
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let point = usize::try_from(point).ok().filter(|point| (1..=MOST_DIGITS).contains(point))?;
     let digits = format!("{whole}{fraction}");
     let (kept, dropped) = digits.split_at(point.min(digits.len()));
@@ -80,6 +80,8 @@ mod tests {
             ("0.5", None),
             ("1E-3", None),
             ("1E99", None),
+            ("1E2147483647", None),
+            ("1E-2147483648", None),
             ("x", None),
         ] {
             assert_eq!(whole(text).as_deref(), expected, "{text}");

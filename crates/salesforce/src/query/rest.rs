@@ -66,6 +66,16 @@ impl Org {
         Ok(total_size)
     }
 
+    /// The same for a caller that depends on it: the call is made again as long as its faults may pass, for up to half an
+    /// hour.
+    ///
+    /// # Errors
+    /// Salesforce refuses the query, gives it up three times (code `QUERY_TIMEOUT`), or cannot be reached.
+    pub async fn count_patiently(&self, soql: &Soql, scope: QueryScope) -> Result<u64, Fault> {
+        let patience = CallPatience::Long("counting records");
+        patience.run(self.http.timing(), may_retry(), || self.count_in(soql, scope)).await
+    }
+
     /// Runs a query with REST calls, and reads its first page. The others are read one after another.
     ///
     /// # Errors
@@ -200,15 +210,19 @@ impl RestPages {
     /// Makes a call, and makes it again as long as its faults may pass.
     async fn ask(&self, call: &Call) -> Result<Answer, Fault> {
         let http = &self.org.http;
-        let timeouts = AtomicU32::new(0);
-        let may_retry = |fault: &Fault| {
-            if fault.code() == Some("QUERY_TIMEOUT") {
-                timeouts.fetch_add(1, Ordering::Relaxed);
-            }
-            fault.is_transient() && !is_expired(fault) && timeouts.load(Ordering::Relaxed) < TIMEOUTS
-        };
         let patience = CallPatience::Long("reading records by a query");
-        patience.run(http.timing(), may_retry, || http.read(call, |body| read(body, &self.columns))).await
+        patience.run(http.timing(), may_retry(), || http.read(call, |body| read(body, &self.columns))).await
+    }
+}
+
+/// Says after each fault of a query whether the query is made again.
+fn may_retry() -> impl Fn(&Fault) -> bool {
+    let timeouts = AtomicU32::new(0);
+    move |fault| {
+        if fault.code() == Some("QUERY_TIMEOUT") {
+            timeouts.fetch_add(1, Ordering::Relaxed);
+        }
+        fault.is_transient() && !is_expired(fault) && timeouts.load(Ordering::Relaxed) < TIMEOUTS
     }
 }
 
