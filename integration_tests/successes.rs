@@ -460,26 +460,32 @@ async fn an_id_is_kept_again_if_an_attempt_is_killed_before_its_state() {
     assert_eq!((pairs.len(), distinct), (9, ids_in_org(&world)));
 }
 
-/// What the journal keeps from being sent again: the killed attempt had no time to store its ids.
+/// What the journal keeps from being sent again: the killed attempt had no time to store its ids. The results are read
+/// once to know the rows, and once more for their ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ids_of_an_insert_that_a_killed_attempt_wrote_are_kept_by_the_next_one() {
-    let world = World::new().await;
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(hold.clone())));
-    let catalog = contacts("append", "External_Id__c");
-    let mut connector = world.start_write(keeping(), &catalog);
-    let writer = connector.send_in_background(lines(&some_contacts(300)));
-    wait_until(|| !world.org.jobs().is_empty() && world.org.jobs().iter().all(|job| job.state.is_final())).await;
-    kill(connector, writer).await;
-    hold.release();
-    assert!(world.success_objects().is_empty());
-    world.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Effect::Cut).starting_at(2));
-    let mut records = some_contacts(302);
-    records.push(contact(303));
-    let run = world.write(keeping(), catalog, lines(&records)).await;
-    run.assert_success();
-    assert_eq!(world.org.count("Contact"), 303);
-    assert_each_is_kept_once(&world);
+    let faults: [Effect; 4] =
+        [Effect::Cut, Answer::empty(200).into(), Answer::html(200).into(), Answer::status(404).into()];
+    let worlds = [World::new().await, World::kind().await, World::kind().await, World::kind().await];
+    for (fault, world) in faults.into_iter().zip(worlds) {
+        let label = format!("{fault:?}");
+        let hold = Hold::default();
+        world.org.inject(RequestFault::new(Endpoint::JobInfo, Effect::Held(hold.clone())));
+        let catalog = contacts("append", "External_Id__c");
+        let mut connector = world.start_write(keeping(), &catalog);
+        let writer = connector.send_in_background(lines(&some_contacts(300)));
+        wait_until(|| !world.org.jobs().is_empty() && world.org.jobs().iter().all(|job| job.state.is_final())).await;
+        kill(connector, writer).await;
+        hold.release();
+        assert!(world.success_objects().is_empty(), "{label}");
+        world.org.inject(RequestFault::new(Endpoint::SuccessfulResults, fault).starting_at(2));
+        let mut records = some_contacts(302);
+        records.push(contact(303));
+        let run = world.write(keeping(), catalog, lines(&records)).await;
+        run.assert_success();
+        assert_eq!(world.org.count("Contact"), 303, "{label}");
+        assert_each_is_kept_once(&world);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use crate::pipeline::prepare::StreamPlan;
 use crate::rejected::{SuccessStore, WrittenAs, WrittenRecord};
 use crate::user_error::IntoUserError;
 use airbyte::{Error, JsonTypes, Result};
-use salesforce::{Fault, FinishedJob};
+use salesforce::{Fault, FaultKind, FinishedJob};
 
 /// Keeps the ids of all rows that were taken over, before they are acknowledged.
 ///
@@ -75,17 +75,27 @@ async fn keep_once(
     rows: &EarlierRows,
     job: &FinishedJob,
 ) -> Result<(), NotKept> {
+    let written = rows.free();
+    if written == 0 {
+        return Ok(());
+    }
     let columns = columns(plan, rows.columns());
     let mut key = KeyValues::new(plan.source_key.columns(&columns, None).of_record, &columns);
     let mut writer = store.writer(&plan.identity, names(key.columns().iter()));
     let mut results = job.successful_rows().await?;
-    // The same results were read a moment ago. Without a column they are not those of the job, and no row is known.
-    let Ok(layout) = ResultLayout::new(results.header(), &columns, &[ID]) else { return Ok(()) };
+    // The results were read a moment ago, and have at least the rows that they had then.
+    let unproven = || Fault::new(FaultKind::Transient, "the results lack rows that they had before");
+    let layout = ResultLayout::new(results.header(), &columns, &[ID]).map_err(|_| unproven())?;
+    let mut kept = 0;
     while let Some(row) = results.next().await? {
         if rows.has(&layout.csv(row)) {
+            kept += 1;
             let written = WrittenAs { id: layout.id(row), is_created: layout.is_created(row), records: 1 };
             writer.write(&WrittenRecord::new(0, key.of_row(&layout, row, None), written)).await?;
         }
+    }
+    if kept < written {
+        return Err(unproven().into());
     }
     Ok(writer.finish().await?)
 }
