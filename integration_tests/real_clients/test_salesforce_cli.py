@@ -234,7 +234,8 @@ def test_an_export_reads_every_record(ids):
     answer = export("SELECT Id, Name, Phone, CreatedDate, Parent.Name FROM Account WHERE Name LIKE 'account #%'")
     assert answer.exit_code == 0, answer.message
     rows = saved("export.csv")
-    assert {row["Id"] for row in rows} >= set(ids)
+    # The tests before have renamed the first 300, and deleted some of those.
+    assert {row["Id"] for row in rows} >= set(ids[300:])
     assert answer.result.get("totalSize") == len(rows) == len({row["Id"] for row in rows})
     assert all(row["CreatedDate"].endswith(".000Z") and row["Parent.Name"] == "" for row in rows)
 
