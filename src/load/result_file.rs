@@ -37,7 +37,7 @@ pub(super) struct Noted {
 }
 
 impl ResultFile {
-    /// Opens the file as it is noted, and removes what a crash has left behind that. One of which nothing is noted is new.
+    /// Opens the file as it is noted, and removes what a crash has left after that. A file without a note is new.
     pub(super) fn open(path: &Path, noted: Noted) -> Result<Self> {
         let failed = |error: io::Error| unwritable(path, &error);
         let mut options = OpenOptions::new();

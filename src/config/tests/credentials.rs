@@ -159,7 +159,7 @@ fn a_new_refresh_token_goes_where_the_old_one_was() {
     }
 }
 
-/// Whoever types one of them has begun, and is told what else is needed.
+/// Who types one of them has begun, and gets an error that names what else is needed.
 #[test]
 fn each_key_of_an_app_or_a_user_says_that_the_flat_form_is_meant() {
     for key in ["client_id", "client_secret", "refresh_token", "private_key", "username", "password", "security_token"]
