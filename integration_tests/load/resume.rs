@@ -1,6 +1,7 @@
 //! A load that ends early goes on with the same command.
 
 use std::io::Write as _;
+use std::process::Child;
 use std::time::Duration;
 
 use salesforce_sim::{Effect, Endpoint, Hold, RequestFault, RowFault, Settings};
@@ -35,6 +36,15 @@ fn done(folder: &Folder) -> u64 {
     let notes = std::fs::read(folder.path("a.csv.load/load.json")).unwrap_or_default();
     let notes: Value = serde_json::from_slice(&notes).unwrap_or_default();
     notes["position"]["rows"].as_u64().unwrap_or_default()
+}
+
+/// Starts an insert, whose first upload waits until it is released.
+async fn insert_held_at_its_upload(world: &World, folder: &Folder) -> (Child, Hold) {
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
+    let process = folder.start(INSERT);
+    hold.reached().await;
+    (process, hold)
 }
 
 /// Starts a load, kills it when `is_due`, and waits until the org has finished its jobs.
@@ -163,10 +173,7 @@ async fn a_load_whose_result_files_cannot_be_written_ends_and_goes_on_without_wr
     let world = World::new().await;
     let folder = Folder::new(&world, small_jobs());
     folder.write("a.csv", file(9_000));
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
-    let process = folder.start(INSERT);
-    hold.reached().await;
+    let (process, hold) = insert_held_at_its_upload(&world, &folder).await;
     let broken = break_results(&folder, "a.csv.load");
     hold.release();
     let output = blocking(move || process.wait_with_output().unwrap()).await;
@@ -257,10 +264,7 @@ async fn a_file_is_loaded_by_one_process_at_a_time() {
     let world = World::new().await;
     let folder = Folder::new(&world, json!({}));
     folder.write("a.csv", file(5));
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
-    let process = folder.start(INSERT);
-    hold.reached().await;
+    let (process, hold) = insert_held_at_its_upload(&world, &folder).await;
     folder.load(INSERT).await.assert_error("The file a.csv is being loaded by another process.");
     hold.release();
     let output = blocking(move || process.wait_with_output().unwrap()).await;
@@ -273,10 +277,7 @@ async fn a_signal_ends_a_load_and_the_next_run_completes_it() {
     let world = World::new().await;
     let folder = Folder::new(&world, json!({}));
     folder.write("a.csv", file(5));
-    let hold = Hold::default();
-    world.org.inject(RequestFault::new(Endpoint::JobUpload, Effect::Held(hold.clone())));
-    let process = folder.start(INSERT);
-    hold.reached().await;
+    let (process, hold) = insert_held_at_its_upload(&world, &folder).await;
     send_signal(process.id(), Signal::Interrupt);
     let output = blocking(move || process.wait_with_output().unwrap()).await;
     hold.release();

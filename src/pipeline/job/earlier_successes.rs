@@ -75,8 +75,8 @@ async fn keep_once(
     rows: &EarlierRows,
     job: &FinishedJob,
 ) -> Result<(), NotKept> {
-    let written = rows.free();
-    if written == 0 {
+    let expected = rows.free();
+    if expected == 0 {
         return Ok(());
     }
     let columns = columns(plan, rows.columns());
@@ -94,7 +94,7 @@ async fn keep_once(
             writer.write(&WrittenRecord::new(0, key.of_row(&layout, row, None), written)).await?;
         }
     }
-    if kept < written {
+    if kept < expected {
         return Err(unproven().into());
     }
     Ok(writer.finish().await?)
