@@ -25,13 +25,23 @@ pub(crate) struct Run {
     pub(crate) messages: Vec<Value>,
 }
 
+/// A signal that ends the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Kill,
+    Terminate,
+}
+
+/// How many times faster than in a sync the waits before a call is made again pass: half an hour is a minute.
+pub(crate) const HASTE: u32 = 30;
+
 /// Runs the program. Each of `files` is an option and the content of the file that it names.
 pub(crate) fn run(command: &str, files: &[(&str, &Value)]) -> Run {
-    Connector::start(command, files).wait()
+    Connector::start(command, files, HASTE).wait()
 }
 
 impl Connector {
-    pub(crate) fn start(command: &str, files: &[(&str, &Value)]) -> Self {
+    pub(crate) fn start(command: &str, files: &[(&str, &Value)], haste: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_source-salesforce"));
         process.arg(command);
@@ -40,8 +50,7 @@ impl Connector {
             std::fs::write(&path, content.to_string()).unwrap();
             process.arg(option).arg(path);
         }
-        // Half an hour is six seconds.
-        process.env_clear().env("DESTINATION_SALESFORCE_TEST_HASTE", "300");
+        process.env_clear().env("DESTINATION_SALESFORCE_TEST_HASTE", haste.to_string());
         process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = process.spawn().unwrap();
         let stdout = BufReader::new(process.stdout.take().unwrap());
@@ -50,21 +59,43 @@ impl Connector {
 
     /// Reads up to the n-th state from here, and kills the process then. What it had written after that is read too,
     /// but for a last line that is cut off.
-    pub(crate) fn kill_at_state(mut self, nth: usize) -> Run {
-        let mut states = 0;
-        while states < nth {
+    pub(crate) fn kill_at_state(self, nth: usize) -> Run {
+        self.end_at("STATE", nth, Signal::Kill)
+    }
+
+    /// The same at the n-th message of a type, and with another signal.
+    pub(crate) fn end_at(mut self, kind: &str, nth: usize, signal: Signal) -> Run {
+        let mut seen = 0;
+        while seen < nth {
             let start = self.output.len();
             if self.stdout.read_line(&mut self.output).unwrap() == 0 {
                 break;
             }
-            states += usize::from(parse_line(&self.output[start..])["type"] == "STATE");
+            seen += usize::from(parse_line(&self.output[start..])["type"] == kind);
         }
-        self.process.kill().unwrap();
+        self.end(signal)
+    }
+
+    /// Ends the process at any moment.
+    pub(crate) fn end(mut self, signal: Signal) -> Run {
+        match signal {
+            Signal::Kill => self.process.kill().unwrap(),
+            Signal::Terminate => self.terminate(),
+        }
         self.wait()
     }
 
+    /// Reads no more of standard output, so that writing to it fails. Returns the exit code and standard error.
+    pub(crate) fn close_stdout(self) -> (i32, String) {
+        let Self { mut process, stdout, .. } = self;
+        drop(stdout);
+        let mut stderr = String::new();
+        process.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        (process.wait().unwrap().code().unwrap_or(-1), stderr)
+    }
+
     /// Reads up to a message.
-    pub(crate) fn read_until(&mut self, wanted: impl Fn(&Value) -> bool) {
+    pub(crate) fn read_until(&mut self, mut wanted: impl FnMut(&Value) -> bool) {
         loop {
             let start = self.output.len();
             let length = self.stdout.read_line(&mut self.output).unwrap();
@@ -142,15 +173,20 @@ impl Run {
     #[track_caller]
     pub(crate) fn failure(&self) -> (&str, &str) {
         assert_ne!(self.exit_code, 0, "{:?}", self.messages);
-        let errors: Vec<&Value> = self.of_type("TRACE").filter(|message| message["trace"]["type"] == "ERROR").collect();
+        let errors: Vec<&Value> = self.errors().collect();
         assert_eq!(errors.len(), 1, "{:?}", self.messages);
-        let error = &errors[0]["trace"]["error"];
-        (error["failure_type"].as_str().unwrap(), error["message"].as_str().unwrap())
+        (errors[0]["failure_type"].as_str().unwrap(), errors[0]["message"].as_str().unwrap())
+    }
+
+    /// The errors, each with its stream if it is about one.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &Value> {
+        let traces = self.of_type("TRACE").map(|message| &message["trace"]);
+        traces.filter(|trace| trace["type"] == "ERROR").map(|trace| &trace["error"])
     }
 
     #[track_caller]
     pub(crate) fn assert_success(&self) {
-        let errors: Vec<&Value> = self.of_type("TRACE").filter(|message| message["trace"]["type"] == "ERROR").collect();
+        let errors: Vec<&Value> = self.errors().collect();
         assert!(self.exit_code == 0 && errors.is_empty(), "{} {errors:?}", self.exit_code);
     }
 

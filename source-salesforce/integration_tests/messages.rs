@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Parses the lines of standard output. Fails at a line that is not a message.
 pub(crate) fn parse(stdout: &str) -> Vec<Value> {
@@ -71,10 +71,19 @@ fn is_state(message: &Value) -> bool {
 
 fn is_trace(trace: &Value) -> bool {
     let body = match trace["type"].as_str() {
-        Some("ERROR") => has_keys(&trace["error"], &["message", "internal_message", "failure_type"], &[]),
+        Some("ERROR") => {
+            let (error, stream) = (&trace["error"], &trace["error"]["stream_descriptor"]);
+            has_keys(error, &["message", "internal_message", "failure_type"], &["stream_descriptor"])
+                && ["config_error", "transient_error", "system_error"]
+                    .contains(&error["failure_type"].as_str().unwrap())
+                && (stream.is_null() || is_descriptor(stream))
+        }
         Some("STREAM_STATUS") => {
-            let status = &trace["stream_status"];
-            has_keys(status, &["stream_descriptor", "status"], &[]) && is_descriptor(&status["stream_descriptor"])
+            let (status, reasons) = (&trace["stream_status"], &trace["stream_status"]["reasons"]);
+            has_keys(status, &["stream_descriptor", "status"], &["reasons"])
+                && is_descriptor(&status["stream_descriptor"])
+                && ["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"].contains(&status["status"].as_str().unwrap())
+                && (reasons.is_null() || *reasons == json!([{"type": "RATE_LIMITED"}]))
         }
         _ => false,
     };

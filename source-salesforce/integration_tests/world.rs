@@ -3,11 +3,13 @@
 use salesforce_sim::{Credentials, Nature, Settings, SimulatedOrg};
 use serde_json::{Map, Value, json};
 
-use crate::connector::{self, Connector, Run};
+use crate::connector::{Connector, HASTE, Run};
 
 /// A simulated org.
 pub(crate) struct World {
     pub(crate) org: SimulatedOrg,
+    /// How many times faster the waits of a connector pass.
+    pub(crate) haste: u32,
 }
 
 impl World {
@@ -22,7 +24,7 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        Self { org: SimulatedOrg::start(settings).await.unwrap() }
+        Self { org: SimulatedOrg::start(settings).await.unwrap(), haste: HASTE }
     }
 
     /// Adds so many contacts, with the last names `Person 0`, `Person 1` and so on.
@@ -32,7 +34,12 @@ impl World {
         }
     }
 
-    /// A configuration that works, with the keys of `changes`.
+    /// The same with waits that pass so many times faster than in a sync.
+    pub(crate) fn hastened(self, haste: u32) -> Self {
+        Self { haste, ..self }
+    }
+
+    /// A configuration that works, with the keys of `changes`; null removes a key.
     pub(crate) fn config(&self, changes: Value) -> Value {
         let credentials = Credentials::default();
         let mut config = json!({
@@ -44,17 +51,18 @@ impl World {
         for (key, value) in changes.as_object().unwrap() {
             config[key] = value.clone();
         }
+        config.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         config
     }
 
     pub(crate) async fn check(&self, changes: Value) -> Run {
-        let config = self.config(changes);
-        blocking(move || connector::run("check", &[("--config", &config)])).await
+        let connector = Connector::start("check", &[("--config", &self.config(changes))], self.haste);
+        blocking(move || connector.wait()).await
     }
 
     pub(crate) async fn discover(&self, changes: Value) -> Run {
-        let config = self.config(changes);
-        blocking(move || connector::run("discover", &[("--config", &config)])).await
+        let connector = Connector::start("discover", &[("--config", &self.config(changes))], self.haste);
+        blocking(move || connector.wait()).await
     }
 
     pub(crate) async fn read(&self, changes: Value, catalog: &Value) -> Run {
@@ -69,7 +77,7 @@ impl World {
 
     pub(crate) fn start_read(&self, changes: Value, catalog: &Value, states: &Value) -> Connector {
         let config = self.config(changes);
-        Connector::start("read", &[("--config", &config), ("--catalog", catalog), ("--state", states)])
+        Connector::start("read", &[("--config", &config), ("--catalog", catalog), ("--state", states)], self.haste)
     }
 }
 

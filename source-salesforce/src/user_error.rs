@@ -15,6 +15,7 @@ pub(crate) fn error_of(fault: &Fault, doing: &str) -> Error {
             Error::transient(format!(
                 "Salesforce refused to go on while {doing}: {what} ({fault}). Run the sync again later."
             ))
+            .of_limit()
         }
         // Without a status, the message is already a sentence for the user.
         FaultKind::SignIn if fault.status().is_none() => Error::config(fault.message().to_owned()),
@@ -79,6 +80,7 @@ mod tests {
         ] {
             let error = error_of(&Fault::new(kind, "What the org said."), "reading Contact");
             assert_eq!(error.failure_type(), failure_type, "{kind:?}");
+            assert_eq!(error.is_of_limit(), matches!(kind, FaultKind::LimitReached(_)), "{kind:?}");
             assert!(error.message().contains("What the org said"), "{kind:?}: {}", error.message());
             assert!(error.message().ends_with('.'), "{kind:?}: {}", error.message());
         }

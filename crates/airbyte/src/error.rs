@@ -42,6 +42,8 @@ pub struct Error {
     failure_type: FailureType,
     message: String,
     internal: Option<String>,
+    is_of_limit: bool,
+    is_told: bool,
 }
 
 /// A result whose error ends the command.
@@ -49,7 +51,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(failure_type: FailureType, message: impl Into<String>) -> Self {
-        Self { failure_type, message: message.into(), internal: None }
+        Self { failure_type, message: message.into(), internal: None, is_of_limit: false, is_told: false }
     }
 
     /// A failure that the user fixes by changing something.
@@ -88,6 +90,28 @@ impl Error {
         self.message.push(' ');
         self.message.push_str(sentence);
         self
+    }
+
+    /// The same error, which says that a limit of the other system is reached.
+    #[must_use]
+    pub fn of_limit(self) -> Self {
+        Self { is_of_limit: true, ..self }
+    }
+
+    /// Whether a limit of the other system is reached.
+    pub fn is_of_limit(&self) -> bool {
+        self.is_of_limit
+    }
+
+    /// The same error, of which a message of the protocol has told already.
+    #[must_use]
+    pub fn told(self) -> Self {
+        Self { is_told: true, ..self }
+    }
+
+    /// Whether a message of the protocol has told of it.
+    pub fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// Who has to act.

@@ -14,12 +14,12 @@ pub fn run_command<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// The exit code for the result of a command: 0 for success, 1 for a failure. A failure is reported as a TRACE message
-/// too, as the platform expects both.
+/// too, as the platform expects both, unless one has told of it already.
 ///
 /// Waits until every message is written. If that is not possible, the command has failed: the reader lacks what it
 /// returned.
 pub fn exit_code(output: &Output, result: &Result<()>) -> ExitCode {
-    if let Err(error) = result {
+    if let Some(error) = result.as_ref().err().filter(|error| !error.is_told()) {
         // If standard output is closed, nobody can read the message.
         let _ = output.trace_error(error);
     }
@@ -49,6 +49,7 @@ mod tests {
             ExitCode::FAILURE
         );
         assert_eq!(exit_code_alone(&output, &Err(Error::config("No."))), ExitCode::FAILURE);
+        assert_eq!(exit_code(&output, &Err(Error::config("No.").told())), ExitCode::FAILURE);
         drop(output);
         let text = io::read_to_string(reader).unwrap();
         let failures: Vec<bool> = text.lines().map(|line| line.contains(r#""failure_type":"config_error""#)).collect();

@@ -239,18 +239,7 @@ impl Output {
     /// # Errors
     /// Standard output is closed.
     pub fn trace_error(&self, error: &Error) -> io::Result<()> {
-        self.message(&json!({
-            "type": "TRACE",
-            "trace": {
-                "type": "ERROR",
-                "emitted_at": now_ms(),
-                "error": {
-                    "message": error.message(),
-                    "internal_message": error.internal_message().unwrap_or(error.message()),
-                    "failure_type": error.failure_type().as_str(),
-                },
-            },
-        }))
+        self.message(&error_message(error))
     }
 
     /// Writes a LOG message. Does not report that standard output is closed: the next message that matters does.
@@ -263,6 +252,22 @@ impl Output {
         };
         let _ = self.message(&json!({"type": "LOG", "log": {"level": level, "message": message}}));
     }
+}
+
+/// The TRACE message of an error.
+fn error_message(error: &Error) -> Value {
+    json!({
+        "type": "TRACE",
+        "trace": {
+            "type": "ERROR",
+            "emitted_at": now_ms(),
+            "error": {
+                "message": error.message(),
+                "internal_message": error.internal_message().unwrap_or(error.message()),
+                "failure_type": error.failure_type().as_str(),
+            },
+        },
+    })
 }
 
 /// Milliseconds since 1970. The platform sorts failures by it.

@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod config;
+pub mod haste;
 pub mod nearest_name;
 pub mod signal;
 pub mod stop;

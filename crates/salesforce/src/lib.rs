@@ -178,7 +178,8 @@ impl Org {
         user_agent: &str,
         on_new_refresh_token: OnNewRefreshToken,
     ) -> Result<Self, Fault> {
-        let access = OrgAccess { sign_in, user_agent: user_agent.to_owned(), on_new_refresh_token, is_patient: false };
+        let user_agent = user_agent.to_owned();
+        let access = OrgAccess { sign_in, user_agent, on_new_refresh_token, is_patient: false, haste: 1 };
         Self::sign_in_unless_stopped(access, std::future::pending()).await
     }
 
@@ -188,7 +189,8 @@ impl Org {
     /// # Errors
     /// Salesforce refuses the credentials ([`FaultKind::SignIn`]) or cannot be reached, or the sign-in was stopped.
     pub async fn sign_in_unless_stopped(access: OrgAccess, stop: impl Future<Output = ()>) -> Result<Self, Fault> {
-        Self::sign_in_timed(access, Timing::default(), stop).await
+        let timing = Timing::default().hastened(access.haste);
+        Self::sign_in_timed(access, timing, stop).await
     }
 
     /// Waits for an answer that may hold a new refresh token, if a call has asked for one and was dropped since. To be

@@ -128,6 +128,7 @@ fn access_at(uri: &str) -> OrgAccess {
         user_agent: USER_AGENT.to_owned(),
         on_new_refresh_token: Arc::new(|_| {}),
         is_patient: false,
+        haste: 1,
     }
 }
 

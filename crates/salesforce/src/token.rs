@@ -57,6 +57,8 @@ pub struct OrgAccess {
     /// Whether the sign-in, describes and limits wait for half an hour for what may pass, as each step of a job does. A
     /// person who waits for an answer has less patience.
     pub is_patient: bool,
+    /// How many times faster the waits before a call is made again pass. More than 1 is for tests of a whole program.
+    pub haste: u32,
 }
 
 /// An OAuth 2.0 flow with its credentials.

@@ -11,6 +11,7 @@ use std::path::Path;
 use airbyte::{Error, Output, Result};
 use connector::access::{self, NewRefreshToken, read_file};
 use connector::config::DEPRECATED_FLOW;
+use connector::haste::test_haste;
 use connector::signal;
 use connector::stop::Stop;
 use salesforce::{Org, OrgAccess};
@@ -45,6 +46,7 @@ async fn sign_in(config: &Config, output: &Output, stop: &Stop, is_patient: bool
         user_agent: USER_AGENT.to_owned(),
         on_new_refresh_token: new_refresh_token.handler(),
         is_patient,
+        haste: test_haste(),
     };
     access::sign_in(access, stop, |fault| error_of(&fault, "signing in")).await
 }

@@ -55,13 +55,11 @@ impl<'a> Reader<'a> {
     /// Reads streams, some at the same time. The failure of one does not keep others from being read.
     ///
     /// # Errors
-    /// A stream is not read whole: one error says why for all of them.
+    /// A stream is not read whole. A message has told why of each such stream.
     pub(crate) async fn read_all(&self, streams: Vec<(StreamPlan, StreamState)>, at_once: usize) -> Result<()> {
         let reads = streams.into_iter().map(|(plan, state)| async move { self.read_stream(&plan, state).await });
         let results: Vec<Result<()>> = stream::iter(reads).buffer_unordered(at_once).collect().await;
-        let mut errors = results.into_iter().filter_map(Result::err);
-        let Some(first) = errors.next() else { return Ok(()) };
-        Err(errors.fold(first, |all, error| all.and(error.message())))
+        results.into_iter().collect()
     }
 
     /// Says of each stream that has begun and not ended that it is not read whole.
@@ -78,10 +76,21 @@ impl<'a> Reader<'a> {
         self.output.stream_status(&plan.stream, StreamStatus::Started).map_err(stdout_closed)?;
         let mut run = StreamRun { plan, output: self.output, uncounted: 0, has_records: false, is_running: false };
         let result = self.read_to_end(&mut run, state).await;
-        let status = if result.is_ok() { StreamStatus::Complete } else { StreamStatus::Incomplete };
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&plan.stream);
-        let told = self.output.stream_status(&plan.stream, status).map_err(stdout_closed);
-        result.and(told)
+        self.end_stream(&plan.stream, result).map_err(stdout_closed)?
+    }
+
+    /// Says how a stream has ended: why, if it is not read whole, and then its status.
+    fn end_stream(&self, stream: &StreamName, result: Result<()>) -> io::Result<Result<()>> {
+        let status = match &result {
+            Ok(()) => StreamStatus::Complete,
+            Err(error) => {
+                self.output.stream_error(stream, error)?;
+                if error.is_of_limit() { StreamStatus::Limited } else { StreamStatus::Incomplete }
+            }
+        };
+        self.output.stream_status(stream, status)?;
+        Ok(result.map_err(Error::told))
     }
 
     async fn read_to_end(&self, run: &mut StreamRun<'_>, state: StreamState) -> Result<()> {

@@ -31,7 +31,7 @@ pub(crate) struct Waits {
 impl Waits {
     /// The waits of a sync.
     pub(crate) fn of_sync() -> Self {
-        let haste = test_haste();
+        let haste = connector::haste::test_haste();
         let seconds = |seconds| Duration::from_secs(seconds) / haste;
         Self {
             rows: [seconds(2), seconds(15), seconds(90)],
@@ -48,16 +48,6 @@ impl Waits {
             question_haste: haste.min(10),
         }
     }
-}
-
-/// How many times faster the waits of a batch pass. Only the integration tests set it, and a release build ignores it.
-fn test_haste() -> u32 {
-    const VARIABLE: &str = "DESTINATION_SALESFORCE_TEST_HASTE";
-    if !cfg!(debug_assertions) {
-        return 1;
-    }
-    let haste = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok());
-    haste.filter(|haste| *haste > 0).unwrap_or(1)
 }
 
 #[cfg(test)]

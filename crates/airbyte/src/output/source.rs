@@ -5,8 +5,8 @@ use std::io;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Message, Output, now_ms};
-use crate::StreamName;
+use super::{Message, Output, error_message, now_ms};
+use crate::{Error, StreamName};
 
 /// How far a source is with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum StreamStatus {
     Complete,
     /// It has not, and goes on with other streams or ends.
     Incomplete,
+    /// It has not, because a limit of the system that it reads is reached.
+    Limited,
 }
 
 impl StreamStatus {
@@ -27,7 +29,7 @@ impl StreamStatus {
             Self::Started => "STARTED",
             Self::Running => "RUNNING",
             Self::Complete => "COMPLETE",
-            Self::Incomplete => "INCOMPLETE",
+            Self::Incomplete | Self::Limited => "INCOMPLETE",
         }
     }
 }
@@ -68,14 +70,25 @@ impl Output {
     /// # Errors
     /// Standard output is closed.
     pub fn stream_status(&self, stream: &StreamName, status: StreamStatus) -> io::Result<()> {
+        let mut shown = json!({"stream_descriptor": descriptor(stream), "status": status.as_str()});
+        if status == StreamStatus::Limited {
+            // When the limit is reset is not known, so that it is left out.
+            shown["reasons"] = json!([{"type": "RATE_LIMITED"}]);
+        }
         self.message(&json!({
             "type": "TRACE",
-            "trace": {
-                "type": "STREAM_STATUS",
-                "emitted_at": now_ms(),
-                "stream_status": {"stream_descriptor": descriptor(stream), "status": status.as_str()},
-            },
+            "trace": {"type": "STREAM_STATUS", "emitted_at": now_ms(), "stream_status": shown},
         }))
+    }
+
+    /// Reports why a stream is not read whole.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub fn stream_error(&self, stream: &StreamName, error: &Error) -> io::Result<()> {
+        let mut message = error_message(error);
+        message["trace"]["error"]["stream_descriptor"] = descriptor(stream);
+        self.message(&message)
     }
 }
 
@@ -122,5 +135,32 @@ mod tests {
                 }}),
             ]
         );
+    }
+    #[test]
+    fn a_failed_stream_has_an_error_of_its_own_and_a_limit_is_the_reason_of_its_status() {
+        let (reader, writer) = io::pipe().unwrap();
+        let output = Output::new(writer).unwrap();
+        let stream = StreamName { namespace: None, name: "Account".into() };
+        output.stream_error(&stream, &Error::transient("No.").internal("detail")).unwrap();
+        output.stream_status(&stream, StreamStatus::Limited).unwrap();
+        output.stream_status(&stream, StreamStatus::Incomplete).unwrap();
+        drop(output);
+        let text = io::read_to_string(reader).unwrap();
+        let traces: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["trace"].take()).collect();
+        let descriptor = json!({"name": "Account"});
+        assert_eq!(
+            traces[0]["error"],
+            json!({
+                "message": "No.", "internal_message": "detail", "failure_type": "transient_error",
+                "stream_descriptor": descriptor,
+            })
+        );
+        let limited = json!([{"type": "RATE_LIMITED"}]);
+        assert_eq!(
+            traces[1]["stream_status"],
+            json!({"stream_descriptor": descriptor, "status": "INCOMPLETE", "reasons": limited})
+        );
+        assert_eq!(traces[2]["stream_status"], json!({"stream_descriptor": descriptor, "status": "INCOMPLETE"}));
     }
 }

@@ -24,7 +24,7 @@ fn refresh_flow(uri: &str) -> SignIn {
 }
 
 fn access(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> OrgAccess {
-    OrgAccess { sign_in, user_agent: USER_AGENT.to_owned(), on_new_refresh_token, is_patient: false }
+    OrgAccess { sign_in, user_agent: USER_AGENT.to_owned(), on_new_refresh_token, is_patient: false, haste: 1 }
 }
 
 async fn tokens(sign_in: SignIn, on_new_refresh_token: OnNewRefreshToken) -> Result<Tokens, Fault> {
