@@ -1,6 +1,8 @@
 //! The response headers of Salesforce's own that are read.
 
-use reqwest::header::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{DATE, HeaderMap, HeaderName};
 
 /// API requests used and allowed; every answer has it (REST API guide, "Limit Info Header").
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
@@ -34,6 +36,11 @@ pub(crate) fn next_locator(headers: &HeaderMap) -> Option<String> {
 /// The number of rows that the org says a page has.
 pub(crate) fn row_count(headers: &HeaderMap) -> Option<u64> {
     text(headers, &NUMBER_OF_RECORDS)?.trim().parse().ok()
+}
+
+/// The time of the server that answered.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    Some(rfc2822::parse(text(headers, &DATE)?).ok()?.timestamp())
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream;
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, RequestBuilder, Response};
 use secrecy::ExposeSecret;
@@ -87,14 +88,32 @@ impl Http {
         self.read(call, |body| serde_json::from_slice(body).map_err(|error| error.to_string())).await
     }
 
+    /// Makes a call whose answer is JSON, and returns the time of the server as well, if the answer has it.
+    pub(crate) async fn json_with_date<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<(T, Option<Timestamp>), Fault> {
+        self.read_with_date(call, |body| serde_json::from_slice(body).map_err(|error| error.to_string())).await
+    }
+
     /// Makes a call whose answer `read` understands, or says what is wrong with it: an answer may come from a proxy.
     pub(crate) async fn read<T>(&self, call: &Call, read: impl Fn(&[u8]) -> Result<T, String>) -> Result<T, Fault> {
+        Ok(self.read_with_date(call, read).await?.0)
+    }
+
+    async fn read_with_date<T>(
+        &self,
+        call: &Call,
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<(T, Option<Timestamp>), Fault> {
         let read = &read;
         let attempt = || async move {
             let response = self.attempt(call).await?;
+            let date = headers::date(response.headers());
             let read = transport::body(response, self.timing.answer)
                 .await
-                .and_then(|body| read(&body).map_err(|error| foreign_answer(&body, &error)));
+                .and_then(|body| read(&body).map_err(|error| foreign_answer(&body, &error)))
+                .map(|read| (read, date));
             // Salesforce took the call, and what it answered is lost.
             read.map_err(|fault| fault.with_outcome(Outcome::Unknown))
         };

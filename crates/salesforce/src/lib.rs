@@ -116,6 +116,7 @@ mod operation;
 mod patience;
 mod query;
 mod record_id;
+mod replication;
 mod results;
 mod row_error;
 mod timing;
@@ -146,6 +147,7 @@ pub use query::{
     ReadFault, RestPages, RunningQueryJob, Soql, url_length,
 };
 pub use record_id::{capitals, check_characters};
+pub use replication::{Deleted, DeletedRecord, Updated};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
 pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};

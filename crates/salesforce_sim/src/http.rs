@@ -54,7 +54,7 @@ async fn handle(State(org): State<SharedOrg>, request: axum::extract::Request) -
         // The client has closed the connection, so nobody reads this answer.
         return empty(400);
     };
-    let reply = match &effect {
+    let mut reply = match &effect {
         Some(Effect::Answer(answer)) => answer.reply(),
         effect => {
             match effect {
@@ -68,6 +68,7 @@ async fn handle(State(org): State<SharedOrg>, request: axum::extract::Request) -
     };
     let lateness = {
         let mut org = org.lock();
+        rest::add_date(&org, reply.headers_mut());
         org.requests[number].status = Some(reply.status().as_u16());
         org.settings.nature.lateness(number)
     };

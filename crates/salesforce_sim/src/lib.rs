@@ -39,7 +39,8 @@
 //! - **Faults:** [`SimulatedOrg::inject`] makes requests ([`RequestFault`]), jobs ([`JobFault`]) or rows ([`RowFault`])
 //!   go wrong, once, several times, or at random ([`RandomFaults`]).
 //! - **A nature:** [`Nature::harsh`] does all the time what documents allow and loaders do not expect.
-//! - **Time:** jobs wait on tokio's clock, so a test that pauses the clock does not wait.
+//! - **Time:** jobs wait on tokio's clock, so a test that pauses the clock does not wait. A [`Transaction`] commits when
+//!   the test says so, and [`RandomWork`] changes records at random.
 //!
 //! # What it does not know
 //!
@@ -63,6 +64,7 @@ mod ingest;
 mod nature;
 mod org;
 mod query;
+mod random_work;
 mod reply;
 mod rest;
 mod route;
@@ -72,6 +74,7 @@ mod sign_in;
 mod simulated_org;
 mod soql;
 mod store;
+mod transaction;
 
 pub use fault::{
     Answer, Effect, Fault, Hold, JobFault, ParseFaultError, QueryJobFault, RandomFaults, RequestFault, RowFault,
@@ -79,7 +82,9 @@ pub use fault::{
 };
 pub use nature::Nature;
 pub use org::{JobState, Operation, Request};
+pub use random_work::RandomWork;
 pub use route::Endpoint;
 pub use schema::{Field, Object};
 pub use settings::{Credentials, Settings, SignInRefusal};
 pub use simulated_org::{JobSummary, QueryJobSummary, SimulatedOrg};
+pub use transaction::Transaction;

@@ -27,6 +27,10 @@ pub enum Endpoint {
     Objects,
     /// `GET .../sobjects/{object}/describe`
     Describe,
+    /// `GET .../sobjects/{object}/updated`
+    Updated,
+    /// `GET .../sobjects/{object}/deleted`
+    Deleted,
     /// `GET .../sobjects/{object}/{id}`
     Record,
     /// `POST .../jobs/ingest`
@@ -114,7 +118,12 @@ impl Route {
             ("GET", ["sobjects", object, rest]) => {
                 self.object = (*object).to_owned();
                 self.id = (*rest).to_owned();
-                if *rest == "describe" { Endpoint::Describe } else { Endpoint::Record }
+                match *rest {
+                    "describe" => Endpoint::Describe,
+                    "updated" => Endpoint::Updated,
+                    "deleted" => Endpoint::Deleted,
+                    _ => Endpoint::Record,
+                }
             }
             ("POST", ["jobs", "ingest"]) => Endpoint::JobCreate,
             ("GET", ["jobs", "ingest"]) => Endpoint::JobList,
@@ -175,6 +184,8 @@ mod tests {
             ("GET", "/services/data/v62.0/sobjects", Objects),
             ("GET", "/services/data/v62.0/sobjects/Account/describe/", Describe),
             ("GET", "/services/data/v62.0/sobjects/User/005Sim000000001AAA", Record),
+            ("GET", "/services/data/v62.0/sobjects/Account/updated/", Updated),
+            ("GET", "/services/data/v62.0/sobjects/Account/deleted", Deleted),
             ("POST", "/services/data/v62.0/composite", Composite),
             ("POST", "/services/data/v62.0/jobs/ingest//", JobCreate),
             ("GET", "/services/data/v62.0/jobs/ingest", JobList),

@@ -49,6 +49,8 @@ pub struct Settings {
     pub daily_query_jobs: u64,
     /// The kilobytes of results of query jobs in a day (the same page).
     pub daily_query_kilobytes: u64,
+    /// The most ids in an answer of `/updated` or `/deleted` (REST API Developer Guide, "sObject Get Updated").
+    pub max_replicated_ids: usize,
     /// The largest upload in bytes. The default is 150 MB after base64, which makes four bytes of three.
     pub max_upload_bytes: usize,
     /// The jobs on one page of the list of jobs (Bulk API 2.0, "Get Information About All Ingest Jobs").
@@ -90,6 +92,7 @@ impl Default for Settings {
             daily_batches: 15_000,
             daily_query_jobs: 10_000,
             daily_query_kilobytes: 1_000_000_000,
+            max_replicated_ids: 600_000,
             max_upload_bytes: 150_000_000 / 4 * 3,
             jobs_per_page: 1_000,
             query_page: 2_000,

@@ -8,10 +8,11 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     fault::{Fault, Faults},
     http::listen,
-    org::{Hosts, Job, JobState, Operation, Org, QueryJob, Request, SharedOrg},
-    schema::Object,
+    org::{ChangeKind, Hosts, Job, JobState, Operation, Org, QueryJob, Request, SharedOrg, update},
+    schema::{Field, Object},
     settings::{Settings, SignInRefusal},
-    store::{RecordState, Tables, id},
+    store::{RecordState, Tables},
+    transaction::Transaction,
 };
 
 /// A running org. It listens until this handle is dropped.
@@ -173,17 +174,58 @@ impl SimulatedOrg {
         self.org.lock().insert(object, values)
     }
 
-    /// Moves a record to the recycle bin, without any check. False if there is none with this id.
-    pub fn recycle(&self, object: &str, id: &str) -> bool {
+    /// Changes a record, without any check. An empty value clears its field. False if there is none with this id, or an
+    /// open transaction has changed it.
+    pub fn update(&self, object: &str, id: &str, values: &[(&str, &str)]) -> bool {
         let mut org = self.org.lock();
-        let Some(at) = org.tables.position(object) else { return false };
-        let now = org.clock.stamp();
+        let Some(change) = org.tables.get(object).map(|table| update(table, values)) else { return false };
+        org.change(object, id, &change)
+    }
+
+    /// Moves a record to the recycle bin, without any check. False as for [`SimulatedOrg::update`].
+    pub fn recycle(&self, object: &str, id: &str) -> bool {
+        self.org.lock().change(object, id, &ChangeKind::Delete(RecordState::Recycled))
+    }
+
+    /// Deletes a record for good, also from the recycle bin. False as for [`SimulatedOrg::update`].
+    pub fn erase(&self, object: &str, id: &str) -> bool {
+        self.org.lock().change(object, id, &ChangeKind::Delete(RecordState::Erased))
+    }
+
+    /// Takes a record out of the recycle bin. False as for [`SimulatedOrg::update`].
+    pub fn undelete(&self, object: &str, id: &str) -> bool {
+        self.org.lock().change(object, id, &ChangeKind::Undelete)
+    }
+
+    /// Merges records into a master record: they go to the recycle bin, with the id of the master in `MasterRecordId` if
+    /// the object has this field. False as for [`SimulatedOrg::update`], for any of them.
+    pub fn merge(&self, object: &str, master: &str, others: &[&str]) -> bool {
+        self.org.lock().merge(object, master, others)
+    }
+
+    /// Empties the recycle bin of an object: its records are gone for good, and `/deleted` still names them.
+    pub fn empty_recycle_bin(&self, object: &str) {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return };
         let table = org.tables.at_mut(at);
-        table.begin(now);
-        let found = id::normalize(id).and_then(|normalized| table.locate(&normalized));
-        let Some((record, RecordState::Live)) = found else { return false };
-        table.delete(record, RecordState::Recycled);
-        true
+        table.recycled().into_iter().for_each(|record| table.purge(record));
+    }
+
+    /// Purges the log of deletions of an object: `/deleted` refuses spans that begin before the last of them.
+    pub fn purge_deletions(&self, object: &str) {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return };
+        org.tables.at_mut(at).deletions.purge();
+    }
+
+    /// Begins a transaction, which commits when the test says so.
+    pub fn begin_transaction(&self) -> Transaction {
+        Transaction::begin(self.org.clone())
+    }
+
+    /// The time of the org's clock, in seconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.org.lock().clock.now().as_second()
     }
 
     /// Adds an object to the schema, or replaces the object with the same name and its records.
@@ -198,13 +240,34 @@ impl SimulatedOrg {
     pub fn remove_field(&self, object: &str, field: &str) {
         let mut org = self.org.lock();
         let Some(at) = org.tables.position(object) else { return };
-        org.tables.at_mut(at).hide_field(field);
+        org.tables.at_mut(at).show_field(field, false);
+        org.schema_changed = Timestamp::now();
+    }
+
+    /// Adds a field to an object that has records, which have no value in it.
+    pub fn add_field(&self, object: &str, field: Field) {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return };
+        org.tables.at_mut(at).add_field(field);
+        org.schema_changed = Timestamp::now();
+    }
+
+    /// Gives a field back that was taken away.
+    pub fn restore_field(&self, object: &str, field: &str) {
+        let mut org = self.org.lock();
+        let Some(at) = org.tables.position(object) else { return };
+        org.tables.at_mut(at).show_field(field, true);
         org.schema_changed = Timestamp::now();
     }
 
     /// Sets the clock of the org forward. Its time is in the stamps of records.
     pub fn advance_clock(&self, time: Duration) {
         self.org.lock().clock.advance(time);
+    }
+
+    /// Stops the clock of the org at the beginning of the next minute. Only [`SimulatedOrg::advance_clock`] moves it then.
+    pub fn stop_clock(&self) {
+        self.org.lock().clock.stop();
     }
 
     /// Makes requests, a job or rows go wrong.

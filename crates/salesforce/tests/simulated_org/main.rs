@@ -7,6 +7,7 @@ mod ingest;
 mod limits;
 mod query;
 mod reading;
+mod replication;
 mod sign_in;
 
 use std::sync::Arc;

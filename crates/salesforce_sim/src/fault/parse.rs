@@ -6,7 +6,7 @@ use super::{Answer, Effect, Fault, JobFault, QueryJobFault, RequestFault, RowFau
 use crate::route::Endpoint;
 
 /// The names of the endpoints on the command line.
-const ENDPOINTS: [(&str, Endpoint); 29] = [
+const ENDPOINTS: [(&str, Endpoint); 31] = [
     ("token", Endpoint::Token),
     ("revoke", Endpoint::Revoke),
     ("userinfo", Endpoint::UserInfo),
@@ -19,6 +19,8 @@ const ENDPOINTS: [(&str, Endpoint); 29] = [
     ("composite", Endpoint::Composite),
     ("objects", Endpoint::Objects),
     ("describe", Endpoint::Describe),
+    ("updated", Endpoint::Updated),
+    ("deleted", Endpoint::Deleted),
     ("record", Endpoint::Record),
     ("create", Endpoint::JobCreate),
     ("list", Endpoint::JobList),

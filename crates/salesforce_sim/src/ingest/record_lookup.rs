@@ -18,7 +18,7 @@ pub(super) fn record_with_id(table: &Table, text: &str) -> Result<usize, RowErro
     match table.locate(&normalized) {
         Some((record, RecordState::Live)) => Ok(record),
         Some((_, RecordState::Recycled)) => Err(RowError::new("ENTITY_IS_DELETED", "entity is deleted")),
-        Some((_, RecordState::Erased)) | None => Err(invalid_reference()),
+        Some((_, RecordState::Erased | RecordState::Pending)) | None => Err(invalid_reference()),
     }
 }
 

@@ -128,6 +128,7 @@ impl RowSaver {
         self.check_unique(table, target, &values).map_err(|error| error.to_string())?;
         match target {
             Target::New => Ok(Saved { record: self.insert(table, &values), created: true }),
+            Target::Existing(record) if table.is_locked(record) => Err(locked().to_string()),
             Target::Existing(record) => {
                 match self.reader.operation {
                     Operation::Delete => table.delete(record, RecordState::Recycled),
@@ -176,6 +177,11 @@ impl RowSaver {
         let given = values.iter().filter_map(|(field, value)| Some((narrow(*field), value.as_deref()?)));
         table.insert(Cells::pack(given.chain(defaults.iter().map(|(field, value)| (*field, value.as_ref())))))
     }
+}
+
+/// The error of a row whose record an open transaction has changed.
+fn locked() -> RowError {
+    RowError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
 }
 
 /// The position of a field in two bytes. Objects have far fewer than 65,536 fields.

@@ -15,21 +15,30 @@ pub(crate) struct Clock {
     began_at: Instant,
     /// How far a test has set it forward.
     ahead: Duration,
+    /// How long it went on by itself before a test stopped it.
+    stopped: Option<Duration>,
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { began: Timestamp::now(), began_at: Instant::now(), ahead: Duration::ZERO }
+        Self { began: Timestamp::now(), began_at: Instant::now(), ahead: Duration::ZERO, stopped: None }
     }
 
     pub(crate) fn now(self) -> Timestamp {
-        let elapsed = self.began_at.elapsed() + self.ahead;
+        let elapsed = self.stopped.unwrap_or_else(|| self.began_at.elapsed()) + self.ahead;
         self.began.checked_add(elapsed).unwrap_or(self.began)
     }
 
     /// The stamp of a transaction that begins now.
     pub(crate) fn stamp(self) -> Stamp {
         Stamp::of(self.now())
+    }
+
+    /// Stops the clock at the beginning of the next minute. From now on it moves only by [`Clock::advance`].
+    pub(crate) fn stop(&mut self) {
+        self.stopped.get_or_insert(self.began_at.elapsed());
+        let past = self.now().as_millisecond().rem_euclid(60_000);
+        self.ahead += Duration::from_millis(60_000 - past.unsigned_abs());
     }
 
     pub(crate) fn advance(&mut self, time: Duration) {
@@ -49,5 +58,11 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         clock.advance(Duration::from_secs(60));
         assert_eq!(clock.now().as_second() - began.as_second(), 65);
+        clock.stop();
+        let stopped = clock.now();
+        assert_eq!(stopped.as_second() % 60, 0);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now().as_second() - stopped.as_second(), 1);
     }
 }

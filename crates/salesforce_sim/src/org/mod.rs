@@ -6,6 +6,7 @@ mod job;
 mod query_job;
 mod request;
 mod sign_in_state;
+mod transaction;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,13 +21,15 @@ pub use job::{JobState, Operation};
 pub(crate) use query_job::{FoundRows, QueryJob, QueryRequest};
 pub use request::Request;
 pub(crate) use sign_in_state::SignInState;
+use transaction::OpenTransaction;
+pub(crate) use transaction::{ChangeKind, update};
 
 use crate::{
     fault::Faults,
     query::Cursor,
     schema::{Field, Object, standard_objects, with_person_accounts},
     settings::Settings,
-    store::{Cells, Stamp, Stamps, Tables},
+    store::{Stamp, Tables},
 };
 
 /// The id of the org, with which access tokens begin.
@@ -52,6 +55,9 @@ pub(crate) struct Org {
     pub(crate) allowance: DailyAllowance,
     pub(crate) clock: Clock,
     pub(crate) tables: Tables,
+    /// The transactions that have not ended.
+    transactions: Vec<OpenTransaction>,
+    next_transaction: usize,
     /// The user of the integration, who owns records without an owner.
     pub(crate) user_id: String,
     /// Jobs by the first 15 characters of their id.
@@ -108,6 +114,8 @@ impl Org {
             hosts,
             clock: Clock::start(),
             tables,
+            transactions: Vec::new(),
+            next_transaction: 0,
             user_id: String::new(),
             jobs: BTreeMap::new(),
             next_job: 0,
@@ -148,13 +156,7 @@ impl Org {
         let now = self.clock.stamp();
         let table = self.tables.at_mut(position);
         table.begin(now);
-        let cells = values.iter().filter_map(|(name, value)| {
-            let field = table.object.position(name)?;
-            let is_stamp = Stamps::default().get(&table.object.fields[field].name).is_some();
-            (!is_stamp).then_some((u16::try_from(field).ok()?, *value))
-        });
-        let cells = Cells::pack(cells);
-        let record = table.insert(cells);
+        let record = table.insert(transaction::cells(table, values));
         for (name, value) in values {
             Stamp::parse(value).map(|stamp| table.set_stamp(record, name, stamp));
         }

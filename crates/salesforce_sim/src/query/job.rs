@@ -19,7 +19,7 @@ pub(super) async fn run(org: SharedOrg, id: String) {
         if let Some(field) = job.fault.as_ref().and_then(|fault| fault.removed_field.as_ref())
             && let Some(at) = tables.position(object)
         {
-            tables.at_mut(at).hide_field(field);
+            tables.at_mut(at).show_field(field, false);
         }
         job.enter(JobState::InProgress);
         wait

@@ -105,7 +105,7 @@ impl Plan {
         let is_found = |record: &usize| match table.state(*record) {
             RecordState::Live => true,
             RecordState::Recycled => self.finds_deleted,
-            RecordState::Erased => false,
+            RecordState::Erased | RecordState::Pending => false,
         };
         let holds = |record: &usize| self.filter.as_ref().is_none_or(|filter| filter.holds(tables, table, *record));
         // An index has live records only.

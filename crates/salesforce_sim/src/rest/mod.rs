@@ -3,8 +3,9 @@
 mod composite;
 mod limits;
 mod read;
+mod replication;
 mod resources;
 
 pub(crate) use composite::composite;
 pub(crate) use read::{read, wait};
-pub(crate) use resources::{add_last_modified, check_version, is_unchanged, versions};
+pub(crate) use resources::{add_date, add_last_modified, check_version, is_unchanged, versions};

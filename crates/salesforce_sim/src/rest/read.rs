@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{limits::limits, resources};
+use super::{limits::limits, replication, resources};
 use crate::{
     org::{Org, SharedOrg},
     query,
@@ -34,6 +34,8 @@ pub(crate) fn read(
         Endpoint::Limits => Ok(limits(org)),
         Endpoint::Objects => Ok(resources::objects(org, &base)),
         Endpoint::Describe => resources::describe(org, &route.object, &base),
+        Endpoint::Updated => replication::updated(org, &route.object, parameters),
+        Endpoint::Deleted => replication::deleted(org, &route.object, parameters),
         Endpoint::Record => resources::record(org, &route.object, &route.id, &base),
         Endpoint::Query | Endpoint::QueryAll => {
             query::query(org, parameters, &base, route.endpoint == Endpoint::QueryAll, batch_size)

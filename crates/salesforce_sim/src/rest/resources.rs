@@ -1,6 +1,6 @@
 //! Versions, resources, objects and single records.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::{Map, Value, json};
 
@@ -89,11 +89,20 @@ pub(crate) fn is_unchanged(org: &Org, headers: &HeaderMap) -> bool {
 
 /// Adds the header that says when the schema last changed.
 pub(crate) fn add_last_modified(org: &Org, headers: &mut HeaderMap) {
-    let date = Timestamp::from_second(org.schema_changed.as_second())
+    add_moment(org.schema_changed, header::LAST_MODIFIED, headers);
+}
+
+/// Adds the header with the time of the org.
+pub(crate) fn add_date(org: &Org, headers: &mut HeaderMap) {
+    add_moment(org.clock.now(), header::DATE, headers);
+}
+
+fn add_moment(moment: Timestamp, header: HeaderName, headers: &mut HeaderMap) {
+    let date = Timestamp::from_second(moment.as_second())
         .ok()
-        .and_then(|changed| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&changed).ok());
+        .and_then(|moment| rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).ok());
     if let Some(value) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
-        headers.insert(header::LAST_MODIFIED, value);
+        headers.insert(header, value);
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn object_summary(object: &Object, base: &str) -> Map<String, Value> 
         "mruEnabled": true,
         "name": object.name,
         "queryable": true,
-        "replicateable": true,
+        "replicateable": object.replicateable,
         "retrieveable": true,
         "searchable": true,
         "triggerable": true,

@@ -36,6 +36,7 @@ pub struct Object {
     pub(crate) bulk: bool,
     pub(crate) described: bool,
     pub(crate) listed: bool,
+    pub(crate) replicateable: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -53,6 +54,7 @@ impl Object {
             bulk: true,
             described: true,
             listed: true,
+            replicateable: true,
             fields: field::system_fields(),
         }
     }
@@ -91,6 +93,20 @@ impl Object {
     #[must_use]
     pub fn without_bulk(mut self) -> Self {
         self.bulk = false;
+        self
+    }
+
+    /// The object has no `/updated` and no `/deleted`.
+    #[must_use]
+    pub fn without_replication(mut self) -> Self {
+        self.replicateable = false;
+        self
+    }
+
+    /// Takes away a field that every object has, such as `SystemModstamp`.
+    #[must_use]
+    pub fn without(mut self, field: &str) -> Self {
+        self.fields.retain(|known| !is_same_name(&known.name, field));
         self
     }
 

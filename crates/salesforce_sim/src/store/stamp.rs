@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// A point in time in whole seconds: the stamps of real records end in `.000`, and the milliseconds of `SystemModstamp`
 /// do not count when it is compared (salesforce.stackexchange.com, question 234824).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp(i64);
 
 impl Stamp {
@@ -15,6 +15,21 @@ impl Stamp {
     /// The stamp of a text such as `2026-01-02T03:04:05Z`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self::of)
+    }
+
+    /// The stamp so many seconds before.
+    pub(crate) fn before(self, seconds: i64) -> Self {
+        Self(self.0.saturating_sub(seconds))
+    }
+
+    /// The stamp without its seconds.
+    pub(crate) fn whole_minute(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(60))
+    }
+
+    /// The stamp as the answers of the API write it.
+    pub(crate) fn json(self) -> String {
+        Timestamp::from_second(self.0).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string()
     }
 
     /// The stamp as the records keep the values of such fields.

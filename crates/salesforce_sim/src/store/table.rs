@@ -1,8 +1,13 @@
 //! The records of one object, and the tables of all objects.
 
-use std::{collections::HashMap, sync::Arc};
+mod life;
 
-use super::{Cells, Stamp, Stamps, id};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Cells, Deletions, Stamp, Stamps, id};
 use crate::schema::{Field, FieldType, Object, is_same_name};
 
 /// Whether a record exists.
@@ -14,6 +19,8 @@ pub(crate) enum RecordState {
     Recycled,
     /// Deleted for good.
     Erased,
+    /// Created by a transaction that is still open. Nobody sees it.
+    Pending,
 }
 
 #[derive(Debug)]
@@ -38,6 +45,10 @@ pub(crate) struct Table {
     records: Vec<Record>,
     indexes: Vec<Index>,
     live: usize,
+    /// The records that open transactions have changed.
+    locked: HashSet<usize>,
+    /// What `/deleted` knows.
+    pub(crate) deletions: Deletions,
     /// The time of the transaction that changes records.
     now: Stamp,
 }
@@ -46,7 +57,16 @@ impl Table {
     fn new(object: Object, prefix: String) -> Self {
         let indexes = object.fields.iter().enumerate().filter(|(_, field)| field.is_key());
         let indexes = indexes.map(|(field, _)| Index { field, records: HashMap::new() }).collect();
-        Self { object: Arc::new(object), prefix, records: Vec::new(), indexes, live: 0, now: Stamp::default() }
+        Self {
+            object: Arc::new(object),
+            prefix,
+            records: Vec::new(),
+            indexes,
+            live: 0,
+            locked: HashSet::new(),
+            deletions: Deletions::default(),
+            now: Stamp::default(),
+        }
     }
 
     /// The number of live records.
@@ -102,10 +122,21 @@ impl Table {
         self.records[record].stamps.set(field, stamp)
     }
 
-    /// Takes a field away, as when the user may no longer see it. The values stay where they are.
-    pub(crate) fn hide_field(&mut self, name: &str) {
+    /// Takes a field away, as when the user may no longer see it, or gives it back. The values stay where they are.
+    pub(crate) fn show_field(&mut self, name: &str, is_shown: bool) {
         let object = Arc::make_mut(&mut self.object);
-        object.fields.iter_mut().filter(|field| is_same_name(&field.name, name)).for_each(|field| field.hidden = true);
+        let named = object.fields.iter_mut().filter(|field| is_same_name(&field.name, name));
+        named.for_each(|field| field.hidden = !is_shown);
+    }
+
+    /// Adds a field, or replaces the field with the same name.
+    pub(crate) fn add_field(&mut self, field: Field) {
+        let object = Arc::make_mut(&mut self.object);
+        let is_new_key = field.is_key() && object.position(&field.name).is_none();
+        *object = object.clone().field(field);
+        if is_new_key {
+            self.indexes.push(Index { field: self.object.fields.len() - 1, records: HashMap::new() });
+        }
     }
 
     /// The values of a record.
@@ -148,6 +179,7 @@ impl Table {
         self.live -= 1;
         self.records[record].state = state;
         self.touch(record);
+        self.deletions.add(record, self.now);
     }
 
     fn touch(&mut self, record: usize) {

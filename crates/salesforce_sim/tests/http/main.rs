@@ -11,6 +11,8 @@ mod processing;
 mod query;
 mod query_jobs;
 mod query_results;
+mod replication;
 mod rest;
 mod sign_in;
 mod stamps;
+mod transactions;

@@ -1,0 +1,148 @@
+//! `/updated` and `/deleted`: which records changed or were deleted in a span of time, and up to which point in time the
+//! org vouches for the answer.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::Org;
+use crate::fault::Fault;
+use crate::http::Call;
+use crate::patience::CallPatience;
+
+/// The records of an object that were created or changed in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Updated {
+    /// The ids of the records, 600,000 at most.
+    pub ids: Vec<String>,
+    /// Changes with a stamp before it are all committed: "if Salesforce executes a long-running transaction on your
+    /// instance, the value in this field is the start time of that long-running transaction until it completes" (SOAP API
+    /// guide, "GetUpdatedResult"). An answer need not have it.
+    pub latest_date_covered: Option<Timestamp>,
+    /// The time of the org's clock, as the header `Date` of the answer has it.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// The records of an object that were deleted in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The records, 600,000 at most.
+    pub records: Vec<DeletedRecord>,
+    /// Deletions before it may be missing, because the log of deletions was purged.
+    pub earliest_date_available: Option<Timestamp>,
+    /// As for [`Updated::latest_date_covered`].
+    pub latest_date_covered: Option<Timestamp>,
+}
+
+/// A deleted record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedRecord {
+    /// The 18-character id.
+    pub id: String,
+    /// When it was deleted, to the recycle bin or for good.
+    pub deleted_at: Timestamp,
+}
+
+/// A point in time as an answer has it, such as `2013-05-08T21:20:00.000+0000`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Moment(Timestamp);
+
+impl TryFrom<String> for Moment {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+impl Org {
+    /// Asks which records of an object were created or changed from one point in time to before another (REST API guide,
+    /// "sObject Get Updated"). Salesforce ignores the seconds of both, takes spans of more than a minute, and goes back 30
+    /// days.
+    ///
+    /// # Errors
+    /// Salesforce refuses the call, which it does for objects that are not `replicateable`, for more than 600,000 ids
+    /// (code `EXCEEDED_ID_LIMIT`) and for wrong spans (`INVALID_REPLICATION_DATE`), or cannot be reached.
+    pub async fn updated(&self, object: &str, from: Timestamp, to: Timestamp) -> Result<Updated, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            ids: Vec<String>,
+            latest_date_covered: Option<Moment>,
+        }
+        let call = call(object, "updated", from, to);
+        let (answer, answered_at): (Answer, _) = self.http.json_with_date(&call).await?;
+        let latest_date_covered = answer.latest_date_covered.map(|moment| moment.0);
+        Ok(Updated { ids: answer.ids, latest_date_covered, answered_at })
+    }
+
+    /// Asks which records of an object were deleted from one point in time to before another (REST API guide, "sObject Get
+    /// Deleted"). Salesforce ignores the seconds of both, takes spans of more than a minute, and goes back 15 days.
+    ///
+    /// # Errors
+    /// As for [`updated`](Self::updated). A span that begins before what the log of deletions still has is refused with
+    /// the code `INVALID_REPLICATION_DATE` ("Polling for Changes").
+    pub async fn deleted(&self, object: &str, from: Timestamp, to: Timestamp) -> Result<Deleted, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            deleted_records: Vec<Record>,
+            earliest_date_available: Option<Moment>,
+            latest_date_covered: Option<Moment>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Record {
+            id: String,
+            deleted_date: Moment,
+        }
+        let answer: Answer = self.http.json(&call(object, "deleted", from, to)).await?;
+        let record = |record: Record| DeletedRecord { id: record.id, deleted_at: record.deleted_date.0 };
+        Ok(Deleted {
+            records: answer.deleted_records.into_iter().map(record).collect(),
+            earliest_date_available: answer.earliest_date_available.map(|moment| moment.0),
+            latest_date_covered: answer.latest_date_covered.map(|moment| moment.0),
+        })
+    }
+
+    /// Asks for the time of the org's clock: the header `Date` of an answer. None if a proxy has taken it away.
+    ///
+    /// # Errors
+    /// Salesforce cannot be reached.
+    pub async fn now(&self) -> Result<Option<Timestamp>, Fault> {
+        let call = Call::get(&[]).patience(CallPatience::Long("asking for the time of the org"));
+        let (_, date): (serde::de::IgnoredAny, _) = self.http.json_with_date(&call).await?;
+        Ok(date)
+    }
+}
+
+fn call(object: &str, what: &str, from: Timestamp, to: Timestamp) -> Call {
+    let moment = |moment: Timestamp| moment.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    Call::get(&["sobjects", object, what, ""])
+        .query("start", moment(from))
+        .query("end", moment(to))
+        .patience(CallPatience::Long("asking for the changes of a span of time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::ResponseTemplate;
+
+    use super::*;
+    use crate::stub_org::StubOrg;
+
+    #[tokio::test]
+    async fn answers_without_their_dates_are_read_too() {
+        let stub = StubOrg::start().await;
+        let answer = |body| ResponseTemplate::new(200).set_body_json(body);
+        stub.answer("GET", "/v62.0/sobjects/Account/updated/", answer(json!({"ids": []}))).await;
+        stub.answer("GET", "/v62.0/sobjects/Account/deleted/", answer(json!({"deletedRecords": []}))).await;
+        let org = stub.org().await;
+        let (from, to) = ("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:14:05Z".parse().unwrap());
+        let updated = org.updated("Account", from, to).await.unwrap();
+        assert_eq!((updated.ids.len(), updated.latest_date_covered), (0, None));
+        let deleted = org.deleted("Account", from, to).await.unwrap();
+        assert_eq!(deleted, Deleted { records: vec![], earliest_date_available: None, latest_date_covered: None });
+    }
+}

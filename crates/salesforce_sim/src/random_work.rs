@@ -1,0 +1,87 @@
+//! Work of random people in an org: they create, change and delete records, some in transactions that commit late.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::{simulated_org::SimulatedOrg, transaction::Transaction};
+
+/// The most transactions that are open at the same time.
+const OPEN: usize = 3;
+
+/// The longest time between two steps, in seconds.
+const PAUSE: u64 = 90;
+
+/// Random work on the records of one object, which the seed alone decides.
+///
+/// Each [`step`](RandomWork::step) does one thing and sets the clock forward by some seconds. Transactions commit in any
+/// order, so their changes show up under stamps that are minutes old.
+#[derive(Debug)]
+pub struct RandomWork {
+    object: String,
+    rng: Rng,
+    /// The ids of all records that it made.
+    ids: Vec<String>,
+    open: Vec<Transaction>,
+    written: u64,
+}
+
+impl RandomWork {
+    /// Work on the records of an object with a `Name`.
+    pub fn new(object: &str, seed: u64) -> Self {
+        let rng = Rng::with_seed(seed);
+        Self { object: object.to_owned(), rng, ids: Vec::new(), open: Vec::new(), written: 0 }
+    }
+
+    /// Does one thing: begins, commits or rolls back a transaction, or changes a record, in one of them or at once.
+    pub fn step(&mut self, org: &SimulatedOrg) {
+        org.advance_clock(Duration::from_secs(self.rng.u64(0..=PAUSE)));
+        match self.rng.u8(0..10) {
+            0 if self.open.len() < OPEN => self.open.push(org.begin_transaction()),
+            1 | 2 if !self.open.is_empty() => {
+                let transaction = self.open.swap_remove(self.rng.usize(..self.open.len()));
+                if self.rng.u8(0..5) > 0 {
+                    transaction.commit();
+                }
+            }
+            _ => self.change(org),
+        }
+    }
+
+    /// Commits every open transaction.
+    pub fn finish(&mut self) {
+        self.open.drain(..).for_each(Transaction::commit);
+    }
+
+    fn change(&mut self, org: &SimulatedOrg) {
+        self.written += 1;
+        let value = format!("value {}", self.written);
+        let values = [("Name", value.as_str())];
+        let object = &self.object;
+        let transaction = match self.open.len() {
+            0 => None,
+            open => self.open.get(self.rng.usize(..=open)),
+        };
+        let kind = self.rng.u8(0..10);
+        if self.ids.is_empty() || kind < 3 {
+            let id = match transaction {
+                Some(transaction) => transaction.insert(object, &values),
+                None => org.insert(object, &values),
+            };
+            self.ids.extend(id);
+            return;
+        }
+        let id = &self.ids[self.rng.usize(..self.ids.len())];
+        // A record that is gone or locked is left as it is.
+        let _ = match (kind, transaction) {
+            (3..=6, Some(transaction)) => transaction.update(object, id, &values),
+            (3..=6, None) => org.update(object, id, &values),
+            (7, Some(transaction)) => transaction.recycle(object, id),
+            (7, None) => org.recycle(object, id),
+            (8, Some(transaction)) => transaction.erase(object, id),
+            (8, None) => org.erase(object, id),
+            (_, Some(transaction)) => transaction.undelete(object, id),
+            (_, None) => org.undelete(object, id),
+        };
+    }
+}
