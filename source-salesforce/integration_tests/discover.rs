@@ -62,7 +62,7 @@ async fn each_type_of_field_has_its_type_in_json() {
     assert_eq!(address["properties"]["postalCode"], nullable("string"));
     assert_eq!(address["properties"]["latitude"], nullable("number"));
     assert_eq!(property("Contact", "Account.External_Id__c"), nullable("string"));
-    // A reference to several objects has no columns, and a body in base64 none either.
+    // External ids of several objects are unknown to a query, and a body in base64 is too.
     assert_eq!(property("Case", "Owner.Employee_Number__c"), Value::Null);
     assert_eq!(property("ContentVersion", "VersionData"), Value::Null);
     assert!(run.log().iter().any(|line| line.contains("ContentVersion is offered without VersionData")));

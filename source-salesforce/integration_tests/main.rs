@@ -7,6 +7,7 @@ mod discover;
 mod documents;
 mod faults;
 mod messages;
+mod objects;
 mod outages;
 mod pages;
 mod random;

@@ -20,6 +20,7 @@ mod cli;
 mod columns;
 mod command;
 mod config;
+mod objects;
 mod plan;
 mod query;
 mod record;

@@ -2,15 +2,18 @@
 //!
 //! Most columns are a field. A compound field, such as an address, is a column of its parts, because no query job can
 //! select it. A parent column, such as `Account.External_Id__c`, names the record that a reference points to by an
-//! external id, so that the record can be loaded into another org, which has other ids.
+//! external id, so that the record can be loaded into another org, which has other ids. Where a reference can point to
+//! several objects, its columns are what a query knows of all of them, such as `Owner.Username`.
 
 mod compound;
+mod left_out;
 mod parents;
 mod value_type;
 
 use salesforce::{Describe, Field, FieldType};
 
-pub(crate) use parents::{ExternalIds, Reference, external_ids, parent_columns, references};
+pub(crate) use left_out::{LeftOut, by_reason, left_out};
+pub(crate) use parents::{ExternalIds, NAME, Reference, external_ids, parent_columns, references};
 pub(crate) use value_type::ValueType;
 
 /// A column of a stream.
@@ -60,16 +63,11 @@ fn width(field: &Field) -> usize {
 /// The columns of an object, without those of its parents, in the order of its fields.
 pub(crate) fn columns(describe: &Describe) -> Vec<Column> {
     let column = |field: &Field| match &field.field_type {
-        FieldType::Base64 => None,
+        _ if left_out::reason(&describe.name, field).is_some() => None,
         FieldType::Address | FieldType::Location => compound::column(field, &describe.fields),
         _ => Some(Column::of_field(field.name.clone(), field)),
     };
     describe.fields.iter().filter_map(column).collect()
-}
-
-/// The fields that are left out, because a body in base64 has no place in the results of a query.
-pub(crate) fn left_out(describe: &Describe) -> impl Iterator<Item = &str> {
-    describe.fields.iter().filter(|field| field.field_type == FieldType::Base64).map(|field| field.name.as_str())
 }
 
 #[cfg(test)]

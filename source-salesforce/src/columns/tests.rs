@@ -14,6 +14,8 @@ fn a_column_is_a_field_or_made_of_parts_and_a_body_is_left_out() {
         {"name": "Id", "type": "id"},
         {"name": "Rooms__c", "type": "int"},
         {"name": "Map__c", "type": "base64"},
+        {"name": "Rules__c", "type": "complexvalue"},
+        {"name": "Photo__c", "type": "base64"},
         {"name": "Home__c", "type": "address"},
         {"name": "Home__City__s", "type": "string", "compoundFieldName": "Home__c"},
         {"name": "Home__Latitude__s", "type": "double", "compoundFieldName": "Home__c"},
@@ -22,7 +24,11 @@ fn a_column_is_a_field_or_made_of_parts_and_a_body_is_left_out() {
     ]));
     let names: Vec<String> = columns(&describe).into_iter().map(|column| column.name).collect();
     assert_eq!(names, ["Id", "Rooms__c", "Home__c", "Home__City__s", "Home__Latitude__s", "New__c"]);
-    assert_eq!(left_out(&describe).collect::<Vec<_>>(), ["Map__c"]);
+    let expected = [
+        "Map__c, Photo__c: a query has no place for the body of a file",
+        "Rules__c: a query job has no place for a value that is a structure",
+    ];
+    assert_eq!(by_reason(&left_out(&describe)), expected);
     let ColumnValue::Compound(parts) = &columns(&describe)[2].value else { panic!("an object") };
     let parts: Vec<_> = parts.iter().map(|part| (&*part.member, &*part.path, part.value_type)).collect();
     assert_eq!(
@@ -41,11 +47,14 @@ fn a_parent_is_named_by_each_of_its_external_ids() {
     ]));
     let site = describe(json!([
         {"name": "Account__c", "type": "reference", "referenceTo": ["Account"], "relationshipName": "Account__r"},
-        {"name": "OwnerId", "type": "reference", "referenceTo": ["Group", "User"], "relationshipName": "Owner"},
+        {"name": "Order__c", "type": "reference", "referenceTo": ["Order__x"], "relationshipName": "Order__r"},
         {"name": "Odd__c", "type": "reference", "referenceTo": ["Account"], "relationshipName": null},
         {"name": "Other__c", "type": "reference", "referenceTo": ["Unknown"], "relationshipName": "Other__r"},
     ]));
-    let keys = ExternalIds::from([("Account".to_owned(), external_ids(&account))]);
+    let keys = ExternalIds::from([
+        ("Account".to_owned(), external_ids(&account)),
+        ("Order__x".to_owned(), external_ids(&account)),
+    ]);
     let columns = parent_columns(&references(&site), &keys);
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["Account__r.Key__c", "Account__r.Number__c"]);
@@ -53,4 +62,40 @@ fn a_parent_is_named_by_each_of_its_external_ids() {
         columns[1].value,
         ColumnValue::Field { path: "Account__r.Number__c".into(), value_type: ValueType::Number }
     );
+}
+
+/// A query knows of several objects only what the object `Name` has, and no external id.
+#[test]
+fn a_reference_to_several_objects_is_named_by_the_fields_of_name() {
+    let name: Describe = serde_json::from_value(json!({"name": "Name", "fields": [
+        {"name": "Id", "type": "id"},
+        {"name": "Name", "type": "string"},
+        {"name": "Type", "type": "picklist"},
+        {"name": "Username", "type": "string"},
+        {"name": "Alias", "type": "string"},
+        {"name": "Key__c", "type": "string", "externalId": true},
+    ]}))
+    .unwrap();
+    let site = describe(json!([
+        {"name": "OwnerId", "type": "reference", "referenceTo": ["Group", "User"], "relationshipName": "Owner"},
+        {"name": "WhoId", "type": "reference", "referenceTo": ["Contact", "Lead"], "relationshipName": "Who"},
+        {"name": "OneId", "type": "reference", "referenceTo": ["Account"], "relationshipName": "One",
+            "polymorphicForeignKey": true},
+    ]));
+    let names = |keys: &ExternalIds| -> Vec<String> {
+        parent_columns(&references(&site), keys).into_iter().map(|column| column.name).collect()
+    };
+    let keys = ExternalIds::from([(NAME.to_owned(), external_ids(&name))]);
+    let expected = ["Owner.Name", "Owner.Type", "Owner.Username", "Who.Name", "Who.Type", "One.Name", "One.Type"];
+    assert_eq!(names(&keys), expected);
+    assert!(names(&ExternalIds::new()).is_empty(), "an org that does not describe it");
+}
+
+#[test]
+fn the_id_of_a_big_object_is_no_column() {
+    let fields = json!([{"name": "Id", "type": "id"}, {"name": "Meter__c", "type": "string"}]);
+    let describe: Describe = serde_json::from_value(json!({"name": "Reading__b", "fields": fields})).unwrap();
+    let names: Vec<String> = columns(&describe).into_iter().map(|column| column.name).collect();
+    assert_eq!(names, ["Meter__c"]);
+    assert_eq!(by_reason(&left_out(&describe)), ["Id: the records of a big object have no id"]);
 }

@@ -9,6 +9,7 @@ use salesforce::{API_VERSION, FaultKind, Org, Soql};
 use super::discover::no_object;
 use super::{read_config, sign_in, stdout_closed, stop_on_signal};
 use crate::config::Config;
+use crate::objects::is_counted;
 use crate::user_error::error_of;
 
 /// Answers with one CONNECTION_STATUS.
@@ -78,6 +79,12 @@ async fn check_org(org: &Org, config: &Config, findings: &mut Findings) {
     findings.facts.push(format!("{offered} objects can be read."));
     for settings in config.streams() {
         let Some(filter) = &settings.filter else { continue };
+        if !is_counted(&settings.stream) {
+            let fact =
+                format!("A sync tries the filter of {}, whose records Salesforce does not count.", settings.stream);
+            findings.facts.push(fact);
+            continue;
+        }
         let soql = Soql::select(settings.stream.clone(), ["Id"]).filtered(filter.clone());
         match org.count(&soql).await {
             Ok(count) => findings.facts.push(format!("The filter of {} finds {count} records.", settings.stream)),

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::{read_config, sign_in, stdout_closed, stop_on_signal};
 use crate::columns::{
-    Column, ColumnValue, ExternalIds, Reference, columns, external_ids, left_out, parent_columns, references,
+    Column, ColumnValue, ExternalIds, LeftOut, NAME, Reference, by_reason, columns, external_ids, left_out,
+    parent_columns, references,
 };
 use crate::config::Criteria;
 use crate::user_error::error_of;
@@ -39,7 +40,7 @@ struct ReadableObject {
     has_id: bool,
     columns: Vec<Column>,
     references: Vec<Reference>,
-    left_out: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 impl ReadableObject {
@@ -50,7 +51,7 @@ impl ReadableObject {
             has_id: columns.iter().any(|column| column.name == "Id"),
             columns,
             references: references(describe),
-            left_out: left_out(describe).map(str::to_owned).collect(),
+            left_out: left_out(describe),
         }
     }
 }
@@ -101,9 +102,20 @@ async fn discover(org: &Org, criteria: &Criteria) -> Result<Catalog> {
     if let (true, Some(fault)) = (catalog.objects.is_empty(), first_fault) {
         return Err(error_of(&fault, "asking which fields the objects have"));
     }
-    for object in catalog.objects.iter().filter(|object| !object.left_out.is_empty()) {
-        let fields = object.left_out.join(", ");
-        tracing::info!("{} is offered without {fields}: a query has no place for the body of a file", object.name);
+    for object in &catalog.objects {
+        for fields in by_reason(&object.left_out) {
+            tracing::info!("{} is offered without {fields}", object.name);
+        }
+    }
+    if catalog.objects.iter().flat_map(|object| &object.references).any(|reference| reference.object == NAME) {
+        match org.describe(NAME).await {
+            Ok(describe) => drop(catalog.external_ids.insert(NAME.to_owned(), external_ids(&describe))),
+            Err(fault) if fault.is_transient() => return Err(error_of(&fault, "describing the object Name")),
+            Err(fault) => tracing::info!(
+                "references to several objects have no columns of their own: the object {NAME} cannot be described \
+                 ({fault})"
+            ),
+        }
     }
     Ok(catalog)
 }

@@ -6,9 +6,10 @@ mod select;
 use futures_util::{StreamExt, stream};
 
 use airbyte::{Error, Result, StreamName};
-use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, Soql, url_length};
+use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, ReadFault, Soql, url_length};
 
 use crate::config::{Api, Config};
+use crate::objects::{is_counted, is_of_schema, scope, wants_filter};
 use crate::record::{RecordWriter, paths};
 use crate::state::{SyncIds, query_hash};
 use crate::user_error::error_of;
@@ -43,6 +44,10 @@ pub(crate) struct StreamPlan {
     width: usize,
     /// Whether the user wrote a condition.
     has_filter: bool,
+    /// Whether Salesforce's documents say that it counts the records.
+    is_counted: bool,
+    /// Whether the records describe the org itself.
+    is_of_schema: bool,
     /// The most rows of a page of a query job.
     pub(crate) rows_per_page: usize,
 }
@@ -55,6 +60,7 @@ impl StreamPlan {
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
         let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
         let scope = scope(&object);
+        let (is_counted, is_of_schema) = (is_counted(&object), is_of_schema(&object));
         let mut soql = Soql::select(object, paths);
         let filter = settings.and_then(|settings| settings.filter.clone());
         let has_filter = filter.is_some();
@@ -75,6 +81,8 @@ impl StreamPlan {
             sync: stream.sync,
             width,
             has_filter,
+            is_counted,
+            is_of_schema,
             rows_per_page: config.max_page_rows().unwrap_or(usual),
         }
     }
@@ -89,21 +97,15 @@ impl StreamPlan {
         match self.api {
             Api::Rest => true,
             Api::Bulk => false,
-            Api::Auto => self.fits_rest() && self.count.is_some_and(|count| count <= FEW_ROWS && self.fits_page(count)),
+            Api::Auto => self.fits_rest() && (self.is_of_schema || self.count.is_some_and(|count| self.are_few(count))),
         }
     }
 
-    /// Whether so many records take no more than a page of a query job. REST holds them all, with the names of their
-    /// fields.
-    fn fits_page(&self, count: u64) -> bool {
-        usize::try_from(count).is_ok_and(|count| count.saturating_mul(self.width) <= PAGE_SIZE)
+    /// Whether so many records are few, and take no more than a page of a query job. REST holds them all, with the names
+    /// of their fields.
+    fn are_few(&self, count: u64) -> bool {
+        count <= FEW_ROWS && usize::try_from(count).is_ok_and(|count| count.saturating_mul(self.width) <= PAGE_SIZE)
     }
-}
-
-/// The records that belong to an object. Only a query that also finds deleted records finds archived activities.
-fn scope(object: &str) -> QueryScope {
-    let is_archived = ["Task", "Event"].iter().any(|activity| activity.eq_ignore_ascii_case(object));
-    if is_archived { QueryScope::WithDeleted } else { QueryScope::Live }
 }
 
 /// Plans all streams. Nothing is read before every stream has a plan and Salesforce accepts its filter.
@@ -126,11 +128,25 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
         }
         plans.push(plan);
     }
-    let counts = stream::iter(&plans).map(|plan| org.count_patiently(&plan.soql, plan.scope)).buffered(COUNTS_AT_ONCE);
-    let counts: Vec<_> = counts.collect().await;
+    let count = async |plan: &StreamPlan| match plan.is_counted {
+        true => org.count_patiently(&plan.soql, plan.scope).await.map(Some),
+        // The user wrote the filter, so it is tried before the first record.
+        false if plan.has_filter && plan.fits_rest() => {
+            org.read_query(&plan.soql, plan.scope).await.map(|_| None).map_err(ReadFault::into_fault)
+        }
+        false => Ok(None),
+    };
+    let counts: Vec<_> = stream::iter(&plans).map(count).buffered(COUNTS_AT_ONCE).collect().await;
     for (plan, count) in plans.iter_mut().zip(counts) {
         match count {
-            Ok(count) => plan.count = Some(count),
+            Ok(Some(count)) => plan.count = Some(count),
+            Ok(None) => {
+                tracing::info!(
+                    "Salesforce does not count the records of {}: the counts of the pages stand alone",
+                    plan.stream
+                );
+            }
+            Err(fault) if wants_filter(&fault) => problems.push(filter_wanted(&plan.stream, &fault)),
             // The condition was written by the user: Salesforce's own words say what is wrong with it.
             Err(fault)
                 if fault.kind() == FaultKind::Configuration && plan.has_filter && !is_answered(org, plan).await =>
@@ -148,6 +164,14 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
     if problems.is_empty() { Ok(plans) } else { Err(Error::config(problems.join(" "))) }
 }
 
+/// The problem of a stream whose object is read only with a filter.
+pub(crate) fn filter_wanted(stream: &StreamName, fault: &Fault) -> String {
+    format!(
+        "Salesforce reads records of {stream} only with a filter that names some of them ({fault}). Give the stream a \
+         `filter` under `streams`, or leave it out of the connection."
+    )
+}
+
 /// Whether a fault says that Salesforce does not count records of an object. It does not for some objects, and gives up
 /// counting very many.
 fn is_no_count(fault: &Fault) -> bool {
@@ -159,18 +183,4 @@ fn is_no_count(fault: &Fault) -> bool {
 /// Whether Salesforce answers a query whose records it does not count.
 async fn is_answered(org: &Org, plan: &StreamPlan) -> bool {
     plan.fits_rest() && org.read_query(&plan.soql, plan.scope).await.is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_activities_can_be_archived() {
-        for (object, expected) in
-            [("Task", QueryScope::WithDeleted), ("event", QueryScope::WithDeleted), ("Contact", QueryScope::Live)]
-        {
-            assert_eq!(scope(object), expected, "{object}");
-        }
-    }
 }

@@ -7,7 +7,9 @@ use connector::nearest_name::nearest_name;
 use salesforce::{Describe, Fault, FaultKind, Org};
 
 use super::CatalogStream;
-use crate::columns::{Column, ExternalIds, Reference, columns, external_ids, parent_columns, references};
+use crate::columns::{
+    Column, ExternalIds, LeftOut, Reference, by_reason, columns, external_ids, left_out, parent_columns, references,
+};
 use crate::user_error::error_of;
 
 /// The columns of a stream.
@@ -23,6 +25,7 @@ struct Described {
     is_queryable: bool,
     columns: Vec<Column>,
     references: Vec<Reference>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Described {
@@ -32,6 +35,7 @@ impl Described {
             is_queryable: describe.queryable,
             columns: columns(describe),
             references: references(describe),
+            left_out: left_out(describe),
         }
     }
 }
@@ -49,17 +53,23 @@ pub(super) async fn select(
     let names: Vec<String> = streams.iter().map(|stream| stream.name.name.clone()).collect();
     let answers = org.describe_each(&names, |describe| Described::of(&describe)).await;
     let mut described = Vec::with_capacity(streams.len());
+    let mut objects = None;
     for (stream, answer) in streams.iter().zip(answers) {
         described.push(match answer {
             Ok(object) if object.is_queryable => Some(object),
             Ok(object) => {
-                problems.push(format!("Records of the object {} cannot be queried.", object.object));
+                problems.push(format!(
+                    "Records of the object {} cannot be queried. Leave the stream out of the connection.",
+                    object.object
+                ));
                 None
             }
             Err(fault) if is_about_object(&fault) => {
+                let known = known_objects(org, &mut objects).await;
+                let nearest = nearest("object", &stream.name.name, known.iter().map(String::as_str));
                 problems.push(format!(
-                    "The object {} of a stream cannot be described ({fault}). Refresh the schema of the connection, \
-                     and check that the user may see the object.",
+                    "The object {} of a stream cannot be described ({fault}){nearest}. Refresh the schema of the \
+                     connection, and check that the user may see the object.",
                     stream.name
                 ));
                 None
@@ -70,6 +80,20 @@ pub(super) async fn select(
     let external_ids = parents(org, streams, &described).await?;
     let pairs = streams.iter().zip(described);
     Ok(pairs.map(|(stream, object)| choose(stream, object?, &external_ids, problems)).collect())
+}
+
+/// The objects whose records can be queried, asked for once. None if Salesforce does not say: they are for a hint alone.
+async fn known_objects<'o>(org: &Org, objects: &'o mut Option<Vec<String>>) -> &'o [String] {
+    if objects.is_none() {
+        let visible = org.describe_global().await.unwrap_or_default();
+        *objects = Some(visible.into_iter().filter(|object| object.queryable).map(|object| object.name).collect());
+    }
+    objects.as_deref().unwrap_or_default()
+}
+
+/// The end of a sentence that names the nearest of the names that are known.
+fn nearest<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    nearest_name(name, known).map_or_else(String::new, |nearest| format!("; the nearest {what} is {nearest}"))
 }
 
 /// Whether a fault concerns one object alone.
@@ -103,7 +127,8 @@ async fn parents(org: &Org, streams: &[CatalogStream], described: &[Option<Descr
     Ok(found)
 }
 
-/// The selected columns of a stream, in the order of the catalog; all of its object if the catalog selects none.
+/// The selected columns of a stream, in the order of the catalog; all of its object if the catalog selects none. Fields
+/// that no query can give are left out, and the log says so.
 fn choose(
     stream: &CatalogStream,
     object: Described,
@@ -116,10 +141,11 @@ fn choose(
         return Some(Selected { object: object.object, columns: all });
     }
     let mut known: HashMap<String, Column> = all.into_iter().map(|column| (column.name.clone(), column)).collect();
-    let unknown: Vec<&String> = stream.columns.iter().filter(|name| !known.contains_key(*name)).collect();
+    let is_left_out = |name: &String| object.left_out.iter().any(|field| field.name == *name);
+    let is_unknown = |name: &&String| !known.contains_key(*name) && !is_left_out(name);
+    let unknown: Vec<&String> = stream.columns.iter().filter(is_unknown).collect();
     for name in &unknown {
-        let nearest = nearest_name(name, known.keys().map(String::as_str));
-        let nearest = nearest.map_or_else(String::new, |nearest| format!("; the nearest column is {nearest}"));
+        let nearest = nearest("column", name, known.keys().map(String::as_str));
         problems.push(format!(
             "The stream {} has no column {name}{nearest}. The field is gone, or the user may no longer see it. Refresh \
              the schema of the connection.",
@@ -127,6 +153,19 @@ fn choose(
         ));
     }
     let is_complete = unknown.is_empty();
-    let columns = stream.columns.iter().filter_map(|name| known.remove(name)).collect();
+    let left_out = by_reason(object.left_out.iter().filter(|field| stream.columns.contains(&field.name)));
+    let columns: Vec<Column> = stream.columns.iter().filter_map(|name| known.remove(name)).collect();
+    if columns.is_empty() && is_complete {
+        problems.push(format!(
+            "No selected column of the stream {} can be read ({}). Select others, or leave the stream out of the \
+             connection.",
+            stream.name,
+            left_out.join("; ")
+        ));
+        return None;
+    }
+    for fields in left_out {
+        tracing::warn!("{} is read without selected columns: {fields}", stream.name);
+    }
     is_complete.then_some(Selected { object: object.object, columns })
 }

@@ -8,7 +8,8 @@ use salesforce::{
 use super::StreamRun;
 use super::heartbeat::Heartbeat;
 use crate::config::Api;
-use crate::plan::StreamPlan;
+use crate::objects::wants_filter;
+use crate::plan::{StreamPlan, filter_wanted};
 use crate::state::{ReadingState, StreamState};
 use crate::user_error::error_of;
 
@@ -173,6 +174,9 @@ fn dead(fault: &Fault, plan: &StreamPlan) -> Failure {
 }
 
 fn error(fault: &Fault, plan: &StreamPlan) -> Error {
+    if wants_filter(fault) {
+        return Error::config(filter_wanted(&plan.stream, fault)).internal(fault);
+    }
     error_of(fault, &format!("reading {}", plan.stream))
 }
 

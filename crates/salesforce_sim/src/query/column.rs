@@ -11,6 +11,12 @@ use crate::{
 /// The parents that a field path can pass (SOQL and SOSL Reference, "Understanding Relationship Query Limitations").
 const MAX_PARENTS: usize = 5;
 
+/// The object whose fields a query knows of a record of one of several objects.
+const NAME: &str = "Name";
+
+/// The id of every record of a big object (SOQL and SOSL Reference, "SOQL with Big Objects").
+const EMPTY_ID: &str = "000000000000000AAA";
+
 /// Where the value of a column is.
 #[derive(Debug, Clone)]
 pub(super) enum Column {
@@ -18,6 +24,9 @@ pub(super) enum Column {
     Own(usize),
     /// In a record that a field of the record refers to.
     Parent { reference: usize, targets: Vec<(String, Column)> },
+    /// In a record of one of several objects, of which a query knows only the fields of the object `Name` (Object
+    /// Reference, "Name").
+    Named { reference: usize, field: usize },
 }
 
 impl Column {
@@ -46,6 +55,14 @@ impl Column {
         }
         let reference = object.fields.iter().position(|field| !field.hidden && is_relationship(field, name));
         let Some(reference) = reference else { return Err(unknown_relationship(name)) };
+        if object.fields[reference].is_polymorphic()
+            && let Some(named) = tables.get(NAME)
+        {
+            // Further objects behind it are unknown here.
+            let field = rest.first().filter(|_| rest.len() == 1).and_then(|name| named.object.position(name));
+            let field = field.ok_or_else(|| unknown_column(rest[0], &named.object))?;
+            return Ok(Self::Named { reference, field });
+        }
         let mut targets = Vec::new();
         for target in &object.fields[reference].reference_to {
             let Some(table) = tables.get(target) else { continue };
@@ -54,7 +71,7 @@ impl Column {
         Ok(Self::Parent { reference, targets })
     }
 
-    /// The field at the end of the path. A polymorphic path has the field of its first object.
+    /// The field at the end of the path.
     pub(super) fn field<'t>(&self, tables: &'t Tables, object: &'t Object) -> Option<&'t Field> {
         match self {
             Self::Own(field) => object.fields.get(*field),
@@ -62,6 +79,7 @@ impl Column {
                 let (target, column) = targets.first()?;
                 column.field(tables, &tables.get(target)?.object)
             }
+            Self::Named { field, .. } => tables.get(NAME)?.object.fields.get(*field),
         }
     }
 
@@ -77,6 +95,11 @@ impl Column {
                 names.extend(rest.unwrap_or_default());
                 names
             }
+            Self::Named { reference, field } => {
+                let name = tables.get(NAME).map(|named| named.object.fields[*field].name.clone());
+                let relationship = object.fields[*reference].relationship_name.clone();
+                vec![relationship.unwrap_or_default(), name.unwrap_or_default()]
+            }
         }
     }
 
@@ -84,15 +107,14 @@ impl Column {
     pub(super) fn value<'t>(&self, tables: &'t Tables, table: &'t Table, record: usize) -> Option<Cow<'t, str>> {
         match self {
             Self::Own(field) => own_value(tables, table, record, *field),
+            Self::Named { reference, field } => {
+                let (parent, record) = parent(tables, table, record, *reference)?;
+                named_value(tables, parent, record, &tables.get(NAME)?.object.fields[*field].name)
+            }
             Self::Parent { reference, targets } => {
-                let target = own_value(tables, table, record, *reference)?;
-                let normalized = id::normalize(&target)?;
-                let parent = tables.by_prefix(&normalized[..3])?;
+                let (parent, record) = parent(tables, table, record, *reference)?;
                 let (_, column) = targets.iter().find(|(name, _)| *name == parent.object.name)?;
-                match parent.locate(&normalized)? {
-                    (record, RecordState::Live) => column.value(tables, parent, record),
-                    _ => None,
-                }
+                column.value(tables, parent, record)
             }
         }
     }
@@ -101,8 +123,37 @@ impl Column {
     pub(super) fn own(&self) -> Option<usize> {
         match self {
             Self::Own(field) => Some(*field),
-            Self::Parent { .. } => None,
+            Self::Parent { .. } | Self::Named { .. } => None,
         }
+    }
+}
+
+/// The live record that a field refers to.
+fn parent<'t>(tables: &'t Tables, table: &Table, record: usize, reference: usize) -> Option<(&'t Table, usize)> {
+    let target = own_value(tables, table, record, reference)?;
+    let normalized = id::normalize(&target)?;
+    let parent = tables.by_prefix(&normalized[..3])?;
+    match parent.locate(&normalized)? {
+        (record, RecordState::Live) => Some((parent, record)),
+        _ => None,
+    }
+}
+
+/// The value of a field of the object `Name` for a record of another object. Most are those of users alone.
+fn named_value<'t>(tables: &'t Tables, table: &'t Table, record: usize, name: &str) -> Option<Cow<'t, str>> {
+    let object = &table.object;
+    let value = |field| own_value(tables, table, record, field);
+    let group_type = || object.position("Type").filter(|_| object.name == "Group").and_then(value);
+    let is_of = |objects: &[&str]| objects.contains(&&*object.name);
+    match name {
+        "Id" => Some(table.id(record).into()),
+        "Type" if group_type().as_deref() == Some("Queue") => Some("Queue".into()),
+        "Type" => Some(object.name.clone().into()),
+        "Name" => object.fields.iter().position(|field| field.name_field).and_then(value),
+        "FirstName" | "LastName" if !is_of(&["User", "Contact", "Lead"]) => None,
+        "Email" if !is_of(&["User", "Group"]) => None,
+        "Username" | "Alias" | "IsActive" if !is_of(&["User"]) => None,
+        _ => object.position(name).and_then(value),
     }
 }
 
@@ -110,6 +161,7 @@ fn own_value<'t>(tables: &Tables, table: &'t Table, record: usize, field: usize)
     let described = &table.object.fields[field];
     let stored = table.cells(record).get(field).map(Cow::Borrowed);
     match described.kind {
+        FieldType::Id if table.object.query.has_empty_ids => Some(EMPTY_ID.into()),
         FieldType::Id => Some(table.id(record).into()),
         FieldType::Boolean if described.name == "IsDeleted" => {
             Some((table.state(record) != RecordState::Live).to_string().into())

@@ -7,6 +7,7 @@ mod job;
 mod job_calls;
 mod order;
 mod plan;
+mod refusals;
 mod rest;
 mod results;
 

@@ -8,10 +8,11 @@ use super::{
     comparison::{Format, is_bare, shown},
     filter::Filter,
     order::Order,
+    refusals,
 };
 use crate::{
     reply::ApiError,
-    schema::{Field, FieldType, Object},
+    schema::{Field, FieldType, Object, is_same_name},
     soql::{self, Query, Selection},
     store::{RecordState, Table, Tables},
 };
@@ -33,8 +34,10 @@ pub(crate) struct Plan {
     filter: Option<Filter>,
     order: Order,
     limit: usize,
-    /// Whether it finds deleted records in the recycle bin as well.
+    /// Whether it finds deleted records in the recycle bin, and archived ones, as well.
     finds_deleted: bool,
+    /// The field that says whether a record is archived.
+    archived: Option<usize>,
 }
 
 /// A selected field.
@@ -77,6 +80,7 @@ impl Plan {
             return Err(ApiError::new(400, "INVALID_TYPE", message));
         };
         let object = &table.object;
+        refusals::check(tables, object, &query)?;
         let columns = select(tables, object, &query)?;
         let filter = query.condition.as_ref().map(|condition| Filter::new(tables, object, condition)).transpose()?;
         Ok(Self {
@@ -86,6 +90,7 @@ impl Plan {
             order: Order::new(tables, object, &query.order)?,
             limit: query.limit.unwrap_or(usize::MAX),
             finds_deleted,
+            archived: archived(object),
         })
     }
 
@@ -103,7 +108,7 @@ impl Plan {
     pub(super) fn run(&self, tables: &Tables) -> Vec<usize> {
         let Some(table) = tables.get(&self.object) else { return Vec::new() };
         let is_found = |record: &usize| match table.state(*record) {
-            RecordState::Live => true,
+            RecordState::Live => self.finds_deleted || !self.is_archived(table, *record),
             RecordState::Recycled => self.finds_deleted,
             RecordState::Erased | RecordState::Pending => false,
         };
@@ -120,6 +125,10 @@ impl Plan {
         }
         records.truncate(self.limit);
         records
+    }
+
+    fn is_archived(&self, table: &Table, record: usize) -> bool {
+        self.archived.is_some_and(|field| table.cells(record).get(field) == Some("true"))
     }
 
     /// Whether the query says in which order it wants the records.
@@ -192,6 +201,12 @@ fn put(record: &mut Map<String, Value>, names: &[String], value: Option<Value>) 
             }
         }
     }
+}
+
+/// The field of an object whose archived records only `queryAll` finds (REST API Developer Guide, "QueryAll").
+fn archived(object: &Object) -> Option<usize> {
+    let is_activity = ["Task", "Event"].iter().any(|activity| is_same_name(activity, &object.name));
+    object.position("IsArchived").filter(|_| is_activity)
 }
 
 /// The selected fields, each once.

@@ -26,7 +26,7 @@ pub(crate) fn object_summary(object: &Object, base: &str) -> Map<String, Value> 
         "mergeable": false,
         "mruEnabled": true,
         "name": object.name,
-        "queryable": true,
+        "queryable": !object.query.is_refused,
         "replicateable": object.replicateable,
         "retrieveable": true,
         "searchable": true,

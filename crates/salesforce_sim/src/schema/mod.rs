@@ -4,11 +4,13 @@ mod describe;
 mod field;
 mod field_builder;
 mod field_type;
+mod query_rules;
 mod standard;
 
 pub(crate) use describe::{describe_object, object_summary};
 pub use field::Field;
 pub(crate) use field_type::FieldType;
+pub(crate) use query_rules::{NeededFilter, QueryRules};
 pub(crate) use standard::{standard_objects, with_person_accounts};
 
 /// Whether two names of objects, fields or relationships are the same. Salesforce ignores their case.
@@ -37,6 +39,7 @@ pub struct Object {
     pub(crate) described: bool,
     pub(crate) listed: bool,
     pub(crate) replicateable: bool,
+    pub(crate) query: QueryRules,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -55,6 +58,7 @@ impl Object {
             described: true,
             listed: true,
             replicateable: true,
+            query: QueryRules::default(),
             fields: field::system_fields(),
         }
     }
@@ -63,6 +67,24 @@ impl Object {
     pub fn custom(name: &str) -> Self {
         let object = Self { key_prefix: None, ..Self::standard(name, "") };
         object.field(Field::text("Name", 80).name_field().id_lookup()).field(Field::owner(&["Group", "User"]))
+    }
+
+    /// A big object, with the index fields that are added to it. It has no `count()`, and its `Id` is empty (SOQL and SOSL
+    /// Reference, "SOQL with Big Objects").
+    pub fn big(name: &str) -> Self {
+        let rules = QueryRules { is_uncounted: true, has_empty_ids: true, ..QueryRules::default() };
+        let mut object = Self { key_prefix: None, query: rules, ..Self::standard(name, "").read_only() };
+        object.fields.retain(|field| ["Id", "CreatedDate", "CreatedById", "SystemModstamp"].contains(&&*field.name));
+        object
+    }
+
+    /// An external object, whose records are in another system. The Bulk API does not know it, and a query joins it to at
+    /// most four objects (SOQL and SOSL Reference, "SOQL Limits on Objects").
+    pub fn external(name: &str) -> Self {
+        let rules = QueryRules { is_external: true, ..QueryRules::default() };
+        let mut object = Self { key_prefix: None, query: rules, ..Self::standard(name, "").without_bulk() };
+        object.fields.retain(|field| field.name == "Id");
+        object.field(Field::text("ExternalId", 255).external_id()).field(Field::url("DisplayUrl"))
     }
 
     /// Adds a field, or replaces the field with the same name.
@@ -107,6 +129,28 @@ impl Object {
     #[must_use]
     pub fn without(mut self, field: &str) -> Self {
         self.fields.retain(|known| !is_same_name(&known.name, field));
+        self
+    }
+
+    /// No query reads records of the object.
+    #[must_use]
+    pub fn without_queries(mut self) -> Self {
+        self.query.is_refused = true;
+        self
+    }
+
+    /// No query counts records of the object.
+    #[must_use]
+    pub fn without_count(mut self) -> Self {
+        self.query.is_uncounted = true;
+        self
+    }
+
+    /// Every query must give a value to one of these fields. `refusal` is what the org says to others.
+    #[must_use]
+    pub fn needs_filter(mut self, fields: &[&str], refusal: &str) -> Self {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        self.query.needed = Some(NeededFilter { fields, refusal: refusal.to_owned() });
         self
     }
 

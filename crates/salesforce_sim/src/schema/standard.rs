@@ -21,6 +21,7 @@ pub(crate) fn standard_objects() -> Vec<Object> {
         invoice_line(),
         subscription(),
         organization(),
+        name(),
     ]
 }
 
@@ -77,6 +78,25 @@ fn organization() -> Object {
         .field(Field::text("NamespacePrefix", 15))
         .field(Field::picklist("OrganizationType", &["Developer Edition"]))
         .read_only()
+        .without_bulk()
+        .unlisted()
+}
+
+/// What queries know of a record to which a reference to several objects points (Object Reference, "Name"). That lists of
+/// objects leave it out is a guess.
+fn name() -> Object {
+    let mut name = Object::standard("Name", "000");
+    name.fields.retain(|field| field.name == "Id");
+    name.field(Field::text("Name", 255).name_field())
+        .field(Field::text("LastName", 80))
+        .field(Field::text("FirstName", 40))
+        .field(Field::picklist("Type", &[]))
+        .field(Field::text("Alias", 8))
+        .field(Field::text("Username", 80))
+        .field(Field::email("Email"))
+        .field(Field::boolean("IsActive"))
+        .read_only()
+        .without_queries()
         .without_bulk()
         .unlisted()
 }
@@ -206,6 +226,7 @@ fn task() -> Object {
         .field(Field::picklist("Status", &["Not Started", "In Progress", "Completed"]).default_value("Not Started"))
         .field(Field::picklist("Priority", &["High", "Normal", "Low"]).default_value("Normal"))
         .field(Field::textarea("Description", LONG_TEXT))
+        .field(Field::boolean("IsArchived").read_only())
         .field(owned_by_user())
 }
 

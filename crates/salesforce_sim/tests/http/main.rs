@@ -10,6 +10,7 @@ mod nature;
 mod processing;
 mod query;
 mod query_jobs;
+mod query_of_objects;
 mod query_results;
 mod replication;
 mod rest;
