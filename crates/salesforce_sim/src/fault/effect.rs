@@ -14,6 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Frame;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Answer;
@@ -46,6 +47,9 @@ pub enum Effect {
     ConnectionRevoked,
     /// The locators of all pages expire just before the request.
     LocatorsExpired,
+    /// The org does the request, and a page of a query by REST does not have its last record. It says the same of its
+    /// records as before.
+    RecordLeftOut,
 }
 
 /// How a truncated body ends.
@@ -102,6 +106,7 @@ impl Effect {
         match self {
             Self::Replaced(answer) => return answer.reply(),
             Self::LostAnswer => return cut_connection(),
+            Self::RecordLeftOut => return leave_out_record(reply).await,
             Self::Truncated(bytes, truncation) => return truncate(reply, bytes, truncation).await,
             Self::ContentType(content_type) => {
                 reply.headers_mut().remove(header::CONTENT_TYPE);
@@ -126,6 +131,18 @@ impl Effect {
 /// Closes the connection without an answer: the body fails before the server has sent the head.
 pub(crate) fn cut_connection() -> Reply {
     Response::new(Body::new(CutBody { beginning: None, is_flushed: true }))
+}
+
+/// The same answer without its last record, if it has any.
+async fn leave_out_record(reply: Reply) -> Reply {
+    let (mut parts, body) = reply.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut page: Value = serde_json::from_slice(&whole).unwrap_or_default();
+    let Some(_) = page["records"].as_array_mut().and_then(Vec::pop) else {
+        return Response::from_parts(parts, Body::from(whole));
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(page.to_string()))
 }
 
 async fn truncate(reply: Reply, bytes: usize, truncation: Truncation) -> Reply {

@@ -157,6 +157,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect, ParseFaultError> {
             Effect::Header(name, (text != "none").then(|| text.to_owned()))
         }
         "locators-expire" => Effect::LocatorsExpired,
+        "record-left-out" => Effect::RecordLeftOut,
         "sessions-end" => Effect::SessionsEnded,
         "revoked" => Effect::ConnectionRevoked,
         status => Effect::Answer(answer(status, words)?),
@@ -168,7 +169,7 @@ fn answer(status: &str, words: &mut Words<'_>) -> Result<Answer, ParseFaultError
     let Some(status) = status.parse().ok().filter(|status| (200..600).contains(status)) else {
         return error(format!(
             "'{status}' is not a status and not one of cut, lost, replaced, truncated, type, header, delayed, sessions-end, \
-             locators-expire, revoked"
+             locators-expire, record-left-out, revoked"
         ));
     };
     let mut word = words.optional();
@@ -289,6 +290,7 @@ mod tests {
                 request(Endpoint::QueryJobResults, Effect::Header("Sforce-Locator".into(), Some("a b".into()))),
             ),
             ("querypages locators-expire", request(Endpoint::QueryJobPages, Effect::LocatorsExpired)),
+            ("more record-left-out", request(Endpoint::QueryMore, Effect::RecordLeftOut)),
             ("patch sessions-end", request(Endpoint::JobPatch, Effect::SessionsEnded)),
             ("token revoked", request(Endpoint::Token, Effect::ConnectionRevoked)),
         ] {

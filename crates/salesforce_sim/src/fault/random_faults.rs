@@ -15,13 +15,21 @@ use crate::route::Endpoint;
 pub struct RandomFaults {
     rate: f64,
     seed: u64,
+    of_reading: bool,
     seen: HashMap<Endpoint, u64>,
 }
 
 impl RandomFaults {
     /// Faults of this share of all requests, from 0 to 1.
     pub fn new(rate: f64, seed: u64) -> Self {
-        Self { rate, seed, seen: HashMap::new() }
+        Self { rate, seed, of_reading: false, seen: HashMap::new() }
+    }
+
+    /// The same, and half of the faults of queries and of their pages are those that a reader should find and may not
+    /// survive: wrong counts, records that are left out, pages that end early or expire.
+    #[must_use]
+    pub fn of_reading(self) -> Self {
+        Self { of_reading: true, ..self }
     }
 
     /// Counts a request and returns the effect on it.
@@ -29,7 +37,30 @@ impl RandomFaults {
         let number = self.seen.entry(endpoint).or_default();
         *number += 1;
         let mut random = Rng::with_seed(self.seed ^ (endpoint as u64) << 32 ^ *number << 40);
-        (random.f64() < self.rate).then(|| effect(&mut random))
+        let is_hit = random.f64() < self.rate;
+        let is_of_reading = is_hit && self.of_reading && is_reading(endpoint) && random.bool();
+        is_hit.then(|| if is_of_reading { reading_effect(&mut random) } else { effect(&mut random) })
+    }
+}
+
+/// Whether requests to an endpoint read records, or name their pages.
+fn is_reading(endpoint: Endpoint) -> bool {
+    use Endpoint::{Query, QueryAll, QueryJobPages, QueryJobResults, QueryMore};
+    matches!(endpoint, Query | QueryAll | QueryMore | QueryJobResults | QueryJobPages)
+}
+
+fn reading_effect(random: &mut Rng) -> Effect {
+    const COUNT: &str = "Sforce-NumberOfRecords";
+    match random.u8(..9) {
+        0 => Effect::Header(COUNT.to_owned(), None),
+        1 => Effect::Header(COUNT.to_owned(), Some(random.u8(..50).to_string())),
+        2 => Effect::Header("Sforce-Locator".to_owned(), Some("null".to_owned())),
+        3 => Effect::Truncated(random.usize(..4_000), Truncation::Unnoticed),
+        4 => Effect::SessionsEnded,
+        5 => Effect::LocatorsExpired,
+        6 => Effect::RecordLeftOut,
+        7 => Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.").into(),
+        _ => Answer::error(400, "QUERY_TIMEOUT", "Your query request was running for too long.").into(),
     }
 }
 
@@ -70,6 +101,31 @@ mod tests {
         assert_eq!(alone, mixed.iter().step_by(2).cloned().collect::<Vec<_>>());
         assert_ne!(alone, effects(0.2, 8, &[Endpoint::JobInfo]));
         assert_ne!(alone, effects(0.2, 7, &[Endpoint::JobCreate]));
+    }
+
+    #[test]
+    fn only_calls_that_read_records_have_the_faults_of_reading() {
+        let effects = |endpoint| {
+            let mut faults = RandomFaults::new(1.0, 5).of_reading();
+            (0..500).map(|_| format!("{:?}", faults.effect_on(endpoint))).collect::<Vec<_>>()
+        };
+        let pages = effects(Endpoint::QueryJobResults);
+        let kinds = [
+            "\"Sforce-NumberOfRecords\", None",
+            "\"Sforce-NumberOfRecords\", Some",
+            "\"Sforce-Locator\", Some",
+            "Unnoticed",
+            "SessionsEnded",
+            "LocatorsExpired",
+            "RecordLeftOut",
+            "ConcurrentPerOrgLongTxn",
+            "QUERY_TIMEOUT",
+        ];
+        let has = |effects: &[String], kind: &str| effects.iter().any(|effect| effect.contains(kind));
+        for kind in kinds {
+            assert!(has(&pages, kind) && !has(&effects(Endpoint::JobInfo), kind), "{kind}");
+        }
+        assert!(has(&pages, "LostAnswer"), "the other faults stay");
     }
 
     #[test]

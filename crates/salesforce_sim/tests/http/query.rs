@@ -1,6 +1,6 @@
 //! REST queries.
 
-use salesforce_sim::{Answer, Endpoint, Field, Nature, Object, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Field, Nature, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use crate::client::{Answer as Reply, Client};
@@ -391,4 +391,16 @@ async fn a_locator_works_for_two_days() {
     assert_eq!(client.get(next).await.status, 200);
     tokio::time::advance(std::time::Duration::from_secs(2 * 24 * 60 * 60)).await;
     assert_eq!(client.get(next).await.api_error().1, "INVALID_QUERY_LOCATOR");
+}
+
+#[tokio::test]
+async fn a_page_can_lack_a_record_that_it_counts() {
+    let client = start().await;
+    (0..3).for_each(|number| drop(client.org.insert("Shipment__c", &[("Code__c", &*format!("C-{number}"))])));
+    client.org.inject(RequestFault::new(Endpoint::Query, Effect::RecordLeftOut));
+    for records in [2, 3] {
+        let page = ask(&client, "query", "SELECT Code__c FROM Shipment__c").await.json();
+        assert_eq!((&page["totalSize"], &page["done"]), (&json!(3), &json!(true)));
+        assert_eq!(page["records"].as_array().unwrap().len(), records);
+    }
 }
