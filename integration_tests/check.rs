@@ -6,7 +6,7 @@ use std::time::Duration;
 use salesforce_sim::{Endpoint, Settings};
 use serde_json::json;
 use tokio::net::TcpSocket;
-use wiremock::matchers::{any, method, path};
+use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::connector::{self, Run};
@@ -14,11 +14,11 @@ use crate::world::{BUCKET, World, blocking, complete, contact_catalog};
 
 const NO_BUCKET: &str = "No bucket is configured: rejected records are counted, but not stored.";
 const BUCKET_WORKS: &str = "Rejected records can be stored in the bucket rejected-records.";
-const VERSION_SUPPORTED: &str = "The org supports version 62.0 of the API.";
+pub(crate) const VERSION_SUPPORTED: &str = "The org supports version 62.0 of the API.";
 
 /// The URL of a port of this machine on which nobody listens. It stays reserved, so that no server of another test gets
 /// it.
-fn closed_port() -> String {
+pub(crate) fn closed_port() -> String {
     static RESERVED: OnceLock<TcpSocket> = OnceLock::new();
     let socket = RESERVED.get_or_init(|| {
         let socket = TcpSocket::new_v4().unwrap();
@@ -175,96 +175,6 @@ async fn check_says_why_an_org_cannot_be_loaded() {
             false => format!("{message} {BUCKET_WORKS}"),
         };
         assert_eq!(run.connection_status(), (status, &*expected));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn check_says_why_the_bucket_cannot_be_used() {
-    let world = World::new().await;
-    let endpoint = world.store.endpoint.clone();
-    let (failed, closed_port) =
-        ("Writing an object in the rejected-records bucket \"rejected-records\" failed", closed_port());
-    for (changes, sentence) in [
-        (
-            json!({"secret_access_key": "wrong-secret-key"}),
-            format!(
-                "{failed}: {endpoint} refused the signature. Correct `secret_access_key`; it must belong to \
-                 `access_key_id`."
-            ),
-        ),
-        (
-            json!({"access_key_id": "wrong-key-id"}),
-            format!("{failed}: access is denied. Grant the credentials the permission s3:PutObject on it."),
-        ),
-        (
-            json!({"access_key_id": null, "secret_access_key": null}),
-            format!(
-                "{failed}: there are no AWS credentials. Set `access_key_id` and `secret_access_key`, or give the \
-                 connector's environment a role that may use the bucket."
-            ),
-        ),
-        (
-            json!({"s3_endpoint": closed_port}),
-            format!(
-                "{failed}: {closed_port} could not be reached, even after several attempts. Check the network, and \
-                 `s3_endpoint` where it is set."
-            ),
-        ),
-    ] {
-        let run = world.check(json!({"object_storage_config": changes})).await;
-        let (status, message) = run.connection_status();
-        assert_eq!(status, "FAILED");
-        // The failure comes first, then what works.
-        let works = format!("{sentence} Signed in to {}. {VERSION_SUPPORTED} ", world.org.url());
-        assert!(message.starts_with(&works), "{message}");
-    }
-    assert_eq!(world.store.objects(BUCKET).unwrap(), []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_error_of_the_store_is_explained() {
-    let failed = "Writing an object in the rejected-records bucket \"rejected-records\" failed";
-    for (status, code, sentence) in [
-        (
-            404,
-            "NoSuchBucket",
-            "The rejected-records bucket \"rejected-records\" does not exist at {store}. Create it, or correct \
-             `s3_bucket_name`."
-                .to_owned(),
-        ),
-        (
-            403,
-            "AccessDenied",
-            format!("{failed}: access is denied. Grant the credentials the permission s3:PutObject on it."),
-        ),
-        (
-            403,
-            "InvalidAccessKeyId",
-            format!(
-                "{failed}: {{store}} does not know the access key. Correct `access_key_id`, or the AWS credentials of \
-                 the connector's environment where that key is not set."
-            ),
-        ),
-        (
-            301,
-            "PermanentRedirect",
-            format!(
-                "{failed}: the bucket is in the region eu-central-1, not in us-east-1. Set `s3_bucket_region` to \
-                 eu-central-1."
-            ),
-        ),
-    ] {
-        let (store, world) = (MockServer::start().await, World::new().await);
-        let body = format!("<Error><Code>{code}</Code><Message>words of the store</Message></Error>");
-        let answer = ResponseTemplate::new(status)
-            .insert_header("x-amz-bucket-region", "eu-central-1")
-            .set_body_raw(body, "application/xml");
-        Mock::given(any()).respond_with(answer).mount(&store).await;
-        let run = world.check(json!({"object_storage_config": {"s3_endpoint": store.uri()}})).await;
-        let (status, message) = run.connection_status();
-        assert_eq!(status, "FAILED");
-        let sentence = sentence.replace("{store}", &store.uri());
-        assert!(message.starts_with(&format!("{sentence} Signed in to ")), "{message}");
     }
 }
 

@@ -28,6 +28,13 @@ pub(crate) fn check(config: &Value) -> Run {
     run(&["check"], &[("--config", config.to_string())], Vec::new())
 }
 
+/// Runs `check` with variables of the environment.
+pub(crate) fn check_in_environment(variables: &[(&str, String)], config: &Value) -> Run {
+    let mut command = Command::new("/usr/bin/env");
+    command.args(variables.iter().map(|(name, value)| format!("{name}={value}"))).arg(PROGRAM);
+    RunningConnector::start(command, &["check"], &[("--config", config.to_string())]).wait()
+}
+
 /// Runs `validate`, with a catalog or without.
 pub(crate) fn validate(config: &Value, catalog: Option<&Value>) -> Run {
     let catalog = catalog.map(|catalog| ("--catalog", catalog.to_string()));
@@ -63,6 +70,14 @@ pub(crate) fn dry_run(config: &Value, catalog: &Value, options: &[&str], lines: 
 /// Runs `write` with an input that need not be text.
 pub(crate) fn write_bytes(config: &Value, catalog: &Value, input: Vec<u8>) -> Run {
     run(&["write"], &[("--config", config.to_string()), ("--catalog", catalog.to_string())], input)
+}
+
+/// Runs `write` with an input that the system refuses to read.
+pub(crate) fn write_with_a_folder_as_input(config: &Value, catalog: &Value) -> Run {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec \"$@\" < /", "sh", PROGRAM]);
+    let files = [("--config", config.to_string()), ("--catalog", catalog.to_string())];
+    RunningConnector::start(command, &["write"], &files).wait()
 }
 
 /// Runs `write` with the level of the log that a platform sets.

@@ -3,7 +3,8 @@
 use salesforce_sim::{Answer, Endpoint, RequestFault};
 use serde_json::{Value, json};
 
-use crate::world::{World, catalog, complete, contact_catalog, record, state};
+use crate::connector;
+use crate::world::{World, blocking, catalog, complete, contact_catalog, record, state};
 
 fn lines() -> Vec<String> {
     vec![record("c", json!({"LastName": "Sample", "Email": "no address"})), state("c", 1), complete("c")]
@@ -133,4 +134,28 @@ async fn keys_that_would_be_too_long_for_a_bucket_are_an_error_before_anything_i
         "storage_type": "Local", "path": folder.path().to_str().unwrap(), "path_format": "x".repeat(1_000),
     });
     fails_with_storage(storage, "Object keys of rejected records could be").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_is_none_is_an_error_of_the_configuration() {
+    let world = World::new().await;
+    for content in ["[]", r#"{"streams": [{"stream": {}}]}"#, "{"] {
+        let files = [("--config", world.config(json!({})).to_string()), ("--catalog", content.to_owned())];
+        let run = blocking(move || connector::run(&["write"], &files, Vec::new())).await;
+        let (failure_type, message) = run.failure();
+        let sentence = "The file given with --catalog is not a configured catalog of the Airbyte protocol.";
+        assert!(failure_type == "config_error" && message.starts_with(sentence), "{content}: {message}");
+    }
+    world.assert_nothing_sent();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_cannot_be_read_ends_the_run() {
+    let world = World::new().await;
+    let config = world.config(json!({}));
+    let run = blocking(move || connector::write_with_a_folder_as_input(&config, &contact_catalog())).await;
+    let (failure_type, message) = run.failure();
+    let sentence = "Standard input could not be read after line 0.";
+    assert!(failure_type == "transient_error" && message.starts_with(sentence), "{message}");
+    world.assert_nothing_sent();
 }

@@ -41,6 +41,7 @@ mod sign_in;
 mod spec;
 mod states;
 mod stopped_sign_in;
+mod storage_errors;
 mod successes;
 mod terminal;
 mod url_rules;

@@ -112,9 +112,11 @@ pub fn expect(data: &str, columns: &Columns, nulls: NullHandling) -> Expected {
         }
         match members(value.get()) {
             Some(fields) => {
+                let mut seen = HashSet::new();
                 for (field, value) in fields {
                     let is = |it: &Column| it.source().parent() == Some(&*name) && it.source().name() == field;
                     columns.iter().position(is).into_iter().for_each(|it| row.put(it, &columns[it], value, nulls));
+                    row.may_be_rejected |= !seen.insert(field);
                 }
             }
             None if value.get() == "null" => {

@@ -104,3 +104,15 @@ async fn results_that_always_break_off_acknowledge_nothing_and_store_nothing() {
         assert_eq!(job_states(&world), [JobState::JobComplete], "nothing is sent again in this sync");
     }
 }
+
+/// A proxy that leaves out a column would leave out the values of rejected records.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_lack_a_column_prove_nothing() {
+    let world = World::kind().await;
+    reject_some_rows(&world);
+    let page = Answer::csv("sf__Id,sf__Error,Email\n,INVALID_EMAIL_ADDRESS:invalid:Email --,no address\n", 1);
+    world.org.inject(RequestFault::new(Endpoint::FailedResults, page).always());
+    let run = insert_contacts(&world, 10).await;
+    assert_nothing_acknowledged(&run, "for Contact lack the column LastName");
+    assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
+}

@@ -146,6 +146,18 @@ async fn a_file_that_has_changed_where_it_is_loaded_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn notes_of_an_earlier_load_that_cannot_be_read_end_the_load() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5) + "Broken\n");
+    folder.load(INSERT).await.assert_code(1);
+    folder.write("a.csv", file(8));
+    std::fs::write(folder.path("a.csv.load/load.json"), "{\"rows\":").unwrap();
+    folder.load(INSERT).await.assert_error("The notes of an earlier load in ");
+    assert_eq!(world.org.count("Account"), 5, "nothing is written twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_command_or_another_org_does_not_go_on_with_a_load() {
     let (world, other) = (World::new().await, World::new().await);
     let folder = Folder::new(&world, json!({}));

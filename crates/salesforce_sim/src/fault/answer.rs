@@ -28,6 +28,8 @@ pub struct Answer {
     status: u16,
     content_type: Option<String>,
     retry_after: Option<u64>,
+    /// The number of records that the answer says it has.
+    records: Option<u64>,
     body: String,
 }
 
@@ -65,13 +67,18 @@ impl Answer {
         Self::new(status, Some(JSON), body.to_owned())
     }
 
+    /// The results of a job as CSV, with the number of records that they say they have.
+    pub fn csv(body: &str, records: u64) -> Self {
+        Self { records: Some(records), ..Self::new(200, Some("text/csv"), body.to_owned()) }
+    }
+
     /// A status without a body.
     pub fn empty(status: u16) -> Self {
         Self::new(status, None, String::new())
     }
 
     fn new(status: u16, content_type: Option<&str>, body: String) -> Self {
-        Self { status, content_type: content_type.map(str::to_owned), retry_after: None, body }
+        Self { status, content_type: content_type.map(str::to_owned), retry_after: None, records: None, body }
     }
 
     /// Adds a `Retry-After` header with this many seconds.
@@ -86,6 +93,7 @@ impl Answer {
         let content_type = self.content_type.as_ref().and_then(|text| HeaderValue::from_str(text).ok());
         content_type.map(|value| reply.headers_mut().insert(header::CONTENT_TYPE, value));
         self.retry_after.map(|seconds| reply.headers_mut().insert(header::RETRY_AFTER, seconds.into()));
+        self.records.map(|records| reply.headers_mut().insert("Sforce-NumberOfRecords", records.into()));
         reply
     }
 }
