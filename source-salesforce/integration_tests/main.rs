@@ -7,6 +7,7 @@ mod discover;
 mod documents;
 mod faults;
 mod messages;
+mod moves;
 mod objects;
 mod outages;
 mod pages;

@@ -227,12 +227,14 @@ async fn a_state_that_salesforce_refuses_in_any_way_is_read_again_from_its_start
 async fn a_resumed_stream_has_as_many_records_as_salesforce_counted_at_its_beginning() {
     let world = World::kind().await;
     world.add_contacts(25);
-    let count = Answer::json(200, r#"{"totalSize": 26, "done": true, "records": []}"#);
-    world.org.inject(RequestFault::new(Endpoint::Query, count).always());
     let changes = json!({"api": "bulk", "max_page_rows": 10});
     let run = world.read(changes.clone(), &one_sync()).await;
     let mut states = run.last_states();
     states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+    assert_eq!(states[0]["stream"]["stream_state"]["count"], 25);
+    states[0]["stream"]["stream_state"]["count"] = json!(26);
+    let count = Answer::json(200, r#"{"totalSize": 26, "done": true, "records": []}"#);
+    world.org.inject(RequestFault::new(Endpoint::Query, count).always());
     let run = world.read_on(changes, &one_sync(), &states).await;
     assert!(run.failure().1.contains("25 records are read, and Salesforce counts 26"), "{}", run.failure().1);
     assert_eq!(run.states("Contact").last().unwrap().0, &json!({}));

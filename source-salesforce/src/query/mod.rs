@@ -130,6 +130,9 @@ impl<'a> Reader<'a> {
         let mut is_resumed = from.is_some();
         let mut rows = from.as_ref().map_or(0, |from| from.rows);
         let Opened { mut pages, mut reading } = pages::open(self.org, run, from).await?;
+        if reading.locator.is_none() {
+            reading.count = proof::settle_count(self.org, plan, reading.count, &mut pages).await?;
+        }
         while let Some(mut page) = pages.next().await.map_err(|fault| pages::failure(&fault, plan, is_resumed))? {
             is_resumed = false;
             rows += page.rows();
@@ -140,6 +143,7 @@ impl<'a> Reader<'a> {
                 run.state(&StreamState::Reading(reading.clone()))?;
             }
         }
+        proof::check_missing(self.org, plan, pages.missing(), rows).await?;
         proof::check_count(self.org, plan, reading.count, rows).await?;
         Ok(rows)
     }

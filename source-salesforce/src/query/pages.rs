@@ -44,6 +44,30 @@ impl Pages {
             Self::Rest(pages) => pages.next().await,
         }
     }
+
+    /// How many records the query found, as its answers say. That of a job may be late.
+    pub(super) fn total(&self) -> Option<u64> {
+        match self {
+            Self::Job(pages) => pages.total(),
+            Self::Rest(pages) => pages.total(),
+        }
+    }
+
+    /// The same, asked again where another number is expected and it may be late.
+    pub(super) async fn total_expecting(&mut self, expected: u64) -> Result<Option<u64>, ReadFault> {
+        match self {
+            Self::Job(pages) => pages.total_expecting(expected).await,
+            Self::Rest(pages) => Ok(pages.total()),
+        }
+    }
+
+    /// How many records fewer there are than the query found. Only REST can have it so: a job counts them itself.
+    pub(super) fn missing(&self) -> u64 {
+        match self {
+            Self::Job(_) => 0,
+            Self::Rest(pages) => pages.missing(),
+        }
+    }
 }
 
 /// The pages of a stream, with the state from which they are read on.
@@ -68,7 +92,7 @@ async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> 
             pages.map_err(|fault| failure(&fault, plan, false))?
         }
     };
-    Ok(Opened { pages: Pages::Rest(Box::new(pages)), reading })
+    Ok(Opened { pages: Pages::Rest(Box::new(pages.allowing_missing())), reading })
 }
 
 async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {

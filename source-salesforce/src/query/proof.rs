@@ -1,38 +1,151 @@
-//! The independent count of a stream.
+//! The independent count of a stream: a third proof, beside the counts of the pages and of the job.
 
-use salesforce::Org;
+use airbyte::Error;
+use salesforce::{Fault, Org};
 
-use super::pages::{Failure, unproven};
+use super::pages::{Failure, Pages, failure, unproven};
 use crate::plan::StreamPlan;
 
-/// Compares the records that were read with those that Salesforce counts, by a call that has nothing to do with the
-/// results. Records may come and go meanwhile, so the number decides only if it is the same `before` the first page and
-/// after the last. Where Salesforce does not count, the counts of the pages and of the job stand alone.
+/// Compares the records that the query found with those that Salesforce counts, by a call that has nothing to do with the
+/// results. It does so before the first record is written, so that a stream in doubt is read again without a record twice.
+///
+/// Records may come and go meanwhile, so a number that is not the one counted `before` is counted again. Only the same
+/// number twice, which is not that of the query, is a doubt. One record that came before the query ran and another that
+/// went after it look like that too: another query finds that out. Returns the number to which the records are compared at
+/// the end; none where records come and go so much that it proves nothing.
+pub(super) async fn settle_count(
+    org: &Org,
+    plan: &StreamPlan,
+    before: Option<u64>,
+    pages: &mut Pages,
+) -> Result<Option<u64>, Failure> {
+    let (Some(before), Some(found)) = (before, pages.total()) else { return Ok(before) };
+    if found == before {
+        return Ok(Some(before));
+    }
+    let doubt = |found: u64| format!("the query finds {found} records");
+    let after = count_again(org, plan, before, &doubt(found)).await?;
+    let found = pages.total_expecting(after).await.map_err(|fault| failure(&fault, plan, false))?.unwrap_or(found);
+    match judge(before, after, found) {
+        Verdict::Proven => Ok(Some(found)),
+        Verdict::Moved => {
+            tracing::info!("records of {} came or went: {before} before, {after} now, {found} are found", plan.stream);
+            Ok(Some(found))
+        }
+        Verdict::Unclear => {
+            warn_of_moves(plan, before, after, found);
+            Ok(None)
+        }
+        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &doubt(found), after) }),
+    }
+}
+
+/// Compares the records that were read with those that Salesforce counts, where the comparison before the first record did
+/// not settle it: for a stream that an earlier attempt began.
 pub(super) async fn check_count(org: &Org, plan: &StreamPlan, before: Option<u64>, rows: u64) -> Result<(), Failure> {
     let Some(before) = before.filter(|before| *before != rows) else { return Ok(()) };
-    let failure = |begins_again, what: String| Failure::Dead { begins_again, error: unproven(plan, &what) };
-    match org.count_patiently(&plan.soql, plan.scope).await {
-        Ok(after) if after == before => {
-            Err(failure(true, format!("{rows} records are read, and Salesforce counts {after} before and after")))
-        }
-        Ok(after) if (before.min(after)..=before.max(after)).contains(&rows) => {
+    let read = format!("{rows} records are read");
+    let after = count_again(org, plan, before, &read).await?;
+    match judge(before, after, rows) {
+        Verdict::Proven => Ok(()),
+        Verdict::Moved => {
             tracing::info!("records of {} came or went: {before} before, {after} now, {rows} are read", plan.stream);
             Ok(())
         }
-        Ok(after) => {
-            tracing::warn!(
-                "the number of records of {} is not between those that Salesforce counts: {before} before, {after} \
-                 now, {rows} are read. This is right only if records came and went meanwhile",
-                plan.stream
-            );
+        Verdict::Unclear => {
+            warn_of_moves(plan, before, after, rows);
             Ok(())
         }
-        // What is read does not match the one number there is. Another job has no other.
-        Err(fault) => Err(failure(
-            false,
-            format!(
-                "{rows} records are read, Salesforce counts {before} before, and does not count them again ({fault})"
-            ),
-        )),
+        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, after) }),
+    }
+}
+
+/// Records can be deleted between two REST pages, so that the last one has fewer than the first has said. That is right
+/// only if Salesforce now counts no more than were read.
+pub(super) async fn check_missing(org: &Org, plan: &StreamPlan, missing: u64, rows: u64) -> Result<(), Failure> {
+    if missing == 0 {
+        return Ok(());
+    }
+    let found = rows + missing;
+    let read = format!("{rows} records are read of {found} that the query finds");
+    let after = count_again(org, plan, found, &read).await?;
+    if after > rows {
+        return Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, after) });
+    }
+    tracing::info!("{missing} records of {} were deleted while they were read: {after} are left", plan.stream);
+    Ok(())
+}
+
+/// What two counts say of a number of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It is one of them.
+    Proven,
+    /// It is between them: records came, or went.
+    Moved,
+    /// It is not between two different ones: records came and went.
+    Unclear,
+    /// Both are the same, and another number.
+    Doubtful,
+}
+
+fn judge(before: u64, after: u64, rows: u64) -> Verdict {
+    if rows == after || rows == before {
+        Verdict::Proven
+    } else if before == after {
+        Verdict::Doubtful
+    } else if (before.min(after)..=before.max(after)).contains(&rows) {
+        Verdict::Moved
+    } else {
+        Verdict::Unclear
+    }
+}
+
+/// Counts the records again. What is read does not match the one number there is, so that a second one is necessary.
+async fn count_again(org: &Org, plan: &StreamPlan, before: u64, what: &str) -> Result<u64, Failure> {
+    let failure = |fault: Fault| Failure::Dead {
+        // Another query has no other.
+        begins_again: false,
+        error: unproven(
+            plan,
+            &format!("{what}, Salesforce counts {before} before, and does not count them again ({fault})"),
+        ),
+    };
+    org.count_patiently(&plan.soql, plan.scope).await.map_err(failure)
+}
+
+fn disagreement(plan: &StreamPlan, what: &str, count: u64) -> Error {
+    unproven(plan, &format!("{what}, and Salesforce counts {count} before and after"))
+}
+
+fn warn_of_moves(plan: &StreamPlan, before: u64, after: u64, rows: u64) {
+    tracing::warn!(
+        "the number of records of {} is not between those that Salesforce counts: {before} before, {after} now, {rows} \
+         are read. This is right only if records came and went meanwhile",
+        plan.stream
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_count_twice_makes_another_number_doubtful() {
+        for (before, after, rows, expected) in [
+            (5, 5, 5, Verdict::Proven),
+            (5, 6, 6, Verdict::Proven),
+            (5, 6, 5, Verdict::Proven),
+            (6, 5, 5, Verdict::Proven),
+            (5, 5, 4, Verdict::Doubtful),
+            (5, 5, 6, Verdict::Doubtful),
+            (0, 0, 1, Verdict::Doubtful),
+            (5, 9, 7, Verdict::Moved),
+            (9, 5, 7, Verdict::Moved),
+            (5, 9, 4, Verdict::Unclear),
+            (9, 5, 10, Verdict::Unclear),
+        ] {
+            assert_eq!(judge(before, after, rows), expected, "{before} {after} {rows}");
+        }
     }
 }

@@ -86,6 +86,31 @@ impl JobPages {
         &self.reader.job.id
     }
 
+    /// The rows of all pages, as the job counts them. It may be late.
+    pub fn total(&self) -> Option<u64> {
+        self.count
+    }
+
+    /// Asks the job again, some times, until it counts as many rows as the caller expects: its number may be late. Returns
+    /// the newest one.
+    ///
+    /// # Errors
+    /// The job cannot be asked.
+    pub async fn total_expecting(&mut self, expected: u64) -> Result<Option<u64>, ReadFault> {
+        let mut wait = self.reader.job.org.http.timing().new_count;
+        for question in 0..QUESTIONS {
+            if self.count == Some(expected) {
+                break;
+            }
+            if question > 0 {
+                sleep(wait).await;
+                wait *= 2;
+            }
+            self.count = self.reader.job.status().await?.rows_processed;
+        }
+        Ok(self.count)
+    }
+
     /// The API requests made for the job so far, those before its end included.
     pub fn requests(&self) -> u64 {
         self.reader.job.requests.get()

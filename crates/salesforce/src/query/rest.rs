@@ -121,6 +121,8 @@ pub struct RestPages {
     rows: u64,
     /// The rows of all pages, as the first of them says.
     total: Option<u64>,
+    /// Whether the pages may have fewer rows than the first of them says.
+    allows_missing: bool,
     requests: RequestCount,
     /// The page that is read before its caller asks for it: a query that Salesforce refuses is not a query with rows.
     first: Option<HeldPage>,
@@ -145,7 +147,7 @@ struct Answer {
 impl RestPages {
     fn new(org: &Org, soql: &Soql, next: Next, rows: u64) -> Self {
         let (org, columns, requests) = (org.clone(), soql.fields().into(), RequestCount::default());
-        Self { org, columns, next, rows, total: None, requests, first: None }
+        Self { org, columns, next, rows, total: None, allows_missing: false, requests, first: None }
     }
 
     fn into_rows(self) -> QueryRows {
@@ -156,6 +158,21 @@ impl RestPages {
     /// The rows of all pages, as Salesforce counts them; none before the first page.
     pub fn total(&self) -> Option<u64> {
         self.total
+    }
+
+    /// The same pages for a caller that judges itself whether there are as many rows as the first page says: records can be
+    /// deleted between two pages. See [`missing`](Self::missing).
+    #[must_use]
+    pub fn allowing_missing(self) -> Self {
+        Self { allows_missing: true, ..self }
+    }
+
+    /// How many rows fewer the pages have than the first of them says. Nothing is missing before the last page.
+    pub fn missing(&self) -> u64 {
+        match self.next {
+            Next::End => self.total.unwrap_or_default().saturating_sub(self.rows),
+            _ => 0,
+        }
     }
 
     /// The API requests made for the query so far.
@@ -198,7 +215,8 @@ impl RestPages {
         let rows = self.rows + page.rows();
         let is_end = locator.is_none();
         let expected = *self.total.get_or_insert(total);
-        if total != expected || rows > expected || (is_end && rows < expected) {
+        let is_short = is_end && rows < expected && !self.allows_missing;
+        if total != expected || rows > expected || is_short {
             let text = format!("the pages of a query have {rows} rows, and Salesforce says {expected} and {total}");
             return Err(ReadFault::foreign(ReadFailure::Unproven, text));
         }

@@ -213,3 +213,20 @@ async fn a_locator_that_has_expired_is_not_asked_for_again() {
     assert_eq!(pages.next().await.unwrap_err().reason(), ReadFailure::LocatorExpired);
     assert_eq!(stub.requests("GET", SECOND).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_caller_that_judges_itself_is_given_fewer_rows_than_the_first_page_says_and_never_more() {
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    let rows = |count: usize| vec![record("1", "null", "null"); count];
+    for (first, last, expected) in [(3, 1, Ok(1)), (2, 1, Ok(0)), (9, 0, Ok(8)), (2, 2, Err(())), (1, 1, Err(()))] {
+        let stub = StubOrg::start().await;
+        stub.answer("GET", FIRST, page(first, next, &rows(1))).await;
+        stub.answer("GET", SECOND, page(first, None, &rows(last))).await;
+        let pages = stub.org().await.read_query(&soql(), QueryScope::Live).await.unwrap();
+        let mut pages = pages.allowing_missing();
+        assert!(pages.next().await.unwrap().is_some());
+        assert_eq!(pages.missing(), 0, "there may be more pages");
+        let read = pages.next().await.map(|page| page.map(|page| page.rows()));
+        assert_eq!(read.map(|_| pages.missing()).map_err(drop), expected, "{first} {last}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Records that come and go while a stream is read: no false alarm, and none that is missed.
+
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::Run;
+use crate::world::{World, blocking, contacts};
+
+const ROWS: usize = 25;
+
+/// A page of either API has 10 records.
+async fn world() -> World {
+    let world = World::with(Settings { query_page: 10, ..Settings::default() }).await;
+    world.add_contacts(ROWS);
+    world
+}
+
+fn insert(world: &World) {
+    world.org.insert("Contact", &[("LastName", "Latecomer")]).unwrap();
+}
+
+fn recycle(world: &World) {
+    let first = world.org.records("Contact")[0]["Id"].clone().unwrap();
+    assert!(world.org.recycle("Contact", &first));
+}
+
+fn hold(world: &World, endpoint: Endpoint, nth: usize) -> Hold {
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(endpoint, Effect::Held(hold.clone())).starting_at(nth));
+    hold
+}
+
+fn count(number: usize) -> Answer {
+    Answer::json(200, &format!(r#"{{"totalSize": {number}, "done": true, "records": []}}"#))
+}
+
+/// Reads contacts by query jobs. `after_count` happens after the first count, and `after_job` after the first job.
+async fn read(world: &World, after_count: impl FnOnce(), after_job: impl FnOnce()) -> Run {
+    let (counted, found) = (hold(world, Endpoint::Query, 1), hold(world, Endpoint::QueryJobInfo, 1));
+    let connector = world.start_read(json!({"api": "bulk", "max_page_rows": 10}), &contacts(), &json!([]));
+    let run = tokio::spawn(blocking(move || connector.wait()));
+    counted.reached().await;
+    after_count();
+    counted.release();
+    found.reached().await;
+    assert_eq!(world.org.query_jobs()[0].rows, world.org.count("Contact"), "the job has found its records");
+    after_job();
+    found.release();
+    run.await.unwrap()
+}
+
+#[track_caller]
+fn assert_read(run: &Run, rows: usize) {
+    run.assert_success();
+    assert_eq!(run.records("Contact").len(), rows);
+    assert_eq!(run.statuses("Contact").last(), Some(&"COMPLETE"));
+}
+
+/// Both counts are the same, and the job between them has another number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_comes_before_the_query_and_another_that_goes_after_it_are_no_alarm() {
+    let world = world().await;
+    let run = read(&world, || insert(&world), || recycle(&world)).await;
+    assert_read(&run, ROWS);
+    assert_eq!(world.org.query_jobs().len(), 2, "another job finds what the counts say");
+    let words = "the query finds 26 records, and Salesforce counts 25 before and after";
+    assert!(
+        run.log().iter().any(|line| line.starts_with("Contact is read again from its start") && line.contains(words))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_come_or_go_around_the_query_are_no_reason_for_another_one() {
+    for (what, after_count, after_job, rows) in [
+        ("come", 1, 0, ROWS + 1),
+        ("come before and after", 1, 1, ROWS + 1),
+        ("go", -1, 0, ROWS - 1),
+        ("go before and after", -1, -1, ROWS - 1),
+        ("go after", 0, -1, ROWS),
+    ] {
+        let world = world().await;
+        let change = |by: i32| match by {
+            1 => insert(&world),
+            -1 => recycle(&world),
+            _ => {}
+        };
+        let run = read(&world, || change(after_count), || change(after_job)).await;
+        assert_read(&run, rows);
+        assert_eq!(world.org.query_jobs().len(), 1, "{what}");
+        let warns = run.messages.iter().filter(|message| message["log"]["level"] == "WARN").count();
+        assert_eq!(warns, 0, "{what}");
+    }
+}
+
+/// The two counts differ, so the org changes, and the job has a number that only more changes explain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_not_between_two_counts_is_told() {
+    let world = world().await;
+    world.org.inject(RequestFault::new(Endpoint::Query, count(27)));
+    world.org.inject(RequestFault::new(Endpoint::Query, count(26)).starting_at(2));
+    let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+    assert_read(&run, ROWS);
+    let warning = |message: &&Value| message["log"]["level"] == "WARN";
+    let warnings: Vec<&str> =
+        run.messages.iter().filter(warning).map(|message| message["log"]["message"].as_str().unwrap()).collect();
+    assert!(warnings.iter().any(|line| line.contains("27 before, 26 now, 25 are read")), "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_deleted_between_rest_pages_is_no_alarm_and_one_that_is_missing_is() {
+    for (what, is_deleted, is_counted, whole) in
+        [("deleted", true, true, true), ("missing", false, true, false), ("not counted", true, false, false)]
+    {
+        let world = world().await;
+        if !is_counted {
+            let refusal = Answer::error(400, "MALFORMED_QUERY", "count() is not supported");
+            world.org.inject(RequestFault::new(Endpoint::Query, refusal.clone()));
+            world.org.inject(RequestFault::new(Endpoint::Query, refusal).starting_at(3).always());
+        }
+        // The page after it does not have one of its records.
+        world.org.inject(RequestFault::new(Endpoint::QueryMore, Effect::RecordLeftOut));
+        let first_page = hold(&world, Endpoint::Query, 2);
+        let connector = world.start_read(json!({"api": "rest"}), &contacts(), &json!([]));
+        let run = tokio::spawn(blocking(move || connector.wait()));
+        first_page.reached().await;
+        if is_deleted {
+            recycle(&world);
+        }
+        first_page.release();
+        let run = run.await.unwrap();
+        if whole {
+            assert_read(&run, ROWS - 1);
+            assert!(run.log().iter().any(|line| line.starts_with("1 records of Contact were deleted")), "{what}");
+            continue;
+        }
+        let (kind, message) = run.failure();
+        assert!(kind == "transient_error" && message.contains("24 records are read of 25"), "{what}: {message}");
+        assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"), "{what}");
+        assert_eq!(run.states("Contact").last().unwrap().0, &json!({}), "{what}: the state is taken back");
+    }
+}
