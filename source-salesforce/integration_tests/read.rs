@@ -225,3 +225,21 @@ async fn activities_are_asked_for_with_archived_ones_and_without_deleted_ones() 
     assert!(requests.iter().any(|request| request.endpoint == Endpoint::QueryAll));
     assert!(requests.iter().all(|request| request.endpoint != Endpoint::Query), "neither records nor counts");
 }
+
+/// The query is a part of the address of a REST call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_too_long_for_rest_is_read_by_a_job_or_refused() {
+    let world = World::kind().await;
+    world.add_contacts(5);
+    let names: Vec<String> = (0..400).map(|number| format!("'Nobody at all {number:06}'")).collect();
+    let filter = format!("LastName = 'Person 1' OR LastName IN ({})", names.join(","));
+    let run = world.read(json!({"streams": [{"stream": "Contact", "filter": filter}]}), &contacts()).await;
+    run.assert_success();
+    assert_eq!(run.column("Contact", "LastName"), ["Person 1"]);
+    assert_eq!(world.org.query_jobs().len(), 1, "REST would take few records");
+    let changes = json!({"api": "rest", "streams": [{"stream": "Contact", "filter": filter}]});
+    let run = world.read(changes, &contacts()).await;
+    let (kind, message) = run.failure();
+    assert!(kind == "config_error" && message.contains("Contact is too long for REST"), "{kind}: {message}");
+    assert!(run.statuses("Contact").is_empty());
+}

@@ -56,6 +56,15 @@ fn a_stream_has_settings_of_its_own() {
 }
 
 #[test]
+fn what_is_not_set_has_its_default() {
+    let config = parse(&base(json!({}))).unwrap();
+    assert_eq!((config.api_of("Account"), config.max_parallel_streams(), config.max_page_rows()), (Api::Auto, 3, None));
+    assert!(config.streams().is_empty() && config.criteria().offer("Account"));
+    let config = parse(&base(json!({"max_page_rows": 500, "force_use_bulk_api": true}))).unwrap();
+    assert_eq!((config.max_page_rows(), config.api_of("Account")), (Some(500), Api::Bulk));
+}
+
+#[test]
 fn every_broken_rule_is_named_at_once() {
     for (changes, part) in [
         (json!({"api": "soap"}), "`api` must be one of `auto`, `bulk`, `rest`."),

@@ -211,3 +211,23 @@ pub(super) fn unproven(plan: &StreamPlan, what: &str) -> Error {
         plan.stream
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_bulk_api_alone_refuses_is_read_by_rest() {
+        for (text, expected) in [
+            ("Entity 'Attachment' is not supported by the Bulk API.", true),
+            ("compound data not supported in Bulk Query", true),
+            ("Cannot serialize value for 'Body' in CSV format", true),
+            ("Binary field not supported", true),
+            ("No such column 'Nme' on entity 'Contact'", false),
+            ("", false),
+        ] {
+            let fault = Fault::new(FaultKind::Configuration, text);
+            assert_eq!(is_refused_by_bulk(&fault), expected, "{text}");
+        }
+    }
+}
