@@ -1,6 +1,6 @@
 //! `spec` and `check`.
 
-use salesforce_sim::{Answer, Endpoint, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, RequestFault};
 use serde_json::{Value, json};
 
 use crate::connector;
@@ -30,9 +30,12 @@ fn a_wrong_command_line_is_a_config_error() {
 async fn check_says_in_one_message_what_works() {
     let world = World::new().await;
     world.add_contacts(3);
-    let filter =
-        json!({"streams": [{"stream": "Contact", "filter": "LastName != 'Person 1'"}], "start_date": "2021-07-25"});
-    let run = world.check(filter).await;
+    let changes = json!({
+        "streams": [{"stream": "Contact", "filter": "LastName != 'Person 1'"}],
+        "start_date": "2021-07-25",
+        "max_page_row": 10,
+    });
+    let run = world.check(changes).await;
     assert_eq!(run.exit_code, 0);
     let status = &run.only("CONNECTION_STATUS")["connectionStatus"];
     let message = status["message"].as_str().unwrap();
@@ -43,6 +46,8 @@ async fn check_says_in_one_message_what_works() {
         "The filter of Contact finds 2 records.",
         "daily API requests are left.",
         "`start_date` is not used",
+        "max_page_rows",
+        "It is ignored.",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
@@ -92,4 +97,16 @@ async fn check_does_not_fail_because_an_org_is_busy() {
     let message = status["message"].as_str().unwrap();
     assert_eq!(status["status"], "SUCCEEDED", "{message}");
     assert!(message.contains("The filter of Contact could not be tried"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_fails_for_an_org_that_does_not_have_the_version_of_the_api() {
+    let world = World::new().await;
+    let versions = r#"[{"label": "Old", "url": "/services/data/v61.0", "version": "61.0"}]"#;
+    world.org.inject(RequestFault::new(Endpoint::Versions, Effect::Replaced(Answer::json(200, versions))));
+    let run = world.check(json!({})).await;
+    let status = &run.only("CONNECTION_STATUS")["connectionStatus"];
+    let message = status["message"].as_str().unwrap();
+    assert_eq!(status["status"], "FAILED", "{message}");
+    assert!(message.contains("The org does not support version 62.0 of the API"), "{message}");
 }

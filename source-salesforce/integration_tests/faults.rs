@@ -1,6 +1,6 @@
 //! What goes wrong while records are read: it is healed, or told, and never an empty success.
 
-use salesforce_sim::{Answer, Effect, Endpoint, Fault, QueryJobFault, RequestFault, Settings, Truncation};
+use salesforce_sim::{Answer, Effect, Endpoint, Fault, Nature, QueryJobFault, RequestFault, Settings, Truncation};
 use serde_json::json;
 
 use crate::connector::Run;
@@ -256,4 +256,56 @@ async fn a_refusal_of_the_bulk_api_that_comes_as_a_failed_job_is_read_by_rest() 
     assert_whole(&run, "refused");
     assert_eq!(world.org.query_jobs().len(), 1);
     assert!(run.log().iter().any(|line| line.starts_with("Contact is read by REST")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_made_three_times_and_not_four() {
+    for (failures, is_whole) in [(2, true), (3, false)] {
+        let world = World::kind().await;
+        world.add_contacts(ROWS);
+        for _ in 0..failures {
+            world.org.inject(QueryJobFault::failed("Contact", "InternalServerError : try again"));
+        }
+        let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+        assert_eq!(world.org.query_jobs().len(), 3);
+        if is_whole {
+            assert_whole(&run, "the third");
+        } else {
+            assert_told(&run, "transient_error", "InternalServerError");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_for_a_lasting_reason_is_not_made_again() {
+    for (fault, kind) in [
+        (QueryJobFault::failed("Contact", "ExceededQuota : ApiBatchItems Limit exceeded"), "transient_error"),
+        (QueryJobFault::field_removed("Contact", "LastName"), "config_error"),
+    ] {
+        let world = World::kind().await;
+        world.add_contacts(ROWS);
+        world.org.inject(fault);
+        let run = world.read(json!({"api": "bulk"}), &contacts()).await;
+        assert_eq!(run.failure().0, kind, "{}", run.failure().1);
+        assert_eq!(world.org.query_jobs().len(), 1, "{kind}");
+    }
+}
+
+/// The status of a job can be older than its results.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_count_is_late_is_not_made_again() {
+    let nature = Nature { counts_lag: 2, ..Nature::kind() };
+    let world = World::with(Settings { nature, ..Settings::default() }).await;
+    world.add_contacts(ROWS);
+    let run = world.read(json!({"api": "bulk", "max_page_rows": PAGES}), &contacts()).await;
+    assert_whole(&run, "late");
+    assert_eq!(world.org.query_jobs().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_salesforce_gives_up_does_not_end_a_sync() {
+    let slow = Answer::error(400, "QUERY_TIMEOUT", "Your query request was running for too long.");
+    let run = read_with(RequestFault::new(Endpoint::Query, slow).times(3), PAGES).await;
+    assert_whole(&run, "given up");
+    assert!(run.log().iter().any(|line| line.starts_with("Salesforce does not count the records of Contact")));
 }

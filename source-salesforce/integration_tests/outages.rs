@@ -77,6 +77,18 @@ async fn a_sign_in_that_an_outage_keeps_away_is_waited_out_or_is_a_transient_err
     assert!(run.statuses("Contact").is_empty() && run.last_states() == json!([]));
 }
 
+/// It says nothing of the objects, so the schema need not be refreshed.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_an_outage_keeps_from_being_described_are_a_transient_error() {
+    let world = world().await.hastened(1_000);
+    for endpoint in [Endpoint::Composite, Endpoint::Describe] {
+        world.org.inject(RequestFault::new(endpoint, Answer::html(503)).always());
+    }
+    let run = world.read(pages("bulk"), &contacts()).await;
+    assert_eq!(run.failure().0, "transient_error", "{}", run.failure().1);
+    assert!(run.statuses("Contact").is_empty() && world.org.query_jobs().is_empty());
+}
+
 /// A catalog without some objects would take streams from the connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn discover_fails_during_an_outage_and_gives_no_smaller_catalog() {
