@@ -7,9 +7,10 @@ use salesforce_sim::Credentials;
 use serde_json::{Value, json};
 
 use crate::connector;
+use crate::key_pair::key_pair;
 use crate::protocol_model::Message;
 use crate::repository;
-use crate::world::{World, blocking, in_form, key_pair, merge};
+use crate::world::{World, blocking, in_form, merge};
 
 /// The configurations, by the paths that the file names.
 fn configurations(world: &World) -> BTreeMap<&'static str, Value> {

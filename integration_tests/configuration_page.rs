@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use destination_salesforce::config::Config;
 use serde_json::Value;
 
-use crate::world::key_pair;
+use crate::key_pair::key_pair;
 
 const PAGE: &str = include_str!("../docs/configuration.md");
 

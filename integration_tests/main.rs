@@ -18,6 +18,7 @@ mod errors_page;
 mod faithful;
 mod faults;
 mod input;
+mod key_pair;
 mod keys;
 mod load;
 mod local_folder;

@@ -1,4 +1,5 @@
-//! The files of the repository.
+//! The files of the repository. The tests of the source use this file too, and have the files of its folder.
+#![allow(dead_code, reason = "the tests of the source use a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

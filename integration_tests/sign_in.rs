@@ -6,8 +6,9 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::connector::{self, Run};
+use crate::key_pair::{KeyPairPem, key_pair};
 use crate::protocol_model::Counts;
-use crate::world::{KeyPairPem, World, blocking, complete, contact_catalog, in_form, key_pair, record, state};
+use crate::world::{World, blocking, complete, contact_catalog, in_form, record, state};
 
 /// Changes of the configuration for another sign-in flow.
 pub(crate) fn client_credentials() -> Value {

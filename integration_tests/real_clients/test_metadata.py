@@ -1,4 +1,4 @@
-"""Airbyte's published models read `metadata.yaml` as its registry does."""
+"""Airbyte's published models read each `metadata.yaml` as its registry does."""
 
 import os
 from pathlib import Path
@@ -8,18 +8,19 @@ import yaml
 from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 from pydantic import ValidationError
 
-METADATA = Path(os.environ["REPOSITORY"]) / "metadata.yaml"
+REPOSITORY = Path(os.environ["REPOSITORY"])
 
 
-@pytest.fixture
-def metadata() -> dict:
-    return yaml.safe_load(METADATA.read_text())
+@pytest.fixture(params=["destination", "source"])
+def metadata(request: pytest.FixtureRequest) -> dict:
+    folder = REPOSITORY / "source-salesforce" if request.param == "source" else REPOSITORY
+    return yaml.safe_load((folder / "metadata.yaml").read_text())
 
 
 def test_the_registry_accepts_the_metadata(metadata):
     data = ConnectorMetadataDefinitionV0.model_validate(metadata).data
-    assert data.supports_data_activation
-    assert data.supports_refreshes
+    is_destination = data.connector_type.value == "destination"
+    assert is_destination == bool(data.supports_data_activation) == bool(data.supports_refreshes)
     assert data.external_documentation_urls
 
 

@@ -6,21 +6,28 @@ use std::collections::BTreeSet;
 use destination_salesforce::config::Config;
 use serde_json::{Map, Value, json};
 
-use super::{spec, strings};
+use super::{spec, specs, strings};
 
 /// A schema in the tree.
 struct Schema<'a> {
     /// The names that lead to it, such as `/streams/items/object`.
     path: String,
+    /// The connector and the path, for a failed test.
+    place: String,
     keywords: &'a Map<String, Value>,
 }
 
+/// Checks the schemas of both connectors.
 fn for_each_schema(check: impl Fn(&Schema<'_>)) {
-    let spec = spec();
-    let mut schemas = Vec::new();
-    collect(&spec["connectionSpecification"], String::new(), &mut schemas);
-    assert!(schemas.len() > 50, "only {} schemas", schemas.len());
-    schemas.iter().for_each(check);
+    for (connector, spec) in specs() {
+        let mut schemas = Vec::new();
+        collect(&spec["connectionSpecification"], String::new(), &mut schemas);
+        assert!(schemas.len() > 50, "{connector}: only {} schemas", schemas.len());
+        for schema in &mut schemas {
+            schema.place = format!("{connector}: {}", schema.path);
+        }
+        schemas.iter().for_each(&check);
+    }
 }
 
 fn collect<'a>(schema: &'a Value, path: String, schemas: &mut Vec<Schema<'a>>) {
@@ -34,7 +41,7 @@ fn collect<'a>(schema: &'a Value, path: String, schemas: &mut Vec<Schema<'a>>) {
     if let Some(items) = keywords.get("items") {
         collect(items, format!("{path}/items"), schemas);
     }
-    schemas.push(Schema { path, keywords });
+    schemas.push(Schema { path, place: String::new(), keywords });
 }
 
 /// Whether the schema is neither the root, nor a variant, nor the items of an array.
@@ -46,9 +53,11 @@ fn is_property(schema: &Schema<'_>) -> bool {
 
 #[test]
 fn the_schema_is_valid_draft_7() {
-    let schema = &spec()["connectionSpecification"];
-    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
-    jsonschema::meta::validate(schema).unwrap();
+    for (connector, spec) in specs() {
+        let schema = &spec["connectionSpecification"];
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#", "{connector}");
+        jsonschema::meta::validate(schema).unwrap();
+    }
 }
 
 #[test]
@@ -82,7 +91,7 @@ fn only_keywords_the_form_knows_are_used() {
     ]);
     for_each_schema(|schema| {
         for keyword in schema.keywords.keys() {
-            assert!(known.contains(keyword.as_str()), "{}: {keyword}", schema.path);
+            assert!(known.contains(keyword.as_str()), "{}: {keyword}", schema.place);
         }
     });
 }
@@ -104,10 +113,10 @@ fn forbidden_keywords_and_references_are_not_used() {
     ];
     for_each_schema(|schema| {
         for keyword in forbidden {
-            assert!(!schema.keywords.contains_key(keyword), "{}: {keyword}", schema.path);
+            assert!(!schema.keywords.contains_key(keyword), "{}: {keyword}", schema.place);
         }
     });
-    assert!(!include_str!("../../spec.json").contains("\"$ref\""));
+    assert!(specs().iter().all(|(_, spec)| !spec.to_string().contains("\"$ref\"")));
 }
 
 #[test]
@@ -115,7 +124,7 @@ fn enum_values_are_unique() {
     for_each_schema(|schema| {
         let Some(values) = schema.keywords.get("enum") else { return };
         let values = strings(values);
-        assert_eq!(values.iter().collect::<BTreeSet<_>>().len(), values.len(), "{}", schema.path);
+        assert_eq!(values.iter().collect::<BTreeSet<_>>().len(), values.len(), "{}", schema.place);
     });
 }
 
@@ -123,23 +132,23 @@ fn enum_values_are_unique() {
 fn one_of_has_exactly_one_discriminator() {
     for_each_schema(|schema| {
         let Some(variants) = schema.keywords.get("oneOf") else { return };
-        assert_eq!(schema.keywords["type"], "object", "{}", schema.path);
+        assert_eq!(schema.keywords["type"], "object", "{}", schema.place);
         let variants: Vec<_> =
             variants.as_array().unwrap().iter().map(|it| it["properties"].as_object().unwrap()).collect();
         let constant_in_all: Vec<_> = variants[0]
             .keys()
             .filter(|name| variants.iter().all(|it| it.get(*name).is_some_and(|rules| rules.get("const").is_some())))
             .collect();
-        let [discriminator] = constant_in_all[..] else { panic!("{}: {constant_in_all:?}", schema.path) };
+        let [discriminator] = constant_in_all[..] else { panic!("{}: {constant_in_all:?}", schema.place) };
         let mut values = BTreeSet::new();
         for variant in &variants {
             let rules = &variant[discriminator];
-            assert_eq!(rules["enum"], json!([rules["const"]]), "{}", schema.path);
-            assert_eq!(rules["default"], rules["const"], "{}", schema.path);
-            assert!(values.insert(rules["const"].as_str().unwrap()), "{}", schema.path);
+            assert_eq!(rules["enum"], json!([rules["const"]]), "{}", schema.place);
+            assert_eq!(rules["default"], rules["const"], "{}", schema.place);
+            assert!(values.insert(rules["const"].as_str().unwrap()), "{}", schema.place);
         }
         for variant in schema.keywords["oneOf"].as_array().unwrap() {
-            assert!(strings(&variant["required"]).contains(&discriminator.as_str()), "{}", schema.path);
+            assert!(strings(&variant["required"]).contains(&discriminator.as_str()), "{}", schema.place);
         }
     });
 }
@@ -173,11 +182,11 @@ fn exactly_the_secrets_are_marked() {
         // An object may be called `credentials`; its keys are looked at one by one.
         let is_named = secret_names.contains(&name) || other_secrets.contains(&name);
         let is_secret = is_named && schema.keywords["type"] != "object";
-        assert_eq!(schema.keywords.get("airbyte_secret"), is_secret.then_some(&json!(true)), "{}", schema.path);
+        assert_eq!(schema.keywords.get("airbyte_secret"), is_secret.then_some(&json!(true)), "{}", schema.place);
         if is_secret {
-            assert_eq!(schema.keywords["type"], "string", "{}", schema.path);
+            assert_eq!(schema.keywords["type"], "string", "{}", schema.place);
             for keyword in ["const", "default", "examples", "enum"] {
-                assert!(!schema.keywords.contains_key(keyword), "{}: {keyword}", schema.path);
+                assert!(!schema.keywords.contains_key(keyword), "{}: {keyword}", schema.place);
             }
             marked.borrow_mut().insert(name.to_owned());
         }
@@ -190,8 +199,8 @@ fn exactly_the_secrets_are_marked() {
 #[test]
 fn every_schema_has_one_type() {
     for_each_schema(|schema| {
-        let kind = schema.keywords["type"].as_str().unwrap_or_else(|| panic!("{}", schema.path));
-        assert!(["string", "boolean", "integer", "number", "object", "array"].contains(&kind), "{}", schema.path);
+        let kind = schema.keywords["type"].as_str().unwrap_or_else(|| panic!("{}", schema.place));
+        assert!(["string", "boolean", "integer", "number", "object", "array"].contains(&kind), "{}", schema.place);
     });
 }
 
@@ -199,7 +208,7 @@ fn every_schema_has_one_type() {
 fn no_object_is_empty() {
     for_each_schema(|schema| {
         if schema.keywords["type"] == "object" && !schema.keywords.contains_key("oneOf") {
-            assert!(!schema.keywords["properties"].as_object().unwrap().is_empty(), "{}", schema.path);
+            assert!(!schema.keywords["properties"].as_object().unwrap().is_empty(), "{}", schema.place);
         }
     });
 }
@@ -209,7 +218,7 @@ fn array_items_have_one_type() {
     for_each_schema(|schema| {
         if schema.keywords["type"] == "array" {
             let kind = schema.keywords["items"]["type"].as_str();
-            assert!(matches!(kind, Some("object" | "string" | "number" | "integer")), "{}", schema.path);
+            assert!(matches!(kind, Some("object" | "string" | "number" | "integer")), "{}", schema.place);
         }
     });
 }
@@ -218,10 +227,10 @@ fn array_items_have_one_type() {
 #[test]
 fn a_pattern_has_a_description_and_is_not_for_a_secret() {
     for_each_schema(|schema| {
-        assert_eq!(schema.keywords.get("format"), None, "{}", schema.path);
+        assert_eq!(schema.keywords.get("format"), None, "{}", schema.place);
         let [pattern, descriptor] = ["pattern", "pattern_descriptor"].map(|it| schema.keywords.contains_key(it));
-        assert_eq!(pattern, descriptor, "{}", schema.path);
-        assert!(!pattern || !schema.keywords.contains_key("airbyte_secret"), "{}", schema.path);
+        assert_eq!(pattern, descriptor, "{}", schema.place);
+        assert!(!pattern || !schema.keywords.contains_key("airbyte_secret"), "{}", schema.place);
     });
 }
 
@@ -303,7 +312,7 @@ fn order_is_complete_and_unique() {
         let Some(properties) = schema.keywords.get("properties") else { return };
         let orders: Vec<_> = properties.as_object().unwrap().values().map(|it| it["order"].as_u64()).collect();
         let expected: Vec<_> = (0..orders.len() as u64).map(Some).collect();
-        assert_eq!(orders, expected, "{}", schema.path);
+        assert_eq!(orders, expected, "{}", schema.place);
     });
 }
 
@@ -311,11 +320,11 @@ fn order_is_complete_and_unique() {
 fn groups_and_display_types_are_only_where_allowed() {
     for_each_schema(|schema| {
         let depth = schema.path.matches('/').count();
-        assert!(depth == 1 || !schema.keywords.contains_key("group"), "{}", schema.path);
-        assert!(depth == 0 || !schema.keywords.contains_key("groups"), "{}", schema.path);
+        assert!(depth == 1 || !schema.keywords.contains_key("group"), "{}", schema.place);
+        assert!(depth == 0 || !schema.keywords.contains_key("groups"), "{}", schema.place);
         if let Some(display) = schema.keywords.get("display_type") {
-            assert!(schema.keywords.contains_key("oneOf"), "{}", schema.path);
-            assert!(display == "dropdown" || display == "radio", "{}", schema.path);
+            assert!(schema.keywords.contains_key("oneOf"), "{}", schema.place);
+            assert!(display == "dropdown" || display == "radio", "{}", schema.place);
         }
     });
 }
@@ -323,20 +332,43 @@ fn groups_and_display_types_are_only_where_allowed() {
 /// The form shows the groups one after another, so the order of the keys is the order of their groups.
 #[test]
 fn each_key_is_in_a_group_and_groups_follow_one_another() {
-    let spec = spec();
-    let schema = &spec["connectionSpecification"];
-    let groups: Vec<_> = schema["groups"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
-    assert_eq!(groups, ["connection", "rejected_records", "streams", "advanced"]);
-    let keys = schema["properties"].as_object().unwrap();
-    let mut shown: Vec<_> = Vec::new();
-    for (key, rules) in keys {
-        let group = rules["group"].as_str().unwrap_or_else(|| panic!("{key}"));
-        assert!(groups.contains(&group), "{key}");
-        if rules.get("airbyte_hidden").is_none() && shown.last() != Some(&group) {
-            shown.push(group);
+    let expected =
+        [&["connection", "rejected_records", "streams", "advanced"][..], &["connection", "streams", "advanced"]];
+    for ((connector, spec), expected) in specs().into_iter().zip(expected) {
+        let schema = &spec["connectionSpecification"];
+        let groups: Vec<_> = schema["groups"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!(groups, expected, "{connector}");
+        let keys = schema["properties"].as_object().unwrap();
+        let mut shown: Vec<_> = Vec::new();
+        for (key, rules) in keys {
+            let group = rules["group"].as_str().unwrap_or_else(|| panic!("{connector}: {key}"));
+            assert!(groups.contains(&group), "{connector}: {key}");
+            if rules.get("airbyte_hidden").is_none() && shown.last() != Some(&group) {
+                shown.push(group);
+            }
+        }
+        assert_eq!(shown, groups, "{connector}");
+    }
+}
+
+/// One person fills in both forms, and one code reads both.
+#[test]
+fn both_connectors_sign_in_with_the_same_keys_and_words() {
+    let [(_, destination), (_, source)] = specs();
+    assert_eq!(destination["advanced_auth"], source["advanced_auth"]);
+    let keys = |spec: &Value| spec["connectionSpecification"]["properties"].clone();
+    let (destination, source) = (keys(&destination), keys(&source));
+    assert_eq!(destination["credentials"]["oneOf"], source["credentials"]["oneOf"]);
+    let without_order = |rules: &Value| {
+        let mut rules = rules.clone();
+        rules.as_object_mut().unwrap().remove("order");
+        rules
+    };
+    for variant in destination["credentials"]["oneOf"].as_array().unwrap() {
+        for key in variant["properties"].as_object().unwrap().keys() {
+            assert_eq!(without_order(&destination[key]), without_order(&source[key]), "{key}");
         }
     }
-    assert_eq!(shown, groups);
 }
 
 /// What a form keeps behind "Optional fields" or leaves out, nobody finds who follows a page.
@@ -347,10 +379,10 @@ fn what_a_page_says_to_set_is_shown() {
         let depth = schema.path.matches('/').count();
         if depth == 1 && schema.path != "/report" {
             let is_hidden = schema.keywords.contains_key("airbyte_hidden");
-            assert!(is_hidden != schema.keywords.contains_key("always_show"), "{}", schema.path);
+            assert!(is_hidden != schema.keywords.contains_key("always_show"), "{}", schema.place);
         }
         if schema.keywords.contains_key("airbyte_hidden") {
-            assert_eq!(depth, 1, "{}", schema.path);
+            assert_eq!(depth, 1, "{}", schema.place);
             hidden.borrow_mut().push(schema.path.clone());
         }
         // All keys of a sign-in flow are seen at once.
@@ -359,10 +391,11 @@ fn what_a_page_says_to_set_is_shown() {
             let spec = spec();
             let required = spec.pointer(&format!("/connectionSpecification/properties{variant}/required")).unwrap();
             let is_shown = strings(required).contains(&key) || schema.keywords.contains_key("always_show");
-            assert!(is_shown, "{}", schema.path);
+            assert!(is_shown, "{}", schema.place);
         }
     });
-    assert_eq!(hidden.borrow().len(), 10, "the flat sign-in keys alone: {:?}", hidden.borrow());
+    // The flat sign-in keys of both, and keys of Airbyte's own source that do nothing here.
+    assert_eq!(hidden.borrow().len(), 10 + 10 + 3, "{:?}", hidden.borrow());
 }
 
 /// A maximum counts what its title names.
@@ -374,7 +407,7 @@ fn a_number_names_its_unit_in_its_title() {
             let title = schema.keywords["title"].as_str().unwrap();
             let unit = title.split_once('(').and_then(|(_, unit)| unit.strip_suffix(')'));
             let is_unit = unit.is_some_and(|unit| ["MB", "Minutes", "Percent"].contains(&unit));
-            assert!(is_unit || title.starts_with("Maximum "), "{}: {title}", schema.path);
+            assert!(is_unit || title.starts_with("Maximum "), "{}: {title}", schema.place);
             *counted.borrow_mut() += 1;
         }
     });
@@ -388,8 +421,8 @@ fn descriptions_have_only_whole_links() {
     for_each_schema(|schema| {
         let Some(text) = schema.keywords.get("description").and_then(Value::as_str) else { return };
         let opened = text.matches("<a href=\"https://").count();
-        assert_eq!(opened, text.matches("</a>").count(), "{}", schema.path);
-        assert_eq!(text.matches('<').count(), 2 * opened, "{}", schema.path);
+        assert_eq!(opened, text.matches("</a>").count(), "{}", schema.place);
+        assert_eq!(text.matches('<').count(), 2 * opened, "{}", schema.place);
         *links.borrow_mut() += opened;
     });
     assert!(*links.borrow() > 5, "the form has help links");
@@ -403,9 +436,9 @@ fn every_property_is_described() {
             return;
         }
         let is_discriminator = schema.keywords.contains_key("const");
-        assert!(schema.keywords["title"].as_str().is_some_and(|it| !it.is_empty()), "{}", schema.path);
+        assert!(schema.keywords["title"].as_str().is_some_and(|it| !it.is_empty()), "{}", schema.place);
         let description = schema.keywords.get("description").and_then(Value::as_str).unwrap_or_default();
-        assert!(is_discriminator || description.ends_with('.'), "{}: {name}", schema.path);
+        assert!(is_discriminator || description.ends_with('.'), "{}: {name}", schema.place);
     });
 }
 
@@ -415,8 +448,8 @@ fn objects_allow_additional_properties() {
         // In a `oneOf` the variants say it.
         let expected =
             (schema.keywords["type"] == "object" && !schema.keywords.contains_key("oneOf")).then_some(&json!(true));
-        assert_eq!(schema.keywords.get("additionalProperties").is_some(), expected.is_some(), "{}", schema.path);
-        assert!(schema.keywords.get("additionalProperties").is_none_or(|it| it == true), "{}", schema.path);
+        assert_eq!(schema.keywords.get("additionalProperties").is_some(), expected.is_some(), "{}", schema.place);
+        assert!(schema.keywords.get("additionalProperties").is_none_or(|it| it == true), "{}", schema.place);
     });
 }
 
@@ -426,7 +459,7 @@ fn defaults_and_examples_are_valid() {
         let validator = jsonschema::validator_for(&Value::Object(schema.keywords.clone())).unwrap();
         let examples = schema.keywords.get("examples").and_then(Value::as_array).into_iter().flatten();
         for value in schema.keywords.get("default").into_iter().chain(examples) {
-            assert!(validator.is_valid(value), "{}: {value}", schema.path);
+            assert!(validator.is_valid(value), "{}: {value}", schema.place);
         }
     });
 }
@@ -435,7 +468,7 @@ fn defaults_and_examples_are_valid() {
 fn required_properties_exist() {
     for_each_schema(|schema| {
         for name in schema.keywords.get("required").map(strings).into_iter().flatten() {
-            assert!(schema.keywords["properties"].get(name).is_some(), "{}: {name}", schema.path);
+            assert!(schema.keywords["properties"].get(name).is_some(), "{}: {name}", schema.place);
         }
     });
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -124,8 +126,17 @@ impl Connector {
             assert!(of_log.into_iter().all(|line| !line.contains(secret)), "a secret is in {}", self.output);
         }
         let whole = self.output.rfind('\n').map_or("", |end| &self.output[..end]);
+        save_messages(whole);
         Run { exit_code: status.code().unwrap_or(-1), messages: parse(whole) }
     }
+}
+
+/// Saves the output of a run in the folder `MESSAGES_DIR`, where other readers of the protocol can check it.
+fn save_messages(stdout: &str) {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let Some(folder) = std::env::var_os("MESSAGES_DIR") else { return };
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    std::fs::write(Path::new(&folder).join(format!("source-{}-{run}.jsonl", std::process::id())), stdout).unwrap();
 }
 
 impl Run {
@@ -137,6 +148,11 @@ impl Run {
     pub(crate) fn records(&self, stream: &str) -> Vec<&Value> {
         let records = self.of_type("RECORD").map(|message| &message["record"]);
         records.filter(|record| record["stream"] == stream).map(|record| &record["data"]).collect()
+    }
+
+    /// The times of the records.
+    pub(crate) fn emitted_at(&self) -> impl Iterator<Item = i64> {
+        self.of_type("RECORD").map(|message| message["record"]["emitted_at"].as_i64().unwrap())
     }
 
     /// The values of a column in the records of a stream.

@@ -1,11 +1,14 @@
 //! Runs the connector as the platform does: the program, with files and a pipe, against a simulated org.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
+mod acceptance;
 mod commands;
 mod connector;
 mod discover;
 mod documents;
 mod faults;
+#[path = "../../integration_tests/key_pair.rs"]
+mod key_pair;
 mod messages;
 mod moves;
 mod objects;
@@ -14,6 +17,8 @@ mod pages;
 mod platform;
 mod random;
 mod read;
+#[path = "../../integration_tests/repository.rs"]
+mod repository;
 mod resume;
 mod round_trip;
 mod sample;

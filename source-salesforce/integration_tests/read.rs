@@ -165,12 +165,29 @@ async fn an_incremental_sync_is_refused() {
     let world = World::kind().await;
     let mut catalog = contacts();
     catalog["streams"][0]["sync_mode"] = json!("incremental");
+    catalog["streams"][0]["stream"]["supported_sync_modes"] = json!(["full_refresh", "incremental"]);
     let run = world.read(json!({}), &catalog).await;
     assert!(
         run.failure().0 == "config_error" && run.failure().1.contains("only full refreshes"),
         "{}",
         run.failure().1
     );
+}
+
+/// PyAirbyte asks for an incremental sync of every stream, whatever the stream offers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_offers_only_full_refreshes_is_read_whole_in_every_sync() {
+    let world = World::kind().await;
+    world.add_contacts(5);
+    let mut catalog = contacts();
+    catalog["streams"][0]["sync_mode"] = json!("incremental");
+    let first = world.read(json!({}), &catalog).await;
+    let second = world.read_on(json!({}), &catalog, &first.last_states()).await;
+    for run in [first, second] {
+        run.assert_success();
+        assert_eq!(sorted(run.column("Contact", "LastName")), names(5));
+        assert!(run.log().contains(&"Contact has only full refreshes, and is read whole"), "{:?}", run.log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

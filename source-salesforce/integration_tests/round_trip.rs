@@ -10,7 +10,7 @@ use crate::world::{World, blocking, catalog};
 
 /// Values of every type of field, in the form in which a record has them. Where `docs/values.md` of the destination says
 /// that another form is loaded, it is the form that is loaded.
-fn records() -> Vec<Value> {
+pub(crate) fn records() -> Vec<Value> {
     let record = |number: usize, changes: Value| {
         let mut record = json!({"Name": format!("Example {number}"), "External_Id__c": format!("E-{number}")});
         for (key, value) in changes.as_object().unwrap() {
@@ -50,7 +50,7 @@ fn columns() -> Vec<String> {
 }
 
 /// Loads records with the destination, within this process.
-fn load(config: &Value, stream: &str, records: &[Value]) {
+pub(crate) fn load(config: &Value, stream: &str, records: &[Value]) {
     let folder = tempfile::tempdir().unwrap();
     let properties: Map<String, Value> = columns().into_iter().map(|column| (column, json!({}))).collect();
     let catalog = json!({"streams": [{

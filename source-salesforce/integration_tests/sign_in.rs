@@ -1,37 +1,14 @@
 //! The four flows of signing in, and refresh tokens that Salesforce replaces.
 
-use std::sync::OnceLock;
-
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use salesforce_sim::{Credentials, Effect, Endpoint, RequestFault, Settings};
 use serde_json::{Value, json};
 
+use crate::key_pair::key_pair;
 use crate::world::{World, contacts, names, sorted};
-
-/// The key pair of the app of every simulated org, private and public, in PEM.
-fn key_pair() -> &'static (String, String) {
-    static PAIR: OnceLock<(String, String)> = OnceLock::new();
-    PAIR.get_or_init(|| {
-        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-        let public = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
-        (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
-    })
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
 
 /// The credentials of an org whose app has a key pair.
 pub(crate) fn credentials() -> Credentials {
-    Credentials { public_key: Some(key_pair().1.clone()), ..Credentials::default() }
+    Credentials { public_key: Some(key_pair().public.clone()), ..Credentials::default() }
 }
 
 /// The changes of a configuration for each flow.
@@ -42,7 +19,7 @@ pub(crate) fn flows() -> [Value; 4] {
         json!({"auth_type": "ClientCredentials", "refresh_token": null}),
         json!({
             "auth_type": "JwtBearer", "client_secret": null, "refresh_token": null, "username": username,
-            "private_key": key_pair().0,
+            "private_key": key_pair().private,
         }),
         json!({
             "auth_type": "Password", "refresh_token": null, "username": username, "password": password,

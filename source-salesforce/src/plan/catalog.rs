@@ -38,6 +38,15 @@ struct Stream {
     name: StreamName,
     #[serde(default)]
     json_schema: Map<String, Value>,
+    #[serde(default)]
+    supported_sync_modes: Vec<String>,
+}
+
+impl Stream {
+    /// Whether the stream has no other mode. `PyAirbyte` asks for an incremental sync of every stream.
+    fn is_full_refresh_only(&self) -> bool {
+        self.supported_sync_modes == ["full_refresh"]
+    }
 }
 
 /// Reads the streams of a configured catalog.
@@ -54,15 +63,24 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     })?;
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
-    for Entry { stream: Stream { name, json_schema }, sync_mode, sync } in catalog.streams {
+    for Entry { stream, sync_mode, sync } in catalog.streams {
+        let is_read_whole = match sync_mode.as_deref() {
+            None | Some("full_refresh") => true,
+            Some("incremental") => stream.is_full_refresh_only(),
+            Some(_) => false,
+        };
+        let Stream { name, json_schema, .. } = stream;
         if !seen.insert(name.clone()) {
             return Err(Error::config(format!("The catalog names the stream {name} twice. Remove one of the two.")));
         }
-        if sync_mode.as_deref().is_some_and(|mode| mode != "full_refresh") {
+        if !is_read_whole {
             return Err(Error::config(format!(
                 "The catalog asks for an incremental sync of the stream {name}, and this version of the connector has \
                  only full refreshes. Choose full refresh for the stream."
             )));
+        }
+        if sync_mode.as_deref() == Some("incremental") {
+            tracing::info!("{name} has only full refreshes, and is read whole");
         }
         let columns = json_schema.get("properties").and_then(Value::as_object);
         let columns = columns.into_iter().flat_map(Map::keys).filter(|name| !is_of_platform(name)).cloned().collect();
@@ -102,6 +120,7 @@ mod tests {
             ("{", "not a configured catalog"),
             (r#"{"streams":[{"stream":{"name":"A"}},{"stream":{"name":"A"}}]}"#, "the stream A twice"),
             (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"incremental"}]}"#, "incremental sync of the stream A"),
+            (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"first"}]}"#, "sync of the stream A"),
         ] {
             let error = parse_catalog(text).unwrap_err();
             assert!(error.message().contains(part), "{text}: {}", error.message());
