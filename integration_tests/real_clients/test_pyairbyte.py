@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import urllib.request
 from pathlib import Path
 
@@ -18,10 +17,8 @@ import airbyte as ab
 import pytest
 from airbyte.exceptions import AirbyteConnectorCheckFailedError, AirbyteConnectorWriteError
 from airbyte.strategies import WriteStrategy
+from kept_messages import MESSAGES, REPOSITORY, forget, keeping, printed
 from protocol_model import read_folder
-
-REPOSITORY = Path(os.environ["REPOSITORY"])
-MESSAGES = Path("messages").resolve()
 
 CONFIG = {
     "client_id": os.environ["ORG_CLIENT_ID"],
@@ -77,12 +74,7 @@ def destination(**changes: object) -> ab.Destination:
 @pytest.fixture(scope="module", autouse=True)
 def connector() -> None:
     """Starts the connector from a script that keeps its messages."""
-    MESSAGES.mkdir()
-    connector = shlex.quote(str(REPOSITORY / "target/debug/destination-salesforce"))
-    kept = shlex.quote(str(MESSAGES))
-    script = f'#!/usr/bin/env bash\nset -o pipefail\n{connector} "$@" | tee {kept}/$1-$$.jsonl\n'
-    Path("connector").write_text(script)
-    Path("connector").chmod(0o755)
+    keeping("destination-salesforce")
 
 
 def accounts() -> int:
@@ -91,17 +83,6 @@ def accounts() -> int:
     headers = {"Authorization": f"Bearer {os.environ['ORG_ACCESS_TOKEN']}"}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
         return json.load(answer)["totalSize"]
-
-
-def printed(command: str) -> list[dict]:
-    files = MESSAGES.glob(f"{command}-*.jsonl")
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
-
-
-def forget(command: str) -> None:
-    """Renames the messages of earlier runs, so that `printed` does not read them."""
-    for file in list(MESSAGES.glob(f"{command}-*.jsonl")):
-        file.rename(MESSAGES / f"earlier-{file.name}")
 
 
 def counts(command: str) -> list[tuple[int, float, float]]:
