@@ -6,6 +6,9 @@
 #
 # Every builder can build it, with the options of Docker 17.05. The classic builder, which Debian's Docker uses, builds
 # all stages. BuildKit builds only those that the last stage needs.
+#
+# The Dockerfiles of both connectors are the same up to the last stage, and one command compiles both programs. So the
+# second image takes a few seconds.
 
 # Where the program comes from: `build` compiles it here, `prebuilt` takes it from the folder image/prebuilt.
 ARG BINARY=build
@@ -39,21 +42,28 @@ COPY crates/salesforce/Cargo.toml crates/salesforce/
 COPY crates/salesforce_sim/Cargo.toml crates/salesforce_sim/
 COPY integration_tests/object_store/Cargo.toml integration_tests/object_store/
 COPY source-salesforce/Cargo.toml source-salesforce/
-RUN for member in . benches crates/* integration_tests/object_store source-salesforce; do mkdir -p $member/src && touch $member/src/lib.rs; done \
-    && echo 'fn main() {}' > src/main.rs \
-    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu"
-# The program. The sources may be older than the empty ones, so cargo needs a newer time.
+RUN for member in . benches crates/* integration_tests/object_store source-salesforce; do \
+        mkdir -p $member/src && touch $member/src/lib.rs; \
+    done \
+    && echo 'fn main() {}' | tee src/main.rs > source-salesforce/src/main.rs \
+    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu" -p destination-salesforce -p source-salesforce
+# The programs. The sources may be older than the empty ones, so cargo needs a newer time.
 COPY spec.json ./
 COPY crates crates
 COPY src src
-RUN touch crates/*/src/lib.rs src/lib.rs src/main.rs \
-    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu" \
+COPY source-salesforce/spec.json source-salesforce/
+COPY source-salesforce/src source-salesforce/src
+RUN touch crates/*/src/lib.rs src/lib.rs src/main.rs source-salesforce/src/lib.rs source-salesforce/src/main.rs \
+    && cargo build --release --locked --target "$(uname -m)-unknown-linux-gnu" -p destination-salesforce -p source-salesforce \
     && mkdir /out \
-    && cp "target/$(uname -m)-unknown-linux-gnu/release/destination-salesforce" /out/
-# The bill of materials.
+    && cd "target/$(uname -m)-unknown-linux-gnu/release" \
+    && cp destination-salesforce source-salesforce /out/
+# The bills of materials.
 COPY image/sbom image/
 COPY --from=system /packages /packages
-RUN image/sbom /out/destination-salesforce /packages > /out/sbom.cdx.json
+RUN for name in destination-salesforce source-salesforce; do \
+        image/sbom /out/$name /packages > /out/$name.cdx.json || exit 1; \
+    done
 
 # The folder is always there, because the classic builder builds this stage too.
 FROM scratch AS prebuilt
@@ -66,7 +76,7 @@ LABEL io.airbyte.name=example/destination-salesforce \
       io.airbyte.version=0.1.0
 COPY --from=system /image/ /
 COPY --from=binary /out/destination-salesforce /bin/
-COPY --from=binary /out/sbom.cdx.json /
+COPY --from=binary /out/destination-salesforce.cdx.json /sbom.cdx.json
 ENV PATH=/bin \
     AIRBYTE_ENTRYPOINT=/bin/destination-salesforce
 USER 1000

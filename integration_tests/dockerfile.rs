@@ -1,6 +1,10 @@
-//! The Dockerfile: every builder can build it, and it copies what a build needs. The tests of the image build it.
+//! The Dockerfiles: every builder can build them, they copy what a build needs, and both images come from one build.
+//! The tests of the images build them.
 
 use crate::repository;
+
+const OF_DESTINATION: &str = "Dockerfile";
+const OF_SOURCE: &str = "source-salesforce/Dockerfile";
 
 /// The instructions of the Dockerfile, each with its arguments, joined lines included.
 fn instructions(dockerfile: &str) -> Vec<(String, String)> {
@@ -96,9 +100,33 @@ fn problems(dockerfile: &str) -> Vec<String> {
 
 #[test]
 fn every_builder_can_build_the_image() {
-    let dockerfile = repository::text("Dockerfile");
-    assert_eq!(problems(&dockerfile), Vec::<String>::new());
-    assert!(instructions(&dockerfile).len() > 20, "the file was read");
+    for name in [OF_DESTINATION, OF_SOURCE] {
+        let dockerfile = repository::text(name);
+        assert_eq!(problems(&dockerfile), Vec::<String>::new(), "{name}");
+        assert!(instructions(&dockerfile).len() > 20, "{name} was read");
+    }
+}
+
+/// The second image takes its program from the layers that the first one was built from. A builder compares the text of
+/// the instructions, so the comments are the same too.
+#[test]
+fn both_images_come_from_one_build_and_differ_in_the_name_of_their_program() {
+    let [of_destination, of_source] = [OF_DESTINATION, OF_SOURCE].map(repository::text);
+    let stages = |text: &str| -> (String, String) {
+        let start = text.find("\nARG BINARY=").unwrap();
+        let last = text.rfind("\nFROM scratch\n").unwrap();
+        (text[start..last].to_owned(), text[last..].to_owned())
+    };
+    let ((build, last), (build_of_source, last_of_source)) = (stages(&of_destination), stages(&of_source));
+    assert_eq!(build, build_of_source);
+    assert_eq!(last.replace("destination-salesforce", "source-salesforce"), last_of_source);
+    assert_eq!(last.matches("destination-salesforce").count(), 5);
+    // One command for both programs: two would compile crates with different features twice.
+    let builds: Vec<&str> = build.lines().filter(|line| line.contains("cargo build ")).collect();
+    assert_eq!(builds.len(), 2, "the dependencies, and the programs");
+    for line in builds {
+        assert!(line.contains(" -p destination-salesforce -p source-salesforce"), "{line}");
+    }
 }
 
 #[test]

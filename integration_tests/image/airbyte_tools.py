@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from connectors import ROOT, Connector
 from container import Image
-from engine import ROOT
 
 # Seconds. The smoke test takes less than one minute.
 TIME_LIMIT = 600
@@ -51,6 +51,7 @@ class Tools:
     programs: Path
     folder: Path
     image: Image
+    connector: Connector
 
     def run(self, command: list[object], **options: object) -> subprocess.CompletedProcess:
         docker = self.folder / "bin/docker"
@@ -98,10 +99,13 @@ class Tools:
     def standard_tests(self, configurations: dict[str, dict]) -> dict[str, str]:
         """Runs the standard tests with the image. Returns "passed", "skipped" or the failure of each test."""
         # The tests take the name of the connector from its folder.
-        connector = self.folder / "standard_tests/destination-salesforce"
+        connector = self.folder / "standard_tests" / self.connector.name
         connector.mkdir(parents=True)
-        for name in ("acceptance-test-config.yml", "metadata.yaml", "spec.json"):
-            (connector / name).write_bytes((ROOT / name).read_bytes())
+        catalog = "integration_tests/configured_catalog.json"
+        for name in ("acceptance-test-config.yml", "metadata.yaml", "spec.json", catalog):
+            if (file := self.connector.folder / name).exists():
+                (connector / name).parent.mkdir(exist_ok=True)
+                (connector / name).write_bytes(file.read_bytes())
         for path, configuration in configurations.items():
             (connector / path).parent.mkdir(exist_ok=True)
             (connector / path).write_text(json.dumps(configuration))

@@ -1,4 +1,4 @@
-"""Builds the image and starts the servers that it talks with; see `run` for the options."""
+"""Builds the images and starts the servers that they talk with; see `run` for the options."""
 
 import os
 import signal
@@ -10,18 +10,17 @@ from pathlib import Path
 import pytest
 import stand_ins
 from connection import Connection
+from connectors import CONNECTORS, DESTINATION, ROOT, SOURCE, Connector, connector_of
 from container import Image
-from engine import ROOT, Engine
+from engine import Engine
 from peers import Org, Store
-
-NAME = "destination-salesforce:0.1.0"
-# The image of the other builder, made where the tests build both.
-OF_BUILDKIT = "destination-salesforce-of-buildkit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--image", metavar="NAME", help="test this image of the running engine")
-    parser.addoption("--program", metavar="FILE", type=Path, help="build the image around this static program")
+    image = "test this image of the running engine"
+    program = "build the image of a connector around this static program, which has the name of the connector"
+    parser.addoption("--image", metavar="NAME", action="append", default=[], help=image)
+    parser.addoption("--program", metavar="FILE", action="append", default=[], type=Path, help=program)
 
 
 def pytest_configure() -> None:
@@ -29,35 +28,88 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def of_buildkit(connector: Connector) -> str:
+    """The name of the image of the other builder, made where the tests build both."""
+    return f"{connector.name}-of-buildkit"
+
+
 @pytest.fixture(scope="session")
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    if name := request.config.getoption("--image"):
-        yield Image(name, "docker", dict(os.environ))
+def images(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]]:
+    """The images by their names: one of each connector, unless the options name fewer."""
+    if names := request.config.getoption("--image"):
+        yield {connector_of(name).name: Image(name, "docker", dict(os.environ)) for name in names}
         return
-    program = request.config.getoption("--program")
+    programs = request.config.getoption("--program")
     with Engine() as engine:
-        report_time("stand-ins for the base images", lambda: stand_ins.make(engine, with_builder=not program))
-        built = Image(NAME, engine.client, engine.environment())
-        if program:
-            bill = tmp_path_factory.mktemp("bill") / "sbom.cdx.json"
-            with bill.open("wb") as file:
-                subprocess.run(["image/sbom", program, "/dev/null"], cwd=ROOT, check=True, stdout=file)
-            report_time("image, BuildKit", lambda: engine.build_around(NAME, program.resolve(), bill))
-        else:
-            report_time("image, classic builder", lambda: engine.build(NAME))
-            files = tmp_path_factory.mktemp("files")
-            built.take(files, "bin/destination-salesforce", "sbom.cdx.json")
-            program, bill = files / "destination-salesforce", files / "sbom.cdx.json"
-            report_time("image, BuildKit", lambda: engine.build_around(OF_BUILDKIT, program, bill))
-        yield built
+        report_time("stand-ins for the base images", lambda: stand_ins.make(engine, with_builder=not programs))
+        folder = tmp_path_factory.mktemp("files")
+        built = build_around(engine, programs, folder) if programs else build(engine, folder)
+        yield {name: Image(image, engine.client, engine.environment()) for name, image in built.items()}
+
+
+def build(engine: Engine, folder: Path) -> dict[str, str]:
+    """Builds each image with both builders. The first build compiles the programs of both connectors."""
+    built = {}
+    for connector in CONNECTORS:
+        report_time(f"image of {connector.name}, classic builder", lambda it=connector: engine.build(it))
+        image = Image(connector.image, engine.client, engine.environment())
+        place = folder / connector.name
+        place.mkdir()
+        image.take(place, f"bin/{connector.name}", "sbom.cdx.json")
+        build_with_buildkit(engine, connector, of_buildkit(connector), place / connector.name, place / "sbom.cdx.json")
+        built |= {connector.name: connector.image, of_buildkit(connector): of_buildkit(connector)}
+    return built
+
+
+def build_around(engine: Engine, programs: list[Path], folder: Path) -> dict[str, str]:
+    """Builds the images around programs that exist."""
+    built = {}
+    for program in programs:
+        connector = connector_of(program.name)
+        bill = folder / f"{connector.name}.cdx.json"
+        with bill.open("wb") as file:
+            subprocess.run(["image/sbom", program.resolve(), "/dev/null"], cwd=ROOT, check=True, stdout=file)
+        build_with_buildkit(engine, connector, connector.image, program.resolve(), bill)
+        built[connector.name] = connector.image
+    return built
+
+
+def build_with_buildkit(engine: Engine, connector: Connector, name: str, program: Path, bill: Path) -> None:
+    report_time(f"image of {connector.name}, BuildKit", lambda: engine.build_around(connector, name, program, bill))
+
+
+def the(images: dict[str, Image], name: str) -> Image:
+    if name not in images:
+        pytest.skip(f"the options name no {name}")
+    return images[name]
 
 
 @pytest.fixture(scope="session")
-def image_of_buildkit(request: pytest.FixtureRequest, image: Image) -> Image:
+def image(images: dict[str, Image]) -> Image:
+    """The image of the destination."""
+    return the(images, DESTINATION.name)
+
+
+@pytest.fixture(scope="session")
+def source_image(images: dict[str, Image]) -> Image:
+    return the(images, SOURCE.name)
+
+
+@pytest.fixture(scope="session", params=CONNECTORS, ids=lambda connector: connector.name)
+def connector(request: pytest.FixtureRequest) -> Connector:
+    """Each connector, for a test of both."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def image_of(images: dict[str, Image], connector: Connector) -> Image:
+    return the(images, connector.name)
+
+
+@pytest.fixture(scope="session")
+def image_of_buildkit(images: dict[str, Image], connector: Connector) -> Image:
     """The image that BuildKit makes of the same program."""
-    if request.config.getoption("--image") or request.config.getoption("--program"):
-        pytest.skip("there is one image only")
-    return Image(OF_BUILDKIT, image.client, image.environment)
+    return the(images, of_buildkit(connector))
 
 
 @pytest.fixture(scope="session")

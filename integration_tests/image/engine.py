@@ -1,4 +1,4 @@
-"""Starts a container engine for the tests, which leaves nothing behind, and builds the image in it."""
+"""Starts a container engine for the tests, which leaves nothing behind, and builds the images in it."""
 
 import re
 import shutil
@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCKERFILE = ROOT / "Dockerfile"
-# The stage `prebuilt` of the Dockerfile takes the program from here.
+from connectors import DESTINATION, ROOT, Connector
+
+# The stage `prebuilt` of the Dockerfiles takes the program from here.
 PREBUILT = ROOT / "image/prebuilt"
 
 # Seconds. The daemon starts sooner.
@@ -80,21 +80,21 @@ class Engine:
             command, env=environment, check=check, stdin=stdin, stdout=output, stderr=output
         ).returncode
 
-    def build(self, name: str) -> None:
-        """Builds the image with the command of the README.
+    def build(self, connector: Connector) -> None:
+        """Builds the image of a connector with the command of its pages.
 
         The classic builder is the stricter one: it builds all stages, and knows no syntax that BuildKit lacks.
         """
         # The build needs the network for Debian's packages. The stand-in of the builder has all crates.
-        self.docker("build", "--network=host", "-t", name, ROOT)
+        self.docker("build", "--network=host", "-f", connector.dockerfile, "-t", connector.image, ROOT)
 
-    def build_around(self, name: str, program: Path, bill: Path) -> None:
-        """Builds the image with BuildKit, around a program that exists."""
+    def build_around(self, connector: Connector, name: str, program: Path, bill: Path) -> None:
+        """Builds an image with BuildKit, around a program that exists."""
         PREBUILT.mkdir(exist_ok=True)
-        copies = [PREBUILT / "destination-salesforce", PREBUILT / "sbom.cdx.json"]
+        copies = [PREBUILT / connector.name, PREBUILT / f"{connector.name}.cdx.json"]
         for file, copy in zip([program, bill], copies, strict=True):
             shutil.copy(file, copy)
-        options = ["--progress=plain", "--network=host", "--build-arg", "BINARY=prebuilt"]
+        options = ["--progress=plain", "--network=host", "--build-arg", "BINARY=prebuilt", "-f", connector.dockerfile]
         try:
             self.docker("build", *options, "-t", name, ROOT, buildkit=True)
         finally:
@@ -103,5 +103,5 @@ class Engine:
 
 
 def bases() -> dict[str, str]:
-    """The base images of the Dockerfile, by the arguments that name them."""
-    return dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE))
+    """The base images of the Dockerfiles, by the arguments that name them."""
+    return dict(re.findall(r"^ARG (\w+_IMAGE)=(\S+)$", DESTINATION.dockerfile.read_text(), re.MULTILINE))

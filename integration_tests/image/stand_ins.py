@@ -1,14 +1,15 @@
-"""Makes stand-ins for the base images of the Dockerfile, for machines that reach no registry of images.
+"""Makes stand-ins for the base images of the Dockerfiles, for machines that reach no registry of images.
 
-They have the names that the Dockerfile uses. They consist of Debian's packages, the installed toolchain and the crates
-of Cargo.lock. So the tests build the same Dockerfile as users do. They do not test the published base images.
+They have the names that the Dockerfiles use. They consist of Debian's packages, the installed toolchain and the crates
+of Cargo.lock. So the tests build the same Dockerfiles as users do. They do not test the published base images.
 """
 
 import shutil
 import subprocess
 from pathlib import Path
 
-from engine import ROOT, Engine, bases
+from connectors import ROOT
+from engine import Engine, bases
 
 RELEASE = "bookworm"
 

@@ -1,5 +1,5 @@
 """Airbyte's own tests of connectors, unchanged: PyAirbyte's smoke test for destinations, and the suite for images of
-the Python CDK."""
+the Python CDK, for both images."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from pathlib import Path
 import airbyte_tools
 import pytest
 from airbyte_tools import Tools
-from connection import Connection
+from connection import Connection, catalog, complete, record, state
+from connectors import DESTINATION, SOURCE, Connector
 from container import Image
-from engine import ROOT
 from peers import Org, Store
 
 # Where Salesforce keeps a column of the smoke test, as the type in a describe.
@@ -26,7 +26,12 @@ TYPES = {"integer": WHOLE_NUMBER, "number": NUMBER, "boolean": {"type": "boolean
 
 @pytest.fixture(scope="module")
 def tools(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Tools:
-    return Tools(airbyte_tools.install(), tmp_path_factory.mktemp("airbyte"), image)
+    return Tools(airbyte_tools.install(), tmp_path_factory.mktemp("airbyte"), image, DESTINATION)
+
+
+@pytest.fixture(scope="module")
+def source_tools(source_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Tools:
+    return Tools(airbyte_tools.install(), tmp_path_factory.mktemp("airbyte"), source_image, SOURCE)
 
 
 def field(column: dict) -> dict:
@@ -119,46 +124,94 @@ def key_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return private, public
 
 
+def configurations(org: Org, own: dict, private: Path) -> dict[str, dict]:
+    """The configurations that the `acceptance-test-config.yml` of both connectors name."""
+    signs_in = {key: value for key, value in own.items() if key not in ("client_secret", "refresh_token")}
+    secret = {"client_secret": own["client_secret"]}
+    user = {key: org.facts[key] for key in ("username", "password", "security_token")}
+    bearer = {"username": user["username"], "private_key": private.read_text()}
+    return {
+        "secrets/config.json": own,
+        "secrets/config_client_credentials.json": signs_in | secret | {"auth_type": "ClientCredentials"},
+        "secrets/config_jwt_bearer.json": signs_in | bearer | {"auth_type": "JwtBearer"},
+        "secrets/config_password.json": signs_in | secret | user | {"auth_type": "Password"},
+        "secrets/invalid_client_secret.json": own | {"client_secret": "another one"},
+        "secrets/invalid_domain_url.json": own | {"domain_url": "https://salesforce.example.com"},
+    }
+
+
 @pytest.fixture(scope="module")
 def outcomes(tools: Tools, simulator: Path, store: Store, key_pair: tuple[Path, Path]) -> dict[str, str]:
-    """The outcome of each standard test, with the configurations that `acceptance-test-config.yml` names."""
+    """The outcome of each standard test of the destination."""
     private, public = key_pair
     with Org(simulator, "--public-key", public) as org:
         connection = Connection(org, store)
         own = connection.config("standard")
-        signs_in = {key: value for key, value in own.items() if key not in ("client_secret", "refresh_token")}
-        secret = {"client_secret": own["client_secret"]}
-        user = {key: org.facts[key] for key in ("username", "password", "security_token")}
-        bearer = {"username": user["username"], "private_key": private.read_text()}
-        another = {"client_secret": "another one"}
         wrong_key = connection.bucket("standard", secret_access_key="another one")
-        return tools.standard_tests(
-            {
-                "secrets/config.json": own,
-                "secrets/config_client_credentials.json": signs_in | secret | {"auth_type": "ClientCredentials"},
-                "secrets/config_jwt_bearer.json": signs_in | bearer | {"auth_type": "JwtBearer"},
-                "secrets/config_password.json": signs_in | secret | user | {"auth_type": "Password"},
-                "secrets/invalid_client_secret.json": own | another,
-                "secrets/invalid_bucket.json": own | {"object_storage_config": wrong_key},
-                "secrets/invalid_domain_url.json": own | {"domain_url": "https://salesforce.example.com"},
-            }
-        )
+        of_bucket = {"secrets/invalid_bucket.json": own | {"object_storage_config": wrong_key}}
+        return tools.standard_tests(configurations(org, own, private) | of_bucket)
+
+
+@pytest.fixture(scope="module")
+def source_outcomes(
+    image: Image, source_tools: Tools, simulator: Path, store: Store, key_pair: tuple[Path, Path]
+) -> dict[str, str]:
+    """The outcome of each standard test of the source, with records that the destination has loaded."""
+    private, public = key_pair
+    with Org(simulator, "--public-key", public) as org:
+        connection = Connection(org, store)
+        load(image, connection, "Account", {"External_Id__c": "A-1", "Name": "Example Ltd"})
+        person = {"External_Id__c": "C-1", "LastName": "Example", "Email": "ann@example.com"}
+        load(image, connection, "Contact", person)
+        own = {key: value for key, value in connection.config("").items() if key != "object_storage_config"}
+        wrong_filter = {"streams": [{"stream": "Contact", "filter": "Nothing__c = 1"}]}
+        of_filter = {"secrets/invalid_filter.json": own | wrong_filter}
+        return source_tools.standard_tests(configurations(org, own, private) | of_filter)
+
+
+def load(image: Image, connection: Connection, name: str, data: dict) -> None:
+    """Writes a record with the image of the destination."""
+    properties = {column: {"type": ["null", "string"]} for column in data}
+    streams = catalog(name=name)
+    streams["streams"][0]["stream"]["json_schema"] = {"type": "object", "properties": properties}
+    streams["streams"][0]["destination_object_name"] = name
+    files = {"config.json": connection.config("load"), "catalog.json": streams}
+    lines = [record(data, name), state(1, 1, name), complete(name)]
+    arguments = ["write", "--config", "/config/config.json", "--catalog", "/config/catalog.json"]
+    done = image.run(arguments, files, "".join(f"{line}\n" for line in lines))
+    assert (done.exit_code, done.counts()) == (0, [(1, 0)]), done.stdout
+
+
+def missing(connector: Connector, outcomes: dict[str, str], others: set[tuple[str, str | None]]) -> set[str]:
+    """The tests that did not pass: of the specification, of `check` with each configuration, and `others`."""
+    text = (connector.folder / "acceptance-test-config.yml").read_text()
+    names = set(re.findall(r"config_path: secrets/(\w+)\.json", text))
+    expected = {("check", name) for name in names} | {("spec", None), ("config_matches_spec", "config")} | others
+    tests = {
+        f"test_docker_image_build_and_{what}" + (f"['{name}' Test Scenario]" if name else "") for what, name in expected
+    }
+    return tests - {name for name, it in outcomes.items() if it == "passed"}
+
+
+def failures(outcomes: dict[str, str]) -> dict[str, str]:
+    print(f"standard tests: {dict(Counter(outcomes.values()))}")
+    return {name: it for name, it in outcomes.items() if it not in ("passed", "skipped")}
 
 
 def test_no_standard_test_fails(outcomes):
-    print(f"standard tests: {dict(Counter(outcomes.values()))}")
-    assert {name: it for name, it in outcomes.items() if it not in ("passed", "skipped")} == {}
+    assert failures(outcomes) == {}
 
 
 def test_the_standard_tests_check_the_specification_and_each_configuration(outcomes):
-    passed = {name for name, it in outcomes.items() if it == "passed"}
-    text = (ROOT / "acceptance-test-config.yml").read_text()
-    configurations = set(re.findall(r"config_path: secrets/(\w+)\.json", text))
-    expected = {("check", name) for name in configurations} | {("spec", None), ("config_matches_spec", "config")}
-    names = {
-        f"test_docker_image_build_and_{what}" + (f"['{name}' Test Scenario]" if name else "") for what, name in expected
-    }
-    assert names <= passed
+    assert missing(DESTINATION, outcomes, set()) == set()
     # The others are for sources.
-    others = {name.split("[")[0] for name in outcomes if name not in passed}
-    assert others <= {f"test_docker_image_build_and_{it}" for it in ("config_matches_spec", "discover", "read")}
+    skipped = {name.split("[")[0] for name, it in outcomes.items() if it == "skipped"}
+    assert skipped <= {f"test_docker_image_build_and_{it}" for it in ("config_matches_spec", "discover", "read")}
+
+
+def test_no_standard_test_of_the_source_fails(source_outcomes):
+    assert failures(source_outcomes) == {}
+
+
+def test_the_standard_tests_discover_and_read_with_the_source(source_outcomes):
+    assert missing(SOURCE, source_outcomes, {("discover", "config"), ("read", "config")}) == set()

@@ -1,4 +1,4 @@
-"""The content of the image: files, sizes, labels, environment, user, history, and the bill of materials."""
+"""The content of each image: files, sizes, labels, environment, user, history, and the bill of materials."""
 
 import hashlib
 import json
@@ -9,23 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from connectors import DESTINATION, ROOT, Connector
 from container import Image
-from engine import ROOT
 
 MEGABYTE = 1_000_000
 LARGEST = 40 * MEGABYTE
 
-PROGRAM = "bin/destination-salesforce"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 BILL = "sbom.cdx.json"
 
-# All files by path, with the target of a link.
+# The files beside the program by path, with the target of a link.
 EXPECTED = {
     "bin/busybox": "",
     "bin/mv": "busybox",
     "bin/sh": "busybox",
     "bin/sleep": "busybox",
-    PROGRAM: "",
     CERTIFICATES: "",
     BILL: "",
 }
@@ -40,6 +38,16 @@ class Entry:
 
     info: tarfile.TarInfo
     content: bytes
+
+
+@pytest.fixture(scope="module")
+def image(image_of: Image) -> Image:
+    return image_of
+
+
+@pytest.fixture(scope="module")
+def program(connector: Connector) -> str:
+    return f"bin/{connector.name}"
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +107,12 @@ def test_the_image_is_small(image, entries):
     assert image.inspect()["Size"] < LARGEST
 
 
-def test_the_image_has_the_expected_files_only(files):
-    assert {entry.info.name: entry.info.linkname for entry in files} == EXPECTED
+def test_the_image_has_the_expected_files_only(files, program):
+    assert {entry.info.name: entry.info.linkname for entry in files} == EXPECTED | {program: ""}
 
 
 def test_no_file_is_in_two_layers(files):
-    assert len(files) == len(EXPECTED)
+    assert len(files) == len(EXPECTED) + 1
 
 
 def test_everything_belongs_to_root(entries):
@@ -126,20 +134,19 @@ def test_the_user_may_read_every_file(files):
 @pytest.mark.parametrize(
     ("label", "key"), [("io.airbyte.name", "dockerRepository"), ("io.airbyte.version", "dockerImageTag")]
 )
-def test_labels_agree_with_the_metadata(image, label, key):
-    named = re.search(rf"^  {key}: (\S+)$", (ROOT / "metadata.yaml").read_text(), re.MULTILINE)[1]
-    assert image.inspect()["Config"]["Labels"][label] == named
+def test_labels_agree_with_the_metadata(image, connector, label, key):
+    assert image.inspect()["Config"]["Labels"][label] == connector.metadata(key)
 
 
-def test_there_is_one_absolute_entry_point_without_a_command(image):
+def test_there_is_one_absolute_entry_point_without_a_command(image, program):
     configuration = image.inspect()["Config"]
-    assert configuration["Entrypoint"] == [f"/{PROGRAM}"]
+    assert configuration["Entrypoint"] == [f"/{program}"]
     assert configuration.get("Cmd") is None
 
 
-def test_the_environment_has_the_entry_point_and_a_path_only(image):
+def test_the_environment_has_the_entry_point_and_a_path_only(image, program):
     environment = dict(entry.split("=", 1) for entry in image.inspect()["Config"]["Env"])
-    assert environment == {"AIRBYTE_ENTRYPOINT": f"/{PROGRAM}", "PATH": "/bin"}
+    assert environment == {"AIRBYTE_ENTRYPOINT": f"/{program}", "PATH": "/bin"}
 
 
 def test_the_user_is_a_number(image):
@@ -189,11 +196,12 @@ def test_the_bill_is_cyclonedx(bill):
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
 
 
-def test_the_bill_describes_the_program(bill, files):
+def test_the_bill_describes_the_program(bill, files, program, connector):
     application = bill["metadata"]["component"]
-    digest = hashlib.sha256(content_of(files, PROGRAM)).hexdigest()
+    digest = hashlib.sha256(content_of(files, program)).hexdigest()
     assert application["hashes"] == [{"alg": "SHA-256", "content": digest}]
-    assert ("destination-salesforce", application["version"]) in locked()
+    assert application["name"] == connector.name
+    assert (connector.name, application["version"]) in locked()
 
 
 def test_every_crate_in_the_bill_has_the_checksum_of_the_lock_file(bill):
@@ -202,9 +210,11 @@ def test_every_crate_in_the_bill_has_the_checksum_of_the_lock_file(bill):
     assert {crate: checksum for crate, checksum in found.items() if checksums.get(crate) != checksum} == {}
 
 
-def test_the_bill_has_the_crates_of_the_program_only(bill):
+def test_the_bill_has_the_crates_of_the_program_only(bill, connector):
     names = {name for name, _ in crates_of(bill)}
-    assert {"tokio", "rustls", "aws-sdk-s3"} <= names
+    assert {"tokio", "rustls"} <= names
+    # One command builds both programs, and only the destination has buckets.
+    assert ("aws-sdk-s3" in names) == (connector == DESTINATION)
     # Crates of tests, and of macros.
     assert {"wiremock", "s3s", "salesforce_sim", "syn"} & names == set()
 
@@ -223,5 +233,5 @@ def test_the_bill_names_what_does_not_come_from_the_registry(bill):
     crates = crates_of(bill)
     print(f"bill of materials: {len(crates)} crates, {len(bill['components']) - len(crates)} others")
     # Packages of Debian are missing where the image was built around an existing program.
-    own = {"airbyte", "retry", "salesforce"}
+    own = {"airbyte", "connector", "retry", "salesforce"}
     assert own | {"rust-std", "libc6-dev"} <= {it["name"] for it in bill["components"]} - {name for name, _ in crates}

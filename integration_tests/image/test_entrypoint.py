@@ -4,7 +4,7 @@ read-only file system and without capabilities."""
 import json
 
 from connection import catalog, three_contacts
-from engine import ROOT
+from connectors import ROOT
 
 CHECK = ["check", "--config", "/config/config.json"]
 DISCOVER = ["discover", "--config", "/config/config.json"]

@@ -1,14 +1,13 @@
 """A full sync of 100,000 records, some of them invalid, with the memory that metadata.yaml requests for a sync."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from connection import Connection, catalog, complete, record, state
+from connectors import DESTINATION
 from container import Image, Run
-from engine import ROOT
 
 RECORDS = 100_000
 RECORDS_PER_STATE = 1_000
@@ -50,12 +49,6 @@ def lines() -> Iterator[str]:
     yield complete()
 
 
-def memory() -> str:
-    """The memory that the metadata requests for a sync."""
-    [job] = re.findall(r"jobType: sync\n(?:.*\n)*?\s+memory_request: (\d+)Mi", (ROOT / "metadata.yaml").read_text())
-    return f"{job}m"
-
-
 @pytest.fixture(scope="module")
 def sync(image: Image, connection: Connection) -> Run:
     files = {"config.json": connection.config("full"), "catalog.json": catalog(mode="append_dedup")}
@@ -64,7 +57,7 @@ def sync(image: Image, connection: Connection) -> Run:
         ["write", "--config", "/config/config.json", "--catalog", "/config/catalog.json"],
         files,
         stdin="".join(f"{line}\n" for line in lines()),
-        flags=[f"--memory={memory()}", "--cpus=1"],
+        flags=[DESTINATION.memory(), "--cpus=1"],
         time_limit=TIME_LIMIT,
     )
     print(f"{RECORDS} records in {time.monotonic() - started:.0f} s, container and simulated org on one machine")

@@ -1,77 +1,20 @@
-"""The image as Airbyte's platform starts it: a shell script as the entry point, named pipes, files for answers.
-
-The script does the same as the platform's (airbyte-platform, August 2026): it takes the program from
-AIRBYTE_ENTRYPOINT, runs it in the background, waits for it, and writes the exit code into a file.
-"""
+"""The image as Airbyte's platform starts it: a shell script as the entry point, named pipes, files for answers."""
 
 import contextlib
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from connection import catalog, record, state, three_contacts
+from connectors import ROOT
 from container import TIME_LIMIT, Image, Run
-from engine import ROOT
-
-# The variables that the launcher sets for a sync, with an invented version and numbers.
-PLATFORM = {
-    "AIRBYTE_EDITION": "COMMUNITY",
-    "AIRBYTE_VERSION": "2.0.0",
-    "DATA_CHANNEL_FORMAT": "JSONL",
-    "DATA_CHANNEL_MEDIUM": "STDIO",
-    "DEPLOYMENT_MODE": "OSS",
-    "LOG_LEVEL": "INFO",
-    "USE_STREAM_CAPABLE_STATE": "true",
-    "WORKER_JOB_ATTEMPT": "0",
-    "WORKER_JOB_ID": "77",
-}
-
-WRAPPER = """\
-if [ -z "$AIRBYTE_ENTRYPOINT" ]; then
-    echo "no entry point"
-    exit 127
-fi
-echo "entry point: $AIRBYTE_ENTRYPOINT"
-(COMMAND) &
-CHILD_PID=$!
-(while true; do
-    if [ -f TERMINATED ]; then kill $CHILD_PID; exit 0; fi
-    sleep 1
-done) &
-wait $CHILD_PID
-EXIT_CODE=$?
-echo $EXIT_CODE > TEMP_EXIT_CODE.txt
-mv TEMP_EXIT_CODE.txt exitCode.txt
-exit $EXIT_CODE
-"""
+from wrapper import command, folder, run_command
 
 ARGUMENTS = "write --config /dest/connectorConfig.json --catalog /dest/catalog.json"
 WRITE = f'eval "$AIRBYTE_ENTRYPOINT {ARGUMENTS}" 2> stderr > stdout < stdin'
-
-
-@contextlib.contextmanager
-def folder():
-    """A folder of the container's user, like the platform's volumes."""
-    place = Path(tempfile.mkdtemp(prefix="image-tests-"))
-    try:
-        if os.geteuid() == 0:
-            os.chown(place, 1000, 1000)
-        else:
-            place.chmod(0o777)
-        yield place
-    finally:
-        shutil.rmtree(place)
-
-
-def command(image: Image, place: Path, mount: str, script: str) -> list[str]:
-    flags = ["--user=1000:1000", f"--volume={place}:{mount}", f"--workdir={mount}", "--entrypoint=sh"]
-    environment = PLATFORM | {"WORKER_CONNECTOR_IMAGE": image.name}
-    return image.command(flags, ["-c", WRAPPER.replace("COMMAND", script)], environment)
 
 
 class Sync:
@@ -175,27 +118,6 @@ def test_a_termination_ends_the_container_without_success(image, connection):
     assert code == str(found.exit_code)
     # Every acknowledged record is written.
     assert len(found.messages("STATE")) == connection.contacts() - before
-
-
-def run_command(image: Image, verb: str, configuration: dict | None) -> Run:
-    """Runs a command that writes its answer into a file. The exit code in the file must be that of the container."""
-    with folder() as place:
-        arguments = ""
-        if configuration:
-            (place / "connectionConfiguration.json").write_text(json.dumps(configuration))
-            arguments = " --config /config/connectionConfiguration.json"
-        script = f'eval "$AIRBYTE_ENTRYPOINT {verb}{arguments}" > /config/jobOutput.json'
-        done = subprocess.run(
-            command(image, place, "/config", script),
-            env=image.environment,
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-        answer = (place / "jobOutput.json").read_text()
-        assert (place / "exitCode.txt").read_text().strip() == str(done.returncode)
-    return Run(done.returncode, answer, done.stderr)
 
 
 def test_spec_prints_the_specification(image):
