@@ -73,6 +73,9 @@ class Store:
             "s3": "true",
             "s3.port": s3,
             "s3.config": self.folder / "s3.json",
+            # Servers of other protocols, on ports that another process may have.
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
             "master.volumeSizeLimitMB": 64,
             "volume.max": 20,
             "master.telemetry": "false",
