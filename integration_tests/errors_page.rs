@@ -152,7 +152,7 @@ fn an_error_has_its_words_in_place_or_is_made_of_others() {
 }
 
 /// Folders and files that have rules, problems and reasons: parts that become messages elsewhere.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "src/config",
     "src/pipeline/prepare",
     "src/pipeline/intake",
@@ -166,13 +166,18 @@ const PARTS: [&str; 13] = [
     "src/rejected/read/row.rs",
     "src/command/validate.rs",
     "src/user_error.rs",
+    "crates/connector/src/fault_error.rs",
 ];
 
 /// Texts that need no line on the page: remedies at the end of a message, causes for the developers, names and types.
-const UNLISTED: [&str; 18] = [
+const UNLISTED: [&str; 22] = [
     "The 24 hours are a moving window",
     "Run the sync again",
     "Delete records or buy data storage",
+    "the rights on the object and its fields",
+    "Check the spelling, and that the user can see it",
+    "Change the object, operation or fields of the stream",
+    "Someone else may have changed the job",
     "Amazon S3 in",
     "in this namespace",
     "and perhaps others",

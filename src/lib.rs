@@ -42,6 +42,7 @@ mod report;
 mod run;
 mod user_error;
 
+pub use connector::program::log_panics;
 use connector::{nearest_name, stop};
 pub use display::Display;
-pub use run::{log_panics, run};
+pub use run::run;

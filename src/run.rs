@@ -12,6 +12,7 @@ use crate::command::write::{DryRunArguments, WriteFiles};
 use crate::display::Display;
 use crate::rejected::Selection;
 use airbyte::{Error, Output, exit_code, exit_code_alone, log, run_command};
+use connector::program::wrong_command_line;
 
 /// The exit code of a load that is complete, with rejected rows.
 const SOME_REJECTED: u8 = 2;
@@ -45,9 +46,8 @@ pub fn run(
             return ExitCode::FAILURE;
         }
         Err(error) => {
-            let message = format!("The command line is wrong: {}.", first_paragraph(&error).trim_end_matches('.'));
             return match Output::new(output) {
-                Ok(output) => exit_code(&output, &Err(Error::config(message).internal(error))),
+                Ok(output) => exit_code(&output, &Err(wrong_command_line(&error))),
                 Err(_) => ExitCode::FAILURE,
             };
         }
@@ -97,15 +97,6 @@ fn log_sink(output: &Output, display: &Display) -> log::LogSink {
     log::LogSink::Lines(Box::new(move |level, message| display.log_line(level, message)))
 }
 
-/// Logs where a panic happens, instead of Rust's own report. That report goes to standard error, which must stay empty,
-/// and its text can quote a record.
-pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "the connector has a bug and panicked");
-    }));
-}
-
 async fn execute(
     command: Command,
     input: impl Read + Send + 'static,
@@ -131,13 +122,6 @@ async fn execute(
         }
     }?;
     Ok(Done::Whole)
-}
-
-/// What clap says before it explains the usage, on one line.
-fn first_paragraph(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]

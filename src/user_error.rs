@@ -1,6 +1,7 @@
 //! The error that a user reads for a fault of Salesforce. Its sentences name settings of this connector.
 
 use airbyte::Error;
+use connector::fault_error::{Advice, fault_error};
 use salesforce::{Fault, FaultKind, Limit, Outcome};
 
 /// Makes an error for the user.
@@ -11,11 +12,11 @@ pub(crate) trait IntoUserError {
 
 impl IntoUserError for Fault {
     fn into_error(self, doing: &str) -> Error {
-        let error = match self.outcome() {
-            Outcome::Known => known(&self, doing),
-            Outcome::Unknown => unknown(&self, doing),
-        };
-        error.internal(format_args!("{:?}, outcome {:?}, while {doing}: {self}", self.kind(), self.outcome()))
+        // A job that still runs may do what it was told.
+        if self.outcome() == Outcome::Unknown || self.kind() == FaultKind::StillRunning {
+            return unknown(&self, doing);
+        }
+        fault_error(&self, doing, &ADVICE)
     }
 }
 
@@ -26,84 +27,37 @@ fn unknown(fault: &Fault, doing: &str) -> Error {
          again; records that were not acknowledged are sent again, so with the operation insert look at Setup, Bulk \
          Data Load Jobs first."
     ))
+    .internal(format_args!("{:?}, outcome {:?}, while {doing}: {fault}", fault.kind(), fault.outcome()))
 }
 
-/// The error of a fault that has no effect.
-fn known(fault: &Fault, doing: &str) -> Error {
-    match fault.kind() {
-        FaultKind::Transient => Error::transient(format!(
-            "Salesforce gave no usable answer while {doing} ({fault}). This is usually temporary; run the sync again."
-        )),
-        FaultKind::LimitReached(limit) => {
-            let LimitSentences { what, remedy } = sentences(limit);
-            let text = format!("A Salesforce limit was reached while {doing}{what} ({fault}). {remedy}");
-            if limit == Limit::Storage { Error::config(text) } else { Error::transient(text) }
+/// What the user of the destination can do.
+const ADVICE: Advice = Advice {
+    permission: "\"API Enabled\", the rights on the object and its fields, and \"Bulk API Hard Delete\" for hard_delete.",
+    not_found: "Check the spelling, and that the user can see it.",
+    configuration: "Change the object, operation or fields of the stream, or what the org allows.",
+    job_state: "Someone else may have changed the job; run the sync again.",
+    limit: remedy,
+};
+
+fn remedy(limit: Limit) -> &'static str {
+    match limit {
+        Limit::DailyRequests => {
+            "The 24 hours are a moving window, so requests come back hour by hour. Run the sync again later, or have the \
+             limit raised (Setup, Company Information, API Requests)."
         }
-        // Without a status, the message is already a sentence for the user.
-        FaultKind::SignIn if fault.status().is_none() => Error::config(fault.message().to_owned()),
-        FaultKind::SignIn => Error::config(format!(
-            "Salesforce refused the access token while {doing} ({fault}). Check that the connected app may use the \
-             API (scope \"api\") and that no policy of the org ended the session."
-        )),
-        FaultKind::Permission => Error::config(format!(
-            "The Salesforce user lacks a permission that is needed for {doing} ({fault}). Grant it in the user's \
-             profile or in a permission set: \"API Enabled\", the rights on the object and its fields, and \"Bulk \
-             API Hard Delete\" for hard_delete."
-        )),
-        FaultKind::NotFound => Error::config(format!(
-            "Salesforce did not find a name that was used while {doing} ({fault}). Check the spelling, and that the \
-             user can see it."
-        )),
-        FaultKind::Configuration => Error::config(format!(
-            "Salesforce refused the request while {doing} ({fault}). Change the object, operation or fields of the \
-             stream, or what the org allows."
-        )),
-        FaultKind::InvalidJobState => Error::transient(format!(
-            "Salesforce refused the request while {doing}, because of the state of the job ({fault}). Someone else may \
-             have changed the job; run the sync again."
-        )),
-        FaultKind::StillRunning => unknown(fault, doing),
-        FaultKind::Unexpected => Error::system(format!(
-            "Salesforce sent an answer that this connector does not understand while {doing} ({fault}). Please report \
-             it."
-        )),
+        Limit::ConcurrentRequests => {
+            "Run the sync again when other integrations are less busy, or lower max_parallel_jobs."
+        }
+        Limit::DailyBatches => {
+            "The 24 hours are a moving window, so batches come back hour by hour. Run the sync again later; fewer and \
+             larger jobs (batch_size_mb, flush_interval_minutes) use fewer batches."
+        }
+        Limit::Logins => {
+            "Run the sync again after an hour, and look for other integrations that sign in with this user."
+        }
+        Limit::Storage => "Delete records or buy data storage (Setup, Storage Usage), then run the sync again.",
+        Limit::Other => "Run the sync again later.",
     }
-}
-
-/// What a limit is, and what to do when it is reached.
-struct LimitSentences {
-    /// What is used up, behind a colon. Empty if only Salesforce's own words name the limit.
-    what: &'static str,
-    remedy: &'static str,
-}
-
-fn sentences(limit: Limit) -> LimitSentences {
-    let (what, remedy) = match limit {
-        Limit::DailyRequests => (
-            ": the API requests that the org may make in 24 hours are used up",
-            "The 24 hours are a moving window, so requests come back hour by hour. Run the sync again later, or \
-             have the limit raised (Setup, Company Information, API Requests).",
-        ),
-        Limit::ConcurrentRequests => (
-            ": too many long API requests of the org are running at the same time",
-            "Run the sync again when other integrations are less busy, or lower max_parallel_jobs.",
-        ),
-        Limit::DailyBatches => (
-            ": the Bulk API batches that the org may use in 24 hours are used up",
-            "The 24 hours are a moving window, so batches come back hour by hour. Run the sync again later; fewer \
-             and larger jobs (batch_size_mb, flush_interval_minutes) use fewer batches.",
-        ),
-        Limit::Logins => (
-            ": the user has signed in too often within an hour",
-            "Run the sync again after an hour, and look for other integrations that sign in with this user.",
-        ),
-        Limit::Storage => (
-            ": the org has no room for more data",
-            "Delete records or buy data storage (Setup, Storage Usage), then run the sync again.",
-        ),
-        Limit::Other => ("", "Run the sync again later."),
-    };
-    LimitSentences { what, remedy }
 }
 
 #[cfg(test)]
@@ -112,38 +66,25 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: [Limit; 6] = [
-        Limit::DailyRequests,
-        Limit::ConcurrentRequests,
-        Limit::DailyBatches,
-        Limit::Logins,
-        Limit::Storage,
-        Limit::Other,
-    ];
-
     #[test]
-    fn every_kind_has_an_error_that_says_what_to_do() {
-        use FailureType::{Config, System, Transient};
-        let mut cases = vec![
-            (FaultKind::Transient, Transient),
-            (FaultKind::SignIn, Config),
-            (FaultKind::Permission, Config),
-            (FaultKind::NotFound, Config),
-            (FaultKind::Configuration, Config),
-            (FaultKind::InvalidJobState, Transient),
-            (FaultKind::StillRunning, Transient),
-            (FaultKind::Unexpected, System),
-        ];
-        for limit in LIMITS {
-            cases.push((FaultKind::LimitReached(limit), if limit == Limit::Storage { Config } else { Transient }));
-        }
-        for (kind, failure_type) in cases {
+    fn every_kind_says_what_to_do_with_this_connector() {
+        for (kind, remedy) in [
+            (FaultKind::Permission, "and \"Bulk API Hard Delete\" for hard_delete."),
+            (FaultKind::NotFound, "Check the spelling, and that the user can see it."),
+            (FaultKind::Configuration, "Change the object, operation or fields of the stream, or what the org allows."),
+            (FaultKind::InvalidJobState, "Someone else may have changed the job; run the sync again."),
+            (FaultKind::StillRunning, "look at Setup, Bulk Data Load Jobs first."),
+            (FaultKind::LimitReached(Limit::DailyRequests), "(Setup, Company Information, API Requests)."),
+            (FaultKind::LimitReached(Limit::ConcurrentRequests), "or lower max_parallel_jobs."),
+            (FaultKind::LimitReached(Limit::DailyBatches), "flush_interval_minutes) use fewer batches."),
+            (FaultKind::LimitReached(Limit::Logins), "other integrations that sign in with this user."),
+            (FaultKind::LimitReached(Limit::Storage), "(Setup, Storage Usage), then run the sync again."),
+            (FaultKind::LimitReached(Limit::Other), "Run the sync again later."),
+        ] {
             let error = Fault::new(kind, "What the org said.").into_error("creating a job for Contact");
-            assert_eq!(error.failure_type(), failure_type, "{kind:?}");
-            assert!(error.message().contains("What the org said"), "{kind:?}: {}", error.message());
-            assert!(error.message().ends_with('.'), "{kind:?}: {}", error.message());
+            assert!(error.message().ends_with(remedy), "{kind:?}: {}", error.message());
             let texts = format!("{} {}", error.message(), error.internal_message().unwrap_or_default());
-            assert!(texts.contains("while creating a job for Contact") || kind == FaultKind::Permission, "{texts}");
+            assert!(texts.contains("What the org said") && texts.contains("creating a job for Contact"), "{texts}");
         }
     }
 

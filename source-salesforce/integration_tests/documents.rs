@@ -43,3 +43,21 @@ fn every_key_of_the_form_is_on_its_page() {
         assert!(is_sign_in || page.contains(&format!("`{key}`")), "{key}");
     }
 }
+
+/// The page that the form links to is the one that the repository has for Airbyte's documentation.
+#[test]
+fn the_documentation_is_a_page_of_the_repository() {
+    let spec: Value = serde_json::from_str(&text("spec.json")).unwrap();
+    let url = spec["documentationUrl"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix("https://docs.airbyte.com/").unwrap();
+    let page = text(&format!("../docs/{path}.md"));
+    assert!(text("metadata.yaml").contains(&format!("documentationUrl: {url}\n")));
+    for (key, rules) in spec["connectionSpecification"]["properties"].as_object().unwrap() {
+        let title = rules["title"].as_str().unwrap();
+        assert!(rules.get("airbyte_hidden").is_some() || page.contains(&format!("**{title}")), "{key}: {title}");
+    }
+    // It stands alone there: every link is whole.
+    for link in page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+        assert!(link.starts_with("https://") || link.starts_with('#'), "{link}");
+    }
+}

@@ -28,4 +28,5 @@ mod run;
 mod state;
 mod user_error;
 
-pub use run::{log_panics, run};
+pub use connector::program::log_panics;
+pub use run::run;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use airbyte::{Error, Output, exit_code, log, run_command};
 use clap::error::ErrorKind;
+use connector::program::wrong_command_line;
 
 use crate::cli::{self, Command};
 use crate::command;
@@ -25,9 +26,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write
             return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Err(error) => {
-            let message = format!("The command line is wrong: {}.", first_paragraph(&error).trim_end_matches('.'));
             return match Output::new(output) {
-                Ok(output) => exit_code(&output, &Err(Error::config(message).internal(error))),
+                Ok(output) => exit_code(&output, &Err(wrong_command_line(&error))),
                 Err(_) => ExitCode::FAILURE,
             };
         }
@@ -50,15 +50,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write
     exit_code
 }
 
-/// Logs where a panic happens, instead of Rust's own report. That report goes to standard error, which must stay empty,
-/// and its text can quote a record.
-pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "the connector has a bug and panicked");
-    }));
-}
-
 async fn execute(command: Command, output: &Output) -> Result<(), Error> {
     match command {
         Command::Spec => command::spec::run(output),
@@ -68,11 +59,4 @@ async fn execute(command: Command, output: &Output) -> Result<(), Error> {
             Box::pin(command::read::run(&config, &catalog, state.as_deref(), output)).await
         }
     }
-}
-
-/// What clap says before it explains the usage, on one line.
-fn first_paragraph(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
 }

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::raw_text::RawText;
 use super::streams::{self, StreamSettings};
-use super::unknown_keys::{self, UnknownKey};
+use super::unknown_keys::UnknownKey;
 use super::violations::Violations;
 use super::{raw, spec, storage};
 use crate::rejected::StorageSettings;
-use airbyte::{Error, Result};
-use connector::config::{credentials, remove_nulls, schema, sign_in};
+use airbyte::Result;
+use connector::config::document::{self, Rules};
 use salesforce::{OAuthFlow, SignIn};
 
 /// A valid configuration: it breaks no rule.
@@ -94,27 +93,12 @@ impl Config {
     }
 
     fn parse_with(text: &str, is_strict: bool) -> Result<Self> {
-        let mut json: Value = serde_json::from_str(text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
-        })?;
-        if !json.is_object() {
-            return Err(Error::config("The configuration must be a JSON object."));
-        }
-
+        let json = document::read(text)?;
         let mut violations = Violations::default();
-        remove_nulls(&mut json);
-        let spec = spec::spec()?;
-        let unknown_keys = unknown_keys::find(&json, &spec["connectionSpecification"], &HARMLESS);
-        for unknown in unknown_keys.iter().filter(|unknown| is_strict || unknown.changes_records) {
-            violations.add(unknown.key.clone(), unknown.rule());
-        }
-        schema::check(&mut json, &spec, &mut violations)?;
-        let raw: raw::Config = serde_json::from_value(json)
-            .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
+        let rules = Rules { spec: &spec::spec()?, harmless: &HARMLESS, is_strict };
+        let (raw, unknown_keys): (raw::Config, _) = document::check(json, &rules, &mut violations)?;
 
-        let credentials = credentials::join(raw.credentials, raw.sign_in, &mut violations);
-        let sign_in = credentials.and_then(|credentials| sign_in::validate(credentials, &mut violations));
+        let sign_in = document::sign_in(raw.credentials, raw.sign_in, &mut violations);
         let has_storage = !matches!(raw.object_storage_config, None | Some(raw::Storage::None));
         let rejected_storage = storage::validate(raw.object_storage_config, &mut violations);
         let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
@@ -122,9 +106,7 @@ impl Config {
         if keep_successes && !has_storage {
             violations.add("keep_successes", "needs `object_storage_config`: a bucket or a folder that keeps the ids");
         }
-        violations.into_result()?;
-        // Both functions add a violation whenever they return nothing.
-        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
+        let sign_in = document::valid(sign_in, violations)?;
 
         let batch_size_mb = raw.batch_size_mb.unwrap_or(DEFAULT_BATCH_SIZE_MB);
         let flush_interval_minutes = raw.flush_interval_minutes.unwrap_or(DEFAULT_FLUSH_INTERVAL_MINUTES);

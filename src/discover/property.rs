@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
+use connector::value_type::ValueType;
 use salesforce::{Field, FieldType};
 
 /// The longest list of picklist values in a description, in bytes. A list of states or currencies has hundreds of
@@ -20,20 +21,6 @@ pub(super) struct PropertySchema {
     /// In characters.
     max_length: Option<NonZeroU32>,
     description: Option<Box<str>>,
-}
-
-/// The JSON values that a property takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValueType {
-    Boolean,
-    Integer,
-    Number,
-    Date,
-    DateTime,
-    Time,
-    Text,
-    /// A list, or a text with all values.
-    TextList,
 }
 
 impl PropertySchema {
@@ -60,49 +47,19 @@ impl PropertySchema {
     }
 }
 
-impl ValueType {
-    fn of(field_type: &FieldType) -> Self {
-        use FieldType::{Boolean, Currency, Date, Datetime, Double, Int, Long, Multipicklist, Percent, Time};
-        match field_type {
-            Boolean => Self::Boolean,
-            Int | Long => Self::Integer,
-            Double | Currency | Percent => Self::Number,
-            Date => Self::Date,
-            Datetime => Self::DateTime,
-            Time => Self::Time,
-            Multipicklist => Self::TextList,
-            _ => Self::Text,
-        }
-    }
-}
-
 impl Serialize for PropertySchema {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self.value_type {
-            ValueType::Boolean => map.serialize_entry("type", "boolean")?,
-            ValueType::Integer => map.serialize_entry("type", "integer")?,
-            ValueType::Number => map.serialize_entry("type", "number")?,
-            ValueType::Date => {
-                map.serialize_entry("type", "string")?;
-                map.serialize_entry("format", "date")?;
-            }
-            // The platform knows each `airbyte_type` from its own data types.
-            ValueType::DateTime => {
-                map.serialize_entry("type", "string")?;
-                map.serialize_entry("format", "date-time")?;
-                map.serialize_entry("airbyte_type", "timestamp_with_timezone")?;
-            }
-            ValueType::Time => {
-                map.serialize_entry("type", "string")?;
-                map.serialize_entry("format", "time")?;
-                map.serialize_entry("airbyte_type", "time_without_timezone")?;
-            }
-            ValueType::Text => map.serialize_entry("type", "string")?,
+            // A list, or a text with all values.
             ValueType::TextList => {
                 map.serialize_entry("type", &["string", "array"])?;
                 map.serialize_entry("items", &json!({"type": "string"}))?;
             }
+            value_type => map.serialize_entry("type", value_type.json_type())?,
+        }
+        for (keyword, value) in self.value_type.form() {
+            map.serialize_entry(keyword, value)?;
         }
         if let Some(max_length) = self.max_length {
             map.serialize_entry("maxLength", &max_length)?;

@@ -10,11 +10,12 @@ mod left_out;
 mod parents;
 mod value_type;
 
+pub(crate) use connector::value_type::ValueType;
 use salesforce::{Describe, Field, FieldType};
 
 pub(crate) use left_out::{LeftOut, by_reason, left_out};
 pub(crate) use parents::{ExternalIds, NAME, Reference, external_ids, parent_columns, references};
-pub(crate) use value_type::ValueType;
+pub(crate) use value_type::schema;
 
 /// A column of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{read_config, sign_in, stdout_closed, stop_on_signal};
 use crate::columns::{
     Column, ColumnValue, ExternalIds, LeftOut, NAME, Reference, by_reason, columns, external_ids, left_out,
-    parent_columns, references,
+    parent_columns, references, schema,
 };
 use crate::config::Criteria;
 use crate::user_error::error_of;
@@ -163,10 +163,10 @@ impl Catalog {
 
 fn property(column: &Column) -> Value {
     match &column.value {
-        ColumnValue::Field { value_type, .. } => value_type.schema(),
+        ColumnValue::Field { value_type, .. } => schema(*value_type),
         ColumnValue::Compound(parts) => {
             let members: Map<String, Value> =
-                parts.iter().map(|part| (part.member.clone(), part.value_type.schema())).collect();
+                parts.iter().map(|part| (part.member.clone(), schema(part.value_type))).collect();
             json!({"type": ["null", "object"], "properties": members})
         }
     }

@@ -9,11 +9,12 @@ mod streams;
 use serde::Deserialize;
 use serde_json::Value;
 
-use airbyte::{Error, Result};
+use airbyte::Result;
+use connector::config::document::{self, Rules};
 use connector::config::raw_text::RawText;
-use connector::config::unknown_keys::{self, UnknownKey};
+use connector::config::unknown_keys::UnknownKey;
 use connector::config::violations::Violations;
-use connector::config::{SignInKeys, credentials, remove_nulls, schema, sign_in};
+use connector::config::{SignInKeys, schema};
 use salesforce::{OAuthFlow, SignIn};
 
 pub(crate) use criteria::Criteria;
@@ -94,26 +95,12 @@ impl Config {
     /// The text is not a JSON object, or breaks rules: one error lists them all. It never repeats a value, because the
     /// value may be a secret.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut json: Value = serde_json::from_str(text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            Error::config(format!("The configuration is not JSON: it cannot be read at line {line}, column {column}."))
-        })?;
-        if !json.is_object() {
-            return Err(Error::config("The configuration must be a JSON object."));
-        }
-        let mut violations = Violations::default();
-        remove_nulls(&mut json);
+        let mut json = document::read(text)?;
         choose_flow(&mut json);
-        let spec = spec()?;
-        let unknown_keys = unknown_keys::find(&json, &spec["connectionSpecification"], &HARMLESS);
-        for unknown in unknown_keys.iter().filter(|unknown| unknown.changes_records) {
-            violations.add(unknown.key.clone(), unknown.rule());
-        }
-        schema::check(&mut json, &spec, &mut violations)?;
-        let raw: RawConfig = serde_json::from_value(json)
-            .map_err(|_| Error::system("The configuration matches its specification, but cannot be read."))?;
-        let credentials = credentials::join(raw.credentials, raw.sign_in, &mut violations);
-        let sign_in = credentials.and_then(|credentials| sign_in::validate(credentials, &mut violations));
+        let mut violations = Violations::default();
+        let rules = Rules { spec: &spec()?, harmless: &HARMLESS, is_strict: false };
+        let (raw, unknown_keys): (RawConfig, _) = document::check(json, &rules, &mut violations)?;
+        let sign_in = document::sign_in(raw.credentials, raw.sign_in, &mut violations);
         let streams = streams::validate(raw.streams.unwrap_or_default(), &mut violations);
         let criteria = criteria::validate(raw.streams_criteria.unwrap_or_default(), &mut violations);
         let forced = raw.force_use_bulk_api.unwrap_or_default();
@@ -126,9 +113,7 @@ impl Config {
                 violations.add(key, "is `rest`, which contradicts `force_use_bulk_api`: remove one of them");
             }
         }
-        violations.into_result()?;
-        // The function adds a violation whenever it returns nothing.
-        let sign_in = sign_in.ok_or_else(|| Error::system("The sign-in is incomplete, although no rule is broken."))?;
+        let sign_in = document::valid(sign_in, violations)?;
         let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
         // The schema bounds both numbers.
         let max_parallel_streams = raw.max_parallel_streams.unwrap_or(DEFAULT_MAX_PARALLEL_STREAMS) as usize;
@@ -204,12 +189,23 @@ impl Config {
     }
 }
 
-/// Names the flow in `credentials` that have none: configurations of Airbyte's own connector need not name the only one
-/// that it has.
+/// The names that Airbyte's own connector has for flows of this one.
+const FLOWS: [(&str, &str); 2] = [("JWT", "JwtBearer"), ("client_credentials", "ClientCredentials")];
+
+/// Names the flow as this connector does. Configurations of Airbyte's own connector need not name the one that it had
+/// first.
 fn choose_flow(json: &mut Value) {
-    let Some(credentials) = json.get_mut("credentials").and_then(Value::as_object_mut) else { return };
-    if !credentials.contains_key("auth_type") && credentials.contains_key("refresh_token") {
+    if let Some(credentials) = json.get_mut("credentials").and_then(Value::as_object_mut)
+        && !credentials.contains_key("auth_type")
+        && credentials.contains_key("refresh_token")
+    {
         credentials.insert("auth_type".to_owned(), Value::from("Client"));
+    }
+    for place in ["/auth_type", "/credentials/auth_type"] {
+        let Some(flow) = json.pointer_mut(place) else { continue };
+        if let Some((_, name)) = FLOWS.iter().find(|(theirs, _)| flow == theirs) {
+            *flow = Value::from(*name);
+        }
     }
 }
 

@@ -39,6 +39,36 @@ fn a_configuration_of_airbytes_own_source_is_accepted() {
     assert_eq!(parse(&base(json!({}))).unwrap().unused(), None);
 }
 
+/// Its names of the flows, in either place.
+#[test]
+fn a_flow_may_have_the_name_of_airbytes_own_source() {
+    let is_flow = |config: &Value, wanted: fn(&OAuthFlow) -> bool| {
+        let parsed = parse(config).unwrap_or_else(|error| panic!("{config}: {}", error.message()));
+        assert!(wanted(&parsed.sign_in().flow), "{config}");
+    };
+    let client = json!({
+        "auth_type": "client_credentials", "client_id": "key-of-app", "client_secret": "s3cr3t",
+        "domain_url": "https://example.develop.my.salesforce.com", "is_sandbox": false,
+    });
+    let mut flat = client.clone();
+    (flat["start_date"], flat["api_type"]) = (json!("2021-05-02T00:00:00Z"), json!("REST"));
+    for config in [flat.clone(), json!({"credentials": client})] {
+        is_flow(&config, |flow| matches!(flow, OAuthFlow::ClientCredentials { .. }));
+    }
+    let unknown = parse(&flat).unwrap().unknown_keys().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(unknown[0].starts_with("`api_type` is not a key of this connector"), "{unknown:?}");
+    // The key is none, so that the flow is known by what is wrong.
+    let jwt = json!({
+        "auth_type": "JWT", "client_id": "key-of-app", "private_key": "none", "username": "a@example.com",
+        "is_sandbox": false, "start_date": "2021-01-01T00:00:00Z",
+    });
+    let nested = json!({"credentials": {"auth_type": "JWT", "client_id": "a", "private_key": "none"}});
+    for (config, part) in [(jwt, "private_key"), (nested, "username")] {
+        let error = parse(&config).map(|_| ()).unwrap_err();
+        assert!(error.message().contains(part) && !error.message().contains("auth_type"), "{}", error.message());
+    }
+}
+
 #[test]
 fn a_stream_has_settings_of_its_own() {
     let config = parse(&base(json!({

@@ -23,7 +23,7 @@ pub(super) fn write_value(value: Option<&str>, value_type: ValueType, lines: &mu
 /// Writes a value that is not null; none if it has another form than its type.
 fn write(value: &str, value_type: ValueType, lines: &mut Vec<u8>) -> Option<bool> {
     match value_type {
-        ValueType::Text => write_text(value, lines),
+        ValueType::Text | ValueType::TextList => write_text(value, lines),
         ValueType::Boolean => match value {
             "true" | "false" => lines.extend_from_slice(value.as_bytes()),
             _ => return None,

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::config::test_configs::{assert_invalid, client, client_credentials, jwt, password, s3, secrets, valid};

@@ -1,10 +1,11 @@
 //! The parts of a configuration that every connector to Salesforce has.
 //!
 //! A connector checks the text against its own `spec.json` ([`schema`]), reads the keys as they are, and joins the
-//! sign-in keys of both places ([`credentials`]). [`sign_in`] checks what a schema cannot. [`violations`] collects every
-//! broken rule for one error.
+//! sign-in keys of both places ([`credentials`]): [`document`] has these steps. [`sign_in`] checks what a schema cannot.
+//! [`violations`] collects every broken rule for one error.
 
 pub mod credentials;
+pub mod document;
 mod keys;
 pub mod raw_text;
 pub mod schema;
