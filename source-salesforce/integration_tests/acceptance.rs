@@ -17,7 +17,7 @@ async fn world() -> World {
     let settings = Settings { nature: Nature::harsh(), credentials: credentials(), ..Settings::default() };
     let world = World::with(settings).await;
     let config = world.config(json!({}));
-    blocking(move || round_trip::load(&config, "Account", &round_trip::records())).await;
+    blocking(move || round_trip::load(&config, "Account", &round_trip::accounts())).await;
     let account = world.org.records("Account")[0]["Id"].clone().unwrap();
     let address = [("MailingCity", "Example"), ("MailingLatitude", "1.5"), ("MailingLongitude", "-2.25")];
     let contact = [&[("LastName", "Example"), ("Email", "ann@example.com"), ("AccountId", &*account)][..], &address];

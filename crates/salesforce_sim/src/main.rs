@@ -53,6 +53,9 @@ struct Arguments {
     /// Enable person accounts.
     #[arg(long)]
     person_accounts: bool,
+    /// How often queries return and count each record.
+    #[arg(long, default_value_t = Settings::default().query_repeats, value_name = "N")]
+    repeat_records: usize,
     /// Forget the upload and the created records of a job that completed without a failed row.
     #[arg(long)]
     forgetful: bool,
@@ -168,6 +171,7 @@ impl Arguments {
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
             daily_query_jobs: self.daily_query_jobs,
+            query_repeats: self.repeat_records,
             forgetful: self.forgetful,
             nature: if self.harsh { Nature::harsh() } else { self.nature.into() },
             references_within_chunk: self.references_within_chunk,

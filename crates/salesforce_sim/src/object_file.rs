@@ -32,6 +32,13 @@ struct DescribedField {
     external_id: bool,
     #[serde(default)]
     unique: bool,
+    /// Of a text area: whether it has markup.
+    #[serde(default)]
+    html_formatted: bool,
+    #[serde(default)]
+    picklist_values: Vec<String>,
+    #[serde(default)]
+    reference_to: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,12 +46,21 @@ struct DescribedField {
 enum Kind {
     String,
     TextArea,
+    Picklist,
+    MultiPicklist,
+    Email,
+    Phone,
+    Url,
+    EncryptedString,
     Boolean,
     Int,
     Double,
+    Currency,
+    Percent,
     Date,
     DateTime,
     Time,
+    Reference,
 }
 
 fn default_length() -> usize {
@@ -60,10 +76,20 @@ impl From<DescribedField> for Field {
         let name = &described.name;
         let mut field = match described.kind {
             Kind::String => Self::text(name, described.length),
+            Kind::TextArea if described.html_formatted => Self::rich_text(name, described.length),
             Kind::TextArea => Self::textarea(name, described.length),
+            Kind::Picklist => Self::picklist(name, &texts_of(&described.picklist_values)),
+            Kind::MultiPicklist => Self::multipicklist(name, &texts_of(&described.picklist_values)),
+            Kind::Email => Self::email(name),
+            Kind::Phone => Self::phone(name),
+            Kind::Url => Self::url(name),
+            Kind::EncryptedString => Self::encrypted(name, described.length),
+            Kind::Reference => Self::reference(name, &texts_of(&described.reference_to)),
             Kind::Boolean => Self::boolean(name),
             Kind::Int => Self::int(name, described.precision),
             Kind::Double => Self::double(name, described.precision, described.scale),
+            Kind::Currency => Self::currency(name, described.precision, described.scale),
+            Kind::Percent => Self::percent(name, described.precision, described.scale),
             Kind::Date => Self::date(name),
             Kind::DateTime => Self::datetime(name),
             Kind::Time => Self::time(name),
@@ -82,6 +108,10 @@ impl From<DescribedObject> for Object {
     fn from(described: DescribedObject) -> Self {
         described.fields.into_iter().map(Field::from).fold(Self::custom(&described.name), Self::field)
     }
+}
+
+fn texts_of(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// The objects of a file, a JSON array.
@@ -104,12 +134,20 @@ mod tests {
         let text = r#"[{"name": "Trial__c", "fields": [
             {"name": "Key__c", "type": "double", "precision": 18, "scale": 0, "externalId": true, "unique": true},
             {"name": "Note__c", "type": "textarea", "length": 131072},
-            {"name": "Label__c", "type": "string"}
+            {"name": "Label__c", "type": "string"},
+            {"name": "Page__c", "type": "textarea", "length": 32768, "htmlFormatted": true},
+            {"name": "Choices__c", "type": "multipicklist", "picklistValues": ["A", "B"]},
+            {"name": "Account__c", "type": "reference", "referenceTo": ["Account"]},
+            {"name": "Amount__c", "type": "currency", "precision": 16, "scale": 2}
         ]}]"#;
         let expected = Object::custom("Trial__c")
             .field(Field::double("Key__c", 18, 0).external_id().unique())
             .field(Field::textarea("Note__c", 131_072))
-            .field(Field::text("Label__c", 255));
+            .field(Field::text("Label__c", 255))
+            .field(Field::rich_text("Page__c", 32_768))
+            .field(Field::multipicklist("Choices__c", &["A", "B"]))
+            .field(Field::reference("Account__c", &["Account"]))
+            .field(Field::currency("Amount__c", 16, 2));
         assert_eq!(format!("{:?}", parse(text).unwrap()), format!("{:?}", [expected]));
     }
 

@@ -111,6 +111,17 @@ impl SimulatedOrg {
         table.live().map(record).collect()
     }
 
+    /// The fields that clients can set: object, field, and the type that a describe names.
+    pub fn writable_fields(&self) -> Vec<(String, String, &'static str)> {
+        let org = self.org.lock();
+        let objects = org.tables.iter().map(|table| &table.object);
+        let fields = objects.flat_map(|object| object.fields.iter().map(move |field| (object, field)));
+        fields
+            .filter(|(object, field)| object.createable && field.createable && !field.hidden)
+            .map(|(object, field)| (object.name.clone(), field.name.clone(), field.kind.api_names().0))
+            .collect()
+    }
+
     /// The number of live records of an object; 0 if the object does not exist.
     pub fn count(&self, object: &str) -> usize {
         self.org.lock().tables.get(object).map_or(0, |table| table.len())

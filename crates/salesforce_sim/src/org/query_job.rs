@@ -36,18 +36,21 @@ pub(crate) struct FoundRows {
     pub(crate) rows: Vec<u8>,
     /// The end of each row in `rows`.
     pub(crate) ends: Vec<usize>,
+    /// How often the rows are there, one time after another.
+    pub(crate) repeats: usize,
 }
 
 impl FoundRows {
     /// The text of a row, with its line end.
     pub(crate) fn row(&self, number: usize) -> &[u8] {
+        let number = number % self.ends.len();
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.rows[start..self.ends[number]]
     }
 
     /// Adds the last row once more.
     fn repeat_last(&mut self) {
-        if let Some(last) = self.len().checked_sub(1) {
+        if let Some(last) = self.ends.len().checked_sub(1) {
             let row = self.row(last).to_vec();
             self.push(&row);
         }
@@ -74,7 +77,12 @@ impl FoundRows {
 
     /// The number of rows.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.ends.len() * self.repeats
+    }
+
+    /// The bytes of all rows.
+    pub(crate) fn size(&self) -> usize {
+        self.rows.len() * self.repeats
     }
 }
 

@@ -4,6 +4,7 @@ use super::plan::Plan;
 use crate::{
     org::{FoundRows, JobState, Org, QueryRequest, SharedOrg},
     schema::FieldType,
+    settings::Settings,
     store::Tables,
 };
 
@@ -32,9 +33,9 @@ pub(super) async fn run(org: SharedOrg, id: String) {
         let Org { query_jobs, tables, settings, allowance, .. } = &mut *org;
         // The job may be aborted by now.
         let Some(job) = query_jobs.get_mut(&id).filter(|job| job.state == JobState::InProgress) else { return };
-        match find(tables, &job.request, settings.seed) {
+        match find(tables, &job.request, settings) {
             Ok(found) => {
-                allowance.take_query_bytes(found.rows.len());
+                allowance.take_query_bytes(found.size());
                 job.end(found);
             }
             Err(message) => job.fail(Some(message)),
@@ -46,7 +47,7 @@ pub(super) async fn run(org: SharedOrg, id: String) {
 
 /// Finds the records of a job, or returns its `errorMessage`. The schema may have changed since its creation. The texts
 /// are those of Bulk API 1.0, as people report them; that API 2.0 has them too is a guess.
-fn find(tables: &Tables, request: &QueryRequest, seed: u64) -> Result<FoundRows, String> {
+fn find(tables: &Tables, request: &QueryRequest, settings: &Settings) -> Result<FoundRows, String> {
     let plan = Plan::new(tables, &request.soql, request.finds_deleted)
         .map_err(|error| format!("InvalidBatch : Failed to process query: {}: {}", error.code(), error.message()))?;
     if plan.fields_of(FieldType::Base64).next().is_some() {
@@ -54,9 +55,9 @@ fn find(tables: &Tables, request: &QueryRequest, seed: u64) -> Result<FoundRows,
     }
     let mut records = plan.run(tables);
     if !plan.is_ordered() {
-        fastrand::Rng::with_seed(seed).shuffle(&mut records);
+        fastrand::Rng::with_seed(settings.seed).shuffle(&mut records);
     }
-    Ok(write(&plan, tables, &records, request))
+    Ok(FoundRows { repeats: settings.query_repeats, ..write(&plan, tables, &records, request) })
 }
 
 /// Writes the records. Every cell is in quotes, and null is an empty cell.

@@ -32,10 +32,12 @@ pub(crate) fn query(
 ) -> Result<Value, ApiError> {
     let soql = form_urlencoded::parse(parameters.as_bytes()).find(|(key, _)| key == "q").map(|(_, soql)| soql);
     let plan = Plan::new(&org.tables, &soql.unwrap_or_default(), finds_deleted)?;
-    let mut records = plan.run(&org.tables);
+    let records = plan.run(&org.tables);
     if plan.counts() {
-        return Ok(json!({"totalSize": records.len(), "done": true, "records": []}));
+        let size = records.len() * org.settings.query_repeats;
+        return Ok(json!({"totalSize": size, "done": true, "records": []}));
     }
+    let mut records = records.repeat(org.settings.query_repeats);
     if org.settings.nature.mixes_records && !plan.is_ordered() {
         fastrand::Rng::with_seed(org.settings.seed).shuffle(&mut records);
     }

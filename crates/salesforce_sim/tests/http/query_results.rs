@@ -186,3 +186,20 @@ async fn the_kilobytes_of_results_are_limited() {
     assert_eq!(refused, "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded");
     assert_eq!(limit().await["Remaining"], 0);
 }
+
+#[tokio::test]
+async fn a_small_org_is_read_as_a_large_one() {
+    let client = Client::start(Settings { query_repeats: 3, query_job_page: 4, ..Settings::default() }).await;
+    let id = ended(&client, 2).await;
+    assert_eq!(client.get(&format!("jobs/query/{id}")).await.json()["numberRecordsProcessed"], 6);
+    let first = results(&client, &id, "").await;
+    let locator = first.header("sforce-locator").unwrap();
+    let second = results(&client, &id, &format!("?locator={locator}")).await;
+    let rows: Vec<&str> = first.text.lines().skip(1).chain(second.text.lines().skip(1)).collect();
+    assert_eq!((rows.len(), rows.iter().collect::<BTreeSet<_>>().len()), (6, 2));
+    assert_eq!(&rows[..2], &rows[2..4]);
+    for (query, records) in [("SELECT COUNT() FROM Contact", 0), ("SELECT Id FROM Contact", 6)] {
+        let answer = client.get(&format!("query?q={}", query.replace(' ', "+"))).await.json();
+        assert_eq!((&answer["totalSize"], answer["records"].as_array().unwrap().len()), (&json!(6), records));
+    }
+}
