@@ -5,10 +5,11 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use destination_salesforce::convert::{Column, Columns, Kind, SourceColumn};
 
+use crate::every_type::Form;
 use crate::field::Field;
 use crate::random::Random;
 use crate::text::Letters;
-use crate::{contact, generic};
+use crate::{contact, every_type, generic};
 
 /// The shape of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,10 +22,12 @@ pub enum Shape {
     Wide,
     /// 3 fields.
     Narrow,
+    /// A field of every type that can be written.
+    EveryType,
 }
 
 impl Shape {
-    /// Every shape.
+    /// The shapes that the destination is measured with.
     pub const ALL: [Self; 4] = [Self::Contact, Self::Escaped, Self::Wide, Self::Narrow];
 
     /// Its name.
@@ -34,6 +37,7 @@ impl Shape {
             Self::Escaped => "escaped",
             Self::Wide => "wide",
             Self::Narrow => "narrow",
+            Self::EveryType => "every-type",
         }
     }
 
@@ -41,18 +45,15 @@ impl Shape {
     pub fn fields(self) -> Vec<Field> {
         let text = Kind::Text { longest: None };
         match self {
-            Self::Contact | Self::Escaped => {
-                contact::FIELDS.iter().map(|(name, kind)| Field { name: (*name).to_owned(), kind: *kind }).collect()
-            }
+            Self::Contact | Self::Escaped => named(&contact::FIELDS),
+            Self::EveryType => named(&every_type::FIELDS),
             Self::Wide => {
                 let kinds =
                     [text, text, Kind::Number, text, Kind::Boolean, Kind::Date, text, Kind::Number, Kind::DateTime];
                 let field = |index| Field { name: format!("Field_{index:03}__c"), kind: kinds[index % kinds.len()] };
                 (0..200).map(field).collect()
             }
-            Self::Narrow => [("External_Id__c", text), ("Amount__c", Kind::Number), ("Day__c", Kind::Date)]
-                .map(|(name, kind)| Field { name: name.to_owned(), kind })
-                .to_vec(),
+            Self::Narrow => named(&[("External_Id__c", text), ("Amount__c", Kind::Number), ("Day__c", Kind::Date)]),
         }
     }
 
@@ -70,6 +71,11 @@ impl Shape {
             Self::Escaped => contact::write(out, seed, number, Letters::Escaped, random),
             Self::Wide => generic::write(out, fields, number, 50, random),
             Self::Narrow => generic::write(out, fields, number, 0, random),
+            Self::EveryType => every_type::write(out, seed, number, Form::Sent),
         }
     }
+}
+
+fn named(fields: &[(&str, Kind)]) -> Vec<Field> {
+    fields.iter().map(|(name, kind)| Field { name: (*name).to_owned(), kind: *kind }).collect()
 }

@@ -4,12 +4,18 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::every_type::{self, Form};
 use crate::field::Field;
 use crate::random::Random;
 use crate::shape::Shape;
 
 /// When the records were extracted, in milliseconds since 1970.
 const EXTRACTED_AT: u64 = 1_780_000_000_000;
+
+/// Appends the data of the record `number` of [`Shape::EveryType`] as it is read when it is loaded.
+pub fn loaded(out: &mut Vec<u8>, seed: u64, number: u64) {
+    every_type::write(out, seed, number, Form::Loaded);
+}
 
 /// Writes the messages of a source, one record of each stream in turn.
 #[derive(Debug)]
@@ -104,6 +110,24 @@ mod tests {
             }
             assert_eq!(lines(1).is_ascii(), matches!(shape, Shape::Escaped | Shape::Narrow));
         }
+    }
+
+    #[test]
+    fn a_record_of_every_type_is_loaded_as_the_same_record() {
+        let mut source = Source::new(Shape::EveryType, 1, 1);
+        let (mut same, mut fields) = (0, 0);
+        for number in 0..500 {
+            let (mut sent, mut read) = (Vec::new(), Vec::new());
+            source.data(&mut sent);
+            loaded(&mut read, 1, number);
+            let [sent, read]: [Value; 2] = [sent, read].map(|data| serde_json::from_slice(&data).unwrap());
+            let (sent, read) = (sent.as_object().unwrap(), read.as_object().unwrap());
+            assert!(sent.keys().eq(read.keys()));
+            fields += sent.len();
+            same += sent.iter().filter(|(key, value)| read[*key] == **value).count();
+        }
+        // Some forms are others.
+        assert!(same < fields && same > fields * 8 / 10, "{same} of {fields}");
     }
 
     #[test]

@@ -77,6 +77,19 @@ class Org(Server):
         _, limits = self.limits()
         return limits["DailyBulkApiBatches"]["Max"] - limits["DailyBulkApiBatches"]["Remaining"]
 
+    def delete_query_jobs(self) -> None:
+        """Deletes the query jobs of the org with their results."""
+        for job in self.call("GET", "jobs/query")["records"]:
+            self.call("DELETE", f"jobs/query/{job['id']}")
+
+    def call(self, method: str, path: str) -> dict:
+        """Makes an API call, and returns its answer."""
+        request = urllib.request.Request(f"{self.url}/services/data/v62.0/{path}", method=method)
+        request.add_header("Authorization", f"Bearer {self.facts['access_token']}")
+        with urllib.request.urlopen(request) as answer:
+            self.asked += 1
+            return json.loads(answer.read() or b"{}")
+
     def limits(self) -> tuple[int, dict]:
         """The API requests that the org has counted, and its allowances."""
         request = urllib.request.Request(f"{self.url}/services/data/v62.0/limits")
@@ -130,14 +143,16 @@ def sync(
     return tally(folder / "messages.jsonl", cost, samples)
 
 
-def watch(process: subprocess.Popen, started: float, every: float) -> list[tuple[float, int, int]]:
-    """Samples the resident memory of a process until it ends."""
+def watch(
+    process: subprocess.Popen, started: float, every: float, written: bool = False
+) -> list[tuple[float, int, int]]:
+    """Samples the resident memory of a process until it ends, and the bytes that it has read or written."""
     samples = []
     page = os.sysconf("SC_PAGE_SIZE")
     while True:
         try:
             resident = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * page
-            read = int(Path(f"/proc/{process.pid}/io").read_text().split()[1])
+            read = int(Path(f"/proc/{process.pid}/io").read_text().split()[3 if written else 1])
         except (OSError, IndexError):
             return samples
         if resident == 0:

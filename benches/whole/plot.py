@@ -1,4 +1,4 @@
-"""Draws the memory of a sync over the input that it has read, as an SVG."""
+"""Draws the memory of a sync over the bytes that it has read or written, as an SVG."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 20, 30, 50
 MB, GB = 1_000_000, 1_000_000_000
 
 
-def draw(samples: list[tuple[float, int, int]], file: Path) -> None:
+def draw(samples: list[tuple[float, int, int]], file: Path, what: str = "input read") -> None:
     most_read = max(read for _, _, read in samples) / GB
     most_held = max(20 * -(-max(resident for _, resident, _ in samples) // (20 * MB)), 20)
 
@@ -30,7 +30,7 @@ def draw(samples: list[tuple[float, int, int]], file: Path) -> None:
     points = " ".join(f"{x(read):.1f},{y(resident):.1f}" for _, resident, read in samples[::every])
     file.write_text(
         f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">
-<title>Resident memory of the connector over the input that it has read</title>
+<title>Resident memory of the connector over the {what}</title>
 <style>
 text {{ font: 12px sans-serif; fill: #555 }}
 .grid {{ stroke: #ccc; stroke-width: 1 }}
@@ -40,7 +40,7 @@ text {{ font: 12px sans-serif; fill: #555 }}
 {chr(10).join(lines)}
 <polyline class="held" points="{points}"/>
 <text x="{LEFT}" y="18">resident memory, MB</text>
-<text x="{WIDTH - RIGHT}" y="{HEIGHT - 12}" text-anchor="end">input read, GB</text>
+<text x="{WIDTH - RIGHT}" y="{HEIGHT - 12}" text-anchor="end">{what}, GB</text>
 </svg>
 """
     )
