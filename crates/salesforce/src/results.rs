@@ -2,6 +2,7 @@
 
 mod page;
 mod row;
+mod whole_row;
 
 use crate::Org;
 use crate::fault::{Fault, FaultKind, Outcome};

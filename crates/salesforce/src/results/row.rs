@@ -5,6 +5,7 @@ use std::fmt;
 
 use csv_core::{ReadRecordResult, Reader};
 
+use super::whole_row::WholeRow;
 use crate::fault::{Fault, FaultKind};
 
 /// The most bytes that the cells of one row may have. A record has at most 400,000 characters (Limits Quick Reference,
@@ -49,6 +50,15 @@ impl ResultRow {
         self.is_altered
     }
 
+    /// Adds a text to the last cell, which [`end_cell`](Self::end_cell) ends.
+    pub(super) fn extend_cell(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(super) fn end_cell(&mut self) {
+        self.ends.push(self.text.len());
+    }
+
     /// Removes the cells.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
@@ -84,8 +94,13 @@ impl fmt::Debug for ResultRow {
 }
 
 /// Reads rows from a CSV that arrives in pieces.
+///
+/// A row that arrived as a whole and has the usual form is cut at its quotes. All others are read byte by byte.
 pub struct RowReader {
     csv: Reader,
+    whole: WholeRow,
+    /// Whether the next byte begins a row.
+    is_between_rows: bool,
     /// The cells of the unfinished row, in the first `filled` bytes.
     bytes: Vec<u8>,
     filled: usize,
@@ -113,7 +128,8 @@ impl RowReader {
     /// The same for a CSV whose rows may be longer than those of results: the cells of one have about `bytes` at most.
     pub fn with_longest_row(bytes: usize) -> Self {
         let (longest, bytes, ends) = (bytes, vec![0; 4096], vec![0; 64]);
-        Self { csv: Reader::new(), bytes, filled: 0, ends, ended: 0, columns: None, longest }
+        let (csv, whole) = (Reader::new(), WholeRow::default());
+        Self { csv, whole, is_between_rows: false, bytes, filled: 0, ends, ended: 0, columns: None, longest }
     }
 
     /// Reads on, and removes from `input` what it has read. Returns true when `row` is complete, and false when all of
@@ -122,7 +138,14 @@ impl RowReader {
     /// # Errors
     /// The row is longer than any record can be.
     pub fn read(&mut self, input: &mut &[u8], row: &mut ResultRow) -> Result<bool, Fault> {
+        if self.is_between_rows
+            && let Some(length) = self.whole.read(input, self.longest, row)
+        {
+            *input = &input[length..];
+            return Ok(true);
+        }
         while !input.is_empty() {
+            self.is_between_rows = false;
             let (result, consumed, written, ended) =
                 self.csv.read_record(input, &mut self.bytes[self.filled..], &mut self.ends[self.ended..]);
             *input = &input[consumed..];
@@ -164,6 +187,8 @@ impl RowReader {
     fn complete(&mut self, row: &mut ResultRow) {
         row.fill(&self.bytes[..self.filled], &self.ends[..self.ended]);
         self.columns.get_or_insert(row.len());
+        // Only now is it known that no byte order mark is to come.
+        self.is_between_rows = true;
         self.filled = 0;
         self.ended = 0;
     }
