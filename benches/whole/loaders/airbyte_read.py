@@ -1,6 +1,5 @@
 """Airbyte's own source as it is, with two changes for the simulated org: it signs in there, because it knows no other
-address than Salesforce's own, and it sees the header `Content-Type` in capitals, because it breaks where it finds one in
-lower case."""
+address than Salesforce's own, and it sees the names of headers as Salesforce spells them, because it counts their case."""
 
 import os
 
@@ -12,8 +11,9 @@ send = HTTPAdapter.send
 def send_to_org(self, request, **options):
     request.url = request.url.replace("https://login.salesforce.com", os.environ["ORG_URL"], 1)
     answer = send(self, request, **options)
-    if "content-type" in answer.headers:
-        answer.headers["Content-Type"] = answer.headers.pop("content-type")
+    for name in ["Content-Type", "Sforce-Locator", "Sforce-NumberOfRecords"]:
+        if name in answer.headers:
+            answer.headers[name] = answer.headers.pop(name)
     return answer
 
 
