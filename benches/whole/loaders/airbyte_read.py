@@ -1,5 +1,6 @@
 """Airbyte's own source as it is, with two changes for the simulated org: it signs in there, because it knows no other
-address than Salesforce's own, and it sees the names of headers as Salesforce spells them, because it counts their case."""
+address than Salesforce's own, and it sees headers with the case in which Salesforce writes them, because it knows no
+other."""
 
 import os
 
