@@ -7,8 +7,10 @@ mod connector;
 mod discover;
 mod documents;
 mod faults;
+mod incremental;
 #[path = "../../integration_tests/key_pair.rs"]
 mod key_pair;
+mod late;
 mod messages;
 mod moves;
 mod objects;

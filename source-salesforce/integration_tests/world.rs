@@ -136,3 +136,13 @@ pub(crate) fn distinct(mut names: Vec<String>) -> Vec<String> {
     names.dedup();
     names
 }
+
+/// The same catalog with incremental syncs.
+pub(crate) fn incremental(mut catalog: Value) -> Value {
+    for stream in catalog["streams"].as_array_mut().unwrap() {
+        stream["sync_mode"] = json!("incremental");
+        stream["stream"]["supported_sync_modes"] = json!(["full_refresh", "incremental"]);
+        stream["stream"]["source_defined_cursor"] = json!(true);
+    }
+    catalog
+}

@@ -3,6 +3,7 @@
 //! Values are those that `docs/values.md` of the destination loads unchanged: the digits of a number, every blank of a
 //! text, and points in time in one form, whichever API returned them.
 
+mod deletion;
 mod number;
 mod value;
 
@@ -12,6 +13,8 @@ use airbyte::StreamName;
 use salesforce::QueryRow;
 
 use crate::columns::{Column, ColumnValue, ValueType};
+use crate::plan::IS_DELETED;
+pub(crate) use deletion::DeletionWriter;
 use value::{Unreadable, write_text, write_value};
 
 /// Where the values of a column are in a row.
@@ -20,6 +23,8 @@ enum Place {
     At(usize, ValueType),
     /// The parts of an object, each with its member as JSON text.
     Parts(Vec<(Vec<u8>, usize, ValueType)>),
+    /// Whether the record is in the recycle bin, and since when; None if nobody can say.
+    DeletedAt(Option<(usize, usize)>),
 }
 
 /// Writes the records of a stream.
@@ -35,15 +40,17 @@ pub(crate) struct RecordWriter {
 /// for the same then.
 pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
-    let mut add = |path: &String| {
+    let mut add = |path: &str| {
         if !paths.iter().any(|known| known.eq_ignore_ascii_case(path)) {
-            paths.push(path.clone());
+            paths.push(path.to_owned());
         }
     };
     for column in columns {
         match &column.value {
             ColumnValue::Field { path, .. } => add(path),
             ColumnValue::Compound(parts) => parts.iter().for_each(|part| add(&part.path)),
+            ColumnValue::DeletedAt(Some(stamp)) => [IS_DELETED, stamp].iter().for_each(|path| add(path)),
+            ColumnValue::DeletedAt(None) => {}
         }
     }
     paths.sort_unstable();
@@ -57,13 +64,6 @@ impl RecordWriter {
             paths(columns).into_iter().enumerate().map(|(place, path)| (path.to_ascii_lowercase(), place)).collect();
         // Every path of a column is among the paths.
         let place = |path: &str| places.get(&path.to_ascii_lowercase()).copied().unwrap_or_default();
-        let mut before = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
-        write_text(&stream.name, &mut before);
-        if let Some(namespace) = &stream.namespace {
-            before.extend_from_slice(br#","namespace":"#);
-            write_text(namespace, &mut before);
-        }
-        before.extend_from_slice(br#","data":{"#);
         let key = |name: &str| {
             let mut key = Vec::with_capacity(name.len() + 3);
             write_text(name, &mut key);
@@ -76,10 +76,13 @@ impl RecordWriter {
                 ColumnValue::Compound(parts) => Place::Parts(
                     parts.iter().map(|part| (key(&part.member), place(&part.path), part.value_type)).collect(),
                 ),
+                ColumnValue::DeletedAt(stamp) => {
+                    Place::DeletedAt(stamp.as_ref().map(|stamp| (place(IS_DELETED), place(stamp))))
+                }
             };
             (column.name.clone(), key(&column.name), place)
         });
-        Self { before, columns: columns.collect() }
+        Self { before: line_start(stream), columns: columns.collect() }
     }
 
     /// Adds the line of a record, without its end. `emitted_at` is in milliseconds since 1970.
@@ -98,6 +101,10 @@ impl RecordWriter {
             let written = match place {
                 Place::At(place, value_type) => write_value(at(*place), *value_type, lines),
                 Place::Parts(parts) => write_parts(parts, &at, lines),
+                Place::DeletedAt(places) => {
+                    let stamp = places.filter(|(flag, _)| at(*flag) == Some("true")).and_then(|(_, stamp)| at(stamp));
+                    write_value(stamp, ValueType::DateTime, lines)
+                }
             };
             if written.is_err() {
                 unreadable.push(name);
@@ -110,6 +117,18 @@ impl RecordWriter {
         }
         lines.extend_from_slice(b"}}");
     }
+}
+
+/// The line of a record up to its values.
+fn line_start(stream: &StreamName) -> Vec<u8> {
+    let mut before = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
+    write_text(&stream.name, &mut before);
+    if let Some(namespace) = &stream.namespace {
+        before.extend_from_slice(br#","namespace":"#);
+        write_text(namespace, &mut before);
+    }
+    before.extend_from_slice(br#","data":{"#);
+    before
 }
 
 /// Writes the object of a compound field; null if it has no part with a value, as the REST API shows it.

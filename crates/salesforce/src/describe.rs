@@ -26,6 +26,8 @@ pub struct Describe {
     pub deletable: bool,
     /// Whether queries may read records.
     pub queryable: bool,
+    /// Whether [`Org::updated`] and [`Org::deleted`] name records.
+    pub replicateable: bool,
     /// The fields that the user may see.
     #[serde(deserialize_with = "field::fields")]
     pub fields: Vec<Field>,

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::Org;
 use crate::fault::Fault;
@@ -76,6 +77,24 @@ impl Org {
         Ok(Updated { ids: answer.ids, latest_date_covered, answered_at })
     }
 
+    /// Asks up to when the changes of a span are complete, as [`updated`](Self::updated) does, and keeps no id. The org's
+    /// clock is the bound of the answer.
+    ///
+    /// # Errors
+    /// As for [`updated`](Self::updated).
+    pub async fn covered(&self, object: &str, from: Timestamp, to: Timestamp) -> Result<Option<Timestamp>, Fault> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            #[serde(rename = "ids")]
+            _ids: IgnoredAny,
+            latest_date_covered: Option<Moment>,
+        }
+        let (answer, now): (Answer, _) = self.http.json_with_date(&call(object, "updated", from, to)).await?;
+        let covered = answer.latest_date_covered.map(|moment| moment.0);
+        Ok(covered.map(|covered| now.map_or(covered, |now| covered.min(now))))
+    }
+
     /// Asks which records of an object were deleted from one point in time to before another (REST API guide, "sObject Get
     /// Deleted"). Salesforce ignores the seconds of both, takes spans of more than a minute, and goes back 15 days.
     ///
@@ -111,7 +130,7 @@ impl Org {
     /// Salesforce cannot be reached.
     pub async fn now(&self) -> Result<Option<Timestamp>, Fault> {
         let call = Call::get(&[]).patience(CallPatience::Long("asking for the time of the org"));
-        let (_, date): (serde::de::IgnoredAny, _) = self.http.json_with_date(&call).await?;
+        let (_, date): (IgnoredAny, _) = self.http.json_with_date(&call).await?;
         Ok(date)
     }
 }

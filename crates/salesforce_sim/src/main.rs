@@ -26,6 +26,9 @@ struct Arguments {
     /// The seconds that the org takes to describe an object.
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     seconds_per_describe: f64,
+    /// The seconds by which the clock of the org goes forward at the end of each ingest job.
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    clock_step: f64,
     /// The number of additional custom objects.
     #[arg(long, default_value_t = 0, value_name = "N")]
     objects: usize,
@@ -168,6 +171,7 @@ impl Arguments {
             time_per_chunk: seconds(self.seconds_per_chunk)?,
             time_per_query: seconds(self.seconds_per_query)?,
             time_per_describe: seconds(self.seconds_per_describe)?,
+            clock_step: seconds(self.clock_step)?,
             daily_requests: self.daily_requests,
             daily_batches: self.daily_batches,
             daily_query_jobs: self.daily_query_jobs,

@@ -41,6 +41,8 @@ pub struct Settings {
     pub time_per_query: Duration,
     /// The time that the org takes to describe an object.
     pub time_per_describe: Duration,
+    /// How far the clock of the org goes forward at the end of each ingest job, so that what it wrote is of the past.
+    pub clock_step: Duration,
     /// The daily API requests (Limits Quick Reference, "API Request Limits and Allocations").
     pub daily_requests: u64,
     /// The daily bulk batches (Limits Quick Reference, "Bulk API and Bulk API 2.0 Limits").
@@ -90,6 +92,7 @@ impl Default for Settings {
             time_per_chunk: Duration::ZERO,
             time_per_query: Duration::ZERO,
             time_per_describe: Duration::ZERO,
+            clock_step: Duration::ZERO,
             daily_requests: 100_000,
             daily_batches: 15_000,
             daily_query_jobs: 10_000,

@@ -13,9 +13,14 @@ mod value_type;
 pub(crate) use connector::value_type::ValueType;
 use salesforce::{Describe, Field, FieldType};
 
+use crate::plan::Changes;
+
 pub(crate) use left_out::{LeftOut, by_reason, left_out};
 pub(crate) use parents::{ExternalIds, NAME, Reference, external_ids, parent_columns, references};
 pub(crate) use value_type::schema;
+
+/// The column with the time of a deletion, by which destinations of Airbyte know a deleted record.
+pub(crate) const DELETED_AT: &str = "_ab_cdc_deleted_at";
 
 /// A column of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub(crate) enum ColumnValue {
     Field { path: String, value_type: ValueType },
     /// An object made of the parts of a compound field.
     Compound(Vec<Part>),
+    /// The stamp of a record in the recycle bin, which is that of its deletion; its field, if queries find such records.
+    DeletedAt(Option<String>),
 }
 
 /// A part of a compound field.
@@ -49,6 +56,20 @@ impl Column {
     fn of_field(name: String, field: &Field) -> Self {
         let value = ColumnValue::Field { path: name.clone(), value_type: ValueType::of(&field.field_type) };
         Self { name, value, width: width(field) }
+    }
+
+    /// The column with the time of a deletion.
+    pub(crate) fn deleted_at(changes: &Changes) -> Self {
+        Self::deleted_since(changes.has_bin.then(|| changes.cursor.clone()))
+    }
+
+    /// The same in a full refresh, which has no deleted record.
+    pub(crate) fn never_deleted() -> Self {
+        Self::deleted_since(None)
+    }
+
+    fn deleted_since(stamp: Option<String>) -> Self {
+        Self { name: DELETED_AT.to_owned(), value: ColumnValue::DeletedAt(stamp), width: 20 }
     }
 }
 

@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::{read_config, sign_in, stdout_closed, stop_on_signal};
 use crate::columns::{
-    Column, ColumnValue, ExternalIds, LeftOut, NAME, Reference, by_reason, columns, external_ids, left_out,
+    Column, ColumnValue, ExternalIds, LeftOut, NAME, Reference, ValueType, by_reason, columns, external_ids, left_out,
     parent_columns, references, schema,
 };
 use crate::config::Criteria;
+use crate::plan::Changes;
 use crate::user_error::error_of;
 
 /// Answers with one CATALOG.
@@ -40,6 +41,7 @@ struct ReadableObject {
     has_id: bool,
     columns: Vec<Column>,
     references: Vec<Reference>,
+    changes: Option<Changes>,
     left_out: Vec<LeftOut>,
 }
 
@@ -51,6 +53,7 @@ impl ReadableObject {
             has_id: columns.iter().any(|column| column.name == "Id"),
             columns,
             references: references(describe),
+            changes: Changes::of(describe),
             left_out: left_out(describe),
         }
     }
@@ -138,8 +141,11 @@ impl Catalog {
     fn streams(&self) -> impl Iterator<Item: Serialize> {
         self.objects.iter().filter(|object| !object.columns.is_empty()).map(|object| {
             let parents = parent_columns(&object.references, &self.external_ids);
+            let deleted_at =
+                object.changes.as_ref().filter(|changes| changes.knows_deletions()).map(Column::deleted_at);
+            let columns = object.columns.iter().chain(&parents).chain(&deleted_at);
             let properties: Map<String, Value> =
-                object.columns.iter().chain(&parents).map(|column| (column.name.clone(), property(column))).collect();
+                columns.map(|column| (column.name.clone(), property(column))).collect();
             let mut stream = json!({
                 "name": object.name,
                 "json_schema": {
@@ -153,6 +159,10 @@ impl Catalog {
                 "is_resumable": true,
                 "source_defined_cursor": true,
             });
+            if let Some(changes) = &object.changes {
+                stream["supported_sync_modes"] = json!(["full_refresh", "incremental"]);
+                stream["default_cursor_field"] = json!([changes.cursor]);
+            }
             if object.has_id {
                 stream["source_defined_primary_key"] = json!([["Id"]]);
             }
@@ -164,6 +174,7 @@ impl Catalog {
 fn property(column: &Column) -> Value {
     match &column.value {
         ColumnValue::Field { value_type, .. } => schema(*value_type),
+        ColumnValue::DeletedAt(_) => schema(ValueType::DateTime),
         ColumnValue::Compound(parts) => {
             let members: Map<String, Value> =
                 parts.iter().map(|part| (part.member.clone(), schema(part.value_type))).collect();

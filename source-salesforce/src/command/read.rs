@@ -7,9 +7,10 @@ use airbyte::{Output, Result};
 use connector::access::read_file;
 
 use super::{read_config, sign_in, stop_on_signal};
-use crate::plan::{parse_catalog, plan};
-use crate::query::Reader;
+use crate::plan::{StreamPlan, parse_catalog, plan};
+use crate::query::{Before, Reader};
 use crate::state::{self, StreamState};
+use crate::window::IncrementalState;
 
 /// Writes the records of the streams with their states.
 ///
@@ -18,7 +19,7 @@ use crate::state::{self, StreamState};
 pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, output: &Output) -> Result<()> {
     let config = read_config(config)?;
     let streams = parse_catalog(&read_file(catalog, "--catalog")?)?;
-    let mut states = match state {
+    let states = match state {
         Some(state) => state::parse(&read_file(state, "--state")?)?,
         None => HashMap::new(),
     };
@@ -27,9 +28,17 @@ pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, out
     let reader = Reader::new(&org, output);
     let read = async {
         let plans = plan(&org, &config, streams).await?;
-        let is_under_way = plans.iter().any(|plan| states.get(&plan.stream).is_some_and(|state| !state.is_complete()));
+        let whole = |plan: &StreamPlan| {
+            let state = states.get(&plan.stream).filter(|_| plan.incremental.is_none());
+            state.map(StreamState::of_json)
+        };
+        let is_under_way = plans.iter().filter_map(whole).any(|state| !state.is_complete());
         let streams = plans.into_iter().map(|plan| {
-            let state = states.remove(&plan.stream).unwrap_or(StreamState::Start);
+            if let Some(incremental) = &plan.incremental {
+                let state = IncrementalState::of_json(states.get(&plan.stream), incremental);
+                return (plan, Before::Changes(state));
+            }
+            let state = whole(&plan).unwrap_or(StreamState::Start);
             let known = state.clone().within(&plan.query, plan.sync, is_under_way);
             if known != state {
                 tracing::info!(
@@ -37,7 +46,7 @@ pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, out
                     plan.stream
                 );
             }
-            (plan, known)
+            (plan, Before::Whole(known))
         });
         reader.read_all(streams.collect(), config.max_parallel_streams()).await
     };

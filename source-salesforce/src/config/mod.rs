@@ -6,6 +6,7 @@
 mod criteria;
 mod streams;
 
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,9 +15,10 @@ use connector::config::document::{self, Rules};
 use connector::config::raw_text::RawText;
 use connector::config::unknown_keys::UnknownKey;
 use connector::config::violations::Violations;
-use connector::config::{SignInKeys, schema};
+use connector::config::{SignInKeys, non_blank, schema};
 use salesforce::{OAuthFlow, SignIn};
 
+use crate::moment::Moment;
 pub(crate) use criteria::Criteria;
 pub(crate) use streams::StreamSettings;
 
@@ -65,7 +67,8 @@ pub(crate) struct Config {
     criteria: Criteria,
     max_parallel_streams: usize,
     max_page_rows: Option<usize>,
-    start_date: Option<String>,
+    start_date: Option<Moment>,
+    lookback: SignedDuration,
     unknown_keys: Vec<UnknownKey>,
     text: RawText,
 }
@@ -86,6 +89,7 @@ struct RawConfig {
     max_parallel_streams: Option<f64>,
     max_page_rows: Option<f64>,
     start_date: Option<String>,
+    lookback_window: Option<String>,
 }
 
 impl Config {
@@ -113,12 +117,13 @@ impl Config {
                 violations.add(key, "is `rest`, which contradicts `force_use_bulk_api`: remove one of them");
             }
         }
+        let start_date = non_blank(raw.start_date).and_then(|date| start(&date, &mut violations));
+        let lookback = non_blank(raw.lookback_window).and_then(|time| lookback(&time, &mut violations));
         let sign_in = document::valid(sign_in, violations)?;
         let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
         // The schema bounds both numbers.
         let max_parallel_streams = raw.max_parallel_streams.unwrap_or(DEFAULT_MAX_PARALLEL_STREAMS) as usize;
         let max_page_rows = raw.max_page_rows.map(|rows| rows as usize);
-        let start_date = raw.start_date.filter(|date| !date.trim().is_empty());
         Ok(Self {
             sign_in,
             api,
@@ -127,6 +132,7 @@ impl Config {
             max_parallel_streams,
             max_page_rows,
             start_date,
+            lookback: lookback.unwrap_or_default(),
             unknown_keys,
             text: RawText::new(text),
         })
@@ -178,15 +184,44 @@ impl Config {
 
     /// What a key of Airbyte's own connector would change, and does not here.
     pub(crate) fn unused(&self) -> Option<&'static str> {
-        const START_DATE: &str = "`start_date` is not used: every record is read, whenever it was changed. Use the filter of a stream to \
-             read fewer.";
-        self.start_date.as_ref().map(|_| START_DATE)
+        const START_DATE: &str = "`start_date` is not used by full refreshes: they read every record, whenever it was changed. Use the filter \
+             of a stream to read fewer.";
+        self.start_date.map(|_| START_DATE)
+    }
+
+    /// The change from which the first incremental sync of a stream reads.
+    pub(crate) fn start_date(&self) -> Option<Moment> {
+        self.start_date
+    }
+
+    /// How much earlier than it must each window of an incremental sync begins.
+    pub(crate) fn lookback(&self) -> SignedDuration {
+        self.lookback
     }
 
     /// The configuration as the user wrote it. It holds every secret.
     pub(crate) fn text(&self) -> &RawText {
         &self.text
     }
+}
+
+/// Reads `start_date`.
+fn start(text: &str, violations: &mut Violations) -> Option<Moment> {
+    let date = Moment::parse(text.trim());
+    if date.is_none() {
+        violations.add("start_date", "must be a date such as 2021-07-25, or a time such as 2021-07-25T00:00:00Z");
+    }
+    date
+}
+
+/// Reads `lookback_window`. A day has 24 hours.
+fn lookback(text: &str, violations: &mut Violations) -> Option<SignedDuration> {
+    let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    let time = span.ok().filter(|time| !time.is_negative());
+    if time.is_none() {
+        violations.add("lookback_window", "must be a duration such as PT10M or P1D");
+    }
+    time
 }
 
 /// The names that Airbyte's own connector has for flows of this one.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use airbyte::{Error, Result, StreamName};
 
+use crate::columns::DELETED_AT;
 use crate::state::SyncIds;
 
 /// A stream of the configured catalog.
@@ -15,6 +16,10 @@ pub(crate) struct CatalogStream {
     pub(crate) name: StreamName,
     /// The selected columns; all of the object if there is none.
     pub(crate) columns: Vec<String>,
+    /// Whether only changes are read.
+    pub(crate) is_incremental: bool,
+    /// Whether the column with the time of a deletion is selected.
+    pub(crate) tells_deletions: bool,
     pub(crate) sync: SyncIds,
 }
 
@@ -52,7 +57,7 @@ impl Stream {
 /// Reads the streams of a configured catalog.
 ///
 /// # Errors
-/// The text is not a configured catalog, names a stream twice, or asks for another sync mode than a full refresh.
+/// The text is not a configured catalog, names a stream twice, or asks for a sync mode that there is not.
 pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     let catalog: Catalog = serde_json::from_str(text).map_err(|error| {
         Error::config(
@@ -64,27 +69,33 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
     for Entry { stream, sync_mode, sync } in catalog.streams {
-        let is_read_whole = match sync_mode.as_deref() {
-            None | Some("full_refresh") => true,
-            Some("incremental") => stream.is_full_refresh_only(),
-            Some(_) => false,
-        };
+        let is_full_refresh_only = stream.is_full_refresh_only();
         let Stream { name, json_schema, .. } = stream;
         if !seen.insert(name.clone()) {
             return Err(Error::config(format!("The catalog names the stream {name} twice. Remove one of the two.")));
         }
-        if !is_read_whole {
-            return Err(Error::config(format!(
-                "The catalog asks for an incremental sync of the stream {name}, and this version of the connector has \
-                 only full refreshes. Choose full refresh for the stream."
-            )));
-        }
-        if sync_mode.as_deref() == Some("incremental") {
-            tracing::info!("{name} has only full refreshes, and is read whole");
-        }
-        let columns = json_schema.get("properties").and_then(Value::as_object);
-        let columns = columns.into_iter().flat_map(Map::keys).filter(|name| !is_of_platform(name)).cloned().collect();
-        streams.push(CatalogStream { name, columns, sync });
+        let is_incremental = match sync_mode.as_deref() {
+            None | Some("full_refresh") => false,
+            Some("incremental") if is_full_refresh_only => {
+                tracing::info!("{name} has only full refreshes, and is read whole");
+                false
+            }
+            Some("incremental") => true,
+            Some(mode) => {
+                return Err(Error::config(format!(
+                    "The catalog asks for the sync mode {mode} of the stream {name}, which this connector does not \
+                     know. Choose full refresh or incremental for the stream."
+                )));
+            }
+        };
+        let properties = json_schema.get("properties").and_then(Value::as_object).filter(|all| !all.is_empty());
+        let tells_deletions = match properties {
+            Some(properties) => properties.contains_key(DELETED_AT),
+            None => is_incremental,
+        };
+        let selected = properties.into_iter().flat_map(Map::keys);
+        let columns = selected.filter(|name| !is_of_platform(name)).cloned().collect();
+        streams.push(CatalogStream { name, columns, is_incremental, tells_deletions, sync });
     }
     Ok(streams)
 }
@@ -103,9 +114,12 @@ mod tests {
         let text = r#"{"streams":[
             {"stream":{"name":"Account","json_schema":{"properties":{"Id":{},"Name":{},"_ab_cdc_deleted_at":{}}},
                 "supported_sync_modes":["full_refresh"]},"sync_mode":"full_refresh","destination_sync_mode":"overwrite"},
-            {"stream":{"name":"Contact","namespace":""},"sync_id":12,"generation_id":3}]}"#;
+            {"stream":{"name":"Contact","namespace":""},"sync_mode":"incremental","sync_id":12,"generation_id":3},
+            {"stream":{"name":"Lead","json_schema":{"properties":{"Id":{}}}}}]}"#;
         let streams = parse_catalog(text).unwrap();
         assert_eq!(streams[0].columns, ["Id", "Name"]);
+        let modes: Vec<_> = streams.iter().map(|stream| (stream.is_incremental, stream.tells_deletions)).collect();
+        assert_eq!(modes, [(false, true), (true, true), (false, false)]);
         assert_eq!(streams[0].sync, SyncIds::default());
         assert_eq!(streams[1].sync, SyncIds { sync_id: Some(12), generation_id: Some(3) });
         assert_eq!(
@@ -119,8 +133,7 @@ mod tests {
         for (text, part) in [
             ("{", "not a configured catalog"),
             (r#"{"streams":[{"stream":{"name":"A"}},{"stream":{"name":"A"}}]}"#, "the stream A twice"),
-            (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"incremental"}]}"#, "incremental sync of the stream A"),
-            (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"first"}]}"#, "sync of the stream A"),
+            (r#"{"streams":[{"stream":{"name":"A"},"sync_mode":"cdc"}]}"#, "the sync mode cdc of the stream A"),
         ] {
             let error = parse_catalog(text).unwrap_err();
             assert!(error.message().contains(part), "{text}: {}", error.message());

@@ -1,6 +1,8 @@
 //! What is read of each stream of the catalog, and how.
 
 mod catalog;
+mod changes;
+mod incremental;
 mod select;
 
 use futures_util::{StreamExt, stream};
@@ -8,12 +10,15 @@ use futures_util::{StreamExt, stream};
 use airbyte::{Error, Result, StreamName};
 use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, ReadFault, Soql, url_length};
 
+use crate::columns::{Column, ColumnValue};
 use crate::config::{Api, Config};
 use crate::objects::{is_counted, is_of_schema, scope, wants_filter};
-use crate::record::{RecordWriter, paths};
+use crate::record::{DeletionWriter, RecordWriter, paths};
 use crate::state::{SyncIds, query_hash};
 use crate::user_error::error_of;
 pub(crate) use catalog::{CatalogStream, parse_catalog};
+pub(crate) use changes::{Changes, IS_DELETED};
+pub(crate) use incremental::Incremental;
 use select::Selected;
 
 /// The most records that REST reads where the configuration leaves the choice: one page.
@@ -29,6 +34,7 @@ const FEWEST_PAGE_ROWS: usize = 200;
 const COUNTS_AT_ONCE: usize = 4;
 
 /// What is read of a stream, and how.
+#[derive(Clone)]
 pub(crate) struct StreamPlan {
     pub(crate) stream: StreamName,
     pub(crate) soql: Soql,
@@ -40,6 +46,10 @@ pub(crate) struct StreamPlan {
     pub(crate) api: Api,
     /// How many records the query finds, asked before the first of them is read. None if Salesforce does not say.
     pub(crate) count: Option<u64>,
+    /// How changes are read; None for a full refresh, and for the records of one window.
+    pub(crate) incremental: Option<Incremental>,
+    /// The address of the org.
+    address: String,
     /// The bytes that a record typically takes.
     width: usize,
     /// Whether the user wrote a condition.
@@ -54,12 +64,17 @@ pub(crate) struct StreamPlan {
 
 impl StreamPlan {
     fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str) -> Self {
-        let Selected { object, columns } = selected;
+        let Selected { object, columns, changes } = selected;
         let settings = config.stream(&stream.name.name);
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
         let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
-        let scope = scope(&object);
+        let finds_deleted = changes.as_ref().is_some_and(|changes| changes.has_bin) && shows_deletions(&columns);
+        let scope = if finds_deleted { QueryScope::WithDeleted } else { scope(&object) };
+        let incremental = changes.map(|changes| {
+            let deletion = DeletionWriter::new(&stream.name, &columns, &changes);
+            Incremental::new(&object, changes, config, org, deletion)
+        });
         let (is_counted, is_of_schema) = (is_counted(&object), is_of_schema(&object));
         let mut soql = Soql::select(object, paths);
         let filter = settings.and_then(|settings| settings.filter.clone());
@@ -67,7 +82,7 @@ impl StreamPlan {
         if let Some(filter) = filter {
             soql = soql.filtered(filter);
         }
-        if scope == QueryScope::WithDeleted {
+        if scope == QueryScope::WithDeleted && !finds_deleted {
             soql = soql.filtered(Condition::written("IsDeleted = false"));
         }
         Self {
@@ -79,6 +94,8 @@ impl StreamPlan {
             soql,
             scope,
             sync: stream.sync,
+            incremental,
+            address: org.to_owned(),
             width,
             has_filter,
             is_counted,
@@ -108,6 +125,11 @@ impl StreamPlan {
     }
 }
 
+/// Whether a record shows that it is deleted. Otherwise one that is would look like one that is there.
+fn shows_deletions(columns: &[Column]) -> bool {
+    columns.iter().any(|column| column.name == IS_DELETED || matches!(column.value, ColumnValue::DeletedAt(_)))
+}
+
 /// Plans all streams. Nothing is read before every stream has a plan and Salesforce accepts its filter.
 ///
 /// # Errors
@@ -128,18 +150,20 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
         }
         plans.push(plan);
     }
-    let count = async |plan: &StreamPlan| match plan.is_counted {
-        true => org.count_patiently(&plan.soql, plan.scope).await.map(Some),
+    // The records of an incremental stream are counted in each window.
+    let probes: Vec<Soql> = plans.iter().map(StreamPlan::probe).collect();
+    let count = async |(plan, probe): (&StreamPlan, &Soql)| match plan.is_counted {
+        true => org.count_patiently(probe, plan.scope).await.map(Some),
         // The user wrote the filter, so it is tried before the first record.
         false if plan.has_filter && plan.fits_rest() => {
-            org.read_query(&plan.soql, plan.scope).await.map(|_| None).map_err(ReadFault::into_fault)
+            org.read_query(probe, plan.scope).await.map(|_| None).map_err(ReadFault::into_fault)
         }
         false => Ok(None),
     };
-    let counts: Vec<_> = stream::iter(&plans).map(count).buffered(COUNTS_AT_ONCE).collect().await;
-    for (plan, count) in plans.iter_mut().zip(counts) {
+    let counts: Vec<_> = stream::iter(plans.iter().zip(&probes)).map(count).buffered(COUNTS_AT_ONCE).collect().await;
+    for ((plan, probe), count) in plans.iter_mut().zip(&probes).zip(counts) {
         match count {
-            Ok(Some(count)) => plan.count = Some(count),
+            Ok(Some(count)) => plan.count = Some(count).filter(|_| plan.incremental.is_none()),
             Ok(None) => {
                 tracing::info!(
                     "Salesforce does not count the records of {}: the counts of the pages stand alone",
@@ -149,14 +173,13 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
             Err(fault) if wants_filter(&fault) => problems.push(filter_wanted(&plan.stream, &fault)),
             // The condition was written by the user: Salesforce's own words say what is wrong with it.
             Err(fault)
-                if fault.kind() == FaultKind::Configuration && plan.has_filter && !is_answered(org, plan).await =>
+                if fault.kind() == FaultKind::Configuration
+                    && plan.has_filter
+                    && !is_answered(org, plan, probe).await =>
             {
                 problems.push(format!("Salesforce refuses the query of the stream {} ({fault}).", plan.stream));
             }
-            Err(fault) if is_no_count(&fault) => tracing::info!(
-                "Salesforce does not count the records of {} ({fault}): the counts of the pages stand alone",
-                plan.stream
-            ),
+            Err(fault) if is_no_count(&fault) => tell_no_count(plan, &fault),
             // A number that is not known is no number: the stream would have one proof less.
             Err(fault) => return Err(error_of(&fault, &format!("counting the records of {}", plan.stream))),
         }
@@ -172,6 +195,29 @@ pub(crate) fn filter_wanted(stream: &StreamName, fault: &Fault) -> String {
     )
 }
 
+/// How many records the query of a plan finds. None if Salesforce does not say.
+///
+/// # Errors
+/// Salesforce cannot be asked.
+pub(crate) async fn count(org: &Org, plan: &StreamPlan) -> Result<Option<u64>> {
+    if !plan.is_counted {
+        return Ok(None);
+    }
+    match org.count_patiently(&plan.soql, plan.scope).await {
+        Ok(count) => Ok(Some(count)),
+        Err(fault) if is_no_count(&fault) => {
+            tell_no_count(plan, &fault);
+            Ok(None)
+        }
+        Err(fault) => Err(error_of(&fault, &format!("counting the records of {}", plan.stream))),
+    }
+}
+
+fn tell_no_count(plan: &StreamPlan, fault: &Fault) {
+    let stream = &plan.stream;
+    tracing::info!("Salesforce does not count the records of {stream} ({fault}): the counts of the pages stand alone");
+}
+
 /// Whether a fault says that Salesforce does not count records of an object. It does not for some objects, and gives up
 /// counting very many.
 fn is_no_count(fault: &Fault) -> bool {
@@ -181,6 +227,6 @@ fn is_no_count(fault: &Fault) -> bool {
 }
 
 /// Whether Salesforce answers a query whose records it does not count.
-async fn is_answered(org: &Org, plan: &StreamPlan) -> bool {
-    plan.fits_rest() && org.read_query(&plan.soql, plan.scope).await.is_ok()
+async fn is_answered(org: &Org, plan: &StreamPlan, probe: &Soql) -> bool {
+    plan.fits_rest() && org.read_query(probe, plan.scope).await.is_ok()
 }

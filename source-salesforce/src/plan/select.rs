@@ -7,6 +7,7 @@ use connector::nearest_name::nearest_name;
 use salesforce::{Describe, Fault, FaultKind, Org};
 
 use super::CatalogStream;
+use super::changes::Changes;
 use crate::columns::{
     Column, ExternalIds, LeftOut, Reference, by_reason, columns, external_ids, left_out, parent_columns, references,
 };
@@ -17,6 +18,8 @@ pub(super) struct Selected {
     /// The name of the object, as Salesforce spells it.
     pub(super) object: String,
     pub(super) columns: Vec<Column>,
+    /// How changes are found, for an incremental sync.
+    pub(super) changes: Option<Changes>,
 }
 
 /// What a describe says of an object.
@@ -26,6 +29,7 @@ struct Described {
     columns: Vec<Column>,
     references: Vec<Reference>,
     left_out: Vec<LeftOut>,
+    changes: Option<Changes>,
 }
 
 impl Described {
@@ -36,6 +40,7 @@ impl Described {
             columns: columns(describe),
             references: references(describe),
             left_out: left_out(describe),
+            changes: Changes::of(describe),
         }
     }
 }
@@ -135,10 +140,24 @@ fn choose(
     external_ids: &ExternalIds,
     problems: &mut Vec<String>,
 ) -> Option<Selected> {
+    let changes = object.changes.filter(|_| stream.is_incremental);
+    if stream.is_incremental && changes.is_none() {
+        problems.push(format!(
+            "The records of {} have no field that says when they changed. Choose full refresh for the stream {}.",
+            object.object, stream.name
+        ));
+        return None;
+    }
+    let knows_deletions = |changes: &&Changes| stream.tells_deletions && changes.knows_deletions();
+    let deleted_at = match stream.is_incremental {
+        true => changes.as_ref().filter(knows_deletions).map(Column::deleted_at),
+        false => stream.tells_deletions.then(Column::never_deleted),
+    };
     let mut all = object.columns;
     all.extend(parent_columns(&object.references, external_ids));
     if stream.columns.is_empty() {
-        return Some(Selected { object: object.object, columns: all });
+        all.extend(deleted_at);
+        return Some(Selected { object: object.object, columns: all, changes });
     }
     let mut known: HashMap<String, Column> = all.into_iter().map(|column| (column.name.clone(), column)).collect();
     let is_left_out = |name: &String| object.left_out.iter().any(|field| field.name == *name);
@@ -167,5 +186,6 @@ fn choose(
     for fields in left_out {
         tracing::warn!("{} is read without selected columns: {fields}", stream.name);
     }
-    is_complete.then_some(Selected { object: object.object, columns })
+    let columns = columns.into_iter().chain(deleted_at).collect();
+    is_complete.then_some(Selected { object: object.object, columns, changes })
 }

@@ -4,21 +4,25 @@
 //! written, and a state follows it that names the next page. What is proven wrong is never read on: its state is taken
 //! back before the error.
 
+mod deletions;
 mod heartbeat;
 mod pages;
 mod proof;
+mod windows;
 
 use std::collections::HashSet;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 
 use airbyte::{Error, Output, Result, StreamName, StreamStatus};
 use salesforce::{Org, QueryPage};
 
 use crate::plan::StreamPlan;
 use crate::state::{ReadingState, StreamState};
+use crate::window::{IncrementalState, Window};
 use pages::{Failure, Opened};
 
 /// The bytes of records that are handed on together.
@@ -35,10 +39,20 @@ pub(crate) struct Reader<'a> {
     open: Mutex<HashSet<StreamName>>,
 }
 
+/// What an earlier attempt has left of a stream.
+pub(crate) enum Before {
+    /// Of a full refresh.
+    Whole(StreamState),
+    /// Of its changes.
+    Changes(IncrementalState),
+}
+
 /// A stream that is read.
 struct StreamRun<'a> {
     plan: &'a StreamPlan,
     output: &'a Output,
+    /// The window that is read, and the state that names it.
+    window: Option<(&'a IncrementalState, Window)>,
     /// The records since the last state.
     uncounted: u64,
     /// Whether a record of it is written in this run.
@@ -56,8 +70,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// A stream is not read whole. A message has told why of each such stream.
-    pub(crate) async fn read_all(&self, streams: Vec<(StreamPlan, StreamState)>, at_once: usize) -> Result<()> {
-        let reads = streams.into_iter().map(|(plan, state)| async move { self.read_stream(&plan, state).await });
+    pub(crate) async fn read_all(&self, streams: Vec<(StreamPlan, Before)>, at_once: usize) -> Result<()> {
+        let reads = streams.into_iter().map(|(plan, before)| async move { self.read_stream(&plan, before).await });
         let results: Vec<Result<()>> = stream::iter(reads).buffer_unordered(at_once).collect().await;
         results.into_iter().collect()
     }
@@ -71,11 +85,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn read_stream(&self, plan: &StreamPlan, state: StreamState) -> Result<()> {
+    async fn read_stream(&self, plan: &StreamPlan, before: Before) -> Result<()> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(plan.stream.clone());
         self.output.stream_status(&plan.stream, StreamStatus::Started).map_err(stdout_closed)?;
-        let mut run = StreamRun { plan, output: self.output, uncounted: 0, has_records: false, is_running: false };
-        let result = self.read_to_end(&mut run, state).await;
+        let mut run =
+            StreamRun { plan, output: self.output, window: None, uncounted: 0, has_records: false, is_running: false };
+        let result = match (before, &plan.incremental) {
+            (Before::Changes(state), Some(incremental)) => self.read_changes(&mut run, incremental, state).await,
+            (Before::Whole(state), _) => self.read_to_end(&mut run, state).await,
+            (Before::Changes(_), None) => self.read_to_end(&mut run, StreamState::Start).await,
+        };
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&plan.stream);
         self.end_stream(&plan.stream, result).map_err(stdout_closed)?
     }
@@ -95,7 +114,7 @@ impl<'a> Reader<'a> {
 
     async fn read_to_end(&self, run: &mut StreamRun<'_>, state: StreamState) -> Result<()> {
         let plan = run.plan;
-        let mut from = match state {
+        let from = match state {
             StreamState::Complete { rows, .. } => {
                 tracing::info!("{} was read whole before, {rows} records: its state says so", plan.stream);
                 return run.state(&state);
@@ -103,12 +122,19 @@ impl<'a> Reader<'a> {
             StreamState::Reading(reading) => Some(reading),
             StreamState::Start => None,
         };
-        for beginning in 1.. {
+        let rows = self.read_query(run, from).await?;
+        tracing::info!("{} is read whole: {rows} records", plan.stream);
+        run.state(&StreamState::Complete { query: plan.query.clone(), rows, sync: plan.sync })
+    }
+
+    /// Reads all records of a query, and begins again where that may help. Returns their number.
+    async fn read_query(&self, run: &mut StreamRun<'_>, mut from: Option<ReadingState>) -> Result<u64> {
+        let plan = run.plan;
+        let mut beginning = 0;
+        loop {
+            beginning += 1;
             match self.read_once(run, from.take()).await {
-                Ok(rows) => {
-                    tracing::info!("{} is read whole: {rows} records", plan.stream);
-                    return run.state(&StreamState::Complete { query: plan.query.clone(), rows, sync: plan.sync });
-                }
+                Ok(rows) => return Ok(rows),
                 // This run has written nothing of it. What an earlier attempt wrote is repeated rather than lost.
                 Err(Failure::Dead { begins_again: true, error }) if !run.has_records && beginning < BEGINNINGS => {
                     tracing::warn!("{} is read again from its start: {}", plan.stream, error.message());
@@ -121,7 +147,6 @@ impl<'a> Reader<'a> {
                 Err(Failure::Alive(error)) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// Reads the stream from its start or from a state on. Returns the number of its records.
@@ -177,9 +202,21 @@ impl StreamRun<'_> {
 
     /// Writes a state, which covers every record that is written before it.
     fn state(&mut self, state: &StreamState) -> Result<()> {
+        self.write_state(&self.json(state))
+    }
+
+    /// What the platform keeps of a state.
+    fn json(&self, state: &StreamState) -> Value {
+        match self.window {
+            Some((changes, window)) => changes.at(window, state).to_json(),
+            None => state.to_json(),
+        }
+    }
+
+    fn write_state(&mut self, state: &Value) -> Result<()> {
         self.runs()?;
         let records = std::mem::take(&mut self.uncounted);
-        self.output.stream_state(&self.plan.stream, &state.to_json(), records).map_err(stdout_closed)
+        self.output.stream_state(&self.plan.stream, state, records).map_err(stdout_closed)
     }
 
     fn runs(&mut self) -> Result<()> {

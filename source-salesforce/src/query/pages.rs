@@ -135,7 +135,7 @@ fn start(plan: &StreamPlan, job: Option<String>) -> ReadingState {
 
 /// Waits for the end of a job.
 async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState) -> Result<JobPages, ReadFault> {
-    let state = StreamState::Reading(reading.clone()).to_json();
+    let state = run.json(&StreamState::Reading(reading.clone()));
     let heartbeat = Heartbeat::new(run.output, &run.plan.stream, state);
     let complete = job.wait(&heartbeat).await?;
     Ok(complete.pages(point(reading)).rows_per_page(run.plan.rows_per_page))

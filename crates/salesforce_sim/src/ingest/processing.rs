@@ -180,6 +180,7 @@ async fn save_late_chunks(org: SharedOrg, id: String, prepared: Prepared, chunks
 
 /// Ends a job whose rows are all processed. A fault after more chunks than the job has acts now.
 fn finish(org: &mut Org, id: &str, chunks: usize) {
+    org.clock.advance(org.settings.clock_step);
     if let Some(job) = org.jobs.get_mut(id).filter(|job| job.state == JobState::InProgress) {
         let end = end_before(job, &mut org.allowance, chunks);
         job.end(end.unwrap_or(JobEnd::Completed));

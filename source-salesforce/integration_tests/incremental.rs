@@ -1,0 +1,393 @@
+//! Incremental syncs: what changed, and what is gone.
+
+use std::time::Duration;
+
+use salesforce_sim::{Answer, Effect, Endpoint, Field, Object, QueryJobFault, RequestFault, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::Run;
+use crate::world::{World, blocking, catalog, incremental, sorted};
+
+const COLUMNS: [&str; 5] = ["Id", "Name", "IsDeleted", "SystemModstamp", "_ab_cdc_deleted_at"];
+
+fn accounts() -> Value {
+    incremental(catalog(&[("Account", &COLUMNS)]))
+}
+
+/// An org whose clock stands still at the beginning of a minute.
+async fn world() -> World {
+    let world = World::new().await;
+    world.org.stop_clock();
+    world
+}
+
+fn pass(world: &World, minutes: u64) {
+    world.org.advance_clock(Duration::from_secs(minutes * 60));
+}
+
+fn add(world: &World, name: &str) -> String {
+    world.org.insert("Account", &[("Name", name)]).unwrap()
+}
+
+/// The time of the org, as a state has it.
+fn now(world: &World) -> Value {
+    json!(jiff::Timestamp::from_second(world.org.now()).unwrap().to_string())
+}
+
+/// One sync from the state of the sync before.
+async fn sync(world: &World, states: &mut Value) -> Run {
+    sync_of(world, json!({}), &accounts(), states).await
+}
+
+async fn sync_of(world: &World, changes: Value, catalog: &Value, states: &mut Value) -> Run {
+    let run = world.read_on(changes, catalog, states).await;
+    run.assert_success();
+    assert_eq!(run.statuses("Account").last(), Some(&"COMPLETE"));
+    *states = run.last_states();
+    run
+}
+
+/// The names of the records of a run, sorted. A record that is gone for good has none.
+fn names(run: &Run) -> Vec<String> {
+    sorted(run.column("Account", "Name"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_commits_late_is_in_the_next_window() {
+    let world = world().await;
+    let mut states = json!([]);
+    add(&world, "a");
+    pass(&world, 5);
+    assert_eq!(names(&sync(&world, &mut states).await), ["a"]);
+    assert_eq!(states[0]["stream"]["stream_state"]["through"], now(&world));
+
+    let transaction = world.org.begin_transaction();
+    let began = now(&world);
+    pass(&world, 1);
+    transaction.insert("Account", &[("Name", "late")]).unwrap();
+    pass(&world, 20);
+    add(&world, "b");
+    pass(&world, 5);
+    let run = sync(&world, &mut states).await;
+    assert!(names(&run).is_empty(), "nothing after the beginning of the transaction is sure to be complete");
+    assert_eq!(states[0]["stream"]["stream_state"]["through"], began);
+    assert_eq!(run.states("Account").len(), 1, "a sync without a window has a state all the same");
+
+    transaction.commit();
+    assert_eq!(names(&sync(&world, &mut states).await), ["b", "late"]);
+    assert!(names(&sync(&world, &mut states).await).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_changes_while_its_window_is_read_is_in_the_next() {
+    let world = World::kind().await;
+    world.org.stop_clock();
+    let id = add(&world, "a");
+    pass(&world, 5);
+    // The window is closed, and its records are counted, when the record changes.
+    let (fault, hold) = {
+        let hold = salesforce_sim::Hold::default();
+        (RequestFault::new(Endpoint::QueryJobCreate, Effect::Held(hold.clone())), hold)
+    };
+    world.org.inject(fault);
+    let connector = world.start_read(json!({"api": "bulk"}), &accounts(), &json!([]));
+    let reading = tokio::spawn(blocking(move || connector.wait()));
+    hold.reached().await;
+    world.org.update("Account", &id, &[("Name", "a2")]);
+    hold.release();
+    let run = reading.await.unwrap();
+    run.assert_success();
+    let mut states = run.last_states();
+    pass(&world, 5);
+    let next = sync(&world, &mut states).await;
+    assert_eq!(next.column("Account", "Name"), ["a2"], "its stamp is in the next window");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_records_are_rows_whether_they_are_in_the_recycle_bin_or_not() {
+    let world = world().await;
+    let [stays, recycled, erased, purged, back] =
+        ["stays", "recycled", "erased", "purged", "back"].map(|name| add(&world, name));
+    let mut states = json!([]);
+    pass(&world, 5);
+    let first = sync(&world, &mut states).await;
+    assert_eq!(names(&first), ["back", "erased", "purged", "recycled", "stays"]);
+    for record in first.records("Account") {
+        assert_eq!((&record["IsDeleted"], &record["_ab_cdc_deleted_at"]), (&json!(false), &Value::Null));
+    }
+    world.org.recycle("Account", &purged);
+    world.org.empty_recycle_bin("Account");
+    world.org.recycle("Account", &recycled);
+    world.org.recycle("Account", &back);
+    world.org.erase("Account", &erased);
+    let deleted_at = now(&world).as_str().unwrap().replace('Z', ".000Z");
+    pass(&world, 5);
+    world.org.undelete("Account", &back);
+    pass(&world, 5);
+
+    let run = sync(&world, &mut states).await;
+    let mut told: Vec<_> = run
+        .records("Account")
+        .iter()
+        .map(|record| {
+            (record["Id"].as_str().unwrap().to_owned(), record["_ab_cdc_deleted_at"].clone(), (*record).clone())
+        })
+        .collect();
+    told.sort_by_key(|(id, ..)| [&stays, &recycled, &erased, &purged, &back].iter().position(|known| *known == id));
+    let ids: Vec<&String> = told.iter().map(|(id, ..)| id).collect();
+    assert_eq!(ids, [&recycled, &erased, &purged, &back], "each once");
+    for (id, at, record) in &told[..3] {
+        assert_eq!((at, &record["IsDeleted"]), (&json!(deleted_at), &json!(true)), "{id}");
+        assert_eq!(record["SystemModstamp"], json!(deleted_at), "a destination takes the row with the latest cursor");
+    }
+    assert_eq!(told[0].2["Name"], "recycled", "a record in the recycle bin has its values");
+    assert_eq!(told[1].2.as_object().unwrap().len(), 4, "and one that is gone has none: {}", told[1].2);
+    assert_eq!((&told[3].1, &told[3].2["Name"]), (&Value::Null, &json!("back")));
+    assert!(sync(&world, &mut states).await.records("Account").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_column_that_shows_it_no_deleted_record_is_read() {
+    let world = world().await;
+    let [gone, erased] = ["gone", "erased"].map(|name| add(&world, name));
+    let plain = incremental(catalog(&[("Account", &["Id", "Name", "SystemModstamp"])]));
+    let flagged = incremental(catalog(&[("Account", &["Id", "Name", "IsDeleted"])]));
+    let (mut states, mut of_flagged) = (json!([]), json!([]));
+    pass(&world, 5);
+    sync_of(&world, json!({}), &plain, &mut states).await;
+    sync_of(&world, json!({}), &flagged, &mut of_flagged).await;
+    world.org.recycle("Account", &gone);
+    world.org.erase("Account", &erased);
+    pass(&world, 5);
+    assert!(sync_of(&world, json!({}), &plain, &mut states).await.records("Account").is_empty());
+    assert_eq!(names(&sync_of(&world, json!({}), &flagged, &mut of_flagged).await), ["gone"]);
+    let calls = world.org.requests();
+    assert!(calls.iter().all(|request| request.endpoint != Endpoint::Deleted), "nobody wants to know");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_vouches_for_nothing_is_read_up_to_ten_minutes_ago() {
+    let plain = Object::custom("Plain__c").without_replication().without("SystemModstamp");
+    let world = World::with(Settings { objects: vec![plain], ..Settings::default() }).await;
+    world.org.stop_clock();
+    let plain = incremental(catalog(&[("Plain__c", &["Id", "Name", "IsDeleted", "_ab_cdc_deleted_at"])]));
+    let id = world.org.insert("Plain__c", &[("Name", "old")]).unwrap();
+    pass(&world, 11);
+    world.org.insert("Plain__c", &[("Name", "young")]).unwrap();
+    pass(&world, 1);
+    let run = world.read(json!({}), &plain).await;
+    run.assert_success();
+    assert_eq!(run.column("Plain__c", "Name"), ["old"]);
+    pass(&world, 30);
+    world.org.recycle("Plain__c", &id);
+    pass(&world, 11);
+    let run = world.read_on(json!({}), &plain, &run.last_states()).await;
+    run.assert_success();
+    assert_eq!(sorted(run.column("Plain__c", "Name")), ["old", "young"], "a deletion moves LastModifiedDate too");
+
+    // Nor does an org whose answer has no value, is refused, or whose time a proxy takes away.
+    for (name, fault) in [
+        ("no value", RequestFault::new(Endpoint::Updated, Effect::Answer(Answer::json(200, r#"{"ids":[]}"#)))),
+        ("refused", RequestFault::new(Endpoint::Updated, Effect::Answer(Answer::error(400, "API_ERROR", "no")))),
+    ] {
+        let world = World::kind().await;
+        world.org.stop_clock();
+        add(&world, "old");
+        pass(&world, 11);
+        add(&world, "young");
+        pass(&world, 1);
+        world.org.inject(fault);
+        assert_eq!(names(&sync(&world, &mut json!([])).await), ["old"], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_on_from_a_state_of_airbytes_own_source() {
+    let world = world().await;
+    let at = |minutes: i64| {
+        let time = jiff::Timestamp::from_second(world.org.now() + minutes * 60).unwrap();
+        time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+    };
+    let state = |state: Value| json!([{"type": "STREAM", "stream": {"stream_descriptor": {"name": "Account"}, "stream_state": state}}]);
+    let slices = state(json!({"slices": [{"start": at(-9_000), "end": at(30)}], "state_type": "date-range"}));
+    let older = state(json!({"SystemModstamp": at(30)}));
+    add(&world, "before");
+    let gone = add(&world, "gone");
+    pass(&world, 25);
+    add(&world, "within its lookback");
+    pass(&world, 10);
+    add(&world, "after");
+    world.org.erase("Account", &gone);
+    pass(&world, 5);
+    let deselected = json!({"start_date": at(-9_000)});
+    for states in [slices, older] {
+        let mut states = states;
+        let run = sync_of(&world, deselected.clone(), &accounts(), &mut states).await;
+        assert_eq!(names(&run), ["", "after", "within its lookback"], "one is gone for good");
+        assert_eq!(
+            states[0]["stream"]["stream_state"]["through"],
+            now(&world),
+            "the state is one of this connector now"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_date_and_lookback_of_airbytes_own_source_are_kept() {
+    let world = world().await;
+    add(&world, "too old");
+    pass(&world, 10);
+    let start = now(&world);
+    add(&world, "a");
+    pass(&world, 10);
+    let changes = json!({"start_date": start, "lookback_window": "PT15M"});
+    let mut states = json!([]);
+    assert_eq!(names(&sync_of(&world, changes.clone(), &accounts(), &mut states).await), ["a"]);
+    pass(&world, 1);
+    assert_eq!(names(&sync_of(&world, changes, &accounts(), &mut states).await), ["a"], "it is read again");
+    assert!(names(&sync(&world, &mut states).await).is_empty());
+    let earlier = json!({"start_date": "2020-01-01"});
+    assert_eq!(names(&sync_of(&world, earlier, &accounts(), &mut states).await), ["a", "too old"]);
+    for (key, value) in [("start_date", "last year"), ("lookback_window", "ten minutes"), ("lookback_window", "-PT5M")]
+    {
+        let run = world.read(json!({key: value}), &accounts()).await;
+        let (kind, message) = run.failure();
+        assert!(kind == "config_error" && message.contains(key), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_that_the_org_no_longer_knows_are_an_error() {
+    let world = world().await;
+    let id = add(&world, "a");
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, &mut states).await;
+    pass(&world, 5);
+    world.org.erase("Account", &id);
+    pass(&world, 5);
+    world.org.purge_deletions("Account");
+    let run = world.read_on(json!({}), &accounts(), &states).await;
+    let (kind, message) = run.failure();
+    assert!(kind == "config_error" && message.contains("no longer knows which records of Account"), "{message}");
+    assert_eq!(run.statuses("Account").last(), Some(&"INCOMPLETE"));
+    let again = world.read_on(json!({}), &accounts(), &run.last_states()).await;
+    assert_eq!(again.failure().0, "config_error", "it does not pass by itself");
+    let plain = incremental(catalog(&[("Account", &["Id", "Name", "SystemModstamp"])]));
+    world.read_on(json!({}), &plain, &run.last_states()).await.assert_success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_with_too_many_changes_are_made_shorter() {
+    let world = World::with(Settings { max_replicated_ids: 4, ..Settings::default() }).await;
+    world.org.stop_clock();
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, &mut states).await;
+    let ids: Vec<String> = (0..12)
+        .map(|number| {
+            pass(&world, 2);
+            add(&world, &format!("record {number}"))
+        })
+        .collect();
+    pass(&world, 3);
+    let run = sync(&world, &mut states).await;
+    assert_eq!(run.records("Account").len(), 12);
+    assert_eq!(states[0]["stream"]["stream_state"]["through"], now(&world), "the org still vouches for it");
+    for id in &ids {
+        pass(&world, 2);
+        world.org.erase("Account", id);
+    }
+    pass(&world, 3);
+    let run = sync(&world, &mut states).await;
+    assert_eq!(sorted(run.column("Account", "Id")), sorted(ids));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_a_window_repeats_at_most_one_page() {
+    const PAGE: usize = 3;
+    let world = world().await;
+    let gone: Vec<String> = (0..10).map(|number| add(&world, &format!("gone {number}"))).collect();
+    let mut begin = json!([]);
+    pass(&world, 5);
+    sync(&world, &mut begin).await;
+    (0..10).for_each(|number| drop(add(&world, &format!("new {number}"))));
+    gone.iter().for_each(|id| assert!(world.org.erase("Account", id)));
+    pass(&world, 5);
+    let changes = json!({"api": "bulk", "max_page_rows": PAGE});
+    for nth_state in 1..=9 {
+        let connector = world.start_read(changes.clone(), &accounts(), &begin);
+        let killed = blocking(move || connector.kill_at_state(nth_state)).await;
+        // The next attempt reads the rest of the window, and then what has come since.
+        let mut states = killed.last_states();
+        let resumed = sync_of(&world, changes.clone(), &accounts(), &mut states).await;
+        let mut ids = killed.column("Account", "Id");
+        ids.extend(resumed.column("Account", "Id"));
+        let all = ids.len();
+        let ids = crate::world::distinct(ids);
+        assert_eq!(ids.len(), 20, "{nth_state}");
+        assert!(all <= 20 + PAGE, "{nth_state}: {all} rows");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_leaves_its_state_on_proof_alone() {
+    let world = World::kind().await;
+    world.org.stop_clock();
+    (0..25).for_each(|number| drop(add(&world, &format!("{number}"))));
+    pass(&world, 5);
+    world.org.inject(QueryJobFault::row_left_out("Account"));
+    let changes = json!({"api": "bulk", "max_page_rows": 10});
+    let run = world.read(changes.clone(), &accounts()).await;
+    let (kind, _) = run.failure();
+    assert_eq!((kind, run.statuses("Account").last()), ("transient_error", Some(&"INCOMPLETE")));
+    let state = run.states("Account").last().unwrap().0;
+    assert!(state.get("window").is_none() && state.get("through").is_none(), "the state is taken back: {state}");
+    let mut states = run.last_states();
+    assert_eq!(sync_of(&world, changes, &accounts(), &mut states).await.records("Account").len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_without_a_stamp_and_a_wrong_filter_end_the_sync_before_the_first_record() {
+    let stampless = ["SystemModstamp", "LastModifiedDate", "CreatedDate"]
+        .into_iter()
+        .fold(Object::custom("Odd__c").field(Field::text("Code__c", 9)), |object, field| object.without(field));
+    let world = World::with(Settings { objects: vec![stampless], ..Settings::default() }).await;
+    let odd = incremental(catalog(&[("Odd__c", &["Id"])]));
+    for (changes, catalog, part) in [
+        (json!({}), &odd, "no field that says when they changed"),
+        (json!({"streams": [{"stream": "Account", "filter": "Nothing__c = 1"}]}), &accounts(), "refuses the query"),
+    ] {
+        let run = world.read(changes, catalog).await;
+        let (kind, message) = run.failure();
+        assert!(kind == "config_error" && message.contains(part), "{message}");
+    }
+}
+
+/// A state in the future has no window, and the stream is complete.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_in_the_future_has_no_window() {
+    let world = world().await;
+    add(&world, "a");
+    pass(&world, 5);
+    let mut states = json!([]);
+    sync(&world, &mut states).await;
+    states[0]["stream"]["stream_state"]["through"] = json!("2222-01-01T00:00:00Z");
+    let run = sync(&world, &mut states).await;
+    assert!(run.records("Account").is_empty());
+    assert_eq!(states[0]["stream"]["stream_state"]["through"], "2222-01-01T00:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_refresh_beside_an_incremental_stream_is_never_an_empty_success() {
+    let world = world().await;
+    add(&world, "a");
+    world.add_contacts(3);
+    pass(&world, 5);
+    let mut catalog = accounts();
+    catalog["streams"].as_array_mut().unwrap().push(crate::world::contacts()["streams"][0].clone());
+    let mut states = json!([]);
+    sync_of(&world, json!({}), &catalog, &mut states).await;
+    let again = sync_of(&world, json!({}), &catalog, &mut states).await;
+    assert_eq!((again.records("Account").len(), again.records("Contact").len()), (0, 3));
+}

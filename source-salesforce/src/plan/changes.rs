@@ -1,0 +1,82 @@
+//! How the changes of an object can be found: by which field, and what is known of deleted records.
+
+use salesforce::{Describe, Field, FieldType};
+
+use crate::objects::{is_big, is_of_schema};
+
+/// The fields that say when a record changed, best first. The third knows of new records alone, and the last is that of
+/// `LoginHistory`.
+const CURSORS: [&str; 4] = ["SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime"];
+
+/// The field that is true for records in the recycle bin.
+pub(crate) const IS_DELETED: &str = "IsDeleted";
+
+/// What an incremental sync of an object knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// The field that says when a record changed.
+    pub(crate) cursor: String,
+    /// Whether the org says up to when changes are complete, and names deleted records.
+    pub(crate) is_replicateable: bool,
+    /// Whether queries can find the records in the recycle bin.
+    pub(crate) has_bin: bool,
+}
+
+impl Changes {
+    /// None for an object whose changes cannot be found, or whose queries have rules of their own. A record without a value in the cursor would never be.
+    pub(crate) fn of(describe: &Describe) -> Option<Self> {
+        if is_of_schema(&describe.name) || is_big(&describe.name) {
+            return None;
+        }
+        let is_cursor =
+            |field: &&Field| field.field_type == FieldType::Datetime && !field.nillable && !field.not_filterable;
+        let cursor = CURSORS.iter().find_map(|name| describe.field(name).filter(is_cursor))?;
+        Some(Self {
+            cursor: cursor.name.clone(),
+            is_replicateable: describe.replicateable,
+            has_bin: describe.field(IS_DELETED).is_some_and(|field| field.field_type == FieldType::Boolean),
+        })
+    }
+
+    /// Whether a deletion can be told of any record.
+    pub(crate) fn knows_deletions(&self) -> bool {
+        self.has_bin || self.is_replicateable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn changes(fields: &[Value]) -> Option<Changes> {
+        Changes::of(&serde_json::from_value(json!({"name": "A", "replicateable": true, "fields": fields})).unwrap())
+    }
+
+    #[test]
+    fn the_best_field_that_every_record_has_is_the_cursor() {
+        let field = |name: &str| json!({"name": name, "type": "datetime", "filterable": true});
+        let cursor = |fields: &[Value]| changes(fields).map(|changes| changes.cursor);
+        let all = CURSORS.map(field);
+        for (at, name) in CURSORS.iter().enumerate() {
+            assert_eq!(cursor(&all[at..]).as_deref(), Some(*name));
+        }
+        for (key, value) in [("nillable", json!(true)), ("filterable", json!(false)), ("type", json!("string"))] {
+            let mut first = field("SystemModstamp");
+            first[key] = value;
+            assert_eq!(cursor(&[first.clone(), field("CreatedDate")]).as_deref(), Some("CreatedDate"), "{key}");
+            assert_eq!(cursor(&[first]), None, "{key}");
+        }
+        assert_eq!(cursor(&[json!({"name": "Id", "type": "id"})]), None);
+    }
+
+    #[test]
+    fn an_object_says_whether_it_has_a_recycle_bin() {
+        let stamp = json!({"name": "SystemModstamp", "type": "datetime", "filterable": true});
+        let bin = json!({"name": "IsDeleted", "type": "boolean", "filterable": true});
+        assert!(!changes(std::slice::from_ref(&stamp)).unwrap().has_bin);
+        let changes = changes(&[stamp, bin]).unwrap();
+        assert!(changes.has_bin && changes.is_replicateable && changes.knows_deletions());
+    }
+}

@@ -1,0 +1,82 @@
+//! What an incremental sync of a stream needs beside its query.
+
+use jiff::SignedDuration;
+
+use salesforce::Condition;
+
+use super::StreamPlan;
+use super::changes::Changes;
+use crate::config::Config;
+use crate::moment::Moment;
+use crate::record::DeletionWriter;
+use crate::state::query_hash;
+use crate::window::Window;
+
+/// What an incremental sync of a stream needs beside its query.
+#[derive(Debug, Clone)]
+pub(crate) struct Incremental {
+    /// The name of the object.
+    pub(crate) object: String,
+    pub(crate) changes: Changes,
+    /// Whether deletions that no query finds are rows.
+    pub(crate) tells_deletions: bool,
+    /// The change from which the first sync reads.
+    pub(crate) start: Option<Moment>,
+    /// How much earlier than it must each window begins.
+    pub(crate) lookback: SignedDuration,
+    /// The org, as a state names it.
+    pub(crate) org: String,
+    pub(crate) deletion: DeletionWriter,
+}
+
+impl Incremental {
+    pub(super) fn new(
+        object: &str,
+        changes: Changes,
+        config: &Config,
+        address: &str,
+        deletion: DeletionWriter,
+    ) -> Self {
+        Self {
+            object: object.to_owned(),
+            tells_deletions: changes.is_replicateable && deletion.has_time(),
+            changes,
+            start: config.start_date(),
+            lookback: config.lookback(),
+            org: query_hash(address, ""),
+            deletion,
+        }
+    }
+}
+
+impl StreamPlan {
+    /// The plan for the records of a window, which nobody has counted yet.
+    pub(crate) fn within(&self, incremental: &Incremental, window: Window) -> Self {
+        let cursor = &incremental.changes.cursor;
+        let mut soql = self.soql.clone();
+        if let Some(from) = window.from.and_then(Moment::literal) {
+            soql = soql.filtered(Condition::at_least(cursor, from));
+        }
+        if let Some(to) = window.to.literal() {
+            soql = soql.filtered(Condition::before(cursor, to));
+        }
+        Self {
+            query: query_hash(&self.address, &soql.to_string()),
+            count: None,
+            soql,
+            incremental: None,
+            ..self.clone()
+        }
+    }
+
+    /// A query that finds nearly nothing, and that Salesforce refuses if it refuses the condition of the stream.
+    pub(super) fn probe(&self) -> salesforce::Soql {
+        let now = Moment::of(jiff::Timestamp::now()).literal();
+        match (&self.incremental, now) {
+            (Some(incremental), Some(now)) => {
+                self.soql.clone().filtered(Condition::at_least(&incremental.changes.cursor, now))
+            }
+            _ => self.soql.clone(),
+        }
+    }
+}

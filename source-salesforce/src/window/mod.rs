@@ -1,0 +1,24 @@
+//! Windows: the spans of time whose changes an incremental sync reads, one after another.
+//!
+//! A window is closed before it is read: every change with a stamp in it is committed. A record that changes later has a
+//! stamp of the next window. So a window can be read at any time, by any number of attempts, and nothing in it shows up
+//! late.
+
+mod boundary;
+mod state;
+mod takeover;
+
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+pub(crate) use boundary::Boundary;
+pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress};
+
+/// A span of time, without its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    /// None for all that was before the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<Moment>,
+    pub(crate) to: Moment,
+}

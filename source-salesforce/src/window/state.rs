@@ -1,0 +1,118 @@
+//! The state of an incremental stream.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Window, takeover};
+use crate::moment::Moment;
+use crate::plan::Incremental;
+use crate::state::{ReadingState, StreamState};
+
+/// What a later sync must know: up to where changes were read, and the window that is being read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IncrementalState {
+    /// Every change before it was read. None before the end of the first window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<Moment>,
+    /// Every deletion before it was read, if it is not the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deletions_through: Option<Moment>,
+    /// The field that says when a record changed.
+    cursor: String,
+    /// The org, as a hash.
+    #[serde(default)]
+    org: String,
+    /// The change from which the first sync read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) window: Option<OpenWindow>,
+}
+
+/// A window that is being read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OpenWindow {
+    #[serde(flatten)]
+    pub(crate) span: Window,
+    #[serde(flatten)]
+    pub(crate) progress: Progress,
+}
+
+/// How far a window is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Progress {
+    /// Up to a page of its records.
+    Reading(ReadingState),
+    /// All of its records, and its deletions up to one; none without it.
+    Deletions(Option<DeletionPoint>),
+}
+
+/// A deletion, in the order in which they are told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct DeletionPoint {
+    pub(crate) at: Moment,
+    pub(crate) id: String,
+}
+
+impl IncrementalState {
+    /// The state of a stream that was never read.
+    pub(crate) fn new(incremental: &Incremental) -> Self {
+        Self {
+            cursor: incremental.changes.cursor.clone(),
+            org: incremental.org.clone(),
+            start: incremental.start,
+            ..Self::default()
+        }
+    }
+
+    /// Reads what the platform kept: a state of this connector, or of Airbyte's own. Of another org, for another cursor or
+    /// from a later start it does not count: what it says was read may not have been.
+    pub(crate) fn of_json(state: Option<&Value>, incremental: &Incremental) -> Self {
+        let new = Self::new(incremental);
+        let Some(state) = state.filter(|state| state.as_object().is_some_and(|keys| !keys.is_empty())) else {
+            return new;
+        };
+        let known = match serde_json::from_value::<Self>(state.clone()) {
+            Ok(own) if own.org == new.org && own.cursor == new.cursor => Some(own),
+            Ok(_) => None,
+            Err(_) => takeover::through(state, incremental).map(|taken| Self {
+                through: Some(taken.through),
+                start: taken.start,
+                ..new.clone()
+            }),
+        };
+        let starts_earlier = |known: &Self| new.start.is_some_and(|start| known.start.is_some_and(|was| start < was));
+        match known {
+            Some(known) if !starts_earlier(&known) => known,
+            _ => {
+                tracing::info!(
+                    "{} is read from its start: its state is about another org, cursor or start date, or is not known",
+                    incremental.object
+                );
+                new
+            }
+        }
+    }
+
+    /// The same while a window is read.
+    pub(crate) fn in_window(&self, span: Window, progress: Progress) -> Self {
+        Self { window: Some(OpenWindow { span, progress }), ..self.clone() }
+    }
+
+    /// The same at a place in the records of a window; at [`StreamState::Start`] nothing of the window can be read on.
+    pub(crate) fn at(&self, span: Window, place: &StreamState) -> Self {
+        match place {
+            StreamState::Reading(reading) => self.in_window(span, Progress::Reading(reading.clone())),
+            StreamState::Start | StreamState::Complete { .. } => self.clone(),
+        }
+    }
+
+    /// What the platform keeps.
+    pub(crate) fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

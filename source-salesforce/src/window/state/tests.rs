@@ -1,0 +1,108 @@
+//! Tests of the states of incremental streams.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::columns::Column;
+use crate::plan::Changes;
+use crate::record::DeletionWriter;
+
+fn incremental(start: Option<&str>, lookback_minutes: i64) -> Incremental {
+    let changes = Changes { cursor: "SystemModstamp".into(), is_replicateable: true, has_bin: true };
+    let stream = airbyte::StreamName { namespace: None, name: "Account".into() };
+    Incremental {
+        object: "Account".into(),
+        deletion: DeletionWriter::new(&stream, &[Column::deleted_at(&changes)], &changes),
+        changes,
+        tells_deletions: true,
+        start: start.map(moment),
+        lookback: SignedDuration::from_mins(lookback_minutes),
+        org: "a1".into(),
+    }
+}
+
+fn moment(text: &str) -> Moment {
+    Moment::parse(text).unwrap()
+}
+
+fn through(state: Value, incremental: &Incremental) -> Option<String> {
+    IncrementalState::of_json(Some(&state), incremental).through.map(|moment| moment.to_string())
+}
+
+#[test]
+fn every_state_is_read_again() {
+    let incremental = incremental(Some("2026-01-01"), 0);
+    let new = IncrementalState::new(&incremental);
+    let span = |from: Option<&str>| Window { from: from.map(moment), to: moment("2026-02-01T00:05:00Z") };
+    let mut reading = ReadingState::new("b2", Some("750000000000001AAA".into()));
+    (reading.locator, reading.rows, reading.count) = (Some("MTox".into()), 5, Some(9));
+    let point = DeletionPoint { at: moment("2026-01-31T01:02:03Z"), id: "001000000000001AAA".into() };
+    let read = IncrementalState {
+        through: Some(moment("2026-02-01")),
+        deletions_through: Some(moment("2026-01-31")),
+        ..new.clone()
+    };
+    for state in [
+        new.clone(),
+        read.clone(),
+        new.at(span(None), &StreamState::Reading(reading.clone())),
+        read.at(span(Some("2026-02-01")), &StreamState::Reading(reading)),
+        read.in_window(span(Some("2026-02-01")), Progress::Deletions(None)),
+        read.in_window(span(None), Progress::Deletions(Some(point))),
+    ] {
+        assert_eq!(IncrementalState::of_json(Some(&state.to_json()), &incremental), state, "{}", state.to_json());
+    }
+    assert_eq!(read.at(span(None), &StreamState::Start), read);
+}
+
+#[test]
+fn a_state_of_airbytes_own_source_is_taken_over() {
+    let slices = |slices: &[(&str, &str)]| {
+        let slice = |(start, end): &(&str, &str)| json!({"start": start, "end": end});
+        json!({"slices": slices.iter().map(slice).collect::<Vec<_>>(), "state_type": "date-range"})
+    };
+    let (jan, feb, mar, apr) = (
+        "2026-01-01T00:00:00.000Z",
+        "2026-02-01T00:00:00.000Z",
+        "2026-03-01T00:00:00.000Z",
+        "2026-04-01T00:00:00.000Z",
+    );
+    for (state, lookback, expected) in [
+        (slices(&[(jan, feb)]), 0, "2026-01-31T23:50:00Z"),
+        (slices(&[(jan, feb)]), 60, "2026-01-31T23:00:00Z"),
+        (slices(&[(jan, feb)]), 1, "2026-01-31T23:50:00Z"),
+        (slices(&[(feb, mar), (jan, feb)]), 0, "2026-02-28T23:50:00Z"),
+        (slices(&[(jan, "2026-01-31T23:59:59.999Z"), (feb, mar)]), 0, "2026-02-28T23:50:00Z"),
+        (slices(&[(jan, mar), (feb, "2026-02-02T00:00:00.000Z")]), 0, "2026-02-28T23:50:00Z"),
+        // What is behind a gap is read again.
+        (slices(&[(jan, feb), (mar, apr)]), 0, "2026-01-31T23:50:00Z"),
+        (json!({"SystemModstamp": feb}), 0, "2026-01-31T23:50:00Z"),
+        (json!({"LastModifiedDate": "2026-02-01T00:00:00.000+0000"}), 0, "2026-01-31T23:50:00Z"),
+    ] {
+        assert_eq!(through(state.clone(), &incremental(None, lookback)).as_deref(), Some(expected), "{state}");
+    }
+    // Airbyte's own connector reads what is before its first slice too.
+    let state = slices(&[(feb, mar)]);
+    assert_eq!(through(state.clone(), &incremental(Some("2026-02-01"), 0)).as_deref(), Some("2026-02-28T23:50:00Z"));
+    assert_eq!(through(state, &incremental(Some("2026-01-15"), 0)), None);
+}
+
+#[test]
+fn what_may_not_have_been_read_is_read_from_the_start() {
+    let known = incremental(Some("2026-01-15"), 0);
+    let state = IncrementalState { through: Some(moment("2026-02-01")), ..IncrementalState::new(&known) }.to_json();
+    assert!(through(state.clone(), &known).is_some());
+    assert!(through(state.clone(), &incremental(Some("2026-01-20"), 0)).is_some(), "a later start reads no less");
+    assert!(through(state.clone(), &incremental(None, 0)).is_some());
+    assert!(through(state.clone(), &incremental(Some("2026-01-01"), 0)).is_none());
+    for (key, value) in [("org", json!("b2")), ("cursor", json!("LastModifiedDate")), ("through", json!("soon"))] {
+        let mut changed = state.clone();
+        changed[key] = value;
+        assert!(through(changed, &known).is_none(), "{key}");
+    }
+    let whole = json!({"version": "62.0", "query": "a1", "job": "750", "rows": 5});
+    for state in [json!({}), json!(null), whole, json!({"slices": []}), json!({"slices": [{"start": "2026-01-01"}]})] {
+        assert_eq!(IncrementalState::of_json(Some(&state), &known), IncrementalState::new(&known), "{state}");
+    }
+    assert_eq!(IncrementalState::of_json(None, &known), IncrementalState::new(&known));
+}
