@@ -37,6 +37,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY crates/airbyte/Cargo.toml crates/airbyte/
 COPY crates/connector/Cargo.toml crates/connector/
+COPY crates/memory/Cargo.toml crates/memory/
 COPY crates/retry/Cargo.toml crates/retry/
 COPY crates/salesforce/Cargo.toml crates/salesforce/
 COPY crates/salesforce_sim/Cargo.toml crates/salesforce_sim/

@@ -108,6 +108,29 @@ impl Connector {
         }
     }
 
+    /// Reads all output without keeping it. Returns the number of records, the most resident memory of the process in
+    /// bytes, as far as the system says, and the exit code.
+    pub(crate) fn drain(mut self) -> (u64, u64, i32) {
+        let (mut line, mut lines, mut records, mut most) = (Vec::new(), 0_u64, 0, 0);
+        while self.stdout.read_until(b'\n', &mut line).unwrap() > 0 {
+            let is_record = line.starts_with(br#"{"type":"RECORD""#);
+            records += u64::from(is_record);
+            lines += 1;
+            if !is_record || lines.is_multiple_of(16) {
+                most = most.max(self.peak_memory().unwrap_or_default());
+            }
+            line.clear();
+        }
+        (records, most, self.process.wait().unwrap().code().unwrap_or(-1))
+    }
+
+    /// The most resident memory of the process so far (proc(5), `VmHWM`).
+    fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+    }
+
     /// Asks the process to stop.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();

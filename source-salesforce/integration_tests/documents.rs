@@ -19,7 +19,12 @@ fn metadata_and_image_have_the_version_of_the_crate() {
 
 #[test]
 fn every_test_that_a_page_names_is_there() {
-    let folders = ["integration_tests", "src/query"];
+    let folders = [
+        "integration_tests",
+        "src/query",
+        "../crates/salesforce/src/query/job_pages",
+        "../crates/salesforce/src/query/rest",
+    ];
     let files = folders.iter().flat_map(|folder| {
         let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
         files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "rs"))

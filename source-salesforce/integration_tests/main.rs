@@ -11,11 +11,13 @@ mod incremental;
 #[path = "../../integration_tests/key_pair.rs"]
 mod key_pair;
 mod late;
+mod memory;
 mod messages;
 mod moves;
 mod objects;
 mod outages;
 mod pages;
+mod parallel_pages;
 mod platform;
 mod random;
 mod read;

@@ -14,6 +14,9 @@ use crate::command;
 /// The crates whose log events the user reads.
 const LOGGED: &[&str] = &[env!("CARGO_CRATE_NAME"), "connector", "salesforce"];
 
+/// The most threads that work at the same time. Each keeps memory of its own for packing pages.
+const MOST_THREADS: usize = 4;
+
 /// Runs the connector. The first of `arguments` is the name of the program. Messages are written to `output`.
 ///
 /// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than
@@ -36,7 +39,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write
     let Ok(output) = Output::new(output) else { return ExitCode::FAILURE };
     let level = std::env::var(log::LEVEL_VARIABLE).ok();
     log::start(log::LogSink::Messages(output.clone()), LOGGED, level.as_deref());
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = Error::system("The runtime of the program cannot be started.").internal(error);

@@ -3,6 +3,7 @@
 mod call;
 mod elements;
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -140,6 +141,33 @@ impl Http {
         self.with_retries(call, attempt).await
     }
 
+    /// Makes a call once whose answer is a JSON object with a long list. `found` reads each element as it arrives, with the
+    /// bytes that reading takes, or ends the reading. Returns what is around the elements; none if `found` ended it.
+    pub(crate) async fn elements(
+        &self,
+        call: &Call,
+        mut found: impl FnMut(&[u8], usize) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let mut response = self.attempt(call).await?;
+        let mut elements = Elements::default();
+        while let Some(piece) = transport::piece(&mut response, self.timing.stall).await? {
+            let (held, mut flow) = (elements.size() + piece.len(), ControlFlow::Continue(()));
+            elements.push(&piece, |element| {
+                if flow.is_continue() {
+                    flow = found(element, held);
+                }
+            });
+            if flow.is_break() {
+                return Ok(None);
+            }
+        }
+        if elements.is_complete() {
+            return Ok(Some(elements.into_frame()));
+        }
+        let frame = elements.into_frame();
+        Err(foreign_answer(&frame, "it is no complete JSON"))
+    }
+
     /// Makes a call whose answer has the status 201 and no body.
     pub(crate) async fn created(&self, call: &Call) -> Result<(), Fault> {
         let attempt = || async move {
@@ -259,6 +287,10 @@ impl Http {
             .request(call.method.clone(), call.url(&session.instance_url))
             .header(ACCEPT, accept)
             .bearer_auth(session.access_token.expose_secret());
+        let request = match call.batch_size {
+            Some(rows) => request.header("Sforce-Query-Options", format!("batchSize={rows}")),
+            None => request,
+        };
         match &call.payload {
             Payload::None => request,
             Payload::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),

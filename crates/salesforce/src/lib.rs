@@ -11,7 +11,7 @@
 //!
 //! The crate knows Salesforce: its OAuth flows, its error codes, and what it documents about jobs, with the source of
 //! each rule. It knows nothing about where records come from, how a CSV is made of them, or how an error is worded for
-//! its user, apart from the sentences of a refused sign-in. It spawns no task.
+//! its user, apart from the sentences of a refused sign-in. It spawns tasks only for pages that are read ahead.
 //!
 //! # Example
 //!

@@ -10,6 +10,8 @@ mod page;
 mod page_reader;
 mod read_fault;
 mod rest;
+mod rest_record;
+mod room;
 mod rows;
 mod soql;
 

@@ -132,6 +132,14 @@ fn access_at(uri: &str) -> OrgAccess {
     }
 }
 
+/// A text that becomes half as long when it is packed.
+pub(super) fn noise(seed: usize, length: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(seed as u64);
+    let mut text: String = (0..length.div_ceil(16)).map(|_| format!("{:016x}", random.u64(..))).collect();
+    text.truncate(length);
+    text
+}
+
 /// What a raw server does with a connection after its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {

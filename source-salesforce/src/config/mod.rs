@@ -25,17 +25,20 @@ pub(crate) use streams::StreamSettings;
 const SPEC: &str = include_str!("../../spec.json");
 
 /// The keys whose loss changes how fast or how a sync runs, and neither its records nor their values.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 8] = [
     "api",
     "force_use_bulk_api",
     "lookback_window",
     "max_page_rows",
+    "max_parallel_pages",
     "max_parallel_streams",
     "preserve_na_values",
     "stream_slice_step",
 ];
 
 const DEFAULT_MAX_PARALLEL_STREAMS: f64 = 3.0;
+
+const DEFAULT_MAX_PARALLEL_PAGES: f64 = 3.0;
 
 /// The specification of the connector, as the `spec` command prints it.
 ///
@@ -66,6 +69,7 @@ pub(crate) struct Config {
     streams: Vec<StreamSettings>,
     criteria: Criteria,
     max_parallel_streams: usize,
+    max_parallel_pages: usize,
     max_page_rows: Option<usize>,
     start_date: Option<Moment>,
     lookback: SignedDuration,
@@ -87,6 +91,7 @@ struct RawConfig {
     streams_criteria: Option<Vec<Option<criteria::RawCriterion>>>,
     // The schema accepts `5.0` as a whole number.
     max_parallel_streams: Option<f64>,
+    max_parallel_pages: Option<f64>,
     max_page_rows: Option<f64>,
     start_date: Option<String>,
     lookback_window: Option<String>,
@@ -121,8 +126,11 @@ impl Config {
         let lookback = non_blank(raw.lookback_window).and_then(|time| lookback(&time, &mut violations));
         let sign_in = document::valid(sign_in, violations)?;
         let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
-        // The schema bounds both numbers.
+        // The schema bounds these numbers.
         let max_parallel_streams = raw.max_parallel_streams.unwrap_or(DEFAULT_MAX_PARALLEL_STREAMS) as usize;
+        // Salesforce chooses the rows of the pages that it lists, so whoever chose a number gets other pages.
+        let usual = if raw.max_page_rows.is_some() { 1.0 } else { DEFAULT_MAX_PARALLEL_PAGES };
+        let max_parallel_pages = raw.max_parallel_pages.unwrap_or(usual) as usize;
         let max_page_rows = raw.max_page_rows.map(|rows| rows as usize);
         Ok(Self {
             sign_in,
@@ -130,6 +138,7 @@ impl Config {
             streams,
             criteria,
             max_parallel_streams,
+            max_parallel_pages,
             max_page_rows,
             start_date,
             lookback: lookback.unwrap_or_default(),
@@ -175,6 +184,11 @@ impl Config {
     /// How many streams are read at the same time.
     pub(crate) fn max_parallel_streams(&self) -> usize {
         self.max_parallel_streams
+    }
+
+    /// How many pages of a query job are read at the same time.
+    pub(crate) fn max_parallel_pages(&self) -> usize {
+        self.max_parallel_pages
     }
 
     /// The most records of a page, if the user chose it.

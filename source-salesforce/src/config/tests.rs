@@ -72,7 +72,7 @@ fn a_flow_may_have_the_name_of_airbytes_own_source() {
 #[test]
 fn a_stream_has_settings_of_its_own() {
     let config = parse(&base(json!({
-        "api": "rest", "max_parallel_streams": 5.0,
+        "api": "rest", "max_parallel_streams": 5.0, "max_parallel_pages": 2,
         "streams": [{"stream": "Account", "filter": "Name LIKE 'A%'"}, {"stream": "Contact", "api": "bulk"}],
     })))
     .unwrap();
@@ -82,7 +82,11 @@ fn a_stream_has_settings_of_its_own() {
     );
     assert!(config.stream("Account").unwrap().filter.is_some());
     assert!(config.stream("Contact").unwrap().filter.is_none());
-    assert_eq!(config.max_parallel_streams(), 5);
+    assert_eq!((config.max_parallel_streams(), config.max_parallel_pages()), (5, 2));
+    let config = parse(&base(json!({}))).unwrap();
+    assert_eq!((config.max_parallel_streams(), config.max_parallel_pages()), (3, 3));
+    let config = parse(&base(json!({"max_page_rows": 10}))).unwrap();
+    assert_eq!(config.max_parallel_pages(), 1, "listed pages have another size");
 }
 
 #[test]
@@ -99,6 +103,9 @@ fn every_broken_rule_is_named_at_once() {
     for (changes, part) in [
         (json!({"api": "soap"}), "`api` must be one of `auto`, `bulk`, `rest`."),
         (json!({"max_parallel_streams": 0}), "`max_parallel_streams` must be at least 1."),
+        (json!({"max_parallel_streams": 21}), "`max_parallel_streams` must be at most 20."),
+        (json!({"max_parallel_pages": 0}), "`max_parallel_pages` must be at least 1."),
+        (json!({"max_parallel_pages": 6}), "`max_parallel_pages` must be at most 5."),
         (json!({"streams": [{"filter": "a = 1"}]}), "`streams[0].stream` is missing."),
         (
             json!({"streams": [{"stream": "A"}, {"stream": "a"}]}),

@@ -5,9 +5,12 @@ mod changes;
 mod incremental;
 mod select;
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, stream};
 
 use airbyte::{Error, Result, StreamName};
+use memory::Budget;
 use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, ReadFault, Soql, url_length};
 
 use crate::columns::{Column, ColumnValue};
@@ -26,6 +29,10 @@ const FEW_ROWS: u64 = 2_000;
 
 /// The typical bytes of a page of a query job.
 const PAGE_SIZE: usize = 8 * 1024 * 1024;
+
+/// The memory that the pages of all streams share, packed. The program with its connections and buffers needs some 25 MB,
+/// and unpacked pieces of pages and records on their way out some hundred kilobytes a stream.
+const BUDGET: usize = 24 * 1024 * 1024;
 
 /// The rows of a page of the widest rows.
 const FEWEST_PAGE_ROWS: usize = 200;
@@ -60,10 +67,14 @@ pub(crate) struct StreamPlan {
     is_of_schema: bool,
     /// The most rows of a page of a query job.
     pub(crate) rows_per_page: usize,
+    /// The most pages of a query job that are read at the same time.
+    pub(crate) pages_at_once: usize,
+    /// The memory that the pages of all streams share.
+    pub(crate) budget: Arc<Budget>,
 }
 
 impl StreamPlan {
-    fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str) -> Self {
+    fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str, budget: &Arc<Budget>) -> Self {
         let Selected { object, columns, changes } = selected;
         let settings = config.stream(&stream.name.name);
         let paths = paths(&columns);
@@ -101,6 +112,8 @@ impl StreamPlan {
             is_counted,
             is_of_schema,
             rows_per_page: config.max_page_rows().unwrap_or(usual),
+            pages_at_once: config.max_parallel_pages(),
+            budget: Arc::clone(budget),
         }
     }
 
@@ -138,10 +151,11 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
     let mut problems = Vec::new();
     let selected = select::select(org, &streams, &mut problems).await?;
     let mut plans: Vec<StreamPlan> = Vec::new();
+    let budget = Budget::new(BUDGET);
     let address = org.instance_url().origin().ascii_serialization();
     for (stream, selected) in streams.into_iter().zip(selected) {
         let Some(selected) = selected else { continue };
-        let plan = StreamPlan::new(stream, selected, config, &address);
+        let plan = StreamPlan::new(stream, selected, config, &address, &budget);
         if plan.api == Api::Rest && !plan.fits_rest() {
             problems.push(format!(
                 "The query of the stream {} is too long for REST: select fewer columns, or let `api` be `auto`.",
@@ -156,7 +170,9 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
         true => org.count_patiently(probe, plan.scope).await.map(Some),
         // The user wrote the filter, so it is tried before the first record.
         false if plan.has_filter && plan.fits_rest() => {
-            org.read_query(probe, plan.scope).await.map(|_| None).map_err(ReadFault::into_fault)
+            let budget = Arc::clone(&plan.budget);
+            let pages = org.read_query_within(probe, plan.scope, 1, budget).await;
+            pages.map(|_| None).map_err(ReadFault::into_fault)
         }
         false => Ok(None),
     };
@@ -228,5 +244,6 @@ fn is_no_count(fault: &Fault) -> bool {
 
 /// Whether Salesforce answers a query whose records it does not count.
 async fn is_answered(org: &Org, plan: &StreamPlan, probe: &Soql) -> bool {
-    plan.fits_rest() && org.read_query(probe, plan.scope).await.is_ok()
+    let budget = Arc::clone(&plan.budget);
+    plan.fits_rest() && org.read_query_within(probe, plan.scope, 1, budget).await.is_ok()
 }

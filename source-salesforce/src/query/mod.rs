@@ -179,7 +179,9 @@ impl StreamRun<'_> {
     async fn write_page(&mut self, page: &mut QueryPage) -> Result<()> {
         let emitted_at = jiff::Timestamp::now().as_millisecond();
         let mut lines = Vec::with_capacity(LINES_SIZE);
+        let mut written = 0;
         while let Some(row) = page.next_row() {
+            written += 1;
             if !lines.is_empty() {
                 lines.push(b'\n');
             }
@@ -188,6 +190,12 @@ impl StreamRun<'_> {
             if lines.len() >= LINES_SIZE {
                 self.write_lines(std::mem::replace(&mut lines, Vec::with_capacity(LINES_SIZE))).await?;
             }
+        }
+        if written != page.rows() {
+            return Err(Error::system(format!(
+                "There is no memory to unpack the records of {}: run the sync again.",
+                self.plan.stream
+            )));
         }
         if lines.is_empty() { Ok(()) } else { self.write_lines(lines).await }
     }

@@ -1,5 +1,7 @@
 //! The pages of a stream, from a query job or from REST calls.
 
+use std::sync::Arc;
+
 use airbyte::Error;
 use salesforce::{
     Fault, FaultKind, JobPages, Org, PagePoint, QueryPage, ReadFailure, ReadFault, RestPages, RunningQueryJob,
@@ -86,9 +88,13 @@ pub(super) async fn open(org: &Org, run: &mut StreamRun<'_>, from: Option<Readin
 async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> Result<Opened, Failure> {
     let reading = from.unwrap_or_else(|| start(plan, None));
     let pages = match point(&reading) {
-        Some(point) => org.resume_query(&plan.soql, &point).map_err(|fault| dead(&fault, plan))?,
+        Some(point) => {
+            let pages = org.resume_query(&plan.soql, &point).map_err(|fault| dead(&fault, plan))?;
+            pages.within(Arc::clone(&plan.budget))
+        }
         None => {
-            let pages = org.read_query(&plan.soql, plan.scope).await;
+            let budget = Arc::clone(&plan.budget);
+            let pages = org.read_query_within(&plan.soql, plan.scope, plan.rows_per_page, budget).await;
             pages.map_err(|fault| failure(&fault, plan, false))?
         }
     };
@@ -138,7 +144,13 @@ async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState
     let state = run.json(&StreamState::Reading(reading.clone()));
     let heartbeat = Heartbeat::new(run.output, &run.plan.stream, state);
     let complete = job.wait(&heartbeat).await?;
-    Ok(complete.pages(point(reading)).rows_per_page(run.plan.rows_per_page))
+    let plan = run.plan;
+    // One page needs no list of pages.
+    let left = complete.rows().map(|rows| rows.saturating_sub(reading.rows));
+    let has_several = left.is_none_or(|left| left > plan.rows_per_page as u64);
+    let at_once = if has_several { plan.pages_at_once } else { 1 };
+    let pages = complete.pages(point(reading)).rows_per_page(plan.rows_per_page).at_once(at_once);
+    Ok(pages.within(Arc::clone(&plan.budget)))
 }
 
 fn point(reading: &ReadingState) -> Option<PagePoint> {

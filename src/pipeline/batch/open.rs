@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Batch;
 use super::chunked_vec::ChunkedVec;
-use super::compressed_csv::{CompressedCsv, PIECE_SIZE, Spares};
+use super::compressed_csv::{CompressedCsv, PIECE_SIZE};
 use super::merging::RowsToMerge;
 use super::origin::{MergedRecords, Origin, RowOrigins};
 use super::reserve::Reserve;
@@ -17,6 +17,7 @@ use super::types_of_rows::TypesOfRows;
 use super::unsent::Unsent;
 use crate::budget::Lease;
 use crate::convert::{Column, Columns, Rejection, Row, RowKind, RowTypes, cells, row_hash, write_row};
+use memory::Spares;
 use salesforce::ROWS_OF_BULK_BATCH;
 
 /// The bytes of CSV of the first pieces. Smaller ones would be compressed badly.

@@ -12,6 +12,9 @@ use crate::patience::CallPatience;
 use crate::timing::Timing;
 use crate::upload::CsvBody;
 
+/// The records on a page of a query for which no other number is asked for.
+const MOST_PAGE_ROWS: usize = 2_000;
+
 /// When a call that failed for a transient reason is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryWhen {
@@ -47,6 +50,8 @@ pub(crate) struct Call {
     pub(super) accept: Accept,
     /// Whether Salesforce may take minutes for the answer.
     is_slow: bool,
+    /// The records on a page of a query, if it is to have fewer than the most.
+    pub(super) batch_size: Option<usize>,
     /// Counts the requests of the call, retries included.
     pub(super) requests: RequestCount,
 }
@@ -101,6 +106,11 @@ impl Call {
         Self { is_slow: true, ..self }
     }
 
+    /// The same call of a query, with at most so many records on a page.
+    pub(crate) fn batch_size(self, rows: usize) -> Self {
+        Self { batch_size: (rows < MOST_PAGE_ROWS).then_some(rows), ..self }
+    }
+
     /// The same call with another patience.
     pub(crate) fn patience(self, patience: CallPatience) -> Self {
         Self { patience, ..self }
@@ -123,6 +133,7 @@ impl Call {
             patience: CallPatience::Brief,
             accept: Accept::Json,
             is_slow: false,
+            batch_size: None,
             requests: RequestCount::default(),
         }
     }

@@ -3,6 +3,9 @@
 /// The open brackets around an element: the answer's object, and the list.
 const LIST_DEPTH: u32 = 2;
 
+/// The most bytes that are kept of what is around the elements. Salesforce's own are some hundred.
+const LONGEST_FRAME: usize = 64 * 1024;
+
 /// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list, and holds only the element that is arriving.
 ///
 /// It looks at brackets and quotes only; the reader of an element notices if the element is not JSON.
@@ -14,6 +17,8 @@ pub(super) struct Elements {
     after_backslash: bool,
     /// The part of the current element that has arrived.
     element: Vec<u8>,
+    /// What has arrived around the elements.
+    frame: Vec<u8>,
     is_complete: bool,
 }
 
@@ -22,6 +27,11 @@ impl Elements {
     pub(super) fn push(&mut self, piece: &[u8], mut found: impl FnMut(&[u8])) {
         let mut start = 0;
         for (position, &byte) in piece.iter().enumerate() {
+            let is_around = self.depth <= LIST_DEPTH
+                && (self.in_text || !matches!((self.depth, byte), (LIST_DEPTH, b'{' | b'[' | b',')));
+            if is_around && self.frame.len() < LONGEST_FRAME {
+                self.frame.push(byte);
+            }
             if self.in_text {
                 let ends = byte == b'"' && !self.after_backslash;
                 self.after_backslash = byte == b'\\' && !self.after_backslash;
@@ -51,6 +61,16 @@ impl Elements {
         if self.depth > LIST_DEPTH {
             self.element.extend_from_slice(&piece[start..]);
         }
+    }
+
+    /// The answer without the elements, as JSON with an empty list.
+    pub(super) fn into_frame(self) -> Vec<u8> {
+        self.frame
+    }
+
+    /// The bytes held.
+    pub(super) fn size(&self) -> usize {
+        self.element.capacity() + self.frame.capacity()
     }
 
     /// Whether the answer is complete.
@@ -89,7 +109,14 @@ mod tests {
             json!({"results": list, "hasErrors": true}).to_string(),
             serde_json::to_string_pretty(&json!({"results": list})).unwrap(),
         ] {
+            let frame = |size| {
+                let mut elements = Elements::default();
+                answer.as_bytes().chunks(size).for_each(|piece| elements.push(piece, |_| {}));
+                serde_json::from_slice::<Value>(&elements.into_frame()).unwrap()
+            };
             for size in [1, 2, 3, 7, 64, answer.len()] {
+                assert_eq!(frame(size)["results"], json!([]));
+                assert_eq!(frame(size).get("hasErrors").is_some(), answer.contains("hasErrors"));
                 let (found, is_complete) = cut(answer.as_bytes(), size);
                 assert_eq!(Value::from(found), list, "{answer} in pieces of {size}");
                 assert!(is_complete);

@@ -1,22 +1,25 @@
 //! Reads the result pages of a query job at the same time.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
 use serde::Deserialize;
+use tokio::task::JoinHandle;
 
 use super::job::QueryJob;
-use super::page_reader::{PageReader, ReadPage};
+use super::page_reader::{PageReader, ReadPage, Reading};
 use super::read_fault::ReadFault;
+use super::room::PageLease;
 use crate::fault::{Fault, FaultKind};
 use crate::http::{Call, CallPatience};
 
 /// Pages that are read before their turn.
 ///
+/// Each is read by a task, so that it arrives while the page before it is used. A page is read ahead if there is room for
+/// it; only the page whose turn it is waits.
+///
 /// No document says how large they are, nor that they are the pages that a reader sees one after another. So a page
-/// counts only if the page before it names its locator; the first that does not ends the reading ahead.
+/// counts only if the page before it names its locator; the first that does not ends the reading ahead. No page names the
+/// first one, so it is read without a locator.
 pub(super) struct Ahead {
     /// The most pages that are read at the same time.
     at_once: usize,
@@ -24,10 +27,26 @@ pub(super) struct Ahead {
     locators: VecDeque<String>,
     list: List,
     /// The readings of the first of these pages.
-    readings: FuturesOrdered<Reading>,
+    readings: VecDeque<Task>,
+    /// The rows of the last page. Salesforce makes the others alike.
+    rows: Option<u64>,
 }
 
-type Reading = Pin<Box<dyn Future<Output = Result<Option<ReadPage>, ReadFault>> + Send>>;
+/// The reading of a page, which goes on while the reader does other things. It ends when it is dropped.
+struct Task(JoinHandle<Result<Reading, ReadFault>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Task {
+    fn new(reader: &PageReader, locator: Option<&str>, lease: PageLease) -> Self {
+        let (reader, locator) = (reader.clone(), locator.map(str::to_owned));
+        Self(tokio::spawn(async move { reader.read_listed(locator.as_deref(), Some(lease)).await }))
+    }
+}
 
 /// The rest of the list of addresses.
 enum List {
@@ -46,7 +65,7 @@ struct Part {
 
 impl Ahead {
     pub(super) fn new(at_once: usize) -> Self {
-        Self { at_once, locators: VecDeque::new(), list: List::Unread, readings: FuturesOrdered::new() }
+        Self { at_once, locators: VecDeque::new(), list: List::Unread, readings: VecDeque::new(), rows: None }
     }
 
     /// Reads the page with a locator, or the first one, and those after it. None if it is not listed, or larger than the
@@ -63,19 +82,46 @@ impl Ahead {
         if !is_listed {
             return Ok(None);
         }
+        let size = reader.size.with_left(self.rows);
+        let reader = &PageReader { size, ..reader.clone() };
         // Without the header of a page there is nothing to compare others with.
         let at_once = if reader.header.is_some() { self.at_once } else { 1 };
         while self.locators.len() < at_once && self.extend(&reader.job).await? {}
-        for locator in self.locators.iter().take(at_once).skip(self.readings.len()) {
-            let (reader, locator) = (reader.clone(), locator.clone());
-            self.readings.push_back(Box::pin(async move { reader.read_listed(&locator).await }));
+        if self.readings.is_empty() {
+            // Who waits holds nothing: pages that wait for one another's memory would wait for ever.
+            let lease = reader.room.lease(reader.size).await;
+            self.readings.push_back(Task::new(reader, locator, lease));
         }
-        let read = self.readings.next().await.unwrap_or(Ok(None));
-        if !matches!(read, Ok(Some(_))) {
+        for next in self.locators.iter().take(at_once).skip(self.readings.len()) {
+            let Some(lease) = reader.room.try_lease(reader.size) else { break };
+            self.readings.push_back(Task::new(reader, Some(next), lease));
+        }
+        let read = match self.readings.front_mut() {
+            Some(Task(reading)) => reading.await,
+            None => return Ok(None),
+        };
+        self.readings.pop_front();
+        let read = match read {
+            Ok(Ok(Reading::NoRoom)) => {
+                self.readings.clear();
+                reader.read_listed(locator, None).await
+            }
+            Ok(read) => read,
+            Err(error) => {
+                Err(Fault::new(FaultKind::Unexpected, format!("a page was not read to its end: {error}")).into())
+            }
+        };
+        match read {
+            Ok(Reading::Page(page)) => {
+                self.rows = Some(page.page.rows());
+                Ok(Some(page))
+            }
             // The page is read again with its next turn, and so are the others.
-            self.readings.clear();
+            other => {
+                self.readings.clear();
+                other.map(|_| None)
+            }
         }
-        read
     }
 
     /// Whether the page that is listed after the one that was read is the one that the page itself names.
@@ -127,8 +173,8 @@ impl Ahead {
 
 /// Whether Salesforce refuses the list or does not give it, and may still give the pages.
 fn is_about_the_list(fault: &Fault) -> bool {
-    use FaultKind::{Configuration, InvalidJobState, NotFound, Transient, Unexpected};
-    matches!(fault.kind(), NotFound | InvalidJobState | Configuration | Unexpected | Transient)
+    use FaultKind::{Configuration, InvalidJobState, NotFound, Permission, Transient, Unexpected};
+    matches!(fault.kind(), NotFound | InvalidJobState | Configuration | Permission | Unexpected | Transient)
 }
 
 /// Reads a part of the list. With an address of another job, or at another host, there is none.

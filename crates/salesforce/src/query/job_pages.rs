@@ -1,13 +1,17 @@
 //! The result pages of a query job.
 
+use std::sync::Arc;
+
+use memory::Budget;
 use tokio::time::sleep;
 
 use super::ahead::Ahead;
 use super::held::HeldPage;
 use super::job::CompleteQueryJob;
 use super::page::{PagePoint, QueryPage};
-use super::page_reader::{PageReader, ReadPage};
+use super::page_reader::{PageReader, ReadPage, Reading};
 use super::read_fault::{ReadFailure, ReadFault};
+use super::room::{PageSize, Room};
 use crate::fault::{Fault, FaultKind};
 
 /// The most cells of a page. A million rows of two fields are ten pages, and a page of short fields takes some megabytes
@@ -53,8 +57,8 @@ impl JobPages {
         let CompleteQueryJob { job, count } = complete;
         let rows = from.as_ref().map_or(0, |point| point.rows);
         let next = from.map_or(Next::First, |point| Next::Locator(point.locator));
-        let rows_per_page = rows_per_page(job.columns.len());
-        let reader = PageReader { job, rows_per_page, wrong_pages: WRONG_PAGES, header: None };
+        let size = PageSize::new(rows_per_page(job.columns.len()), job.columns.len());
+        let reader = PageReader { job, size, room: Room::default(), wrong_pages: WRONG_PAGES, header: None };
         Self { reader, ahead: None, next, rows, count }
     }
 
@@ -68,13 +72,22 @@ impl JobPages {
     /// The same pages, of at most so many rows. Salesforce makes them smaller where they are too large for it.
     #[must_use]
     pub fn rows_per_page(mut self, rows: usize) -> Self {
-        self.reader.rows_per_page = rows.max(1);
+        self.reader.size = self.reader.size.of_rows(rows.max(1));
+        self
+    }
+
+    /// The same pages, packed and with leases from a budget. A page is asked for once there is room for it, and has fewer
+    /// rows if they are long; one that is larger than all of the budget is read while no other page is held. Without a
+    /// budget a page is held as it is.
+    #[must_use]
+    pub fn within(mut self, budget: Arc<Budget>) -> Self {
+        self.reader.room = Room::of(budget);
         self
     }
 
     /// The same pages, of which so many are read at the same time, where Salesforce gives their addresses (Bulk API 2.0
-    /// guide, "Get Parallel Results for a Query Job"). They are given in their order, and the memory is that of so many
-    /// pages. A page is taken only if the page before it names it as the next one. No document says how many rows such a
+    /// guide, "Get Parallel Results for a Query Job"). They are given in their order. Within a
+    /// budget a page is read ahead only while there is room; otherwise the memory is that of so many pages. A page is taken only if the page before it names it as the next one. No document says how many rows such a
     /// page has, so where it has more than [`rows_per_page`](Self::rows_per_page), the pages are read one after another.
     #[must_use]
     pub fn at_once(self, pages: usize) -> Self {
@@ -154,6 +167,9 @@ impl JobPages {
             return Err(fault);
         }
         self.rows = rows;
+        if self.reader.room.is_limited() {
+            self.reader.size = self.reader.size.after(page.rows(), page.size());
+        }
         self.reader.header = Some(header);
         self.next = next.map_or(Next::Last, Next::Locator);
         Ok(Some(page))
@@ -171,7 +187,17 @@ impl JobPages {
             }
             self.read_singly();
         }
-        self.reader.read_patiently(locator).await
+        // Each page that is too large makes the next one smaller, down to one row that is read alone.
+        loop {
+            self.reader.size = self.reader.size.with_left(self.count.map(|count| count.saturating_sub(self.rows)));
+            match self.reader.read_patiently(locator).await? {
+                Reading::Page(page) => return Ok(page),
+                Reading::TooLarge { rows, bytes, is_chosen } => {
+                    self.reader.size = self.reader.size.smaller(rows, bytes, is_chosen);
+                }
+                Reading::NoRoom => {}
+            }
+        }
     }
 
     fn read_singly(&mut self) {
@@ -219,5 +245,7 @@ pub(super) fn rows_per_page(columns: usize) -> usize {
     (CELLS_PER_PAGE / columns.max(1)).max(FEWEST_ROWS_PER_PAGE)
 }
 
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,8 @@ impl QueryPage {
         self.held.size()
     }
 
-    /// The next row, or none after the last one.
+    /// The next row, or none after the last one. A reader counts them: there are [`rows`](Self::rows), unless there is no
+    /// memory to unpack one.
     pub fn next_row(&mut self) -> Option<&QueryRow> {
         self.held.read(&mut self.row.cells).then_some(&self.row)
     }

@@ -1,11 +1,12 @@
 //! Reads one result page of a query job.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::held::HeldPage;
+use super::held::{HeldPage, TooLarge};
 use super::job::QueryJob;
 use super::read_fault::{ReadFailure, ReadFault};
+use super::room::{PageLease, PageSize, Room};
 use crate::fault::{Fault, FaultKind};
 use crate::http::{Call, CallPatience};
 use crate::results::Page;
@@ -14,7 +15,10 @@ use crate::results::Page;
 #[derive(Clone)]
 pub(super) struct PageReader {
     pub(super) job: QueryJob,
-    pub(super) rows_per_page: usize,
+    /// The size of the next page.
+    pub(super) size: PageSize,
+    /// Where pages have their memory.
+    pub(super) room: Room,
     /// How often a wrong page is read before it stays wrong.
     pub(super) wrong_pages: u32,
     /// The header row of the pages; none before the first.
@@ -28,22 +32,54 @@ pub(super) struct ReadPage {
     pub(super) locator: Option<String>,
 }
 
+/// What became of a page.
+pub(super) enum Reading {
+    Page(ReadPage),
+    /// It takes more memory than there is, or has more rows than the reader takes.
+    TooLarge {
+        rows: u64,
+        bytes: usize,
+        /// Whether Salesforce has chosen the number of its rows.
+        is_chosen: bool,
+    },
+    /// Other pages have the memory. Those whose turn it is wait for it.
+    NoRoom,
+}
+
+/// A page that is asked for.
+struct Asked {
+    call: Call,
+    has_locator: bool,
+    /// The most rows that the reader asks for, or takes.
+    rows: usize,
+    /// Whether Salesforce is asked for so many rows. Otherwise it chooses, and more are not read.
+    is_asked: bool,
+}
+
 impl PageReader {
     /// Reads a page of so many rows as the reader takes, the first one without a locator.
-    pub(super) async fn read_patiently(&self, locator: Option<&str>) -> Result<ReadPage, ReadFault> {
-        let mut call = self.call().query("maxRecords", self.rows_per_page.to_string());
+    pub(super) async fn read_patiently(&self, locator: Option<&str>) -> Result<Reading, ReadFault> {
+        let rows = self.size.rows();
+        let mut call = self.call().query("maxRecords", rows.to_string());
         if let Some(locator) = locator {
             call = call.query("locator", locator);
         }
-        let read = self.repeat(&call, locator.is_some(), None).await?;
-        read.ok_or_else(|| ReadFault::foreign(ReadFailure::Other, "a page of results is too large"))
+        self.repeat(&Asked { call, has_locator: locator.is_some(), rows, is_asked: true }, None, true).await
     }
 
-    /// Reads a page whose address Salesforce has listed, and which has as many rows as Salesforce chooses. None if it is
-    /// larger than the reader takes.
-    pub(super) async fn read_listed(&self, locator: &str) -> Result<Option<ReadPage>, ReadFault> {
-        let call = self.call().query("locator", locator);
-        self.repeat(&call, true, Some(self.rows_per_page)).await
+    /// Reads a page whose address Salesforce has listed, the first one without a locator. It has as many rows as Salesforce
+    /// chooses. With a lease it is read ahead, and waits for no other.
+    pub(super) async fn read_listed(
+        &self,
+        locator: Option<&str>,
+        lease: Option<PageLease>,
+    ) -> Result<Reading, ReadFault> {
+        let mut call = self.call();
+        if let Some(locator) = locator {
+            call = call.query("locator", locator);
+        }
+        let (waits, has_locator) = (lease.is_none(), locator.is_some());
+        self.repeat(&Asked { call, has_locator, rows: self.size.rows(), is_asked: false }, lease, waits).await
     }
 
     fn call(&self) -> Call {
@@ -51,11 +87,19 @@ impl PageReader {
         Call::get_csv(&["jobs", "query", id, "results"]).patience(CallPatience::None).counted(requests)
     }
 
-    /// Reads a page again as long as that may help: an outage ends one day, and a page that stays wrong is wrong.
-    async fn repeat(&self, call: &Call, has_locator: bool, most: Option<usize>) -> Result<Option<ReadPage>, ReadFault> {
-        let wrong = AtomicU32::new(0);
+    /// Reads a page again as long as that may help: an outage ends one day, and a page that stays wrong is wrong. Each
+    /// time it takes a lease before it asks, and a page that breaks off gives its lease back.
+    async fn repeat(&self, asked: &Asked, lease: Option<PageLease>, waits: bool) -> Result<Reading, ReadFault> {
+        let (wrong, lease) = (AtomicU32::new(0), &Mutex::new(lease));
         let attempt = || async {
-            match self.read(call, has_locator, most).await {
+            let given = lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let lease = match given {
+                None if waits => Some(self.room.lease(self.size).await),
+                None => self.room.try_lease(self.size),
+                given => given,
+            };
+            let Some(lease) = lease else { return Ok(Ok(Reading::NoRoom)) };
+            match self.read(asked, lease).await {
                 Err(fault) if fault.is_wrong_if_it_stays() && fault.fault().is_transient() => {
                     let is_enough = wrong.fetch_add(1, Ordering::Relaxed) + 1 >= self.wrong_pages;
                     if is_enough { Ok(Err(fault)) } else { Err(fault.into_fault()) }
@@ -68,15 +112,16 @@ impl PageReader {
         patience.run(self.job.org.http.timing(), Fault::is_transient, attempt).await?
     }
 
-    /// Reads a page as a whole. None if it has more than `most` rows.
-    async fn read(&self, call: &Call, has_locator: bool, most: Option<usize>) -> Result<Option<ReadPage>, ReadFault> {
+    /// Reads a page as a whole.
+    async fn read(&self, asked: &Asked, lease: PageLease) -> Result<Reading, ReadFault> {
         use ReadFailure::{HeaderChanged, Malformed, Other, Unproven};
-        let mut page = match Page::open(&self.job.org.http, call, None).await {
+        let mut page = match Page::open(&self.job.org.http, &asked.call, None).await {
             Ok(page) => page,
-            Err(fault) => return Err(self.refused(fault, has_locator).await),
+            Err(fault) => return Err(self.refused(fault, asked.has_locator).await),
         };
-        if most.zip(page.row_count()).is_some_and(|(most, rows)| rows > most as u64) {
-            return Ok(None);
+        let is_chosen = page.row_count().is_some_and(|rows| rows > asked.rows as u64);
+        if is_chosen && !asked.is_asked {
+            return Ok(Reading::TooLarge { rows: 0, bytes: 0, is_chosen });
         }
         let header: Arc<[String]> = page.header().into();
         // What does not say how many rows it has may be anything, such as a page of a proxy.
@@ -88,7 +133,7 @@ impl PageReader {
         let Some(places) = places(&self.job.columns, &header) else {
             return Err(ReadFault::foreign(of_header, "a page of results does not have the columns of the query"));
         };
-        let mut held = HeldPage::new(places.len());
+        let mut held = HeldPage::new(places.len(), lease);
         while advance(&mut page).await? {
             let row = page.row();
             if row.len() != header.len() {
@@ -98,12 +143,16 @@ impl PageReader {
             if row.is_altered() {
                 return Err(ReadFault::foreign(Malformed, "a page of results is not UTF-8"));
             }
-            held.push(places.iter().map(|place| row.get(*place)));
+            let cells = places.iter().map(|place| row.get(*place));
+            if let Err(TooLarge { rows, bytes }) = held.push(cells, page.size()) {
+                return Ok(Reading::TooLarge { rows, bytes, is_chosen });
+            }
         }
         if page.row_count().is_none() {
             return Err(ReadFault::foreign(Unproven, "a page of results does not say how many rows it has"));
         }
-        Ok(Some(ReadPage { page: held, header, locator: page.next_locator().map(str::to_owned) }))
+        held.complete();
+        Ok(Reading::Page(ReadPage { page: held, header, locator: page.next_locator().map(str::to_owned) }))
     }
 
     /// Why Salesforce refuses a page: the job says.

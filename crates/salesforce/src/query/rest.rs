@@ -1,16 +1,19 @@
 //! Queries with REST calls: an answer for each page of 2,000 records at most.
 
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use memory::Budget;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
-use super::held::HeldPage;
+use super::held::{HeldPage, TooLarge};
 use super::job::QueryScope;
 use super::page::{PagePoint, QueryPage};
 use super::read_fault::{ReadFailure, ReadFault};
+use super::rest_record::{RecordReader, WrongRecord};
+use super::room::{PageSize, Room};
 use super::rows::{QueryRows, Source};
 use super::soql::Soql;
 use crate::fault::{Fault, FaultKind};
@@ -20,6 +23,14 @@ use crate::{API_VERSION, Org};
 /// How often a query is made that Salesforce gives up. It does so after two minutes, and seldom succeeds with the same
 /// query later; a query job has more time.
 const TIMEOUTS: u32 = 3;
+
+/// The records of a page (REST API guide, "Query"). A query can ask for fewer, but not for less than the least ("Query
+/// Options Header"). Salesforce may choose another number.
+const PAGE_ROWS: usize = 2_000;
+const LEAST_PAGE_ROWS: usize = 200;
+
+/// How often a page is read whose records do not have the fields of the query.
+const WRONG_PAGES: u32 = 5;
 
 impl Org {
     /// Runs a query with REST calls (REST API guide, "Query"): one call, and one more for each further 2,000 records.
@@ -81,12 +92,25 @@ impl Org {
     /// # Errors
     /// As for [`query`](Self::query).
     pub async fn read_query(&self, soql: &Soql, scope: QueryScope) -> Result<RestPages, ReadFault> {
-        soql.check()?;
-        soql.check_address()?;
-        let mut pages = RestPages::new(self, soql, Next::Query(resource(scope), soql.to_string()), 0);
-        let first = pages.next_held().await?;
-        pages.first = first;
-        Ok(pages)
+        RestPages::start(self, soql, scope)?.with_first().await
+    }
+
+    /// The same with pages that are packed and have leases from a budget: a page is asked for once there is room for it,
+    /// and one that is larger than all of the budget is read while no other page is held. `rows` is how many records a
+    /// page should have at most; Salesforce takes 200 to 2,000.
+    ///
+    /// # Errors
+    /// As for [`query`](Self::query).
+    pub async fn read_query_within(
+        &self,
+        soql: &Soql,
+        scope: QueryScope,
+        rows: usize,
+        budget: Arc<Budget>,
+    ) -> Result<RestPages, ReadFault> {
+        let mut pages = RestPages::start(self, soql, scope)?;
+        pages.size = pages.size.of_rows(rows.clamp(LEAST_PAGE_ROWS, PAGE_ROWS));
+        pages.within(budget).with_first().await
     }
 
     /// The pages of a query from a point on, which an earlier page named. A locator works for two days at most (Salesforce
@@ -124,6 +148,8 @@ pub struct RestPages {
     /// Whether the pages may have fewer rows than the first of them says.
     allows_missing: bool,
     requests: RequestCount,
+    size: PageSize,
+    room: Room,
     /// The page that is read before its caller asks for it: a query that Salesforce refuses is not a query with rows.
     first: Option<HeldPage>,
 }
@@ -147,7 +173,26 @@ struct Answer {
 impl RestPages {
     fn new(org: &Org, soql: &Soql, next: Next, rows: u64) -> Self {
         let (org, columns, requests) = (org.clone(), soql.fields().into(), RequestCount::default());
-        Self { org, columns, next, rows, total: None, allows_missing: false, requests, first: None }
+        let size = PageSize::new(PAGE_ROWS, soql.fields().len());
+        let room = Room::default();
+        Self { org, columns, next, rows, total: None, allows_missing: false, requests, size, room, first: None }
+    }
+
+    fn start(org: &Org, soql: &Soql, scope: QueryScope) -> Result<Self, ReadFault> {
+        soql.check()?;
+        soql.check_address()?;
+        Ok(Self::new(org, soql, Next::Query(resource(scope), soql.to_string()), 0))
+    }
+
+    async fn with_first(mut self) -> Result<Self, ReadFault> {
+        self.first = self.next_held().await?;
+        Ok(self)
+    }
+
+    /// The same pages with leases from a budget.
+    #[must_use]
+    pub fn within(self, budget: Arc<Budget>) -> Self {
+        Self { room: Room::of(budget), ..self }
     }
 
     fn into_rows(self) -> QueryRows {
@@ -199,15 +244,18 @@ impl RestPages {
             return Ok(Some(first));
         }
         let call = match &self.next {
-            Next::Query(resource, soql) => Call::get(&[resource]).query("q", soql),
+            Next::Query(resource, soql) => Call::get(&[resource]).query("q", soql).batch_size(self.size.rows()),
             Next::Locator(locator) => Call::get(&["query", locator]),
             Next::End => return Ok(None),
         };
         let call = call.patience(CallPatience::None).counted(&self.requests).slow();
-        let Answer { total, page, locator } = self.ask(&call).await.map_err(|fault| {
-            let reason = if is_expired(&fault) { ReadFailure::LocatorExpired } else { ReadFailure::Other };
-            ReadFault::new(reason, fault)
-        })?;
+        let Answer { total, page, locator } = loop {
+            match self.ask(&call).await? {
+                Ok(answer) => break answer,
+                // Fewer records cannot be asked for any more.
+                Err(TooLarge { rows, bytes }) => self.size = self.size.smaller(rows, bytes, true),
+            }
+        };
         if matches!((&self.next, &locator), (Next::Locator(this), Some(next)) if this == next) {
             let fault = Fault::new(FaultKind::Unexpected, "a page of a query names itself as the next one");
             return Err(ReadFault::new(ReadFailure::Malformed, fault));
@@ -221,16 +269,74 @@ impl RestPages {
             return Err(ReadFault::foreign(ReadFailure::Unproven, text));
         }
         self.rows = rows;
+        if self.room.is_limited() {
+            self.size = self.size.after(page.rows(), page.size()).of_rows(PAGE_ROWS);
+        }
         self.next = locator.map_or(Next::End, Next::Locator);
         Ok(Some(page))
     }
 
-    /// Makes a call, and makes it again as long as its faults may pass.
-    async fn ask(&self, call: &Call) -> Result<Answer, Fault> {
-        let http = &self.org.http;
+    /// Makes a call, and makes it again as long as its faults may pass. Each time it takes a lease before it asks, and a
+    /// page that breaks off gives its lease back.
+    async fn ask(&self, call: &Call) -> Result<Result<Answer, TooLarge>, ReadFault> {
+        let (wrong, timing) = (AtomicU32::new(0), self.org.http.timing());
+        let attempt = || async {
+            match self.read(call).await {
+                Err(fault) if fault.reason() == ReadFailure::Malformed => {
+                    let is_enough = wrong.fetch_add(1, Ordering::Relaxed) + 1 >= WRONG_PAGES;
+                    if is_enough { Ok(Err(fault)) } else { Err(fault.into_fault()) }
+                }
+                Err(fault) => Err(fault.into_fault()),
+                Ok(answer) => Ok(Ok(answer)),
+            }
+        };
         let patience = CallPatience::Long("reading records by a query");
-        patience.run(http.timing(), may_retry(), || http.read(call, |body| read(body, &self.columns))).await
+        patience.run(timing, may_retry(), attempt).await.map_err(|fault| {
+            let reason = if is_expired(&fault) { ReadFailure::LocatorExpired } else { ReadFailure::Other };
+            ReadFault::new(reason, fault)
+        })?
     }
+
+    /// Makes a call once, and reads its answer as it arrives. A fault names no value of a record.
+    async fn read(&self, call: &Call) -> Result<Result<Answer, TooLarge>, ReadFault> {
+        let mut page = HeldPage::new(self.columns.len(), self.room.lease(self.size).await);
+        let mut reader = RecordReader::new(&self.columns);
+        let mut end = None;
+        let found = |record: &[u8], held: usize| {
+            let beside = held + reader.size();
+            let pushed = match reader.read(record) {
+                Ok(cells) => page.push(cells.iter().map(String::as_str), beside).map_err(End::TooLarge),
+                Err(wrong) => Err(End::Wrong(wrong)),
+            };
+            match pushed {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(why) => {
+                    end = Some(why);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let frame = self.org.http.elements(call, found).await?;
+        let foreign = |text: &str| ReadFault::from(Fault::new(FaultKind::Transient, text));
+        match end {
+            None => {}
+            Some(End::TooLarge(too_large)) => return Ok(Err(too_large)),
+            Some(End::Wrong(WrongRecord::NoJson)) => return Err(foreign("a record of a query is no JSON")),
+            Some(End::Wrong(WrongRecord::OtherFields)) => {
+                let text = "a record does not have the fields as the query asks for them";
+                return Err(ReadFault::foreign(ReadFailure::Malformed, text));
+            }
+        }
+        let (total, locator) = frame_of(&frame.unwrap_or_default()).map_err(|text| foreign(&text))?;
+        page.complete();
+        Ok(Ok(Answer { total, page, locator }))
+    }
+}
+
+/// What ends the reading of an answer.
+enum End {
+    TooLarge(TooLarge),
+    Wrong(WrongRecord),
 }
 
 /// Says after each fault of a query whether the query is made again.
@@ -249,28 +355,24 @@ fn is_expired(fault: &Fault) -> bool {
     fault.code() == Some("INVALID_QUERY_LOCATOR")
 }
 
-/// Reads an answer. An error names no value of a record.
-fn read(body: &[u8], columns: &[String]) -> Result<Answer, String> {
+/// Reads what is around the records of an answer: how many there are on all pages, and the locator of the next one.
+fn frame_of(frame: &[u8]) -> Result<(u64, Option<String>), String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
+    struct Frame {
         total_size: u64,
         done: bool,
         next_records_url: Option<String>,
-        #[serde(borrow)]
-        records: Vec<BTreeMap<String, &'a RawValue>>,
+        /// Those that are objects are read already.
+        records: Vec<IgnoredAny>,
     }
-    let body: Body = serde_json::from_slice(body).map_err(|_| "it is no page of a query".to_owned())?;
-    let locator = body.next_records_url.as_deref().map(locator).transpose()?;
-    if body.done == locator.is_some() {
+    let frame = serde_json::from_slice(frame).ok().filter(|frame: &Frame| frame.records.is_empty());
+    let frame = frame.ok_or("it is no page of a query")?;
+    let locator = frame.next_records_url.as_deref().map(locator).transpose()?;
+    if frame.done == locator.is_some() {
         return Err("it does not say whether there is a next page".to_owned());
     }
-    let mut page = HeldPage::new(columns.len());
-    for record in &body.records {
-        let cells: Vec<String> = columns.iter().map(|column| cell(record, column)).collect::<Result<_, _>>()?;
-        page.push(cells.iter().map(String::as_str));
-    }
-    Ok(Answer { total: body.total_size, page, locator })
+    Ok((frame.total_size, locator))
 }
 
 /// The locator in the address of the next page. The address must be that of a page of a query at the same instance:
@@ -286,24 +388,6 @@ fn locator(address: &str) -> Result<String, String> {
 fn is_locator(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-/// The text of the value at a path; empty for null. Salesforce names every selected field in every record, and shows a
-/// missing parent as null.
-fn cell(record: &BTreeMap<String, &RawValue>, path: &str) -> Result<String, String> {
-    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    let value = record.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.get());
-    let wrong = || format!("a record does not have the field {name} as the query asks for it");
-    match (value.ok_or_else(wrong)?, rest) {
-        ("null", _) => Ok(String::new()),
-        (parent, Some(rest)) => {
-            let parent: BTreeMap<String, &RawValue> = serde_json::from_str(parent).map_err(|_| wrong())?;
-            cell(&parent, rest)
-        }
-        (text, None) if text.starts_with('"') => serde_json::from_str(text).map_err(|_| wrong()),
-        (text, None) if text.starts_with(['{', '[']) => Err(wrong()),
-        (text, None) => Ok(text.to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::job_pages::{JobPages, rows_per_page};
 use super::page::QueryRow;
 use super::read_fault::ReadFault;
 use super::rest::RestPages;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::http::RequestCount;
 
 /// The records that a query found, in no particular order. It holds one page of them.
@@ -38,6 +38,9 @@ impl QueryRows {
     /// The rows cannot be read, or there are not as many as Salesforce says.
     pub async fn next(&mut self) -> Result<Option<&QueryRow>, Fault> {
         while !self.page.read(&mut self.row.cells) {
+            if !self.page.is_read() {
+                return Err(Fault::new(FaultKind::Unexpected, "a page of records that was read is not there any more"));
+            }
             // Two pages would take twice the memory.
             self.page = HeldPage::default();
             let page = match &mut self.source {

@@ -101,6 +101,11 @@ impl Page {
         &self.row
     }
 
+    /// The bytes that reading takes: of the row, and of what has arrived after it.
+    pub(crate) fn size(&self) -> usize {
+        self.row.size() + self.reader.size() + self.piece.len()
+    }
+
     async fn read_row(&mut self) -> Result<bool, Fault> {
         loop {
             let mut rest = &self.piece[..];

@@ -60,14 +60,37 @@ impl ResultRow {
     }
 
     /// Removes the cells.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
         self.is_altered = false;
     }
 
+    /// Removes the cells, and gives their memory for others.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.clear();
+        std::mem::take(&mut self.text).into_bytes()
+    }
+
+    /// Replaces the cells by those with these lengths. Returns whether they are UTF-8.
+    pub(crate) fn set(&mut self, text: Vec<u8>, lengths: &[usize]) -> bool {
+        self.clear();
+        let Ok(text) = String::from_utf8(text) else { return false };
+        self.text = text;
+        self.ends.extend(lengths.iter().scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        }));
+        true
+    }
+
+    /// The bytes held.
+    pub(crate) fn size(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// Adds a cell.
-    pub(crate) fn push(&mut self, cell: &str) {
+    fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
     }
@@ -182,6 +205,11 @@ impl RowReader {
         // Outside of quotes this is a row of its own, so none was unfinished. Inside it is text again.
         let is_outside_of_quotes = self.read(&mut &b"x\n"[..], &mut ResultRow::default())?;
         if is_outside_of_quotes { Ok(false) } else { Err(cut_off()) }
+    }
+
+    /// The bytes held.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
     fn complete(&mut self, row: &mut ResultRow) {

@@ -2,7 +2,7 @@ use wiremock::ResponseTemplate;
 
 use super::*;
 use crate::query::{Condition, Literal};
-use crate::stub_org::StubOrg;
+use crate::stub_org::{StubOrg, noise};
 
 const FIRST: &str = "/v62.0/query";
 const SECOND: &str = "/v62.0/query/01gA-2000";
@@ -97,7 +97,8 @@ async fn an_answer_that_does_not_fit_the_query_is_a_fault_without_values() {
         r#"{"totalSize":"secret","done":true,"records":[]}"#,
         r#"{"totalSize":1,"done":true,"records":["secret"]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"secret"}]}"#,
-        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":{"secret":1},"Account":null}]}"#,
+        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":"secret\ud800","Account":null}]}"#,
+        r#"{"totalSize":2,"done":true,"records":[{"Id":"1","Email":null,"Account":null}, "secret"]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":"secret"}]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":{"Title":"secret"}}]}"#,
         r#"{"totalSize":2001,"done":false,"records":[]}"#,
@@ -229,4 +230,53 @@ async fn a_caller_that_judges_itself_is_given_fewer_rows_than_the_first_page_say
         let read = pages.next().await.map(|page| page.map(|page| page.rows()));
         assert_eq!(read.map(|_| pages.missing()).map_err(drop), expected, "{first} {last}");
     }
+}
+
+/// A proxy or a server that is behind may be the reason, for some seconds.
+#[tokio::test]
+async fn a_record_that_always_lacks_a_field_is_not_waited_for() {
+    let stub = StubOrg::start().await;
+    let lacking = r#"{"Id":"1","Account":null}"#.to_owned();
+    stub.answer("GET", FIRST, page(1, None, &[lacking])).await;
+    let fault = stub.patient_org().await.read_query(&soql(), QueryScope::Live).await.err().unwrap();
+    assert_eq!((fault.reason(), fault.fault().kind()), (ReadFailure::Malformed, FaultKind::Transient));
+    assert_eq!(stub.requests("GET", FIRST).await.len(), WRONG_PAGES as usize);
+}
+
+/// The value of a field of the type `complexvalue` is an object.
+#[tokio::test]
+async fn a_value_that_is_an_object_is_given_as_its_json() {
+    let stub = StubOrg::start().await;
+    stub.answer("GET", FIRST, page(1, None, &[record("1", r#"{"a": [1, "}"]}"#, "null")])).await;
+    let (rows, _) = all(&stub).await.unwrap();
+    assert_eq!(rows, [format!("{:?} {:?} None", Some("1"), Some(r#"{"a": [1, "}"]}"#))]);
+}
+
+#[tokio::test]
+async fn pages_within_a_budget_are_leased_and_one_that_is_larger_is_read_alone() {
+    let long = |id: usize| record(&id.to_string(), &format!("\"{}\"", noise(id, 60_000)), "null");
+    let stub = StubOrg::start().await;
+    let next = Some("/services/data/v62.0/query/01gA-2000");
+    stub.answer("GET", FIRST, page(25, next, &(0..20).map(long).collect::<Vec<_>>())).await;
+    stub.answer("GET", SECOND, page(25, None, &(20..25).map(long).collect::<Vec<_>>())).await;
+    let org = stub.org().await;
+    let (soql, budget) = (soql(), Budget::new(700_000));
+    let other = budget.lease_of(100_000).await;
+    let (first, ()) = tokio::join!(org.read_query_within(&soql, QueryScope::Live, 1, Arc::clone(&budget)), async {
+        while stub.requests("GET", FIRST).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(other);
+    });
+    let (mut pages, mut rows) = (first.unwrap(), 0);
+    assert_eq!(stub.requests("GET", FIRST).await[0].headers["sforce-query-options"], "batchSize=200");
+    while let Some(mut page) = pages.next().await.unwrap() {
+        assert!(budget.used() >= page.size());
+        while let Some(row) = page.next_row() {
+            assert_eq!(row.at(1).unwrap(), noise(rows, 60_000));
+            rows += 1;
+        }
+        assert_eq!(budget.used(), 0);
+    }
+    assert_eq!(rows, 25);
 }

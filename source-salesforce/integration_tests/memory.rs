@@ -1,0 +1,92 @@
+//! The memory of the process, whatever it reads. `SOURCE_SALESFORCE_MEMORY=20` reads twenty times as many records.
+
+use salesforce_sim::{Field, Object, Settings};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::world::{World, blocking, catalog};
+
+/// The most memory of a process that reads.
+const MOST: u64 = 64_000_000;
+
+fn scale() -> usize {
+    std::env::var("SOURCE_SALESFORCE_MEMORY").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}
+
+/// A text that becomes half as long when it is packed.
+fn noise(random: &mut fastrand::Rng, length: usize) -> String {
+    let mut text: String = (0..length.div_ceil(16)).map(|_| format!("{:016x}", random.u64(..))).collect();
+    text.truncate(length);
+    text
+}
+
+fn field(name: &str, make: impl Fn(&str) -> Field) -> (String, Field) {
+    (name.to_owned(), make(name))
+}
+
+/// An org with objects of these fields, each with so many records.
+async fn world(
+    objects: usize,
+    records: usize,
+    fields: &[(String, Field)],
+    value: impl Fn(&mut fastrand::Rng) -> String,
+) -> World {
+    let name = |number: usize| format!("Wide_{number}__c");
+    let object =
+        |number| fields.iter().fold(Object::custom(&name(number)), |object, (_, field)| object.field(field.clone()));
+    let settings = Settings { objects: (0..objects).map(object).collect(), ..Settings::default() };
+    let world = World::with(settings).await;
+    let mut random = fastrand::Rng::with_seed(7);
+    for number in 0..objects {
+        for _ in 0..records {
+            let values: Vec<(String, String)> =
+                fields.iter().map(|(name, _)| (name.clone(), value(&mut random))).collect();
+            let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (&**name, &**value)).collect();
+            world.org.insert(&name(number), &values).unwrap();
+        }
+    }
+    world
+}
+
+/// Reads all objects at the same time, and checks the number of records and the memory.
+#[expect(clippy::print_stdout, reason = "`--nocapture` shows the figures")]
+async fn read(world: World, what: &str, api: &str, objects: usize, records: usize) {
+    let names: Vec<String> = (0..objects).map(|number| format!("Wide_{number}__c")).collect();
+    let streams: Vec<(&str, &[&str])> = names.iter().map(|name| (&**name, &[][..])).collect();
+    let started = Instant::now();
+    let connector =
+        world.start_read(json!({"api": api, "max_parallel_streams": objects}), &catalog(&streams), &json!([]));
+    let (read, most, code) = blocking(move || connector.drain()).await;
+    println!("{what} by {api}: {objects} x {records} records, {:.1} MB, {:.1?}", most as f64 / 1e6, started.elapsed());
+    assert_eq!((read, code), ((objects * records) as u64, 0), "{what}");
+    assert!(most < MOST, "{what} by {api}: {most}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_streams_with_long_texts_take_no_more_than_64_mb() {
+    let (streams, records) = (20, 30 * scale());
+    let fields = [field("Text__c", |name| Field::textarea(name, 131_072))];
+    for api in ["bulk", "rest"] {
+        let world = world(streams, records, &fields, |random| noise(random, 100_000)).await;
+        read(world, "long texts", api, streams, records).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_streams_with_many_columns_take_no_more_than_64_mb() {
+    let (streams, records) = (10, 30 * scale());
+    let name = |number: usize| format!("Field_{number}__c");
+    let fields: Vec<_> = (0..450).map(|number| field(&name(number), |name| Field::text(name, 40))).collect();
+    for api in ["bulk", "rest"] {
+        let world = world(streams, records, &fields, |random| noise(random, 20)).await;
+        read(world, "450 columns", api, streams, records).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_short_records_take_no_more_than_64_mb() {
+    let (streams, records) = (1, 50_000 * scale());
+    let fields = [field("Name__c", |name| Field::text(name, 40))];
+    let world = world(streams, records, &fields, |random| noise(random, 12)).await;
+    read(world, "short records", "bulk", streams, records).await;
+}
