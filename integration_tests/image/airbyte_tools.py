@@ -117,6 +117,8 @@ class Tools:
             "-k",
             f"not {NEEDS_REGISTRY}",
             f"--connector-image={self.image.name}",
+            # Without it nothing is read. The configured catalog chooses the streams.
+            "--read-from-streams=all",
             f"--junitxml={report}",
         ]
         self.run([*command, *options, connector / "test_standard.py"], cwd=connector)
