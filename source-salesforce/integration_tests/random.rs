@@ -211,7 +211,7 @@ impl Stream {
         if random.u8(..4) > 0 {
             let known = sample.columns();
             let most = random.usize(..=known.len());
-            columns = random.choose_multiple(known.into_iter(), most);
+            columns = random.choose_multiple(known, most);
             columns.push(sample.key.to_owned());
         }
         if sample.object == "Attachment" {
