@@ -4,6 +4,7 @@
 mod acceptance;
 mod commands;
 mod connector;
+mod deletions;
 mod discover;
 mod documents;
 mod faults;

@@ -60,7 +60,7 @@ impl Column {
 
     /// The column with the time of a deletion.
     pub(crate) fn deleted_at(changes: &Changes) -> Self {
-        Self::deleted_since(changes.has_bin.then(|| changes.cursor.clone()))
+        Self::deleted_since(changes.finds_bin().then(|| changes.cursor.clone()))
     }
 
     /// The same in a full refresh, which has no deleted record.

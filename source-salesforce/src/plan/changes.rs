@@ -18,7 +18,7 @@ pub(crate) struct Changes {
     pub(crate) cursor: String,
     /// Whether the org says up to when changes are complete, and names deleted records.
     pub(crate) is_replicateable: bool,
-    /// Whether queries can find the records in the recycle bin.
+    /// Whether records say whether they are in the recycle bin.
     pub(crate) has_bin: bool,
 }
 
@@ -38,9 +38,15 @@ impl Changes {
         })
     }
 
+    /// Whether the records in the recycle bin are rows, whose stamp is the time of their deletion. A deletion does not
+    /// move the time of the creation or of a login.
+    pub(crate) fn finds_bin(&self) -> bool {
+        self.has_bin && ["SystemModstamp", "LastModifiedDate"].iter().any(|name| self.cursor.eq_ignore_ascii_case(name))
+    }
+
     /// Whether a deletion can be told of any record.
     pub(crate) fn knows_deletions(&self) -> bool {
-        self.has_bin || self.is_replicateable
+        self.finds_bin() || self.is_replicateable
     }
 }
 
@@ -78,5 +84,20 @@ mod tests {
         assert!(!changes(std::slice::from_ref(&stamp)).unwrap().has_bin);
         let changes = changes(&[stamp, bin]).unwrap();
         assert!(changes.has_bin && changes.is_replicateable && changes.knows_deletions());
+    }
+
+    #[test]
+    fn records_in_the_recycle_bin_are_rows_only_where_a_deletion_moves_the_cursor() {
+        for (cursor, has_bin, expected) in [
+            ("SystemModstamp", true, true),
+            ("LastModifiedDate", true, true),
+            ("CreatedDate", true, false),
+            ("LoginTime", true, false),
+            ("SystemModstamp", false, false),
+        ] {
+            let changes = Changes { cursor: cursor.into(), is_replicateable: false, has_bin };
+            assert_eq!((changes.finds_bin(), changes.knows_deletions()), (expected, expected), "{cursor} {has_bin}");
+            assert!(Changes { is_replicateable: true, ..changes }.knows_deletions());
+        }
     }
 }

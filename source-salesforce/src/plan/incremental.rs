@@ -27,6 +27,8 @@ pub(crate) struct Incremental {
     /// The org, as a state names it.
     pub(crate) org: String,
     pub(crate) deletion: DeletionWriter,
+    /// Which records are rows, beside those of a window.
+    pub(crate) filter: Option<Condition>,
 }
 
 impl Incremental {
@@ -44,6 +46,7 @@ impl Incremental {
             start: config.start_date(),
             lookback: config.lookback(),
             org: query_hash(address, ""),
+            filter: None,
             deletion,
         }
     }

@@ -80,11 +80,12 @@ impl StreamPlan {
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
         let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
-        let finds_deleted = changes.as_ref().is_some_and(|changes| changes.has_bin) && shows_deletions(&columns);
+        let finds_deleted = changes.as_ref().is_some_and(Changes::finds_bin) && shows_deletions(&columns);
         let scope = if finds_deleted { QueryScope::WithDeleted } else { scope(&object) };
         let incremental = changes.map(|changes| {
             let deletion = DeletionWriter::new(&stream.name, &columns, &changes);
-            Incremental::new(&object, changes, config, org, deletion)
+            let filter = settings.and_then(|settings| settings.filter.clone());
+            Incremental { filter, ..Incremental::new(&object, changes, config, org, deletion) }
         });
         let (is_counted, is_of_schema) = (is_counted(&object), is_of_schema(&object));
         let mut soql = Soql::select(object, paths);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use airbyte::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{Deleted, Fault, FaultKind, Literal, Org, Soql};
+use salesforce::{Condition, Deleted, Fault, FaultKind, Literal, Org, Soql, url_length};
 
 use super::{LINES_SIZE, StreamRun};
 use crate::moment::Moment;
@@ -15,6 +15,9 @@ use crate::window::{DeletionPoint, IncrementalState, Progress, Window};
 /// The shortest span. Salesforce takes more than a minute.
 const SHORTEST_SPAN: SignedDuration = SignedDuration::from_mins(2);
 
+/// The most bytes of a filter that is asked together with the ids of deleted records. A longer one leaves them no room.
+const LONGEST_FILTER: usize = Soql::LONGEST_IN_ADDRESS / 2;
+
 /// Reads the deletions of a span of time.
 pub(super) struct Deletions<'a> {
     pub(super) org: &'a Org,
@@ -24,8 +27,17 @@ pub(super) struct Deletions<'a> {
     pub(super) window: Window,
 }
 
+/// The deletions that one call names, in their order.
+struct Span {
+    points: Vec<DeletionPoint>,
+    /// Up to when they are complete, if that is before the end of the call.
+    covered: Option<Moment>,
+}
+
 impl Deletions<'_> {
     /// Writes the deletions after one, and a state after each page of them. Returns up to when they are complete.
+    ///
+    /// The deletions of a span are written before those of the next are asked for, so that no more of them are in memory.
     pub(super) async fn write(
         &self,
         run: &mut StreamRun<'_>,
@@ -36,57 +48,75 @@ impl Deletions<'_> {
         if after.is_none() {
             run.write_state(&told(None))?;
         }
-        let (mut points, covered) = self.read().await?;
-        points.retain(|point| after.as_ref().is_none_or(|after| point > after));
-        for page in points.chunks(run.plan.rows_per_page.max(1)) {
-            let kept = self.kept(page).await?;
-            let gone = page.iter().filter(|point| !kept.contains(&point.id));
-            self.write_page(run, gone).await?;
-            run.write_state(&told(page.last().cloned()))?;
-        }
-        Ok(covered.max(self.from))
-    }
-
-    /// The deletions in their order, each record once, and up to when they are complete.
-    async fn read(&self) -> Result<(Vec<DeletionPoint>, Moment)> {
-        let (from, to) = (self.from, self.window.to);
-        let mut covered = to;
-        let mut points = Vec::new();
-        // The span of a call is longer than a minute, and begins and ends with one.
+        let to = self.window.to;
+        // What is told is not asked for again.
+        let mut from = after.as_ref().map_or(self.from, |after| after.at.max(self.from));
+        // The span of a call is longer than a minute, and begins and ends with one. The oldest is the last here.
         let mut spans = vec![(from.whole_minute().min(to.minus(SHORTEST_SPAN)), to)];
         while let Some((start, end)) = spans.pop() {
-            match self.org.deleted(&self.incremental.object, start.timestamp(), end.timestamp()).await {
-                Ok(deleted) => {
-                    self.check(&deleted, start)?;
-                    // Without a value nothing is known to be missing: the end is one that the org vouches for.
-                    covered = deleted.latest_date_covered.map_or(covered, |at| covered.min(Moment::of(at)));
-                    let point = |record: salesforce::DeletedRecord| DeletionPoint {
-                        at: Moment::of(record.deleted_at),
-                        id: record.id,
-                    };
-                    points.extend(deleted.records.into_iter().map(point));
+            let Span { mut points, covered } = match self.read(start.max(from), (start, end)).await? {
+                Ok(span) => span,
+                Err(fault) => {
+                    spans.extend(self.halves(&fault, start, end)?);
+                    continue;
                 }
-                Err(fault) => spans.extend(self.halves(&fault, start, end)?),
+            };
+            // A deletion after that time can commit late, under an earlier time than one that is there. The next sync
+            // tells them in their order.
+            let until = covered.unwrap_or(end);
+            points.retain(|point| from <= point.at && point.at < until);
+            points.retain(|point| after.as_ref().is_none_or(|after| point > after));
+            for page in points.chunks(run.plan.rows_per_page.max(1)) {
+                let kept = self.kept(page).await?;
+                let gone = page.iter().filter(|point| !kept.contains(&point.id));
+                self.write_page(run, gone).await?;
+                run.write_state(&told(page.last().cloned()))?;
             }
+            if let Some(covered) = covered {
+                tracing::info!("the deletions of {} are complete up to {covered}", self.incremental.object);
+                return Ok(covered.max(self.from));
+            }
+            from = from.max(end);
         }
-        points.retain(|point| from <= point.at && point.at < to);
+        Ok(to.max(self.from))
+    }
+
+    /// Asks for the deletions of a span, of which those from a time on count. A fault is one that a shorter span may not
+    /// have.
+    async fn read(&self, from: Moment, (start, end): (Moment, Moment)) -> Result<Result<Span, Fault>> {
+        let deleted = match self.org.deleted(&self.incremental.object, start.timestamp(), end.timestamp()).await {
+            Ok(deleted) => deleted,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        self.check(&deleted, from)?;
+        let point =
+            |record: salesforce::DeletedRecord| DeletionPoint { at: Moment::of(record.deleted_at), id: record.id };
+        let mut points: Vec<DeletionPoint> = deleted.records.into_iter().map(point).collect();
         // A record can be deleted, come back and be deleted again. The last time counts.
         points.sort_unstable_by(|left, right| left.id.cmp(&right.id).then(right.at.cmp(&left.at)));
         points.dedup_by(|earlier, last| earlier.id == last.id);
         points.sort_unstable();
-        Ok((points, covered))
+        // An answer never covers more than its span, so its end says that nothing is missing. Without a value nothing is
+        // known to be missing either: the end of the window is one that the org vouches for.
+        let covered = deleted.latest_date_covered.map(Moment::of).filter(|covered| *covered < end);
+        Ok(Ok(Span { points, covered }))
     }
 
-    /// The halves of a span with too many deletions.
+    /// Shorter spans for one with too many deletions, the older one last.
     fn halves(&self, fault: &Fault, start: Moment, end: Moment) -> Result<[(Moment, Moment); 2]> {
         let object = &self.incremental.object;
         if fault.code() == Some("INVALID_REPLICATION_DATE") {
-            return Err(self.unknown(start).internal(fault));
+            return Err(self.unknown(start.max(self.from)).internal(fault));
         }
-        let middle = end.minus(end.since(start) / 2).whole_minute();
-        let is_long = end.since(middle) >= SHORTEST_SPAN && middle.since(start) >= SHORTEST_SPAN;
-        if fault.code() == Some("EXCEEDED_ID_LIMIT") && is_long {
-            return Ok([(middle, end), (start, middle)]);
+        if fault.code() == Some("EXCEEDED_ID_LIMIT") {
+            return halves(start, end).ok_or_else(|| {
+                Error::config(format!(
+                    "More records of {object} were deleted between {start} and {end} than Salesforce names in a call. \
+                     Clear the data of the stream, so that the next sync reads it whole; or deselect the column \
+                     `_ab_cdc_deleted_at`, to sync without records that were deleted for good."
+                ))
+                .internal(fault)
+            });
         }
         if matches!(fault.kind(), FaultKind::Configuration | FaultKind::Unexpected | FaultKind::NotFound) {
             return Err(Error::config(format!(
@@ -98,44 +128,64 @@ impl Deletions<'_> {
         Err(error_of(fault, &format!("asking which records of {object} were deleted")))
     }
 
-    /// Checks that the org still knows all deletions of a span.
-    fn check(&self, deleted: &Deleted, start: Moment) -> Result<()> {
+    /// Checks that the org still knows all deletions since a time.
+    fn check(&self, deleted: &Deleted, from: Moment) -> Result<()> {
         let earliest = deleted.earliest_date_available.map(Moment::of);
-        if earliest.is_some_and(|earliest| earliest > start.max(self.from)) { Err(self.unknown(start)) } else { Ok(()) }
+        if earliest.is_some_and(|earliest| earliest > from) { Err(self.unknown(from)) } else { Ok(()) }
     }
 
-    fn unknown(&self, start: Moment) -> Error {
+    fn unknown(&self, from: Moment) -> Error {
         let object = &self.incremental.object;
         Error::config(format!(
-            "Salesforce no longer knows which records of {object} were deleted since {}: it keeps deletions for 15 days \
-             at most. Clear the data of the stream, so that the next sync reads it whole; or deselect the column \
-             `_ab_cdc_deleted_at`, to sync without records that were deleted for good. Sync more often.",
-            start.max(self.from)
+            "Salesforce no longer knows which records of {object} were deleted since {from}: it keeps deletions for 15 \
+             days at most. Clear the data of the stream, so that the next sync reads it whole; or deselect the column \
+             `_ab_cdc_deleted_at`, to sync without records that were deleted for good. Sync more often."
         ))
     }
 
-    /// Which of the records are not gone: they are there again, or they are in the recycle bin, and a row of a window says
-    /// so.
+    /// Which of the records are not gone: they are there again, or they are in the recycle bin, and a row of the window
+    /// says so.
     async fn kept(&self, page: &[DeletionPoint]) -> Result<HashSet<String>> {
         let Incremental { object, changes, .. } = self.incremental;
         let mut fields = vec!["Id", &changes.cursor];
         if changes.has_bin {
             fields.push(IS_DELETED);
         }
+        let (query, has_rows) = self.matching(Soql::select(object, fields));
         let ids = page.iter().filter_map(|point| Literal::id(&point.id));
         let mut kept = HashSet::new();
-        for query in Soql::select(object, fields).in_lists("Id", ids) {
+        for query in query.in_lists("Id", ids) {
             let failed = |fault: Fault| error_of(&fault, &format!("asking which deleted records of {object} are left"));
             let mut rows = self.org.query_all(&query).await.map_err(failed)?;
             while let Some(row) = rows.next().await.map_err(failed)? {
-                let stamp = row.at(1).and_then(Moment::parse);
-                let is_row = stamp.is_some_and(|stamp| stamp >= self.window.from.unwrap_or(self.from));
-                if row.at(2) != Some("true") || is_row {
+                let is_row = || has_rows && row.at(1).and_then(Moment::parse).is_some_and(|at| self.has_row(at));
+                if row.at(2) != Some("true") || is_row() {
                     kept.extend(row.at(0).map(str::to_owned));
                 }
             }
         }
         Ok(kept)
+    }
+
+    /// The query without records in the recycle bin that the filter of the stream leaves out, and whether the records in
+    /// the bin that it finds are rows if their stamp is in the window.
+    fn matching(&self, query: Soql) -> (Soql, bool) {
+        if !self.incremental.changes.finds_bin() {
+            return (query, false);
+        }
+        let Some(filter) = &self.incremental.filter else { return (query, true) };
+        if url_length(&filter.to_string()) > LONGEST_FILTER {
+            // Told twice rather than not at all.
+            return (query, false);
+        }
+        let is_there = Condition::written(format!("{IS_DELETED} = false"));
+        (query.filtered(Condition::Any(vec![is_there, filter.clone()])), true)
+    }
+
+    /// Whether a record in the recycle bin with this stamp is a row of the window. A row of the next window does not
+    /// count: the record can be gone before that is read.
+    fn has_row(&self, stamp: Moment) -> bool {
+        self.window.from.is_none_or(|from| from <= stamp) && stamp < self.window.to
     }
 
     async fn write_page<'p>(
@@ -156,5 +206,41 @@ impl Deletions<'_> {
             }
         }
         if lines.is_empty() { Ok(()) } else { run.write_lines(lines).await }
+    }
+}
+
+/// The two parts of a span of whole minutes, the older one last. Those of three minutes overlap, because a call takes no
+/// less than two. None for a span that has no shorter ones.
+fn halves(start: Moment, end: Moment) -> Option<[(Moment, Moment); 2]> {
+    let length = end.since(start);
+    if length <= SHORTEST_SPAN {
+        return None;
+    }
+    let half = (length / 2).max(SHORTEST_SPAN);
+    let (older_end, newer_start) = (end.minus(length - half).whole_minute(), end.minus(half).whole_minute());
+    // Of an odd number of minutes the middle is rounded, and the parts still touch.
+    let newer_start = newer_start.min(older_end);
+    Some([(newer_start, end), (start, older_end)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_halved_as_long_as_a_call_takes_its_parts() {
+        let moment = |minute: i64| Moment::parse(&format!("2026-01-02T03:{minute:02}:00Z")).unwrap();
+        for (length, expected) in [
+            (1, None),
+            (2, None),
+            (3, Some([(1, 3), (0, 2)])),
+            (4, Some([(2, 4), (0, 2)])),
+            (5, Some([(2, 5), (0, 2)])),
+            (7, Some([(3, 7), (0, 3)])),
+            (20, Some([(10, 20), (0, 10)])),
+        ] {
+            let expected = expected.map(|parts| parts.map(|(start, end)| (moment(start), moment(end))));
+            assert_eq!(halves(moment(0), moment(length)), expected, "{length}");
+        }
     }
 }

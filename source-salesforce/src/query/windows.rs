@@ -25,6 +25,9 @@ impl Reader<'_> {
         if let Some(span) = next_window(&state, incremental, boundary.moment()) {
             let reading = Progress::Reading(ReadingState::new("", None));
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading }).await?;
+        } else if let Some(span) = untold(&state, incremental) {
+            let deletions = Progress::Deletions(None);
+            self.read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions }).await?;
         } else {
             tracing::info!(
                 "{} has no window to read: its changes are complete up to {}",
@@ -60,20 +63,27 @@ impl Reader<'_> {
                 None
             }
         };
-        // Before the first window nothing was read, so nothing of it can be deleted.
-        let deletions_from = state.deletions_through.or(state.through).filter(|_| incremental.tells_deletions);
+        // Before the first window nothing was read, so nothing of it can be deleted. While the stream does not tell
+        // deletions, the time stays: it tells them all when it does again.
+        let deletions_from = state.deletions_through.or(state.through);
         let covered = match deletions_from {
-            Some(from) => {
+            Some(from) if incremental.tells_deletions => {
                 let deletions = Deletions { org: self.org, incremental, from, window: span };
                 Some(deletions.write(run, state, after).await?)
             }
-            None => None,
+            untold => untold,
         };
         state.through = Some(span.to);
         state.deletions_through = covered.filter(|covered| *covered < span.to);
         state.window = None;
         run.write_state(&state.to_json())
     }
+}
+
+/// The empty window at the end of what is read, if deletions before it are not told yet.
+fn untold(state: &IncrementalState, incremental: &Incremental) -> Option<Window> {
+    let to = state.through.filter(|_| incremental.tells_deletions && state.deletions_through.is_some())?;
+    Some(Window { from: Some(to), to })
 }
 
 /// The window up to a boundary; none if there is nothing between.

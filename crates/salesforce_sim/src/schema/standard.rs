@@ -259,10 +259,13 @@ fn attachment() -> Object {
         .without_bulk()
 }
 
+/// It has none of the fields that other objects have of their changes (Object Reference, "LoginHistory").
 fn login_history() -> Object {
-    Object::standard("LoginHistory", "0Ya")
+    ["IsDeleted", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"]
+        .into_iter()
+        .fold(Object::standard("LoginHistory", "0Ya"), Object::without)
         .field(Field::reference("UserId", &["User"]))
-        .field(Field::datetime("LoginTime"))
+        .field(Field::datetime("LoginTime").required())
         .field(Field::text("Status", 128))
         .read_only()
 }

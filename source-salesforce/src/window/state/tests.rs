@@ -18,6 +18,7 @@ fn incremental(start: Option<&str>, lookback_minutes: i64) -> Incremental {
         start: start.map(moment),
         lookback: SignedDuration::from_mins(lookback_minutes),
         org: "a1".into(),
+        filter: None,
     }
 }
 

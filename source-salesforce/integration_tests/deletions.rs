@@ -1,0 +1,285 @@
+//! Deletions of incremental syncs: each is told, whatever the settings and the answers of the org.
+
+use std::time::Duration;
+
+use salesforce_sim::{Answer, Effect, Endpoint, Object, RequestFault, Settings};
+use serde_json::{Value, json};
+
+use crate::connector::Run;
+use crate::world::{World, blocking, catalog, incremental, sorted};
+
+const COLUMNS: [&str; 5] = ["Id", "Name", "IsDeleted", "SystemModstamp", "_ab_cdc_deleted_at"];
+
+fn accounts() -> Value {
+    incremental(catalog(&[("Account", &COLUMNS)]))
+}
+
+/// The same without the column with the time of a deletion.
+fn untold() -> Value {
+    incremental(catalog(&[("Account", &COLUMNS[..4])]))
+}
+
+/// An org whose clock stands still at the beginning of a minute.
+async fn world() -> World {
+    world_with(Settings::default()).await
+}
+
+async fn world_with(settings: Settings) -> World {
+    let world = World::with(settings).await;
+    world.org.stop_clock();
+    world
+}
+
+fn pass(world: &World, minutes: u64) {
+    world.org.advance_clock(Duration::from_secs(minutes * 60));
+}
+
+fn add(world: &World, name: &str) -> String {
+    world.org.insert("Account", &[("Name", name)]).unwrap()
+}
+
+/// A time of the org so many minutes before now, as a state has it.
+fn ago(world: &World, minutes: i64) -> String {
+    jiff::Timestamp::from_second(world.org.now() - minutes * 60).unwrap().to_string()
+}
+
+/// One sync from the state of the sync before.
+async fn sync(world: &World, changes: Value, catalog: &Value, states: &mut Value) -> Run {
+    let run = world.read_on(changes, catalog, states).await;
+    run.assert_success();
+    *states = run.last_states();
+    run
+}
+
+/// The ids of the records that a run says are gone for good, sorted.
+fn gone(run: &Run, stream: &str) -> Vec<String> {
+    let is_gone = |record: &&Value| record["_ab_cdc_deleted_at"].is_string() && record.get("Name").is_none();
+    sorted(
+        run.records(stream)
+            .into_iter()
+            .filter(is_gone)
+            .map(|record| record["Id"].as_str().unwrap().to_owned())
+            .collect(),
+    )
+}
+
+/// An answer of `/deleted` with these records, deleted so many minutes ago.
+fn answer(world: &World, records: &[(&str, i64)], covered: i64, earliest: i64) -> RequestFault {
+    let records: Vec<Value> =
+        records.iter().map(|(id, minutes)| json!({"id": id, "deletedDate": ago(world, *minutes)})).collect();
+    let body = json!({
+        "deletedRecords": records,
+        "earliestDateAvailable": ago(world, earliest),
+        "latestDateCovered": ago(world, covered),
+    });
+    RequestFault::new(Endpoint::Deleted, Effect::Answer(Answer::json(200, &body.to_string())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_filter_no_longer_lets_through_is_gone_when_it_is_deleted() {
+    let world = world().await;
+    let [left, stays, back] = ["left", "stays", "back"].map(|name| add(&world, name));
+    let changes = json!({"streams": [{"stream": "Account", "filter": "Name != 'x' OR Name = 'y'"}]});
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, changes.clone(), &accounts(), &mut states).await;
+    world.org.update("Account", &left, &[("Name", "x")]);
+    world.org.update("Account", &back, &[("Name", "x")]);
+    [&left, &stays, &back].iter().for_each(|id| assert!(world.org.recycle("Account", id)));
+    world.org.undelete("Account", &back);
+    pass(&world, 5);
+    let run = sync(&world, changes.clone(), &accounts(), &mut states).await;
+    assert_eq!((gone(&run, "Account"), run.records("Account").len()), (vec![left], 2), "one is in the recycle bin");
+    world.org.empty_recycle_bin("Account");
+    pass(&world, 5);
+    assert!(sync(&world, changes, &accounts(), &mut states).await.records("Account").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_are_told_of_the_time_in_which_the_column_was_deselected() {
+    let world = world().await;
+    let id = add(&world, "a");
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    let told = ago(&world, 0);
+    pass(&world, 5);
+    world.org.erase("Account", &id);
+    for _ in 0..2 {
+        pass(&world, 5);
+        assert!(sync(&world, json!({}), &untold(), &mut states).await.records("Account").is_empty());
+        assert_eq!(states[0]["stream"]["stream_state"]["deletions_through"], json!(told));
+    }
+    let purged = states.clone();
+    // Without a new window too.
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*id]);
+    assert!(states[0]["stream"]["stream_state"].get("deletions_through").is_none());
+    pass(&world, 5);
+    assert!(sync(&world, json!({}), &accounts(), &mut states).await.records("Account").is_empty());
+    // What the org no longer knows is an error, and not silence.
+    world.org.purge_deletions("Account");
+    assert_eq!(world.read_on(json!({}), &accounts(), &purged).await.failure().0, "config_error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_after_what_the_org_covers_are_told_by_a_later_sync() {
+    let world = world().await;
+    let [early, late, later] = ["early", "late", "later"].map(|name| add(&world, name));
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 2);
+    world.org.erase("Account", &early);
+    pass(&world, 4);
+    [&late, &later].iter().for_each(|id| assert!(world.org.erase("Account", id)));
+    pass(&world, 4);
+    // One of them commits late, so the answer does not have it yet.
+    world.org.inject(answer(&world, &[(&early, 8), (&later, 4)], 6, 9_000));
+    let connector = world.start_read(json!({}), &accounts(), &states);
+    // A kill after the first page does not pass the other.
+    let killed = blocking(move || connector.kill_at_state(4)).await;
+    let mut after = killed.last_states();
+    let rest = sync(&world, json!({}), &accounts(), &mut after).await;
+    let mut told = gone(&killed, "Account");
+    told.extend(gone(&rest, "Account"));
+    assert_eq!(crate::world::distinct(told), sorted(vec![early.clone(), late.clone(), later.clone()]));
+
+    world.org.inject(answer(&world, &[(&early, 8), (&later, 4)], 6, 9_000));
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*early]);
+    assert_eq!(states[0]["stream"]["stream_state"]["deletions_through"], json!(ago(&world, 6)));
+    // No window is new, and the deletions are told all the same.
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), sorted(vec![late, later]));
+    assert!(states[0]["stream"]["stream_state"].get("deletions_through").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_no_longer_has_all_deletions_is_an_error() {
+    let world = world().await;
+    add(&world, "a");
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 10);
+    world.org.inject(answer(&world, &[], 0, 9));
+    let run = world.read_on(json!({}), &accounts(), &states).await;
+    let (kind, message) = run.failure();
+    assert!(kind == "config_error" && message.contains("no longer knows which records of Account"), "{message}");
+    world.org.inject(answer(&world, &[], 0, 10));
+    sync(&world, json!({}), &accounts(), &mut states).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_with_too_many_deletions_are_read_one_after_the_other_and_each_deletion_is_told_once() {
+    let world = world_with(Settings { max_replicated_ids: 4, ..Settings::default() }).await;
+    let ids: Vec<String> = (0..12)
+        .map(|number| {
+            pass(&world, 1);
+            add(&world, &format!("{number}"))
+        })
+        .collect();
+    let mut begin = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut begin).await;
+    for id in &ids {
+        pass(&world, 1);
+        world.org.erase("Account", id);
+    }
+    pass(&world, 3);
+    let mut states = begin.clone();
+    let run = sync(&world, json!({}), &accounts(), &mut states).await;
+    let told = run.column("Account", "Id");
+    assert_eq!(told, ids, "from old to new");
+    assert!(states[0]["stream"]["stream_state"].get("deletions_through").is_none(), "{states}");
+    assert!(sync(&world, json!({}), &accounts(), &mut states).await.records("Account").is_empty());
+    let calls: Vec<Endpoint> = world.org.requests().iter().map(|request| request.endpoint).collect();
+    let of_kept = calls.iter().rposition(|endpoint| *endpoint == Endpoint::QueryAll).unwrap();
+    let before = calls[..of_kept].iter().rposition(|endpoint| *endpoint == Endpoint::Deleted).unwrap();
+    assert!(calls[..before].contains(&Endpoint::QueryAll), "a span is written before the next is asked for");
+    // A kill between two spans, or in one, repeats a page at most.
+    for nth_state in 1..=8 {
+        let connector = world.start_read(json!({"api": "bulk", "max_page_rows": 2}), &accounts(), &begin);
+        let killed = blocking(move || connector.kill_at_state(nth_state)).await;
+        let mut states = killed.last_states();
+        let rest = sync(&world, json!({"api": "bulk", "max_page_rows": 2}), &accounts(), &mut states).await;
+        let mut told = killed.column("Account", "Id");
+        told.extend(rest.column("Account", "Id"));
+        assert!(told.len() <= 14, "{nth_state}: {told:?}");
+        assert_eq!(crate::world::distinct(told), sorted(ids.clone()), "{nth_state}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_deletions_in_two_minutes_are_an_error_that_names_them() {
+    let world = world_with(Settings { max_replicated_ids: 4, ..Settings::default() }).await;
+    let ids: Vec<String> = (0..5)
+        .map(|number| {
+            pass(&world, 1);
+            add(&world, &format!("{number}"))
+        })
+        .collect();
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 5);
+    ids.iter().for_each(|id| assert!(world.org.erase("Account", id)));
+    let minute = world.org.now();
+    pass(&world, 5);
+    let run = world.read_on(json!({}), &accounts(), &states).await;
+    let (kind, message) = run.failure();
+    let minute = jiff::Timestamp::from_second(minute).unwrap().to_string();
+    assert!(kind == "config_error" && message.contains("Clear the data of the stream"), "{message}");
+    assert!(message.contains("More records of Account were deleted between") && message.contains(&minute), "{message}");
+    let mut cleared = json!([]);
+    sync(&world, json!({}), &accounts(), &mut cleared).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_without_a_stamp_of_changes_are_read_by_their_creation_and_by_their_login() {
+    let world = world_with(Settings {
+        objects: vec![
+            Object::standard("AccountHistory", "017")
+                .field(salesforce_sim::Field::text("Field", 40))
+                .read_only()
+                .without("SystemModstamp")
+                .without("LastModifiedDate")
+                .without("LastModifiedById"),
+        ],
+        ..Settings::default()
+    })
+    .await;
+    let histories = incremental(catalog(&[("AccountHistory", &["Id", "CreatedDate", "_ab_cdc_deleted_at"])]));
+    let logins = incremental(catalog(&[("LoginHistory", &["Id", "LoginTime", "Status"])]));
+    let insert_login = |status: &str| {
+        let time = ago(&world, 0);
+        world.org.insert("LoginHistory", &[("LoginTime", &*time), ("Status", status)]).unwrap()
+    };
+    let (mut of_histories, mut of_logins) = (json!([]), json!([]));
+    let old = world.org.insert("AccountHistory", &[("Field", "Old")]).unwrap();
+    insert_login("one");
+    pass(&world, 20);
+    let run = sync(&world, json!({}), &histories, &mut of_histories).await;
+    assert_eq!(run.column("AccountHistory", "Id"), [&*old]);
+    assert_eq!(sync(&world, json!({}), &logins, &mut of_logins).await.column("LoginHistory", "Status"), ["one"]);
+    assert_eq!(of_histories[0]["stream"]["stream_state"]["cursor"], "CreatedDate");
+    assert_eq!(of_logins[0]["stream"]["stream_state"]["cursor"], "LoginTime");
+
+    let new = world.org.insert("AccountHistory", &[("Field", "New")]).unwrap();
+    let brief = world.org.insert("AccountHistory", &[("Field", "Brief")]).unwrap();
+    insert_login("two");
+    pass(&world, 5);
+    // The record is in the recycle bin, which does not move its creation: it is gone like one that no query finds.
+    [&old, &brief].iter().for_each(|id| assert!(world.org.recycle("AccountHistory", id)));
+    let deleted_at = ago(&world, 0).replace('Z', ".000Z");
+    pass(&world, 15);
+    let run = sync(&world, json!({}), &histories, &mut of_histories).await;
+    let deleted = |record: &&&Value| record["_ab_cdc_deleted_at"].is_string();
+    let records = run.records("AccountHistory");
+    let (gone, there): (Vec<&&Value>, Vec<&&Value>) = records.iter().partition(deleted);
+    assert_eq!(there.iter().map(|record| &record["Id"]).collect::<Vec<_>>(), [&json!(new)]);
+    assert_eq!(
+        sorted(gone.iter().map(|record| record["Id"].as_str().unwrap().to_owned()).collect()),
+        sorted(vec![old, brief])
+    );
+    assert!(gone.iter().all(|record| record["_ab_cdc_deleted_at"] == json!(deleted_at)), "{gone:?}");
+    assert_eq!(sync(&world, json!({}), &logins, &mut of_logins).await.column("LoginHistory", "Status"), ["two"]);
+}
