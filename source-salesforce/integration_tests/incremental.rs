@@ -185,7 +185,7 @@ async fn an_org_that_vouches_for_nothing_is_read_up_to_ten_minutes_ago() {
     run.assert_success();
     assert_eq!(sorted(run.column("Plain__c", "Name")), ["old", "young"], "a deletion moves LastModifiedDate too");
 
-    // Nor does an org whose answer has no value, is refused, or whose time a proxy takes away.
+    // Nor does an org whose answer has no value, or is refused.
     for (name, fault) in [
         ("no value", RequestFault::new(Endpoint::Updated, Effect::Answer(Answer::json(200, r#"{"ids":[]}"#)))),
         ("refused", RequestFault::new(Endpoint::Updated, Effect::Answer(Answer::error(400, "API_ERROR", "no")))),
@@ -199,6 +199,88 @@ async fn an_org_that_vouches_for_nothing_is_read_up_to_ten_minutes_ago() {
         world.org.inject(fault);
         assert_eq!(names(&sync(&world, &mut json!([])).await), ["old"], "{name}");
     }
+}
+
+/// The margin can pass the beginning of a transaction that the last sync has waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_no_longer_vouches_for_a_boundary_is_an_error() {
+    let no_value = Answer::json(200, r#"{"ids":[]}"#);
+    let refused = Answer::error(400, "API_ERROR", "no");
+    let hidden = Answer::error(403, "INSUFFICIENT_ACCESS", "no");
+    for answer in [no_value, refused, hidden, Answer::error(404, "NOT_FOUND", "no")] {
+        let world = World::kind().await;
+        world.org.stop_clock();
+        pass(&world, 5);
+        let transaction = world.org.begin_transaction();
+        transaction.insert("Account", &[("Name", "late")]).unwrap();
+        pass(&world, 30);
+        let mut states = json!([]);
+        assert!(names(&sync(&world, &mut states).await).is_empty(), "the transaction is waited for");
+        world.org.inject(RequestFault::new(Endpoint::Updated, answer.clone()));
+        let run = world.read_on(json!({}), &accounts(), &states).await;
+        let (kind, message) = run.failure();
+        let words = "no longer says up to when the changes of Account are complete";
+        assert!(kind == "transient_error" && message.contains(words), "{answer:?}: {message}");
+        transaction.commit();
+        assert_eq!(names(&sync(&world, &mut states).await), ["late"], "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_whose_answers_have_no_time_is_an_error() {
+    // The server of the org adds a header that is not there, so the test has one that is no time.
+    let plain = Object::custom("Plain__c").without_replication();
+    let world = World::with(Settings { objects: vec![plain], ..Settings::default() }).await;
+    let plain = incremental(catalog(&[("Plain__c", &["Id"])]));
+    for catalog in [accounts(), plain] {
+        world
+            .org
+            .inject(RequestFault::new(Endpoint::Versions, Effect::Header("Date".into(), Some("?".into()))).always());
+        let run = world.read(json!({}), &catalog).await;
+        let (kind, message) = run.failure();
+        assert!(kind == "transient_error" && message.contains("do not have its time"), "{message}");
+        world.org.clear_faults();
+        world.read(json!({}), &catalog).await.assert_success();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_date_that_is_later_than_the_state_skips_nothing() {
+    let world = world().await;
+    let mut states = json!([]);
+    add(&world, "a");
+    pass(&world, 5);
+    sync(&world, &mut states).await;
+    add(&world, "b");
+    pass(&world, 5);
+    let later = json!({"start_date": now(&world)});
+    add(&world, "c");
+    pass(&world, 5);
+    assert_eq!(names(&sync_of(&world, later, &accounts(), &mut states).await), ["b", "c"]);
+    assert!(names(&sync(&world, &mut states).await).is_empty());
+}
+
+/// The records that the destination has may be gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_read_from_an_earlier_start_tells_what_was_deleted_since() {
+    let world = world().await;
+    let gone = add(&world, "gone");
+    add(&world, "a");
+    pass(&world, 5);
+    let mut states = json!([]);
+    sync_of(&world, json!({"start_date": "2024-01-01"}), &accounts(), &mut states).await;
+    world.org.erase("Account", &gone);
+    pass(&world, 5);
+    let run = sync_of(&world, json!({"start_date": "2020-01-01"}), &accounts(), &mut states).await;
+    assert_eq!(names(&run), ["", "a"]);
+    let deleted = run.records("Account").into_iter().find(|record| record["Id"] == json!(gone)).unwrap();
+    assert!(deleted["_ab_cdc_deleted_at"].is_string(), "{deleted}");
+    assert!(
+        sync_of(&world, json!({"start_date": "2020-01-01"}), &accounts(), &mut states)
+            .await
+            .records("Account")
+            .is_empty()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,9 +327,13 @@ async fn start_date_and_lookback_of_airbytes_own_source_are_kept() {
     assert_eq!(names(&sync_of(&world, changes.clone(), &accounts(), &mut states).await), ["a"]);
     pass(&world, 1);
     assert_eq!(names(&sync_of(&world, changes, &accounts(), &mut states).await), ["a"], "it is read again");
+    assert!(names(&sync_of(&world, json!({"start_date": start}), &accounts(), &mut states).await).is_empty());
+    // An earlier start, and then none, read what is older.
+    for changes in [json!({"start_date": "2020-01-01"}), json!({})] {
+        let run = sync_of(&world, changes.clone(), &accounts(), &mut states).await;
+        assert_eq!(names(&run), ["a", "too old"], "{changes}");
+    }
     assert!(names(&sync(&world, &mut states).await).is_empty());
-    let earlier = json!({"start_date": "2020-01-01"});
-    assert_eq!(names(&sync_of(&world, earlier, &accounts(), &mut states).await), ["a", "too old"]);
     for (key, value) in [("start_date", "last year"), ("lookback_window", "ten minutes"), ("lookback_window", "-PT5M")]
     {
         let run = world.read(json!({key: value}), &accounts()).await;
@@ -344,6 +430,56 @@ async fn a_window_leaves_its_state_on_proof_alone() {
     let state = run.states("Account").last().unwrap().0;
     assert!(state.get("window").is_none() && state.get("through").is_none(), "the state is taken back: {state}");
     let mut states = run.last_states();
+    assert_eq!(sync_of(&world, changes, &accounts(), &mut states).await.records("Account").len(), 25);
+}
+
+/// Records of a closed window can only go, so that more of them after than are found is a lost row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_with_more_records_after_than_are_found_is_read_again() {
+    for times in [1, 3] {
+        let world = World::kind().await;
+        world.org.stop_clock();
+        (0..4).for_each(|number| drop(add(&world, &format!("{number}"))));
+        pass(&world, 5);
+        let count =
+            |count: usize| Answer::json(200, &json!({"totalSize": count, "done": true, "records": []}).to_string());
+        // The first query tries the condition of the stream. Then the window is counted, and counted again at each doubt.
+        world.org.inject(RequestFault::new(Endpoint::QueryAll, count(6)).starting_at(2));
+        world.org.inject(RequestFault::new(Endpoint::QueryAll, count(5)).starting_at(3).times(times));
+        let run = world.read(json!({"api": "bulk"}), &accounts()).await;
+        if times == 1 {
+            run.assert_success();
+            assert_eq!(run.records("Account").len(), 4);
+            assert_eq!(world.org.query_jobs().len(), 2, "another job decides");
+        } else {
+            let (kind, message) = run.failure();
+            let words = "the query finds 4 records, and Salesforce counts 6 before and 5 after";
+            assert!(kind == "transient_error" && message.contains(words), "{message}");
+            assert!(run.records("Account").is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_whose_job_is_gone_is_counted_before_it_is_read_again() {
+    let world = World::kind().await;
+    world.org.stop_clock();
+    (0..25).for_each(|number| drop(add(&world, &format!("{number}"))));
+    pass(&world, 5);
+    let changes = json!({"api": "bulk", "max_page_rows": 10});
+    let whole = world.read(changes.clone(), &accounts()).await;
+    let mut states = whole.last_states();
+    states[0]["stream"]["stream_state"] = whole.states("Account")[1].0.clone();
+    let reading = &mut states[0]["stream"]["stream_state"]["window"]["reading"];
+    assert!(reading["job"].is_string(), "{reading}");
+    reading["job"] = json!("7503h00000CV7GqAAL");
+    let count = Answer::json(200, r#"{"totalSize": 26, "done": true, "records": []}"#);
+    world.org.inject(RequestFault::new(Endpoint::QueryAll, count).always());
+    let run = world.read_on(changes.clone(), &accounts(), &states).await;
+    let words = "the query finds 25 records, and Salesforce counts 26";
+    assert!(run.failure().1.contains(words), "{}", run.failure().1);
+    assert!(run.records("Account").is_empty());
+    world.org.clear_faults();
     assert_eq!(sync_of(&world, changes, &accounts(), &mut states).await.records("Account").len(), 25);
 }
 

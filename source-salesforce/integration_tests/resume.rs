@@ -169,6 +169,26 @@ async fn without_a_number_of_the_sync_a_stream_is_complete_while_another_is_unde
     assert!(run.records("Contact").is_empty(), "the state says that Lead is not read whole");
 }
 
+/// Such as the state of a stream from before its sync mode changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_not_one_of_a_full_refresh_says_nothing_of_the_sync() {
+    let world = World::kind().await;
+    world.add_contacts(5);
+    let contacts_alone = catalog(&[("Contact", &["LastName"])]);
+    let contacts = world.read(json!({}), &contacts_alone).await.last_states()[0].clone();
+    let both = catalog(&[("Contact", &["LastName"]), ("Lead", &["Id"])]);
+    for state in [
+        json!({"through": "2026-02-01T00:00:00Z", "cursor": "SystemModstamp", "org": "0123456789abcdef"}),
+        json!({"slices": [{"start": "2026-01-01T00:00:00.000Z", "end": "2026-02-01T00:00:00.000Z"}]}),
+        json!({"version": "62.0", "query": "0123456789abcdef", "job": "7503h00000CV7GqAAL", "rows": 5}),
+    ] {
+        let lead = json!({"type": "STREAM", "stream": {"stream_descriptor": {"name": "Lead"}, "stream_state": state}});
+        let run = world.read_on(json!({}), &both, &json!([contacts, lead])).await;
+        run.assert_success();
+        assert_eq!(run.records("Contact").len(), 5, "{state}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_another_sync_are_not_read_on() {
     let world = World::kind().await;

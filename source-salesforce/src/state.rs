@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use airbyte::{Error, Result, StreamName};
 use salesforce::API_VERSION;
@@ -102,8 +102,11 @@ impl StreamState {
         if counts { self } else { Self::Start }
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
-        matches!(self, Self::Complete { .. })
+    /// Whether what the platform kept says that a sync of a query has not ended: a page of it, or the start that this
+    /// connector writes itself. What it does not know, such as a state from before a change of the sync mode, says nothing.
+    pub(crate) fn is_under_way(state: &Value, query: &str, sync: SyncIds) -> bool {
+        let is_start = state.is_null() || state.as_object().is_some_and(Map::is_empty);
+        is_start || matches!(Self::of_json(state).within(query, sync, false), Self::Reading(_))
     }
 
     /// What the platform keeps.
@@ -236,6 +239,26 @@ mod tests {
         assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("a", "SELECT Id FROM B"));
         assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("b", "SELECT Id FROM A"));
         assert_eq!(query_hash("", "").len(), 16);
+    }
+
+    #[test]
+    fn only_a_page_or_a_start_of_its_own_says_that_a_sync_is_under_way() {
+        let sync = SyncIds { sync_id: Some(1), generation_id: Some(1) };
+        let reading = ReadingState { sync, ..ReadingState::new("a1", Some("750".into())) };
+        let of_another_sync = ReadingState { sync: SyncIds::default(), ..reading.clone() };
+        for (state, expected) in [
+            (json!({}), true),
+            (json!(null), true),
+            (json!(reading), true),
+            (json!(of_another_sync), false),
+            (json!(ReadingState { query: "a2".into(), ..reading }), false),
+            (StreamState::Complete { query: "a1".into(), rows: 7, sync }.to_json(), false),
+            (json!({"through": "2026-02-01T00:00:00Z", "cursor": "SystemModstamp", "org": "a1"}), false),
+            (json!({"slices": [{"start": "2026-01-01T00:00:00.000Z", "end": "2026-02-01T00:00:00.000Z"}]}), false),
+            (json!({"SystemModstamp": "2026-01-01T00:00:00.000Z"}), false),
+        ] {
+            assert_eq!(StreamState::is_under_way(&state, "a1", sync), expected, "{state}");
+        }
     }
 
     #[test]

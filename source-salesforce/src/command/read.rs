@@ -32,7 +32,9 @@ pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, out
             let state = states.get(&plan.stream).filter(|_| plan.incremental.is_none());
             state.map(StreamState::of_json)
         };
-        let is_under_way = plans.iter().filter_map(whole).any(|state| !state.is_complete());
+        let is_under_way = plans.iter().filter(|plan| plan.incremental.is_none()).any(|plan| {
+            states.get(&plan.stream).is_some_and(|state| StreamState::is_under_way(state, &plan.query, plan.sync))
+        });
         let streams = plans.into_iter().map(|plan| {
             if let Some(incremental) = &plan.incremental {
                 let state = IncrementalState::of_json(states.get(&plan.stream), incremental);

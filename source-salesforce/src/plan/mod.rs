@@ -53,6 +53,8 @@ pub(crate) struct StreamPlan {
     pub(crate) api: Api,
     /// How many records the query finds, asked before the first of them is read. None if Salesforce does not say.
     pub(crate) count: Option<u64>,
+    /// Whether no record can come to those of the query: of a window for which the org vouches.
+    pub(crate) is_closed: bool,
     /// How changes are read; None for a full refresh, and for the records of one window.
     pub(crate) incremental: Option<Incremental>,
     /// The address of the org.
@@ -102,6 +104,7 @@ impl StreamPlan {
             writer: RecordWriter::new(&stream.name, &columns),
             api: config.api_of(&stream.name.name),
             count: None,
+            is_closed: false,
             stream: stream.name,
             soql,
             scope,

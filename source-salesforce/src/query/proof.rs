@@ -26,7 +26,7 @@ pub(super) async fn settle_count(
     let doubt = |found: u64| format!("the query finds {found} records");
     let after = count_again(org, plan, before, &doubt(found)).await?;
     let found = pages.total_expecting(after).await.map_err(|fault| failure(&fault, plan, false))?.unwrap_or(found);
-    match judge(before, after, found) {
+    match judge(plan.is_closed, before, after, found) {
         Verdict::Proven => Ok(Some(found)),
         Verdict::Moved => {
             tracing::info!("records of {} came or went: {before} before, {after} now, {found} are found", plan.stream);
@@ -36,7 +36,9 @@ pub(super) async fn settle_count(
             warn_of_moves(plan, before, after, found);
             Ok(None)
         }
-        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &doubt(found), after) }),
+        Verdict::Doubtful => {
+            Err(Failure::Dead { begins_again: true, error: disagreement(plan, &doubt(found), before, after) })
+        }
     }
 }
 
@@ -46,7 +48,7 @@ pub(super) async fn check_count(org: &Org, plan: &StreamPlan, before: Option<u64
     let Some(before) = before.filter(|before| *before != rows) else { return Ok(()) };
     let read = format!("{rows} records are read");
     let after = count_again(org, plan, before, &read).await?;
-    match judge(before, after, rows) {
+    match judge(plan.is_closed, before, after, rows) {
         Verdict::Proven => Ok(()),
         Verdict::Moved => {
             tracing::info!("records of {} came or went: {before} before, {after} now, {rows} are read", plan.stream);
@@ -56,7 +58,7 @@ pub(super) async fn check_count(org: &Org, plan: &StreamPlan, before: Option<u64
             warn_of_moves(plan, before, after, rows);
             Ok(())
         }
-        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, after) }),
+        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, before, after) }),
     }
 }
 
@@ -70,7 +72,7 @@ pub(super) async fn check_missing(org: &Org, plan: &StreamPlan, missing: u64, ro
     let read = format!("{rows} records are read of {found} that the query finds");
     let after = count_again(org, plan, found, &read).await?;
     if after > rows {
-        return Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, after) });
+        return Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, after, after) });
     }
     tracing::info!("{missing} records of {} were deleted while they were read: {after} are left", plan.stream);
     Ok(())
@@ -85,14 +87,15 @@ enum Verdict {
     Moved,
     /// It is not between two different ones: records came and went.
     Unclear,
-    /// Both are the same, and another number.
+    /// Both are the same, and another number; or it is not between them, and no record can come.
     Doubtful,
 }
 
-fn judge(before: u64, after: u64, rows: u64) -> Verdict {
+/// `is_closed`: records can only go, as those of a window that change.
+fn judge(is_closed: bool, before: u64, after: u64, rows: u64) -> Verdict {
     if rows == after || rows == before {
         Verdict::Proven
-    } else if before == after {
+    } else if before == after || is_closed && !(after..=before).contains(&rows) {
         Verdict::Doubtful
     } else if (before.min(after)..=before.max(after)).contains(&rows) {
         Verdict::Moved
@@ -114,8 +117,13 @@ async fn count_again(org: &Org, plan: &StreamPlan, before: u64, what: &str) -> R
     org.count_patiently(&plan.soql, plan.scope).await.map_err(failure)
 }
 
-fn disagreement(plan: &StreamPlan, what: &str, count: u64) -> Error {
-    unproven(plan, &format!("{what}, and Salesforce counts {count} before and after"))
+fn disagreement(plan: &StreamPlan, what: &str, before: u64, after: u64) -> Error {
+    let counts = if before == after {
+        format!("{after} before and after")
+    } else {
+        format!("{before} before and {after} after")
+    };
+    unproven(plan, &format!("{what}, and Salesforce counts {counts}"))
 }
 
 fn warn_of_moves(plan: &StreamPlan, before: u64, after: u64, rows: u64) {
@@ -145,7 +153,23 @@ mod tests {
             (5, 9, 4, Verdict::Unclear),
             (9, 5, 10, Verdict::Unclear),
         ] {
-            assert_eq!(judge(before, after, rows), expected, "{before} {after} {rows}");
+            assert_eq!(judge(false, before, after, rows), expected, "{before} {after} {rows}");
+        }
+    }
+
+    #[test]
+    fn of_a_closed_window_records_can_only_go() {
+        for (before, after, rows, expected) in [
+            (5, 5, 5, Verdict::Proven),
+            (6, 5, 5, Verdict::Proven),
+            (5, 6, 6, Verdict::Proven),
+            (9, 5, 7, Verdict::Moved),
+            (5, 5, 4, Verdict::Doubtful),
+            (6, 5, 4, Verdict::Doubtful),
+            (9, 5, 10, Verdict::Doubtful),
+            (5, 9, 7, Verdict::Doubtful),
+        ] {
+            assert_eq!(judge(true, before, after, rows), expected, "{before} {after} {rows}");
         }
     }
 }

@@ -21,7 +21,8 @@ impl Reader<'_> {
         if let Some(window) = state.window.take() {
             self.read_window(run, incremental, &mut state, window).await?;
         }
-        let boundary = Boundary::ask(self.org, incremental, state.through).await?;
+        let boundary = Boundary::ask(self.org, incremental, &state).await?;
+        state.is_certified |= boundary.is_certified();
         if let Some(span) = next_window(&state, incremental, boundary.moment()) {
             let reading = Progress::Reading(ReadingState::new("", None));
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading }).await?;
@@ -49,13 +50,13 @@ impl Reader<'_> {
     ) -> Result<()> {
         let span = window.span;
         let mut plan = run.plan.within(incremental, span);
+        plan.is_closed = state.is_certified;
         let after = match window.progress {
             Progress::Deletions(after) => after,
             Progress::Reading(reading) => {
                 let from = Some(reading).filter(|reading| reading.fits(&plan.query));
-                if from.is_none() {
-                    plan.count = count(self.org, &plan).await?;
-                }
+                // Also for a job that can be gone: the window is counted before it is read again.
+                plan.count = count(self.org, &plan).await?;
                 let mut part = StreamRun { plan: &plan, window: Some((state, span)), has_records: false, ..*run };
                 let rows = self.read_query(&mut part, from).await;
                 (run.uncounted, run.is_running) = (part.uncounted, part.is_running);
@@ -92,6 +93,42 @@ fn next_window(state: &IncrementalState, incremental: &Incremental, to: Moment) 
     if begin.is_some_and(|begin| begin >= to) {
         return None;
     }
-    let from = state.through.map(|through| through.minus(incremental.lookback)).max(incremental.start);
+    let from = match state.through {
+        // A start that is later than what was read skips nothing of what has come since.
+        Some(through) => Some(through).min(Some(through.minus(incremental.lookback)).max(incremental.start)),
+        None => incremental.start,
+    };
     Some(Window { from, to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::incremental;
+
+    #[test]
+    fn a_window_begins_where_the_last_one_ended_and_the_first_at_the_start() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        for (through, start, lookback, expected) in [
+            (None, None, 0, Some(None)),
+            (None, Some("10:00"), 30, Some(Some("10:00"))),
+            (None, Some("12:00"), 0, None),
+            (Some("11:00"), None, 0, Some(Some("11:00"))),
+            (Some("11:00"), None, 30, Some(Some("10:30"))),
+            (Some("11:00"), Some("10:00"), 30, Some(Some("10:30"))),
+            (Some("11:00"), Some("10:45"), 30, Some(Some("10:45"))),
+            // What has changed since 11:00 is not skipped.
+            (Some("11:00"), Some("11:30"), 0, Some(Some("11:00"))),
+            (Some("11:00"), Some("13:00"), 30, Some(Some("11:00"))),
+            (Some("12:00"), None, 30, None),
+            (Some("12:01"), None, 30, None),
+        ] {
+            let incremental = incremental(start.map(moment), lookback);
+            let mut state = IncrementalState::new(&incremental);
+            state.through = through.map(moment);
+            let to = moment("12:00");
+            let expected = expected.map(|from| Window { from: from.map(moment), to });
+            assert_eq!(next_window(&state, &incremental, to), expected, "{through:?} {start:?} {lookback}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The boundary: up to which point in time every change of an object is committed.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use airbyte::Result;
+use airbyte::{Error, Result};
 use salesforce::{FaultKind, Org};
 
+use super::IncrementalState;
 use crate::moment::Moment;
 use crate::plan::Incremental;
 use crate::user_error::error_of;
@@ -30,38 +31,50 @@ pub(crate) enum Boundary {
 }
 
 impl Boundary {
+    pub(crate) fn is_certified(self) -> bool {
+        matches!(self, Self::Certified(_))
+    }
+
     pub(crate) fn moment(self) -> Moment {
         match self {
             Self::Certified(moment) | Self::Margin(moment) => moment,
         }
     }
 
-    /// Asks the org up to where the changes since `last` are complete. It is a whole minute: `/deleted` knows no seconds.
+    /// Asks the org up to where the changes since the last window are complete. It is a whole minute: `/deleted` knows no
+    /// seconds.
     ///
     /// The value is never later than the clock of the org, whatever the org says.
     ///
     /// # Errors
-    /// The org does not answer.
-    pub(crate) async fn ask(org: &Org, incremental: &Incremental, last: Option<Moment>) -> Result<Self> {
+    /// The org does not answer, or does not vouch for a boundary any more.
+    pub(crate) async fn ask(org: &Org, incremental: &Incremental, state: &IncrementalState) -> Result<Self> {
         let object = &incremental.object;
         let doing = || format!("asking up to when the changes of {object} are complete");
         let now = org.now().await.map_err(|fault| error_of(&fault, &doing()))?.map(Moment::of);
-        let margin = || Self::Margin(now.unwrap_or_else(|| Moment::of(Timestamp::now())).minus(MARGIN).whole_minute());
-        let Some(now) = now.filter(|_| incremental.changes.is_replicateable) else {
-            tracing::info!("{object} is read up to ten minutes ago: the org does not say which changes are complete");
-            return Ok(margin());
+        let now = now.ok_or_else(|| no_time(object))?;
+        // The beginning of a transaction that still runs may be the end of the last window. The margin may pass it.
+        let margin = |why: &str| match state.is_certified {
+            false => Ok(Self::Margin(now.minus(MARGIN).whole_minute())),
+            true => Err(vouches_no_more(object, why)),
         };
+        if !incremental.changes.is_replicateable {
+            tracing::info!("{object} is read up to ten minutes ago: the org does not say which changes are complete");
+            return margin("the object is not replicateable");
+        }
         let end = now.whole_minute();
         let earliest = end.minus(LONGEST_SPAN);
-        let mut start = last.map_or(earliest, |last| last.max(earliest)).min(end.minus(SHORTEST_SPAN)).whole_minute();
+        let last = state.through.map_or(earliest, |last| last.max(earliest));
+        let mut start = last.min(end.minus(SHORTEST_SPAN)).whole_minute();
         loop {
             let fault = match org.covered(object, start.timestamp(), end.timestamp()).await {
                 Ok(Some(covered)) => return Ok(Self::Certified(Moment::of(covered).min(end).whole_minute())),
                 Ok(None) => {
+                    let boundary = margin("the answer has no time")?;
                     tracing::warn!(
                         "{object} is read up to ten minutes ago: the org names no time up to which changes are complete"
                     );
-                    return Ok(margin());
+                    return Ok(boundary);
                 }
                 Err(fault) => fault,
             };
@@ -72,13 +85,29 @@ impl Boundary {
                     start = end.minus(span / 2).whole_minute().min(end.minus(SHORTEST_SPAN));
                 }
                 FaultKind::Configuration | FaultKind::NotFound | FaultKind::Permission | FaultKind::Unexpected => {
+                    let boundary = margin(&fault.to_string())?;
                     tracing::warn!(
                         "{object} is read up to ten minutes ago: the org does not say which changes are complete ({fault})"
                     );
-                    return Ok(margin());
+                    return Ok(boundary);
                 }
                 _ => return Err(error_of(&fault, &doing())),
             }
         }
     }
+}
+
+fn vouches_no_more(object: &str, why: &str) -> Error {
+    Error::transient(format!(
+        "Salesforce no longer says up to when the changes of {object} are complete, as it did before ({why}). A change that \
+         is not committed yet could be missed, so none is read. Run the sync again. If the error stays, clear the data of \
+         the stream: the next sync reads it whole, up to ten minutes ago."
+    ))
+}
+
+fn no_time(object: &str) -> Error {
+    Error::transient(format!(
+        "The answers of Salesforce do not have its time (the header `Date`), so that nobody knows which changes of {object} \
+         are complete. Let a proxy pass the header, and run the sync again."
+    ))
 }

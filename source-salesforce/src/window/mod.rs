@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 pub(crate) use boundary::Boundary;
+#[cfg(test)]
+pub(crate) use state::tests::incremental;
 pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress};
 
 /// A span of time, without its end.

@@ -25,6 +25,12 @@ pub(crate) struct IncrementalState {
     /// The change from which the first sync read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start: Option<Moment>,
+    /// Whether the first sync was one of Airbyte's own connector, which begins two years ago where no start is given.
+    #[serde(default, skip_serializing_if = "is_false")]
+    begins_as_airbytes: bool,
+    /// Whether the org has vouched for a boundary.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_certified: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) window: Option<OpenWindow>,
 }
@@ -67,32 +73,42 @@ impl IncrementalState {
     }
 
     /// Reads what the platform kept: a state of this connector, or of Airbyte's own. Of another org, for another cursor or
-    /// from a later start it does not count: what it says was read may not have been.
+    /// from a later start it does not count: what it says was read may not have been. Of the same org, its records were
+    /// told, so that their deletions since then are told too.
     pub(crate) fn of_json(state: Option<&Value>, incremental: &Incremental) -> Self {
         let new = Self::new(incremental);
         let Some(state) = state.filter(|state| state.as_object().is_some_and(|keys| !keys.is_empty())) else {
             return new;
         };
         let known = match serde_json::from_value::<Self>(state.clone()) {
-            Ok(own) if own.org == new.org && own.cursor == new.cursor => Some(own),
-            Ok(_) => None,
+            Ok(own) => Some(own).filter(|own| own.org == new.org),
             Err(_) => takeover::through(state, incremental).map(|taken| Self {
                 through: Some(taken.through),
-                start: taken.start,
+                start: taken.start.or(new.start),
+                begins_as_airbytes: new.start.is_none(),
                 ..new.clone()
             }),
         };
-        let starts_earlier = |known: &Self| new.start.is_some_and(|start| known.start.is_some_and(|was| start < was));
         match known {
-            Some(known) if !starts_earlier(&known) => known,
-            _ => {
+            Some(known) if known.cursor == new.cursor && !known.misses(new.start) => known,
+            known => {
                 tracing::info!(
                     "{} is read from its start: its state is about another org, cursor or start date, or is not known",
                     incremental.object
                 );
-                new
+                let Some(known) = known else { return new };
+                Self {
+                    deletions_through: known.deletions_through.or(known.through),
+                    is_certified: known.is_certified,
+                    ..new
+                }
             }
         }
+    }
+
+    /// Whether a start, or none, wants changes from before the first one that was read.
+    fn misses(&self, start: Option<Moment>) -> bool {
+        self.start.is_some_and(|was| start.map_or(!self.begins_as_airbytes, |start| start < was))
     }
 
     /// The same while a window is read.
@@ -114,5 +130,10 @@ impl IncrementalState {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,8 @@ use crate::columns::Column;
 use crate::plan::Changes;
 use crate::record::DeletionWriter;
 
-fn incremental(start: Option<&str>, lookback_minutes: i64) -> Incremental {
+/// What an incremental sync of accounts needs.
+pub(crate) fn incremental(start: Option<Moment>, lookback_minutes: i64) -> Incremental {
     let changes = Changes { cursor: "SystemModstamp".into(), is_replicateable: true, has_bin: true };
     let stream = airbyte::StreamName { namespace: None, name: "Account".into() };
     Incremental {
@@ -15,11 +16,15 @@ fn incremental(start: Option<&str>, lookback_minutes: i64) -> Incremental {
         deletion: DeletionWriter::new(&stream, &[Column::deleted_at(&changes)], &changes),
         changes,
         tells_deletions: true,
-        start: start.map(moment),
+        start,
         lookback: SignedDuration::from_mins(lookback_minutes),
         org: "a1".into(),
         filter: None,
     }
+}
+
+fn from(start: &str) -> Incremental {
+    incremental(Some(moment(start)), 0)
 }
 
 fn moment(text: &str) -> Moment {
@@ -32,7 +37,7 @@ fn through(state: Value, incremental: &Incremental) -> Option<String> {
 
 #[test]
 fn every_state_is_read_again() {
-    let incremental = incremental(Some("2026-01-01"), 0);
+    let incremental = from("2026-01-01");
     let new = IncrementalState::new(&incremental);
     let span = |from: Option<&str>| Window { from: from.map(moment), to: moment("2026-02-01T00:05:00Z") };
     let mut reading = ReadingState::new("b2", Some("750000000000001AAA".into()));
@@ -84,18 +89,64 @@ fn a_state_of_airbytes_own_source_is_taken_over() {
     }
     // Airbyte's own connector reads what is before its first slice too.
     let state = slices(&[(feb, mar)]);
-    assert_eq!(through(state.clone(), &incremental(Some("2026-02-01"), 0)).as_deref(), Some("2026-02-28T23:50:00Z"));
-    assert_eq!(through(state, &incremental(Some("2026-01-15"), 0)), None);
+    assert_eq!(through(state.clone(), &from("2026-02-01")).as_deref(), Some("2026-02-28T23:50:00Z"));
+    assert_eq!(through(state, &from("2026-01-15")), None);
+}
+
+#[test]
+fn a_start_counts_as_long_as_nothing_is_missing() {
+    let (jan, feb) = ("2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z");
+    let slices = json!({"slices": [{"start": jan, "end": feb}]});
+    let older = json!({"SystemModstamp": feb});
+    // Airbyte's own connector begins two years ago where no start is given. Its state counts, and is not read again later.
+    for (state, first, then, counts) in [
+        (&slices, None, None, true),
+        (&slices, None, Some("2026-01-02"), true),
+        (&slices, None, Some("2025-12-31"), false),
+        (&slices, Some(jan), None, false),
+        (&slices, Some(jan), Some("2025-12-31"), false),
+        (&older, None, None, true),
+        (&older, Some(jan), Some(jan), true),
+        (&older, Some(jan), Some("2025-12-31"), false),
+        (&older, Some(jan), None, false),
+    ] {
+        let with = |start: Option<&str>| incremental(start.map(moment), 0);
+        let taken = IncrementalState::of_json(Some(state), &with(first));
+        assert!(taken.through.is_some(), "{state} {first:?}");
+        assert_eq!(through(taken.to_json(), &with(then)).is_some(), counts, "{state} {first:?} {then:?}");
+    }
+}
+
+#[test]
+fn a_stream_of_the_same_org_that_is_read_from_its_start_tells_what_was_deleted_since() {
+    let known = from("2026-01-15");
+    let state =
+        IncrementalState { through: Some(moment("2026-02-01")), is_certified: true, ..IncrementalState::new(&known) };
+    let lagging = IncrementalState { deletions_through: Some(moment("2026-01-31")), ..state.clone() };
+    let mut of_another_cursor = state.to_json();
+    of_another_cursor["cursor"] = json!("LastModifiedDate");
+    let mut of_another_org = state.to_json();
+    of_another_org["org"] = json!("b2");
+    for (state, incremental, expected) in [
+        (state.to_json(), from("2026-01-01"), Some("2026-02-01")),
+        (lagging.to_json(), from("2026-01-01"), Some("2026-01-31")),
+        (of_another_cursor, from("2026-01-15"), Some("2026-02-01")),
+        (of_another_org, from("2026-01-15"), None),
+    ] {
+        let new = IncrementalState::of_json(Some(&state), &incremental);
+        assert_eq!((new.through, new.deletions_through), (None, expected.map(moment)), "{state}");
+        assert_eq!(new.is_certified, expected.is_some(), "{state}");
+    }
 }
 
 #[test]
 fn what_may_not_have_been_read_is_read_from_the_start() {
-    let known = incremental(Some("2026-01-15"), 0);
+    let known = from("2026-01-15");
     let state = IncrementalState { through: Some(moment("2026-02-01")), ..IncrementalState::new(&known) }.to_json();
     assert!(through(state.clone(), &known).is_some());
-    assert!(through(state.clone(), &incremental(Some("2026-01-20"), 0)).is_some(), "a later start reads no less");
-    assert!(through(state.clone(), &incremental(None, 0)).is_some());
-    assert!(through(state.clone(), &incremental(Some("2026-01-01"), 0)).is_none());
+    assert!(through(state.clone(), &from("2026-01-20")).is_some(), "a later start reads no less");
+    assert!(through(state.clone(), &incremental(None, 0)).is_none(), "without a start everything is read");
+    assert!(through(state.clone(), &from("2026-01-01")).is_none());
     for (key, value) in [("org", json!("b2")), ("cursor", json!("LastModifiedDate")), ("through", json!("soon"))] {
         let mut changed = state.clone();
         changed[key] = value;
