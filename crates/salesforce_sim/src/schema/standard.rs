@@ -259,7 +259,7 @@ fn attachment() -> Object {
         .without_bulk()
 }
 
-/// It has none of the fields that other objects have of their changes (Object Reference, "LoginHistory").
+/// It has none of the fields that other objects have of their changes. That `LoginTime` is never null is a guess.
 fn login_history() -> Object {
     ["IsDeleted", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp"]
         .into_iter()
