@@ -1,54 +1,15 @@
-//! Deletions of incremental syncs: each is told, whatever the settings and the answers of the org.
-
-use std::time::Duration;
+//! Deletions of incremental syncs: the source reports each, whatever the settings and the answers of the org.
 
 use salesforce_sim::{Answer, Effect, Endpoint, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
+use crate::changes::{COLUMNS, accounts, add, ago, pass, sync, world, world_with};
 use crate::connector::Run;
 use crate::world::{World, blocking, catalog, incremental, sorted};
 
-const COLUMNS: [&str; 5] = ["Id", "Name", "IsDeleted", "SystemModstamp", "_ab_cdc_deleted_at"];
-
-fn accounts() -> Value {
-    incremental(catalog(&[("Account", &COLUMNS)]))
-}
-
-/// The same without the column with the time of a deletion.
+/// The accounts without the column with the time of a deletion.
 fn untold() -> Value {
     incremental(catalog(&[("Account", &COLUMNS[..4])]))
-}
-
-/// An org whose clock stands still at the beginning of a minute.
-async fn world() -> World {
-    world_with(Settings::default()).await
-}
-
-async fn world_with(settings: Settings) -> World {
-    let world = World::with(settings).await;
-    world.org.stop_clock();
-    world
-}
-
-fn pass(world: &World, minutes: u64) {
-    world.org.advance_clock(Duration::from_secs(minutes * 60));
-}
-
-fn add(world: &World, name: &str) -> String {
-    world.org.insert("Account", &[("Name", name)]).unwrap()
-}
-
-/// A time of the org so many minutes before now, as a state has it.
-fn ago(world: &World, minutes: i64) -> String {
-    jiff::Timestamp::from_second(world.org.now() - minutes * 60).unwrap().to_string()
-}
-
-/// One sync from the state of the sync before.
-async fn sync(world: &World, changes: Value, catalog: &Value, states: &mut Value) -> Run {
-    let run = world.read_on(changes, catalog, states).await;
-    run.assert_success();
-    *states = run.last_states();
-    run
 }
 
 /// The ids of the records that a run says are gone for good, sorted.
@@ -147,7 +108,7 @@ async fn deletions_after_what_the_org_covers_are_told_by_a_later_sync() {
     world.org.inject(answer(&world, &[(&early, 8), (&later, 4)], 6, 9_000));
     assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*early]);
     assert_eq!(states[0]["stream"]["stream_state"]["deletions_through"], json!(ago(&world, 6)));
-    // No window is new, and the deletions are told all the same.
+    // No window is new, and the source reports the deletions all the same.
     assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), sorted(vec![late, later]));
     assert!(states[0]["stream"]["stream_state"].get("deletions_through").is_none());
 }

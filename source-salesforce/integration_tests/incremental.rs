@@ -1,37 +1,15 @@
 //! Incremental syncs: what changed, and what is gone.
 
-use std::time::Duration;
-
 use salesforce_sim::{Answer, Effect, Endpoint, Field, Object, QueryJobFault, RequestFault, Settings};
 use serde_json::{Value, json};
 
+use crate::changes::{self, accounts, add, ago, pass, world};
 use crate::connector::Run;
 use crate::world::{World, blocking, catalog, incremental, sorted};
 
-const COLUMNS: [&str; 5] = ["Id", "Name", "IsDeleted", "SystemModstamp", "_ab_cdc_deleted_at"];
-
-fn accounts() -> Value {
-    incremental(catalog(&[("Account", &COLUMNS)]))
-}
-
-/// An org whose clock stands still at the beginning of a minute.
-async fn world() -> World {
-    let world = World::new().await;
-    world.org.stop_clock();
-    world
-}
-
-fn pass(world: &World, minutes: u64) {
-    world.org.advance_clock(Duration::from_secs(minutes * 60));
-}
-
-fn add(world: &World, name: &str) -> String {
-    world.org.insert("Account", &[("Name", name)]).unwrap()
-}
-
 /// The time of the org, as a state has it.
 fn now(world: &World) -> Value {
-    json!(jiff::Timestamp::from_second(world.org.now()).unwrap().to_string())
+    json!(ago(world, 0))
 }
 
 /// One sync from the state of the sync before.
@@ -40,10 +18,8 @@ async fn sync(world: &World, states: &mut Value) -> Run {
 }
 
 async fn sync_of(world: &World, changes: Value, catalog: &Value, states: &mut Value) -> Run {
-    let run = world.read_on(changes, catalog, states).await;
-    run.assert_success();
+    let run = changes::sync(world, changes, catalog, states).await;
     assert_eq!(run.statuses("Account").last(), Some(&"COMPLETE"));
-    *states = run.last_states();
     run
 }
 

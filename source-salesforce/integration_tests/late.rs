@@ -7,12 +7,11 @@ use std::time::Duration;
 use salesforce_sim::{Nature, RandomWork, Settings};
 use serde_json::{Value, json};
 
-use crate::world::{World, blocking, catalog, incremental};
+use crate::changes::accounts;
+use crate::world::{World, blocking};
 
 /// The orgs of a test run. More are tried with `SOURCE_SALESFORCE_SEEDS=1000`.
 const SEEDS: u64 = 6;
-
-const COLUMNS: [&str; 5] = ["Id", "Name", "IsDeleted", "SystemModstamp", "_ab_cdc_deleted_at"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_change_and_no_deletion_is_missing_with_late_commits_and_kills() {
@@ -34,7 +33,7 @@ async fn follow(seed: u64) {
     // A page of a query job is of one moment. One of a REST query has what its records have become.
     let api = if seed.is_multiple_of(4) { "rest" } else { "bulk" };
     let changes = json!({"api": api, "max_page_rows": page});
-    let catalog = incremental(catalog(&[("Account", &COLUMNS)]));
+    let catalog = accounts();
     let (mut states, mut rows, mut kills) = (json!([]), Vec::new(), 0);
     for attempt in 0..8 {
         (0..random.usize(0..25)).for_each(|_| work.step(&world.org));

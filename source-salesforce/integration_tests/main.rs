@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "clippy allows them in test functions, not beside them")]
 
 mod acceptance;
+mod changes;
 mod commands;
 mod connector;
 mod deletions;

@@ -1,4 +1,4 @@
-//! Outages and stops amid the pages of a stream: what ends in time is waited out, and what does not is told.
+//! Outages and stops in the middle of a stream: the source waits for what ends in time, and reports what does not.
 
 use salesforce_sim::{Answer, Effect, Endpoint, Hold, QueryJobFault, RequestFault, Settings};
 use serde_json::{Value, json};

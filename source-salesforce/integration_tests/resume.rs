@@ -19,6 +19,13 @@ async fn read_and_kill(world: &World, changes: Value, states: &Value, nth_state:
     blocking(move || connector.kill_at_state(nth_state)).await
 }
 
+/// The states of a run that ended after its second state.
+fn second_state(run: &Run) -> Value {
+    let mut states = run.last_states();
+    states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+    states
+}
+
 /// What the platform has stored of a run: the records before its last state.
 fn before_last_state(run: &Run) -> usize {
     run.states("Contact").iter().map(|(_, count)| *count as usize).sum()
@@ -195,8 +202,7 @@ async fn pages_of_another_sync_are_not_read_on() {
     world.add_contacts(25);
     let changes = json!({"api": "bulk", "max_page_rows": 10});
     let run = world.read(changes.clone(), &one_sync()).await;
-    let mut states = run.last_states();
-    states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+    let states = second_state(&run);
     for (sync, generation, rows) in [(7, 3, 15), (8, 4, 25), (8, 3, 25), (7, 4, 25)] {
         let run = world.read_on(changes.clone(), &in_sync(contacts(), sync, generation), &states).await;
         run.assert_success();
@@ -211,8 +217,7 @@ async fn columns_in_another_order_are_the_same_query() {
     let changes = json!({"api": "bulk", "max_page_rows": 10});
     let columns = |columns| in_sync(catalog(&[("Contact", columns)]), 7, 3);
     let run = world.read(changes.clone(), &columns(&["LastName", "FirstName"])).await;
-    let mut states = run.last_states();
-    states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+    let states = second_state(&run);
     let run = world.read_on(changes, &columns(&["FirstName", "LastName"]), &states).await;
     run.assert_success();
     assert_eq!(run.records("Contact").len(), 15);
@@ -234,8 +239,7 @@ async fn a_state_that_salesforce_refuses_in_any_way_is_read_again_from_its_start
         world.add_contacts(25);
         let changes = json!({"api": api, "max_page_rows": 10});
         let run = world.read(changes.clone(), &one_sync()).await;
-        let mut states = run.last_states();
-        states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+        let states = second_state(&run);
         world.org.inject(RequestFault::new(endpoint, Answer::error(status, code, "refused")));
         let run = world.read_on(changes, &one_sync(), &states).await;
         run.assert_success();
@@ -249,8 +253,7 @@ async fn a_resumed_stream_has_as_many_records_as_salesforce_counted_at_its_begin
     world.add_contacts(25);
     let changes = json!({"api": "bulk", "max_page_rows": 10});
     let run = world.read(changes.clone(), &one_sync()).await;
-    let mut states = run.last_states();
-    states[0]["stream"]["stream_state"] = run.states("Contact")[1].0.clone();
+    let mut states = second_state(&run);
     assert_eq!(states[0]["stream"]["stream_state"]["count"], 25);
     states[0]["stream"]["stream_state"]["count"] = json!(26);
     let count = Answer::json(200, r#"{"totalSize": 26, "done": true, "records": []}"#);

@@ -78,7 +78,7 @@ pub(crate) struct StreamPlan {
 impl StreamPlan {
     fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str, budget: &Arc<Budget>) -> Self {
         let Selected { object, columns, changes } = selected;
-        let settings = config.stream(&stream.name.name);
+        let filter = config.stream(&stream.name.name).and_then(|settings| settings.filter.clone());
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
         let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
@@ -86,12 +86,10 @@ impl StreamPlan {
         let scope = if finds_deleted { QueryScope::WithDeleted } else { scope(&object) };
         let incremental = changes.map(|changes| {
             let deletion = DeletionWriter::new(&stream.name, &columns, &changes);
-            let filter = settings.and_then(|settings| settings.filter.clone());
-            Incremental { filter, ..Incremental::new(&object, changes, config, org, deletion) }
+            Incremental { filter: filter.clone(), ..Incremental::new(&object, changes, config, org, deletion) }
         });
         let (is_counted, is_of_schema) = (is_counted(&object), is_of_schema(&object));
         let mut soql = Soql::select(object, paths);
-        let filter = settings.and_then(|settings| settings.filter.clone());
         let has_filter = filter.is_some();
         if let Some(filter) = filter {
             soql = soql.filtered(filter);

@@ -3,17 +3,14 @@
 use std::collections::HashSet;
 
 use airbyte::{Error, Result};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use salesforce::{Condition, Deleted, Fault, FaultKind, Literal, Org, Soql, url_length};
 
 use super::{LINES_SIZE, StreamRun};
 use crate::moment::Moment;
 use crate::plan::{IS_DELETED, Incremental};
 use crate::user_error::error_of;
-use crate::window::{DeletionPoint, IncrementalState, Progress, Window};
-
-/// The shortest span. Salesforce takes more than a minute.
-const SHORTEST_SPAN: SignedDuration = SignedDuration::from_mins(2);
+use crate::window::{DeletionPoint, IncrementalState, Progress, SHORTEST_SPAN, Window};
 
 /// The most bytes of a filter that is asked together with the ids of deleted records. A longer one leaves them no room.
 const LONGEST_FILTER: usize = Soql::LONGEST_IN_ADDRESS / 2;
@@ -49,7 +46,7 @@ impl Deletions<'_> {
             run.write_state(&told(None))?;
         }
         let to = self.window.to;
-        // What is told is not asked for again.
+        // What is written is not asked for again.
         let mut from = after.as_ref().map_or(self.from, |after| after.at.max(self.from));
         // The span of a call is longer than a minute, and begins and ends with one. The oldest is the last here.
         let mut spans = vec![(from.whole_minute().min(to.minus(SHORTEST_SPAN)), to)];

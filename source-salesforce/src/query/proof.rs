@@ -26,20 +26,7 @@ pub(super) async fn settle_count(
     let doubt = |found: u64| format!("the query finds {found} records");
     let after = count_again(org, plan, before, &doubt(found)).await?;
     let found = pages.total_expecting(after).await.map_err(|fault| failure(&fault, plan, false))?.unwrap_or(found);
-    match judge(plan.is_closed, before, after, found) {
-        Verdict::Proven => Ok(Some(found)),
-        Verdict::Moved => {
-            tracing::info!("records of {} came or went: {before} before, {after} now, {found} are found", plan.stream);
-            Ok(Some(found))
-        }
-        Verdict::Unclear => {
-            warn_of_moves(plan, before, after, found);
-            Ok(None)
-        }
-        Verdict::Doubtful => {
-            Err(Failure::Dead { begins_again: true, error: disagreement(plan, &doubt(found), before, after) })
-        }
-    }
+    weigh(plan, (before, after), found, &doubt(found))
 }
 
 /// Compares the records that were read with those that Salesforce counts, where the comparison before the first record did
@@ -48,17 +35,27 @@ pub(super) async fn check_count(org: &Org, plan: &StreamPlan, before: Option<u64
     let Some(before) = before.filter(|before| *before != rows) else { return Ok(()) };
     let read = format!("{rows} records are read");
     let after = count_again(org, plan, before, &read).await?;
+    weigh(plan, (before, after), rows, &read).map(drop)
+}
+
+/// Says what two counts mean for a number of records, which `what` names. Returns the number; none where records come and
+/// go so much that it proves nothing.
+fn weigh(plan: &StreamPlan, (before, after): (u64, u64), rows: u64, what: &str) -> Result<Option<u64>, Failure> {
     match judge(plan.is_closed, before, after, rows) {
-        Verdict::Proven => Ok(()),
+        Verdict::Proven => Ok(Some(rows)),
         Verdict::Moved => {
-            tracing::info!("records of {} came or went: {before} before, {after} now, {rows} are read", plan.stream);
-            Ok(())
+            tracing::info!("records of {} came or went: {before} before, {after} now ({what})", plan.stream);
+            Ok(Some(rows))
         }
         Verdict::Unclear => {
-            warn_of_moves(plan, before, after, rows);
-            Ok(())
+            tracing::warn!(
+                "the number of records of {} is not between those that Salesforce counts: {before} before, {after} \
+                 now, {rows} are read. This is right only if records came and went meanwhile",
+                plan.stream
+            );
+            Ok(None)
         }
-        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, &read, before, after) }),
+        Verdict::Doubtful => Err(Failure::Dead { begins_again: true, error: disagreement(plan, what, before, after) }),
     }
 }
 
@@ -124,14 +121,6 @@ fn disagreement(plan: &StreamPlan, what: &str, before: u64, after: u64) -> Error
         format!("{before} before and {after} after")
     };
     unproven(plan, &format!("{what}, and Salesforce counts {counts}"))
-}
-
-fn warn_of_moves(plan: &StreamPlan, before: u64, after: u64, rows: u64) {
-    tracing::warn!(
-        "the number of records of {} is not between those that Salesforce counts: {before} before, {after} now, {rows} \
-         are read. This is right only if records came and went meanwhile",
-        plan.stream
-    );
 }
 
 #[cfg(test)]

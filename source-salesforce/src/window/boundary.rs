@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use airbyte::{Error, Result};
 use salesforce::{FaultKind, Org};
 
-use super::IncrementalState;
+use super::{IncrementalState, SHORTEST_SPAN};
 use crate::moment::Moment;
 use crate::plan::Incremental;
 use crate::user_error::error_of;
@@ -17,9 +17,6 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 /// The longest span in which open transactions are asked for. The documents of today know no limit for it, and those of
 /// 2008 speak of transactions that began within the span.
 const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(24);
-
-/// The shortest span. Salesforce takes more than a minute.
-const SHORTEST_SPAN: SignedDuration = SignedDuration::from_mins(2);
 
 /// Up to where changes are complete, and who says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

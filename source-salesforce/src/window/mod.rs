@@ -8,6 +8,7 @@ mod boundary;
 mod state;
 mod takeover;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
@@ -15,6 +16,9 @@ pub(crate) use boundary::Boundary;
 #[cfg(test)]
 pub(crate) use state::tests::incremental;
 pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress};
+
+/// The shortest span of a call of `/updated` or `/deleted` in whole minutes. Salesforce takes more than a minute.
+pub(crate) const SHORTEST_SPAN: SignedDuration = SignedDuration::from_mins(2);
 
 /// A span of time, without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ pub(crate) enum Progress {
     Deletions(Option<DeletionPoint>),
 }
 
-/// A deletion, in the order in which they are told.
+/// A deletion, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct DeletionPoint {
     pub(crate) at: Moment,
@@ -74,7 +74,7 @@ impl IncrementalState {
 
     /// Reads what the platform kept: a state of this connector, or of Airbyte's own. Of another org, for another cursor or
     /// from a later start it does not count: what it says was read may not have been. Of the same org, its records were
-    /// told, so that their deletions since then are told too.
+    /// written, so their deletions since then are rows too.
     pub(crate) fn of_json(state: Option<&Value>, incremental: &Incremental) -> Self {
         let new = Self::new(incremental);
         let Some(state) = state.filter(|state| state.as_object().is_some_and(|keys| !keys.is_empty())) else {
