@@ -10,12 +10,13 @@ mod value;
 use std::collections::HashMap;
 
 use airbyte::StreamName;
+use airbyte::json::write_text;
 use salesforce::QueryRow;
 
 use crate::columns::{Column, ColumnValue, ValueType};
 use crate::plan::IS_DELETED;
 pub(crate) use deletion::DeletionWriter;
-use value::{Unreadable, write_text, write_value};
+use value::{Unreadable, write_value};
 
 /// Where the values of a column are in a row.
 #[derive(Debug, Clone)]

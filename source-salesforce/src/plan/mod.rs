@@ -27,10 +27,10 @@ use select::Selected;
 /// The most records that REST reads where the configuration leaves the choice: one page.
 const FEW_ROWS: u64 = 2_000;
 
-/// The typical bytes of a page of a query job.
+/// The typical bytes of the first page of a query job.
 const PAGE_SIZE: usize = 8 * 1024 * 1024;
 
-/// The memory that the pages of all streams share, packed. The program with its connections and buffers needs some 25 MB,
+/// The memory that the pages of all streams share. The program with its connections and buffers needs some 25 MB,
 /// and unpacked pieces of pages and records on their way out some hundred kilobytes a stream.
 const BUDGET: usize = 24 * 1024 * 1024;
 
@@ -67,8 +67,10 @@ pub(crate) struct StreamPlan {
     is_counted: bool,
     /// Whether the records describe the org itself.
     is_of_schema: bool,
-    /// The most rows of a page of a query job.
+    /// The most rows of the first page of a query job.
     pub(crate) rows_per_page: usize,
+    /// The most rows of a page after it, once it is known how long rows are.
+    pub(crate) most_rows_per_page: usize,
     /// The most pages of a query job that are read at the same time.
     pub(crate) pages_at_once: usize,
     /// The memory that the pages of all streams share.
@@ -81,7 +83,8 @@ impl StreamPlan {
         let filter = config.stream(&stream.name.name).and_then(|settings| settings.filter.clone());
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
-        let usual = QueryRows::rows_per_page(paths.len()).min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
+        let most = QueryRows::rows_per_page(paths.len());
+        let usual = most.min(PAGE_SIZE / width.max(1)).max(FEWEST_PAGE_ROWS);
         let finds_deleted = changes.as_ref().is_some_and(Changes::finds_bin) && shows_deletions(&columns);
         let scope = if finds_deleted { QueryScope::WithDeleted } else { scope(&object) };
         let incremental = changes.map(|changes| {
@@ -114,6 +117,7 @@ impl StreamPlan {
             is_counted,
             is_of_schema,
             rows_per_page: config.max_page_rows().unwrap_or(usual),
+            most_rows_per_page: config.max_page_rows().unwrap_or(most),
             pages_at_once: config.max_parallel_pages(),
             budget: Arc::clone(budget),
         }

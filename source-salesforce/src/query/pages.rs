@@ -149,8 +149,9 @@ async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState
     let left = complete.rows().map(|rows| rows.saturating_sub(reading.rows));
     let has_several = left.is_none_or(|left| left > plan.rows_per_page as u64);
     let at_once = if has_several { plan.pages_at_once } else { 1 };
-    let pages = complete.pages(point(reading)).rows_per_page(plan.rows_per_page).at_once(at_once);
-    Ok(pages.within(Arc::clone(&plan.budget)))
+    let pages =
+        complete.pages(point(reading)).rows_per_page(plan.most_rows_per_page).beginning_with(plan.rows_per_page);
+    Ok(pages.at_once(at_once).within(Arc::clone(&plan.budget)))
 }
 
 fn point(reading: &ReadingState) -> Option<PagePoint> {

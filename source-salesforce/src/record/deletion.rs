@@ -2,7 +2,9 @@
 
 use airbyte::StreamName;
 
-use super::{line_start, write_text};
+use airbyte::json::write_text;
+
+use super::line_start;
 use crate::columns::{Column, ColumnValue, DELETED_AT};
 use crate::moment::Moment;
 use crate::plan::{Changes, IS_DELETED};

@@ -1,5 +1,6 @@
 //! A value of Salesforce as JSON.
 
+use airbyte::json::write_text;
 use jiff::Timestamp;
 
 use super::number;
@@ -37,12 +38,6 @@ fn write(value: &str, value_type: ValueType, lines: &mut Vec<u8>) -> Option<bool
         ValueType::Time => write_time(value, lines)?,
     }
     Some(true)
-}
-
-/// Writes a text with its quotes.
-pub(super) fn write_text(text: &str, lines: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = serde_json::to_writer(lines, text);
 }
 
 fn is_date(value: &str) -> bool {

@@ -27,9 +27,11 @@
 mod cursor;
 mod scan;
 mod text;
+mod write;
 
 pub use cursor::{Cursor, Value};
 pub use text::{Decoded, Escapes, NotUnicode, Text};
+pub use write::write_text;
 
 #[cfg(test)]
 mod tests;

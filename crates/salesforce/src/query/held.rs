@@ -11,23 +11,26 @@ use crate::results::ResultRow;
 /// no row comes twice. No document says that two readings of a page have their rows in the same order.
 ///
 /// A row is the length of each cell, and then all texts. Rows follow one another in pieces of one size, so that a long
-/// row takes no memory of its own, and each piece is packed while the page arrives.
+/// row takes no memory of its own. Pieces are packed while the page arrives, where their lease says so.
 #[derive(Debug, Default)]
 pub(super) struct HeldPage {
     /// The number of cells in each row.
     width: usize,
     rows: u64,
+    /// The bytes of the rows before packing.
+    unpacked: usize,
     /// The rows that are read.
     given: u64,
     pieces: VecDeque<PackedPiece>,
     /// The bytes of these pieces.
-    packed: usize,
+    sealed: usize,
     /// The last piece, which is not full.
     last: Vec<u8>,
     /// The piece that is read, and how much of it is.
     reading: Vec<u8>,
     at: usize,
     lengths: Vec<usize>,
+    numbers: Vec<u8>,
     lease: PageLease,
 }
 
@@ -52,10 +55,11 @@ impl HeldPage {
         cells: impl Iterator<Item = &'c str> + Clone,
         beside: usize,
     ) -> Result<(), TooLarge> {
-        for cell in cells.clone() {
-            let (number, size) = number(cell.len());
-            self.write(&number[..size]);
-        }
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.clear();
+        cells.clone().for_each(|cell| write_number(cell.len(), &mut numbers));
+        self.write(&numbers);
+        self.numbers = numbers;
         cells.for_each(|cell| self.write(cell.as_bytes()));
         self.rows += 1;
         let bytes = self.size();
@@ -79,7 +83,12 @@ impl HeldPage {
 
     /// The bytes held.
     pub(super) fn size(&self) -> usize {
-        self.packed + self.last.capacity() + self.reading.capacity()
+        self.sealed + self.last.capacity() + self.reading.capacity()
+    }
+
+    /// The bytes of all rows before packing.
+    pub(super) fn unpacked(&self) -> usize {
+        self.unpacked
     }
 
     /// Reads the next row into `row`, and frees what is read. Returns whether there is one. If there is none before all
@@ -100,19 +109,28 @@ impl HeldPage {
         for _ in 0..self.width {
             lengths.push(self.read_number()?);
         }
-        let mut left: usize = lengths.iter().sum();
-        let mut text = row.take();
-        text.reserve(left);
-        while left > 0 {
-            self.advance()?;
-            let end = self.reading.len().min(self.at + left);
-            text.extend_from_slice(&self.reading[self.at..end]);
-            left -= end - self.at;
-            self.at = end;
-        }
-        let is_text = row.set(text, &lengths);
+        let length: usize = lengths.iter().sum();
+        let is_text = match self.reading.get(self.at..self.at + length) {
+            Some(text) => {
+                self.at += length;
+                row.set(text, &lengths)
+            }
+            None => row.set(&self.read_bytes(length)?, &lengths),
+        };
         self.lengths = lengths;
         is_text.then_some(())
+    }
+
+    /// Reads bytes that are in several pieces.
+    fn read_bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            self.advance()?;
+            let end = self.reading.len().min(self.at + length - bytes.len());
+            bytes.extend_from_slice(&self.reading[self.at..end]);
+            self.at = end;
+        }
+        Some(bytes)
     }
 
     fn read_number(&mut self) -> Option<usize> {
@@ -134,7 +152,7 @@ impl HeldPage {
         while self.at >= self.reading.len() {
             let next = match self.pieces.pop_front() {
                 Some(piece) => {
-                    self.packed -= piece.size();
+                    self.sealed -= piece.size();
                     let length = piece.length();
                     Some(piece.into_unpacked()).filter(|piece| piece.len() == length)
                 }
@@ -147,6 +165,7 @@ impl HeldPage {
     }
 
     fn write(&mut self, mut bytes: &[u8]) {
+        self.unpacked += bytes.len();
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(PIECE_SIZE - self.last.len()));
             self.last.extend_from_slice(now);
@@ -158,30 +177,25 @@ impl HeldPage {
     }
 
     fn seal(&mut self) {
-        let piece = if self.lease.packs() {
+        let piece = if self.lease.packs(self.sealed + 2 * PIECE_SIZE) {
             let piece = PackedPiece::new(&self.last);
             self.last.clear();
             piece
         } else {
             PackedPiece::unpacked(std::mem::replace(&mut self.last, Vec::with_capacity(PIECE_SIZE)))
         };
-        self.packed += piece.size();
+        self.sealed += piece.size();
         self.pieces.push_back(piece);
     }
 }
 
-/// A number in bytes of seven bits each, the lowest first. The eighth bit says that another one follows.
-fn number(mut number: usize) -> ([u8; 10], usize) {
-    let (mut bytes, mut size) = ([0; 10], 0);
-    loop {
-        let rest = number >> 7;
-        bytes[size] = (number & 0x7F) as u8 | if rest > 0 { 0x80 } else { 0 };
-        size += 1;
-        if rest == 0 {
-            return (bytes, size);
-        }
-        number = rest;
+/// Writes a number in bytes of seven bits each, the lowest first. The eighth bit says that another one follows.
+fn write_number(mut number: usize, bytes: &mut Vec<u8>) {
+    while number > 0x7F {
+        bytes.push((number & 0x7F) as u8 | 0x80);
+        number >>= 7;
     }
+    bytes.push(number as u8);
 }
 
 #[cfg(test)]

@@ -76,8 +76,16 @@ impl JobPages {
         self
     }
 
-    /// The same pages, packed and with leases from a budget. A page is asked for once there is room for it, and has fewer
-    /// rows if they are long; one that is larger than all of the budget is read while no other page is held. Without a
+    /// The same pages, of which the first has at most so many rows. Those after it have the size of its rows, where pages
+    /// have a [budget](Self::within).
+    #[must_use]
+    pub fn beginning_with(mut self, rows: usize) -> Self {
+        self.reader.size = self.reader.size.beginning_with(rows);
+        self
+    }
+
+    /// The same pages, with leases from a budget. A page is asked for once there is room for it, and has fewer rows if
+    /// they are long, which are also packed; one that is larger than all of the budget is read while no other page is held. Without a
     /// budget a page is held as it is.
     #[must_use]
     pub fn within(mut self, budget: Arc<Budget>) -> Self {
@@ -168,7 +176,7 @@ impl JobPages {
         }
         self.rows = rows;
         if self.reader.room.is_limited() {
-            self.reader.size = self.reader.size.after(page.rows(), page.size());
+            self.reader.size = self.reader.size.after(page.rows(), page.size(), page.unpacked());
         }
         self.reader.header = Some(header);
         self.next = next.map_or(Next::Last, Next::Locator);

@@ -95,7 +95,7 @@ impl Org {
         RestPages::start(self, soql, scope)?.with_first().await
     }
 
-    /// The same with pages that are packed and have leases from a budget: a page is asked for once there is room for it,
+    /// The same with pages that have leases from a budget: a page is asked for once there is room for it,
     /// and one that is larger than all of the budget is read while no other page is held. `rows` is how many records a
     /// page should have at most; Salesforce takes 200 to 2,000.
     ///
@@ -270,7 +270,7 @@ impl RestPages {
         }
         self.rows = rows;
         if self.room.is_limited() {
-            self.size = self.size.after(page.rows(), page.size()).of_rows(PAGE_ROWS);
+            self.size = self.size.after(page.rows(), page.size(), page.unpacked()).of_rows(PAGE_ROWS);
         }
         self.next = locator.map_or(Next::End, Next::Locator);
         Ok(Some(page))

@@ -7,6 +7,13 @@ use memory::{Budget, Lease};
 /// The bytes that a page is to take, packed. About 10 MB of CSV become as much.
 const PAGE_SIZE: usize = 3 * 1024 * 1024;
 
+/// The fewest rows for which a page is held as it is. Packing takes a third of the CPU of reading short rows, and long
+/// rows would be few on a page that is not packed, so that they took more API requests.
+const FEWEST_UNPACKED_ROWS: usize = 2_000;
+
+/// How many times smaller rows are taken to become before a page of them was packed.
+const PACKING: usize = 2;
+
 /// What reading a page takes beside its rows: buffers of the connection, of unpacking, and of a row.
 const READING_SIZE: usize = 256 * 1024;
 
@@ -25,6 +32,8 @@ pub(super) struct Room {
 pub(super) struct PageLease {
     lease: Option<Lease>,
     asked: usize,
+    /// The bytes of rows that are held as they are; those after them are packed.
+    unpacked: usize,
 }
 
 impl Room {
@@ -41,21 +50,21 @@ impl Room {
     pub(super) async fn lease(&self, size: PageSize) -> PageLease {
         let Some(budget) = &self.budget else { return PageLease::default() };
         let asked = size.asked(budget);
-        PageLease { lease: Some(budget.lease_of(asked).await), asked }
+        PageLease { lease: Some(budget.lease_of(asked).await), asked, unpacked: size.unpacked(asked) }
     }
 
     /// A lease for a page that can also be read later; none if there is no room.
     pub(super) fn try_lease(&self, size: PageSize) -> Option<PageLease> {
         let Some(budget) = &self.budget else { return Some(PageLease::default()) };
         let asked = size.asked(budget);
-        Some(PageLease { lease: Some(budget.try_lease_of(asked)?), asked })
+        Some(PageLease { lease: Some(budget.try_lease_of(asked)?), asked, unpacked: size.unpacked(asked) })
     }
 }
 
 impl PageLease {
-    /// Whether what it covers is packed.
-    pub(super) fn packs(&self) -> bool {
-        self.lease.is_some()
+    /// Whether rows are packed that would make the page as large as `bytes`.
+    pub(super) fn packs(&self, bytes: usize) -> bool {
+        self.lease.is_some() && bytes > self.unpacked
     }
 
     /// Covers the bytes of a page that is read, and what reading it takes. Returns whether the page may take them: what
@@ -84,6 +93,7 @@ pub(super) struct PageSize {
     /// The rows that are left, as far as it is known.
     left: usize,
     row_bytes: usize,
+    is_packed: bool,
     /// Whether its rows cannot be fewer and took more than there was: it is read while there is no other page.
     is_alone: bool,
 }
@@ -92,11 +102,16 @@ impl PageSize {
     /// Pages of at most so many rows, each of so many columns.
     pub(super) fn new(rows: usize, columns: usize) -> Self {
         let row_bytes = columns.saturating_mul(CELL_SIZE).max(1);
-        Self { most_rows: rows, rows, left: usize::MAX, row_bytes, is_alone: false }
+        Self { most_rows: rows, rows, left: usize::MAX, row_bytes, is_packed: false, is_alone: false }
     }
 
     pub(super) fn of_rows(self, rows: usize) -> Self {
         Self { most_rows: rows, rows, ..self }
+    }
+
+    /// The same for a page of so many rows, if it may have as many.
+    pub(super) fn beginning_with(self, rows: usize) -> Self {
+        Self { rows: rows.clamp(1, self.most_rows.max(1)), ..self }
     }
 
     pub(super) fn rows(self) -> usize {
@@ -119,13 +134,25 @@ impl PageSize {
         bytes.min(budget.capacity())
     }
 
-    /// The size of the page after one that has so many rows and bytes. It has few rows if they are long, and at most four
-    /// times as many as the one before: what comes next may be longer again.
-    pub(super) fn after(self, rows: u64, bytes: usize) -> Self {
+    /// The bytes of rows that a page holds as they are.
+    fn unpacked(self, asked: usize) -> usize {
+        if self.is_packed || self.is_alone { 0 } else { asked.saturating_sub(READING_SIZE) }
+    }
+
+    /// The size of the page after one that has so many rows, which take so many bytes, and so many before packing. It
+    /// has few rows if they are long, and at most four times as many as the one before: what comes next may be longer
+    /// again.
+    pub(super) fn after(self, rows: u64, bytes: usize, unpacked: usize) -> Self {
         let Some(read) = usize::try_from(rows).ok().filter(|rows| *rows > 0) else { return self };
-        let row_bytes = bytes.div_ceil(read).max(1);
+        let unpacked = unpacked.div_ceil(read).max(1);
+        let is_packed = PAGE_SIZE / unpacked < FEWEST_UNPACKED_ROWS.min(self.most_rows);
+        let row_bytes = match (is_packed, self.is_packed) {
+            (false, _) => unpacked,
+            (true, false) => unpacked.div_ceil(PACKING),
+            (true, true) => bytes.div_ceil(read).max(1),
+        };
         let fitting = (PAGE_SIZE / row_bytes).min(self.rows.saturating_mul(4));
-        Self { rows: fitting.clamp(1, self.most_rows.max(1)), row_bytes, is_alone: false, ..self }
+        Self { rows: fitting.clamp(1, self.most_rows.max(1)), row_bytes, is_packed, is_alone: false, ..self }
     }
 
     /// The size for a page that took more than it may when so many rows were read: at most half as many rows, and alone
@@ -155,11 +182,36 @@ mod tests {
             (1, 6 * MIB, 1),
             (0, 0, 1_000),
         ] {
-            assert_eq!(size.after(rows, bytes).rows(), expected, "{rows} {bytes}");
+            let packed = PageSize { is_packed: true, ..size };
+            assert_eq!(packed.after(rows, bytes, 3 * bytes).rows(), expected, "{rows} {bytes}");
         }
-        let small = size.after(10, 6 * MIB);
-        assert_eq!(small.after(5, 100).rows(), 16, "four times as many");
-        assert_eq!(small.after(5, 100).after(20, 400).after(80, 1_600).after(320, 6_400).rows(), 1_000);
+        let after = |size: PageSize, rows, bytes| size.after(rows, bytes, bytes);
+        let small = after(size, 10, 12 * MIB);
+        assert_eq!(small.rows(), 4);
+        let larger = after(small, 5, 100);
+        assert_eq!(larger.rows(), 16, "four times as many");
+        assert_eq!(after(after(after(larger, 20, 400), 80, 1_600), 320, 6_400).rows(), 1_000);
+    }
+
+    #[test]
+    fn rows_are_held_as_they_are_if_many_of_them_fit_on_a_page_and_packed_otherwise() {
+        let size = PageSize::new(7_000, 10).beginning_with(1_000);
+        for (row, is_packed, rows, next_rows) in [
+            (100, false, 4_000, 7_000),
+            (1_000, false, 3_145, 3_145),
+            (1_572, false, 2_001, 2_001),
+            (1_573, true, 3_997, 6_664),
+            (10_000, true, 629, 1_048),
+            (9 * MIB, true, 1, 1),
+        ] {
+            let after = size.after(1_000, 700 * row, 1_000 * row);
+            assert_eq!((after.is_packed, after.rows()), (is_packed, rows), "{row}");
+            // Only rows that were packed say how large they are packed.
+            let next = after.after(1_000, 300 * row, 1_000 * row);
+            assert_eq!((next.is_packed, next.rows()), (is_packed, next_rows), "{row}");
+        }
+        let few = PageSize::new(10, 10).after(10, 10 * 10_000, 10 * 10_000);
+        assert!(!few.is_packed, "more rows are not wanted");
     }
 
     /// Whatever is measured, the rows halve, so it ends.
@@ -173,7 +225,7 @@ mod tests {
             }
             assert!((size.rows(), tries < 20) == (1, true), "{rows} {bytes}: {tries}");
             assert_eq!(size.asked(&Budget::new(24 * MIB)), 24 * MIB);
-            assert!(!size.after(1, bytes.max(1)).is_alone, "the next page need not be");
+            assert!(!size.after(1, bytes.max(1), bytes).is_alone, "the next page need not be");
         }
         assert!(PageSize::new(9, 1).smaller(5, MIB, true).is_alone, "fewer rows cannot be asked for");
     }
@@ -231,7 +283,7 @@ mod tests {
                         None => {
                             lease.set(rows as usize * row);
                             tokio::task::yield_now().await;
-                            size = size.after(rows, rows as usize * row);
+                            size = size.after(rows, rows as usize * row, 3 * rows as usize * row);
                             left -= rows;
                         }
                     }

@@ -66,17 +66,11 @@ impl ResultRow {
         self.is_altered = false;
     }
 
-    /// Removes the cells, and gives their memory for others.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.clear();
-        std::mem::take(&mut self.text).into_bytes()
-    }
-
     /// Replaces the cells by those with these lengths. Returns whether they are UTF-8.
-    pub(crate) fn set(&mut self, text: Vec<u8>, lengths: &[usize]) -> bool {
+    pub(crate) fn set(&mut self, text: &[u8], lengths: &[usize]) -> bool {
         self.clear();
-        let Ok(text) = String::from_utf8(text) else { return false };
-        self.text = text;
+        let Ok(text) = simdutf8::basic::from_utf8(text) else { return false };
+        self.text.push_str(text);
         self.ends.extend(lengths.iter().scan(0, |end, length| {
             *end += length;
             Some(*end)

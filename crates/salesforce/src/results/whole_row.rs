@@ -28,7 +28,7 @@ impl WholeRow {
         if length > longest {
             return None;
         }
-        let text = std::str::from_utf8(&input[..length]).ok()?;
+        let text = simdutf8::basic::from_utf8(&input[..length]).ok()?;
         row.clear();
         for cell in &self.cells {
             let content = &text[cell.start..cell.end];
