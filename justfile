@@ -4,6 +4,10 @@
 quickstart:
     cargo quickstart
 
+# Copy one simulated org into another, and compare them.
+org-to-org:
+    cargo org-to-org
+
 # All tests.
 test:
     cargo test --workspace

@@ -17,6 +17,7 @@ mod memory;
 mod messages;
 mod moves;
 mod objects;
+mod org_to_org;
 mod outages;
 mod pages;
 mod parallel_pages;

@@ -1,0 +1,233 @@
+//! From one org to another, through both connectors: the steps of `cargo org-to-org`, and what its page says of keys.
+
+#[path = "../examples/org_to_org"]
+mod example {
+    pub(crate) mod connection;
+    pub(crate) mod look;
+    pub(crate) mod org_to_org;
+    pub(crate) mod people;
+    pub(crate) mod platform;
+}
+
+use std::ffi::OsString;
+use std::io::{PipeReader, PipeWriter, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use destination_salesforce::Display;
+use salesforce_sim::{Field, Nature, Settings, SimulatedOrg};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::connector::HASTE;
+use crate::world::{catalog, incremental};
+use example::connection;
+use example::look::look;
+use example::org_to_org::OrgToOrg;
+use example::platform::{Connector, Platform, Synced};
+
+/// What the destination writes. The program keeps its standard output open, which a pipe would wait for.
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a connector: the source is the program, and the destination runs within this process.
+fn start(
+    connector: Connector,
+    arguments: Vec<OsString>,
+    input: Option<PipeReader>,
+    mut output: PipeWriter,
+) -> Result<i32> {
+    if connector == Connector::Source {
+        let mut source = Command::new(env!("CARGO_BIN_EXE_source-salesforce"));
+        source.args(arguments).stdin(Stdio::null()).stdout(output);
+        source.env_clear().env("DESTINATION_SALESFORCE_TEST_HASTE", HASTE.to_string());
+        return source.status()?.code().context("The source was killed.");
+    }
+    let arguments = std::iter::once(OsString::from(connector.program())).chain(arguments);
+    let input = input.context("The destination has no input.")?;
+    let buffer = Buffer::default();
+    let exit_code = destination_salesforce::run(arguments, input, buffer.clone(), &Display::hidden());
+    output.write_all(&buffer.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+    Ok(i32::from(exit_code != ExitCode::SUCCESS))
+}
+
+#[test]
+fn two_orgs_are_equal_after_the_steps_of_the_example_and_every_damage_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut orgs = OrgToOrg::start(folder.path(), &start).unwrap();
+    let [accounts, contacts] = [orgs.sync_accounts().unwrap(), orgs.sync_contacts().unwrap()];
+    let numbers = |synced: &Synced| (synced.read, synced.deleted, synced.written, synced.rejected.len());
+    assert_eq!(numbers(&accounts), (240, 0, 239, 1), "an account has no external id");
+    assert_eq!(accounts.rejected[0].reason, "MISSING_ARGUMENT");
+    assert_eq!(numbers(&contacts), (721, 1, 721, 0), "a deletion of what was never there is written");
+    // The account, and its contacts, which are there without it.
+    let look = orgs.look();
+    assert_eq!(look.differences.len(), 4, "{:?}", look.differences);
+    assert!(look.differences[0].contains("Account without an external id"), "{:?}", look.differences);
+
+    orgs.change_first_org().unwrap();
+    let [accounts, contacts] = [orgs.sync_accounts().unwrap(), orgs.sync_contacts().unwrap()];
+    assert_eq!((numbers(&accounts), numbers(&contacts)), ((2, 0, 2, 0), (5, 1, 5, 0)), "only what changed");
+    let look = orgs.prove().unwrap();
+    assert!(look.equal > 20_000 && look.parents > 1_000, "{look:?}");
+
+    let key = orgs.lose_a_contact().unwrap();
+    assert_eq!(orgs.look().differences, [format!("Contact {key} is missing.")]);
+    let second = |object: &str, number: usize| orgs.second.records(object)[number]["Id"].clone().unwrap();
+    orgs.second.update("Account", &second("Account", 10), &[("Sic", "9999")]);
+    orgs.second.update("Contact", &second("Contact", 10), &[("AccountId", &second("Account", 0))]);
+    orgs.second.insert("Account", &[("Name", "Extra"), ("External_Id__c", "A-9999")]);
+    let error = orgs.prove().unwrap_err().to_string();
+    for part in ["is missing", ": Sic is ", ": AccountId is ", "Account A-9999 is there without an original"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(orgs.look().differences.len(), 4, "{error}");
+}
+
+/// Two orgs, and connections with a few columns.
+struct Orgs {
+    first: SimulatedOrg,
+    second: SimulatedOrg,
+    platform: Platform<'static>,
+    _folder: TempDir,
+    _runtime: Runtime,
+}
+
+impl Orgs {
+    /// `prepare` adds to the second org what it needs, and `streams` are the entries of the destination.
+    fn new(prepare: impl FnOnce(&SimulatedOrg), streams: Value) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let settings = || Settings { nature: Nature::harsh(), ..Settings::default() };
+        let [first, second] = [settings(), settings()].map(|it| runtime.block_on(SimulatedOrg::start(it)).unwrap());
+        prepare(&second);
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = connection::destination(&second, &Platform::rejected(folder.path()));
+        config["streams"] = streams;
+        let platform = Platform::new(folder.path(), &start, &connection::source(&first), &config).unwrap();
+        Self { first, second, platform, _folder: folder, _runtime: runtime }
+    }
+
+    /// A sync some time later.
+    fn sync(&mut self, connection: &'static str, object: &str, columns: &[&str]) -> Synced {
+        self.first.advance_clock(Duration::from_secs(5 * 60));
+        let all = [columns, &["Id", "SystemModstamp", "IsDeleted", "_ab_cdc_deleted_at"]].concat();
+        let mut streams = incremental(catalog(&[(object, &all)]))["streams"].take();
+        streams[0]["destination_sync_mode"] = json!("append_dedup");
+        streams[0]["primary_key"] = json!([["Id"]]);
+        self.platform.sync(connection, streams.as_array().unwrap()).unwrap()
+    }
+
+    /// The values of two fields of each record of the second org, sorted.
+    fn pairs(&self, object: &str, fields: [&str; 2]) -> Vec<[Option<String>; 2]> {
+        let records = self.second.records(object);
+        let mut pairs: Vec<_> = records.iter().map(|record| fields.map(|field| record[field].clone())).collect();
+        pairs.sort();
+        pairs
+    }
+}
+
+const SOURCE_ID: &str = "Source_Id__c";
+
+/// Each record of the second org keeps the id that it has in the first.
+fn with_source_ids() -> Orgs {
+    let prepare = |second: &SimulatedOrg| {
+        for object in ["Account", "Contact"] {
+            second.add_field(object, Field::text(SOURCE_ID, 18).external_id().unique());
+        }
+    };
+    let entry = |stream: &str, parent: &str, target: &str| {
+        json!({"stream": stream, "operation": "upsert", "external_id_field": SOURCE_ID, "fields": [
+            {"source": "Id", "target": SOURCE_ID}, {"source": parent, "target": target},
+        ]})
+    };
+    Orgs::new(
+        prepare,
+        json!([
+            entry("Account", "ParentId", "Parent.Source_Id__c"),
+            entry("Contact", "AccountId", "Account.Source_Id__c"),
+        ]),
+    )
+}
+
+#[test]
+fn a_second_org_that_keeps_the_ids_of_the_first_follows_every_deletion_and_every_parent() {
+    let mut orgs = with_source_ids();
+    let add = |object: &str, name: &str, values: &[(&str, &str)]| {
+        let name = if object == "Account" { ("Name", name) } else { ("LastName", name) };
+        orgs.first.insert(object, &[&[name], values].concat()).unwrap()
+    };
+    let head = add("Account", "head", &[]);
+    let branch = add("Account", "branch", &[("ParentId", &head)]);
+    let contact = |name: &str| add("Contact", name, &[("AccountId", &branch)]);
+    let [erased, recycled, stays] = ["erased", "recycled", "stays"].map(contact);
+    let accounts = orgs.sync("accounts", "Account", &["Name", "ParentId"]);
+    let contacts = orgs.sync("contacts", "Contact", &["LastName", "AccountId"]);
+    assert_eq!((accounts.written, contacts.written), (2, 3));
+    let id_of = |source: &str| {
+        let pairs = orgs.pairs("Account", [SOURCE_ID, "Id"]);
+        pairs.into_iter().find(|[key, _]| key.as_deref() == Some(source)).and_then(|[_, id]| id)
+    };
+    assert_eq!(orgs.pairs("Account", ["Name", "ParentId"])[0], [Some("branch".to_owned()), id_of(&head)]);
+    assert!(orgs.pairs("Contact", ["LastName", "AccountId"]).iter().all(|[_, account]| *account == id_of(&branch)));
+
+    assert!(orgs.first.erase("Contact", &erased) && orgs.first.recycle("Contact", &recycled));
+    orgs.first.update("Contact", &stays, &[("AccountId", &head)]);
+    let contacts = orgs.sync("contacts", "Contact", &["LastName", "AccountId"]);
+    assert_eq!((contacts.read, contacts.deleted, contacts.rejected.len()), (3, 2, 0), "{contacts:?}");
+    let id_of_head = orgs.pairs("Account", ["Name", "Id"])[1][1].clone();
+    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]), [[Some("stays".to_owned()), id_of_head]]);
+}
+
+fn with_external_ids() -> Orgs {
+    let entry = |stream: &str| json!({"stream": stream, "operation": "upsert", "external_id_field": connection::KEY});
+    Orgs::new(|_| {}, json!([entry("Account"), entry("Contact")]))
+}
+
+#[test]
+fn what_an_external_id_cannot_follow_is_rejected_or_found() {
+    let mut orgs = with_external_ids();
+    let columns = ["LastName", "External_Id__c", "HasOptedOutOfEmail"];
+    let add = |orgs: &Orgs, key: Option<&str>| {
+        let mut values = vec![("LastName", "Example"), ("HasOptedOutOfEmail", "false")];
+        values.extend(key.map(|key| (connection::KEY, key)));
+        orgs.first.insert("Contact", &values).unwrap()
+    };
+    let [erased, renamed, first] = ["K-1", "K-2", "K-3"].map(|key| add(&orgs, Some(key)));
+    let (older, newer) = (add(&orgs, None), add(&orgs, Some("K-4")));
+    assert_eq!(orgs.sync("contacts", "Contact", &columns).rejected.len(), 1, "one has no external id");
+
+    orgs.first.erase("Contact", &erased);
+    let synced = orgs.sync("contacts", "Contact", &columns);
+    assert_eq!((synced.deleted, synced.rejected.len()), (1, 1), "only the id of a record that is gone is known");
+    assert_eq!(synced.rejected[0].reason, "MISSING_ARGUMENT");
+    assert_eq!(synced.rejected[0].name, erased);
+
+    // Another external id is another record.
+    orgs.first.update("Contact", &renamed, &[(connection::KEY, "K-2b")]);
+    // Keys of deleted records go to a newer record and to an older one. Nobody promises the order in which these are read,
+    // and the last row of a key counts: of the two, one is there, and one is missing.
+    orgs.first.recycle("Contact", &first);
+    add(&orgs, Some("K-3"));
+    orgs.first.recycle("Contact", &newer);
+    orgs.first.update("Contact", &older, &[(connection::KEY, "K-4")]);
+    orgs.sync("contacts", "Contact", &columns);
+    let differences = look(&orgs.first, &orgs.second).differences;
+    let are = |end: &str| differences.iter().filter(|difference| difference.ends_with(end)).count();
+    assert_eq!((are(" is missing."), differences.len()), (1, 3), "{differences:?}");
+    for key in ["K-1", "K-2"] {
+        assert_eq!(are(&format!("Contact {key} is there without an original.")), 1, "{differences:?}");
+    }
+}
