@@ -4,6 +4,8 @@
 mod acceptance;
 mod changes;
 mod commands;
+mod compare;
+mod compared;
 mod connector;
 mod deletions;
 mod discover;

@@ -4,6 +4,7 @@ use salesforce_sim::{Field, Object, Settings};
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::compared::compare;
 use crate::world::{World, blocking, catalog};
 
 /// The most memory of a process that reads.
@@ -89,4 +90,24 @@ async fn many_short_records_take_no_more_than_64_mb() {
     let fields = [field("Name__c", |name| Field::text(name, 40))];
     let world = world(streams, records, &fields, |random| noise(random, 12)).await;
     read(world, "short records", "bulk", streams, records).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "`--nocapture` shows the figures")]
+async fn a_comparison_of_two_orgs_takes_no_more_than_64_mb() {
+    let records = 50_000 * scale();
+    let key = [field("Key__c", |name| Field::text(name, 40).external_id().unique())];
+    let world = async || world(1, records, &key, |random| noise(random, 12)).await;
+    let (first, second) = (world().await, world().await);
+    let files = vec![
+        ("--config", first.config(json!({"api": "bulk"})).to_string()),
+        ("--with", second.config(json!({"api": "bulk"})).to_string()),
+        ("--catalog", catalog(&[("Wide_0__c", &[])]).to_string()),
+    ];
+    let started = Instant::now();
+    let run = compare(files, vec!["--key", "Wide_0__c=Key__c"], "").await;
+    println!("comparison: {records} records, {:.1} MB, {:.1?}", run.peak as f64 / 1e6, started.elapsed());
+    let summary = run.summaries()[0]["summary"].clone();
+    assert_eq!((run.code, &summary["in_both"]), (0, &json!(records)), "{summary} {}", run.stderr);
+    assert!(run.peak < MOST, "{}", run.peak);
 }

@@ -15,11 +15,13 @@
 //! | The changes since the last sync become a window that is closed before it is read. | `window` |
 //! | A query becomes pages; each page becomes records and a state. | `query` |
 //! | A row becomes the line of a record. | `record` |
+//! | Two orgs, or what was sent and an org, become a list of differences. | `compare` |
 //! | What a later attempt must know goes into the state of a stream. | `state` |
 
 mod cli;
 mod columns;
 mod command;
+mod compare;
 mod config;
 mod moment;
 mod objects;

@@ -22,13 +22,17 @@ const MOST_THREADS: usize = 4;
 /// A failure, a panic included, is reported as the platform expects: by a TRACE message and by an exit code other than
 /// 0.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write + Send + 'static) -> ExitCode {
-    let command = match cli::parse(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = match cli::parse(arguments.clone()) {
         Ok(command) => command,
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // Help is for a person, so it is not a message.
             return if write!(output, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Err(error) => {
+            if arguments.get(1).is_some_and(|command| command == command::compare::NAME) {
+                return command::compare::refuse(&error);
+            }
             return match Output::new(output) {
                 Ok(output) => exit_code(&output, &Err(wrong_command_line(&error))),
                 Err(_) => ExitCode::FAILURE,
@@ -38,7 +42,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write
     // Without the thread that writes, nothing can be reported.
     let Ok(output) = Output::new(output) else { return ExitCode::FAILURE };
     let level = std::env::var(log::LEVEL_VARIABLE).ok();
-    log::start(log::LogSink::Messages(output.clone()), LOGGED, level.as_deref());
+    let sink = match &command {
+        Command::Compare(_) => log::LogSink::Lines(Box::new(command::compare::log_line)),
+        _ => log::LogSink::Messages(output.clone()),
+    };
+    log::start(sink, LOGGED, level.as_deref());
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST_THREADS));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = match runtime.worker_threads(threads).enable_all().build() {
@@ -48,6 +56,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, mut output: impl Write
             return exit_code(&output, &Err(error));
         }
     };
+    if let Command::Compare(arguments) = &command {
+        let result = run_command(|| runtime.block_on(Box::pin(command::compare::run(arguments, &output))));
+        let exit_code = command::compare::exit_code(&output, result);
+        runtime.shutdown_background();
+        return exit_code;
+    }
     let result = run_command(|| runtime.block_on(execute(command, &output)));
     let exit_code = exit_code(&output, &result);
     // The runtime handles signals until every message is written, because a reader can keep the process waiting.
@@ -63,5 +77,7 @@ async fn execute(command: Command, output: &Output) -> Result<(), Error> {
         Command::Read { config, catalog, state } => {
             Box::pin(command::read::run(&config, &catalog, state.as_deref(), output)).await
         }
+        // It has exit codes of its own.
+        Command::Compare(_) => Ok(()),
     }
 }

@@ -25,8 +25,8 @@ pub enum NewRefreshToken {
 pub struct LostToken(Arc<AtomicBool>);
 
 impl LostToken {
-    const SENTENCES: &str = "Salesforce replaced the refresh token, and discover has no way to hand the new one to the \
-                             platform, so the stored one no longer works. Connect the Salesforce account again before \
+    const SENTENCES: &str = "Salesforce replaced the refresh token, and this command has no way to hand the new one to \
+                             the platform, so the stored one no longer works. Connect the Salesforce account again before \
                              the next sync. To end this, turn refresh token rotation off in the app, or sign in with \
                              ClientCredentials or JwtBearer.";
 

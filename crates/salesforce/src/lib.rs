@@ -111,6 +111,7 @@ mod headers;
 mod host;
 mod http;
 mod job;
+mod key;
 mod limits;
 mod operation;
 mod patience;
@@ -140,13 +141,14 @@ pub use job::{
     CloseError, EarlierJob, FinishedJob, JobEnd, JobSpec, JobWatcher, OpenJob, RunningJob, UnfinishedJob,
     UnfinishedJobs, UploadError, UploadedJob,
 };
+pub use key::KeyComparison;
 pub use limits::{Allowance, Limits, ROWS_OF_BULK_BATCH};
 pub use operation::Operation;
 pub use query::{
     CompleteQueryJob, Condition, JobPages, Literal, PagePoint, QueryPage, QueryRow, QueryRows, QueryScope, ReadFailure,
     ReadFault, RestPages, RunningQueryJob, Soql, url_length,
 };
-pub use record_id::{capitals, check_characters};
+pub use record_id::check_characters;
 pub use replication::{Deleted, DeletedRecord, Updated};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;

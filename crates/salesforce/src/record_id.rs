@@ -15,7 +15,7 @@ pub fn check_characters(id: &[u8; 15]) -> [u8; 3] {
 
 /// Which of five characters are capitals by one of the last three, in any case: the first in the lowest bit. `None` if it
 /// is no such character.
-pub fn capitals(check: u8) -> Option<u8> {
+pub(crate) fn capitals(check: u8) -> Option<u8> {
     let position = CODES.iter().position(|code| code.eq_ignore_ascii_case(&check))?;
     u8::try_from(position).ok()
 }

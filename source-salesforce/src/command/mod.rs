@@ -1,6 +1,7 @@
-//! The commands of the Airbyte protocol, one in each file.
+//! The commands of the Airbyte protocol and `compare`, one in each file.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod discover;
 pub(crate) mod read;
 pub(crate) mod spec;
@@ -41,6 +42,16 @@ fn read_config(path: &Path) -> Result<Config> {
 /// sync, which nobody waits for.
 async fn sign_in(config: &Config, output: &Output, stop: &Stop, is_patient: bool) -> Result<Org> {
     let new_refresh_token = NewRefreshToken::SendToPlatform(config.text().clone(), output.clone());
+    sign_in_with(config, new_refresh_token, stop, is_patient).await
+}
+
+/// Signs in to the org of the configuration.
+async fn sign_in_with(
+    config: &Config,
+    new_refresh_token: NewRefreshToken,
+    stop: &Stop,
+    is_patient: bool,
+) -> Result<Org> {
     let access = OrgAccess {
         sign_in: config.sign_in().clone(),
         user_agent: USER_AGENT.to_owned(),

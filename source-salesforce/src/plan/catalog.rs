@@ -21,6 +21,10 @@ pub(crate) struct CatalogStream {
     /// Whether the column with the time of a deletion is selected.
     pub(crate) tells_deletions: bool,
     pub(crate) sync: SyncIds,
+    /// The paths of the columns that together name a record, if the catalog has them.
+    pub(crate) primary_key: Vec<Vec<String>>,
+    /// What the destination does with the records, if the catalog says it.
+    pub(crate) destination_mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +39,10 @@ struct Entry {
     sync_mode: Option<String>,
     #[serde(flatten)]
     sync: SyncIds,
+    #[serde(default)]
+    primary_key: Option<Vec<Vec<String>>>,
+    #[serde(default)]
+    destination_sync_mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +76,7 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     })?;
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
-    for Entry { stream, sync_mode, sync } in catalog.streams {
+    for Entry { stream, sync_mode, sync, primary_key, destination_sync_mode } in catalog.streams {
         let is_full_refresh_only = stream.is_full_refresh_only();
         let Stream { name, json_schema, .. } = stream;
         if !seen.insert(name.clone()) {
@@ -95,7 +103,15 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
         };
         let selected = properties.into_iter().flat_map(Map::keys);
         let columns = selected.filter(|name| !is_of_platform(name)).cloned().collect();
-        streams.push(CatalogStream { name, columns, is_incremental, tells_deletions, sync });
+        streams.push(CatalogStream {
+            name,
+            columns,
+            is_incremental,
+            tells_deletions,
+            sync,
+            primary_key: primary_key.unwrap_or_default(),
+            destination_mode: destination_sync_mode,
+        });
     }
     Ok(streams)
 }

@@ -15,6 +15,7 @@ use salesforce::{Condition, Fault, FaultKind, Org, QueryRows, QueryScope, ReadFa
 
 use crate::columns::{Column, ColumnValue};
 use crate::config::{Api, Config};
+use crate::moment::Moment;
 use crate::objects::{is_counted, is_of_schema, scope, wants_filter};
 use crate::record::{DeletionWriter, RecordWriter, paths};
 use crate::state::{SyncIds, query_hash};
@@ -37,6 +38,9 @@ const BUDGET: usize = 24 * 1024 * 1024;
 /// The rows of a page of the widest rows.
 const FEWEST_PAGE_ROWS: usize = 200;
 
+/// The field that says when a record was created.
+pub(crate) const CREATED: &str = "CreatedDate";
+
 /// The counts that are asked for at the same time.
 const COUNTS_AT_ONCE: usize = 4;
 
@@ -55,6 +59,8 @@ pub(crate) struct StreamPlan {
     pub(crate) count: Option<u64>,
     /// Whether no record can come to those of the query: of a window for which the org vouches.
     pub(crate) is_closed: bool,
+    /// Whether records that come and go so much that the counts prove nothing are an error.
+    pub(crate) wants_proof: bool,
     /// How changes are read; None for a full refresh, and for the records of one window.
     pub(crate) incremental: Option<Incremental>,
     /// The address of the org.
@@ -106,6 +112,7 @@ impl StreamPlan {
             api: config.api_of(&stream.name.name),
             count: None,
             is_closed: false,
+            wants_proof: false,
             stream: stream.name,
             soql,
             scope,
@@ -121,6 +128,13 @@ impl StreamPlan {
             pages_at_once: config.max_parallel_pages(),
             budget: Arc::clone(budget),
         }
+    }
+
+    /// The same plan, for the records that were created before a moment and that nobody has counted yet.
+    pub(crate) fn created_before(&self, moment: Moment) -> Self {
+        let created = moment.literal().map(|literal| Condition::before(CREATED, literal));
+        let soql = created.into_iter().fold(self.soql.clone(), Soql::filtered);
+        Self { query: query_hash(&self.address, &soql.to_string()), count: None, soql, ..self.clone() }
     }
 
     /// Whether the query is short enough for a REST call.

@@ -5,9 +5,11 @@
 //! back before the error.
 
 mod deletions;
+mod follower;
 mod heartbeat;
 mod pages;
 mod proof;
+mod reading;
 mod windows;
 
 use std::collections::HashSet;
@@ -18,18 +20,17 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use airbyte::{Error, Output, Result, StreamName, StreamStatus};
-use salesforce::{Org, QueryPage};
+use salesforce::{JobWatcher, Org, QueryPage};
 
 use crate::plan::StreamPlan;
 use crate::state::{ReadingState, StreamState};
 use crate::window::{IncrementalState, Window};
-use pages::{Failure, Opened};
+pub(crate) use follower::Follower;
+use heartbeat::Heartbeat;
+pub(crate) use reading::read_query;
 
 /// The bytes of records that are handed on together.
 const LINES_SIZE: usize = 64 * 1024;
-
-/// How often a stream begins within a run, if its job is gone or has failed before a record of it is written.
-const BEGINNINGS: u32 = 3;
 
 /// Reads streams of an org.
 pub(crate) struct Reader<'a> {
@@ -122,55 +123,9 @@ impl<'a> Reader<'a> {
             StreamState::Reading(reading) => Some(reading),
             StreamState::Start => None,
         };
-        let rows = self.read_query(run, from).await?;
+        let rows = read_query(self.org, plan, run, from).await?;
         tracing::info!("{} is read whole: {rows} records", plan.stream);
         run.state(&StreamState::Complete { query: plan.query.clone(), rows, sync: plan.sync })
-    }
-
-    /// Reads all records of a query, and begins again where that may help. Returns their number.
-    async fn read_query(&self, run: &mut StreamRun<'_>, mut from: Option<ReadingState>) -> Result<u64> {
-        let plan = run.plan;
-        let mut beginning = 0;
-        loop {
-            beginning += 1;
-            match self.read_once(run, from.take()).await {
-                Ok(rows) => return Ok(rows),
-                // This run has written nothing of it. What an earlier attempt wrote is repeated rather than lost.
-                Err(Failure::Dead { begins_again: true, error }) if !run.has_records && beginning < BEGINNINGS => {
-                    tracing::warn!("{} is read again from its start: {}", plan.stream, error.message());
-                    run.state(&StreamState::Start)?;
-                }
-                Err(Failure::Dead { error, .. }) => {
-                    run.state(&StreamState::Start)?;
-                    return Err(error);
-                }
-                Err(Failure::Alive(error)) => return Err(error),
-            }
-        }
-    }
-
-    /// Reads the stream from its start or from a state on. Returns the number of its records.
-    async fn read_once(&self, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<u64, Failure> {
-        let plan = run.plan;
-        let mut is_resumed = from.is_some();
-        let mut rows = from.as_ref().map_or(0, |from| from.rows);
-        let Opened { mut pages, mut reading } = pages::open(self.org, run, from).await?;
-        if reading.locator.is_none() {
-            reading.count = proof::settle_count(self.org, plan, reading.count, &mut pages).await?;
-        }
-        while let Some(mut page) = pages.next().await.map_err(|fault| pages::failure(&fault, plan, is_resumed))? {
-            is_resumed = false;
-            rows += page.rows();
-            let point = page.point().cloned();
-            run.write_page(&mut page).await?;
-            if let Some(point) = point {
-                (reading.locator, reading.rows) = (Some(point.locator), point.rows);
-                run.state(&StreamState::Reading(reading.clone()))?;
-            }
-        }
-        proof::check_missing(self.org, plan, pages.missing(), rows).await?;
-        proof::check_count(self.org, plan, reading.count, rows).await?;
-        Ok(rows)
     }
 }
 
@@ -191,12 +146,7 @@ impl StreamRun<'_> {
                 self.write_lines(std::mem::replace(&mut lines, Vec::with_capacity(LINES_SIZE))).await?;
             }
         }
-        if written != page.rows() {
-            return Err(Error::system(format!(
-                "There is no memory to unpack the records of {}: run the sync again.",
-                self.plan.stream
-            )));
-        }
+        check_unpacked(&self.plan.stream, page, written)?;
         if lines.is_empty() { Ok(()) } else { self.write_lines(lines).await }
     }
 
@@ -226,13 +176,47 @@ impl StreamRun<'_> {
         let records = std::mem::take(&mut self.uncounted);
         self.output.stream_state(&self.plan.stream, state, records).map_err(stdout_closed)
     }
+}
 
+impl Follower for StreamRun<'_> {
     fn runs(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.is_running, true) {
             return Ok(());
         }
         self.output.stream_status(&self.plan.stream, StreamStatus::Running).map_err(stdout_closed)
     }
+
+    fn reaches(&mut self, place: &ReadingState) -> Result<()> {
+        self.state(&StreamState::Reading(place.clone()))
+    }
+
+    fn can_begin_again(&self) -> bool {
+        !self.has_records
+    }
+
+    fn begins_again(&mut self) -> Result<()> {
+        self.state(&StreamState::Start)
+    }
+
+    async fn take(&mut self, page: &mut QueryPage) -> Result<()> {
+        self.write_page(page).await
+    }
+
+    fn watcher(&self, place: &ReadingState) -> impl JobWatcher {
+        let state = self.json(&StreamState::Reading(place.clone()));
+        Heartbeat::new(self.output, &self.plan.stream, state)
+    }
+}
+
+/// Checks that each record of a page was read.
+///
+/// # Errors
+/// There was no memory for one.
+pub(crate) fn check_unpacked(stream: &StreamName, page: &QueryPage, read: u64) -> Result<()> {
+    if read == page.rows() {
+        return Ok(());
+    }
+    Err(Error::system(format!("There is no memory to unpack the records of {stream}: run the command again.")))
 }
 
 fn stdout_closed(error: io::Error) -> Error {

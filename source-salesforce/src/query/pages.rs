@@ -7,12 +7,11 @@ use salesforce::{
     Fault, FaultKind, JobPages, Org, PagePoint, QueryPage, ReadFailure, ReadFault, RestPages, RunningQueryJob,
 };
 
-use super::StreamRun;
-use super::heartbeat::Heartbeat;
+use super::follower::Follower;
 use crate::config::Api;
 use crate::objects::wants_filter;
 use crate::plan::{StreamPlan, filter_wanted};
-use crate::state::{ReadingState, StreamState};
+use crate::state::ReadingState;
 use crate::user_error::error_of;
 
 /// Why a stream is not read to its end.
@@ -79,10 +78,14 @@ pub(super) struct Opened {
 }
 
 /// Opens the pages of a stream, from its start or from a state on.
-pub(super) async fn open(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {
-    let plan = run.plan;
+pub(super) async fn open<F: Follower>(
+    org: &Org,
+    plan: &StreamPlan,
+    follower: &mut F,
+    from: Option<ReadingState>,
+) -> Result<Opened, Failure> {
     let is_rest = from.as_ref().map_or_else(|| plan.takes_rest(), |from| from.job.is_none());
-    if is_rest { open_rest(org, plan, from).await } else { open_job(org, run, from).await }
+    if is_rest { open_rest(org, plan, from).await } else { open_job(org, plan, follower, from).await }
 }
 
 async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> Result<Opened, Failure> {
@@ -101,8 +104,12 @@ async fn open_rest(org: &Org, plan: &StreamPlan, from: Option<ReadingState>) -> 
     Ok(Opened { pages: Pages::Rest(Box::new(pages.allowing_missing())), reading })
 }
 
-async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>) -> Result<Opened, Failure> {
-    let plan = run.plan;
+async fn open_job<F: Follower>(
+    org: &Org,
+    plan: &StreamPlan,
+    follower: &mut F,
+    from: Option<ReadingState>,
+) -> Result<Opened, Failure> {
     let is_resumed = from.is_some();
     let (job, reading) = match from {
         Some(reading) => {
@@ -114,7 +121,7 @@ async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>
         None => match org.create_query_job(&plan.soql, plan.scope).await {
             Ok(job) => {
                 let reading = start(plan, Some(job.id().to_owned()));
-                run.state(&StreamState::Reading(reading.clone()))?;
+                follower.reaches(&reading)?;
                 (job, reading)
             }
             Err(fault) if changes_to_rest(&fault, plan) => return open_rest(org, plan, None).await,
@@ -122,8 +129,8 @@ async fn open_job(org: &Org, run: &mut StreamRun<'_>, from: Option<ReadingState>
         },
     };
     // The sign of life is a state, and a state follows RUNNING.
-    run.runs()?;
-    let reason = match wait(&job, run, &reading).await {
+    follower.runs()?;
+    let reason = match wait(&job, plan, follower, &reading).await {
         Ok(pages) => return Ok(Opened { pages: Pages::Job(Box::new(pages)), reading }),
         Err(fault) => fault,
     };
@@ -140,11 +147,13 @@ fn start(plan: &StreamPlan, job: Option<String>) -> ReadingState {
 }
 
 /// Waits for the end of a job.
-async fn wait(job: &RunningQueryJob, run: &StreamRun<'_>, reading: &ReadingState) -> Result<JobPages, ReadFault> {
-    let state = run.json(&StreamState::Reading(reading.clone()));
-    let heartbeat = Heartbeat::new(run.output, &run.plan.stream, state);
-    let complete = job.wait(&heartbeat).await?;
-    let plan = run.plan;
+async fn wait<F: Follower>(
+    job: &RunningQueryJob,
+    plan: &StreamPlan,
+    follower: &F,
+    reading: &ReadingState,
+) -> Result<JobPages, ReadFault> {
+    let complete = job.wait(&follower.watcher(reading)).await?;
     // One page needs no list of pages.
     let left = complete.rows().map(|rows| rows.saturating_sub(reading.rows));
     let has_several = left.is_none_or(|left| left > plan.rows_per_page as u64);

@@ -47,6 +47,9 @@ fn weigh(plan: &StreamPlan, (before, after): (u64, u64), rows: u64, what: &str) 
             tracing::info!("records of {} came or went: {before} before, {after} now ({what})", plan.stream);
             Ok(Some(rows))
         }
+        Verdict::Unclear if plan.wants_proof => {
+            Err(Failure::Dead { begins_again: true, error: disagreement(plan, what, before, after) })
+        }
         Verdict::Unclear => {
             tracing::warn!(
                 "the number of records of {} is not between those that Salesforce counts: {before} before, {after} \

@@ -3,7 +3,7 @@
 use airbyte::Result;
 
 use super::deletions::Deletions;
-use super::{Reader, StreamRun};
+use super::{Reader, StreamRun, read_query};
 use crate::moment::Moment;
 use crate::plan::{Incremental, count};
 use crate::state::ReadingState;
@@ -58,7 +58,7 @@ impl Reader<'_> {
                 // Also for a job that can be gone: the window is counted before it is read again.
                 plan.count = count(self.org, &plan).await?;
                 let mut part = StreamRun { plan: &plan, window: Some((state, span)), has_records: false, ..*run };
-                let rows = self.read_query(&mut part, from).await;
+                let rows = read_query(self.org, &plan, &mut part, from).await;
                 (run.uncounted, run.is_running) = (part.uncounted, part.is_running);
                 tracing::info!("{} is read up to {}: {} changed records", plan.stream, span.to, rows?);
                 None

@@ -92,17 +92,7 @@ impl ObjectFields {
 
     /// How the org compares the values of a key field.
     pub(super) fn comparison(&self, name: &str) -> KeyComparison {
-        match self.describe.field(name) {
-            Some(field) if matches!(field.field_type, FieldType::Id | FieldType::Reference) => KeyComparison::Id,
-            Some(field) if is_number(&field.field_type) => KeyComparison::Number { scale: field.scale },
-            Some(field) if field.case_sensitive => KeyComparison::Exact,
-            // The rule of the Apex guide ("Upserting Records") is about custom fields.
-            Some(field) if field.custom && field.field_type == FieldType::String => match field.unique {
-                true => KeyComparison::IgnoreCase,
-                false => KeyComparison::Exact,
-            },
-            _ => KeyComparison::Text,
-        }
+        self.describe.field(name).map_or(KeyComparison::Text, KeyComparison::of)
     }
 
     /// The fields that a new record must have.

@@ -18,7 +18,7 @@ const NUMBER: KeyComparison = Number { scale: 2 };
 
 #[test]
 fn the_page_shows_how_keys_are_compared() {
-    let page = include_str!("../../../docs/values.md");
+    let page = include_str!("../../../../docs/values.md");
     let table: Vec<Vec<&str>> = page
         .lines()
         .skip_while(|line| !line.starts_with("| one key"))
@@ -193,6 +193,25 @@ fn a_moment_is_one_with_its_other_forms_and_perhaps_one_within_its_second() {
         ("soon", "later", "two"),
     ] {
         assert_eq!(relation(Moment, one, other), expected, "{one} {other}");
+    }
+}
+
+#[test]
+fn a_key_has_one_identity_however_it_is_written_and_a_blank_one_has_none() {
+    for (comparison, one, other, are_one) in [
+        (IgnoreCase, "E-1", " e-1 ", true),
+        (Exact, "E-1", "e-1", false),
+        (Text, "E-1", "e-1", false),
+        (Id, "0015000000Gv7qJ", "0015000000Gv7qJAAR", true),
+        (Id, "0015000000Gv7qJ", "0015000000gv7qj", false),
+        (NUMBER, "12.0", "1.2E1", true),
+        (NUMBER, "12", "12.01", false),
+        (NUMBER, "twelve", "twelve", true),
+    ] {
+        assert_eq!(comparison.identity(one) == comparison.identity(other), are_one, "{comparison:?} {one} {other}");
+    }
+    for comparison in [IgnoreCase, Exact, Text, Id, NUMBER] {
+        assert_eq!(["", "  ", "\t\u{a0}"].map(|blank| comparison.identity(blank)), [None, None, None]);
     }
 }
 
