@@ -318,6 +318,33 @@ async fn start_date_and_lookback_of_airbytes_own_source_are_kept() {
     }
 }
 
+/// What has changed since is not lost: it comes when the date is later, or is removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_date_of_airbytes_own_source_is_where_syncs_stop() {
+    let world = world().await;
+    let gone = add(&world, "gone");
+    add(&world, "a");
+    pass(&world, 10);
+    let mut states = json!([]);
+    sync(&world, &mut states).await;
+    add(&world, "b");
+    pass(&world, 10);
+    let end = now(&world);
+    let until = json!({"end_date": end});
+    add(&world, "c");
+    world.org.erase("Account", &gone);
+    pass(&world, 10);
+    assert_eq!(names(&sync_of(&world, until.clone(), &accounts(), &mut states).await), ["b"]);
+    let run = sync_of(&world, until.clone(), &accounts(), &mut states).await;
+    assert!(names(&run).is_empty() && run.log().iter().any(|line| line.contains("no window to read")));
+    let run = sync(&world, &mut states).await;
+    assert_eq!(names(&run), ["", "c"]);
+    assert!(run.column("Account", "Id").contains(&gone), "the deletion is told once a sync comes to it");
+    // A full refresh has no end.
+    let whole = world.read(until, &catalog(&[("Account", &["Name"])])).await;
+    assert_eq!(names(&whole), ["a", "b", "c"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_that_the_org_no_longer_knows_are_an_error() {
     let world = world().await;

@@ -22,7 +22,7 @@ pub(crate) async fn run(config: &Path, output: &Output) -> Result<()> {
         Ok(config) => {
             let mut findings = Box::pin(check_config(&config, output, &stop)).await;
             findings.facts.extend(config.unknown_keys().iter().map(|unknown| format!("{unknown} It is ignored.")));
-            findings.facts.extend(config.unused().map(str::to_owned));
+            findings.facts.extend(config.unused());
             findings
         }
         Err(error) => Findings { failures: vec![error], facts: Vec::new() },

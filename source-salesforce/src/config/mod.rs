@@ -72,6 +72,7 @@ pub(crate) struct Config {
     max_parallel_pages: usize,
     max_page_rows: Option<usize>,
     start_date: Option<Moment>,
+    end_date: Option<Moment>,
     lookback: SignedDuration,
     unknown_keys: Vec<UnknownKey>,
     text: RawText,
@@ -94,6 +95,7 @@ struct RawConfig {
     max_parallel_pages: Option<f64>,
     max_page_rows: Option<f64>,
     start_date: Option<String>,
+    end_date: Option<String>,
     lookback_window: Option<String>,
 }
 
@@ -122,7 +124,11 @@ impl Config {
                 violations.add(key, "is `rest`, which contradicts `force_use_bulk_api`: remove one of them");
             }
         }
-        let start_date = non_blank(raw.start_date).and_then(|date| start(&date, &mut violations));
+        let mut date = |key, text| non_blank(text).and_then(|text: String| date(key, &text, &mut violations));
+        let (start_date, end_date) = (date("start_date", raw.start_date), date("end_date", raw.end_date));
+        if start_date.zip(end_date).is_some_and(|(start, end)| end <= start) {
+            violations.add("end_date", "must be later than `start_date`");
+        }
         let lookback = non_blank(raw.lookback_window).and_then(|time| lookback(&time, &mut violations));
         let sign_in = document::valid(sign_in, violations)?;
         let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
@@ -141,6 +147,7 @@ impl Config {
             max_parallel_pages,
             max_page_rows,
             start_date,
+            end_date,
             lookback: lookback.unwrap_or_default(),
             unknown_keys,
             text: RawText::new(text),
@@ -196,16 +203,28 @@ impl Config {
         self.max_page_rows
     }
 
-    /// What a key of Airbyte's own connector would change, and does not here.
-    pub(crate) fn unused(&self) -> Option<&'static str> {
-        const START_DATE: &str = "`start_date` is not used by full refreshes: they read every record, whenever it was changed. Use the filter \
-             of a stream to read fewer.";
-        self.start_date.map(|_| START_DATE)
+    /// What keys of Airbyte's own connector would change, and do not here.
+    pub(crate) fn unused(&self) -> Option<String> {
+        let dates = match (self.start_date, self.end_date) {
+            (None, None) => return None,
+            (Some(_), None) => "`start_date` is",
+            (None, Some(_)) => "`end_date` is",
+            (Some(_), Some(_)) => "`start_date` and `end_date` are",
+        };
+        Some(format!(
+            "{dates} not used by full refreshes: they read every record, whenever it was changed. Use the filter of a \
+             stream to read fewer."
+        ))
     }
 
     /// The change from which the first incremental sync of a stream reads.
     pub(crate) fn start_date(&self) -> Option<Moment> {
         self.start_date
+    }
+
+    /// The change before which incremental syncs stop.
+    pub(crate) fn end_date(&self) -> Option<Moment> {
+        self.end_date
     }
 
     /// How much earlier than it must each window of an incremental sync begins.
@@ -219,11 +238,11 @@ impl Config {
     }
 }
 
-/// Reads `start_date`.
-fn start(text: &str, violations: &mut Violations) -> Option<Moment> {
+/// Reads `start_date` or `end_date`.
+fn date(key: &str, text: &str, violations: &mut Violations) -> Option<Moment> {
     let date = Moment::parse(text.trim());
     if date.is_none() {
-        violations.add("start_date", "must be a date such as 2021-07-25, or a time such as 2021-07-25T00:00:00Z");
+        violations.add(key, "must be a date such as 2021-07-25, or a time such as 2021-07-25T00:00:00Z");
     }
     date
 }

@@ -20,7 +20,7 @@ fn parse(config: &Value) -> Result<Config> {
 #[test]
 fn a_configuration_of_airbytes_own_source_is_accepted() {
     let flat = base(json!({
-        "auth_type": "Client", "is_sandbox": false, "start_date": "2021-07-25", "force_use_bulk_api": true,
+        "auth_type": "Client", "is_sandbox": false, "start_date": "2021-07-25", "end_date": "", "force_use_bulk_api": true,
         "streams_criteria": [{"criteria": "not contains", "value": "History"}],
         "stream_slice_step": "PT12H", "lookback_window": "PT10M", "preserve_na_values": false,
     }));
@@ -37,6 +37,33 @@ fn a_configuration_of_airbytes_own_source_is_accepted() {
         assert!(config.unknown_keys().is_empty() && !config.uses_password_flow());
     }
     assert_eq!(parse(&base(json!({}))).unwrap().unused(), None);
+}
+
+#[test]
+fn the_dates_of_incremental_syncs_have_a_span_between_them() {
+    for (start, end, wrong) in [
+        ("2021-07-25", "2021-07-26", None),
+        ("", "2021-07-26T10:30:00Z", None),
+        ("2021-07-25", "2021-07-25T00:00:01Z", None),
+        ("2021-07-25", "2021-07-25", Some("`end_date` must be later than `start_date`")),
+        ("2021-07-25", "2021-07-24", Some("`end_date` must be later than `start_date`")),
+        ("2021-07-25", "tomorrow", Some("`end_date` must be a date such as")),
+        ("yesterday", "2021-07-25", Some("`start_date` must be a date such as")),
+    ] {
+        let config = parse(&base(json!({ "start_date": start, "end_date": end })));
+        match (config, wrong) {
+            (Ok(config), None) => {
+                assert_eq!(config.end_date(), Moment::parse(end));
+                let unused = config.unused().unwrap();
+                assert!(
+                    unused.contains("`end_date`") && unused.contains("`start_date`") != start.is_empty(),
+                    "{unused}"
+                );
+            }
+            (Err(error), Some(wrong)) => assert!(error.message().contains(wrong), "{error:?}"),
+            (config, _) => panic!("{start:?} {end:?}: {:?}", config.map(|_| ())),
+        }
+    }
 }
 
 /// Its names of the flows, in either place.

@@ -22,6 +22,8 @@ pub(crate) struct Incremental {
     pub(crate) tells_deletions: bool,
     /// The change from which the first sync reads.
     pub(crate) start: Option<Moment>,
+    /// The change before which every sync stops.
+    pub(crate) end: Option<Moment>,
     /// How much earlier than it must each window begins.
     pub(crate) lookback: SignedDuration,
     /// The org, as a state names it.
@@ -44,6 +46,7 @@ impl Incremental {
             tells_deletions: changes.is_replicateable && deletion.has_time(),
             changes,
             start: config.start_date(),
+            end: config.end_date(),
             lookback: config.lookback(),
             org: query_hash(address, ""),
             filter: None,

@@ -45,7 +45,8 @@ impl Deletions<'_> {
         if after.is_none() {
             run.write_state(&told(None))?;
         }
-        let to = self.window.to;
+        // Salesforce knows no seconds. The next sync tells those of the last minute.
+        let to = self.window.to.whole_minute();
         // What is written is not asked for again.
         let mut from = after.as_ref().map_or(self.from, |after| after.at.max(self.from));
         // The span of a call is longer than a minute, and begins and ends with one. The oldest is the last here.

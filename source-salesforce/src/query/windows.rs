@@ -23,18 +23,15 @@ impl Reader<'_> {
         }
         let boundary = Boundary::ask(self.org, incremental, &state).await?;
         state.is_certified |= boundary.is_certified();
-        if let Some(span) = next_window(&state, incremental, boundary.moment()) {
+        let to = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
+        if let Some(span) = next_window(&state, incremental, to) {
             let reading = Progress::Reading(ReadingState::new("", None));
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading }).await?;
         } else if let Some(span) = untold(&state, incremental) {
             let deletions = Progress::Deletions(None);
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions }).await?;
         } else {
-            tracing::info!(
-                "{} has no window to read: its changes are complete up to {}",
-                run.plan.stream,
-                boundary.moment()
-            );
+            tracing::info!("{} has no window to read: its changes are complete up to {to}", run.plan.stream);
             run.write_state(&state.to_json())?;
         }
         Ok(())

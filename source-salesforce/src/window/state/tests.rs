@@ -17,6 +17,7 @@ pub(crate) fn incremental(start: Option<Moment>, lookback_minutes: i64) -> Incre
         changes,
         tells_deletions: true,
         start,
+        end: None,
         lookback: SignedDuration::from_mins(lookback_minutes),
         org: "a1".into(),
         filter: None,
