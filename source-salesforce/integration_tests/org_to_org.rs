@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::connector::HASTE;
+use crate::round_trip::{columns, example_object, load, records};
 use crate::world::{catalog, incremental};
 use example::connection;
 use example::look::look;
@@ -52,7 +53,7 @@ fn start(
 ) -> Result<i32> {
     if connector == Connector::Source {
         let mut source = Command::new(env!("CARGO_BIN_EXE_source-salesforce"));
-        source.args(arguments).stdin(Stdio::null()).stdout(output);
+        source.args(arguments).stdin(Stdio::null()).stdout(output).stderr(Stdio::null());
         source.env_clear().env("DESTINATION_SALESFORCE_TEST_HASTE", HASTE.to_string());
         return source.status()?.code().context("The source was killed.");
     }
@@ -74,18 +75,20 @@ fn two_orgs_are_equal_after_the_steps_of_the_example_and_every_damage_is_found()
     assert_eq!(accounts.rejected[0].reason, "MISSING_ARGUMENT");
     assert_eq!(numbers(&contacts), (721, 1, 721, 0), "a deletion of what was never there is written");
     // The account, and its contacts, which are there without it.
-    let look = orgs.look();
+    let (compared, look) = (orgs.compare().unwrap(), orgs.look());
+    assert_eq!(compared.differences.len(), 1, "{compared:?}");
     assert_eq!(look.differences.len(), 4, "{:?}", look.differences);
     assert!(look.differences[0].contains("Account without an external id"), "{:?}", look.differences);
 
     orgs.change_first_org().unwrap();
     let [accounts, contacts] = [orgs.sync_accounts().unwrap(), orgs.sync_contacts().unwrap()];
     assert_eq!((numbers(&accounts), numbers(&contacts)), ((2, 0, 2, 0), (5, 1, 5, 0)), "only what changed");
-    let look = orgs.prove().unwrap();
+    let (_, look) = orgs.prove().unwrap();
     assert!(look.equal > 20_000 && look.parents > 1_000, "{look:?}");
 
     let key = orgs.lose_a_contact().unwrap();
-    assert_eq!(orgs.look().differences, [format!("Contact {key} is missing.")]);
+    let missing = [format!("Contact {key} is missing.")];
+    assert_eq!((orgs.look().differences, orgs.compare().unwrap().differences), (missing.to_vec(), missing.to_vec()));
     let second = |object: &str, number: usize| orgs.second.records(object)[number]["Id"].clone().unwrap();
     orgs.second.update("Account", &second("Account", 10), &[("Sic", "9999")]);
     orgs.second.update("Contact", &second("Contact", 10), &[("AccountId", &second("Account", 0))]);
@@ -95,6 +98,7 @@ fn two_orgs_are_equal_after_the_steps_of_the_example_and_every_damage_is_found()
         assert!(error.contains(part), "{part}: {error}");
     }
     assert_eq!(orgs.look().differences.len(), 4, "{error}");
+    assert_eq!(orgs.compare().unwrap().differences.len(), 2, "compare looks at keys and times: {error}");
 }
 
 /// Two orgs, and connections with a few columns.
@@ -110,7 +114,7 @@ impl Orgs {
     /// `prepare` adds to the second org what it needs, and `streams` are the entries of the destination.
     fn new(prepare: impl FnOnce(&SimulatedOrg), streams: Value) -> Self {
         let runtime = Runtime::new().unwrap();
-        let settings = || Settings { nature: Nature::harsh(), ..Settings::default() };
+        let settings = || Settings { nature: Nature::harsh(), objects: vec![example_object()], ..Settings::default() };
         let [first, second] = [settings(), settings()].map(|it| runtime.block_on(SimulatedOrg::start(it)).unwrap());
         prepare(&second);
         let folder = tempfile::tempdir().unwrap();
@@ -189,17 +193,21 @@ fn a_second_org_that_keeps_the_ids_of_the_first_follows_every_deletion_and_every
     assert_eq!((contacts.read, contacts.deleted, contacts.rejected.len()), (3, 2, 0), "{contacts:?}");
     let id_of_head = orgs.pairs("Account", ["Name", "Id"])[1][1].clone();
     assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]), [[Some("stays".to_owned()), id_of_head]]);
+
+    assert!(orgs.first.undelete("Contact", &recycled));
+    assert_eq!(orgs.sync("contacts", "Contact", &["LastName", "AccountId"]).written, 1);
+    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]).len(), 2, "it is created again");
 }
 
 fn with_external_ids() -> Orgs {
     let entry = |stream: &str| json!({"stream": stream, "operation": "upsert", "external_id_field": connection::KEY});
-    Orgs::new(|_| {}, json!([entry("Account"), entry("Contact")]))
+    Orgs::new(|_| {}, ["Account", "Contact", "Example__c"].map(entry).into())
 }
 
 #[test]
 fn what_an_external_id_cannot_follow_is_rejected_or_found() {
     let mut orgs = with_external_ids();
-    let columns = ["LastName", "External_Id__c", "HasOptedOutOfEmail"];
+    let selected = ["LastName", "External_Id__c", "HasOptedOutOfEmail"];
     let add = |orgs: &Orgs, key: Option<&str>| {
         let mut values = vec![("LastName", "Example"), ("HasOptedOutOfEmail", "false")];
         values.extend(key.map(|key| (connection::KEY, key)));
@@ -207,10 +215,10 @@ fn what_an_external_id_cannot_follow_is_rejected_or_found() {
     };
     let [erased, renamed, first] = ["K-1", "K-2", "K-3"].map(|key| add(&orgs, Some(key)));
     let (older, newer) = (add(&orgs, None), add(&orgs, Some("K-4")));
-    assert_eq!(orgs.sync("contacts", "Contact", &columns).rejected.len(), 1, "one has no external id");
+    assert_eq!(orgs.sync("contacts", "Contact", &selected).rejected.len(), 1, "one has no external id");
 
     orgs.first.erase("Contact", &erased);
-    let synced = orgs.sync("contacts", "Contact", &columns);
+    let synced = orgs.sync("contacts", "Contact", &selected);
     assert_eq!((synced.deleted, synced.rejected.len()), (1, 1), "only the id of a record that is gone is known");
     assert_eq!(synced.rejected[0].reason, "MISSING_ARGUMENT");
     assert_eq!(synced.rejected[0].name, erased);
@@ -223,11 +231,25 @@ fn what_an_external_id_cannot_follow_is_rejected_or_found() {
     add(&orgs, Some("K-3"));
     orgs.first.recycle("Contact", &newer);
     orgs.first.update("Contact", &older, &[(connection::KEY, "K-4")]);
-    orgs.sync("contacts", "Contact", &columns);
-    let differences = look(&orgs.first, &orgs.second).differences;
+    orgs.sync("contacts", "Contact", &selected);
+    let differences = look(&orgs.first, &orgs.second, &["Contact"]).differences;
     let are = |end: &str| differences.iter().filter(|difference| difference.ends_with(end)).count();
     assert_eq!((are(" is missing."), differences.len()), (1, 3), "{differences:?}");
     for key in ["K-1", "K-2"] {
         assert_eq!(are(&format!("Contact {key} is there without an original.")), 1, "{differences:?}");
     }
+}
+
+/// What the destination wrote into the first org, both connectors bring to the second.
+#[test]
+fn a_value_of_every_type_of_field_is_the_same_in_the_second_org() {
+    let mut orgs = with_external_ids();
+    for (object, sent) in records() {
+        load(&connection::source(&orgs.first), object, &sent);
+        let synced = orgs.sync(object, object, &columns(&sent));
+        assert_eq!((synced.written, synced.rejected.len()), (sent.len(), 0), "{object}: {synced:?}");
+    }
+    let look = look(&orgs.first, &orgs.second, &["Account", "Contact", "Example__c"]);
+    assert!(look.differences.is_empty(), "{:?}", look.differences);
+    assert!(look.equal > 500 && look.parents == 1, "{look:?}");
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::world::{World, blocking, catalog};
 
 /// An object with types that no standard object of the org has.
-fn example_object() -> Object {
+pub(crate) fn example_object() -> Object {
     Object::custom("Example__c")
         .field(Field::text("External_Id__c", 40).external_id().unique())
         .field(Field::rich_text("Page__c", 32_000))
@@ -22,7 +22,7 @@ fn example_object() -> Object {
 
 /// Records of several objects with values of every type of field, in the form in which a record has them. Each object
 /// comes after those that it refers to.
-fn records() -> Vec<(&'static str, Vec<Value>)> {
+pub(crate) fn records() -> Vec<(&'static str, Vec<Value>)> {
     let accounts = [
         json!({"Description": "two\nlines, \"quotes\" and ; , \\ '", "Sic": "0123"}),
         json!({"Description": " blanks at both ends ", "Sic": "N/A", "Tax_Number__c": "null"}),
@@ -71,7 +71,7 @@ pub(crate) fn accounts() -> Vec<Value> {
 }
 
 /// The columns of records, in the order in which they appear.
-fn columns(records: &[Value]) -> Vec<&str> {
+pub(crate) fn columns(records: &[Value]) -> Vec<&str> {
     let mut columns: Vec<&str> = Vec::new();
     for key in records.iter().flat_map(|record| record.as_object().unwrap().keys()) {
         if !columns.contains(&key.as_str()) {

@@ -9,8 +9,6 @@ use super::connection::KEY;
 
 type Record = BTreeMap<String, Option<String>>;
 
-const OBJECTS: [&str; 2] = ["Account", "Contact"];
-
 /// The references, with the object that each points to.
 const REFERENCES: [(&str, &str); 3] = [("ParentId", "Account"), ("AccountId", "Account"), ("ReportsToId", "Contact")];
 
@@ -30,11 +28,11 @@ pub(crate) struct Look {
     numbers: BTreeSet<String>,
 }
 
-/// Compares all accounts and contacts of two orgs.
-pub(crate) fn look(first: &SimulatedOrg, second: &SimulatedOrg) -> Look {
-    let names = [names(first), names(second)];
+/// Compares all records of objects of two orgs.
+pub(crate) fn look(first: &SimulatedOrg, second: &SimulatedOrg, objects: &[&str]) -> Look {
+    let names = [names(first, objects), names(second, objects)];
     let mut look = Look { numbers: numbers(first), ..Look::default() };
-    for object in OBJECTS {
+    for object in objects {
         let mut theirs = BTreeMap::new();
         for record in second.records(object) {
             let name = name(&record);
@@ -93,8 +91,8 @@ fn number(text: Option<&String>) -> Option<f64> {
 /// The names of the records of an org by their ids.
 type Names = BTreeMap<String, String>;
 
-fn names(org: &SimulatedOrg) -> Names {
-    let records = OBJECTS.into_iter().flat_map(|object| org.records(object));
+fn names(org: &SimulatedOrg, objects: &[&str]) -> Names {
+    let records = objects.iter().flat_map(|object| org.records(object));
     records.filter_map(|record| Some((record.get("Id")?.clone()?, name(&record)))).collect()
 }
 

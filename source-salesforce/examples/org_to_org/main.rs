@@ -18,6 +18,7 @@ mod platform;
 mod report;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -71,7 +72,7 @@ fn run(loses_one: bool) -> Result<()> {
     report.orgs(&orgs)?;
     report.synced("Parents first: the accounts", &orgs.sync_accounts()?)?;
     report.synced("Then the contacts, each with the external id of its account", &orgs.sync_contacts()?)?;
-    report.still_different(&orgs.look())?;
+    report.still_different(&orgs.compare()?, &orgs.look())?;
 
     report.changes(&orgs.change_first_org()?)?;
     report.synced("The accounts again: only what changed", &orgs.sync_accounts()?)?;
@@ -79,7 +80,8 @@ fn run(loses_one: bool) -> Result<()> {
     if loses_one {
         report.loss(&orgs.lose_a_contact()?)?;
     }
-    report.proof(&orgs, &orgs.prove()?)?;
+    let (compared, look) = orgs.prove()?;
+    report.proof(&compared, &look)?;
     report.end(&folder)
 }
 
@@ -94,6 +96,8 @@ fn folder() -> Result<PathBuf> {
 fn start(connector: Connector, arguments: Vec<OsString>, input: Option<PipeReader>, output: PipeWriter) -> Result<i32> {
     let mut process = Command::new(std::env::current_exe()?);
     process.arg(connector.program()).args(arguments).stdout(output);
+    // `compare` has its log there.
+    process.stderr(File::options().create(true).append(true).open(folder()?.join("log.txt"))?);
     process.stdin(input.map_or_else(Stdio::null, Stdio::from));
     // Nothing on this machine changes the run: no proxy, no AWS profile.
     process.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE" || name == "SSL_CERT_DIR"));

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::connection;
 use super::look::{Look, look};
 use super::people::{Change, People, WITHOUT_KEY, account_key, contact_key, contacts_of};
-use super::platform::{Platform, Start, Synced};
+use super::platform::{Compared, Platform, Start, Synced};
 
 /// A sync reads what changed before the present minute.
 const A_WHILE: Duration = Duration::from_secs(5 * 60);
@@ -35,7 +35,7 @@ impl<'s> OrgToOrg<'s> {
         let org = || runtime.block_on(SimulatedOrg::start(Settings::default())).context("An org cannot listen.");
         let (first, second) = (org()?, org()?);
         let people = People::move_in(&first)?;
-        first.advance_clock(A_WHILE);
+        [&first, &second].iter().for_each(|org| org.advance_clock(A_WHILE));
         let destination = connection::destination(&second, &Platform::rejected(folder));
         let platform = Platform::new(folder, start, &connection::source(&first), &destination)?;
         let offered = platform.discover()?;
@@ -85,7 +85,7 @@ impl<'s> OrgToOrg<'s> {
         for change in work.iter().flat_map(|(_, changes)| changes) {
             self.people.make(&self.first, change)?;
         }
-        self.first.advance_clock(A_WHILE);
+        [&self.first, &self.second].iter().for_each(|org| org.advance_clock(A_WHILE));
         Ok(work.into_iter().map(|(sentence, _)| sentence).collect())
     }
 
@@ -99,17 +99,27 @@ impl<'s> OrgToOrg<'s> {
         Ok(key)
     }
 
-    /// Compares the orgs, without the connectors.
+    /// Compares the orgs with the source: which records are there, and which are older.
+    pub(crate) fn compare(&self) -> Result<Compared> {
+        self.platform.compare(&[self.accounts.clone(), self.contacts.clone()], connection::KEY)
+    }
+
+    /// Compares the orgs without the connectors: each value, and each parent.
     pub(crate) fn look(&self) -> Look {
-        look(&self.first, &self.second)
+        look(&self.first, &self.second, &["Account", "Contact"])
     }
 
     /// Proves that nothing is missing, nothing extra and nothing different.
-    pub(crate) fn prove(&self) -> Result<Look> {
-        let look = self.look();
-        if !look.differences.is_empty() {
-            bail!("The two orgs are different:\n- {}", look.differences.join("\n- "));
+    pub(crate) fn prove(&self) -> Result<(Compared, Look)> {
+        let (compared, look) = (self.compare()?, self.look());
+        let differences = [("compare", &compared.differences), ("a look into both orgs", &look.differences)];
+        let sentences: Vec<String> = differences
+            .iter()
+            .flat_map(|(by, sentences)| sentences.iter().map(move |sentence| format!("{by}: {sentence}")))
+            .collect();
+        if !sentences.is_empty() {
+            bail!("The two orgs are different:\n- {}", sentences.join("\n- "));
         }
-        Ok(look)
+        Ok((compared, look))
     }
 }

@@ -62,6 +62,15 @@ pub(crate) struct Rejected {
     pub(crate) message: String,
 }
 
+/// What `compare` found.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    /// A line for each stream.
+    pub(crate) streams: Vec<String>,
+    /// Each difference as a sentence.
+    pub(crate) differences: Vec<String>,
+}
+
 /// What one connector wrote.
 #[derive(Default)]
 struct Heard {
@@ -134,6 +143,30 @@ impl<'s> Platform<'s> {
             );
         }
         Ok(Synced { connection, goes_on, read: sent.records, deleted: sent.deleted, written, rejected })
+    }
+
+    /// `compare` of the source: which records are missing, extra or older in the second org.
+    pub(crate) fn compare(&self, streams: &[Value], key: &str) -> Result<Compared> {
+        self.write("both.json", &json!({"streams": streams}))?;
+        let mut arguments = vec!["compare".into(), "--config".into(), self.path("first.json"), "--with".into()];
+        arguments.extend([self.path("second.json"), "--catalog".into(), self.path("both.json")]);
+        for stream in streams {
+            let name = stream["stream"]["name"].as_str().context("A stream has no name.")?;
+            arguments.extend(["--key".into(), format!("{name}={key}").into()]);
+        }
+        let (lines, code) = self.run(Connector::Source, arguments)?;
+        let (summaries, differences): (Vec<Value>, Vec<Value>) =
+            lines.into_iter().partition(|line| line["summary"].is_object());
+        let compared = Compared {
+            streams: summaries.iter().map(summary).collect(),
+            differences: differences.iter().map(difference).collect(),
+        };
+        let is_whole = compared.streams.len() == streams.len();
+        match code {
+            0 if is_whole && compared.differences.is_empty() => Ok(compared),
+            1 if is_whole && !compared.differences.is_empty() => Ok(compared),
+            _ => bail!("compare ended with {code}, and {compared:?}."),
+        }
     }
 
     /// Runs both connectors with a pipe between them. Fails when one of them does.
@@ -213,6 +246,32 @@ impl Rejected {
         let name = ["Name", "LastName"].into_iter().find(|name| data[*name].is_string()).unwrap_or("Id");
         Self { name: text(name), reason: text("rejected_reason"), message: text("rejected_message") }
     }
+}
+
+/// A summary of `compare` as a line.
+fn summary(line: &Value) -> String {
+    let counts = ["missing", "extra", "older", "doubled", "keyless"].map(|what| {
+        let count = line["summary"][what].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {}", if what == "keyless" { "without an external id" } else { what }))
+    });
+    let mut found: Vec<String> = counts.into_iter().flatten().collect();
+    if found.is_empty() {
+        found.push("nothing missing, nothing extra, nothing older".to_owned());
+    }
+    format!("{}: {} in both orgs, {}", text(&line["stream"]), line["summary"]["in_both"], found.join(", "))
+}
+
+/// A difference of `compare` as a sentence.
+fn difference(line: &Value) -> String {
+    let (stream, what) = (text(&line["stream"]), text(&line["difference"]));
+    match line["key"].as_str().unwrap_or_default() {
+        "" => format!("{stream}: {} without an external id", line["records"]),
+        key => format!("{stream} {key} is {what}."),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Reads what a connector writes, keeps it in a file, and hands each line on.

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::connection::KEY;
 use super::look::Look;
 use super::org_to_org::OrgToOrg;
-use super::platform::{Rejected, Synced};
+use super::platform::{Compared, Rejected, Synced};
 
 /// The most differences that are printed.
 const SHOWN: usize = 5;
@@ -51,9 +52,23 @@ impl<W: Write> Report<W> {
     }
 
     /// What an external id cannot carry yet.
-    pub(crate) fn still_different(&mut self, look: &Look) -> Result<()> {
-        writeln!(self.out, "\n   Still different, because an account has no external id:")?;
+    pub(crate) fn still_different(&mut self, compared: &Compared, look: &Look) -> Result<()> {
+        self.compared("What is different now? An account without an external id cannot be matched", compared)?;
+        writeln!(self.out, "   a look into both orgs, without the connectors:")?;
         self.list(&look.differences)
+    }
+
+    fn compared(&mut self, title: &str, compared: &Compared) -> Result<()> {
+        self.step(title)?;
+        writeln!(
+            self.out,
+            "   source-salesforce compare --config first.json --with second.json --catalog both.json \\"
+        )?;
+        writeln!(self.out, "     --key Account={KEY} --key Contact={KEY}")?;
+        for stream in &compared.streams {
+            writeln!(self.out, "   {stream}")?;
+        }
+        Ok(())
     }
 
     pub(crate) fn changes(&mut self, changes: &[String]) -> Result<()> {
@@ -67,15 +82,13 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 
-    pub(crate) fn proof(&mut self, orgs: &OrgToOrg<'_>, look: &Look) -> Result<()> {
-        self.step("The proof")?;
-        let [accounts, contacts] = ["Account", "Contact"].map(|object| with_commas(orgs.second.count(object)));
+    pub(crate) fn proof(&mut self, compared: &Compared, look: &Look) -> Result<()> {
+        self.compared("The proof", compared)?;
         let [equal, parents] = [look.equal, look.parents].map(with_commas);
         writeln!(
             self.out,
-            "   a look into both orgs: {accounts} accounts and {contacts} contacts, {equal} values equal,"
+            "   a look into both orgs, without the connectors: {equal} values equal, {parents} parents right"
         )?;
-        writeln!(self.out, "   {parents} parents right; nothing missing, nothing extra")?;
         Ok(())
     }
 
