@@ -11,6 +11,7 @@ mod example {
 
 use std::ffi::OsString;
 use std::io::{PipeReader, PipeWriter, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -152,51 +153,69 @@ fn with_source_ids() -> Orgs {
             second.add_field(object, Field::text(SOURCE_ID, 18).external_id().unique());
         }
     };
-    let entry = |stream: &str, parent: &str, target: &str| {
-        json!({"stream": stream, "operation": "upsert", "external_id_field": SOURCE_ID, "fields": [
-            {"source": "Id", "target": SOURCE_ID}, {"source": parent, "target": target},
-        ]})
-    };
-    Orgs::new(
-        prepare,
-        json!([
-            entry("Account", "ParentId", "Parent.Source_Id__c"),
-            entry("Contact", "AccountId", "Account.Source_Id__c"),
-        ]),
-    )
+    Orgs::new(prepare, settings_of_page()["streams"].take())
+}
+
+/// The settings of the destination that the page shows.
+fn settings_of_page() -> Value {
+    let page = include_str!("../../docs/org-to-org.md");
+    let settings = page.split("```json").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    serde_json::from_str(settings).unwrap()
 }
 
 #[test]
 fn a_second_org_that_keeps_the_ids_of_the_first_follows_every_deletion_and_every_parent() {
     let mut orgs = with_source_ids();
+    let [of_accounts, of_contacts] = [&["Name", "ParentId"][..], &["LastName", "AccountId", "ReportsToId"]];
     let add = |object: &str, name: &str, values: &[(&str, &str)]| {
         let name = if object == "Account" { ("Name", name) } else { ("LastName", name) };
         orgs.first.insert(object, &[&[name], values].concat()).unwrap()
     };
     let head = add("Account", "head", &[]);
     let branch = add("Account", "branch", &[("ParentId", &head)]);
-    let contact = |name: &str| add("Contact", name, &[("AccountId", &branch)]);
+    let boss = add("Contact", "boss", &[]);
+    let contact = |name: &str| add("Contact", name, &[("AccountId", &branch), ("ReportsToId", &boss)]);
     let [erased, recycled, stays] = ["erased", "recycled", "stays"].map(contact);
-    let accounts = orgs.sync("accounts", "Account", &["Name", "ParentId"]);
-    let contacts = orgs.sync("contacts", "Contact", &["LastName", "AccountId"]);
-    assert_eq!((accounts.written, contacts.written), (2, 3));
-    let id_of = |source: &str| {
-        let pairs = orgs.pairs("Account", [SOURCE_ID, "Id"]);
+    let accounts = orgs.sync("accounts", "Account", of_accounts);
+    let contacts = orgs.sync("contacts", "Contact", of_contacts);
+    assert_eq!((accounts.written, contacts.written), (2, 4), "{accounts:?} {contacts:?}");
+    let id_of = |object: &str, source: &str| {
+        let pairs = orgs.pairs(object, [SOURCE_ID, "Id"]);
         pairs.into_iter().find(|[key, _]| key.as_deref() == Some(source)).and_then(|[_, id]| id)
     };
-    assert_eq!(orgs.pairs("Account", ["Name", "ParentId"])[0], [Some("branch".to_owned()), id_of(&head)]);
-    assert!(orgs.pairs("Contact", ["LastName", "AccountId"]).iter().all(|[_, account]| *account == id_of(&branch)));
+    let [head_there, branch_there] = [&head, &branch].map(|id| id_of("Account", id));
+    let boss_there = id_of("Contact", &boss);
+    let named = |name: &str, id: &Option<String>| [Some(name.to_owned()), id.clone()];
+    assert_eq!(orgs.pairs("Account", ["Name", "ParentId"]), [named("branch", &head_there), named("head", &None)]);
+    let all = |of_boss: &Option<String>, id: &Option<String>| {
+        [named("boss", of_boss), named("erased", id), named("recycled", id), named("stays", id)]
+    };
+    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]), all(&None, &branch_there));
+    assert_eq!(orgs.pairs("Contact", ["LastName", "ReportsToId"]), all(&None, &boss_there));
 
     assert!(orgs.first.erase("Contact", &erased) && orgs.first.recycle("Contact", &recycled));
     orgs.first.update("Contact", &stays, &[("AccountId", &head)]);
-    let contacts = orgs.sync("contacts", "Contact", &["LastName", "AccountId"]);
+    let contacts = orgs.sync("contacts", "Contact", of_contacts);
     assert_eq!((contacts.read, contacts.deleted, contacts.rejected.len()), (3, 2, 0), "{contacts:?}");
-    let id_of_head = orgs.pairs("Account", ["Name", "Id"])[1][1].clone();
-    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]), [[Some("stays".to_owned()), id_of_head]]);
+    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]), [named("boss", &None), named("stays", &head_there)]);
 
     assert!(orgs.first.undelete("Contact", &recycled));
-    assert_eq!(orgs.sync("contacts", "Contact", &["LastName", "AccountId"]).written, 1);
-    assert_eq!(orgs.pairs("Contact", ["LastName", "AccountId"]).len(), 2, "it is created again");
+    assert_eq!(orgs.sync("contacts", "Contact", of_contacts).written, 1);
+    assert_eq!(orgs.pairs("Contact", ["LastName", "Id"]).len(), 3, "it is created again");
+}
+
+#[test]
+fn the_page_has_the_settings_of_the_example() {
+    let runtime = Runtime::new().unwrap();
+    let org = runtime.block_on(SimulatedOrg::start(Settings::default())).unwrap();
+    let (example, page) = (connection::destination(&org, Path::new("rejected")), settings_of_page());
+    for key in ["null_handling", "unknown_fields"] {
+        assert_eq!(example[key], page[key], "{key}");
+    }
+    let operations = |config: &Value| -> Vec<Value> {
+        config["streams"].as_array().unwrap().iter().map(|it| json!([it["stream"], it["operation"]])).collect()
+    };
+    assert_eq!(operations(&example), operations(&page));
 }
 
 fn with_external_ids() -> Orgs {
