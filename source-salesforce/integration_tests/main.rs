@@ -32,4 +32,5 @@ mod resume;
 mod round_trip;
 mod sample;
 mod sign_in;
+mod states;
 mod world;

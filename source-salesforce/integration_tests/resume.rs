@@ -157,6 +157,7 @@ async fn the_state_of_a_sync_that_has_ended_is_never_an_empty_success() {
     // Another org, in the same sync.
     let states = world.read(json!({}), &in_sync(contacts(), 7, 3)).await.last_states();
     let other = World::kind().await;
+    other.org.refresh_sandbox();
     other.add_contacts(2);
     assert_eq!(other.read_on(json!({}), &in_sync(contacts(), 7, 3), &states).await.records("Contact").len(), 2);
 }

@@ -37,7 +37,7 @@ pub(crate) struct RecordWriter {
     columns: Vec<(String, Vec<u8>, Place)>,
 }
 
-/// The paths of a query for columns, each once and sorted: a catalog may name its columns in another order later, and asks
+/// The paths of a query for columns, at least one, each once and sorted: a catalog may name its columns in another order later, and asks
 /// for the same then.
 pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
@@ -53,6 +53,10 @@ pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
             ColumnValue::DeletedAt(Some(stamp)) => [IS_DELETED, stamp].iter().for_each(|path| add(path)),
             ColumnValue::DeletedAt(None) => {}
         }
+    }
+    // A column without a value in the org may be the only one.
+    if paths.is_empty() {
+        paths.push("Id".to_owned());
     }
     paths.sort_unstable();
     paths

@@ -1,12 +1,13 @@
 //! The state of a stream: what a later attempt must know to read on.
 
-use std::collections::HashMap;
+mod file;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use airbyte::{Error, Result, StreamName};
 use salesforce::API_VERSION;
+
+pub(crate) use file::parse;
 
 /// The key by which the platform's other sources say that a full refresh is over.
 const COMPLETE: &str = "__ab_full_refresh_sync_complete";
@@ -137,38 +138,6 @@ impl StreamState {
     }
 }
 
-/// Reads the file of `--state`: a JSON list of states. States of other types than STREAM are those of other connectors.
-///
-/// # Errors
-/// The text is not JSON.
-pub(crate) fn parse(text: &str) -> Result<HashMap<StreamName, Value>> {
-    #[derive(Deserialize)]
-    struct State {
-        stream: StreamPart,
-    }
-    #[derive(Deserialize)]
-    struct StreamPart {
-        stream_descriptor: StreamName,
-        #[serde(default)]
-        stream_state: Value,
-    }
-    if text.trim().is_empty() {
-        return Ok(HashMap::new());
-    }
-    let list: Value = serde_json::from_str(text).map_err(|error| {
-        Error::config(
-            "The file given with --state is not a list of states of the Airbyte protocol. Pass the one that the \
-             platform writes, or none to read every stream from its start.",
-        )
-        .internal(error)
-    })?;
-    let states = list.as_array().into_iter().flatten().filter_map(|state| {
-        let state = serde_json::from_value::<State>(state.clone()).ok()?.stream;
-        Some((state.stream_descriptor, state.stream_state))
-    });
-    Ok(states.collect())
-}
-
 /// A short name of a query of an org: FNV-1a in hexadecimal. Another query has another one, and so has another org. No
 /// value of it can be read.
 pub(crate) fn query_hash(org: &str, soql: &str) -> String {
@@ -180,6 +149,8 @@ pub(crate) fn query_hash(org: &str, soql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use airbyte::StreamName;
+
     use super::*;
 
     fn name(name: &str) -> StreamName {
@@ -214,20 +185,9 @@ mod tests {
     #[test]
     fn a_state_of_another_connector_is_the_start_of_a_full_refresh() {
         let slices = json!({"slices": [{"start": "2026-01-01T00:00:00.000Z"}], "state_type": "date-range"});
-        let file = json!([
-            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "A"}, "stream_state": slices}},
-            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "B", "namespace": ""}}},
-            {"type": "GLOBAL", "global": {"stream_states": []}},
-        ]);
-        let states = parse(&file.to_string()).unwrap();
-        assert_eq!(states.len(), 2);
-        for state in states.values() {
-            assert_eq!(StreamState::of_json(state), StreamState::Start);
+        for state in [slices, json!({"SystemModstamp": "2026-01-01T00:00:00.000Z"}), Value::Null] {
+            assert_eq!(StreamState::of_json(&state), StreamState::Start);
         }
-        for empty in ["", "[]", "{}", "null", " \n"] {
-            assert!(parse(empty).unwrap().is_empty(), "{empty}");
-        }
-        assert!(parse("[").unwrap_err().message().contains("--state"));
     }
 
     #[test]

@@ -74,6 +74,10 @@ impl Http {
         self.tokens.session().instance_url.clone()
     }
 
+    pub(crate) fn organization_id(&self) -> Option<String> {
+        self.tokens.session().organization_id.clone()
+    }
+
     /// The API requests of the org, as the last answer counts them.
     pub(crate) fn usage(&self) -> &watch::Sender<Option<ApiUsage>> {
         &self.usage
@@ -137,6 +141,40 @@ impl Http {
                 return Ok(list);
             }
             Err(lost(Fault::new(FaultKind::Transient, "the answer is not the expected JSON")))
+        };
+        self.with_retries(call, attempt).await
+    }
+
+    /// Makes a call whose answer is a JSON object with a long list: what `read` makes of its elements, what is around them,
+    /// and the time of the server. It holds the text of one element at a time. None if there are more elements than `most`.
+    pub(crate) async fn list<T, F: DeserializeOwned>(
+        &self,
+        call: &Call,
+        most: usize,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<(Vec<T>, F, Option<Timestamp>)>, Fault> {
+        let (read, limit) = (&read, self.timing.answer);
+        let attempt = || async move {
+            let mut response = self.attempt(call).await?;
+            let date = headers::date(response.headers());
+            let (mut elements, mut list, mut is_known) = (Elements::default(), Vec::new(), true);
+            while let Some(piece) = transport::piece(&mut response, limit).await? {
+                elements.push(&piece, |element| match read(element) {
+                    Some(_) if list.len() > most => {}
+                    Some(read) => list.push(read),
+                    None => is_known = false,
+                });
+                if list.len() > most {
+                    return Ok(None);
+                }
+            }
+            let is_whole = elements.is_complete() && is_known;
+            let frame = elements.into_frame();
+            match serde_json::from_slice(&frame) {
+                Ok(around) if is_whole => Ok(Some((list, around, date))),
+                Err(error) if is_whole => Err(foreign_answer(&frame, &error.to_string())),
+                _ => Err(foreign_answer(&frame, "it is no complete JSON")),
+            }
         };
         self.with_retries(call, attempt).await
     }

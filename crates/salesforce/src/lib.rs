@@ -149,7 +149,7 @@ pub use query::{
     ReadFault, RestPages, RunningQueryJob, Soql, url_length,
 };
 pub use record_id::check_characters;
-pub use replication::{Deleted, DeletedRecord, Updated};
+pub use replication::{Deleted, DeletedRecord, RecordId, Updated};
 pub use results::{ResultRow, ResultRows, RowReader};
 pub use row_error::RowError;
 pub use token::{OAuthFlow, OnNewRefreshToken, OrgAccess, PrivateKey, PrivateKeyError, SignIn};
@@ -211,6 +211,12 @@ impl Org {
     /// The URL of the instance, which the newest sign-in names.
     pub fn instance_url(&self) -> Url {
         self.http.instance_url()
+    }
+
+    /// The id of the org in its 15 characters, as the newest sign-in names it; none if it does not. It stays when My Domain
+    /// gets another name, and a sandbox that is refreshed has a new one.
+    pub fn organization_id(&self) -> Option<String> {
+        self.http.organization_id()
     }
 
     /// The API requests of the org, as the last answer counts them; none before the first answer.

@@ -34,11 +34,27 @@ pub struct Deleted {
     pub latest_date_covered: Option<Timestamp>,
 }
 
+/// An id in its 18 characters, without memory of its own: an answer has 600,000 of them at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId([u8; 18]);
+
+impl RecordId {
+    fn of(text: &str) -> Option<Self> {
+        text.is_ascii().then(|| text.as_bytes().try_into().ok().map(Self)).flatten()
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        // It is made of ASCII alone.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 /// A deleted record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedRecord {
-    /// The 18-character id.
-    pub id: String,
+    /// The record.
+    pub id: RecordId,
     /// When it was deleted, to the recycle bin or for good.
     pub deleted_at: Timestamp,
 }
@@ -90,7 +106,10 @@ impl Org {
             _ids: IgnoredAny,
             latest_date_covered: Option<Moment>,
         }
-        let (answer, now): (Answer, _) = self.http.json_with_date(&call(object, "updated", from, to)).await?;
+        let call = call(object, "updated", from, to);
+        let Some((_, answer, now)) = self.http.list::<(), Answer>(&call, usize::MAX, |_| Some(())).await? else {
+            return Ok(None);
+        };
         let covered = answer.latest_date_covered.map(|moment| moment.0);
         Ok(covered.map(|covered| now.map_or(covered, |now| covered.min(now))))
     }
@@ -98,30 +117,41 @@ impl Org {
     /// Asks which records of an object were deleted from one point in time to before another (REST API guide, "sObject Get
     /// Deleted"). Salesforce ignores the seconds of both, takes spans of more than a minute, and goes back 15 days.
     ///
+    /// None if the answer names more deletions than `most`.
+    ///
     /// # Errors
     /// As for [`updated`](Self::updated). A span that begins before what the log of deletions still has is refused with
     /// the code `INVALID_REPLICATION_DATE` ("Polling for Changes").
-    pub async fn deleted(&self, object: &str, from: Timestamp, to: Timestamp) -> Result<Deleted, Fault> {
+    pub async fn deleted(
+        &self,
+        object: &str,
+        (from, to): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Option<Deleted>, Fault> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
-            deleted_records: Vec<Record>,
+            #[serde(rename = "deletedRecords")]
+            _deleted_records: IgnoredAny,
             earliest_date_available: Option<Moment>,
             latest_date_covered: Option<Moment>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Record {
-            id: String,
+        struct Record<'a> {
+            id: &'a str,
             deleted_date: Moment,
         }
-        let answer: Answer = self.http.json(&call(object, "deleted", from, to)).await?;
-        let record = |record: Record| DeletedRecord { id: record.id, deleted_at: record.deleted_date.0 };
-        Ok(Deleted {
-            records: answer.deleted_records.into_iter().map(record).collect(),
+        let record = |element: &[u8]| {
+            let Record { id, deleted_date } = serde_json::from_slice(element).ok()?;
+            Some(DeletedRecord { id: RecordId::of(id)?, deleted_at: deleted_date.0 })
+        };
+        let answer = self.http.list::<_, Answer>(&call(object, "deleted", from, to), most, record).await?;
+        Ok(answer.map(|(records, answer, _)| Deleted {
+            records,
             earliest_date_available: answer.earliest_date_available.map(|moment| moment.0),
             latest_date_covered: answer.latest_date_covered.map(|moment| moment.0),
-        })
+        }))
     }
 
     /// Asks for the time of the org's clock: the header `Date` of an answer. None if a proxy has taken it away.
@@ -161,7 +191,33 @@ mod tests {
         let (from, to) = ("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:14:05Z".parse().unwrap());
         let updated = org.updated("Account", from, to).await.unwrap();
         assert_eq!((updated.ids.len(), updated.latest_date_covered), (0, None));
-        let deleted = org.deleted("Account", from, to).await.unwrap();
+        assert_eq!(org.covered("Account", from, to).await.unwrap(), None);
+        let deleted = org.deleted("Account", (from, to), 9).await.unwrap().unwrap();
         assert_eq!(deleted, Deleted { records: vec![], earliest_date_available: None, latest_date_covered: None });
+    }
+
+    #[tokio::test]
+    async fn no_more_deletions_are_held_than_the_caller_wants() {
+        let stub = StubOrg::start().await;
+        let record = |number: usize| json!({"id": format!("0010000000{number:05}AAA"), "deletedDate": "2026-01-02T03:05:00.000+0000"});
+        let records: Vec<_> = (0..5).map(record).collect();
+        let answer = json!({"deletedRecords": records, "latestDateCovered": "2026-01-02T03:10:00.000+0000"});
+        stub.answer("GET", "/v62.0/sobjects/Account/deleted/", ResponseTemplate::new(200).set_body_json(answer)).await;
+        let org = stub.org().await;
+        let span = ("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:14:05Z".parse().unwrap());
+        assert_eq!(org.deleted("Account", span, 4).await.unwrap(), None);
+        let deleted = org.deleted("Account", span, 5).await.unwrap().unwrap();
+        let ids: Vec<&str> = deleted.records.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!((ids.len(), ids[3]), (5, "001000000000003AAA"));
+        assert_eq!(deleted.latest_date_covered, Some("2026-01-02T03:10:00Z".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_deletion_without_an_id_is_no_answer_of_salesforce() {
+        let stub = StubOrg::start().await;
+        let answer = json!({"deletedRecords": [{"id": "short", "deletedDate": "2026-01-02T03:05:00.000+0000"}]});
+        stub.answer("GET", "/v62.0/sobjects/Account/deleted/", ResponseTemplate::new(200).set_body_json(answer)).await;
+        let span = ("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:14:05Z".parse().unwrap());
+        assert!(stub.org().await.deleted("Account", span, 5).await.unwrap_err().is_transient());
     }
 }

@@ -108,6 +108,8 @@ pub enum OAuthFlow {
 pub(super) struct Session {
     pub(super) access_token: SecretString,
     pub(super) instance_url: Url,
+    /// The id of the org, if the answer names it.
+    pub(super) organization_id: Option<String>,
     /// Counts the sessions, from 1.
     serial: u64,
 }
@@ -141,6 +143,9 @@ struct Answer {
     access_token: String,
     instance_url: String,
     refresh_token: Option<String>,
+    /// The identity URL, such as `https://login.salesforce.com/id/00Dx0000000BV7z/005x00000012Q9P`.
+    #[serde(default)]
+    id: serde_json::Value,
 }
 
 impl Tokens {
@@ -314,7 +319,8 @@ impl Endpoint {
                 ),
             )
         })?;
-        Ok(Session { access_token: answer.access_token.into(), instance_url, serial })
+        let organization_id = answer.id.as_str().and_then(organization_id);
+        Ok(Session { access_token: answer.access_token.into(), instance_url, organization_id, serial })
     }
 
     /// Uses a refresh token from now on, and reports it if it is new.
@@ -325,6 +331,16 @@ impl Endpoint {
             (self.on_new_refresh_token)(&token);
         }
     }
+}
+
+/// The id of the org in an identity URL, "https://login.salesforce.com/id/orgID/userID" (Help, "Identity URLs"): its 15
+/// characters, whichever form the URL has.
+fn organization_id(identity: &str) -> Option<String> {
+    let (_, ids) = identity.split_once("/id/")?;
+    let id = ids.split('/').next()?;
+    let is_id =
+        matches!(id.len(), 15 | 18) && id.starts_with("00D") && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_id.then(|| id[..15].to_owned())
 }
 
 /// An answer that may hold a new refresh token is awaited while this lives.

@@ -24,20 +24,27 @@ pub struct RandomWork {
     ids: Vec<String>,
     open: Vec<Transaction>,
     written: u64,
+    is_calm: bool,
 }
 
 impl RandomWork {
     /// Work on the records of an object with a `Name`.
     pub fn new(object: &str, seed: u64) -> Self {
         let rng = Rng::with_seed(seed);
-        Self { object: object.to_owned(), rng, ids: Vec::new(), open: Vec::new(), written: 0 }
+        Self { object: object.to_owned(), rng, ids: Vec::new(), open: Vec::new(), written: 0, is_calm: false }
+    }
+
+    /// The same without transactions, and without records that are erased: deleted ones are in the recycle bin.
+    #[must_use]
+    pub fn calm(self) -> Self {
+        Self { is_calm: true, ..self }
     }
 
     /// Does one thing: begins, commits or rolls back a transaction, or changes a record, in one of them or at once.
     pub fn step(&mut self, org: &SimulatedOrg) {
         org.advance_clock(Duration::from_secs(self.rng.u64(0..=PAUSE)));
         match self.rng.u8(0..10) {
-            0 if self.open.len() < OPEN => self.open.push(org.begin_transaction()),
+            0 if !self.is_calm && self.open.len() < OPEN => self.open.push(org.begin_transaction()),
             1 | 2 if !self.open.is_empty() => {
                 let transaction = self.open.swap_remove(self.rng.usize(..self.open.len()));
                 if self.rng.u8(0..5) > 0 {
@@ -79,6 +86,7 @@ impl RandomWork {
             (7, Some(transaction)) => transaction.recycle(object, id),
             (7, None) => org.recycle(object, id),
             (8, Some(transaction)) => transaction.erase(object, id),
+            (8, None) if self.is_calm => org.recycle(object, id),
             (8, None) => org.erase(object, id),
             (_, Some(transaction)) => transaction.undelete(object, id),
             (_, None) => org.undelete(object, id),

@@ -291,6 +291,12 @@ impl SimulatedOrg {
         self.org.lock().faults = Faults::default();
     }
 
+    /// Gives the org another organization id, at the same address, and ends all sessions. That is what the refresh of a
+    /// sandbox does (Help, "Refresh a Sandbox"); the records stay as they are.
+    pub fn refresh_sandbox(&self) {
+        self.org.lock().sign_in.refresh_sandbox();
+    }
+
     /// Starts a session without a request and returns its access token.
     pub fn sign_in(&self) -> String {
         self.org.lock().sign_in.start_session()

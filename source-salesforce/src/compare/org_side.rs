@@ -81,7 +81,8 @@ impl<'a> OrgSide<'a> {
         let keys: Vec<KeyField> = described.collect();
         let streams = names.into_iter().zip(&keys).map(|(name, key)| CatalogStream {
             name: airbyte::StreamName { namespace: None, name },
-            columns: [Some(&key.name), key.stamp.as_ref()].into_iter().flatten().cloned().collect(),
+            columns: Some([Some(&key.name), key.stamp.as_ref()].into_iter().flatten().cloned().collect()),
+            cursor_field: Vec::new(),
             is_incremental: false,
             tells_deletions: false,
             sync: SyncIds::default(),

@@ -247,10 +247,16 @@ fn date(key: &str, text: &str, violations: &mut Violations) -> Option<Moment> {
     date
 }
 
-/// Reads `lookback_window`. A day has 24 hours.
+/// Reads `lookback_window`. A year has 366 days, a month 31 and a day 24 hours: one that is longer than it must be repeats
+/// records, and one that is shorter loses them.
 fn lookback(text: &str, violations: &mut Violations) -> Option<SignedDuration> {
-    let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
-    let time = span.ok().filter(|time| !time.is_negative());
+    let time = text.trim().parse::<Span>().ok().and_then(|span| {
+        let days = i64::from(span.get_years()) * 366 + i64::from(span.get_months()) * 31;
+        let rest = span.try_years(0).and_then(|span| span.try_months(0)).ok()?;
+        let rest = rest.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+        SignedDuration::from_secs(days * 24 * 60 * 60).checked_add(rest)
+    });
+    let time = time.filter(|time| !time.is_negative());
     if time.is_none() {
         violations.add("lookback_window", "must be a duration such as PT10M or P1D");
     }

@@ -154,3 +154,25 @@ fn every_broken_rule_is_named_at_once() {
         assert!(error.message().contains(part), "{changes}: {}", error.message());
     }
 }
+
+#[test]
+fn a_lookback_has_every_unit_and_is_never_shorter_than_the_calendar_says() {
+    let lookback = |text: &str| parse(&base(json!({"lookback_window": text}))).map(|config| config.lookback());
+    for (text, hours) in [
+        ("PT10H", 10),
+        ("P1D", 24),
+        ("P1DT2H", 26),
+        ("P2W", 14 * 24),
+        ("P1M", 31 * 24),
+        ("P1Y", 366 * 24),
+        ("P1Y2M3DT4H", (366 + 62 + 3) * 24 + 4),
+        ("PT0S", 0),
+        (" ", 0),
+    ] {
+        assert_eq!(lookback(text).unwrap(), SignedDuration::from_hours(hours), "{text}");
+    }
+    for text in ["-P1M", "-PT1S", "month", "P", "P1", "1M"] {
+        let error = lookback(text).unwrap_err();
+        assert!(error.message().contains("`lookback_window` must be a duration such as PT10M or P1D"), "{text}");
+    }
+}

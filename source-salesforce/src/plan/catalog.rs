@@ -10,21 +10,38 @@ use airbyte::{Error, Result, StreamName};
 use crate::columns::DELETED_AT;
 use crate::state::SyncIds;
 
+/// The modes in which a destination keeps the newest row of each record.
+const DEDUPLICATING: [&str; 2] = ["append_dedup", "overwrite_dedup"];
+
 /// A stream of the configured catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CatalogStream {
     pub(crate) name: StreamName,
-    /// The selected columns; all of the object if there is none.
-    pub(crate) columns: Vec<String>,
+    /// The selected columns, without those that the platform adds. None for all of the object.
+    pub(crate) columns: Option<Vec<String>>,
     /// Whether only changes are read.
     pub(crate) is_incremental: bool,
     /// Whether the column with the time of a deletion is selected.
     pub(crate) tells_deletions: bool,
+    /// The column by which the destination orders the rows of a record; empty if the catalog names none.
+    pub(crate) cursor_field: Vec<String>,
     pub(crate) sync: SyncIds,
     /// The paths of the columns that together name a record, if the catalog has them.
     pub(crate) primary_key: Vec<Vec<String>>,
     /// What the destination does with the records, if the catalog says it.
     pub(crate) destination_mode: Option<String>,
+}
+
+impl CatalogStream {
+    /// Whether the destination keeps the newest row of each record.
+    pub(crate) fn is_deduplicated(&self) -> bool {
+        self.destination_mode.as_deref().is_some_and(|mode| DEDUPLICATING.contains(&mode))
+    }
+
+    /// Whether the catalog may select a column that a test accepts: it names one, or selects all.
+    pub(crate) fn may_select(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
+        self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| is_wanted(column)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -37,6 +54,8 @@ struct Entry {
     stream: Stream,
     #[serde(default)]
     sync_mode: Option<String>,
+    #[serde(default)]
+    cursor_field: Option<Vec<String>>,
     #[serde(flatten)]
     sync: SyncIds,
     #[serde(default)]
@@ -76,7 +95,7 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
     })?;
     let mut seen = HashSet::new();
     let mut streams = Vec::with_capacity(catalog.streams.len());
-    for Entry { stream, sync_mode, sync, primary_key, destination_sync_mode } in catalog.streams {
+    for Entry { stream, sync_mode, sync, primary_key, destination_sync_mode, cursor_field } in catalog.streams {
         let is_full_refresh_only = stream.is_full_refresh_only();
         let Stream { name, json_schema, .. } = stream;
         if !seen.insert(name.clone()) {
@@ -101,13 +120,13 @@ pub(crate) fn parse_catalog(text: &str) -> Result<Vec<CatalogStream>> {
             Some(properties) => properties.contains_key(DELETED_AT),
             None => is_incremental,
         };
-        let selected = properties.into_iter().flat_map(Map::keys);
-        let columns = selected.filter(|name| !is_of_platform(name)).cloned().collect();
+        let selected = |all: &Map<String, Value>| all.keys().filter(|name| !is_of_platform(name)).cloned().collect();
         streams.push(CatalogStream {
             name,
-            columns,
+            columns: properties.map(selected),
             is_incremental,
             tells_deletions,
+            cursor_field: cursor_field.unwrap_or_default(),
             sync,
             primary_key: primary_key.unwrap_or_default(),
             destination_mode: destination_sync_mode,
@@ -130,18 +149,25 @@ mod tests {
         let text = r#"{"streams":[
             {"stream":{"name":"Account","json_schema":{"properties":{"Id":{},"Name":{},"_ab_cdc_deleted_at":{}}},
                 "supported_sync_modes":["full_refresh"]},"sync_mode":"full_refresh","destination_sync_mode":"overwrite"},
-            {"stream":{"name":"Contact","namespace":""},"sync_mode":"incremental","sync_id":12,"generation_id":3},
-            {"stream":{"name":"Lead","json_schema":{"properties":{"Id":{}}}}}]}"#;
+            {"stream":{"name":"Contact","namespace":""},"sync_mode":"incremental","sync_id":12,"generation_id":3,
+                "destination_sync_mode":"append_dedup","cursor_field":["SystemModstamp"]},
+            {"stream":{"name":"Lead","json_schema":{"properties":{"Id":{}}}},"cursor_field":null},
+            {"stream":{"name":"Case","json_schema":{"properties":{"_ab_cdc_deleted_at":{}}}}},
+            {"stream":{"name":"Task","json_schema":{"properties":{}}}}]}"#;
         let streams = parse_catalog(text).unwrap();
-        assert_eq!(streams[0].columns, ["Id", "Name"]);
+        let columns: Vec<_> =
+            streams.iter().map(|stream| stream.columns.as_ref().map(|names| names.join(","))).collect();
+        let selected = |names: &str| Some(names.to_owned());
+        // Columns of the platform alone are not all columns.
+        assert_eq!(columns, [selected("Id,Name"), None, selected("Id"), selected(""), None]);
         let modes: Vec<_> = streams.iter().map(|stream| (stream.is_incremental, stream.tells_deletions)).collect();
-        assert_eq!(modes, [(false, true), (true, true), (false, false)]);
+        assert_eq!(modes, [(false, true), (true, true), (false, false), (false, true), (false, false)]);
+        let orders: Vec<_> =
+            streams.iter().map(|stream| (stream.is_deduplicated(), stream.cursor_field.len())).collect();
+        assert_eq!(orders, [(false, 0), (true, 1), (false, 0), (false, 0), (false, 0)]);
         assert_eq!(streams[0].sync, SyncIds::default());
         assert_eq!(streams[1].sync, SyncIds { sync_id: Some(12), generation_id: Some(3) });
-        assert_eq!(
-            (&*streams[1].name.name, &streams[1].name.namespace, streams[1].columns.len()),
-            ("Contact", &None, 0)
-        );
+        assert_eq!((&*streams[1].name.name, &streams[1].name.namespace), ("Contact", &None));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use salesforce::Condition;
 
 use super::StreamPlan;
 use super::changes::Changes;
+use super::org_name::OrgName;
 use crate::config::Config;
 use crate::moment::Moment;
 use crate::record::DeletionWriter;
@@ -28,6 +29,8 @@ pub(crate) struct Incremental {
     pub(crate) lookback: SignedDuration,
     /// The org, as a state names it.
     pub(crate) org: String,
+    /// The same as an older state names it, by its address.
+    pub(crate) former_org: String,
     pub(crate) deletion: DeletionWriter,
     /// Which records are rows, beside those of a window.
     pub(crate) filter: Option<Condition>,
@@ -38,17 +41,18 @@ impl Incremental {
         object: &str,
         changes: Changes,
         config: &Config,
-        address: &str,
+        org: &OrgName,
         deletion: DeletionWriter,
     ) -> Self {
         Self {
             object: object.to_owned(),
-            tells_deletions: changes.is_replicateable && deletion.has_time(),
+            tells_deletions: changes.is_replicateable && deletion.can_tell(),
             changes,
             start: config.start_date(),
             end: config.end_date(),
             lookback: config.lookback(),
-            org: query_hash(address, ""),
+            org: query_hash(&org.name, ""),
+            former_org: query_hash(&org.address, ""),
             filter: None,
             deletion,
         }
@@ -66,13 +70,7 @@ impl StreamPlan {
         if let Some(to) = window.to.literal() {
             soql = soql.filtered(Condition::before(cursor, to));
         }
-        Self {
-            query: query_hash(&self.address, &soql.to_string()),
-            count: None,
-            soql,
-            incremental: None,
-            ..self.clone()
-        }
+        Self { query: query_hash(&self.org, &soql.to_string()), count: None, soql, incremental: None, ..self.clone() }
     }
 
     /// A query that finds nearly nothing, and that Salesforce refuses if it refuses the condition of the stream.

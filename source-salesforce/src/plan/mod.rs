@@ -3,6 +3,8 @@
 mod catalog;
 mod changes;
 mod incremental;
+mod org_name;
+mod rows_in_order;
 mod select;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::user_error::error_of;
 pub(crate) use catalog::{CatalogStream, parse_catalog};
 pub(crate) use changes::{Changes, IS_DELETED};
 pub(crate) use incremental::Incremental;
+use org_name::OrgName;
 use select::Selected;
 
 /// The most records that REST reads where the configuration leaves the choice: one page.
@@ -63,8 +66,8 @@ pub(crate) struct StreamPlan {
     pub(crate) wants_proof: bool,
     /// How changes are read; None for a full refresh, and for the records of one window.
     pub(crate) incremental: Option<Incremental>,
-    /// The address of the org.
-    address: String,
+    /// The org, as a state names it.
+    org: String,
     /// The bytes that a record typically takes.
     width: usize,
     /// Whether the user wrote a condition.
@@ -84,7 +87,7 @@ pub(crate) struct StreamPlan {
 }
 
 impl StreamPlan {
-    fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &str, budget: &Arc<Budget>) -> Self {
+    fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &OrgName, budget: &Arc<Budget>) -> Self {
         let Selected { object, columns, changes } = selected;
         let filter = config.stream(&stream.name.name).and_then(|settings| settings.filter.clone());
         let paths = paths(&columns);
@@ -107,7 +110,7 @@ impl StreamPlan {
             soql = soql.filtered(Condition::written("IsDeleted = false"));
         }
         Self {
-            query: query_hash(org, &soql.to_string()),
+            query: query_hash(&org.name, &soql.to_string()),
             writer: RecordWriter::new(&stream.name, &columns),
             api: config.api_of(&stream.name.name),
             count: None,
@@ -118,7 +121,7 @@ impl StreamPlan {
             scope,
             sync: stream.sync,
             incremental,
-            address: org.to_owned(),
+            org: org.name.clone(),
             width,
             has_filter,
             is_counted,
@@ -172,10 +175,10 @@ pub(crate) async fn plan(org: &Org, config: &Config, streams: Vec<CatalogStream>
     let selected = select::select(org, &streams, &mut problems).await?;
     let mut plans: Vec<StreamPlan> = Vec::new();
     let budget = Budget::new(BUDGET);
-    let address = org.instance_url().origin().ascii_serialization();
+    let org_name = OrgName::of(org);
     for (stream, selected) in streams.into_iter().zip(selected) {
         let Some(selected) = selected else { continue };
-        let plan = StreamPlan::new(stream, selected, config, &address, &budget);
+        let plan = StreamPlan::new(stream, selected, config, &org_name, &budget);
         if plan.api == Api::Rest && !plan.fits_rest() {
             problems.push(format!(
                 "The query of the stream {} is too long for REST: select fewer columns, or let `api` be `auto`.",

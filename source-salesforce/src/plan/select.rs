@@ -8,6 +8,7 @@ use salesforce::{Describe, Fault, FaultKind, Org};
 
 use super::CatalogStream;
 use super::changes::Changes;
+use super::rows_in_order::check_order;
 use crate::columns::{
     Column, ExternalIds, LeftOut, Reference, by_reason, columns, external_ids, left_out, parent_columns, references,
 };
@@ -112,7 +113,7 @@ async fn parents(org: &Org, streams: &[CatalogStream], described: &[Option<Descr
     for (stream, object) in streams.iter().zip(described) {
         for reference in object.iter().flat_map(|object| &object.references) {
             let begin = format!("{}.", reference.relationship);
-            if stream.columns.is_empty() || stream.columns.iter().any(|column| column.starts_with(&begin)) {
+            if stream.may_select(|column| column.starts_with(&begin)) {
                 objects.insert(reference.object.clone());
             }
         }
@@ -155,14 +156,15 @@ fn choose(
     };
     let mut all = object.columns;
     all.extend(parent_columns(&object.references, external_ids));
-    if stream.columns.is_empty() {
+    let Some(selected) = &stream.columns else {
         all.extend(deleted_at);
-        return Some(Selected { object: object.object, columns: all, changes });
-    }
+        let is_ordered = changes.as_ref().is_none_or(|changes| check_order(stream, changes, &all, problems));
+        return is_ordered.then_some(Selected { object: object.object, columns: all, changes });
+    };
     let mut known: HashMap<String, Column> = all.into_iter().map(|column| (column.name.clone(), column)).collect();
     let is_left_out = |name: &String| object.left_out.iter().any(|field| field.name == *name);
     let is_unknown = |name: &&String| !known.contains_key(*name) && !is_left_out(name);
-    let unknown: Vec<&String> = stream.columns.iter().filter(is_unknown).collect();
+    let unknown: Vec<&String> = selected.iter().filter(is_unknown).collect();
     for name in &unknown {
         let nearest = nearest("column", name, known.keys().map(String::as_str));
         problems.push(format!(
@@ -172,20 +174,22 @@ fn choose(
         ));
     }
     let is_complete = unknown.is_empty();
-    let left_out = by_reason(object.left_out.iter().filter(|field| stream.columns.contains(&field.name)));
-    let columns: Vec<Column> = stream.columns.iter().filter_map(|name| known.remove(name)).collect();
+    let left_out = by_reason(object.left_out.iter().filter(|field| selected.contains(&field.name)));
+    let read = selected.iter().filter_map(|name| known.remove(name));
+    let columns: Vec<Column> = read.chain(deleted_at).collect();
     if columns.is_empty() && is_complete {
+        let why = if left_out.is_empty() { "the platform adds them".to_owned() } else { left_out.join("; ") };
         problems.push(format!(
-            "No selected column of the stream {} can be read ({}). Select others, or leave the stream out of the \
+            "No selected column of the stream {} can be read ({why}). Select others, or leave the stream out of the \
              connection.",
-            stream.name,
-            left_out.join("; ")
+            stream.name
         ));
         return None;
     }
     for fields in left_out {
         tracing::warn!("{} is read without selected columns: {fields}", stream.name);
     }
-    let columns = columns.into_iter().chain(deleted_at).collect();
-    is_complete.then_some(Selected { object: object.object, columns, changes })
+    let is_ordered =
+        is_complete && changes.as_ref().is_none_or(|changes| check_order(stream, changes, &columns, problems));
+    is_ordered.then_some(Selected { object: object.object, columns, changes })
 }

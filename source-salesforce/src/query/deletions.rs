@@ -1,19 +1,25 @@
 //! The deletions of a window that no query finds: records that are gone for good.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use airbyte::{Error, Result};
 use jiff::Timestamp;
-use salesforce::{Condition, Deleted, Fault, FaultKind, Literal, Org, Soql, url_length};
+use salesforce::{Condition, Deleted, DeletedRecord, Fault, FaultKind, Literal, Org, Soql, url_length};
 
 use super::{LINES_SIZE, StreamRun};
 use crate::moment::Moment;
 use crate::plan::{IS_DELETED, Incremental};
 use crate::user_error::error_of;
-use crate::window::{DeletionPoint, IncrementalState, Progress, SHORTEST_SPAN, Window};
+use crate::window::{DeletionPoint, IncrementalState, Progress, SHORTEST_SPAN, Window, halves};
 
 /// The most bytes of a filter that is asked together with the ids of deleted records. A longer one leaves them no room.
 const LONGEST_FILTER: usize = Soql::LONGEST_IN_ADDRESS / 2;
+
+/// The most deletions that are held, where the span of a call can be shorter: some megabytes. Of the shortest span it is as
+/// many as Salesforce names in a call.
+const MOST_HELD: usize = 50_000;
+const MOST_NAMED: usize = 600_000;
 
 /// Reads the deletions of a span of time.
 pub(super) struct Deletions<'a> {
@@ -26,7 +32,7 @@ pub(super) struct Deletions<'a> {
 
 /// The deletions that one call names, in their order.
 struct Span {
-    points: Vec<DeletionPoint>,
+    records: Vec<DeletedRecord>,
     /// Up to when they are complete, if that is before the end of the call.
     covered: Option<Moment>,
 }
@@ -52,20 +58,18 @@ impl Deletions<'_> {
         // The span of a call is longer than a minute, and begins and ends with one. The oldest is the last here.
         let mut spans = vec![(from.whole_minute().min(to.minus(SHORTEST_SPAN)), to)];
         while let Some((start, end)) = spans.pop() {
-            let Span { mut points, covered } = match self.read(start.max(from), (start, end)).await? {
-                Ok(span) => span,
-                Err(fault) => {
-                    spans.extend(self.halves(&fault, start, end)?);
-                    continue;
-                }
+            let Some(Span { mut records, covered }) = self.read(start.max(from), (start, end)).await? else {
+                spans.extend(halves(start, end).into_iter().flatten());
+                continue;
             };
             // A deletion after that time can commit late, under an earlier time than one that is there. The next sync
             // tells them in their order.
             let until = covered.unwrap_or(end);
-            points.retain(|point| from <= point.at && point.at < until);
-            points.retain(|point| after.as_ref().is_none_or(|after| point > after));
-            for page in points.chunks(run.plan.rows_per_page.max(1)) {
-                let kept = self.kept(page).await?;
+            records.retain(|record| (from..until).contains(&Moment::of(record.deleted_at)));
+            records.retain(|record| after.as_ref().is_none_or(|after| point(record) > *after));
+            for page in records.chunks(run.plan.rows_per_page.max(1)) {
+                let page: Vec<DeletionPoint> = page.iter().map(point).collect();
+                let kept = self.kept(&page).await?;
                 let gone = page.iter().filter(|point| !kept.contains(&point.id));
                 self.write_page(run, gone).await?;
                 run.write_state(&told(page.last().cloned()))?;
@@ -79,42 +83,47 @@ impl Deletions<'_> {
         Ok(to.max(self.from))
     }
 
-    /// Asks for the deletions of a span, of which those from a time on count. A fault is one that a shorter span may not
-    /// have.
-    async fn read(&self, from: Moment, (start, end): (Moment, Moment)) -> Result<Result<Span, Fault>> {
-        let deleted = match self.org.deleted(&self.incremental.object, start.timestamp(), end.timestamp()).await {
-            Ok(deleted) => deleted,
-            Err(fault) => return Ok(Err(fault)),
+    /// Asks for the deletions of a span, of which those from a time on count. None if a shorter span has to be asked for.
+    async fn read(&self, from: Moment, (start, end): (Moment, Moment)) -> Result<Option<Span>> {
+        let most = halves(start, end).map_or(MOST_NAMED, |_| MOST_HELD);
+        let span = (start.timestamp(), end.timestamp());
+        let deleted = match self.org.deleted(&self.incremental.object, span, most).await {
+            Ok(Some(deleted)) => deleted,
+            Ok(None) => return self.shorter(start, end).map(|()| None),
+            Err(fault) => return self.refused(&fault, start, end).map(|()| None),
         };
         self.check(&deleted, from)?;
-        let point =
-            |record: salesforce::DeletedRecord| DeletionPoint { at: Moment::of(record.deleted_at), id: record.id };
-        let mut points: Vec<DeletionPoint> = deleted.records.into_iter().map(point).collect();
+        let mut records = deleted.records;
         // A record can be deleted, come back and be deleted again. The last time counts.
-        points.sort_unstable_by(|left, right| left.id.cmp(&right.id).then(right.at.cmp(&left.at)));
-        points.dedup_by(|earlier, last| earlier.id == last.id);
-        points.sort_unstable();
+        records.sort_unstable_by_key(|record| (record.id, Reverse(record.deleted_at)));
+        records.dedup_by_key(|record| record.id);
+        records.sort_unstable_by_key(|record| (Moment::of(record.deleted_at), record.id));
         // An answer never covers more than its span, so its end says that nothing is missing. Without a value nothing is
         // known to be missing either: the end of the window is one that the org vouches for.
         let covered = deleted.latest_date_covered.map(Moment::of).filter(|covered| *covered < end);
-        Ok(Ok(Span { points, covered }))
+        Ok(Some(Span { records, covered }))
     }
 
-    /// Shorter spans for one with too many deletions, the older one last.
-    fn halves(&self, fault: &Fault, start: Moment, end: Moment) -> Result<[(Moment, Moment); 2]> {
+    /// Checks that a span has shorter ones.
+    fn shorter(&self, start: Moment, end: Moment) -> Result<()> {
+        let object = &self.incremental.object;
+        halves(start, end).map(drop).ok_or_else(|| {
+            Error::config(format!(
+                "More records of {object} were deleted between {start} and {end} than Salesforce names in a call. Clear the \
+                 data of the stream, so that the next sync reads it whole; or deselect the column `_ab_cdc_deleted_at`, to \
+                 sync without records that were deleted for good."
+            ))
+        })
+    }
+
+    /// Checks that a refusal is one that a shorter span may not have.
+    fn refused(&self, fault: &Fault, start: Moment, end: Moment) -> Result<()> {
         let object = &self.incremental.object;
         if fault.code() == Some("INVALID_REPLICATION_DATE") {
             return Err(self.unknown(start.max(self.from)).internal(fault));
         }
         if fault.code() == Some("EXCEEDED_ID_LIMIT") {
-            return halves(start, end).ok_or_else(|| {
-                Error::config(format!(
-                    "More records of {object} were deleted between {start} and {end} than Salesforce names in a call. \
-                     Clear the data of the stream, so that the next sync reads it whole; or deselect the column \
-                     `_ab_cdc_deleted_at`, to sync without records that were deleted for good."
-                ))
-                .internal(fault)
-            });
+            return self.shorter(start, end).map_err(|error| error.internal(fault));
         }
         if matches!(fault.kind(), FaultKind::Configuration | FaultKind::Unexpected | FaultKind::NotFound) {
             return Err(Error::config(format!(
@@ -207,38 +216,7 @@ impl Deletions<'_> {
     }
 }
 
-/// The two parts of a span of whole minutes, the older one last. Those of three minutes overlap, because a call takes no
-/// less than two. None for a span that has no shorter ones.
-fn halves(start: Moment, end: Moment) -> Option<[(Moment, Moment); 2]> {
-    let length = end.since(start);
-    if length <= SHORTEST_SPAN {
-        return None;
-    }
-    let half = (length / 2).max(SHORTEST_SPAN);
-    let (older_end, newer_start) = (end.minus(length - half).whole_minute(), end.minus(half).whole_minute());
-    // Of an odd number of minutes the middle is rounded, and the parts still touch.
-    let newer_start = newer_start.min(older_end);
-    Some([(newer_start, end), (start, older_end)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_halved_as_long_as_a_call_takes_its_parts() {
-        let moment = |minute: i64| Moment::parse(&format!("2026-01-02T03:{minute:02}:00Z")).unwrap();
-        for (length, expected) in [
-            (1, None),
-            (2, None),
-            (3, Some([(1, 3), (0, 2)])),
-            (4, Some([(2, 4), (0, 2)])),
-            (5, Some([(2, 5), (0, 2)])),
-            (7, Some([(3, 7), (0, 3)])),
-            (20, Some([(10, 20), (0, 10)])),
-        ] {
-            let expected = expected.map(|parts| parts.map(|(start, end)| (moment(start), moment(end))));
-            assert_eq!(halves(moment(0), moment(length)), expected, "{length}");
-        }
-    }
+/// A deletion as a state names it.
+fn point(record: &DeletedRecord) -> DeletionPoint {
+    DeletionPoint { at: Moment::of(record.deleted_at), id: record.id.as_str().to_owned() }
 }

@@ -14,6 +14,8 @@ use crate::plan::{Changes, IS_DELETED};
 pub(crate) struct DeletionWriter {
     /// The line up to the values.
     before: Vec<u8>,
+    /// Whether the stream has the column `Id`.
+    has_id: bool,
     /// Whether the stream has the column `IsDeleted`.
     has_flag: bool,
     /// The columns that have the time of the deletion. The cursor is one of them: a destination takes the row with the
@@ -28,14 +30,15 @@ impl DeletionWriter {
         };
         Self {
             before: line_start(stream),
+            has_id: columns.iter().any(|column| column.name == "Id"),
             has_flag: columns.iter().any(|column| column.name == IS_DELETED),
             times: columns.iter().filter(is_time).map(|column| column.name.clone()).collect(),
         }
     }
 
-    /// Whether the stream has the column for the time of a deletion.
-    pub(crate) fn has_time(&self) -> bool {
-        self.times.iter().any(|column| column == DELETED_AT)
+    /// Whether the stream has the columns that say which record is deleted, and that it is.
+    pub(crate) fn can_tell(&self) -> bool {
+        self.has_id && self.times.iter().any(|column| column == DELETED_AT)
     }
 
     /// Adds the line of a deletion, without its end. `emitted_at` is in milliseconds since 1970.

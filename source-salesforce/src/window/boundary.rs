@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use airbyte::{Error, Result};
 use salesforce::{FaultKind, Org};
 
-use super::{IncrementalState, SHORTEST_SPAN};
+use super::{IncrementalState, SHORTEST_SPAN, halves};
 use crate::moment::Moment;
 use crate::plan::Incremental;
 use crate::user_error::error_of;
@@ -14,8 +14,12 @@ use crate::user_error::error_of;
 /// twice.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
+/// The age of the youngest boundary. The documents do not say which transaction is "long-running", and stamps are of the
+/// clocks of several servers, so that the last seconds are left to the next sync.
+const YOUNGEST: SignedDuration = SignedDuration::from_mins(1);
+
 /// The longest span in which open transactions are asked for. The documents of today know no limit for it, and those of
-/// 2008 speak of transactions that began within the span.
+/// 2008 speak of transactions that began within the span, so that all of the time since the last window is asked for.
 const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Up to where changes are complete, and who says so.
@@ -41,7 +45,7 @@ impl Boundary {
     /// Asks the org up to where the changes since the last window are complete. It is a whole minute: `/deleted` knows no
     /// seconds.
     ///
-    /// The value is never later than the clock of the org, whatever the org says.
+    /// The value is a minute before the clock of the org at least, whatever the org says.
     ///
     /// # Errors
     /// The org does not answer, or does not vouch for a boundary any more.
@@ -59,13 +63,18 @@ impl Boundary {
             tracing::info!("{object} is read up to ten minutes ago: the org does not say which changes are complete");
             return margin("the object is not replicateable");
         }
-        let end = now.whole_minute();
+        let end = now.minus(YOUNGEST).whole_minute();
         let earliest = end.minus(LONGEST_SPAN);
         let last = state.through.map_or(earliest, |last| last.max(earliest));
-        let mut start = last.min(end.minus(SHORTEST_SPAN)).whole_minute();
-        loop {
+        let start = last.min(end.minus(SHORTEST_SPAN)).whole_minute();
+        // The oldest is the last here. Each names a transaction that began in it.
+        let mut spans = vec![(start, end)];
+        while let Some((start, end)) = spans.pop() {
             let fault = match org.covered(object, start.timestamp(), end.timestamp()).await {
-                Ok(Some(covered)) => return Ok(Self::Certified(Moment::of(covered).min(end).whole_minute())),
+                Ok(Some(covered)) if Moment::of(covered) < end => {
+                    return Ok(Self::Certified(Moment::of(covered).whole_minute()));
+                }
+                Ok(Some(_)) => continue,
                 Ok(None) => {
                     let boundary = margin("the answer has no time")?;
                     tracing::warn!(
@@ -75,12 +84,14 @@ impl Boundary {
                 }
                 Err(fault) => fault,
             };
-            let span = end.since(start);
             match fault.kind() {
                 // Fewer changes are in a shorter span.
-                _ if fault.code() == Some("EXCEEDED_ID_LIMIT") && span > SHORTEST_SPAN => {
-                    start = end.minus(span / 2).whole_minute().min(end.minus(SHORTEST_SPAN));
-                }
+                _ if fault.code() == Some("EXCEEDED_ID_LIMIT") => match halves(start, end) {
+                    Some(parts) => spans.extend(parts),
+                    // A later span names a transaction that still runs, as the documents of today say.
+                    None if !spans.is_empty() => {}
+                    None => return Ok(Self::Certified(start)),
+                },
                 FaultKind::Configuration | FaultKind::NotFound | FaultKind::Permission | FaultKind::Unexpected => {
                     let boundary = margin(&fault.to_string())?;
                     tracing::warn!(
@@ -91,6 +102,7 @@ impl Boundary {
                 _ => return Err(error_of(&fault, &doing())),
             }
         }
+        Ok(Self::Certified(end))
     }
 }
 

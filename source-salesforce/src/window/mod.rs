@@ -5,6 +5,7 @@
 //! late.
 
 mod boundary;
+mod halves;
 mod state;
 mod takeover;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 pub(crate) use boundary::Boundary;
+pub(crate) use halves::halves;
 #[cfg(test)]
 pub(crate) use state::tests::incremental;
 pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress};

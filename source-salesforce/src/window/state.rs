@@ -1,7 +1,7 @@
 //! The state of an incremental stream.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Window, takeover};
 use crate::moment::Moment;
@@ -74,35 +74,68 @@ impl IncrementalState {
 
     /// Reads what the platform kept: a state of this connector, or of Airbyte's own. Of another org, for another cursor or
     /// from a later start it does not count: what it says was read may not have been. Of the same org, its records were
-    /// written, so their deletions since then are rows too.
-    pub(crate) fn of_json(state: Option<&Value>, incremental: &Incremental) -> Self {
+    /// written, so their deletions since then are rows too. `now` is the time of the org, if it is known.
+    pub(crate) fn of_json(state: Option<&Value>, incremental: &Incremental, now: Option<Moment>) -> Self {
         let new = Self::new(incremental);
-        let Some(state) = state.filter(|state| state.as_object().is_some_and(|keys| !keys.is_empty())) else {
-            return new;
-        };
-        let known = match serde_json::from_value::<Self>(state.clone()) {
-            Ok(own) => Some(own).filter(|own| own.org == new.org),
-            Err(_) => takeover::through(state, incremental).map(|taken| Self {
-                through: Some(taken.through),
-                start: taken.start.or(new.start),
-                begins_as_airbytes: new.start.is_none(),
-                ..new.clone()
-            }),
-        };
-        match known {
-            Some(known) if known.cursor == new.cursor && !known.misses(new.start) => known,
-            known => {
-                tracing::info!(
-                    "{} is read from its start: its state is about another org, cursor or start date, or is not known",
-                    incremental.object
-                );
-                let Some(known) = known else { return new };
-                Self {
-                    deletions_through: known.deletions_through.or(known.through),
-                    is_certified: known.is_certified,
-                    ..new
-                }
+        let is_empty = |state: &Value| state.is_null() || state.as_object().is_some_and(Map::is_empty);
+        let Some(state) = state.filter(|state| !is_empty(state)) else { return new };
+        let known = Self::known(state, incremental, now);
+        let why = match &known {
+            Err(why) => Some((*why).to_owned()),
+            Ok(known) if known.cursor != new.cursor => {
+                Some(format!("has the cursor {}, and changes are found by {}", known.cursor, new.cursor))
             }
+            Ok(known) if known.misses(new.start) => Some("begins later than it must now (`start_date`)".to_owned()),
+            Ok(_) => None,
+        };
+        if let Some(why) = &why {
+            tracing::warn!("{} is read from its start: its state {why}", incremental.object);
+        }
+        let Ok(known) = known else { return new };
+        let state = match why {
+            None => known,
+            Some(_) => Self {
+                deletions_through: known.deletions_through.or(known.through),
+                is_certified: known.is_certified,
+                ..new
+            },
+        };
+        state.bounded(now, &incremental.object)
+    }
+
+    /// The state, or why it does not count for the org of the stream.
+    fn known(state: &Value, incremental: &Incremental, now: Option<Moment>) -> Result<Self, &'static str> {
+        let new = Self::new(incremental);
+        match serde_json::from_value::<Self>(state.clone()) {
+            Ok(own) if own.org == new.org || own.org == incremental.former_org => Ok(Self { org: new.org, ..own }),
+            Ok(_) => Err("is one of another org"),
+            Err(_) => match takeover::through(state, incremental, now) {
+                Some(taken) => Ok(Self {
+                    through: Some(taken.through),
+                    start: taken.start.or(new.start),
+                    begins_as_airbytes: new.start.is_none(),
+                    ..new
+                }),
+                None => Err("is not one of an incremental sync that this connector knows"),
+            },
+        }
+    }
+
+    /// The same without a time that the org has not reached, because nobody has read up to it. Nobody knows either what was
+    /// read up to now, so the last minutes are read again.
+    fn bounded(self, now: Option<Moment>, object: &str) -> Self {
+        let window_end = self.window.as_ref().map(|window| window.span.to);
+        let last = [self.through, self.deletions_through, window_end].into_iter().flatten().max();
+        let Some((now, last)) = now.zip(last).filter(|(now, last)| last > now) else { return self };
+        let since = now.minus(takeover::LATE);
+        tell_ahead(object, last, now, since);
+        let bound = |moment: Moment| if moment > now { since } else { moment };
+        Self {
+            through: self.through.map(bound),
+            deletions_through: self.deletions_through.map(bound),
+            window: self.window.filter(|window| window.span.to <= now),
+            is_certified: false,
+            ..self
         }
     }
 
@@ -128,6 +161,13 @@ impl IncrementalState {
     pub(crate) fn to_json(&self) -> Value {
         json!(self)
     }
+}
+
+/// Says that a state is ahead of the org.
+pub(super) fn tell_ahead(object: &str, last: Moment, now: Moment, since: Moment) {
+    tracing::warn!(
+        "the state of {object} names {last}, and it is {now} in the org: what has changed since {since} is read again"
+    );
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

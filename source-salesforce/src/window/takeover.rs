@@ -4,12 +4,13 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::state::tell_ahead;
 use crate::moment::Moment;
 use crate::plan::Incremental;
 
 /// How long a record may show up late for a connector that reads up to the present time. It is the lookback of Airbyte's
 /// own connector.
-const LATE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const LATE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The cursors of Airbyte's own connector.
 const CURSORS: [&str; 4] = ["SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime"];
@@ -37,10 +38,14 @@ struct Slice {
 
 /// Reads `{"slices": [{"start", "end"}], "state_type": "date-range"}`, or the older `{"SystemModstamp": "..."}`. Whatever
 /// is behind a gap between slices is read again.
-pub(super) fn through(state: &Value, incremental: &Incremental) -> Option<Taken> {
+///
+/// A state with the older one under `legacy` and without a slice is one that Airbyte's library has converted, before the
+/// first slice of the new kind was read. `now` is the time of the org, if it is known: nobody has read what comes later.
+pub(super) fn through(state: &Value, incremental: &Incremental, now: Option<Moment>) -> Option<Taken> {
     let late = LATE.max(incremental.lookback);
-    let (end, start) = match serde_json::from_value::<Slices>(state.clone()) {
-        Ok(Slices { mut slices }) => {
+    let slices = serde_json::from_value::<Slices>(state.clone()).ok().map(|state| state.slices);
+    let (end, start) = match slices.filter(|slices| !slices.is_empty()) {
+        Some(mut slices) => {
             slices.sort_by_key(|slice| slice.start);
             let first = slices.first()?;
             // A slice ends a millisecond before the next begins.
@@ -52,10 +57,16 @@ pub(super) fn through(state: &Value, incremental: &Incremental) -> Option<Taken>
             let (Ok(end) | Err(end)) = end;
             (end, Some(first.start))
         }
-        Err(_) => {
-            let cursor = CURSORS.iter().find_map(|cursor| state.get(cursor)?.as_str())?;
-            (Moment::parse(cursor)?, None)
+        None => {
+            let cursor_of =
+                |state: &Value| CURSORS.iter().find_map(|cursor| state.get(cursor)?.as_str()).and_then(Moment::parse);
+            (cursor_of(state).or_else(|| cursor_of(state.get("legacy")?))?, None)
         }
     };
-    Some(Taken { through: end.minus(late), start })
+    let read = now.map_or(end, |now| end.min(now));
+    let through = read.minus(late);
+    if read < end {
+        tell_ahead(&incremental.object, end, read, through);
+    }
+    Some(Taken { through, start })
 }

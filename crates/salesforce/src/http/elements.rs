@@ -6,7 +6,8 @@ const LIST_DEPTH: u32 = 2;
 /// The most bytes that are kept of what is around the elements. Salesforce's own are some hundred.
 const LONGEST_FRAME: usize = 64 * 1024;
 
-/// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list, and holds only the element that is arriving.
+/// Cuts `{"list": [{...}, {...}], ...}` into the elements of its list, and holds only the element that is arriving. Texts and
+/// numbers in the list are read over.
 ///
 /// It looks at brackets and quotes only; the reader of an element notices if the element is not JSON.
 #[derive(Debug, Default)]
@@ -27,8 +28,9 @@ impl Elements {
     pub(super) fn push(&mut self, piece: &[u8], mut found: impl FnMut(&[u8])) {
         let mut start = 0;
         for (position, &byte) in piece.iter().enumerate() {
-            let is_around = self.depth <= LIST_DEPTH
-                && (self.in_text || !matches!((self.depth, byte), (LIST_DEPTH, b'{' | b'[' | b',')));
+            // Of the list itself the brackets alone: elements can be texts.
+            let is_around =
+                self.depth < LIST_DEPTH || self.depth == LIST_DEPTH && !self.in_text && matches!(byte, b']' | b'}');
             if is_around && self.frame.len() < LONGEST_FRAME {
                 self.frame.push(byte);
             }
@@ -63,7 +65,7 @@ impl Elements {
         }
     }
 
-    /// The answer without the elements, as JSON with an empty list.
+    /// The answer without what is in its lists and objects, as JSON.
     pub(super) fn into_frame(self) -> Vec<u8> {
         self.frame
     }
@@ -121,6 +123,27 @@ mod tests {
                 assert_eq!(Value::from(found), list, "{answer} in pieces of {size}");
                 assert!(is_complete);
             }
+        }
+    }
+
+    #[test]
+    fn of_a_list_of_texts_nothing_is_held() {
+        let ids: Vec<String> = (0..9_000).map(|number| format!("00100000{number}] }} \\\" [{{")).collect();
+        for answer in
+            [json!({"ids": ids, "latestDateCovered": "now"}), json!({"a": [1, null, 2.5], "ids": ids, "n": {"b": 1}})]
+        {
+            let mut expected = answer.clone();
+            for (_, value) in expected.as_object_mut().unwrap() {
+                match value {
+                    Value::Array(list) => list.clear(),
+                    Value::Object(object) => object.clear(),
+                    _ => {}
+                }
+            }
+            let mut elements = Elements::default();
+            answer.to_string().as_bytes().chunks(1_000).for_each(|piece| elements.push(piece, |_| panic!("no object")));
+            assert!(elements.is_complete() && elements.size() < 1_000);
+            assert_eq!(serde_json::from_slice::<Value>(&elements.into_frame()).unwrap(), expected);
         }
     }
 

@@ -41,6 +41,37 @@ async fn bodies(server: &MockServer) -> Vec<String> {
     requests.into_iter().map(|request| String::from_utf8(request.body).unwrap()).collect()
 }
 
+#[test]
+fn an_identity_url_names_the_org() {
+    for (url, expected) in [
+        ("https://login.salesforce.com/id/00Dx0000000BV7z/005x00000012Q9P", Some("00Dx0000000BV7z")),
+        ("https://example.my.salesforce.com/id/00Dx0000000BV7zEAH/005x00000012Q9PAAA", Some("00Dx0000000BV7z")),
+        ("https://login.salesforce.com/id/00Dx0000000BV7z", Some("00Dx0000000BV7z")),
+        ("https://login.salesforce.com/id/005x00000012Q9P/00Dx0000000BV7z", None),
+        ("https://login.salesforce.com/id/00Dx/005x00000012Q9P", None),
+        ("https://login.salesforce.com/id/00Dx0000000BV-z/005x00000012Q9P", None),
+        ("https://login.salesforce.com/", None),
+        ("", None),
+    ] {
+        assert_eq!(organization_id(url).as_deref(), expected, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_need_not_name_the_org() {
+    for (more, expected) in [
+        (json!({"id": "https://login.salesforce.com/id/00Dx0000000BV7zEAH/005x00000012Q9P"}), Some("00Dx0000000BV7z")),
+        (json!({}), None),
+        (json!({"id": null}), None),
+        (json!({"id": 1}), None),
+    ] {
+        let server = MockServer::start().await;
+        answer(&server, 1, granted(&server, more)).await;
+        let tokens = tokens(sign_in_at(&server.uri()), ignore()).await.unwrap();
+        assert_eq!(tokens.session().organization_id.as_deref(), expected);
+    }
+}
+
 #[tokio::test]
 async fn secrets_are_form_encoded() {
     let server = MockServer::start().await;

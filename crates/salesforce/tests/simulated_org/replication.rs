@@ -25,11 +25,11 @@ async fn changes_and_deletions_are_named_up_to_what_the_org_vouches_for() {
     assert_eq!((&updated.ids, updated.latest_date_covered), (&vec![changed], Some(minutes(3))));
     assert_eq!(updated.answered_at, Some(Timestamp::from_second(sim.now()).unwrap()));
     assert_eq!(org.now().await.unwrap(), updated.answered_at);
-    let deleted = org.deleted("Account", began, minutes(9)).await.unwrap();
+    let deleted = org.deleted("Account", (began, minutes(9)), 9).await.unwrap().unwrap();
     assert_eq!(deleted.latest_date_covered, Some(minutes(3)));
     assert!(deleted.earliest_date_available.is_some_and(|earliest| earliest < began));
     let [record] = &deleted.records[..] else { panic!("{deleted:?}") };
-    assert_eq!((&record.id, record.deleted_at), (&gone, deleted_at));
+    assert_eq!((record.id.as_str(), record.deleted_at), (&*gone, deleted_at));
     transaction.commit();
     let updated = org.updated("Account", began, minutes(9)).await.unwrap();
     assert_eq!(updated.latest_date_covered, Some(minutes(6)), "the present minute");

@@ -32,9 +32,6 @@ use crate::{
     store::{Stamp, Tables},
 };
 
-/// The id of the org, with which access tokens begin.
-pub(crate) const ORGANIZATION_ID: &str = "00DSim000000001MAA";
-
 /// The URLs of the org.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {

@@ -4,7 +4,6 @@ use std::{collections::HashSet, iter::repeat_with};
 
 use axum::http::HeaderMap;
 
-use super::ORGANIZATION_ID;
 use crate::{
     headers,
     nature::Nature,
@@ -12,9 +11,17 @@ use crate::{
     settings::{Settings, SignInRefusal},
 };
 
+/// The id of an org.
+const ORGANIZATION_ID: &str = "00DSim000000001MAA";
+
+/// The id that a sandbox has after a refresh.
+const REFRESHED_ID: &str = "00DSim000000002MAA";
+
 /// The sessions, the refresh token, and what the token endpoint has done.
 #[derive(Debug)]
 pub(crate) struct SignInState {
+    /// The id of the org, with which access tokens begin.
+    pub(crate) organization_id: &'static str,
     /// The access tokens that work.
     sessions: HashSet<String>,
     /// The refresh token that works; `None` once the connection is revoked.
@@ -39,6 +46,7 @@ fn random_text(length: usize) -> String {
 impl SignInState {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
+            organization_id: ORGANIZATION_ID,
             sessions: HashSet::new(),
             refresh_token: Some(settings.credentials.refresh_token.clone()),
             replaced: HashSet::new(),
@@ -52,7 +60,7 @@ impl SignInState {
 
     /// Starts a session and returns its access token.
     pub(crate) fn start_session(&mut self) -> String {
-        let (organization, random) = (&ORGANIZATION_ID[..15], random_text(90));
+        let (organization, random) = (&self.organization_id[..15], random_text(90));
         let token = format!("{organization}!AQ.{random}");
         self.sessions.insert(token.clone());
         token
@@ -66,6 +74,12 @@ impl SignInState {
             1 if nature.varies_lost_sessions => ApiError::session().with_status(403),
             _ => ApiError::session(),
         }
+    }
+
+    /// Gives the org another id, as the refresh of a sandbox does.
+    pub(crate) fn refresh_sandbox(&mut self) {
+        self.organization_id = REFRESHED_ID;
+        self.end_sessions();
     }
 
     /// Ends all sessions.

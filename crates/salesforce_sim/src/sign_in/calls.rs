@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{assertion, token_error::TokenError};
 use crate::{
     headers,
-    org::{ORGANIZATION_ID, Org},
+    org::Org,
     reply::{ApiError, Reply, empty, json as reply},
     settings::SignInRefusal,
 };
@@ -144,7 +144,7 @@ fn error_of(refusal: SignInRefusal, grant: Grant) -> Option<TokenError> {
 /// The answer to a sign-in. Like Salesforce's answer, it does not say how long the token lives.
 fn token_answer(org: &mut Org, is_login_host: bool, refresh_token: Option<String>) -> Value {
     let host = if is_login_host { &org.hosts.login } else { &org.hosts.my_domain };
-    let id = identity(host, &org.user_id);
+    let id = identity(host, org);
     let issued_at = Timestamp::now().as_millisecond().to_string();
     let mut answer = Map::new();
     let mut put = |key: &str, value: String| drop(answer.insert(key.to_owned(), json!(value)));
@@ -161,8 +161,8 @@ fn token_answer(org: &mut Org, is_login_host: bool, refresh_token: Option<String
     Value::Object(answer)
 }
 
-fn identity(host: &str, user_id: &str) -> String {
-    format!("{host}/id/{ORGANIZATION_ID}/{user_id}")
+fn identity(host: &str, org: &Org) -> String {
+    format!("{host}/id/{}/{}", org.sign_in.organization_id, org.user_id)
 }
 
 /// HMAC-SHA256 with the consumer secret, in standard base64.
@@ -189,9 +189,9 @@ pub(crate) fn user_info(org: &Org, headers: &HeaderMap) -> Reply {
     reply(
         200,
         &json!({
-            "sub": identity(&org.hosts.instance, &org.user_id),
+            "sub": identity(&org.hosts.instance, org),
             "user_id": org.user_id,
-            "organization_id": ORGANIZATION_ID,
+            "organization_id": org.sign_in.organization_id,
             "preferred_username": username,
             "name": "Integration",
             "email": username,

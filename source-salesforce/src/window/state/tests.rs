@@ -11,15 +11,19 @@ use crate::record::DeletionWriter;
 pub(crate) fn incremental(start: Option<Moment>, lookback_minutes: i64) -> Incremental {
     let changes = Changes { cursor: "SystemModstamp".into(), is_replicateable: true, has_bin: true };
     let stream = airbyte::StreamName { namespace: None, name: "Account".into() };
+    let fields = serde_json::from_value(json!({"name": "Account", "fields": [{"name": "Id", "type": "id"}]})).unwrap();
+    let mut columns = crate::columns::columns(&fields);
+    columns.push(Column::deleted_at(&changes));
     Incremental {
         object: "Account".into(),
-        deletion: DeletionWriter::new(&stream, &[Column::deleted_at(&changes)], &changes),
+        deletion: DeletionWriter::new(&stream, &columns, &changes),
         changes,
         tells_deletions: true,
         start,
         end: None,
         lookback: SignedDuration::from_mins(lookback_minutes),
         org: "a1".into(),
+        former_org: "address".into(),
         filter: None,
     }
 }
@@ -33,7 +37,7 @@ fn moment(text: &str) -> Moment {
 }
 
 fn through(state: Value, incremental: &Incremental) -> Option<String> {
-    IncrementalState::of_json(Some(&state), incremental).through.map(|moment| moment.to_string())
+    IncrementalState::of_json(Some(&state), incremental, None).through.map(|moment| moment.to_string())
 }
 
 #[test]
@@ -57,7 +61,7 @@ fn every_state_is_read_again() {
         read.in_window(span(Some("2026-02-01")), Progress::Deletions(None)),
         read.in_window(span(None), Progress::Deletions(Some(point))),
     ] {
-        assert_eq!(IncrementalState::of_json(Some(&state.to_json()), &incremental), state, "{}", state.to_json());
+        assert_eq!(IncrementalState::of_json(Some(&state.to_json()), &incremental, None), state, "{}", state.to_json());
     }
     assert_eq!(read.at(span(None), &StreamState::Start), read);
 }
@@ -85,6 +89,8 @@ fn a_state_of_airbytes_own_source_is_taken_over() {
         (slices(&[(jan, feb), (mar, apr)]), 0, "2026-01-31T23:50:00Z"),
         (json!({"SystemModstamp": feb}), 0, "2026-01-31T23:50:00Z"),
         (json!({"LastModifiedDate": "2026-02-01T00:00:00.000+0000"}), 0, "2026-01-31T23:50:00Z"),
+        (json!({"slices": [], "legacy": {"SystemModstamp": feb}}), 0, "2026-01-31T23:50:00Z"),
+        (json!({"slices": [{"start": jan, "end": feb}], "legacy": {"SystemModstamp": mar}}), 0, "2026-01-31T23:50:00Z"),
     ] {
         assert_eq!(through(state.clone(), &incremental(None, lookback)).as_deref(), Some(expected), "{state}");
     }
@@ -112,7 +118,7 @@ fn a_start_counts_as_long_as_nothing_is_missing() {
         (&older, Some(jan), None, false),
     ] {
         let with = |start: Option<&str>| incremental(start.map(moment), 0);
-        let taken = IncrementalState::of_json(Some(state), &with(first));
+        let taken = IncrementalState::of_json(Some(state), &with(first), None);
         assert!(taken.through.is_some(), "{state} {first:?}");
         assert_eq!(through(taken.to_json(), &with(then)).is_some(), counts, "{state} {first:?} {then:?}");
     }
@@ -134,9 +140,52 @@ fn a_stream_of_the_same_org_that_is_read_from_its_start_tells_what_was_deleted_s
         (of_another_cursor, from("2026-01-15"), Some("2026-02-01")),
         (of_another_org, from("2026-01-15"), None),
     ] {
-        let new = IncrementalState::of_json(Some(&state), &incremental);
+        let new = IncrementalState::of_json(Some(&state), &incremental, None);
         assert_eq!((new.through, new.deletions_through), (None, expected.map(moment)), "{state}");
         assert_eq!(new.is_certified, expected.is_some(), "{state}");
+    }
+}
+
+#[test]
+fn the_org_is_known_by_its_id_and_once_by_its_address() {
+    let incremental = from("2026-01-15");
+    let state = IncrementalState { through: Some(moment("2026-02-01")), ..IncrementalState::new(&incremental) };
+    let mut older = state.to_json();
+    older["org"] = json!("address");
+    assert_eq!(IncrementalState::of_json(Some(&older), &incremental, None), state, "the next state has the id");
+}
+
+/// Nobody has read what has not happened yet.
+#[test]
+fn a_state_ahead_of_the_org_is_one_of_some_minutes_ago() {
+    let known = from("2026-01-15");
+    let now = moment("2026-02-01T12:00:00Z");
+    let (past, last, future) = (moment("2026-01-31"), moment("2026-02-01T11:50:00Z"), moment("2026-02-01T12:00:01Z"));
+    let new = IncrementalState { is_certified: true, ..IncrementalState::new(&known) };
+    let state = |through, deletions_through| IncrementalState { through, deletions_through, ..new.clone() };
+    let to = |to| Window { from: Some(past), to };
+    let open = |window| state(Some(past), None).in_window(to(window), Progress::Deletions(None));
+    for (state, expected) in [
+        (state(Some(past), None), None),
+        (state(Some(now), None), None),
+        (state(Some(future), None), Some(state(Some(last), None))),
+        (state(Some(future), Some(past)), Some(state(Some(last), Some(past)))),
+        (state(Some(past), Some(future)), Some(state(Some(past), Some(last)))),
+        (open(now), None),
+        (open(future), Some(state(Some(past), None))),
+    ] {
+        let bounded = IncrementalState::of_json(Some(&state.to_json()), &known, Some(now));
+        let expected = expected.map(|expected| IncrementalState { is_certified: false, ..expected });
+        assert_eq!(bounded, expected.unwrap_or_else(|| state.clone()), "{state:?}");
+        assert_eq!(IncrementalState::of_json(Some(&state.to_json()), &known, None), state, "nobody knows the time");
+    }
+    for end in ["2026-02-01T12:00:01Z", "2222-01-01T00:00:00Z"] {
+        for state in
+            [json!({"slices": [{"start": "2026-01-15T00:00:00Z", "end": end}]}), json!({"SystemModstamp": end})]
+        {
+            let taken = IncrementalState::of_json(Some(&state), &known, Some(now));
+            assert_eq!(taken.through, Some(last), "{state}");
+        }
     }
 }
 
@@ -154,8 +203,16 @@ fn what_may_not_have_been_read_is_read_from_the_start() {
         assert!(through(changed, &known).is_none(), "{key}");
     }
     let whole = json!({"version": "62.0", "query": "a1", "job": "750", "rows": 5});
-    for state in [json!({}), json!(null), whole, json!({"slices": []}), json!({"slices": [{"start": "2026-01-01"}]})] {
-        assert_eq!(IncrementalState::of_json(Some(&state), &known), IncrementalState::new(&known), "{state}");
+    for state in [
+        json!({}),
+        json!(null),
+        whole,
+        json!({"slices": []}),
+        json!({"slices": [], "legacy": {}}),
+        json!(7),
+        json!({"slices": [{"start": "2026-01-01"}]}),
+    ] {
+        assert_eq!(IncrementalState::of_json(Some(&state), &known, None), IncrementalState::new(&known), "{state}");
     }
-    assert_eq!(IncrementalState::of_json(None, &known), IncrementalState::new(&known));
+    assert_eq!(IncrementalState::of_json(None, &known, None), IncrementalState::new(&known));
 }
