@@ -137,7 +137,7 @@ impl StreamPlan {
     pub(crate) fn created_before(&self, moment: Moment) -> Self {
         let created = moment.literal().map(|literal| Condition::before(CREATED, literal));
         let soql = created.into_iter().fold(self.soql.clone(), Soql::filtered);
-        Self { query: query_hash(&self.address, &soql.to_string()), count: None, soql, ..self.clone() }
+        Self { query: query_hash(&self.org, &soql.to_string()), count: None, soql, ..self.clone() }
     }
 
     /// Whether the query is short enough for a REST call.
