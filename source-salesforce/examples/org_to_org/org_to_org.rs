@@ -13,7 +13,7 @@ use super::look::{Look, look};
 use super::people::{Change, People, WITHOUT_KEY, account_key, contact_key, contacts_of};
 use super::platform::{Compared, Platform, Start, Synced};
 
-/// A sync reads what changed before the present minute.
+/// A sync leaves the changes of the last minute or two to the next one.
 const A_WHILE: Duration = Duration::from_secs(5 * 60);
 
 /// Two orgs, and the connections from the first to the second.
