@@ -315,3 +315,31 @@ async fn a_folder_for_temporary_files_that_cannot_be_used_is_an_error() {
     let run = compare(files, vec!["--key", KEY], "").await;
     assert!(run.code == 2 && run.stderr.contains("/nowhere, cannot be used"), "{} {}", run.code, run.stderr);
 }
+
+/// Stamps have whole seconds: what was made in the second of the beginning was there before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_made_right_before_the_comparison_is_compared() {
+    let (first, second) = orgs().await;
+    first.org.stop_clock();
+    first.org.insert("Account", &[("Name", "New"), ("External_Id__c", "new")]).unwrap();
+    let run = compare_orgs(&first, &second, &[]).await;
+    assert_eq!((run.code, &run.differences()[0]["difference"]), (1, &json!("missing")), "{}", run.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_come_and_go_so_much_that_counts_prove_nothing_are_a_failure() {
+    let (first, second) = (World::kind().await, World::kind().await);
+    for org in [&first.org, &second.org] {
+        (0..5).for_each(|number| add(org, Some(&format!("E-{number}")), EARLY));
+    }
+    // Each reading counts before, and again because another number is found. The first count is that of the plan.
+    let count = |count: u64| Answer::json(200, &json!({"totalSize": count, "done": true, "records": []}).to_string());
+    for (asked, counted) in [(2, 7), (3, 6), (4, 6), (5, 6)] {
+        second.org.inject(RequestFault::new(Endpoint::Query, count(counted)).starting_at(asked));
+    }
+    let bulk = |world: &World| world.config(json!({"api": "bulk"}));
+    let run = compare_as(&bulk(&first), &bulk(&second), &[]).await;
+    assert_eq!(run.code, 2, "{} {}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("It is not proven that the stream Account is whole"), "{}", run.stderr);
+    assert_eq!(compare_as(&bulk(&first), &bulk(&second), &[]).await.code, 0);
+}

@@ -35,7 +35,7 @@ impl Copies {
 
     fn add(&mut self, entry: &Entry, repeats: Repeats) {
         let has_key = !entry.key.is_empty();
-        if entry.is_deleted || repeats == Repeats::Versions && has_key {
+        if has_key && (entry.is_deleted || repeats == Repeats::Versions) {
             (self.records, self.oldest, self.newest) = (0, None, None);
         }
         self.key.clone_from(&entry.key);
@@ -78,6 +78,54 @@ impl Keys {
             if copies.records > 0 {
                 return Ok(Some(copies));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce::KeyComparison;
+
+    use super::super::entry::Identity;
+    use super::super::sorter::Sorter;
+    use super::*;
+
+    /// The keys of stream 1 with their records and times. Each record has a time that is its place, and `-` before a key says
+    /// that it is gone.
+    fn keys(sent: &[&str], repeats: Repeats) -> Vec<(String, u64, Option<i64>, Option<i64>)> {
+        let identity = Identity { own: None, there: KeyComparison::IgnoreCase };
+        let mut sorter = Sorter::new();
+        for (place, key) in (0..).zip(sent) {
+            let entry = Entry::new(1, Some(key.trim_start_matches('-')), &identity, Some(place));
+            sorter.add(&Entry { is_deleted: key.starts_with('-'), ..entry }).unwrap();
+            sorter.add(&Entry::new(2, Some("of another stream"), &identity, None)).unwrap();
+        }
+        let mut keys = Keys::new(sorter.finish().unwrap());
+        let mut all = Vec::new();
+        while let Some(copies) = keys.next(1, repeats).unwrap() {
+            all.push((copies.key().unwrap_or_default(), copies.records, copies.oldest, copies.newest));
+        }
+        assert_eq!(keys.next(2, repeats).unwrap().is_some(), !sent.is_empty());
+        all
+    }
+
+    #[test]
+    fn what_was_sent_last_counts_where_records_with_one_key_are_versions() {
+        use Repeats::{Records, Versions};
+        let key = |key: &str, records, oldest, newest| (key.to_owned(), records, Some(oldest), Some(newest));
+        for (sent, repeats, expected) in [
+            (&[][..], Records, vec![]),
+            (&["a", "b", "A"], Records, vec![key("A", 2, 0, 2), key("b", 1, 1, 1)]),
+            (&["a", "b", "A"], Versions, vec![key("A", 1, 2, 2), key("b", 1, 1, 1)]),
+            (&["a", "-a"], Records, vec![]),
+            (&["a", "-a"], Versions, vec![]),
+            (&["-a", "a"], Versions, vec![key("a", 1, 1, 1)]),
+            (&["a", "a", "-A", "a"], Records, vec![key("a", 1, 3, 3)]),
+            // Nobody can say whether records without a key are one.
+            (&["", "b", ""], Versions, vec![key("", 2, 0, 2), key("b", 1, 1, 1)]),
+            (&["", "-"], Versions, vec![key("", 2, 0, 1)]),
+        ] {
+            assert_eq!(keys(sent, repeats), expected, "{sent:?} {repeats:?}");
         }
     }
 }

@@ -189,14 +189,15 @@ impl Walk {
         while let Some(order) = earlier(one.as_ref(), other.as_ref()) {
             let (is_first, is_second) = (order != Ordering::Greater, order != Ordering::Less);
             let judgement = self.begin.judge(one.as_ref().filter(|_| is_first), other.as_ref().filter(|_| is_second));
-            report.tell(&judgement)?;
+            if report.tell(&judgement)? {
+                report.room().await;
+            }
             if is_first {
                 one = first.next(self.number, self.repeats)?;
             }
             if is_second {
                 other = second.next(self.number, Repeats::Records)?;
             }
-            report.room().await;
             keys += 1;
             if keys % KEYS_AT_ONCE == 0 {
                 tokio::task::yield_now().await;

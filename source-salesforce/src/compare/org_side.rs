@@ -9,6 +9,7 @@ use super::entry::{Entry, Identity};
 use super::sorter::Sorter;
 use crate::config::Config;
 use crate::moment::Moment;
+use crate::objects::{is_big, is_of_schema};
 use crate::plan::{CREATED, CatalogStream, StreamPlan, count, plan};
 use crate::query::{Follower, check_unpacked, read_query};
 use crate::state::{ReadingState, SyncIds};
@@ -37,6 +38,7 @@ struct KeyField {
     name: String,
     comparison: KeyComparison,
     stamp: Option<String>,
+    /// Whether a query can leave out what was created later. Those of big objects and of the schema have rules of their own.
     has_created: bool,
 }
 
@@ -56,7 +58,9 @@ impl KeyField {
                 None => KeyComparison::Text,
             },
             stamp: STAMPS.iter().find_map(usable).map(|field| field.name.clone()),
-            has_created: usable(&CREATED).is_some_and(|field| !field.not_filterable && !field.nillable),
+            has_created: !is_of_schema(&describe.name)
+                && !is_big(&describe.name)
+                && usable(&CREATED).is_some_and(|field| !field.not_filterable && !field.nillable),
         }
     }
 }
@@ -148,7 +152,9 @@ impl<'a> OrgSide<'a> {
         // The count of the plan is as old as the plan.
         plan.count = count(self.org, &plan).await?;
         let mut collector = Collector { object, stream, identity, sorter };
-        read_query(self.org, &plan, &mut collector, None).await
+        let rows = read_query(self.org, &plan, &mut collector, None).await?;
+        tracing::info!("{} is read whole: {rows} records", plan.stream);
+        Ok(rows)
     }
 }
 

@@ -131,11 +131,11 @@ impl<'a> Report<'a> {
         self.held = Some(Vec::new());
     }
 
-    /// Counts what is known of a key, and tells its differences.
+    /// Counts what is known of a key, and tells its differences. Returns whether there is one.
     ///
     /// # Errors
     /// Standard output is closed.
-    pub(super) fn tell(&mut self, judgement: &Judgement) -> Result<()> {
+    pub(super) fn tell(&mut self, judgement: &Judgement) -> Result<bool> {
         if judgement.is_in_both {
             self.summary.in_both += 1;
             self.release()?;
@@ -157,7 +157,7 @@ impl<'a> Report<'a> {
                 self.write(difference)?;
             }
         }
-        Ok(())
+        Ok(!judgement.differences.is_empty())
     }
 
     /// Waits until there is room for more lines.

@@ -309,3 +309,6 @@ impl<'de> Visitor<'de> for Wanted<'_> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests;
