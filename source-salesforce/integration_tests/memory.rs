@@ -138,6 +138,7 @@ async fn many_incremental_streams_take_no_more_than_64_mb() {
 
 /// As many deletions as one call names, within the shortest span of a call.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "`--nocapture` shows the figures")]
 async fn the_deletions_of_a_call_take_no_more_than_64_mb() {
     let deletions = 3_000 * scale();
     let world = World::kind().await;
@@ -158,6 +159,7 @@ async fn the_deletions_of_a_call_take_no_more_than_64_mb() {
     world.org.inject(RequestFault::new(Endpoint::Deleted, Effect::Answer(answer)).always());
     let connector = world.start_read(json!({}), &accounts, &states);
     let (read, most, code) = blocking(move || connector.drain()).await;
+    println!("deletions: {deletions}, {:.1} MB", most as f64 / 1e6);
     assert_eq!((read, code), (deletions as u64, 0));
     assert!(most < MOST, "{most}");
 }

@@ -272,3 +272,20 @@ async fn a_boundary_is_a_minute_old_whatever_the_org_says() {
     pass(&world, 2);
     assert_eq!(names(&sync(&world, json!({}), &accounts(), &mut states).await), ["of this second"]);
 }
+
+/// No call names them, so that a later one has to say that no transaction runs which began among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_changes_in_two_minutes_are_read_once_a_later_call_vouches_for_them() {
+    let world = world_with(Settings { max_replicated_ids: 4, ..Settings::default() }).await;
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 10);
+    (0..6).for_each(|number| drop(add(&world, &format!("{number}"))));
+    pass(&world, 2);
+    assert!(names(&sync(&world, json!({}), &accounts(), &mut states).await).is_empty());
+    assert_eq!(through(&states), &json!(ago(&world, 3)));
+    pass(&world, 5);
+    assert_eq!(names(&sync(&world, json!({}), &accounts(), &mut states).await).len(), 6);
+    assert_eq!(through(&states), &json!(ago(&world, 1)));
+}
