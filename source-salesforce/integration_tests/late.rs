@@ -12,7 +12,7 @@ use crate::changes::COLUMNS;
 use crate::connector::Run;
 use crate::world::{World, blocking, catalog, incremental};
 
-/// The orgs of a test run. More are tried with `SOURCE_SALESFORCE_SEEDS=1000`.
+/// The orgs of a test run. Others are tried with `SOURCE_SALESFORCE_SEEDS=1000..2000`.
 const SEEDS: u64 = 20;
 
 /// The orgs that are followed at the same time.
@@ -26,9 +26,7 @@ const HASTE: u32 = 1_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_change_and_no_deletion_is_missing_with_late_commits_and_kills() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
-    let first = number("SOURCE_SALESFORCE_FIRST_SEED").unwrap_or(0);
-    let mut seeds = first..first + number("SOURCE_SALESFORCE_SEEDS").unwrap_or(SEEDS);
+    let mut seeds = seeds();
     let mut following = tokio::task::JoinSet::new();
     loop {
         while following.len() < AT_ONCE
@@ -39,6 +37,12 @@ async fn no_change_and_no_deletion_is_missing_with_late_commits_and_kills() {
         let Some(followed) = following.join_next().await else { return };
         followed.unwrap();
     }
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("SOURCE_SALESFORCE_SEEDS") else { return 0..SEEDS };
+    let (first, end) = text.split_once("..").unwrap_or(("0", &text));
+    first.parse().unwrap()..end.parse().unwrap()
 }
 
 /// What the seed decides once.
