@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use fastrand::Rng;
-use salesforce_sim::{Nature, Object, RandomWork, Settings};
+use salesforce_sim::{Field, Nature, Object, QueryJobFault, RandomWork, Settings};
 use serde_json::{Value, json};
 
 use crate::changes::COLUMNS;
@@ -55,6 +55,10 @@ struct Setup {
     changes: bool,
     lookback: Option<u64>,
     max_replicated_ids: Option<usize>,
+    /// After how many minutes every record is read again.
+    refresh: Option<u64>,
+    /// Whether query jobs fail now and then.
+    fails: bool,
 }
 
 /// What can change between syncs.
@@ -77,6 +81,8 @@ impl Setup {
             changes: random.bool(),
             lookback: (random.u8(0..4) == 0).then(|| random.u64(1..40)),
             max_replicated_ids: (random.u8(0..3) == 0).then(|| random.usize(12..20)),
+            refresh: (random.u8(0..3) == 0).then(|| random.u64(1..90)),
+            fails: random.bool(),
         }
     }
 
@@ -89,6 +95,7 @@ impl Setup {
         }
         let world = World::with(settings).await.hastened(HASTE);
         world.org.stop_clock();
+        world.org.add_field(self.object, Field::double("Age__c", 18, 0).formula_of_days_since("CreatedDate"));
         world
     }
 
@@ -99,6 +106,9 @@ impl Setup {
         if let Some(minutes) = self.lookback {
             config["lookback_window"] = json!(format!("PT{minutes}M"));
         }
+        if let Some(minutes) = self.refresh {
+            config["refresh_formulas_every"] = json!(format!("PT{minutes}M"));
+        }
         if let Some(filter) = filter {
             config["streams"] = json!([{"stream": self.object, "filter": filter}]);
         }
@@ -106,8 +116,9 @@ impl Setup {
     }
 
     fn catalog(&self, choice: &Choice) -> Value {
-        let columns = if choice.tells_deletions { &COLUMNS[..] } else { &COLUMNS[..4] };
-        incremental(catalog(&[(self.object, columns)]))
+        let told = if choice.tells_deletions { &COLUMNS[..] } else { &COLUMNS[..4] };
+        let columns: Vec<&str> = told.iter().copied().chain(self.refresh.map(|_| "Age__c")).collect();
+        incremental(catalog(&[(self.object, &columns)]))
     }
 }
 
@@ -155,7 +166,11 @@ async fn follow(seed: u64) {
         if setup.changes && sync > 0 {
             choice = choice.changed(&mut random);
         }
+        if setup.fails && random.u8(0..3) == 0 {
+            world.org.inject(QueryJobFault::failed(setup.object, ""));
+        }
         if is_last {
+            world.org.clear_faults();
             choice.tells_deletions = true;
             work.finish();
             world.org.advance_clock(Duration::from_secs(720));
@@ -189,7 +204,7 @@ async fn follow(seed: u64) {
     assert_destination(&newest(&rows, seed), &there, &choices, seed);
     // A page of a query job is of one moment. One of a REST query has what its records have become, also if that is in the
     // next window too.
-    let repeats = setup.changes || setup.lookback.is_some() || choices[0].api == "rest";
+    let repeats = setup.changes || setup.refresh.is_some() || setup.lookback.is_some() || choices[0].api == "rest";
     let mut times: HashMap<String, usize> = HashMap::new();
     rows.iter().for_each(|row| *times.entry(row.to_string()).or_default() += 1);
     let repeated: usize = times.values().map(|times| times - 1).sum();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time in whole seconds. Stamps of records have no more (their milliseconds do not count when they are
 /// compared).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Moment(Timestamp);
 

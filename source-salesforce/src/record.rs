@@ -13,7 +13,7 @@ use airbyte::StreamName;
 use airbyte::json::write_text;
 use salesforce::QueryRow;
 
-use crate::columns::{Column, ColumnValue, ValueType};
+use crate::columns::{Column, ColumnValue, Part, ValueType};
 use crate::plan::IS_DELETED;
 pub(crate) use deletion::DeletionWriter;
 use value::{Unreadable, write_value};
@@ -26,6 +26,8 @@ enum Place {
     Parts(Vec<(Vec<u8>, usize, ValueType)>),
     /// Whether the record is in the recycle bin, and since when; None if nobody can say.
     DeletedAt(Option<(usize, usize)>),
+    /// Nowhere: a field of the column is gone.
+    Lost,
 }
 
 /// Writes the records of a stream.
@@ -65,29 +67,41 @@ pub(crate) fn paths(columns: &[Column]) -> Vec<String> {
 impl RecordWriter {
     /// The writer for a stream with these columns, whose rows have the values of [`paths`].
     pub(crate) fn new(stream: &StreamName, columns: &[Column]) -> Self {
+        Self::without(stream, columns, &[]).0
+    }
+
+    /// The same for rows without some of the paths, and the names of the columns that have no value then.
+    pub(crate) fn without(stream: &StreamName, columns: &[Column], lost: &[String]) -> (Self, Vec<String>) {
+        let left = paths(columns).into_iter().filter(|path| !lost.contains(path));
         let places: HashMap<String, usize> =
-            paths(columns).into_iter().enumerate().map(|(place, path)| (path.to_ascii_lowercase(), place)).collect();
-        // Every path of a column is among the paths.
-        let place = |path: &str| places.get(&path.to_ascii_lowercase()).copied().unwrap_or_default();
+            left.enumerate().map(|(place, path)| (path.to_ascii_lowercase(), place)).collect();
+        let place = |path: &str| places.get(&path.to_ascii_lowercase()).copied();
         let key = |name: &str| {
             let mut key = Vec::with_capacity(name.len() + 3);
             write_text(name, &mut key);
             key.push(b':');
             key
         };
-        let columns = columns.iter().map(|column| {
-            let place = match &column.value {
-                ColumnValue::Field { path, value_type } => Place::At(place(path), *value_type),
-                ColumnValue::Compound(parts) => Place::Parts(
-                    parts.iter().map(|part| (key(&part.member), place(&part.path), part.value_type)).collect(),
-                ),
-                ColumnValue::DeletedAt(stamp) => {
-                    Place::DeletedAt(stamp.as_ref().map(|stamp| (place(IS_DELETED), place(stamp))))
+        let mut without = Vec::new();
+        let mut written = Vec::with_capacity(columns.len());
+        for column in columns {
+            let found = match &column.value {
+                ColumnValue::Field { path, value_type } => place(path).map(|place| Place::At(place, *value_type)),
+                ColumnValue::Compound(parts) => {
+                    let part = |part: &Part| Some((key(&part.member), place(&part.path)?, part.value_type));
+                    parts.iter().map(part).collect::<Option<Vec<_>>>().map(Place::Parts)
+                }
+                ColumnValue::DeletedAt(None) => Some(Place::DeletedAt(None)),
+                ColumnValue::DeletedAt(Some(stamp)) => {
+                    place(IS_DELETED).zip(place(stamp)).map(|places| Place::DeletedAt(Some(places)))
                 }
             };
-            (column.name.clone(), key(&column.name), place)
-        });
-        Self { before: line_start(stream), columns: columns.collect() }
+            if found.is_none() {
+                without.push(column.name.clone());
+            }
+            written.push((column.name.clone(), key(&column.name), found.unwrap_or(Place::Lost)));
+        }
+        (Self { before: line_start(stream), columns: written }, without)
     }
 
     /// Adds the line of a record, without its end. `emitted_at` is in milliseconds since 1970.
@@ -96,7 +110,7 @@ impl RecordWriter {
     }
 
     fn write_with<'r>(&self, at: impl Fn(usize) -> Option<&'r str>, emitted_at: i64, lines: &mut Vec<u8>) {
-        let mut unreadable: Vec<&str> = Vec::new();
+        let mut changes: Vec<(&str, &str)> = Vec::new();
         lines.extend_from_slice(&self.before);
         for (number, (name, key, place)) in self.columns.iter().enumerate() {
             if number > 0 {
@@ -110,15 +124,20 @@ impl RecordWriter {
                     let stamp = places.filter(|(flag, _)| at(*flag) == Some("true")).and_then(|(_, stamp)| at(stamp));
                     write_value(stamp, ValueType::DateTime, lines)
                 }
+                Place::Lost => {
+                    lines.extend_from_slice(b"null");
+                    changes.push((name, "SOURCE_RETRIEVAL_ERROR"));
+                    continue;
+                }
             };
             if written.is_err() {
-                unreadable.push(name);
+                changes.push((name, "SOURCE_SERIALIZATION_ERROR"));
             }
         }
         lines.extend_from_slice(br#"},"emitted_at":"#);
         lines.extend_from_slice(emitted_at.to_string().as_bytes());
-        if !unreadable.is_empty() {
-            write_changes(&unreadable, lines);
+        if !changes.is_empty() {
+            write_changes(&changes, lines);
         }
         lines.extend_from_slice(b"}}");
     }
@@ -159,16 +178,18 @@ fn write_parts<'r>(
     result
 }
 
-/// Says which fields are null although the org has a value in them.
-fn write_changes(fields: &[&str], lines: &mut Vec<u8>) {
+/// Says which fields are null although the org has a value in them, or had one, and why.
+fn write_changes(changes: &[(&str, &str)], lines: &mut Vec<u8>) {
     lines.extend_from_slice(br#","meta":{"changes":["#);
-    for (number, field) in fields.iter().enumerate() {
+    for (number, (field, reason)) in changes.iter().enumerate() {
         if number > 0 {
             lines.push(b',');
         }
         lines.extend_from_slice(br#"{"field":"#);
         write_text(field, lines);
-        lines.extend_from_slice(br#","change":"NULLED","reason":"SOURCE_SERIALIZATION_ERROR"}"#);
+        lines.extend_from_slice(br#","change":"NULLED","reason":""#);
+        lines.extend_from_slice(reason.as_bytes());
+        lines.extend_from_slice(br#""}"#);
     }
     lines.extend_from_slice(b"]}");
 }

@@ -61,6 +61,8 @@ pub struct Settings {
     pub query_page: usize,
     /// The rows on a page of the results of a query job if the client names no number, as simple-salesforce has seen it.
     pub query_job_page: usize,
+    /// The most records that a query job finds. One that finds more fails, as very large ones do.
+    pub max_query_job_rows: usize,
     /// How often queries return and count each record. A long test reads a small org as if it were a large one.
     pub query_repeats: usize,
     /// Forgets the upload and the created records of a job that completed without a failed row, so the org does not
@@ -102,6 +104,7 @@ impl Default for Settings {
             jobs_per_page: 1_000,
             query_page: 2_000,
             query_job_page: 50_000,
+            max_query_job_rows: usize::MAX,
             query_repeats: 1,
             forgetful: false,
             nature: Nature::kind(),

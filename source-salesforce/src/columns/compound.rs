@@ -17,7 +17,12 @@ pub(super) fn column(compound: &Field, fields: &[Field]) -> Option<Column> {
     };
     let is_simple = |field: &&Field| !matches!(field.field_type, FieldType::Address | FieldType::Location);
     let parts: Vec<Part> = fields.iter().filter(is_part).filter(is_simple).map(part).collect();
-    (!parts.is_empty()).then(|| Column { name: compound.name.clone(), value: ColumnValue::Compound(parts), width: 100 })
+    (!parts.is_empty()).then(|| Column {
+        name: compound.name.clone(),
+        value: ColumnValue::Compound(parts),
+        width: 100,
+        is_calculated: false,
+    })
 }
 
 /// The name of a part in the object, as the REST API calls it: `postalCode` for `MailingPostalCode` and for

@@ -30,6 +30,8 @@ pub(crate) struct Column {
     pub(crate) value: ColumnValue,
     /// The bytes that a value typically takes, from which the rows of a page are chosen.
     pub(crate) width: usize,
+    /// Whether it is a formula, or a roll-up.
+    pub(crate) is_calculated: bool,
 }
 
 /// Where the value of a column comes from.
@@ -55,7 +57,7 @@ pub(crate) struct Part {
 impl Column {
     fn of_field(name: String, field: &Field) -> Self {
         let value = ColumnValue::Field { path: name.clone(), value_type: ValueType::of(&field.field_type) };
-        Self { name, value, width: width(field) }
+        Self { name, value, width: width(field), is_calculated: field.calculated }
     }
 
     /// The column with the time of a deletion.
@@ -69,7 +71,7 @@ impl Column {
     }
 
     fn deleted_since(stamp: Option<String>) -> Self {
-        Self { name: DELETED_AT.to_owned(), value: ColumnValue::DeletedAt(stamp), width: 20 }
+        Self { name: DELETED_AT.to_owned(), value: ColumnValue::DeletedAt(stamp), width: 20, is_calculated: false }
     }
 }
 

@@ -77,7 +77,8 @@ pub(crate) fn parent_columns(references: &[Reference], external_ids: &ExternalId
         let keys = keys.filter(is_useful);
         keys.map(move |key| {
             let path = format!("{}.{}", reference.relationship, key.name);
-            Column { name: path.clone(), value: ColumnValue::Field { path, value_type: key.value_type }, width: 20 }
+            let value = ColumnValue::Field { path: path.clone(), value_type: key.value_type };
+            Column { name: path, value, width: 20, is_calculated: false }
         })
     });
     columns.collect()

@@ -74,6 +74,7 @@ pub(crate) struct Config {
     start_date: Option<Moment>,
     end_date: Option<Moment>,
     lookback: SignedDuration,
+    refresh_every: Option<SignedDuration>,
     unknown_keys: Vec<UnknownKey>,
     text: RawText,
 }
@@ -97,6 +98,7 @@ struct RawConfig {
     start_date: Option<String>,
     end_date: Option<String>,
     lookback_window: Option<String>,
+    refresh_formulas_every: Option<String>,
 }
 
 impl Config {
@@ -130,6 +132,7 @@ impl Config {
             violations.add("end_date", "must be later than `start_date`");
         }
         let lookback = non_blank(raw.lookback_window).and_then(|time| lookback(&time, &mut violations));
+        let refresh_every = refresh_every("refresh_formulas_every", raw.refresh_formulas_every, &mut violations);
         let sign_in = document::valid(sign_in, violations)?;
         let api = if forced { Api::Bulk } else { raw.api.unwrap_or_default() };
         // The schema bounds these numbers.
@@ -149,6 +152,7 @@ impl Config {
             start_date,
             end_date,
             lookback: lookback.unwrap_or_default(),
+            refresh_every,
             unknown_keys,
             text: RawText::new(text),
         })
@@ -232,6 +236,11 @@ impl Config {
         self.lookback
     }
 
+    /// How often an incremental sync reads every record of a stream again for its formulas; none if never.
+    pub(crate) fn refresh_every(&self, name: &str) -> Option<SignedDuration> {
+        self.stream(name).and_then(|settings| settings.refresh_every).or(self.refresh_every)
+    }
+
     /// The configuration as the user wrote it. It holds every secret.
     pub(crate) fn text(&self) -> &RawText {
         &self.text
@@ -261,6 +270,21 @@ fn lookback(text: &str, violations: &mut Violations) -> Option<SignedDuration> {
         violations.add("lookback_window", "must be a duration such as PT10M or P1D");
     }
     time
+}
+
+/// Reads `refresh_formulas_every` of all streams or of one.
+fn refresh_every(key: &str, text: Option<String>, violations: &mut Violations) -> Option<SignedDuration> {
+    let time = duration(&non_blank(text)?).filter(|time| !time.is_zero());
+    if time.is_none() {
+        violations.add(key, "must be a duration such as P1D or PT12H");
+    }
+    time
+}
+
+/// Reads a duration. A day has 24 hours.
+fn duration(text: &str) -> Option<SignedDuration> {
+    let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    span.ok().filter(|time| !time.is_negative())
 }
 
 /// The names that Airbyte's own connector has for flows of this one.

@@ -1,12 +1,13 @@
 //! The settings of single streams.
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use connector::config::non_blank;
 use connector::config::violations::Violations;
 use salesforce::Condition;
 
-use super::Api;
+use super::{Api, refresh_every};
 
 /// One entry of `streams`, as it is.
 #[derive(Default, Deserialize)]
@@ -15,6 +16,7 @@ pub(super) struct RawStream {
     stream: Option<String>,
     filter: Option<String>,
     api: Option<Api>,
+    refresh_formulas_every: Option<String>,
 }
 
 /// The settings of a stream.
@@ -25,6 +27,8 @@ pub(crate) struct StreamSettings {
     /// Which records are read.
     pub(crate) filter: Option<Condition>,
     pub(crate) api: Option<Api>,
+    /// How often every record is read again for its formulas.
+    pub(crate) refresh_every: Option<SignedDuration>,
 }
 
 /// Returns the settings, or adds the violations of their rules.
@@ -43,7 +47,9 @@ pub(super) fn validate(entries: Vec<Option<RawStream>>, violations: &mut Violati
         }
         // Whether it is a condition, Salesforce decides before the first record.
         let filter = non_blank(entry.filter).map(Condition::written);
-        settings.push(StreamSettings { stream, filter, api: entry.api });
+        let refresh_every =
+            refresh_every(&format!("{key}.refresh_formulas_every"), entry.refresh_formulas_every, violations);
+        settings.push(StreamSettings { stream, filter, api: entry.api, refresh_every });
     }
     settings
 }

@@ -117,6 +117,18 @@ fn a_stream_has_settings_of_its_own() {
 }
 
 #[test]
+fn formulas_are_refreshed_as_often_as_the_stream_or_all_streams_say() {
+    let config = parse(&base(json!({
+        "refresh_formulas_every": "P1D",
+        "streams": [{"stream": "Account", "refresh_formulas_every": " PT90M "}, {"stream": "Lead"}],
+    })))
+    .unwrap();
+    let (day, ninety) = (Some(SignedDuration::from_hours(24)), Some(SignedDuration::from_mins(90)));
+    assert_eq!(["account", "Lead", "Contact"].map(|name| config.refresh_every(name)), [ninety, day, day]);
+    assert_eq!(parse(&base(json!({"refresh_formulas_every": " "}))).unwrap().refresh_every("Account"), None);
+}
+
+#[test]
 fn what_is_not_set_has_its_default() {
     let config = parse(&base(json!({}))).unwrap();
     assert_eq!((config.api_of("Account"), config.max_parallel_streams(), config.max_page_rows()), (Api::Auto, 3, None));
@@ -148,6 +160,11 @@ fn every_broken_rule_is_named_at_once() {
             "`streams[0].api` is `rest`, which contradicts `force_use_bulk_api`",
         ),
         (json!({"streams": [{"stream": "A", "filtre": "a = 1"}]}), "the nearest key is `filter`"),
+        (json!({"refresh_formulas_every": "P1M"}), "`refresh_formulas_every` must be a duration such as P1D or PT12H."),
+        (
+            json!({"streams": [{"stream": "A", "refresh_formulas_every": "PT0S"}]}),
+            "`streams[0].refresh_formulas_every` must be a duration such as P1D or PT12H.",
+        ),
         (json!({"domain_url": "https://salesforce.example.com"}), "`domain_url` is not allowed"),
     ] {
         let error = parse(&base(changes.clone())).map(|_| ()).unwrap_err();

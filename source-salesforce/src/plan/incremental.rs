@@ -27,11 +27,15 @@ pub(crate) struct Incremental {
     pub(crate) end: Option<Moment>,
     /// How much earlier than it must each window begins.
     pub(crate) lookback: SignedDuration,
+    /// How often every record is read again for its formulas; none if never, or without a column that is calculated.
+    pub(crate) refresh_every: Option<SignedDuration>,
     /// The org, as a state names it.
     pub(crate) org: String,
     /// The same as an older state names it, by its address.
     pub(crate) former_org: String,
     pub(crate) deletion: DeletionWriter,
+    /// The names of all fields of the object.
+    pub(crate) fields: Vec<String>,
     /// Which records are rows, beside those of a window.
     pub(crate) filter: Option<Condition>,
 }
@@ -53,6 +57,8 @@ impl Incremental {
             lookback: config.lookback(),
             org: query_hash(&org.name, ""),
             former_org: query_hash(&org.address, ""),
+            refresh_every: None,
+            fields: Vec::new(),
             filter: None,
             deletion,
         }

@@ -66,6 +66,7 @@ pub(crate) struct StreamPlan {
     pub(crate) wants_proof: bool,
     /// How changes are read; None for a full refresh, and for the records of one window.
     pub(crate) incremental: Option<Incremental>,
+    columns: Arc<[Column]>,
     /// The org, as a state names it.
     org: String,
     /// The bytes that a record typically takes.
@@ -88,7 +89,7 @@ pub(crate) struct StreamPlan {
 
 impl StreamPlan {
     fn new(stream: CatalogStream, selected: Selected, config: &Config, org: &OrgName, budget: &Arc<Budget>) -> Self {
-        let Selected { object, columns, changes } = selected;
+        let Selected { object, columns, fields, changes } = selected;
         let filter = config.stream(&stream.name.name).and_then(|settings| settings.filter.clone());
         let paths = paths(&columns);
         let width: usize = columns.iter().map(|column| column.width + 1).sum();
@@ -98,7 +99,9 @@ impl StreamPlan {
         let scope = if finds_deleted { QueryScope::WithDeleted } else { scope(&object) };
         let incremental = changes.map(|changes| {
             let deletion = DeletionWriter::new(&stream.name, &columns, &changes);
-            Incremental { filter: filter.clone(), ..Incremental::new(&object, changes, config, org, deletion) }
+            let refresh_every = config.refresh_every(&stream.name.name).filter(|_| has_formula(&columns));
+            let filter = filter.clone();
+            Incremental { filter, refresh_every, fields, ..Incremental::new(&object, changes, config, org, deletion) }
         });
         let (is_counted, is_of_schema) = (is_counted(&object), is_of_schema(&object));
         let mut soql = Soql::select(object, paths);
@@ -121,6 +124,7 @@ impl StreamPlan {
             scope,
             sync: stream.sync,
             incremental,
+            columns: columns.into(),
             org: org.name.clone(),
             width,
             has_filter,
@@ -138,6 +142,22 @@ impl StreamPlan {
         let created = moment.literal().map(|literal| Condition::before(CREATED, literal));
         let soql = created.into_iter().fold(self.soql.clone(), Soql::filtered);
         Self { query: query_hash(&self.org, &soql.to_string()), count: None, soql, ..self.clone() }
+    }
+
+    /// The plan without some paths of the query, and the columns that are null then. None if that changes nothing, or leaves
+    /// nothing to read.
+    pub(crate) fn without(&self, paths: &[String]) -> Option<(Self, Vec<String>)> {
+        let (writer, lost) = RecordWriter::without(&self.stream, &self.columns, paths);
+        let soql = self.soql.clone().without(paths);
+        if lost.is_empty() || soql.fields().is_empty() {
+            return None;
+        }
+        Some((Self { query: query_hash(&self.org, &soql.to_string()), writer, soql, ..self.clone() }, lost))
+    }
+
+    /// Whether columns with these names are read.
+    pub(crate) fn has_columns(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.columns.iter().any(|column| column.name == *name))
     }
 
     /// Whether the query is short enough for a REST call.
@@ -164,6 +184,11 @@ impl StreamPlan {
 /// Whether a record shows that it is deleted. Otherwise one that is would look like one that is there.
 fn shows_deletions(columns: &[Column]) -> bool {
     columns.iter().any(|column| column.name == IS_DELETED || matches!(column.value, ColumnValue::DeletedAt(_)))
+}
+
+/// Whether a value can change without a stamp, because Salesforce calculates it when it is read.
+fn has_formula(columns: &[Column]) -> bool {
+    columns.iter().any(|column| column.is_calculated)
 }
 
 /// Plans all streams. Nothing is read before every stream has a plan and Salesforce accepts its filter.

@@ -19,6 +19,8 @@ pub(super) struct Selected {
     /// The name of the object, as Salesforce spells it.
     pub(super) object: String,
     pub(super) columns: Vec<Column>,
+    /// The names of all fields of the object.
+    pub(super) fields: Vec<String>,
     /// How changes are found, for an incremental sync.
     pub(super) changes: Option<Changes>,
 }
@@ -28,6 +30,7 @@ struct Described {
     object: String,
     is_queryable: bool,
     columns: Vec<Column>,
+    fields: Vec<String>,
     references: Vec<Reference>,
     left_out: Vec<LeftOut>,
     changes: Option<Changes>,
@@ -39,6 +42,7 @@ impl Described {
             object: describe.name.clone(),
             is_queryable: describe.queryable,
             columns: columns(describe),
+            fields: describe.fields.iter().map(|field| field.name.clone()).collect(),
             references: references(describe),
             left_out: left_out(describe),
             changes: Changes::of(describe),
@@ -159,7 +163,7 @@ fn choose(
     let Some(selected) = &stream.columns else {
         all.extend(deleted_at);
         let is_ordered = changes.as_ref().is_none_or(|changes| check_order(stream, changes, &all, problems));
-        return is_ordered.then_some(Selected { object: object.object, columns: all, changes });
+        return is_ordered.then_some(Selected { object: object.object, columns: all, fields: object.fields, changes });
     };
     let mut known: HashMap<String, Column> = all.into_iter().map(|column| (column.name.clone(), column)).collect();
     let is_left_out = |name: &String| object.left_out.iter().any(|field| field.name == *name);
@@ -191,5 +195,5 @@ fn choose(
     }
     let is_ordered =
         is_complete && changes.as_ref().is_none_or(|changes| check_order(stream, changes, &columns, problems));
-    is_ordered.then_some(Selected { object: object.object, columns, changes })
+    is_ordered.then_some(Selected { object: object.object, columns, fields: object.fields, changes })
 }

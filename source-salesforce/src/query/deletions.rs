@@ -20,6 +20,9 @@ const LONGEST_FILTER: usize = Soql::LONGEST_IN_ADDRESS / 2;
 /// many as Salesforce names in a call.
 const MOST_HELD: usize = 50_000;
 const MOST_NAMED: usize = 600_000;
+/// The most deletions of a page. Some thirty calls ask which of them are in the recycle bin, and a state follows, which is
+/// a sign of life too.
+const LARGEST_PAGE: usize = 10_000;
 
 /// Reads the deletions of a span of time.
 pub(super) struct Deletions<'a> {
@@ -67,7 +70,7 @@ impl Deletions<'_> {
             let until = covered.unwrap_or(end);
             records.retain(|record| (from..until).contains(&Moment::of(record.deleted_at)));
             records.retain(|record| after.as_ref().is_none_or(|after| point(record) > *after));
-            for page in records.chunks(run.plan.rows_per_page.max(1)) {
+            for page in records.chunks(run.plan.rows_per_page.clamp(1, LARGEST_PAGE)) {
                 let page: Vec<DeletionPoint> = page.iter().map(point).collect();
                 let kept = self.kept(&page).await?;
                 let gone = page.iter().filter(|point| !kept.contains(&point.id));

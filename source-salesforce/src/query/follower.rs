@@ -3,6 +3,7 @@
 use airbyte::Result;
 use salesforce::{JobWatcher, QueryPage};
 
+use super::remedy::Remedy;
 use crate::state::ReadingState;
 
 /// Takes the pages of a query, and knows what they are for.
@@ -27,6 +28,11 @@ pub(crate) trait Follower {
     /// # Errors
     /// Nobody reads what is written.
     fn begins_again(&mut self) -> Result<()>;
+
+    /// Whether another query can take the place of one that fails.
+    fn takes(&self, _remedy: Remedy) -> bool {
+        false
+    }
 
     /// Takes every record of a page, which is whole.
     ///

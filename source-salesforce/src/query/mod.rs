@@ -7,9 +7,11 @@
 mod deletions;
 mod follower;
 mod heartbeat;
+mod lost;
 mod pages;
 mod proof;
 mod reading;
+mod remedy;
 mod windows;
 
 use std::collections::HashSet;
@@ -28,6 +30,8 @@ use crate::window::{IncrementalState, Window};
 pub(crate) use follower::Follower;
 use heartbeat::Heartbeat;
 pub(crate) use reading::read_query;
+use reading::{Unread, try_query};
+use remedy::Remedy;
 
 /// The bytes of records that are handed on together.
 const LINES_SIZE: usize = 64 * 1024;
@@ -54,12 +58,23 @@ struct StreamRun<'a> {
     output: &'a Output,
     /// The window that is read, and the state that names it.
     window: Option<(&'a IncrementalState, Window)>,
+    /// Whether a shorter window can take its place.
+    is_divisible: bool,
+    /// Whether columns are left out whose fields are gone.
+    is_reduced: bool,
     /// The records since the last state.
     uncounted: u64,
     /// Whether a record of it is written in this run.
     has_records: bool,
     /// Whether a record or a state of it is written in this run.
     is_running: bool,
+}
+
+/// The records of a query that is read to its end.
+struct WholeQuery {
+    rows: u64,
+    /// The columns that it was read without, because their fields are gone.
+    lost: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -89,8 +104,16 @@ impl<'a> Reader<'a> {
     async fn read_stream(&self, plan: &StreamPlan, before: Before) -> Result<()> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(plan.stream.clone());
         self.output.stream_status(&plan.stream, StreamStatus::Started).map_err(stdout_closed)?;
-        let mut run =
-            StreamRun { plan, output: self.output, window: None, uncounted: 0, has_records: false, is_running: false };
+        let mut run = StreamRun {
+            plan,
+            output: self.output,
+            window: None,
+            is_divisible: false,
+            is_reduced: false,
+            uncounted: 0,
+            has_records: false,
+            is_running: false,
+        };
         let result = match (before, &plan.incremental) {
             (Before::Changes(state), Some(incremental)) => self.read_changes(&mut run, incremental, state).await,
             (Before::Whole(state), _) => self.read_to_end(&mut run, state).await,
@@ -123,9 +146,29 @@ impl<'a> Reader<'a> {
             StreamState::Reading(reading) => Some(reading),
             StreamState::Start => None,
         };
-        let rows = read_query(self.org, plan, run, from).await?;
+        let WholeQuery { rows, .. } = self.read_what_is_left(run, from).await.map_err(whole_unread)?;
         tracing::info!("{} is read whole: {rows} records", plan.stream);
         run.state(&StreamState::Complete { query: plan.query.clone(), rows, sync: plan.sync })
+    }
+
+    /// Reads all records of a query. Columns whose fields have gone since the query was planned are left out.
+    async fn read_what_is_left(
+        &self,
+        run: &mut StreamRun<'_>,
+        from: Option<ReadingState>,
+    ) -> Result<WholeQuery, Unread> {
+        let unread = match try_query(self.org, run.plan, run, from).await {
+            Err(unread) if unread.remedy == Some(Remedy::FewerColumns) && run.takes(Remedy::FewerColumns) => unread,
+            result => return result.map(|rows| WholeQuery { rows, lost: Vec::new() }),
+        };
+        let Some((plan, lost)) = lost::without_lost(self.org, run.plan).await? else {
+            run.state(&StreamState::Start)?;
+            return Err(unread.error.into());
+        };
+        let mut part = StreamRun { plan: &plan, is_reduced: true, ..*run };
+        let rows = try_query(self.org, &plan, &mut part, None).await;
+        (run.uncounted, run.is_running, run.has_records) = (part.uncounted, part.is_running, part.has_records);
+        Ok(WholeQuery { rows: rows?, lost })
     }
 }
 
@@ -198,6 +241,15 @@ impl Follower for StreamRun<'_> {
         self.state(&StreamState::Start)
     }
 
+    fn takes(&self, remedy: Remedy) -> bool {
+        let is_possible = match remedy {
+            Remedy::ShorterWindow => self.is_divisible,
+            Remedy::FewerColumns => !self.is_reduced,
+        };
+        // Nothing of it is written yet.
+        is_possible && !self.has_records
+    }
+
     async fn take(&mut self, page: &mut QueryPage) -> Result<()> {
         self.write_page(page).await
     }
@@ -217,6 +269,17 @@ pub(crate) fn check_unpacked(stream: &StreamName, page: &QueryPage, read: u64) -
         return Ok(());
     }
     Err(Error::system(format!("There is no memory to unpack the records of {stream}: run the command again.")))
+}
+
+/// The error of a full refresh. Its query has no parts: a record that changes meanwhile would move from one to another.
+fn whole_unread(unread: Unread) -> Error {
+    match unread.remedy {
+        Some(Remedy::ShorterWindow) => unread.error.and(
+            "If the error stays, choose an incremental sync for the stream, which reads its records in shorter windows; or \
+             give it a `filter`, or fewer columns.",
+        ),
+        Some(Remedy::FewerColumns) | None => unread.error,
+    }
 }
 
 fn stdout_closed(error: io::Error) -> Error {

@@ -8,6 +8,7 @@ use salesforce::{
 };
 
 use super::follower::Follower;
+use super::remedy::{Remedy, remedy};
 use crate::config::Api;
 use crate::objects::wants_filter;
 use crate::plan::{StreamPlan, filter_wanted};
@@ -24,6 +25,32 @@ pub(super) enum Failure {
         begins_again: bool,
         error: Error,
     },
+    /// Another query may do better, and what is otherwise the failure.
+    Curable(Remedy, Box<Failure>),
+}
+
+impl Failure {
+    /// The remedy, if there is one, and the failure without it.
+    pub(super) fn split(self) -> (Option<Remedy>, Self) {
+        match self {
+            Self::Curable(remedy, otherwise) => (Some(remedy), *otherwise),
+            failure => (None, failure),
+        }
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Alive(error) | Self::Dead { error, .. } => error,
+            Self::Curable(_, otherwise) => otherwise.into_error(),
+        }
+    }
+
+    fn curable(self, remedy: Option<Remedy>) -> Self {
+        match remedy {
+            Some(remedy) => Self::Curable(remedy, Box::new(self)),
+            None => self,
+        }
+    }
 }
 
 impl From<Error> for Failure {
@@ -125,7 +152,10 @@ async fn open_job<F: Follower>(
                 (job, reading)
             }
             Err(fault) if changes_to_rest(&fault, plan) => return open_rest(org, plan, None).await,
-            Err(fault) => return Err(Failure::Alive(error(&fault, plan))),
+            Err(fault) => {
+                let cure = remedy(ReadFailure::Other, &fault);
+                return Err(Failure::Alive(error(&fault, plan)).curable(cure));
+            }
         },
     };
     // The sign of life is a state, and a state follows RUNNING.
@@ -189,6 +219,11 @@ fn is_refused_by_bulk(fault: &Fault) -> bool {
 
 /// What follows from a fault. `is_resumed`: no page was read since the state that a run began with.
 pub(super) fn failure(fault: &ReadFault, plan: &StreamPlan, is_resumed: bool) -> Failure {
+    failure_of_query(fault, plan, is_resumed).curable(remedy(fault.reason(), fault.fault()))
+}
+
+/// The same for the query as it is.
+fn failure_of_query(fault: &ReadFault, plan: &StreamPlan, is_resumed: bool) -> Failure {
     use FaultKind::{Configuration, InvalidJobState, NotFound, Unexpected};
     use ReadFailure::{HeaderChanged, JobAborted, JobFailed, JobGone, LocatorExpired, Malformed, Other, OtherVersion};
     match fault.reason() {
@@ -204,7 +239,8 @@ pub(super) fn failure(fault: &ReadFault, plan: &StreamPlan, is_resumed: bool) ->
         JobAborted => Failure::Dead { begins_again: false, error: error(fault.fault(), plan) },
         // The org may succeed with another job, unless it says what is wrong with the query.
         JobFailed => {
-            let begins_again = !matches!(fault.fault().kind(), FaultKind::LimitReached(_) | FaultKind::Configuration);
+            let kind = fault.fault().kind();
+            let begins_again = !matches!(kind, FaultKind::LimitReached(_) | FaultKind::Permission | Configuration);
             Failure::Dead { begins_again, error: error(fault.fault(), plan) }
         }
         JobGone | OtherVersion | LocatorExpired | HeaderChanged | Malformed => {

@@ -1,13 +1,15 @@
 //! Reads the changes of a stream, window after window.
 
 use airbyte::Result;
+use jiff::SignedDuration;
 
 use super::deletions::Deletions;
-use super::{Reader, StreamRun, read_query};
+use super::remedy::Remedy;
+use super::{Reader, StreamRun, Unread, WholeQuery};
 use crate::moment::Moment;
 use crate::plan::{Incremental, count};
 use crate::state::ReadingState;
-use crate::window::{Boundary, IncrementalState, OpenWindow, Progress, Window};
+use crate::window::{Boundary, IncrementalState, OpenWindow, Progress, Refresh, Window, end_after, half};
 
 impl Reader<'_> {
     /// Reads every change up to a boundary that the org vouches for: first the window that an earlier attempt has begun,
@@ -18,6 +20,8 @@ impl Reader<'_> {
         incremental: &Incremental,
         mut state: IncrementalState,
     ) -> Result<()> {
+        state.meet_fields(run.plan, incremental);
+        state.recover(run.plan);
         if let Some(window) = state.window.take() {
             self.read_window(run, incremental, &mut state, window).await?;
         }
@@ -25,23 +29,31 @@ impl Reader<'_> {
         if boundary.is_certified() && !state.is_certified {
             // Nobody vouched for what was read so far: a transaction that still runs can have begun before its end.
             state.through = state.through.map(|through| through.min(boundary.moment()));
-            state.is_certified = true;
+            // So can one before the end of a refresh.
+            (state.is_certified, state.refresh) = (true, None);
         }
-        let to = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
-        if let Some(span) = next_window(&state, incremental, to) {
+        let end = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
+        refresh_if_due(&mut state, incremental, end, boundary.moment());
+        let (mut lookback, mut has_read) = (incremental.lookback, false);
+        while let Some(span) = next_window(&state, incremental, lookback, end) {
             let reading = Progress::Reading(ReadingState::new("", None));
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading }).await?;
-        } else if let Some(span) = untold(&state, incremental) {
-            let deletions = Progress::Deletions(None);
-            self.read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions }).await?;
-        } else {
-            tracing::info!("{} has no window to read: its changes are complete up to {to}", run.plan.stream);
-            run.write_state(&state.to_json())?;
+            // The windows of one sync touch.
+            (lookback, has_read) = (SignedDuration::ZERO, true);
         }
-        Ok(())
+        if has_read {
+            return Ok(());
+        }
+        if let Some(span) = untold(&state, incremental) {
+            let deletions = Progress::Deletions(None);
+            return self.read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions }).await;
+        }
+        tracing::info!("{} has no window to read: its changes are complete up to {end}", run.plan.stream);
+        run.write_state(&state.to_json())
     }
 
-    /// Reads a window from where it stands, and moves the state to its end.
+    /// Reads a window from where it stands, and moves the state to its end. If Salesforce fails its query, the state has a
+    /// shorter length for the next window instead.
     async fn read_window(
         &self,
         run: &mut StreamRun<'_>,
@@ -50,36 +62,121 @@ impl Reader<'_> {
         window: OpenWindow,
     ) -> Result<()> {
         let span = window.span;
-        let mut plan = run.plan.within(incremental, span);
-        plan.is_closed = state.is_certified;
         let after = match window.progress {
             Progress::Deletions(after) => after,
-            Progress::Reading(reading) => {
-                let from = Some(reading).filter(|reading| reading.fits(&plan.query));
-                // Also for a job that can be gone: the window is counted before it is read again.
-                plan.count = count(self.org, &plan).await?;
-                let mut part = StreamRun { plan: &plan, window: Some((state, span)), has_records: false, ..*run };
-                let rows = read_query(self.org, &plan, &mut part, from).await;
-                (run.uncounted, run.is_running) = (part.uncounted, part.is_running);
-                tracing::info!("{} is read up to {}: {} changed records", plan.stream, span.to, rows?);
-                None
-            }
+            Progress::Reading(reading) => match self.read_records(run, incremental, state, (span, reading)).await {
+                Ok(lost) => {
+                    state.lose(span, lost);
+                    None
+                }
+                Err(unread) => return shorten(run, incremental, state, span, unread),
+            },
         };
         // Before the first window nothing was read, so nothing of it can be deleted. While the stream does not tell
-        // deletions, the time stays: it tells them all when it does again.
+        // deletions, the time stays: it tells them all when it does again. Those before a part of a refresh are told.
         let deletions_from = state.deletions_through.or(state.through);
         let covered = match deletions_from {
-            Some(from) if incremental.tells_deletions => {
+            Some(from) if incremental.tells_deletions && from < span.to => {
                 let deletions = Deletions { org: self.org, incremental, from, window: span };
                 Some(deletions.write(run, state, after).await?)
             }
             untold => untold,
         };
-        state.through = Some(span.to);
-        state.deletions_through = covered.filter(|covered| *covered < span.to);
-        state.window = None;
+        state.pass(span, covered);
         run.write_state(&state.to_json())
     }
+
+    /// Reads the records of a window. Returns the columns that it was read without.
+    async fn read_records(
+        &self,
+        run: &mut StreamRun<'_>,
+        incremental: &Incremental,
+        state: &IncrementalState,
+        (span, reading): (Window, ReadingState),
+    ) -> Result<Vec<String>, Unread> {
+        let mut plan = run.plan.within(incremental, span);
+        plan.is_closed = state.is_certified;
+        let from = Some(reading).filter(|reading| reading.fits(&plan.query));
+        // Also for a job that can be gone: the window is counted before it is read again.
+        plan.count = count(self.org, &plan).await?;
+        let is_divisible = half(span, unread_from(state, incremental)).is_some();
+        let window = Some((state, span));
+        let mut part = StreamRun { plan: &plan, window, is_divisible, has_records: false, ..*run };
+        let whole = self.read_what_is_left(&mut part, from).await;
+        (run.uncounted, run.is_running) = (part.uncounted, part.is_running);
+        let WholeQuery { rows, lost } = whole?;
+        tracing::info!("{} is read up to {}: {rows} changed records", plan.stream, span.to);
+        Ok(lost)
+    }
+}
+
+/// Sets a shorter length for the next window after one whose query Salesforce has failed.
+///
+/// # Errors
+/// There is no shorter one, or it would fail for the same reason.
+fn shorten(
+    run: &mut StreamRun<'_>,
+    incremental: &Incremental,
+    state: &mut IncrementalState,
+    span: Window,
+    unread: Unread,
+) -> Result<()> {
+    let Unread { error, remedy: Some(Remedy::ShorterWindow) } = unread else { return Err(unread.error) };
+    let begin = unread_from(state, incremental);
+    let Some(minutes) = half(span, begin) else {
+        return Err(error.and(&format!(
+            "This is about the records of {} that changed {}, and a window cannot be shorter. Nothing after it is read \
+             before it. Look at the query job under Setup, Bulk Data Load Jobs; select fewer columns, or give the stream \
+             a `filter`.",
+            incremental.object,
+            span_text(begin, span.to)
+        )));
+    };
+    tracing::warn!(
+        "{} is read in shorter windows, now up to {}: {}",
+        run.plan.stream,
+        end_after(begin, minutes),
+        error.message()
+    );
+    // Before the first window nothing is read, so no deletion before its end is one of a record that is read in a part of it.
+    if state.through.is_none() {
+        state.deletions_through.get_or_insert(span.to);
+    }
+    state.longest = Some(minutes);
+    state.window = None;
+    run.write_state(&state.to_json())
+}
+
+fn span_text(begin: Option<Moment>, to: Moment) -> String {
+    begin.map_or_else(|| format!("before {to}"), |begin| format!("between {begin} and {to}"))
+}
+
+/// Begins to read every record again, if the formulas of the stream are to be refreshed now. The first windows of a stream
+/// read them all anyway.
+fn refresh_if_due(state: &mut IncrementalState, incremental: &Incremental, end: Moment, now: Moment) {
+    let Some(every) = incremental.refresh_every else {
+        state.refresh = None;
+        return;
+    };
+    let has_records = incremental.start.is_none_or(|start| start < end);
+    let is_due = state.refreshed.is_none_or(|refreshed| now.since(refreshed) >= every);
+    if state.refresh.is_some() || !is_due || !has_records || state.through.is_some_and(|through| through > end) {
+        return;
+    }
+    if state.through.is_some() {
+        let last = state.refreshed.map_or_else(|| "never".to_owned(), |refreshed| format!("at {refreshed}"));
+        tracing::info!(
+            "{} is read whole, because `refresh_formulas_every` asks for it: formulas change without a stamp, and were \
+             last refreshed {last}",
+            incremental.object
+        );
+    }
+    state.refresh = Some(Refresh { to: end, since: now, through: None });
+}
+
+/// From where records are not read yet, in a refresh or at all. None for all of them.
+fn unread_from(state: &IncrementalState, incremental: &Incremental) -> Option<Moment> {
+    state.refresh.map_or(state.through, |refresh| refresh.through).or(incremental.start)
 }
 
 /// The empty window at the end of what is read, if deletions before it are not told yet.
@@ -88,17 +185,24 @@ fn untold(state: &IncrementalState, incremental: &Incremental) -> Option<Window>
     Some(Window { from: Some(to), to })
 }
 
-/// The window up to a boundary; none if there is nothing between.
-fn next_window(state: &IncrementalState, incremental: &Incremental, to: Moment) -> Option<Window> {
-    let begin = state.through.or(incremental.start);
+/// The next window up to a boundary; none if there is nothing between. A refresh ends first, at the boundary of its own.
+fn next_window(
+    state: &IncrementalState,
+    incremental: &Incremental,
+    lookback: SignedDuration,
+    end: Moment,
+) -> Option<Window> {
+    let begin = unread_from(state, incremental);
+    let to = state.refresh.map_or(end, |refresh| refresh.to);
     if begin.is_some_and(|begin| begin >= to) {
         return None;
     }
-    let from = match state.through {
+    let from = match state.through.filter(|_| state.refresh.is_none()) {
         // A start that is later than what was read skips nothing of what has come since.
-        Some(through) => Some(through).min(Some(through.minus(incremental.lookback)).max(incremental.start)),
-        None => incremental.start,
+        Some(through) => Some(through).min(Some(through.minus(lookback)).max(incremental.start)),
+        None => begin,
     };
+    let to = state.longest.map_or(to, |minutes| to.min(end_after(begin, minutes)));
     Some(Window { from, to })
 }
 
@@ -129,7 +233,11 @@ mod tests {
             state.through = through.map(moment);
             let to = moment("12:00");
             let expected = expected.map(|from| Window { from: from.map(moment), to });
-            assert_eq!(next_window(&state, &incremental, to), expected, "{through:?} {start:?} {lookback}");
+            assert_eq!(
+                next_window(&state, &incremental, incremental.lookback, to),
+                expected,
+                "{through:?} {start:?} {lookback}"
+            );
         }
     }
 }

@@ -6,7 +6,12 @@ use super::*;
 use crate::columns::Part;
 
 fn field(name: &str, value_type: ValueType) -> Column {
-    Column { name: name.into(), value: ColumnValue::Field { path: name.into(), value_type }, width: 1 }
+    Column {
+        name: name.into(),
+        value: ColumnValue::Field { path: name.into(), value_type },
+        width: 1,
+        is_calculated: false,
+    }
 }
 
 fn columns() -> Vec<Column> {
@@ -15,7 +20,7 @@ fn columns() -> Vec<Column> {
     vec![
         field("Id", ValueType::Text),
         field("City", ValueType::Text),
-        Column { name: "Address".into(), value: ColumnValue::Compound(parts), width: 1 },
+        Column { name: "Address".into(), value: ColumnValue::Compound(parts), width: 1, is_calculated: false },
         field("Account.Key__c", ValueType::Text),
     ]
 }
@@ -58,4 +63,32 @@ fn a_namespace_is_that_of_the_stream() {
     RecordWriter::new(&stream, &[]).write_with(|_| None, 5, &mut lines);
     let line: Value = serde_json::from_slice(&lines).unwrap();
     assert_eq!(line["record"], json!({"stream": "A", "namespace": "crm", "data": {}, "emitted_at": 5}));
+}
+
+#[test]
+fn a_column_whose_field_is_gone_is_null_and_named() {
+    let stream = StreamName { namespace: None, name: "Site__c".into() };
+    for (lost, expected) in [
+        ("City", json!({"Id": "a", "City": null, "Address": null, "Account.Key__c": "K"})),
+        ("Latitude", json!({"Id": "a", "City": "Example", "Address": null, "Account.Key__c": "K"})),
+        (
+            "Account.Key__c",
+            json!({"Id": "a", "City": "Example", "Address": {"city": "Example", "latitude": 1.5},
+            "Account.Key__c": null}),
+        ),
+    ] {
+        let (writer, names) = RecordWriter::without(&stream, &columns(), &[lost.to_owned()]);
+        let row: Vec<&str> = [("Account.Key__c", "K"), ("City", "Example"), ("Id", "a"), ("Latitude", "1.5")]
+            .into_iter()
+            .filter_map(|(path, value)| (path != lost).then_some(value))
+            .collect();
+        let mut lines = Vec::new();
+        writer.write_with(|place| Some(row[place]), 5, &mut lines);
+        let record = serde_json::from_slice::<Value>(&lines).unwrap()["record"].clone();
+        assert_eq!(record["data"], expected, "{lost}");
+        let changes = record["meta"]["changes"].as_array().unwrap();
+        let said: Vec<&str> = changes.iter().map(|change| change["field"].as_str().unwrap()).collect();
+        assert_eq!(said, names, "{lost}");
+        assert!(changes.iter().all(|change| change["reason"] == "SOURCE_RETRIEVAL_ERROR"), "{lost}");
+    }
 }

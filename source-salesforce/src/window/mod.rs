@@ -5,7 +5,9 @@
 //! late.
 
 mod boundary;
+mod fields;
 mod halves;
+mod length;
 mod state;
 mod takeover;
 
@@ -15,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::moment::Moment;
 pub(crate) use boundary::Boundary;
 pub(crate) use halves::halves;
+pub(crate) use length::{end_after, half};
 #[cfg(test)]
 pub(crate) use state::tests::incremental;
-pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress};
+pub(crate) use state::{DeletionPoint, IncrementalState, OpenWindow, Progress, Refresh};
 
 /// The shortest span of a call of `/updated` or `/deleted` in whole minutes. Salesforce takes more than a minute.
 pub(crate) const SHORTEST_SPAN: SignedDuration = SignedDuration::from_mins(2);

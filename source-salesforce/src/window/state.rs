@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Window, takeover};
+use super::fields::KnownFields;
+use super::{Window, length, takeover};
 use crate::moment::Moment;
-use crate::plan::Incremental;
+use crate::plan::{Incremental, StreamPlan};
 use crate::state::{ReadingState, StreamState};
 
 /// What a later sync must know: up to where changes were read, and the window that is being read.
@@ -31,8 +32,44 @@ pub(crate) struct IncrementalState {
     /// Whether the org has vouched for a boundary.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) is_certified: bool,
+    /// The most minutes of a window, after Salesforce has failed the query of a longer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) longest: Option<i64>,
+    /// Up to when the last refresh of formulas has read every record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refreshed: Option<Moment>,
+    /// The refresh of formulas that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh: Option<Refresh>,
+    /// The fields that the object had at the last sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<KnownFields>,
+    /// What was read without columns whose fields were gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<Lost>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) window: Option<OpenWindow>,
+}
+
+/// Records that were read without some columns. They are read again if the columns come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Lost {
+    /// Since when; none for all records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Moment>,
+    columns: Vec<String>,
+}
+
+/// Every record is read again, up to a boundary. What changes meanwhile is in the windows behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refresh {
+    /// Where it ends: the boundary when it began, or the last change that is read at all.
+    pub(crate) to: Moment,
+    /// The boundary when it began.
+    pub(crate) since: Moment,
+    /// Every record with a stamp before it was read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<Moment>,
 }
 
 /// A window that is being read.
@@ -142,6 +179,66 @@ impl IncrementalState {
     /// Whether a start, or none, wants changes from before the first one that was read.
     fn misses(&self, start: Option<Moment>) -> bool {
         self.start.is_some_and(|was| start.map_or(!self.begins_as_airbytes, |start| start < was))
+    }
+
+    /// Moves to the end of a window that is read, whose deletions are complete up to a time.
+    ///
+    /// A part of a refresh can end before what was read.
+    pub(crate) fn pass(&mut self, window: Window, deletions: Option<Moment>) {
+        if let Some(refresh) = self.refresh {
+            let is_over = window.to >= refresh.to;
+            self.refresh = (!is_over).then_some(Refresh { through: Some(window.to), ..refresh });
+            self.refreshed = if is_over { Some(refresh.since) } else { self.refreshed };
+        }
+        let through = self.through.map_or(window.to, |through| through.max(window.to));
+        self.through = Some(through);
+        self.deletions_through = deletions.filter(|deletions| *deletions != through);
+        self.longest = self.longest.and_then(|longest| length::doubled(longest, through));
+        self.window = None;
+    }
+
+    /// Names the fields that the org has since the last sync, once: a user who wants them refreshes the schema.
+    pub(crate) fn meet_fields(&mut self, plan: &StreamPlan, incremental: &Incremental) {
+        let before = self.fields.replace(KnownFields::of(&incremental.fields));
+        let is_new = |name: &&String| before.as_ref().is_some_and(|before| !before.has(name));
+        let is_read = |name: &&String| plan.has_columns(std::slice::from_ref(*name));
+        let new: Vec<&str> =
+            incremental.fields.iter().filter(is_new).filter(|name| !is_read(name)).map(String::as_str).collect();
+        if !new.is_empty() {
+            tracing::info!(
+                "{} has new fields: {}. Refresh the schema of the connection to read them",
+                plan.stream,
+                new.join(", ")
+            );
+        }
+    }
+
+    /// Notes that a window is read without columns.
+    pub(crate) fn lose(&mut self, window: Window, columns: Vec<String>) {
+        if columns.is_empty() {
+            return;
+        }
+        let mut lost = self.lost.take().unwrap_or(Lost { from: window.from, columns: Vec::new() });
+        lost.from = lost.from.min(window.from);
+        lost.columns.extend(columns);
+        lost.columns.sort_unstable();
+        lost.columns.dedup();
+        self.lost = Some(lost);
+    }
+
+    /// Goes back to where columns were lost, if one of them is read again. One that is no longer selected is forgotten.
+    pub(crate) fn recover(&mut self, plan: &StreamPlan) {
+        let Some(lost) = self.lost.take().filter(|lost| plan.has_columns(&lost.columns)) else { return };
+        tracing::info!(
+            "{} is read again from where the columns {} were missing: the org has them again",
+            plan.stream,
+            lost.columns.join(", ")
+        );
+        // The deletions since then are told.
+        self.deletions_through = self.deletions_through.or(self.through);
+        self.through = lost.from;
+        self.refresh = self.refresh.map(|refresh| Refresh { through: refresh.through.min(lost.from), ..refresh });
+        self.window = None;
     }
 
     /// The same while a window is read.

@@ -130,6 +130,13 @@ impl Soql {
         Self { object: object.into(), fields: fields.into_iter().map(Into::into).collect(), condition: None }
     }
 
+    /// The same query without some of its fields.
+    #[must_use]
+    pub fn without(mut self, fields: &[String]) -> Self {
+        self.fields.retain(|field| !fields.contains(field));
+        self
+    }
+
     /// The same query, for the records for which this condition is true as well.
     #[must_use]
     pub fn filtered(self, condition: Condition) -> Self {
@@ -138,6 +145,11 @@ impl Soql {
             None => condition,
         };
         Self { condition: Some(condition), ..self }
+    }
+
+    /// The object.
+    pub fn object(&self) -> &str {
+        &self.object
     }
 
     /// The fields, in the order of the query.

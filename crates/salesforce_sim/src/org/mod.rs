@@ -82,7 +82,9 @@ impl SharedOrg {
 
     /// Locks the org. It stays usable after a panic of another holder.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Org> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut org = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        org.tables.now = org.clock.stamp();
+        org
     }
 }
 

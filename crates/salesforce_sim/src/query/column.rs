@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::{
     reply::ApiError,
-    schema::{Field, FieldType, Object, is_same_name},
-    store::{RecordState, Table, Tables, id},
+    schema::{Field, FieldType, Formula, Object, is_same_name},
+    store::{RecordState, Stamp, Table, Tables, id},
 };
 
 /// The parents that a field path can pass (SOQL and SOSL Reference, "Understanding Relationship Query Limitations").
@@ -129,7 +129,7 @@ impl Column {
 }
 
 /// The live record that a field refers to.
-fn parent<'t>(tables: &'t Tables, table: &Table, record: usize, reference: usize) -> Option<(&'t Table, usize)> {
+fn parent<'t>(tables: &'t Tables, table: &'t Table, record: usize, reference: usize) -> Option<(&'t Table, usize)> {
     let target = own_value(tables, table, record, reference)?;
     let normalized = id::normalize(&target)?;
     let parent = tables.by_prefix(&normalized[..3])?;
@@ -157,8 +157,11 @@ fn named_value<'t>(tables: &'t Tables, table: &'t Table, record: usize, name: &s
     }
 }
 
-fn own_value<'t>(tables: &Tables, table: &'t Table, record: usize, field: usize) -> Option<Cow<'t, str>> {
+fn own_value<'t>(tables: &'t Tables, table: &'t Table, record: usize, field: usize) -> Option<Cow<'t, str>> {
     let described = &table.object.fields[field];
+    if let Some(formula) = &described.formula {
+        return calculated(tables, table, record, formula);
+    }
     let stored = table.cells(record).get(field).map(Cow::Borrowed);
     match described.kind {
         FieldType::Id if table.object.query.has_empty_ids => Some(EMPTY_ID.into()),
@@ -173,6 +176,21 @@ fn own_value<'t>(tables: &Tables, table: &'t Table, record: usize, field: usize)
             set.or_else(|| tables.audit(table, record, described).map(Cow::Owned))
         }
         _ => stored.filter(|value| !value.is_empty()),
+    }
+}
+
+/// The value of a formula as it is now.
+fn calculated<'t>(tables: &'t Tables, table: &'t Table, record: usize, formula: &Formula) -> Option<Cow<'t, str>> {
+    let value = |path: &str| {
+        let column = Column::resolve(tables, &table.object, path).ok()?;
+        Some(column.value(tables, table, record)?.into_owned())
+    };
+    match formula {
+        Formula::Of(path) => value(path).map(Cow::Owned),
+        Formula::DaysSince(field) => {
+            let since = Stamp::parse(&value(field)?)?;
+            Some(tables.now.days_since(since).to_string().into())
+        }
     }
 }
 

@@ -54,6 +54,10 @@ fn find(tables: &Tables, request: &QueryRequest, settings: &Settings) -> Result<
         return Err("FeatureNotEnabled : Binary field not supported".to_owned());
     }
     let mut records = plan.run(tables);
+    if records.len() > settings.max_query_job_rows {
+        // "Retried more than fifteen times" is the text of people's reports; its class is a guess.
+        return Err("InternalServerError : Retried more than fifteen times".to_owned());
+    }
     if !plan.is_ordered() {
         fastrand::Rng::with_seed(settings.seed).shuffle(&mut records);
     }

@@ -39,10 +39,20 @@ pub struct Field {
     pub(crate) compound: Option<String>,
     pub(crate) rich_text: bool,
     pub(crate) calculated: bool,
+    pub(crate) formula: Option<Formula>,
     pub(crate) auto_number: Option<String>,
     pub(crate) name_field: bool,
     /// Whether the user may not see the field.
     pub(crate) hidden: bool,
+}
+
+/// How the org calculates the value of a formula. It is calculated whenever it is read, so it changes without a stamp.
+#[derive(Debug, Clone)]
+pub(crate) enum Formula {
+    /// The value of another field, by its path in a query.
+    Of(String),
+    /// The whole days from a point in time in another field until now.
+    DaysSince(String),
 }
 
 /// The most characters of a text area that is not a long one.
@@ -104,6 +114,7 @@ impl Field {
             compound: None,
             rich_text: false,
             calculated: false,
+            formula: None,
             auto_number: None,
             name_field: false,
             hidden: false,

@@ -1,6 +1,6 @@
 //! Builds fields: a constructor for each type, and methods that change a field.
 
-use super::{Field, FieldType};
+use super::{Field, FieldType, Formula};
 
 impl Field {
     fn sized(name: &str, kind: FieldType, length: usize) -> Self {
@@ -206,6 +206,20 @@ impl Field {
     #[must_use]
     pub fn formula(self) -> Self {
         Self { calculated: true, ..self.read_only() }
+    }
+
+    /// A formula with the value of another field, such as `Account.Name` of the parent. The stamps of the record do not
+    /// move when that value changes.
+    #[must_use]
+    pub fn formula_of(self, path: &str) -> Self {
+        Self { formula: Some(Formula::Of(path.to_owned())), ..self.formula() }
+    }
+
+    /// A formula with the whole days since the point in time in another field, such as `CreatedDate`. It changes while
+    /// time passes.
+    #[must_use]
+    pub fn formula_of_days_since(self, field: &str) -> Self {
+        Self { formula: Some(Formula::DaysSince(field.to_owned())), ..self.formula() }
     }
 
     /// Makes the field a component of a compound field.

@@ -9,6 +9,7 @@ mod standard;
 
 pub(crate) use describe::{describe_object, object_summary};
 pub use field::Field;
+pub(crate) use field::Formula;
 pub(crate) use field_type::FieldType;
 pub(crate) use query_rules::{NeededFilter, QueryRules};
 pub(crate) use standard::{standard_objects, with_person_accounts};

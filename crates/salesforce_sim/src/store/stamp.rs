@@ -22,6 +22,11 @@ impl Stamp {
         Self(self.0.saturating_sub(seconds))
     }
 
+    /// The whole days from another stamp to this one.
+    pub(crate) fn days_since(self, other: Self) -> i64 {
+        self.0.saturating_sub(other.0).div_euclid(24 * 60 * 60)
+    }
+
     /// The stamp without its seconds.
     pub(crate) fn whole_minute(self) -> Self {
         Self(self.0 - self.0.rem_euclid(60))

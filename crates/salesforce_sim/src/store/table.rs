@@ -234,6 +234,8 @@ pub(crate) struct Tables {
     by_prefix: HashMap<String, usize>,
     /// The id of the user who creates and changes all records.
     pub(crate) user: String,
+    /// The present time, for formulas.
+    pub(crate) now: Stamp,
 }
 
 impl Tables {

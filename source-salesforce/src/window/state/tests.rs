@@ -22,8 +22,10 @@ pub(crate) fn incremental(start: Option<Moment>, lookback_minutes: i64) -> Incre
         start,
         end: None,
         lookback: SignedDuration::from_mins(lookback_minutes),
+        refresh_every: None,
         org: "a1".into(),
         former_org: "address".into(),
+        fields: Vec::new(),
         filter: None,
     }
 }
@@ -215,4 +217,26 @@ fn what_may_not_have_been_read_is_read_from_the_start() {
         assert_eq!(IncrementalState::of_json(Some(&state), &known, None), IncrementalState::new(&known), "{state}");
     }
     assert_eq!(IncrementalState::of_json(None, &known, None), IncrementalState::new(&known));
+}
+
+#[test]
+fn a_state_passes_windows_and_parts_of_a_refresh_without_going_back() {
+    let at = |day: u32| moment(&format!("2026-01-{day:02}"));
+    let window = |to: u32| Window { from: None, to: at(to) };
+    let mut state = IncrementalState::new(&incremental(None, 0));
+    // The first window is read in parts: deletions count from its boundary on.
+    state.deletions_through = Some(at(20));
+    state.pass(window(10), Some(at(20)));
+    assert_eq!((state.through, state.deletions_through), (Some(at(10)), Some(at(20))));
+    state.pass(window(20), Some(at(20)));
+    assert_eq!((state.through, state.deletions_through), (Some(at(20)), None));
+    // A refresh begins at the beginning, and what was read stays read.
+    state.refresh = Some(Refresh { to: at(25), since: at(26), through: None });
+    state.pass(window(15), Some(at(20)));
+    assert_eq!((state.through, state.refreshed, state.deletions_through), (Some(at(20)), None, None));
+    assert_eq!(state.refresh, Some(Refresh { to: at(25), since: at(26), through: Some(at(15)) }));
+    state.longest = Some(60);
+    state.pass(window(25), Some(at(24)));
+    assert_eq!((state.through, state.refreshed, state.refresh), (Some(at(25)), Some(at(26)), None));
+    assert_eq!((state.deletions_through, state.longest), (Some(at(24)), Some(120)));
 }

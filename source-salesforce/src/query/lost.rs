@@ -1,0 +1,54 @@
+//! Columns whose fields have gone since a stream was planned: the query is made without them.
+
+use airbyte::Result;
+use salesforce::{Describe, Fault, FaultKind, Org};
+
+use crate::columns::NAME;
+use crate::plan::StreamPlan;
+use crate::user_error::error_of;
+
+/// The plan without the columns whose fields the org no longer shows, and their names. None if it shows all of them, as
+/// when a filter names another field, or if nothing is left to read.
+///
+/// # Errors
+/// Salesforce cannot be asked.
+pub(super) async fn without_lost(org: &Org, plan: &StreamPlan) -> Result<Option<(StreamPlan, Vec<String>)>> {
+    let failed = |fault: Fault| error_of(&fault, &format!("asking which columns of {} are left", plan.stream));
+    let describe = org.describe(plan.soql.object()).await.map_err(failed)?;
+    let mut lost = Vec::new();
+    for path in plan.soql.fields() {
+        let is_there = match path.split_once('.') {
+            None => describe.field(path).is_some(),
+            Some((relationship, field)) => match parent(org, &describe, relationship).await.map_err(failed)? {
+                Some(parent) => parent.field(field).is_some(),
+                None => false,
+            },
+        };
+        if !is_there {
+            lost.push(path.clone());
+        }
+    }
+    let Some((reduced, columns)) = plan.without(&lost) else { return Ok(None) };
+    tracing::warn!(
+        "{} is read without the selected columns {}: a field of them is gone, or the user may no longer see it. They are \
+         null, and each record says so. Refresh the schema of the connection",
+        plan.stream,
+        columns.join(", ")
+    );
+    Ok(Some((reduced, columns)))
+}
+
+/// What a query sees behind a reference; none if the reference or the object is gone.
+async fn parent(org: &Org, describe: &Describe, relationship: &str) -> Result<Option<Describe>, Fault> {
+    let named = |name: &Option<String>| name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(relationship));
+    let Some(reference) = describe.fields.iter().find(|field| named(&field.relationship_name)) else { return Ok(None) };
+    let object = match &*reference.reference_to {
+        [object] if !reference.polymorphic => object,
+        _ => NAME,
+    };
+    match org.describe(object).await {
+        Ok(parent) => Ok(Some(parent)),
+        Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Permission) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
