@@ -114,7 +114,7 @@ impl Ahead {
         match read {
             Ok(Reading::Page(page)) => {
                 self.rows = Some(page.page.rows());
-                Ok(Some(page))
+                Ok(Some(*page))
             }
             // The page is read again with its next turn, and so are the others.
             other => {

@@ -199,7 +199,7 @@ impl JobPages {
         loop {
             self.reader.size = self.reader.size.with_left(self.count.map(|count| count.saturating_sub(self.rows)));
             match self.reader.read_patiently(locator).await? {
-                Reading::Page(page) => return Ok(page),
+                Reading::Page(page) => return Ok(*page),
                 Reading::TooLarge { rows, bytes, is_chosen } => {
                     self.reader.size = self.reader.size.smaller(rows, bytes, is_chosen);
                 }

@@ -34,7 +34,7 @@ pub(super) struct ReadPage {
 
 /// What became of a page.
 pub(super) enum Reading {
-    Page(ReadPage),
+    Page(Box<ReadPage>),
     /// It takes more memory than there is, or has more rows than the reader takes.
     TooLarge {
         rows: u64,
@@ -152,7 +152,8 @@ impl PageReader {
             return Err(ReadFault::foreign(Unproven, "a page of results does not say how many rows it has"));
         }
         held.complete();
-        Ok(Reading::Page(ReadPage { page: held, header, locator: page.next_locator().map(str::to_owned) }))
+        let locator = page.next_locator().map(str::to_owned);
+        Ok(Reading::Page(Box::new(ReadPage { page: held, header, locator })))
     }
 
     /// Why Salesforce refuses a page: the job says.
