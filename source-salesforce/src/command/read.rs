@@ -44,7 +44,7 @@ pub(crate) async fn run(config: &Path, catalog: &Path, state: Option<&Path>, out
         let streams = plans.into_iter().map(|plan| {
             if let Some(incremental) = &plan.incremental {
                 let state = IncrementalState::of_json(states.get(&plan.stream), incremental, now);
-                return (plan, Before::Changes(state));
+                return (plan, Before::Changes(Box::new(state)));
             }
             let state = whole(&plan).unwrap_or(StreamState::Start);
             let known = state.clone().within(&plan.query, plan.sync, is_under_way);

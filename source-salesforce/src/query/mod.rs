@@ -49,7 +49,7 @@ pub(crate) enum Before {
     /// Of a full refresh.
     Whole(StreamState),
     /// Of its changes.
-    Changes(IncrementalState),
+    Changes(Box<IncrementalState>),
 }
 
 /// A stream that is read.
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             is_running: false,
         };
         let result = match (before, &plan.incremental) {
-            (Before::Changes(state), Some(incremental)) => self.read_changes(&mut run, incremental, state).await,
+            (Before::Changes(state), Some(incremental)) => self.read_changes(&mut run, incremental, *state).await,
             (Before::Whole(state), _) => self.read_to_end(&mut run, state).await,
             (Before::Changes(_), None) => self.read_to_end(&mut run, StreamState::Start).await,
         };
