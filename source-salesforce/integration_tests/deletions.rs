@@ -262,3 +262,28 @@ async fn a_record_that_is_deleted_again_after_the_window_is_told_in_it() {
     let run = sync(&world, json!({}), &accounts(), &mut states).await;
     assert_eq!(gone(&run, "Account"), [&*id], "no row of this window says so");
 }
+
+/// The rows of the window were those of another filter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_changes_between_the_rows_and_the_deletions_of_a_window_loses_no_deletion() {
+    let world = world().await;
+    let id = add(&world, "a");
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    assert!(world.org.recycle("Account", &id));
+    pass(&world, 5);
+    let filtered = json!({"streams": [{"stream": "Account", "filter": "Name != 'a'"}]});
+    world
+        .org
+        .inject(RequestFault::new(Endpoint::Deleted, Effect::Answer(Answer::error(403, "INSUFFICIENT_ACCESS", "no"))));
+    let failed = world.read_on(filtered.clone(), &accounts(), &states).await;
+    assert!(failed.records("Account").is_empty() && failed.exit_code != 0);
+    let left = failed.last_states();
+    assert!(left[0]["stream"]["stream_state"]["window"].get("deletions").is_some(), "{left}");
+    for changes in [json!({}), filtered] {
+        let mut states = left.clone();
+        let run = sync(&world, changes.clone(), &accounts(), &mut states).await;
+        assert_eq!(gone(&run, "Account"), [&*id], "{changes}");
+    }
+}

@@ -11,7 +11,7 @@ use super::{LINES_SIZE, StreamRun};
 use crate::moment::Moment;
 use crate::plan::{IS_DELETED, Incremental};
 use crate::user_error::error_of;
-use crate::window::{DeletionPoint, IncrementalState, Progress, SHORTEST_SPAN, Window, halves};
+use crate::window::{DeletionPoint, IncrementalState, SHORTEST_SPAN, Window, halves};
 
 /// The most bytes of a filter that is asked together with the ids of deleted records. A longer one leaves them no room.
 const LONGEST_FILTER: usize = Soql::LONGEST_IN_ADDRESS / 2;
@@ -31,6 +31,10 @@ pub(super) struct Deletions<'a> {
     pub(super) from: Moment,
     /// The window that is read, whose end is that of the deletions too.
     pub(super) window: Window,
+    /// The query that has read the records of the window.
+    pub(super) read_by: Option<String>,
+    /// Whether that is the query of the stream as it is now: another filter or other columns have other rows.
+    pub(super) has_rows: bool,
 }
 
 /// The deletions that one call names, in their order.
@@ -50,7 +54,7 @@ impl Deletions<'_> {
         state: &IncrementalState,
         after: Option<DeletionPoint>,
     ) -> Result<Moment> {
-        let told = |after| state.in_window(self.window, Progress::Deletions(after)).to_json();
+        let told = |after| state.in_deletions(self.window, after, self.read_by.clone()).to_json();
         if after.is_none() {
             run.write_state(&told(None))?;
         }
@@ -180,7 +184,7 @@ impl Deletions<'_> {
     /// The query without records in the recycle bin that the filter of the stream leaves out, and whether the records in
     /// the bin that it finds are rows if their stamp is in the window.
     fn matching(&self, query: Soql) -> (Soql, bool) {
-        if !self.incremental.changes.finds_bin() {
+        if !self.has_rows || !self.incremental.changes.finds_bin() {
             return (query, false);
         }
         let Some(filter) = &self.incremental.filter else { return (query, true) };

@@ -37,7 +37,8 @@ impl Reader<'_> {
         let (mut lookback, mut has_read) = (incremental.lookback, false);
         while let Some(span) = next_window(&state, incremental, lookback, end) {
             let reading = Progress::Reading(ReadingState::new("", None));
-            self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading }).await?;
+            self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading, read_by: None })
+                .await?;
             // The windows of one sync touch.
             (lookback, has_read) = (SignedDuration::ZERO, true);
         }
@@ -46,7 +47,9 @@ impl Reader<'_> {
         }
         if let Some(span) = untold(&state, incremental) {
             let deletions = Progress::Deletions(None);
-            return self.read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions }).await;
+            return self
+                .read_window(run, incremental, &mut state, OpenWindow { span, progress: deletions, read_by: None })
+                .await;
         }
         tracing::info!("{} has no window to read: its changes are complete up to {end}", run.plan.stream);
         run.write_state(&state.to_json())
@@ -62,12 +65,13 @@ impl Reader<'_> {
         window: OpenWindow,
     ) -> Result<()> {
         let span = window.span;
-        let after = match window.progress {
-            Progress::Deletions(after) => after,
+        let query = run.plan.within(incremental, span).query;
+        let (after, read_by) = match window.progress {
+            Progress::Deletions(after) => (after, window.read_by),
             Progress::Reading(reading) => match self.read_records(run, incremental, state, (span, reading)).await {
                 Ok(lost) => {
                     state.lose(span, lost);
-                    None
+                    (None, Some(query.clone()))
                 }
                 Err(unread) => return shorten(run, incremental, state, span, unread),
             },
@@ -77,7 +81,8 @@ impl Reader<'_> {
         let deletions_from = state.deletions_through.or(state.through);
         let covered = match deletions_from {
             Some(from) if incremental.tells_deletions && from < span.to => {
-                let deletions = Deletions { org: self.org, incremental, from, window: span };
+                let has_rows = read_by.as_ref() == Some(&query);
+                let deletions = Deletions { org: self.org, incremental, from, window: span, read_by, has_rows };
                 Some(deletions.write(run, state, after).await?)
             }
             untold => untold,

@@ -79,6 +79,9 @@ pub(crate) struct OpenWindow {
     pub(crate) span: Window,
     #[serde(flatten)]
     pub(crate) progress: Progress,
+    /// The query that has read its records, once all are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) read_by: Option<String>,
 }
 
 /// How far a window is read.
@@ -243,7 +246,12 @@ impl IncrementalState {
 
     /// The same while a window is read.
     pub(crate) fn in_window(&self, span: Window, progress: Progress) -> Self {
-        Self { window: Some(OpenWindow { span, progress }), ..self.clone() }
+        Self { window: Some(OpenWindow { span, progress, read_by: None }), ..self.clone() }
+    }
+
+    /// The same while the deletions of a window are written, after its records were read by a query.
+    pub(crate) fn in_deletions(&self, span: Window, after: Option<DeletionPoint>, read_by: Option<String>) -> Self {
+        Self { window: Some(OpenWindow { span, progress: Progress::Deletions(after), read_by }), ..self.clone() }
     }
 
     /// The same at a place in the records of a window; at [`StreamState::Start`] nothing of the window can be read on.
