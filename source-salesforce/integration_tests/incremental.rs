@@ -347,6 +347,35 @@ async fn an_end_date_of_airbytes_own_source_is_where_syncs_stop() {
     assert_eq!(names(&whole), ["a", "b", "c"]);
 }
 
+/// A date with seconds is one of the whole minute, so that no part of a minute waits for its deletions for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_date_that_is_older_than_the_deletions_that_salesforce_keeps_can_move() {
+    let world = world().await;
+    add(&world, "old");
+    pass(&world, 30 * 24 * 60);
+    let end = ago(&world, 20 * 24 * 60).replace(":00Z", ":30Z");
+    let gone = add(&world, "gone");
+    add(&world, "new");
+    pass(&world, 10);
+    let mut states = json!([]);
+    assert_eq!(names(&sync_of(&world, json!({"end_date": end}), &accounts(), &mut states).await), ["old"]);
+    world.org.erase("Account", &gone);
+    for _ in 0..2 {
+        pass(&world, 10 * 24 * 60);
+        let run = sync_of(&world, json!({"end_date": end}), &accounts(), &mut states).await;
+        assert!(names(&run).is_empty(), "nothing waits, however often it syncs");
+    }
+    let mut states = json!([]);
+    sync_of(&world, json!({"end_date": end}), &accounts(), &mut states).await;
+    let lost = add(&world, "lost");
+    pass(&world, 5);
+    world.org.erase("Account", &lost);
+    pass(&world, 5);
+    let run = sync(&world, &mut states).await;
+    assert_eq!(names(&run), ["", "new"], "only what was deleted since the first sync is told");
+    assert!(run.column("Account", "Id").contains(&lost));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_that_the_org_no_longer_knows_are_an_error() {
     let world = world().await;

@@ -23,7 +23,7 @@ pub(crate) struct Incremental {
     pub(crate) tells_deletions: bool,
     /// The change from which the first sync reads.
     pub(crate) start: Option<Moment>,
-    /// The change before which every sync stops.
+    /// The change before which every sync stops. A whole minute: `/deleted` knows no seconds.
     pub(crate) end: Option<Moment>,
     /// How much earlier than it must each window begins.
     pub(crate) lookback: SignedDuration,
@@ -53,7 +53,7 @@ impl Incremental {
             tells_deletions: changes.is_replicateable && deletion.can_tell(),
             changes,
             start: config.start_date(),
-            end: config.end_date(),
+            end: config.end_date().map(Moment::whole_minute),
             lookback: config.lookback(),
             org: query_hash(&org.name, ""),
             former_org: query_hash(&org.address, ""),

@@ -34,6 +34,10 @@ impl Reader<'_> {
         }
         let end = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
         refresh_if_due(&mut state, incremental, end, boundary.moment());
+        // What is read now for the first time is there now. No earlier deletion is one of a record that was read.
+        if state.through.is_none() && end < boundary.moment() {
+            state.deletions_through.get_or_insert(boundary.moment());
+        }
         let (mut lookback, mut has_read) = (incremental.lookback, false);
         while let Some(span) = next_window(&state, incremental, lookback, end) {
             let reading = Progress::Reading(ReadingState::new("", None));
@@ -186,7 +190,9 @@ fn unread_from(state: &IncrementalState, incremental: &Incremental) -> Option<Mo
 
 /// The empty window at the end of what is read, if deletions before it are not told yet.
 fn untold(state: &IncrementalState, incremental: &Incremental) -> Option<Window> {
-    let to = state.through.filter(|_| incremental.tells_deletions && state.deletions_through.is_some())?;
+    let to = state.through.filter(|through| {
+        incremental.tells_deletions && state.deletions_through.is_some_and(|deletions| deletions < *through)
+    })?;
     Some(Window { from: Some(to), to })
 }
 
