@@ -37,7 +37,7 @@ NAMES = {
 }
 SEED = 1
 # The average bytes of the line of a record.
-LINE = 1_080
+LINE = 1_065
 # The rows on a page of results, where a client names no number.
 PAGE = 50_000
 
