@@ -240,6 +240,9 @@ async fn what_the_source_read_is_compared_with_the_org_that_it_was_sent_to() {
         (&*without_record, "a state of Account says"),
         (&messages[..messages.find("\"RECORD\"").unwrap() + 30], "is cut off"),
         (&lines[..lines.len() - 1].join("\n"), "did not say that it came to the end of Account"),
+        (&messages.replace("\"status\"", "\"said\""), "is no message"),
+        ("", "has no record, no state and no status of Account"),
+        (&messages.replace("\"RECORD\"", "\"record\""), "is no message"),
         (&messages.replace("COMPLETE", "INCOMPLETE"), "did not say that it came to the end of Account"),
     ] {
         let run = sent(&first, input).await;
@@ -291,6 +294,15 @@ async fn what_a_warehouse_sent_to_the_destination_is_compared_with_the_org() {
         assert!(run.stderr.contains("1 records that were sent are not compared"), "{}", run.stderr);
     }
     records.truncate(1);
+    // A mark that says that the record lives.
+    for (mark, code, part) in [(json!(""), 1, ""), (json!("deleted"), 2, "does not say clearly")] {
+        let marked = message(&json!({"number": "e-9", "_AB_CDC_DELETED_AT": mark})).to_string();
+        let files = vec![("--config", config_of(&world)), ("--catalog", catalog.to_string())];
+        let arguments = vec!["--sent=-", "--object=customers=Account", "--key=customers=number:External_Id__c"];
+        let run = compare(files, arguments, &marked).await;
+        assert!(run.code == code && run.stderr.contains(part), "{mark}: {} {}", run.code, run.stderr);
+        assert_eq!(run.stdout.contains(r#""key":"e-9","difference":"missing""#), code == 1, "{}", run.stdout);
+    }
     let input = message(&records[0]).to_string();
     let files = vec![("--config", config_of(&world)), ("--catalog", catalog.to_string())];
     let run =

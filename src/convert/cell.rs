@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use connector::moment::{self, NotAMoment};
+
 use super::column::Kind;
 use super::csv::{NULL_MARKER, needs_quotes};
-use super::moment::{self, NotAMoment};
 use super::truncation::cut_at;
 use crate::config::NullHandling;
 use airbyte::json::{Cursor, Decoded, Text, Value};

@@ -5,12 +5,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use connector::deletion_mark::DELETION_MARK;
+
 /// Columns with these prefixes are not the user's data: Airbyte adds the first to records from a cache, and its sources
 /// add the second. Some warehouses keep names in capitals.
 const PLATFORM_PREFIXES: [&str; 2] = ["_airbyte_", "_ab_"];
-
-/// The column by which a source says when a record was deleted; null in a living record.
-const DELETION_MARK: &str = "_ab_cdc_deleted_at";
 
 /// The path of a value in a record: a top-level column, or a member of a nested object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

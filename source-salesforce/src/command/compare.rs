@@ -102,9 +102,14 @@ pub(crate) fn exit_code(output: &Output, result: Result<bool>) -> ExitCode {
             print(error.message());
             ExitCode::from(FAILED)
         }
-        Ok(_) if flushed.is_err() => ExitCode::from(FAILED),
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(DIFFERENT),
+        Ok(is_same) => match flushed {
+            Err(error) => {
+                print(&format!("Standard output cannot be written: {error}. What was compared is not told whole."));
+                ExitCode::from(FAILED)
+            }
+            Ok(()) if is_same => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::from(DIFFERENT),
+        },
     }
 }
 

@@ -115,6 +115,7 @@ pub(super) struct Report<'a> {
     stream: &'a StreamName,
     /// The most lines of each difference.
     most: u64,
+    keyless_lines: u64,
     pub(super) summary: Summary,
     /// The lines that wait until a key is found on both sides: without one, all of them would say nothing.
     held: Option<Vec<String>>,
@@ -123,7 +124,7 @@ pub(super) struct Report<'a> {
 impl<'a> Report<'a> {
     pub(super) fn new(output: &'a Output, stream: &'a StreamName, key: &str, most: u64) -> Self {
         let summary = Summary { key: key.to_owned(), ..Summary::default() };
-        Self { output, stream, most, summary, held: None }
+        Self { output, stream, most, keyless_lines: 0, summary, held: None }
     }
 
     /// Holds all lines until a key is found on both sides.
@@ -151,8 +152,10 @@ impl<'a> Report<'a> {
                 _ => 1,
             };
             let count = self.summary.count(difference);
-            let is_told = *count < self.most;
+            // The records without a key of a side have one line.
+            let is_told = if difference.kind == Kind::Keyless { self.keyless_lines } else { *count } < self.most;
             *count += added;
+            self.keyless_lines += u64::from(difference.kind == Kind::Keyless);
             if is_told {
                 self.write(difference)?;
             }
@@ -172,7 +175,8 @@ impl<'a> Report<'a> {
     pub(super) fn end(mut self) -> Result<Summary> {
         if self.held.is_some() && self.summary.first > 0 && self.summary.second > 0 {
             return Err(Error::config(format!(
-                "No record of {} has the same Id on both sides. Each org gives its records ids of its own, unless one is a                  sandbox made from the other. Name a field that has the same value on both sides, such as an external id: \
+                "No record of {} has the same Id on both sides. Each org gives its records ids of its own, unless one is a \
+                 sandbox made from the other. Name a field that has the same value on both sides, such as an external id: \
                  --key {}=External_Id__c.",
                 self.stream, self.stream.name
             )));

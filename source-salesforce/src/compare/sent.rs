@@ -3,23 +3,31 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use airbyte::{Error, Result, StreamName};
+use airbyte::json::Cursor;
+use airbyte::{Error, LONGEST_LINE, Result, StreamName};
+use connector::deletion_mark::{DELETION_MARK, DeletionMark};
 
 use super::entry::{Entry, Identity};
 use super::org_side::second_of;
 use super::sorter::{Sorted, Sorter};
 use super::streams::ComparedStream;
-use crate::columns::DELETED_AT;
 
 /// The column with the time of the change, as a source of Salesforce has it. The time of a message says when a record was
 /// read, and not when it changed.
 const STAMP: &str = "SystemModstamp";
+
+/// The longest key in bytes. The longest text by which an org finds records is that of a formula: 3,900 characters of up to
+/// 4 bytes.
+const LONGEST_KEY: usize = 16 * 1024;
+
+/// The types of messages that are passed over.
+const OTHER_TYPES: [&str; 6] = ["LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "DESTINATION_CATALOG"];
 
 /// The records that were sent.
 pub(super) struct Sent {
@@ -39,6 +47,7 @@ pub(super) struct SentStream {
 struct Progress {
     records: u64,
     since_state: u64,
+    has_state: bool,
     has_key: bool,
     /// Whether the last status of the stream says that it is whole. None if there is no status.
     is_complete: Option<bool>,
@@ -69,6 +78,8 @@ struct Record<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct State {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     stream: Option<OfStream>,
     source_stats: Option<Stats>,
 }
@@ -86,6 +97,8 @@ struct Stats {
 
 #[derive(Deserialize)]
 struct Trace {
+    #[serde(rename = "type")]
+    kind: String,
     stream_status: Option<Status>,
     error: Option<IgnoredAny>,
 }
@@ -107,18 +120,28 @@ pub(super) fn read_sent(mut input: impl BufRead, streams: &[SentStream]) -> Resu
         progress: streams.iter().map(|_| Progress::default()).collect(),
         sorter: Sorter::new(),
         others: 0,
+        others_since_state: HashMap::new(),
         has_failed: false,
+        has_status: false,
+        has_state_of_all: false,
     };
     let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
         line.clear();
-        let size = input
+        let size = (&mut input)
+            .take(LONGEST_LINE as u64 + 1)
             .read_until(b'\n', &mut line)
             .map_err(|error| Error::config(format!("What was sent cannot be read: {error}.")).internal(error))?;
         if size == 0 {
             return reader.finish();
         }
         number += 1;
+        if line.len() > LONGEST_LINE {
+            return Err(Error::config(format!(
+                "Line {number} of what was sent is longer than {LONGEST_LINE} bytes, the most that a destination reads. Pass \
+                 one message a line."
+            )));
+        }
         if !line.trim_ascii().is_empty() {
             reader.take(&line, number)?;
         }
@@ -132,8 +155,14 @@ struct SentReader<'a> {
     sorter: Sorter,
     /// The records of streams that are not compared.
     others: u64,
+    /// Those of them since the last state that counts them.
+    others_since_state: HashMap<StreamName, u64>,
     /// Whether the source said that it failed.
     has_failed: bool,
+    /// Whether the source says of any stream how far it came. Then it does of each.
+    has_status: bool,
+    /// Whether a state of all streams came.
+    has_state_of_all: bool,
 }
 
 impl SentReader<'_> {
@@ -151,29 +180,36 @@ impl SentReader<'_> {
             "RECORD" => {
                 let record = message.record.ok_or_else(|| wrong(&""))?;
                 let record = serde_json::from_str(record.get()).map_err(|error| wrong(&error))?;
-                self.take_record(&record).map_err(|error| error.unwrap_or_else(|| wrong(&"")))
+                self.take_record(&record, number).map_err(|error| error.unwrap_or_else(|| wrong(&"")))
             }
             "STATE" => {
-                let state = message.state.and_then(|state| serde_json::from_str::<State>(state.get()).ok());
-                state.map_or(Ok(()), |state| self.take_state(&state))
+                let state = message.state.ok_or_else(|| wrong(&""))?;
+                let state: State = serde_json::from_str(state.get()).map_err(|error| wrong(&error))?;
+                if state.stream.is_none() && state.kind.as_deref() == Some("STREAM") {
+                    return Err(wrong(&""));
+                }
+                self.take_state(&state)
             }
             "TRACE" => {
-                if let Some(trace) = message.trace.and_then(|it| serde_json::from_str::<Trace>(it.get()).ok()) {
-                    self.take_trace(trace);
+                let trace = message.trace.ok_or_else(|| wrong(&""))?;
+                let trace: Trace = serde_json::from_str(trace.get()).map_err(|error| wrong(&error))?;
+                if trace.kind == "STREAM_STATUS" && trace.stream_status.is_none() {
+                    return Err(wrong(&""));
                 }
+                self.take_trace(trace);
                 Ok(())
             }
-            _ => Ok(()),
+            other if OTHER_TYPES.contains(&other) => Ok(()),
+            _ => Err(wrong(&"")),
         }
     }
 
     /// None as an error: the record is not an object.
-    fn take_record(&mut self, record: &Record<'_>) -> Result<(), Option<Error>> {
+    fn take_record(&mut self, record: &Record<'_>, line: u64) -> Result<(), Option<Error>> {
         let namespace = record.namespace.as_deref().filter(|namespace| !namespace.is_empty()).map(str::to_owned);
         let name = StreamName { namespace, name: record.name.clone().into_owned() };
         let Some(&number) = self.numbers.get(&name) else {
-            self.others += 1;
-            return Ok(());
+            return self.take_other(name, line).map_err(Some);
         };
         let SentStream { stream, identity } = &self.streams[number];
         let wanted = Wanted { key: &stream.first_key };
@@ -183,39 +219,85 @@ impl SentReader<'_> {
         progress.since_state += 1;
         progress.has_key |= found.key.is_some();
         let key = found.key.and_then(text_of);
-        let stamp = found.stamp.and_then(text_of).and_then(|stamp| second_of(&stamp));
+        if key.as_ref().is_some_and(|key| key.trim().len() > LONGEST_KEY) {
+            return Err(Some(unreadable(line, &name, &stream.first_key, "is longer than any key of an org")));
+        }
+        let stamp = found.stamp.map(|stamp| {
+            let second = text_of(stamp).and_then(|stamp| second_of(&stamp));
+            second.ok_or_else(|| unreadable(line, &name, STAMP, "is no time with a zone, such as 2026-01-31T09:30:00Z"))
+        });
+        let stamp = stamp.transpose().map_err(Some)?;
         // There are fewer streams than that.
         let number = u16::try_from(number).unwrap_or(u16::MAX);
         let entry = Entry::new(number, key.as_deref(), identity, stamp);
-        let is_deleted = stream.deletes || found.deleted_at.is_some_and(|value| value.get() != "null");
+        let is_deleted = match found.mark {
+            DeletionMark::Living => stream.deletes,
+            DeletionMark::Deleted => true,
+            DeletionMark::Unclear => {
+                let what = "does not say clearly whether the record is deleted";
+                return Err(Some(unreadable(line, &name, DELETION_MARK, what)));
+            }
+        };
         self.sorter.add(&Entry { is_deleted, ..entry }).map_err(Some)
     }
 
+    /// A record of a stream that is not compared.
+    fn take_other(&mut self, name: StreamName, line: u64) -> Result<()> {
+        if let Some(alike) = self.numbers.keys().find(|known| known.name == name.name) {
+            return Err(Error::config(format!(
+                "Line {line} of what was sent has a record of {name}, and the catalog has {alike}. Give the stream the same \
+                 namespace in both."
+            )));
+        }
+        self.others += 1;
+        *self.others_since_state.entry(name).or_default() += 1;
+        Ok(())
+    }
+
+    /// A state without a stream counts the records of all.
     fn take_state(&mut self, state: &State) -> Result<()> {
-        let Some(number) = state.stream.as_ref().and_then(|it| self.numbers.get(&it.stream_descriptor)) else {
-            return Ok(());
+        let (found, of) = match &state.stream {
+            None => {
+                self.has_state_of_all = true;
+                let of_others: u64 = self.others_since_state.drain().map(|(_, records)| records).sum();
+                let found = self.progress.iter_mut().map(|it| std::mem::take(&mut it.since_state)).sum::<u64>();
+                (found + of_others, "all streams".to_owned())
+            }
+            Some(OfStream { stream_descriptor: name }) => {
+                let Some(number) = self.numbers.get(name) else {
+                    self.others_since_state.remove(name);
+                    return Ok(());
+                };
+                let progress = &mut self.progress[*number];
+                progress.has_state = true;
+                (std::mem::take(&mut progress.since_state), name.to_string())
+            }
         };
-        let found = std::mem::take(&mut self.progress[*number].since_state);
         let said = state.source_stats.as_ref().and_then(|stats| stats.record_count);
         match said {
             Some(said) if (said - found as f64).abs() > 0.1 => Err(Error::transient(format!(
-                "What was sent is not whole: a state of {} says that {said} records came since the state before, and \
-                 {found} did.",
-                self.streams[*number].stream.name
+                "What was sent is not whole: a state of {of} says that {said} records came since the state before, and \
+                 {found} did."
             ))),
             _ => Ok(()),
         }
     }
 
     fn take_trace(&mut self, trace: Trace) {
-        self.has_failed |= trace.error.is_some();
+        self.has_failed |= trace.error.is_some() || trace.kind == "ERROR";
         let Some(status) = trace.stream_status else { return };
-        let Some(number) = self.numbers.get(&status.stream_descriptor) else { return };
+        self.has_status = true;
+        // Another attempt. What the one before wrote after its last state belongs to no state.
+        let begins = status.status == "STARTED";
+        let Some(number) = self.numbers.get(&status.stream_descriptor) else {
+            if begins {
+                self.others_since_state.remove(&status.stream_descriptor);
+            }
+            return;
+        };
         let progress = &mut self.progress[*number];
-        if status.status == "STARTED" {
-            // Another attempt. What the one before wrote after its last state belongs to no state.
+        if begins {
             progress.since_state = 0;
-            self.has_failed = false;
         }
         progress.is_complete = Some(status.status == "COMPLETE");
     }
@@ -223,10 +305,17 @@ impl SentReader<'_> {
     fn finish(self) -> Result<Sent> {
         for (SentStream { stream, .. }, progress) in self.streams.iter().zip(&self.progress) {
             let ComparedStream { name, first_key, .. } = stream;
-            if progress.is_complete == Some(false) || self.has_failed && progress.is_complete.is_none() {
+            if (self.has_status || self.has_failed) && progress.is_complete != Some(true) {
                 return Err(Error::transient(format!(
                     "What was sent is not whole: the source did not say that it came to the end of {name}. Compare what a \
                      later sync sends."
+                )));
+            }
+            let has_any = progress.records > 0 || progress.has_state || self.has_state_of_all;
+            if !has_any && progress.is_complete.is_none() {
+                return Err(Error::config(format!(
+                    "What was sent has no record, no state and no status of {name}: nothing says that it is whole. Pass all \
+                     that was sent, or leave the stream out of the catalog."
                 )));
             }
             if progress.records > 0 && !progress.has_key {
@@ -256,6 +345,11 @@ fn place_of(error: &dyn fmt::Display) -> String {
     text.rsplit_once(" at ").map_or_else(String::new, |(_, place)| place.to_owned())
 }
 
+/// The error of a value, without the value.
+fn unreadable(line: u64, stream: &StreamName, column: &str, what: &str) -> Error {
+    Error::config(format!("Line {line} of what was sent: the column {column} of {stream} {what}."))
+}
+
 /// The text of a value: that of a string, or of a number as it is written. None for null, and for what is no single value.
 fn text_of(value: &RawValue) -> Option<String> {
     match value.get().as_bytes().first()? {
@@ -271,11 +365,11 @@ struct Wanted<'a> {
 }
 
 /// Their values; None for a column that the record does not have.
-#[derive(Default)]
 struct Found<'a> {
     key: Option<&'a RawValue>,
+    /// None also for null.
     stamp: Option<&'a RawValue>,
-    deleted_at: Option<&'a RawValue>,
+    mark: DeletionMark,
 }
 
 impl<'de> DeserializeSeed<'de> for Wanted<'_> {
@@ -294,14 +388,21 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Found<'de>, M::Error> {
-        let mut found = Found::default();
+        let mut found = Found { key: None, stamp: None, mark: DeletionMark::Living };
         while let Some(column) = map.next_key::<Cow<'de, str>>()? {
             if column.eq_ignore_ascii_case(self.key) {
                 found.key = Some(map.next_value()?);
-            } else if column == STAMP {
-                found.stamp = Some(map.next_value()?);
-            } else if column == DELETED_AT {
-                found.deleted_at = Some(map.next_value()?);
+            } else if column.eq_ignore_ascii_case(STAMP) {
+                found.stamp = map.next_value()?;
+            } else if column.eq_ignore_ascii_case(DELETION_MARK) {
+                let value: &RawValue = map.next_value()?;
+                let mark = Cursor::new(value.get()).value().map_or(DeletionMark::Unclear, |it| DeletionMark::read(&it));
+                found.mark = match (found.mark, mark) {
+                    (DeletionMark::Living, mark) => mark,
+                    (DeletionMark::Deleted, DeletionMark::Deleted) => mark,
+                    // The mark twice, with two answers.
+                    _ => DeletionMark::Unclear,
+                };
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

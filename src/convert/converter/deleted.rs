@@ -1,11 +1,11 @@
 //! Records that the source has deleted: of such a record only the key and the mark count.
 
 use airbyte::json::{Cursor, Value};
+use connector::deletion_mark::DeletionMark;
 
 use super::routes::Route;
 use super::{Converter, Stop, decoded};
 use crate::convert::csv;
-use crate::convert::deletion_mark::{DeletionMark, json_of};
 use crate::convert::key::KeyComparison;
 use crate::convert::rejection::Rejection;
 use crate::convert::source_column::SourceColumn;
@@ -211,6 +211,16 @@ impl Converter {
         csv::write_cell(row, &self.deletions.mark, true);
         csv::end_row(row, 0);
         Ok(())
+    }
+}
+
+/// A value as it is written in JSON.
+fn json_of(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => format!("\"{}\"", text.raw),
+        Value::Boolean(value) => value.to_string(),
+        Value::Null => "null".to_owned(),
+        Value::Number(json) | Value::Array(json) | Value::Object(json) => (*json).to_owned(),
     }
 }
 

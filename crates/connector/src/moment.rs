@@ -13,7 +13,7 @@ const YEARS: RangeInclusive<u32> = 1700..=4000;
 
 /// Why a text is not a date or time for Salesforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotAMoment {
+pub enum NotAMoment {
     /// It has another form, or means something else.
     WrongForm,
     /// It has the form, but there is no such day or time.
@@ -23,7 +23,7 @@ pub(super) enum NotAMoment {
 }
 
 /// A date, or the date of a midnight.
-pub(super) fn date(text: &str) -> Result<&str, NotAMoment> {
+pub fn date(text: &str) -> Result<&str, NotAMoment> {
     let (date, rest) = read_date(text)?;
     if rest.is_empty() {
         return Ok(date);
@@ -35,7 +35,7 @@ pub(super) fn date(text: &str) -> Result<&str, NotAMoment> {
 }
 
 /// A date and time. A date alone is its midnight in UTC.
-pub(super) fn date_time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
+pub fn date_time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
     let (date, rest) = read_date(text)?;
     if rest.is_empty() {
         return Ok(Cow::Owned(format!("{date}T00:00:00Z")));
@@ -60,7 +60,7 @@ pub(super) fn date_time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
 }
 
 /// A time of day. It has no time zone in Salesforce, so the only offset is zero.
-pub(super) fn time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
+pub fn time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
     let (clock, offset) = read_clock(text)?;
     if !matches!(&*read_offset(offset)?, "Z" | "+00:00" | "-00:00") {
         return Err(NotAMoment::WrongForm);
@@ -72,7 +72,7 @@ pub(super) fn time(text: &str) -> Result<Cow<'_, str>, NotAMoment> {
 const DATE_LENGTH: usize = "yyyy-MM-dd".len();
 
 /// The year of a text that begins with a date that exists, alone or before a time in any form.
-pub(super) fn year_of(text: &str) -> Option<u32> {
+pub fn year_of(text: &str) -> Option<u32> {
     let (date, rest) = read_date(text).ok()?;
     let is_end =
         rest.is_empty() || after_separator(rest).is_ok_and(|time| time.starts_with(|it: char| it.is_ascii_digit()));
