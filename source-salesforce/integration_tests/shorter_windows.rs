@@ -116,6 +116,46 @@ async fn a_job_that_is_aborted_and_a_query_that_is_given_up_are_halved_too() {
     }
 }
 
+/// What is written is not written again by the same sync. The next one begins with a shorter window.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_of_which_records_are_written_is_not_read_again_in_the_same_sync() {
+    let world = world_with(Settings { query_page: 3, ..Settings::default() }).await;
+    for number in 0..8 {
+        add(&world, &format!("account {number:02}"));
+        pass(&world, 10);
+    }
+    let timeout = Answer::error(400, "QUERY_TIMEOUT", "Your query request was running for too long.");
+    world.org.inject(RequestFault::new(Endpoint::QueryMore, Effect::from(timeout)).times(3));
+    let changes = json!({"api": "rest"});
+    let run = world.read(changes.clone(), &accounts()).await;
+    let first = sorted(run.column("Account", "Name"));
+    assert!(!first.is_empty() && first == crate::world::distinct(first.clone()), "{first:?}");
+    assert!(run.failure().1.contains("QUERY_TIMEOUT") && !is_shortened(&run), "{}", run.failure().1);
+    let mut states = run.last_states();
+    assert!(states[0]["stream"]["stream_state"]["longest"].is_number(), "{states}");
+    let run = sync(&world, changes, &accounts(), &mut states).await;
+    assert_eq!(sorted(run.column("Account", "Name")), names(8));
+}
+
+/// The lookback is that of the first window that is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_becomes_shorter_keeps_its_lookback() {
+    let world = busy(0).await;
+    add(&world, "seen");
+    pass(&world, 20);
+    let mut states = json!([]);
+    sync(&world, json!({"api": "bulk"}), &accounts(), &mut states).await;
+    (0..6).for_each(|number| {
+        add(&world, &format!("account {number:02}"));
+        pass(&world, 3);
+    });
+    pass(&world, 5);
+    let changes = json!({"api": "bulk", "lookback_window": "PT40M"});
+    let run = sync(&world, changes, &accounts(), &mut states).await;
+    assert!(is_shortened(&run));
+    assert_eq!(sorted(run.column("Account", "Name")), [names(6), vec!["seen".to_owned()]].concat());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reason_that_a_shorter_window_does_not_heal_ends_the_stream() {
     for (message, kind) in [

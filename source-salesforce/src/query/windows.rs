@@ -40,11 +40,15 @@ impl Reader<'_> {
         }
         let (mut lookback, mut has_read) = (incremental.lookback, false);
         while let Some(span) = next_window(&state, incremental, lookback, end) {
+            let begin = unread_from(&state, incremental);
             let reading = Progress::Reading(ReadingState::new("", None));
             self.read_window(run, incremental, &mut state, OpenWindow { span, progress: reading, read_by: None })
                 .await?;
-            // The windows of one sync touch.
-            (lookback, has_read) = (SignedDuration::ZERO, true);
+            // The windows of one sync touch, once one is read.
+            if unread_from(&state, incremental) != begin {
+                lookback = SignedDuration::ZERO;
+            }
+            has_read = true;
         }
         if has_read {
             return Ok(());
@@ -112,7 +116,7 @@ impl Reader<'_> {
         let window = Some((state, span));
         let mut part = StreamRun { plan: &plan, window, is_divisible, has_records: false, ..*run };
         let whole = self.read_what_is_left(&mut part, from).await;
-        (run.uncounted, run.is_running) = (part.uncounted, part.is_running);
+        (run.uncounted, run.is_running, run.has_records) = (part.uncounted, part.is_running, part.has_records);
         let WholeQuery { rows, lost } = whole?;
         tracing::info!("{} is read up to {}: {rows} changed records", plan.stream, span.to);
         Ok(lost)
@@ -141,19 +145,24 @@ fn shorten(
             span_text(begin, span.to)
         )));
     };
-    tracing::warn!(
-        "{} is read in shorter windows, now up to {}: {}",
-        run.plan.stream,
-        end_after(begin, minutes),
-        error.message()
-    );
     // Before the first window nothing is read, so no deletion before its end is one of a record that is read in a part of it.
     if state.through.is_none() {
         state.deletions_through.get_or_insert(span.to);
     }
     state.longest = Some(minutes);
     state.window = None;
-    run.write_state(&state.to_json())
+    run.write_state(&state.to_json())?;
+    if run.has_records {
+        // No sync writes a record twice. The next one begins with the shorter window.
+        return Err(error);
+    }
+    tracing::warn!(
+        "{} is read in shorter windows, now up to {}: {}",
+        run.plan.stream,
+        end_after(begin, minutes),
+        error.message()
+    );
+    Ok(())
 }
 
 fn span_text(begin: Option<Moment>, to: Moment) -> String {
@@ -167,6 +176,8 @@ fn refresh_if_due(state: &mut IncrementalState, incremental: &Incremental, end: 
         state.refresh = None;
         return;
     };
+    // A later start date leaves nothing to refresh.
+    state.refresh = state.refresh.filter(|refresh| refresh.through.max(incremental.start) < Some(refresh.to));
     let has_records = incremental.start.is_none_or(|start| start < end);
     let is_due = state.refreshed.is_none_or(|refreshed| now.since(refreshed) >= every);
     if state.refresh.is_some() || !is_due || !has_records || state.through.is_some_and(|through| through > end) {
@@ -221,6 +232,30 @@ fn next_window(
 mod tests {
     use super::*;
     use crate::window::incremental;
+
+    /// A window of nothing would be an empty success for ever.
+    #[test]
+    fn a_refresh_before_a_later_start_is_over() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        let (end, refresh_end) = (moment("12:00"), moment("11:00"));
+        for (start, through, is_over) in [
+            (None, None, false),
+            (Some("10:59"), None, false),
+            (Some("11:00"), None, true),
+            (Some("11:30"), None, true),
+            (Some("11:30"), Some("10:00"), true),
+            (None, Some("10:00"), false),
+        ] {
+            let refresh_every = Some(SignedDuration::from_hours(24));
+            let incremental = Incremental { refresh_every, ..incremental(start.map(moment), 0) };
+            let mut state = IncrementalState::new(&incremental);
+            (state.through, state.refreshed) = (Some(moment("10:30")), Some(end));
+            state.refresh = Some(Refresh { to: refresh_end, since: refresh_end, through: through.map(moment) });
+            refresh_if_due(&mut state, &incremental, end, end);
+            assert_eq!(state.refresh.is_none(), is_over, "{start:?} {through:?}");
+            assert!(next_window(&state, &incremental, SignedDuration::ZERO, end).is_some(), "{start:?} {through:?}");
+        }
+    }
 
     #[test]
     fn a_window_begins_where_the_last_one_ended_and_the_first_at_the_start() {

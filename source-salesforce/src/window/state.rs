@@ -165,7 +165,9 @@ impl IncrementalState {
     /// read up to now, so the last minutes are read again.
     fn bounded(self, now: Option<Moment>, object: &str) -> Self {
         let window_end = self.window.as_ref().map(|window| window.span.to);
-        let last = [self.through, self.deletions_through, window_end].into_iter().flatten().max();
+        let refresh_end = self.refresh.map(|refresh| refresh.to.max(refresh.since));
+        let times = [self.through, self.deletions_through, window_end, refresh_end, self.refreshed];
+        let last = times.into_iter().flatten().max();
         let Some((now, last)) = now.zip(last).filter(|(now, last)| last > now) else { return self };
         let since = now.minus(takeover::LATE);
         tell_ahead(object, last, now, since);
@@ -174,6 +176,8 @@ impl IncrementalState {
             through: self.through.map(bound),
             deletions_through: self.deletions_through.map(bound),
             window: self.window.filter(|window| window.span.to <= now),
+            refresh: self.refresh.filter(|_| refresh_end <= Some(now)),
+            refreshed: self.refreshed.filter(|refreshed| *refreshed <= now),
             is_certified: false,
             ..self
         }

@@ -220,6 +220,30 @@ fn what_may_not_have_been_read_is_read_from_the_start() {
 }
 
 #[test]
+fn a_refresh_ahead_of_the_org_is_forgotten() {
+    let now = moment("2026-02-01");
+    let known = incremental(None, 0);
+    let at = |refresh, refreshed| IncrementalState {
+        through: Some(moment("2026-01-20")),
+        refresh,
+        refreshed,
+        ..IncrementalState::new(&known)
+    };
+    let refresh = |to, since| Some(Refresh { to: moment(to), since: moment(since), through: None });
+    let (past, future) = (Some(moment("2026-01-15")), Some(moment("2026-03-01")));
+    for (state, is_kept) in [
+        (at(refresh("2026-01-25", "2026-01-26"), past), (true, true)),
+        (at(refresh("2026-02-25", "2026-02-26"), past), (false, true)),
+        (at(refresh("2026-01-25", "2026-02-26"), past), (false, true)),
+        (at(None, future), (false, false)),
+    ] {
+        let bounded = IncrementalState::of_json(Some(&state.to_json()), &known, Some(now));
+        assert_eq!((bounded.refresh.is_some(), bounded.refreshed.is_some()), is_kept, "{state:?}");
+        assert_eq!(bounded.through, state.through);
+    }
+}
+
+#[test]
 fn a_state_passes_windows_and_parts_of_a_refresh_without_going_back() {
     let at = |day: u32| moment(&format!("2026-01-{day:02}"));
     let window = |to: u32| Window { from: None, to: at(to) };
