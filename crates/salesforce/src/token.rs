@@ -333,7 +333,7 @@ impl Endpoint {
     }
 }
 
-/// The id of the org in an identity URL, "https://login.salesforce.com/id/orgID/userID" (Help, "Identity URLs"): its 15
+/// The id of the org in an identity URL, `https://login.salesforce.com/id/orgID/userID` (Help, "Identity URLs"): its 15
 /// characters, whichever form the URL has.
 fn organization_id(identity: &str) -> Option<String> {
     let (_, ids) = identity.split_once("/id/")?;
