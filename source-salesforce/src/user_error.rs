@@ -30,6 +30,11 @@ fn remedy(limit: Limit) -> &'static str {
     }
 }
 
+/// The error of a command that cannot write its output.
+pub(crate) fn stdout_closed(error: std::io::Error) -> Error {
+    Error::system("Standard output was closed.").internal(error)
+}
+
 #[cfg(test)]
 mod tests {
     use salesforce::FaultKind;

@@ -6,10 +6,9 @@ pub(crate) mod discover;
 pub(crate) mod read;
 pub(crate) mod spec;
 
-use std::io;
 use std::path::Path;
 
-use airbyte::{Error, Output, Result};
+use airbyte::{Output, Result};
 use connector::access::{self, NewRefreshToken, read_file};
 use connector::config::DEPRECATED_FLOW;
 use connector::haste::test_haste;
@@ -19,7 +18,7 @@ use salesforce::{Org, OrgAccess};
 use tokio::sync::oneshot;
 
 use crate::config::Config;
-use crate::user_error::error_of;
+use crate::user_error::{error_of, stdout_closed};
 
 /// How the connector names itself to the org.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -66,9 +65,4 @@ async fn sign_in_with(
 /// once the sender is dropped.
 fn stop_on_signal(output: &Output) -> Result<(Stop, oneshot::Sender<()>)> {
     signal::stop_on_signal(output, |_| {})
-}
-
-/// The error of a command that cannot write its answer.
-fn stdout_closed(error: io::Error) -> Error {
-    Error::system("Standard output was closed.").internal(error)
 }

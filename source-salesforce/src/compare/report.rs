@@ -6,6 +6,7 @@ use serde::Serialize;
 use airbyte::{Error, Output, Result, StreamName};
 
 use super::differences::{Difference, Judgement, Kind, Side};
+use crate::user_error::stdout_closed;
 
 /// A difference as a line.
 #[derive(Serialize)]
@@ -221,8 +222,4 @@ impl<'a> Report<'a> {
 
 fn json(line: &impl Serialize) -> Result<String> {
     serde_json::to_string(line).map_err(|error| Error::system("A difference cannot be written.").internal(error))
-}
-
-fn stdout_closed(error: std::io::Error) -> Error {
-    Error::system("Standard output was closed.").internal(error)
 }

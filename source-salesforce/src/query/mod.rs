@@ -26,6 +26,7 @@ use salesforce::{JobWatcher, Org, QueryPage};
 
 use crate::plan::StreamPlan;
 use crate::state::{ReadingState, StreamState};
+use crate::user_error::stdout_closed;
 use crate::window::{IncrementalState, Window};
 pub(crate) use follower::Follower;
 use heartbeat::Heartbeat;
@@ -280,8 +281,4 @@ fn whole_unread(unread: Unread) -> Error {
         ),
         Some(Remedy::FewerColumns) | None => unread.error,
     }
-}
-
-fn stdout_closed(error: io::Error) -> Error {
-    Error::system("Standard output was closed.").internal(error)
 }
