@@ -350,11 +350,55 @@ mod tests {
         let (folder, results) = load.open().await;
         let loaded = Loaded::default();
         loaded.begin(folder, results, &Stop::default()).await.unwrap();
-        loaded.note(Position { rows: 3, ..Position::default() }, 3, 0).unwrap();
-        assert_eq!(loaded.finish().await.unwrap().rows, 3);
+        loaded.note(Position { rows: 3, ..Position::default() }, 2, 1).unwrap();
+        loaded.note(Position { rows: 5, ..Position::default() }, 2, 0).unwrap();
+        let written = json!({"_airbyte_extracted_at": 0, "_airbyte_data": {"sf__Id": "001A", "written_records": 3}});
+        load.store("successes/a", &[written]);
+        let finished = loaded.finish().await.unwrap();
+        assert_eq!((finished.rows, finished.written, finished.rejected, finished.with_id), (5, 4, 1, 3));
+        assert_eq!((finished.success, finished.error), (Some(load.path("success")), None));
         assert!(load.path("f.load/load.json").exists());
         loaded.remove().unwrap();
         assert!(!load.path("f.load").exists());
+    }
+
+    #[tokio::test]
+    async fn a_rejected_row_that_is_kept_when_a_load_goes_on_is_noted_before_its_object_goes() {
+        let load = Load::new(FileFormat::Csv);
+        let (mut folder, _) = load.open().await;
+        folder.save(|checkpoint| (checkpoint.position.rows, checkpoint.rows_in_results) = (2, 2)).unwrap();
+        drop(folder);
+        let message = crate::rejected::of_several_records("No.", 2);
+        let data = json!({"Name": "Example", "rejected_message": message});
+        load.store("a", &[json!({"_airbyte_extracted_at": 1_000_000_000_005_u64, "_airbyte_data": data})]);
+        for _ in 0..2 {
+            let (folder, results) = load.open().await;
+            let loaded = Loaded::default();
+            loaded.begin(folder, results, &Stop::default()).await.unwrap();
+            assert!(!load.path("f.load/objects/a").exists());
+            assert_eq!(load.read("error").lines().count(), 2, "the header and the row");
+        }
+    }
+
+    /// Of states that come together, each has counts of its own.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_counts_of_all_states_are_noted_with_the_position_of_the_last() {
+        let load = Load::new(FileFormat::Csv);
+        let (folder, results) = load.open().await;
+        let loaded = Loaded::default();
+        loaded.begin(folder, results, &Stop::default()).await.unwrap();
+        let mut output =
+            Acknowledged::new(loaded.clone(), Handle::current(), &load.path("config.json"), Failure::default());
+        let state = |rows: u64, written: f64, rejected: f64| {
+            let position = Position { rows, ..Position::default() };
+            let counts = json!({"recordCount": written, "rejectedRecordCount": rejected});
+            let state = json!({"stream": {"stream_state": position}, "destinationStats": counts});
+            format!("{}\n", json!({"type": "STATE", "state": state}))
+        };
+        output.write_all((state(4, 3.0, 1.0) + &state(6, 2.0, 0.0)).as_bytes()).unwrap();
+        output.write_all(state(9, 1.0, 2.0).as_bytes()).unwrap();
+        let so_far = loaded.so_far();
+        assert_eq!((so_far.rows, so_far.written, so_far.rejected), (9, 6, 3));
     }
 
     #[tokio::test]

@@ -405,7 +405,11 @@ mod tests {
     #[test]
     fn notes_that_cannot_be_read_are_an_error() {
         let parent = tempfile::tempdir().unwrap();
-        for notes in ["{", "{\"version\":1}"] {
+        drop(open(parent.path(), Map::new()).unwrap());
+        let notes = fs::read_to_string(parent.path().join(NOTES)).unwrap();
+        let of_a_later_version = notes.replace("\"version\": 1,", "\"version\": 2,");
+        assert_ne!(of_a_later_version, notes);
+        for notes in ["{", "{\"version\":1}", &of_a_later_version] {
             fs::write(parent.path().join(NOTES), notes).unwrap();
             let error = open(parent.path(), Map::new()).unwrap_err();
             assert!(error.message().contains("cannot be read. Delete that folder"), "{error}");

@@ -128,6 +128,119 @@ async fn a_load_that_goes_on_keeps_each_id_of_a_row_that_wrote_several_records()
     assert_eq!(ids, ["001A", "001B", "001C"]);
 }
 
+/// Rows of one object may be settled at different times.
+#[tokio::test]
+async fn each_row_of_an_object_is_added_when_it_is_due_and_the_object_goes_with_the_last() {
+    let load = Load::new(FileFormat::Csv);
+    let (mut folder, mut results) = load.open().await;
+    load.store("successes/a", &[written(5, "001C"), written(1, "001A"), written(3, "001B")]);
+    load.store("b", &[rejected(2, "No."), rejected(6, "No."), rejected(0, "No.")]);
+    let object = |key: &str| load.path("f.load/objects").join(key).exists();
+    for (after, up_to, written, rejected, is_left) in [
+        (0, 1, &["Example 1"][..], &[][..], [true, true]),
+        (1, 2, &["Example 1"], &["Example 2"], [true, true]),
+        (2, 4, &["Example 1", "Example 3"], &["Example 2"], [true, true]),
+        (4, 5, &["Example 1", "Example 3", "Example 5"], &["Example 2"], [false, true]),
+        (5, 6, &["Example 1", "Example 3", "Example 5"], &["Example 2", "Example 6", "Example 0"], [false, false]),
+    ] {
+        results.add(after, up_to).await.unwrap();
+        folder.save(|checkpoint| results.note(checkpoint)).unwrap();
+        results.forget(up_to).await.unwrap();
+        assert_eq!(names(&load.read("success")), written, "{up_to}");
+        assert_eq!(names(&load.read("error")), rejected, "{up_to}");
+        assert_eq!(["successes/a", "b"].map(object), is_left, "{up_to}");
+    }
+    assert_eq!(folder.checkpoint().records_with_id, 3);
+}
+
+/// One row of the file may stand for several records.
+#[tokio::test]
+async fn each_rejection_of_a_row_is_kept_when_a_load_goes_on() {
+    let load = Load::new(FileFormat::Csv);
+    load.store("successes/a", &[written(1, "001A")]);
+    let (_folder, mut results) = load.open().await;
+    load.store("b", &[rejected(1, "No."), rejected(1, "No.")]);
+    load.store("c", &[rejected(1, "No.")]);
+    results.add(0, 1).await.unwrap();
+    assert_eq!(names(&load.read("error")), ["Example 1"; 3]);
+}
+
+/// Salesforce gives no id for a record that it left as it was.
+#[tokio::test]
+async fn rows_that_one_run_wrote_with_one_number_and_id_are_all_there() {
+    let load = Load::new(FileFormat::Csv);
+    let (_folder, mut results) = load.open().await;
+    load.store("successes/a", &[written(1, ""), written(1, ""), written(2, "001A"), written(2, "001A")]);
+    results.add(0, 2).await.unwrap();
+    assert_eq!(names(&load.read("success")), ["Example 1", "Example 1", "Example 2", "Example 2"]);
+}
+
+/// The rows of a job are stored a second time, without their numbers, by the run after a kill.
+#[tokio::test]
+async fn written_rows_without_a_number_are_added_unless_their_job_is_known() {
+    for (in_file, in_object, is_added) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let load = Load::new(FileFormat::Csv);
+        let (mut folder, mut results) = load.open().await;
+        if in_file {
+            load.store("successes/a", &[written(1, "001A")]);
+            results.add(0, 1).await.unwrap();
+            folder.save(|checkpoint| results.note(checkpoint)).unwrap();
+            results.forget(1).await.unwrap();
+        }
+        if in_object {
+            load.store("successes/a", &[written(9, "001X"), written(9, "001A")]);
+        }
+        load.store("successes/b", &[written(0, "001A"), written(0, "001B")]);
+        results.add(1, 5).await.unwrap();
+        let success = load.read("success");
+        let count = success.lines().filter(|line| line.contains("Example 0")).count();
+        assert_eq!(count, if is_added { 2 } else { 0 }, "{in_file} {in_object}: {success}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_file_has_the_input_and_the_reasons_once_each() {
+    let data = json!({
+        "Key__c": 1.50, "sf__Id": "", "sf__Error": "X:no:Name --", "rejected_reason": "X", "rejected_field": "Name",
+        "rejected_message": "no, \"never\"", "Name": ["a"], "source_row": 9, "written_records": 4, "sf__Created": true,
+    });
+    for (format, expected) in [
+        (
+            FileFormat::Csv,
+            "Name,Key__c,sf__Id,sf__Error,rejected_reason,rejected_field,rejected_message,source_row\r\n\
+             \"[\"\"a\"\"]\",1.5,,X:no:Name --,X,Name,\"no, \"\"never\"\"\",2\r\n",
+        ),
+        (
+            FileFormat::Jsonl,
+            "{\"Key__c\":1.5,\"Name\":[\"a\"],\"sf__Id\":\"\",\"sf__Error\":\"X:no:Name --\",\
+             \"rejected_reason\":\"X\",\"rejected_field\":\"Name\",\
+             \"rejected_message\":\"no, \\\"never\\\"\",\"source_row\":2}\n",
+        ),
+    ] {
+        let load = Load::new(format);
+        let (_folder, mut results) = load.open().await;
+        load.store("a", &[row(2, data.clone())]);
+        results.add(0, 2).await.unwrap();
+        assert_eq!(load.read("error"), expected);
+    }
+}
+
+#[test]
+fn a_cell_is_quoted_if_it_would_end_early_without() {
+    for (cell, expected) in [
+        ("plain text; 'x'", "plain text; 'x'"),
+        ("a,b", "\"a,b\""),
+        ("a\"b", "\"a\"\"b\""),
+        ("a\rb", "\"a\rb\""),
+        ("a\nb", "\"a\nb\""),
+        ("", ""),
+    ] {
+        let mut line = Vec::new();
+        csv_line([cell, cell].map(str::to_owned).into_iter(), &mut line);
+        assert_eq!(String::from_utf8(line).unwrap(), format!("{expected},{expected}\r\n"));
+    }
+}
+
 #[tokio::test]
 async fn the_first_row_of_a_success_file_does_not_choose_its_columns() {
     let rows = [
