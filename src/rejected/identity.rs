@@ -28,3 +28,22 @@ impl StreamIdentity {
         StreamName { namespace: self.namespace.clone().filter(|text| !text.is_empty()), name: self.name.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_namespace_is_none() {
+        for (namespace, expected) in [(None, None), (Some(""), None), (Some("crm"), Some("crm"))] {
+            let stream = StreamIdentity {
+                namespace: namespace.map(str::to_owned),
+                name: "accounts".to_owned(),
+                generation_id: None,
+                source_columns: Vec::new(),
+            };
+            let expected = StreamName { namespace: expected.map(str::to_owned), name: "accounts".to_owned() };
+            assert_eq!(stream.stream_name(), expected, "{namespace:?}");
+        }
+    }
+}

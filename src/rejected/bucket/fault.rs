@@ -221,6 +221,10 @@ mod tests {
             (Cause::timeout_error("attempt"), Fault::Unreachable),
             (Cause::construction_failure("no such host"), Fault::Refused),
             (credentials(CredentialsError::not_loaded_no_source()), Fault::NoCredentials),
+            (
+                credentials(CredentialsError::provider_timed_out(std::time::Duration::from_secs(1))),
+                Fault::CredentialsUnreachable,
+            ),
             (credentials(CredentialsError::provider_error("not trusted")), Fault::CredentialsRefused),
             (credentials(CredentialsError::invalid_configuration("profile")), Fault::CredentialsRefused),
             (credentials(CredentialsError::provider_error(token_service)), Fault::CredentialsUnreachable),

@@ -204,6 +204,7 @@ fn a_report_is_above_the_folders_of_streams_and_has_the_start_where_syncs_share_
         ("{sync_id}", Some("p/42/report.html"), format!("p/42/{dated}")),
         ("/a//sync-{sync_id}/{stream_name}", Some("p/a/sync-42/report.html"), format!("p/a/sync-42/{dated}")),
         ("{sync_id}/{year}/{uuid}", Some("p/42/2026/report.html"), format!("p/42/2026/{dated}")),
+        ("{sync_id}/x-{stream_name}", Some("p/42/report.html"), format!("p/42/{dated}")),
         ("{sync_id}_{stream_name}/", None, format!("p/{dated}")),
         ("{namespace}/{stream_name}/{sync_id}/", None, format!("p/{dated}")),
         ("{date}/{stream_name}", None, format!("p/2026_03_04/{dated}")),

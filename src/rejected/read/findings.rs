@@ -229,6 +229,97 @@ mod tests {
         assert_eq!(findings.notes(&contacts), [""; 0]);
     }
 
+    /// The notes with a selection of everything.
+    fn notes(findings: &Findings) -> Vec<String> {
+        findings.notes(&Selection::default())
+    }
+
+    #[test]
+    fn what_was_left_out_is_counted_whole_and_named_in_part() {
+        let mut findings = Findings::default();
+        findings.add_foreign("7/report.html");
+        assert_eq!((findings.others, notes(&findings)), (1, Vec::new()), "a report is expected");
+        for (number, more) in [(10, ""), (12, " and 2 more")] {
+            (findings.foreign_count + 1..=number).for_each(|number| findings.add_foreign(&format!("f{number}")));
+            let names = (1..=10).map(|number| format!("f{number}")).collect::<Vec<_>>().join(", ");
+            let why = "because their first lines are not those of rejected records";
+            assert_eq!(notes(&findings), [format!("{number} objects are skipped, {why}: {names}{more}.")]);
+        }
+        assert_eq!(findings.others, 13);
+        let mut findings = Findings { removed: 2, ..Findings::default() };
+        assert_eq!(notes(&findings), ["2 objects were removed while the bucket was read."]);
+        findings = Findings { named_by_key: 3, ..Findings::default() };
+        assert!(notes(&findings)[0].starts_with("3 objects have the name of their stream in their keys alone"));
+    }
+
+    #[test]
+    fn reasons_are_listed_if_none_of_those_that_are_wanted_is_there() {
+        let mut findings = Findings::default();
+        let wanted = Selection { reasons: vec!["NO_MATCH".to_owned()], ..Selection::default() };
+        assert_eq!(findings.notes(&wanted), [""; 0], "there are no records at all");
+        ["STRING_TOO_LONG", "FIELD_X", "FIELD_X"].into_iter().for_each(|reason| findings.add_reason(reason));
+        assert_eq!(findings.notes(&wanted), ["No record has this reason. There are: FIELD_X, STRING_TOO_LONG."]);
+        assert_eq!(notes(&findings), [""; 0], "no reason is wanted");
+        findings.records = 1;
+        assert_eq!(findings.notes(&wanted), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_of_a_hundred_names_says_that_there_may_be_others() {
+        for (count, others) in [(99, ""), (100, " and perhaps others"), (120, " and perhaps others")] {
+            let mut findings = Findings::default();
+            (0..count).for_each(|number| findings.add_stream(&format!("s{number:03}")));
+            let message = findings.problem(&selection(&["contacts"], None)).unwrap().message().to_owned();
+            let last = format!("s{:03}{others}.", count.min(100) - 1);
+            assert!(message.contains("There are some of: s000, s001, ") && message.ends_with(&last), "{message}");
+        }
+    }
+
+    #[test]
+    fn each_reason_why_records_may_be_missing_is_part_of_the_error() {
+        let mut findings = Findings::default();
+        assert!(findings.problem(&Selection::default()).is_none());
+        (1..=5).for_each(|number| findings.damage(&format!("f{number}"), "it is cut off"));
+        let message = findings.problem(&Selection::default()).unwrap().message().to_owned();
+        assert!(
+            message.starts_with(
+                "5 of the objects with rejected records cannot be read whole, so records may be missing: f1: "
+            ) && message.contains("; f5: it is cut off. Restore"),
+            "{message}"
+        );
+        findings.damage("f6", "it is cut off");
+        findings.add_nameless("f7");
+        findings.add_nameless("f8");
+        findings.add_stream("accounts");
+        let message = findings.problem(&selection(&["contacts"], None)).unwrap().message().to_owned();
+        for part in
+            ["6 of the objects", "; and 1 more. Restore", "2 objects do not say", "such as f7.", "the stream contacts"]
+        {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+        assert!(!message.contains("f6") && !message.contains("f8"), "{message}");
+    }
+
+    #[test]
+    fn the_first_wanted_stream_that_is_missing_is_named() {
+        let wanted = selection(&["accounts", "contacts", "leads"], None);
+        for (found, expected) in [
+            (&[][..], Some("stream accounts.")),
+            (&[1], Some("stream accounts.")),
+            (&[0], Some("stream contacts.")),
+            (&[1, 0], Some("stream leads.")),
+            (&[0, 1, 2], None),
+        ] {
+            let mut findings = Findings::default();
+            findings.add_stream("crm.cases");
+            found.iter().for_each(|place| findings.add_wanted(Some(*place)));
+            let message = findings.problem(&wanted).map(|error| error.message().to_owned());
+            assert_eq!(message.is_some(), expected.is_some(), "{found:?} {message:?}");
+            assert!(message.unwrap_or_default().contains(expected.unwrap_or_default()), "{found:?}");
+        }
+        assert!(Findings::default().problem(&wanted).is_none(), "an empty bucket");
+    }
+
     #[test]
     fn a_namespace_without_a_stream_is_noted() {
         let mut findings = Findings::default();
@@ -239,6 +330,13 @@ mod tests {
             findings.notes(&shop),
             ["No rejected records are of a stream in this namespace. There are: crm.contacts."]
         );
+        let none = selection(&[], Some(""));
+        assert_eq!(
+            findings.notes(&none),
+            ["No rejected records are of a stream without a namespace. There are: crm.contacts."]
+        );
+        assert_eq!(findings.notes(&selection(&["contacts"], Some("shop"))), [""; 0], "it is an error");
+        assert_eq!(notes(&findings), [""; 0]);
         findings.add_wanted(None);
         assert_eq!(findings.notes(&shop), [""; 0]);
     }

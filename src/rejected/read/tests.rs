@@ -1,5 +1,7 @@
 //! Objects of every form are read back, and one that is not whole is never taken for a shorter one.
 
+mod rows;
+
 use std::io::Write;
 use std::sync::Arc;
 
@@ -274,45 +276,6 @@ fn an_endless_object_of_someone_else_is_skipped() {
         let outcome = super::jsonl::read(lines, 1 << 20, &mut |_| Ok(true));
         assert!(matches!(outcome, Ok(false)), "{start} {byte}: {outcome:?}");
     }
-}
-
-#[test]
-fn a_row_that_cannot_be_read_is_named_by_its_place_and_never_quoted() {
-    let header = "_airbyte_raw_id,_airbyte_extracted_at,_airbyte_meta,_airbyte_generation_id,_airbyte_data\r\n";
-    let line =
-        |data: &str| format!("{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_data\":{data}}}\n");
-    let good = r#"{"a":1,"rejected_reason":"X"}"#;
-    let quoted = "\"{\"\"rejected_reason\"\":\"\"X\"\"}\"";
-    let cases: &[(String, &str)] = &[
-        (line(good) + "not JSON\n", "line 2 cannot be read: it is not a JSON object"),
-        (line(good) + &line("[]"), "line 2 cannot be read: its `_airbyte_data` is not a JSON object"),
-        (line(good) + "\n" + &line(r#"{"a":1}"#), "line 3 cannot be read: it does not say why"),
-        (line(good).replace("_at\":1", "_at\":\"soon\""), "line 1 cannot be read: its `_airbyte_extracted_at`"),
-        (header.to_owned(), "middle of the header, or right after it"),
-        (format!("{header}1,1,,0,{quoted}\r\n1,1,,0\r\n"), "row 2 cannot be read: it has not as many cells"),
-        (format!("{header}1,1,,0,{quoted}\r\n1,1,,0,secret\r\n"), "row 2 cannot be read: its `_airbyte_data`"),
-        (format!("{header}1,1,,0,{quoted}"), "middle of row 1"),
-    ];
-    for (text, expected) in cases {
-        let outcome = read("a.csv", text.as_bytes(), &mut |_| Ok(true));
-        let Err(ReadError::Defect(why)) = outcome else { panic!("{text}: {outcome:?}") };
-        assert!(why.contains(expected) && !why.contains("secret"), "{text}: {why}");
-    }
-    let mut not_utf8 = line(good).into_bytes();
-    not_utf8.extend_from_slice(b"{\"\xff\":1}\n");
-    let csv = [header.as_bytes(), b"1,1,,0,\"{\"\"rejected_reason\"\":\"\"\xff\"\"}\"\r\n"].concat();
-    for bytes in [not_utf8, csv] {
-        let outcome = read("a.csv", bytes.as_slice(), &mut |_| Ok(true));
-        assert!(matches!(&outcome, Err(ReadError::Defect(why)) if why.contains("not UTF-8")), "{outcome:?}");
-    }
-}
-
-#[test]
-fn a_line_without_an_end_does_not_fill_the_memory() {
-    let endless = std::io::repeat(b'x');
-    let start: &[u8] = b"{\"_airbyte_raw_id\":\"";
-    let outcome = read("a.jsonl", std::io::Read::chain(start, endless), &mut |_| Ok(true));
-    assert!(matches!(&outcome, Err(ReadError::Defect(why)) if why.contains("longer than any")), "{outcome:?}");
 }
 
 fn settings(path_format: &str) -> StorageSettings {

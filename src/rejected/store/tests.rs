@@ -2,6 +2,7 @@
 
 mod fixed_answers;
 mod folder;
+mod objects;
 
 use std::io::Read;
 
@@ -292,6 +293,20 @@ async fn the_probe_leaves_nothing_behind() {
     let store = RejectedStore::open(&settings_of(&server), sync(), budget()).await.unwrap();
     store.probe().await.unwrap();
     assert!(server.objects(BUCKET).unwrap().is_empty());
+}
+
+/// What the user can repair keeps a platform from trying again.
+#[test]
+fn two_errors_are_one_of_the_configuration_if_one_of_them_is() {
+    let (config, transient) = (Error::config("Correct it."), Error::transient("It was away."));
+    for (first, second, failure_type, message) in [
+        (&config, &transient, FailureType::Config, "Correct it. It was away."),
+        (&transient, &config, FailureType::Config, "It was away. Correct it."),
+        (&transient, &transient, FailureType::Transient, "It was away. It was away."),
+    ] {
+        let error = both(first, second);
+        assert_eq!((error.failure_type(), error.message()), (failure_type, message));
+    }
 }
 
 #[tokio::test]

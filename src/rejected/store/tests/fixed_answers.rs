@@ -103,6 +103,43 @@ async fn accept_upload(server: &MockServer) {
         .await;
 }
 
+/// Both an object in one request and one in parts say what they are.
+#[tokio::test]
+async fn an_object_has_its_media_type_its_generation_and_its_stream_in_the_metadata() {
+    let unnamed = StreamIdentity { namespace: None, generation_id: None, ..accounts() };
+    let long = StreamIdentity { name: "a".repeat(2_000), generation_id: None, ..accounts() };
+    for (stream, generation, name) in [
+        (accounts(), Some("3"), Some("name=accounts&namespace=crm")),
+        (unnamed, None, Some("name=accounts")),
+        (long, None, None),
+    ] {
+        for part in [1, 10_000_000] {
+            let server = MockServer::start().await;
+            let body = "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>";
+            Mock::given(method("POST"))
+                .and(wiremock::matchers::query_param_is_missing("uploadId"))
+                .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/xml"))
+                .mount(&server)
+                .await;
+            let body = "<CompleteMultipartUploadResult><ETag>\"o\"</ETag></CompleteMultipartUploadResult>";
+            Mock::given(method("POST"))
+                .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/xml"))
+                .mount(&server)
+                .await;
+            Mock::given(method("PUT")).respond_with(accepted()).mount(&server).await;
+            let sizes = Sizes { part, object: 10_000_000, placeless: 1 };
+            let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&stream);
+            writer.write(&record("Acme")).await.unwrap();
+            writer.finish().await.unwrap();
+            let requests = server.received_requests().await.unwrap();
+            let header = |name: &str| requests[0].headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(header("content-type").as_deref(), Some("text/csv"));
+            assert_eq!(header("x-amz-meta-ab-generation-id").as_deref(), generation, "{part}");
+            assert_eq!(header("x-amz-meta-stream").as_deref(), name, "{part}");
+        }
+    }
+}
+
 /// A proxy answers the first call of each step: the start, the part, and the completion.
 #[tokio::test]
 async fn a_step_of_an_upload_that_is_answered_by_something_else_is_made_again() {

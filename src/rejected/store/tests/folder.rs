@@ -59,6 +59,25 @@ async fn no_object_is_visible_before_the_writer_finishes() {
 }
 
 #[tokio::test]
+async fn the_lines_of_an_object_are_whole_however_long_they_are() {
+    let folder = TempDir::new().unwrap();
+    let storage = Storage::in_folder(folder.path());
+    let metadata = ObjectMetadata { content_type: "text/csv", generation_id: None, stream: None };
+    let lines = ["a".repeat(200_000), "b".repeat(600_000), String::new(), "c".repeat(7), "d".repeat(300_000)];
+    for end in ["", "\n"] {
+        storage.put("a", &metadata, (lines.join("\n") + end).into_bytes()).await.unwrap();
+        let mut found = Vec::new();
+        let mut take = |line: &[u8]| {
+            found.push(String::from_utf8(line.to_vec()).unwrap());
+            Ok(())
+        };
+        storage.lines("a", &mut take).await.unwrap();
+        assert!(found == lines, "{:?}", found.iter().map(String::len).collect::<Vec<_>>());
+    }
+    storage.lines("b", &mut |_| panic!("there is no such object")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_dropped_writer_leaves_no_file() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).await;
