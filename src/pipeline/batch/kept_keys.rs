@@ -252,6 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn the_lease_covers_the_ids_and_hashes_of_the_keys() {
+        let column = Column::new(SourceColumn::top("k"), "k", Kind::Text { longest: None }, JsonTypes::default());
+        let columns = Arc::new(Columns::new(vec![column], None));
+        let held = |with_hashes: bool| {
+            let budget = Budget::new(usize::MAX);
+            let mut keys = KeptKeys::new(Arc::clone(&columns), with_hashes, budget.lease()).with_room_for(10_000);
+            assert!(budget.used() >= 10_000 * size_of::<ById>(), "{}", budget.used());
+            for number in 0..10_000_u64 {
+                keys.push(b"k\n", &Arc::default(), number, std::iter::once(&*number.to_string()));
+            }
+            let keys = keys.complete();
+            let held = budget.used();
+            drop(keys);
+            assert_eq!(budget.used(), 0);
+            held
+        };
+        let (without, with) = (held(false), held(true));
+        assert!((10_000 * size_of::<ById>()..11_000 * size_of::<ById>() + 10_000).contains(&without), "{without}");
+        assert!(with >= without + 10_000 * size_of::<u64>(), "{with}");
+    }
+
+    #[test]
     fn a_nested_object_has_the_members_of_the_key_and_the_others() {
         let kind = Kind::Text { longest: None };
         let types = JsonTypes { text: true, ..JsonTypes::default() };

@@ -153,8 +153,11 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use futures_util::future::poll_immediate;
+    use salesforce::ApiUsage;
+    use tokio::sync::watch;
 
     use super::*;
+    use crate::pipeline::prepare::Quota;
 
     const LONG: Duration = Duration::from_secs(1_000);
 
@@ -202,6 +205,31 @@ mod tests {
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Late);
         done.send(()).unwrap();
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Come);
+    }
+
+    /// A share of 40 requests, of which a job needs 30.
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_is_idle_only_while_the_turn_is_awaited() {
+        let (_org, usage) = watch::channel(Some(ApiUsage { used: 0, max: 40 }));
+        let quota = Arc::new(Quota::new(100.0, usage));
+        let claim = Claim::new(Some(Arc::clone(&quota))).await;
+        let mut other = Box::pin(Claim::new(Some(Arc::clone(&quota))));
+        assert!(poll_immediate(&mut other).await.is_none());
+        let is_stuck = async || tokio::time::timeout(LONG, quota.reached()).await.is_ok();
+        let halt = CancellationToken::new();
+        let (done, mut turn) = turn_after(&slots()).await;
+        assert!(!is_stuck().await, "the job may end");
+        {
+            let mut waiting = Box::pin(turn.wait(Duration::MAX, Some(&claim), &halt));
+            assert!(poll_immediate(&mut waiting).await.is_none());
+            assert!(is_stuck().await, "it waits for another job");
+            done.send(()).unwrap();
+            assert_eq!(waiting.await, TurnOutcome::Come);
+        }
+        assert!(!is_stuck().await, "it goes on");
+        let (_done, mut turn) = turn_after(&slots()).await;
+        assert_eq!(turn.wait(LONG, Some(&claim), &halt).await, TurnOutcome::Late);
+        assert!(!is_stuck().await, "its job is replaced");
     }
 
     #[tokio::test]

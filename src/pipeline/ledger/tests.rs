@@ -61,10 +61,68 @@ fn a_state_waits_for_every_record_before_it() {
 fn a_state_without_records_is_acknowledged_at_once() {
     let s = stream(0);
     let mut ledger = Ledger::new([&s]);
-    ledger.add_state(state_of(Some(0), 1));
-    ledger.add_state(state_of(Some(7), 2));
-    ledger.add_state(state_of(None, 3));
+    for (scope, id) in [(Some(0), 1), (Some(7), 2), (None, 3)] {
+        assert!(ledger.add_state(state_of(scope, id)), "{id}");
+    }
     assert_eq!(acknowledged(&mut ledger), [(1, 0, 0), (2, 0, 0), (3, 0, 0)]);
+}
+
+#[test]
+fn a_state_with_unsettled_records_waits_and_counts() {
+    let (a, b) = (stream(0), stream(1));
+    let mut ledger = Ledger::new([&a, &b]);
+    let records = [ledger.add_record(0), ledger.add_record(1)];
+    let sizes = [(Some(0), 1), (Some(1), 2), (None, 3)].map(|(scope, id)| {
+        assert!(!ledger.add_state(state_of(scope, id)), "{id}");
+        assert_eq!((ledger.acknowledge().len(), ledger.waiting_states()), (0, id));
+        ledger.size()
+    });
+    assert!(sizes[0] > 0 && sizes.windows(2).all(|two| two[0] < two[1]), "{sizes:?}");
+    settle(&mut ledger, 1, records[1], (0, 1));
+    assert_eq!((acknowledged(&mut ledger), ledger.waiting_states()), (vec![(2, 0, 1)], 2));
+    settle(&mut ledger, 0, records[0], (1, 0));
+    assert_eq!((acknowledged(&mut ledger), ledger.waiting_states()), (vec![(1, 1, 0), (3, 0, 0)], 0));
+}
+
+#[test]
+fn a_record_that_is_removed_is_not_waited_for() {
+    let s = stream(0);
+    let mut ledger = Ledger::new([&s]);
+    let first = ledger.add_record(0);
+    assert_eq!(ledger.add_record(0), first);
+    ledger.remove_last_record(0);
+    ledger.add_state(state_of(Some(0), 1));
+    assert_eq!(acknowledged(&mut ledger), []);
+    settle(&mut ledger, 0, first, (1, 0));
+    assert_eq!(acknowledged(&mut ledger), [(1, 1, 0)]);
+}
+
+#[test]
+fn no_state_overtakes_a_global_one_that_waits() {
+    let s = stream(0);
+    let mut ledger = Ledger::new([&s]);
+    let record = ledger.add_record(0);
+    ledger.add_state(state_of(None, 1));
+    // The catalog lacks this stream, so the global state closed no segment of it.
+    ledger.add_state(state_of(Some(7), 2));
+    assert_eq!(acknowledged(&mut ledger), []);
+    settle(&mut ledger, 0, record, (1, 0));
+    assert_eq!(acknowledged(&mut ledger), [(1, 1, 0), (2, 0, 0)]);
+}
+
+#[test]
+fn records_that_are_settled_before_their_state_are_in_its_counts() {
+    let s = stream(0);
+    let mut ledger = Ledger::new([&s]);
+    let segment = ledger.add_record(0);
+    ledger.add_record(0);
+    settle(&mut ledger, 0, segment, (1, 0));
+    settle(&mut ledger, 0, segment, (0, 1));
+    assert!(ledger.add_state(state_of(Some(0), 1)));
+    assert_eq!(acknowledged(&mut ledger), [(1, 1, 1)]);
+    let next = ledger.add_record(0);
+    assert_ne!(next, segment);
+    assert!(!ledger.add_state(state_of(Some(0), 2)));
 }
 
 #[test]

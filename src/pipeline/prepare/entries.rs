@@ -114,3 +114,122 @@ fn check_renames(request: &StreamRequest<'_>) -> Vec<EntryFinding> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::test_configs::{client, valid};
+    use airbyte::parse_catalog;
+
+    /// The streams of a catalog, each with its mode.
+    fn catalog(streams: &[(&str, &str)]) -> Vec<ConfiguredStream> {
+        let stream = |(name, mode): &(&str, &str)| {
+            let (namespace, name) =
+                name.split_once('/').map_or((None, *name), |(namespace, name)| (Some(namespace), name));
+            let properties = json!({"LastName": {"type": "string"}, "Account": {"type": "object"}});
+            json!({
+                "stream": {"name": name, "namespace": namespace, "json_schema": {"properties": properties}},
+                "destination_sync_mode": mode, "sync_id": 1, "generation_id": 1, "minimum_generation_id": 0,
+            })
+        };
+        let streams: Vec<Value> = streams.iter().map(stream).collect();
+        parse_catalog(&json!({ "streams": streams }).to_string()).unwrap()
+    }
+
+    fn findings(entry: Value, streams: &[(&str, &str)]) -> Vec<(bool, String)> {
+        let (config, catalog) = (valid(&client(json!({ "streams": [entry] }))), catalog(streams));
+        let requests: Vec<_> = catalog.iter().map(|stream| StreamRequest::new(stream, &config)).collect();
+        check_entries(&requests, &config).into_iter().map(|it| (it.changes_records, it.sentence)).collect()
+    }
+
+    #[test]
+    fn an_entry_is_a_mistake_if_its_name_is_nearly_that_of_a_stream_without_one() {
+        let meant = |name: &str| format!("the nearest name is {name}, which has no entry.");
+        for (entry, streams, expected) in [
+            ("customers", &[("customers", "append")][..], None),
+            ("custmers", &[("customers", "append")], Some((true, meant("customers")))),
+            ("custmers", &[("crm/customers", "append")], Some((true, meant("crm.customers")))),
+            // Half of the letters are too few.
+            ("custody", &[("customers", "append")], Some((false, "no stream; the nearest name is customers.".into()))),
+            ("orders_2025", &[("orders_2026", "append")], Some((false, "the nearest name is orders_2026.".into()))),
+            ("invoices", &[("customers", "append")], Some((false, "matches no stream.".into()))),
+            // A reset brings no records.
+            ("custmers", &[("customers", "overwrite")], Some((false, "the nearest name is customers.".into()))),
+            ("custmers", &[("customers", "overwrite"), ("customer", "append")], Some((true, meant("customer")))),
+        ] {
+            let found = findings(json!({"stream": entry, "object": "Contact"}), streams);
+            match (&found[..], expected) {
+                ([], None) => {}
+                ([(changes_records, sentence)], Some((expected, end))) => {
+                    assert_eq!(*changes_records, expected, "{sentence}");
+                    assert!(sentence.contains(&end), "{sentence}");
+                }
+                (found, expected) => panic!("{entry}: {found:?} is not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_is_for_the_stream_of_its_namespace() {
+        for (namespace, streams, findings_expected) in [
+            (None, &[("crm/customers", "append")][..], 0),
+            (Some("crm"), &[("crm/customers", "append")], 0),
+            (Some("erp"), &[("crm/customers", "append")], 1),
+            (Some("erp"), &[("customers", "append")], 1),
+        ] {
+            let entry = json!({"stream": "customers", "namespace": namespace, "object": "Contact"});
+            let entry = if namespace.is_none() { json!({"stream": "customers", "object": "Contact"}) } else { entry };
+            let found = findings(entry, streams);
+            assert_eq!(found.len(), findings_expected, "{namespace:?}: {found:?}");
+            assert!(found.iter().all(|(changes_records, _)| !changes_records), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rename_needs_a_column_of_the_schema_or_a_member_of_one() {
+        for (renamed, mode, expected) in [
+            ("LastName", "append", None),
+            ("Account.Code", "append", None),
+            ("LastNam", "append", Some(true)),
+            ("Shoe", "append", Some(false)),
+            ("Shoe.Size", "append", Some(false)),
+            ("LastNam", "overwrite", None),
+        ] {
+            let entry =
+                json!({"stream": "s", "object": "Contact", "fields": [{"source": renamed, "target": "LastName"}]});
+            let found = findings(entry, &[("s", mode)]);
+            assert_eq!(found.first().map(|(changes_records, _)| *changes_records), expected, "{renamed}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_upsert_needs_a_key_of_one_field() {
+        let lacks = |entry: Value, mode: &str, key: Value| {
+            let mut catalog = catalog(&[("s", mode)]);
+            let with_key = json!({"streams": [{
+                "stream": {"name": "s", "json_schema": {"properties": {"LastName": {"type": "string"}}}},
+                "destination_sync_mode": mode, "primary_key": key,
+            }]});
+            catalog = if key.is_null() { catalog } else { parse_catalog(&with_key.to_string()).unwrap() };
+            let mut settings = json!({"stream": "s", "object": "Contact"});
+            settings.as_object_mut().unwrap().extend(entry.as_object().unwrap().clone());
+            let config = valid(&client(json!({ "streams": [settings] })));
+            catalog_problems(&config, &catalog).len()
+        };
+        for (entry, mode, key, expected) in [
+            (json!({}), "append_dedup", json!(null), 1),
+            (json!({}), "append_dedup", json!([["LastName"]]), 0),
+            (json!({}), "append_dedup", json!([["LastName"], ["Email"]]), 1),
+            (json!({"external_id_field": "External_Id__c"}), "append_dedup", json!(null), 0),
+            (json!({"match": {"fields": ["Email"]}}), "append_dedup", json!(null), 0),
+            (json!({"operation": "upsert"}), "append", json!(null), 1),
+            (json!({"operation": "insert"}), "append_dedup", json!(null), 0),
+            (json!({}), "append", json!(null), 0),
+            (json!({}), "update", json!(null), 0),
+        ] {
+            assert_eq!(lacks(entry.clone(), mode, key.clone()), expected, "{entry} {mode} {key}");
+        }
+    }
+}

@@ -217,3 +217,84 @@ fn may(operation: Operation, object: &ObjectSummary) -> bool {
         Operation::Delete | Operation::HardDelete => object.deletable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::test_configs::{client, valid};
+    use airbyte::parse_catalog;
+
+    /// Asks a stream with this mode and these generations, and an entry with this operation.
+    fn ask(
+        mode: &str,
+        generations: [Value; 2],
+        operation: Option<&str>,
+        question: fn(&StreamRequest<'_>) -> bool,
+    ) -> bool {
+        let [generation, minimum] = generations;
+        let catalog = json!({"streams": [{
+            "stream": {"name": "Contact", "json_schema": {}},
+            "destination_sync_mode": mode, "sync_id": 1, "generation_id": generation, "minimum_generation_id": minimum,
+        }]});
+        let catalog = parse_catalog(&catalog.to_string()).unwrap();
+        let entries = operation.map(|operation| json!({"stream": "Contact", "operation": operation}));
+        let config = valid(&client(json!({"streams": entries.into_iter().collect::<Vec<_>>()})));
+        question(&StreamRequest::new(&catalog[0], &config))
+    }
+
+    #[test]
+    fn an_insert_of_a_full_refresh_doubles_its_records() {
+        for (mode, operation, doubles) in [
+            ("overwrite", Some("insert"), true),
+            ("overwrite_dedup", Some("insert"), true),
+            ("overwrite", Some("update"), false),
+            ("overwrite", None, false),
+            ("append", Some("insert"), false),
+            ("append_dedup", Some("insert"), false),
+        ] {
+            let asked = ask(mode, [json!(0), json!(0)], operation, StreamRequest::doubles);
+            assert_eq!(asked, doubles, "{mode} {operation:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_generation_that_is_the_oldest_asks_for_the_removal_of_the_others() {
+        for (mode, generation, minimum, asks) in [
+            ("append", json!(2), json!(2), true),
+            ("append", json!(1), json!(1), true),
+            // The first generation has none before it.
+            ("append", json!(0), json!(0), false),
+            ("append", json!(2), json!(0), false),
+            ("append", json!(2), json!(1), false),
+            ("append", json!(null), json!(null), false),
+            ("overwrite", json!(2), json!(2), false),
+        ] {
+            let shown = format!("{mode} {generation} {minimum}");
+            assert_eq!(ask(mode, [generation, minimum], None, StreamRequest::asks_for_removal), asks, "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_operation_needs_what_the_user_may_do_with_the_object() {
+        let may_do = |flags: [bool; 3]| {
+            let [createable, updateable, deletable] = flags;
+            let object = json!({
+                "name": "Contact", "createable": createable, "updateable": updateable, "deletable": deletable,
+            });
+            let object: ObjectSummary = serde_json::from_value(object).unwrap();
+            let all =
+                [Operation::Insert, Operation::Update, Operation::Upsert, Operation::Delete, Operation::HardDelete];
+            all.map(|operation| may(operation, &object))
+        };
+        for (flags, expected) in [
+            ([true, false, false], [true, false, false, false, false]),
+            ([false, true, false], [false, true, false, false, false]),
+            ([true, true, false], [true, true, true, false, false]),
+            ([false, false, true], [false, false, false, true, true]),
+        ] {
+            assert_eq!(may_do(flags), expected, "{flags:?}");
+        }
+    }
+}

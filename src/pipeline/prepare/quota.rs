@@ -65,7 +65,7 @@ impl Quota {
         }
     }
 
-    fn new(max_percent: f64, usage: watch::Receiver<Option<ApiUsage>>) -> Self {
+    pub(crate) fn new(max_percent: f64, usage: watch::Receiver<Option<ApiUsage>>) -> Self {
         Self { max_percent, usage, claims: watch::Sender::default() }
     }
 

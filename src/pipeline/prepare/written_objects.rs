@@ -83,7 +83,32 @@ impl Drop for BatchOnItsWay {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::config::test_configs::{client, valid};
+
+    #[test]
+    fn only_streams_that_create_or_change_records_write_their_object() {
+        for (mode, writes) in [
+            ("append", true),
+            ("append_dedup", true),
+            ("update", true),
+            ("soft_delete", false),
+            ("overwrite", false),
+            ("overwrite_dedup", false),
+        ] {
+            let catalog = json!({"streams": [{
+                "stream": {"name": "account", "json_schema": {}}, "destination_sync_mode": mode,
+            }]});
+            let (catalog, config) = (airbyte::parse_catalog(&catalog.to_string()).unwrap(), valid(&client(json!({}))));
+            let requests = [StreamRequest::new(&catalog[0], &config)];
+            let objects = WrittenObjects::of(&requests, |object| (object == "account").then_some("Account"));
+            assert_eq!(objects.progress("ACCOUNT", None).is_some(), writes, "{mode}");
+            let unknown = WrittenObjects::of(&requests, |_| None);
+            assert!(unknown.progress("account", None).is_none(), "{mode}");
+        }
+    }
 
     #[test]
     fn an_object_is_written_while_one_of_its_batches_is_on_its_way() {

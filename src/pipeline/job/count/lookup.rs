@@ -181,3 +181,32 @@ impl JobWatcher for RequestCount {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_of_a_search_is_counted() {
+        let requests = RequestCount::default();
+        assert_eq!(requests.get(), 0);
+        requests.progressed(7);
+        for asked in 1..4 {
+            requests.asks();
+            assert_eq!(requests.get(), asked);
+        }
+    }
+
+    #[test]
+    fn only_deletes_remove_records_and_a_hard_delete_erases_them() {
+        for (operation, gone) in [
+            (Operation::Insert, None),
+            (Operation::Update, None),
+            (Operation::Upsert, None),
+            (Operation::Delete, Some(Gone::Recycled)),
+            (Operation::HardDelete, Some(Gone::Erased)),
+        ] {
+            assert_eq!(Lookup::new(MatchPlan::of_ids("Account"), operation).deletes(), gone, "{operation}");
+        }
+    }
+}

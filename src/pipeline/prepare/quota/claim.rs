@@ -344,6 +344,21 @@ mod tests {
         assert!(is_reached(&quota).await.is_some(), "nothing makes room for the questions");
     }
 
+    #[tokio::test]
+    async fn a_question_takes_a_free_request_before_one_of_its_own() {
+        let (quota, org) = quota(REQUESTS_OF_A_JOB + 2);
+        let claim = Claim::new(Some(Arc::clone(&quota))).await;
+        let mut left = Vec::new();
+        for _ in 0..5 {
+            claim.asks();
+            count(&org, 1);
+            left.push(claim.status.load(Ordering::Relaxed));
+        }
+        assert_eq!(left, [20, 20, 19, 18, 17]);
+        drop(claim);
+        assert_eq!(quota.claims.borrow().requests, 0);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_job_whose_turn_comes_is_given_a_moment() {
         let (quota, org) = quota(REQUESTS_OF_A_JOB + 10);

@@ -108,6 +108,8 @@ async fn a_record_that_would_become_more_rows_than_fit_in_memory_is_rejected() {
         let sent: u64 = rows(&rewritten.written).iter().sum();
         // A record that names one other is not a cause of too many rows, and is always sent.
         assert_eq!((sent, rewritten.settled.rejected), (written, rejected), "{most_rows} rows");
+        let reasons = rewritten.settled.reasons.by_count();
+        assert_eq!(reasons.iter().map(|(.., reason)| reason.count).sum::<u64>(), rejected, "each has its reason");
     }
 }
 
