@@ -232,6 +232,32 @@ async fn a_locked_row_is_sent_again_and_keeps_its_key_when_it_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn found_and_missing_records_keep_the_json_types_of_their_values_when_they_are_rejected() {
+    let world = World::new().await;
+    contact(&world, &[("LastName", "Example"), ("Email", "ann@example.com")]);
+    // Each row is sent twice.
+    world.org.inject(RowFault::new("Contact", "UNABLE_TO_LOCK_ROW:locked:--").times(1));
+    world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:Title --"));
+    let records = [
+        json!({"Email": "ann@example.com", "LastName": "7", "Title": 5}),
+        json!({"Email": "bob@example.com", "LastName": 7, "Title": "5"}),
+        json!({"Email": "cid@example.com", "LastName": "7", "Title": 5}),
+    ];
+    let contacts = contacts(&["Email", "LastName", "Title"]);
+    let run = world.write(settings("upsert", json!({"fields": ["Email"]})), contacts, lines(&records)).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 0, rejected: 3 }]);
+    let mut rejected: Vec<Value> = world
+        .rejected()
+        .iter()
+        .map(|row| &row["_airbyte_data"])
+        .map(|data| json!({"Email": data["Email"], "LastName": data["LastName"], "Title": data["Title"]}))
+        .collect();
+    rejected.sort_by_key(|data| data["Email"].to_string());
+    assert_eq!(rejected, records);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_update_or_delete_whose_primary_key_is_an_external_id_works_without_an_entry() {
     for (mode, left) in [("update", vec![["X-1", "new"], ["X-2", "old"]]), ("soft_delete", vec![["X-2", "old"]])] {
         let world = World::new().await;

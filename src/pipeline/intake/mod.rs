@@ -452,3 +452,6 @@ async fn sleep_until(moment: Option<Instant>) {
 fn output_closed(error: io::Error) -> Error {
     Error::system("Standard output was closed, so states cannot be acknowledged.").internal(error)
 }
+
+#[cfg(test)]
+mod tests;

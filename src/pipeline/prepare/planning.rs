@@ -254,7 +254,7 @@ mod tests {
             ("append", Some("insert"), false),
             ("append_dedup", Some("insert"), false),
         ] {
-            let asked = ask(mode, [json!(0), json!(0)], operation, StreamRequest::doubles);
+            let asked = ask(mode, [json!(0), json!(0)], operation, |request| request.doubles());
             assert_eq!(asked, doubles, "{mode} {operation:?}");
         }
     }
@@ -272,7 +272,7 @@ mod tests {
             ("overwrite", json!(2), json!(2), false),
         ] {
             let shown = format!("{mode} {generation} {minimum}");
-            assert_eq!(ask(mode, [generation, minimum], None, StreamRequest::asks_for_removal), asks, "{shown}");
+            assert_eq!(ask(mode, [generation, minimum], None, |request| request.asks_for_removal()), asks, "{shown}");
         }
     }
 
