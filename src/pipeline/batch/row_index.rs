@@ -377,5 +377,11 @@ mod tests {
         let index = RowIndex::new(&origins);
         assert_eq!(sorted(&index.outcomes(1)), (vec![(0, 3), (1, 1)], vec![]));
         assert_eq!(sorted(&index.outcomes(2)), (vec![(0, 3), (1, 2)], vec![]));
+        let origins = merged_origins(&[(2, 1, &[(0, 3)]), (1, 2, &[]), (3, 3, &[(4, 1)])]);
+        let mut index = RowIndex::new(&origins);
+        assert_eq!(sorted(&index.outcomes(1)), (vec![(0, 3), (1, 1)], vec![]));
+        assert_eq!(sorted(&index.outcomes(3)), (vec![(0, 3), (1, 1), (2, 1), (3, 1), (4, 1)], vec![]));
+        index.find_and_mark(2, Rejected).unwrap();
+        assert_eq!(sorted(&index.outcomes(1)), (vec![(0, 3), (1, 1), (3, 1), (4, 1)], vec![]), "the other one");
     }
 }
