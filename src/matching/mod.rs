@@ -23,4 +23,6 @@ pub(crate) use plan::{ID, KeyField, MatchPlan, RowKey, ValueType};
 pub(crate) use record_id::RecordId;
 pub(crate) use sizes::QuerySizes;
 pub(crate) use source::OrgRecords;
+#[cfg(test)]
+pub(crate) use wanted::Asked;
 pub(crate) use wanted::{Found, MOST_WRITTEN, Matches};

@@ -87,7 +87,7 @@ pub(crate) enum Found {
 
 /// The keys that an answer is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asked<'k> {
+pub(crate) enum Asked<'k> {
     /// All: it has the records of an object, whatever their keys.
     All,
     /// Those at these positions, in order. A record in the answer has one of them, so the org says.
@@ -102,7 +102,7 @@ pub(crate) struct NotAnId;
 
 impl Matches {
     /// Looks for these keys. `most_ids` are kept of a key that names several records.
-    pub(super) fn new(mut keys: Vec<RowKey>, most_ids: usize, lease: Lease) -> Self {
+    pub(crate) fn new(mut keys: Vec<RowKey>, most_ids: usize, lease: Lease) -> Self {
         let rows = keys.len();
         keys.sort_unstable();
         keys.dedup();
@@ -192,7 +192,7 @@ impl Matches {
 
     /// Adds a record of an answer, which has this key, and returns whether it has a key that was asked for, certainly
     /// or perhaps. A record that is added twice counts once.
-    pub(super) fn add(&mut self, key: RowKey, id: &str, asked: Asked<'_>) -> Result<bool, NotAnId> {
+    pub(crate) fn add(&mut self, key: RowKey, id: &str, asked: Asked<'_>) -> Result<bool, NotAnId> {
         let number = RecordId::parse(id).ok_or(NotAnId)?;
         if let Asked::Alone(position) = asked {
             self.has_verdicts |= self.keys[position] != key;

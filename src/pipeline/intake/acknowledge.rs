@@ -152,6 +152,7 @@ mod tests {
     use crate::config::NullHandling;
     use crate::config::test_configs::{client, valid};
     use crate::journal::{Entry, Target};
+    use crate::pipeline::intake::tests::Written;
     use crate::pipeline::ledger::ClosedSegment;
     use crate::pipeline::prepare::PlannedStream;
 
@@ -167,31 +168,114 @@ mod tests {
         }
     }
 
+    const JOB: &str = "750Sim000000001AAA";
+
+    fn name() -> StreamName {
+        StreamName { namespace: None, name: "s".to_owned() }
+    }
+
+    /// A journal in a folder, with the entry of a job that has rows of these segments.
+    async fn journal(folder: &tempfile::TempDir, segments: &[u64]) -> Arc<Journal> {
+        let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
+        let operation = Operation::Insert;
+        let job = JobSpec { object: "Contact".into(), operation, external_id_field: None, assignment_rule_id: None };
+        let mut entry = Entry::new(JOB, Target::new(&name(), None, &job), Vec::new(), segments.len() as u64);
+        entry.set_rows(segments.iter().map(|segment| (*segment, 7 + *segment)));
+        journal.enter(&entry).await.unwrap();
+        journal
+    }
+
+    fn stream() -> [Stream; 1] {
+        [Stream::new(PlannedStream { name: name(), plan: None }, NullHandling::Ignore, Vec::new())]
+    }
+
+    fn state(id: u64) -> Acknowledged {
+        Acknowledged { line: format!("{{\"id\":{id}}}"), closed: vec![ClosedSegment { stream: 0, id }] }
+    }
+
+    /// The numbers of the states that have left.
+    fn left(output: &Output, written: &Written) -> Vec<u64> {
+        output.flush().unwrap();
+        let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_u64().unwrap();
+        written.text().lines().map(id).collect()
+    }
+
+    #[tokio::test]
+    async fn states_leave_in_their_order_each_after_the_entries_that_it_covers() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = journal(&folder, &[1, 2]).await;
+        let written = Written::default();
+        let output = Output::new(written.clone()).unwrap();
+        let mut streams = stream();
+        let mut states = Acknowledgements::new(output.clone(), Some(Arc::clone(&journal)), Purpose::Sync);
+        assert!(states.add(vec![state(0)], &mut streams).is_ok() && states.is_idle());
+        assert_eq!(left(&output, &written), [0], "the journal has nothing of it");
+        for id in 1..4 {
+            states.add(vec![state(id)], &mut streams).unwrap();
+        }
+        assert!(!states.is_idle());
+        assert_eq!(left(&output, &written), [0]);
+        let removed = states.removed().await;
+        assert_eq!(left(&output, &written), [0], "nobody has said so yet");
+        assert!(states.go_on(removed, &mut streams).is_ok() && !states.is_idle());
+        assert_eq!(left(&output, &written), [0, 1]);
+        assert_eq!(journal.removals(&name(), 3).len(), 1);
+        let removed = states.removed().await;
+        assert!(states.go_on(removed, &mut streams).is_ok() && states.is_idle());
+        assert_eq!(left(&output, &written), [0, 1, 2, 3]);
+        assert!(journal.removals(&name(), 3).is_empty());
+        states.add(vec![state(4)], &mut streams).unwrap();
+        assert_eq!(left(&output, &written), [0, 1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn no_state_leaves_after_an_entry_that_could_not_be_removed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = journal(&folder, &[0]).await;
+        let written = Written::default();
+        let output = Output::new(written.clone()).unwrap();
+        let mut streams = stream();
+        let mut states = Acknowledgements::new(output.clone(), Some(journal), Purpose::Sync);
+        states.add(vec![state(0)], &mut streams).unwrap();
+        states.add(vec![state(1)], &mut streams).unwrap();
+        states.removed().await.unwrap();
+        let failed = states.go_on(Err(Error::transient("it is full")), &mut streams);
+        let Err(AcknowledgeError::Journal(error)) = failed else { panic!("it goes on") };
+        assert_eq!(error.message(), "it is full");
+        states.add(vec![state(2)], &mut streams).unwrap();
+        assert!(states.is_idle());
+        assert_eq!(left(&output, &written), []);
+    }
+
+    #[tokio::test]
+    async fn of_several_states_the_last_segment_of_each_stream_is_removed_once() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = journal(&folder, &[1, 2, 3]).await;
+        let mut streams = stream();
+        let unknown = Acknowledged { line: String::new(), closed: vec![ClosedSegment { stream: 7, id: 9 }] };
+        assert!(removals(&journal, &[state(0), unknown], &mut streams).is_empty());
+        let found = removals(&journal, &[state(2), state(1), state(0)], &mut streams);
+        assert!(matches!(&found[..], [Removal::Segments { job, last: 2, .. }] if job == JOB), "{found:?}");
+        let found = removals(&journal, &[state(1), state(3)], &mut streams);
+        assert!(matches!(&found[..], [Removal::Whole(job)] if job == JOB), "{found:?}");
+    }
+
     /// A later attempt sends the rows again whose state did not leave, and must find them in the journal.
     #[tokio::test]
     async fn the_journal_keeps_its_entries_when_no_state_can_leave() {
         let folder = tempfile::TempDir::new().unwrap();
-        let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
-        let config = valid(&client(json!({"object_storage_config": storage})));
-        let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
-        let name = StreamName { namespace: None, name: "s".to_owned() };
-        let operation = Operation::Insert;
-        let job = JobSpec { object: "Contact".into(), operation, external_id_field: None, assignment_rule_id: None };
-        let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), Vec::new(), 1);
-        entry.set_rows([(0, 7)]);
-        journal.enter(&entry).await.unwrap();
-
+        let journal = journal(&folder, &[0]).await;
         let output = Output::new(Full).unwrap();
-        let mut streams =
-            [Stream::new(PlannedStream { name: name.clone(), plan: None }, NullHandling::Ignore, Vec::new())];
+        let mut streams = stream();
         let mut states = Acknowledgements::new(output.clone(), Some(Arc::clone(&journal)), Purpose::Sync);
         output.text("a message").unwrap();
         output.closed().await;
-        let state = || Acknowledged { line: "{}".to_owned(), closed: vec![ClosedSegment { stream: 0, id: 0 }] };
-        states.add(vec![state()], &mut streams).unwrap_err();
+        states.add(vec![state(0)], &mut streams).unwrap_err();
         // What settles later.
-        states.add(vec![state()], &mut streams).unwrap();
+        states.add(vec![state(0)], &mut streams).unwrap();
         assert!(states.is_idle());
-        assert_eq!(journal.removals(&name, 0).len(), 1);
+        assert_eq!(journal.removals(&name(), 0).len(), 1);
     }
 }

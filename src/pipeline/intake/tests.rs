@@ -18,7 +18,13 @@ const INTERVAL: Duration = Duration::from_secs(600);
 
 /// What is written to standard output.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -59,7 +65,7 @@ impl Bench {
                 "destination_sync_mode": "append", "destination_object_name": "Contact",
             })
         };
-        let catalog = json!({"streams": ["a", "b", "c"].map(stream)});
+        let catalog = json!({ "streams": Vec::from(["a", "b", "c"].map(stream)) });
         let catalog = parse_catalog(&catalog.to_string()).unwrap();
         let requests: Vec<_> = catalog.iter().map(|stream| StreamRequest::new(stream, &config)).collect();
         let planned = plan_streams(&signed_in, &requests, &config).await.unwrap();
@@ -119,7 +125,7 @@ impl Bench {
     /// The states that have come back, with their counts.
     fn states(&self) -> Vec<(u64, u64, u64)> {
         self.intake.output.flush().unwrap();
-        let written = String::from_utf8(self.written.0.lock().unwrap().clone()).unwrap();
+        let written = self.written.text();
         let messages = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let states = messages.filter(|message| message["type"] == "STATE").map(|message| {
             let count = |name: &str| message["state"]["destinationStats"][name].as_f64().unwrap() as u64;
