@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(error.message(), "it is full");
         states.add(vec![state(2)], &mut streams).unwrap();
         assert!(states.is_idle());
-        assert_eq!(left(&output, &written), []);
+        assert_eq!(left(&output, &written), [0_u64; 0]);
     }
 
     #[tokio::test]
