@@ -1,0 +1,152 @@
+//! What the results of a job prove.
+
+use super::*;
+use crate::pipeline::job::rounds::AwaitedBy;
+
+const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
+
+/// 201 contacts: a simulated org processes 200 of them at a time.
+fn names() -> Vec<String> {
+    (0..201).map(|number| format!("N{number}")).collect()
+}
+
+fn counts([succeeded, failed, unprocessed]: [u64; 3]) -> ResultCounts {
+    ResultCounts { succeeded, failed, unprocessed }
+}
+
+/// A job of the names that has ended, and its batch.
+async fn ended(bench: &Bench) -> (Batch, FinishedJob) {
+    let names = names();
+    let batch = bench.batch(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (events, plan) = (no_receiver(), &bench.plan);
+    let uploaded = bench.loader.upload(plan, &batch).await.ok().unwrap();
+    let running = bench.loader.close(plan, &batch, uploaded, &events).await.ok().unwrap();
+    let (job, halt) = (running.id().to_owned(), CancellationToken::new());
+    let watcher = Watcher { job, events: &events, claim: Claim::none(), halt: &halt, haste: 1 };
+    let finished = wait_for_end(plan, &batch, running, &watcher).await.ok().unwrap();
+    (batch, finished)
+}
+
+async fn judge(
+    bench: &Bench,
+    (batch, job): &(Batch, FinishedJob),
+    earlier: Option<ResultCounts>,
+    gaps: Gaps,
+) -> Result<Verdict, JudgeError> {
+    let parents = ParentColumns::new(&bench.plan, &batch.columns);
+    let finished = FinishedBatch { plan: &bench.plan, batch, job };
+    let judge = Judge::new(finished, None, ALL_RULES, &parents, &bench.loader.budget);
+    judge.judge(earlier, gaps).await.map(Option::unwrap)
+}
+
+/// The verdict as how many rows are sent again, left unprocessed and unknown, or why there is none.
+async fn judged(
+    bench: &Bench,
+    ended: &(Batch, FinishedJob),
+    earlier: Option<[u64; 3]>,
+    gaps: Gaps,
+) -> Result<[u64; 3], &'static str> {
+    match judge(bench, ended, earlier.map(counts), gaps).await {
+        Ok(verdict) => {
+            assert_eq!(verdict.awaited_by, AwaitedBy { transient: verdict.unprocessed > 0, other_streams: false });
+            assert_eq!(verdict.retry.is_some(), verdict.unprocessed + verdict.unknown > 0);
+            Ok([verdict.retry.map_or(0, |retry| retry.rows()), verdict.unprocessed, verdict.unknown])
+        }
+        Err(JudgeError::Unproven(error)) => {
+            let why = ["still change", "do not add up"].into_iter().find(|why| error.message().contains(why));
+            Err(why.unwrap_or_else(|| panic!("{error}")))
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn two_readings_of_the_results_of_a_job_that_ended_early_must_agree() {
+    use Gaps::{MayPass, Stay};
+    let timeout = || JobFault::failed("Contact", 1, "Timeout : took too long");
+    let (rest, changes, gaps) = (Ok([1, 1, 0]), Err("still change"), Err("do not add up"));
+    for (fault, tests) in [
+        (
+            timeout(),
+            &[
+                ([200, 0, 1], MayPass, rest),
+                ([200, 0, 1], Stay, rest),
+                ([201, 0, 0], MayPass, changes),
+                ([199, 0, 2], MayPass, changes),
+                ([199, 1, 1], MayPass, changes),
+                ([200, 1, 0], Stay, changes),
+            ][..],
+        ),
+        (
+            timeout().omit_unprocessed_rows(),
+            &[
+                ([200, 0, 0], MayPass, gaps),
+                ([200, 0, 0], Stay, Ok([0, 0, 1])),
+                ([199, 0, 0], Stay, changes),
+                ([200, 0, 1], Stay, gaps),
+            ],
+        ),
+        // Salesforce gave it up for good: nothing more comes.
+        (
+            JobFault::failed("Contact", 1, "InvalidBatch : Field name not found : Nmae").omit_unprocessed_rows(),
+            &[([200, 0, 0], MayPass, Ok([0, 0, 1])), ([199, 0, 0], MayPass, changes)],
+        ),
+    ] {
+        let bench = Bench::new().await;
+        bench.org.inject(fault.clone());
+        let ended = ended(&bench).await;
+        for (earlier, gaps, expected) in tests {
+            let found = judged(&bench, &ended, Some(*earlier), *gaps).await;
+            assert_eq!(found, *expected, "{fault:?} after {earlier:?} {gaps:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_counts_of_a_complete_job_prove_what_became_of_its_rows() {
+    let invalid = "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName --";
+    for (processed, failed, expected) in
+        [(0, 0, Ok([0, 0, 0])), (0, 1, Err("do not add up")), (0, -1, Err("do not add up"))]
+    {
+        let bench = Bench::new().await;
+        bench.org.inject(JobFault::miscounted("Contact", processed, failed));
+        bench.org.inject(RowFault::new("Contact", invalid).when(|row| row.get("LastName") == Some("N7")));
+        let ended = ended(&bench).await;
+        let found = judged(&bench, &ended, None, Gaps::MayPass).await;
+        assert_eq!(found, expected, "{processed} {failed}");
+        let results = bench.org.requests().iter().filter(|request| request.path.contains("successfulResults")).count();
+        assert_eq!(results, 0, "the failed rows are enough");
+    }
+}
+
+#[tokio::test]
+async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    let invalid = "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName --";
+    let bench = Bench::new().await;
+    let is_one_of = |names: &'static [&'static str]| {
+        move |row: &salesforce_sim::UploadedRow<'_>| row.get("LastName").is_some_and(|name| names.contains(&name))
+    };
+    bench.org.inject(RowFault::new("Contact", invalid).when(is_one_of(&["N0", "N7", "N200"])));
+    bench.org.inject(RowFault::new("Contact", lock).when(is_one_of(&["N1", "N100"])));
+    let ended = ended(&bench).await;
+    let verdict = judge(&bench, &ended, None, Gaps::MayPass).await.unwrap();
+    let reasons: Vec<_> =
+        verdict.reasons.by_count().into_iter().map(|(code, field, reason)| (code, field, reason.count)).collect();
+    assert_eq!(reasons, [("FIELD_CUSTOM_VALIDATION_EXCEPTION", "LastName", 3)]);
+    assert_eq!(verdict.awaited_by, AwaitedBy { transient: true, other_streams: false });
+    assert_eq!((verdict.unprocessed, verdict.unknown, verdict.skipped), (0, 0, 0));
+    let (mut batch, mut retry) = (ended.0, verdict.retry.unwrap());
+    let mut sent: Vec<_> = retry.csv_rows().map(|row| String::from_utf8_lossy(&row).into_owned()).collect();
+    sent.sort();
+    assert_eq!(sent, ["N1\n", "N100\n"]);
+    let settled = batch.settle(verdict.outcomes, Some(&mut retry));
+    let rejected: u64 = settled.iter().map(|segment| segment.rejected).sum();
+    let written: u64 = settled.iter().map(|segment| segment.written).sum();
+    assert_eq!((written, rejected), (196, 3));
+    assert!(
+        settled
+            .iter()
+            .all(|it| ![1, 100].contains(&it.segment) && it.rejected == u64::from([0, 7, 200].contains(&it.segment)))
+    );
+}
