@@ -1,12 +1,14 @@
 //! Faults while the connector reads the results of a job.
 
-use salesforce_sim::{Answer, Effect, Endpoint, JobFault, JobState, RequestFault, Truncation};
+use salesforce_sim::{Answer, Effect, Endpoint, JobFault, JobState, RequestFault, RowFault, Truncation};
+use serde_json::json;
 
 use super::{
     assert_all_in_org, assert_all_in_org_or_bucket, assert_nothing_acknowledged, insert_contacts, job_states,
     keys_in_bucket, reject_some_rows,
 };
-use crate::world::World;
+use crate::protocol_model::Counts;
+use crate::world::{World, catalog, complete, keyed, record, state, stream};
 
 /// Faults of one answer. It is cut off in the header, in a quoted cell, and between two rows.
 fn answer_faults() -> Vec<Effect> {
@@ -115,4 +117,18 @@ async fn results_that_lack_a_column_prove_nothing() {
     let run = insert_contacts(&world, 10).await;
     assert_nothing_acknowledged(&run, "for Contact lack the column LastName");
     assert_eq!(keys_in_bucket(&world), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_failed_without_a_reason_is_rejected() {
+    let world = World::new().await;
+    let id = world.org.insert("Contact", &[("LastName", "Example")]).unwrap();
+    world.org.inject(RowFault::new("Contact", ""));
+    let fields = [("Id", "string"), ("LastName", "string"), ("_ab_cdc_deleted_at", "string")];
+    let catalog = catalog(&[keyed(stream("s", "Contact", &fields), "update", "Id")]);
+    let deleted = json!({"Id": id, "_ab_cdc_deleted_at": "2026-01-01T00:00:00Z"});
+    let run = world.write(json!({}), catalog, vec![record("s", deleted), state("s", 1), complete("s")]).await;
+    run.assert_success();
+    assert_eq!(run.counts(), [Counts { written: 0, rejected: 1 }]);
+    assert_eq!((world.rejected().len(), world.org.count("Contact")), (1, 1));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use salesforce::Org;
+use salesforce::{JobSpec, Operation, Org};
 use salesforce_sim::{Credentials, Settings, SimulatedOrg};
 use serde_json::{Value, json};
 
@@ -10,7 +10,9 @@ use super::*;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::config::test_configs::valid;
+use crate::convert::row_hash;
 use crate::display::Display;
+use crate::journal::{EarlierRows, Entry, Target};
 use crate::pipeline::prepare::{StreamRequest, plan_streams};
 use airbyte::{FailureType, parse_catalog};
 
@@ -220,6 +222,39 @@ async fn a_line_that_is_wrong_leaves_no_record() {
     assert_eq!((bench.intake.streams[0].counts.read, bench.open()), (0, [false; 3]));
     bench.state("a", 1);
     assert_eq!(bench.states(), [(1, 0, 0)]);
+}
+
+/// The rows `Example` and `Other` of a job that an earlier attempt left, of which the job wrote the first.
+fn earlier_rows() -> EarlierRows {
+    let name = StreamName { namespace: None, name: "a".to_owned() };
+    let (object, operation) = ("Contact".into(), Operation::Insert);
+    let job = JobSpec { object, operation, external_id_field: None, assignment_rule_id: None };
+    let columns = ["LastName", "Description"].map(str::to_owned).into();
+    let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), columns, 2);
+    entry.set_rows(["Example,\n", "Other,\n"].map(|row| (0, row_hash(row.as_bytes()))));
+    let mut rows = EarlierRows::new(entry);
+    rows.begin();
+    assert!(rows.written(b"Example,\n"));
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_an_earlier_attempt_wrote_is_not_sent_again_however_its_line_is_written() {
+    let plain = r#"{"type":"RECORD","record":{"stream":"a","data":{"LastName":"NAME"},"emitted_at":1}}"#;
+    let data_first = r#"{"type":"RECORD","record":{"data":{"LastName":"NAME"},"stream":"a","emitted_at":1}}"#;
+    for line in [plain, data_first] {
+        let mut bench = Bench::new(usize::MAX).await;
+        bench.intake.streams[0].earlier.push(earlier_rows());
+        let mut read = |name: &str| {
+            bench.intake.read_line(line.replace("NAME", name).as_bytes()).unwrap();
+            let counts = bench.intake.streams[0].counts;
+            (counts.read, counts.written, bench.open()[0])
+        };
+        assert_eq!(read("Example"), (1, 1, false), "{line}");
+        assert_eq!(read("Other"), (2, 1, true), "it was not written");
+        assert_eq!(read("Example"), (3, 1, true), "it was written once");
+        assert_eq!(bench.intake.streams[0].open_batch().unwrap().rows(), 2, "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! What the results of a job prove.
 
 use super::*;
+use crate::config::test_configs::{client, valid};
+use crate::journal::{Journal, Removal};
 use crate::pipeline::job::rounds::AwaitedBy;
 
 const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
@@ -149,4 +151,30 @@ async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
             .iter()
             .all(|it| ![1, 100].contains(&it.segment) && it.rejected == u64::from([0, 7, 200].contains(&it.segment)))
     );
+}
+
+/// Rows that are equal to acknowledged ones need it: without it nobody knows which of them were written.
+#[tokio::test]
+async fn the_journal_notes_a_job_that_wrote_all_its_rows() {
+    let invalid = "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName --";
+    for all_written in [true, false] {
+        let mut bench = Bench::new().await;
+        if !all_written {
+            bench.org.inject(RowFault::new("Contact", invalid).when(|row| row.get("LastName") == Some("N7")));
+        }
+        let folder = tempfile::TempDir::new().unwrap();
+        let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
+        bench.loader.journal = JobJournal::new(Some(Arc::clone(&journal)), Arc::clone(&bench.loader.budget));
+        let names = names();
+        bench.load(&names.iter().map(String::as_str).collect::<Vec<_>>()).await.1.unwrap();
+        let removals = journal.removals(&bench.plan.name, 100);
+        let expected = bench.org.jobs()[0].id.clone();
+        assert!(
+            matches!(&removals[..], [Removal::Segments { job, last: 100, all_written: noted }]
+                if *job == expected && *noted == all_written),
+            "{removals:?}"
+        );
+    }
 }
