@@ -173,8 +173,9 @@ mod tests {
             (&[2, 1], change_one, Revised::Unclear),
             (&[1, 2, 3, 4, 5], nothing, several(&[1, 2, 3], 5)),
             (&[5, 4, 3, 2, 1], delete_one, several(&[5, 4, 3], 5)),
-            // It may be one of the two that are not known by their ids, too.
+            // It may be one of those that are not known by their ids, too.
             (&[1, 2, 3, 4, 5], delete_one, Revised::Unclear),
+            (&[1, 2, 3, 4], delete_one, Revised::Unclear),
         ]
         .into_iter()
         .enumerate()
