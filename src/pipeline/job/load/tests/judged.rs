@@ -112,7 +112,10 @@ async fn the_counts_of_a_complete_job_prove_what_became_of_its_rows() {
     {
         let bench = Bench::new().await;
         bench.org.inject(JobFault::miscounted("Contact", processed, failed));
-        bench.org.inject(RowFault::new("Contact", invalid).when(|row| row.get("LastName") == Some("N7")));
+        bench.org.inject(
+            RowFault::new("Contact", invalid)
+                .when(|row| row.get("LastName").is_some_and(|name| name.starts_with("N7"))),
+        );
         let ended = ended(&bench).await;
         let found = judged(&bench, &ended, None, Gaps::MayPass).await;
         assert_eq!(found, expected, "{processed} {failed}");
