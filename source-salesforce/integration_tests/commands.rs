@@ -1,6 +1,6 @@
 //! `spec` and `check`.
 
-use salesforce_sim::{Answer, Effect, Endpoint, RequestFault};
+use salesforce_sim::{Answer, Effect, Endpoint, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use crate::connector;
@@ -109,4 +109,65 @@ async fn check_fails_for_an_org_that_does_not_have_the_version_of_the_api() {
     let message = status["message"].as_str().unwrap();
     assert_eq!(status["status"], "FAILED", "{message}");
     assert!(message.contains("The org does not support version 62.0 of the API"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_there_is_named_with_its_option() {
+    let world = World::new().await;
+    let (config, catalog) = (world.config(json!({})), crate::world::contacts());
+    let all = [("--config", &config), ("--catalog", &catalog), ("--state", &json!([]))];
+    for missing in all.map(|(option, _)| option) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_source-salesforce"));
+        process.arg("read").env_clear();
+        for (option, content) in all {
+            let path = folder.path().join(option.trim_start_matches('-'));
+            if option != missing {
+                std::fs::write(&path, content.to_string()).unwrap();
+            }
+            process.arg(option).arg(path);
+        }
+        let output = crate::world::blocking(move || process.output().unwrap()).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!output.status.success() && text.contains("config_error"), "{missing}: {text}");
+        assert!(text.contains(&format!("given with {missing},")), "{missing}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_counts_what_a_sync_can_read_and_tries_what_can_be_tried() {
+    let silent = Object::custom("Silent__c").without_queries();
+    let world = World::with(Settings { objects: vec![silent], ..Settings::default() }).await;
+    let exactly = |name: &str| json!([{"criteria": "exacts", "value": name}]);
+    let uncounted = json!([{"stream": "EntityDefinition", "filter": "QualifiedApiName = 'Account'"}]);
+    for (changes, status, part) in [
+        (json!({"streams_criteria": exactly("Silent__c")}), "FAILED", "There is no object"),
+        (json!({"streams_criteria": exactly("Contact")}), "SUCCEEDED", " 1 objects can be read."),
+        (json!({"streams": uncounted}), "SUCCEEDED", "A sync tries the filter of EntityDefinition"),
+        (json!({"streams": [{"stream": "Nothing__c", "filter": "Id != null"}]}), "FAILED", "trying the filter of Nothing__c"),
+        (json!({"streams": [{"stream": "Contact"}]}), "SUCCEEDED", "daily API requests are left."),
+    ] {
+        let run = world.check(changes.clone()).await;
+        let answer = &run.only("CONNECTION_STATUS")["connectionStatus"];
+        let message = answer["message"].as_str().unwrap();
+        assert!(answer["status"] == status && message.contains(part), "{changes}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_does_not_need_the_limits_of_the_org() {
+    let world = World::new().await;
+    for (answer, expected) in [
+        (Answer::error(403, "INSUFFICIENT_ACCESS", "no"), "SUCCEEDED"),
+        (Answer::status(503), "SUCCEEDED"),
+        (Answer::error(400, "SOMETHING_NEW", "odd"), "FAILED"),
+    ] {
+        world.org.inject(RequestFault::new(Endpoint::Limits, answer).times(20));
+        let run = world.check(json!({})).await;
+        let status = &run.only("CONNECTION_STATUS")["connectionStatus"];
+        let message = status["message"].as_str().unwrap();
+        assert_eq!(status["status"], expected, "{message}");
+        assert!(message.contains("limits"), "{message}");
+        world.org.clear_faults();
+    }
 }

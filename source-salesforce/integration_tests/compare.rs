@@ -314,16 +314,19 @@ async fn what_a_warehouse_sent_to_the_destination_is_compared_with_the_org() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_for_temporary_files_that_cannot_be_used_is_an_error() {
     let (first, second) = orgs().await;
-    let object = |number: usize| format!("{:0>60}", number);
-    for number in 0..60_000 {
-        first.org.insert("Account", &[("External_Id__c", &*object(number))]).unwrap();
-    }
+    add(&first.org, Some("E-1"), EARLY);
     let files = vec![
         ("--config", config_of(&first)),
         ("--with", config_of(&second)),
         ("--catalog", accounts().to_string()),
         ("TMPDIR", "/nowhere".to_owned()),
     ];
+    let run = compare(files.clone(), vec!["--key", KEY], "").await;
+    assert_eq!((run.code, run.differences().len()), (1, 1), "few records need no folder: {}", run.stderr);
+    let object = |number: usize| format!("{:0>60}", number);
+    for number in 0..60_000 {
+        first.org.insert("Account", &[("External_Id__c", &*object(number))]).unwrap();
+    }
     let run = compare(files, vec!["--key", KEY], "").await;
     assert!(run.code == 2 && run.stderr.contains("/nowhere, cannot be used"), "{} {}", run.code, run.stderr);
 }
@@ -354,4 +357,35 @@ async fn records_that_come_and_go_so_much_that_counts_prove_nothing_are_a_failur
     assert_eq!(run.code, 2, "{} {}", run.stdout, run.stderr);
     assert!(run.stderr.contains("It is not proven that the stream Account is whole"), "{}", run.stderr);
     assert_eq!(compare_as(&bulk(&first), &bulk(&second), &[]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_difference_of_any_stream_is_one_of_the_comparison() {
+    let catalog = catalog(&[("Account", &["External_Id__c"]), ("Contact", &["LastName"])]).to_string();
+    for different in ["Account", "Contact", ""] {
+        let (first, second) = orgs().await;
+        for (org, is_first) in [(&first.org, true), (&second.org, false)] {
+            if is_first || different != "Account" {
+                add(org, Some("E-1"), EARLY);
+            }
+            for name in ["Example", "Sample"] {
+                if is_first || different != "Contact" || name == "Example" {
+                    org.insert("Contact", &[("LastName", name), ("SystemModstamp", EARLY)]).unwrap();
+                }
+            }
+        }
+        let files = vec![
+            ("--config", config_of(&first)),
+            ("--with", config_of(&second)),
+            ("--catalog", catalog.clone()),
+        ];
+        let run = compare(files, vec!["--key", KEY, "--key", "Contact=LastName"], "").await;
+        let told = run.differences();
+        let streams: Vec<&str> = told.iter().map(|line| line["stream"].as_str().unwrap()).collect();
+        let expected: &[&str] = if different.is_empty() { &[] } else { &[different] };
+        assert_eq!((run.code, &*streams), (i32::from(!different.is_empty()), expected), "{}", run.stderr);
+        let summaries = run.summaries();
+        let firsts: Vec<_> = summaries.iter().map(|line| (&line["stream"], &line["summary"]["first"])).collect();
+        assert_eq!(firsts, [(&json!("Account"), &json!(1)), (&json!("Contact"), &json!(2))]);
+    }
 }

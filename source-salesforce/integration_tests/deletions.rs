@@ -287,3 +287,48 @@ async fn a_filter_that_changes_between_the_rows_and_the_deletions_of_a_window_lo
         assert_eq!(gone(&run, "Account"), [&*id], "{changes}");
     }
 }
+
+/// An org that does not name deletions is one whose stream cannot tell them, and never one without deletions.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_does_not_name_deletions_is_an_error_that_says_what_to_do() {
+    let world = world().await;
+    add(&world, "a");
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 5);
+    let deselect = "Deselect the column `_ab_cdc_deleted_at`";
+    for (status, code, kind, part) in [
+        (400, "INVALID_TYPE", "config_error", deselect),
+        (404, "NOT_FOUND", "config_error", deselect),
+        (400, "SOMETHING_NEW", "config_error", deselect),
+        (400, "INVALID_REPLICATION_DATE", "config_error", "no longer knows which records of Account were deleted"),
+        (403, "INSUFFICIENT_ACCESS", "config_error", "which records of Account were deleted"),
+    ] {
+        world.org.inject(RequestFault::new(Endpoint::Deleted, Effect::Answer(Answer::error(status, code, "no"))));
+        let run = world.read_on(json!({}), &accounts(), &states).await;
+        let (found, message) = run.failure();
+        assert!(found == kind && message.contains(part), "{code}: {found} {message}");
+    }
+}
+
+/// The ids of deleted records have no room beside a filter that is so long, so each deletion is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_filter_loses_no_deletion() {
+    for (more, rows) in [(0, 1), (400, 2)] {
+        let world = world().await;
+        let [left, stays] = ["left", "stays"].map(|name| add(&world, name));
+        let filter = format!("Name != 'x'{}", " AND Name != 'another'".repeat(more));
+        let changes = json!({"api": "bulk", "streams": [{"stream": "Account", "filter": filter}]});
+        let mut states = json!([]);
+        pass(&world, 5);
+        sync(&world, changes.clone(), &accounts(), &mut states).await;
+        world.org.update("Account", &left, &[("Name", "x")]);
+        [&left, &stays].iter().for_each(|id| assert!(world.org.recycle("Account", id)));
+        pass(&world, 5);
+        let run = sync(&world, changes, &accounts(), &mut states).await;
+        let told = gone(&run, "Account");
+        assert!(told.contains(&left), "{more}: {told:?}");
+        assert_eq!(told.len(), rows, "{more}: told twice rather than not at all");
+    }
+}

@@ -183,6 +183,35 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_full_refresh_says_so_as_other_sources_do() {
+        let sync = SyncIds { sync_id: Some(12), generation_id: Some(3) };
+        let state = StreamState::Complete { query: "a1".into(), rows: 7, sync }.to_json();
+        let expected = json!({
+            "__ab_full_refresh_sync_complete": true, "query": "a1", "rows": 7, "sync_id": 12, "generation_id": 3,
+        });
+        assert_eq!(state, expected);
+        // Without a query nobody knows what was complete.
+        let of_others = json!({"__ab_full_refresh_sync_complete": true});
+        let expected = StreamState::Complete { query: String::new(), rows: 0, sync: SyncIds::default() };
+        assert_eq!(StreamState::of_json(&of_others), expected);
+        assert_eq!(StreamState::of_json(&json!({"__ab_full_refresh_sync_complete": false})), StreamState::Start);
+    }
+
+    #[test]
+    fn a_page_without_a_job_is_one_of_rest_and_a_job_needs_no_page() {
+        let state = ReadingState::new("a1", None);
+        assert_eq!(json!(state), json!({"version": API_VERSION, "query": "a1", "rows": 0}));
+        let job = || Some("750".to_owned());
+        let page = || Some("MTox".to_owned());
+        for (job, locator, expected) in
+            [(None, None, false), (job(), None, true), (None, page(), true), (job(), page(), true)]
+        {
+            let state = ReadingState { job, locator, ..state.clone() };
+            assert_eq!(state.fits("a1"), expected, "{state:?}");
+        }
+    }
+
+    #[test]
     fn a_state_of_another_connector_is_the_start_of_a_full_refresh() {
         let slices = json!({"slices": [{"start": "2026-01-01T00:00:00.000Z"}], "state_type": "date-range"});
         for state in [slices, json!({"SystemModstamp": "2026-01-01T00:00:00.000Z"}), Value::Null] {
@@ -225,6 +254,7 @@ mod tests {
     fn a_state_counts_within_its_own_sync_alone() {
         let ids = |sync_id, generation_id| SyncIds { sync_id, generation_id };
         let (none, one, first) = (SyncIds::default(), ids(Some(1), Some(1)), ids(Some(7), Some(3)));
+        let second = ids(Some(2), Some(1));
         for (before, now, is_under_way, reads_on, is_skipped) in [
             (first, first, false, true, true),
             (first, ids(Some(8), Some(3)), true, false, false),
@@ -235,6 +265,8 @@ mod tests {
             (none, none, false, true, false),
             (one, one, true, true, true),
             (one, one, false, true, false),
+            // From the second sync on, a platform that counts its syncs names each once.
+            (second, second, false, true, true),
         ] {
             let reading = ReadingState { sync: before, ..ReadingState::new("a1", Some("750".into())) };
             let reading = StreamState::Reading(reading);

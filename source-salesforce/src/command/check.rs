@@ -117,3 +117,22 @@ async fn check_org(org: &Org, config: &Config, findings: &mut Findings) {
 fn is_of_filter(kind: FaultKind) -> bool {
     matches!(kind, FaultKind::Configuration | FaultKind::NotFound | FaultKind::Permission | FaultKind::SignIn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_filter_is_about_it_or_about_the_user() {
+        for (kind, expected) in [
+            (FaultKind::Configuration, true),
+            (FaultKind::NotFound, true),
+            (FaultKind::Permission, true),
+            (FaultKind::SignIn, true),
+            (FaultKind::Transient, false),
+            (FaultKind::Unexpected, false),
+        ] {
+            assert_eq!(is_of_filter(kind), expected, "{kind:?}");
+        }
+    }
+}

@@ -134,3 +134,30 @@ pub(crate) fn log_line(level: LogLevel, message: &str) {
 fn print(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", line.trim_end());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_the_same_and_told_whole_exits_with_0() {
+        let failed = || Err(Error::transient("The org does not answer."));
+        for (is_read, result, expected) in [
+            (true, Ok(true), ExitCode::SUCCESS),
+            (true, Ok(false), ExitCode::from(1)),
+            (true, failed(), ExitCode::from(2)),
+            (false, Ok(true), ExitCode::from(2)),
+            (false, Ok(false), ExitCode::from(2)),
+            (false, failed(), ExitCode::from(2)),
+        ] {
+            let (reader, writer) = io::pipe().unwrap();
+            let output = Output::new(writer).unwrap();
+            let _reader = is_read.then_some(reader);
+            // It may be known already that nobody reads.
+            let _ = output.text("{}");
+            let what = format!("{is_read} {result:?}");
+            assert_eq!(exit_code(&output, result), expected, "{what}");
+        }
+        assert_eq!(refuse(&"wrong"), ExitCode::from(2));
+    }
+}

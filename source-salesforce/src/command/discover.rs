@@ -198,4 +198,17 @@ mod tests {
             assert_eq!(is_outage(&Fault::new(kind, "")), expected, "{kind:?}");
         }
     }
+
+    #[test]
+    fn a_trouble_that_names_its_object_is_no_outage() {
+        for (text, expected) in [
+            ("SERVER_UNAVAILABLE : busy", true),
+            ("UNABLE_TO_LOCK_ROW : locked", false),
+            ("QUERY_TIMEOUT : too long", false),
+            // A limit that comes back over hours is told as a limit.
+            ("REQUEST_LIMIT_EXCEEDED : TotalRequests Limit exceeded.", false),
+        ] {
+            assert_eq!(is_outage(&Fault::of_failed_job(text)), expected, "{text}");
+        }
+    }
 }

@@ -203,3 +203,79 @@ impl Follower for Collector<'_> {
 pub(super) fn second_of(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(|time| time.as_millisecond().div_euclid(1000))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn key_field(object: &str, fields: Value, name: &str) -> KeyField {
+        KeyField::of(&serde_json::from_value(json!({"name": object, "fields": fields})).unwrap(), name)
+    }
+
+    #[test]
+    fn what_was_created_later_is_left_out_only_where_a_query_can_do_so() {
+        let created = |more: Value| {
+            let mut field = json!({"name": "CreatedDate", "type": "datetime", "filterable": true});
+            more.as_object().unwrap().iter().for_each(|(key, value)| field[key] = value.clone());
+            json!([field])
+        };
+        for (object, fields, expected) in [
+            ("Account", created(json!({})), true),
+            ("Account", created(json!({"filterable": false})), false),
+            ("Account", created(json!({"nillable": true})), false),
+            ("Account", created(json!({"type": "date"})), false),
+            ("Account", json!([]), false),
+            ("Reading__b", created(json!({})), false),
+            ("EntityDefinition", created(json!({})), false),
+            ("Setting__mdt", created(json!({})), false),
+        ] {
+            assert_eq!(key_field(object, fields.clone(), "Id").has_created, expected, "{object} {fields}");
+        }
+    }
+
+    #[test]
+    fn the_best_time_of_a_change_is_that_of_any_change() {
+        let field = |name: &str, kind: &str| json!({"name": name, "type": kind});
+        let (system, user) = (field("SystemModstamp", "datetime"), field("LastModifiedDate", "datetime"));
+        for (fields, expected) in [
+            (json!([user, system]), Some("SystemModstamp")),
+            (json!([user]), Some("LastModifiedDate")),
+            (json!([user, field("SystemModstamp", "string")]), Some("LastModifiedDate")),
+            (json!([field("CreatedDate", "datetime")]), None),
+        ] {
+            assert_eq!(key_field("Account", fields.clone(), "Id").stamp.as_deref(), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_spelling_and_the_comparison_of_its_field() {
+        let fields = json!([
+            {"name": "Key__c", "type": "string", "custom": true, "unique": true},
+            {"name": "At__c", "type": "datetime"},
+            {"name": "Number__c", "type": "double", "scale": 2},
+        ]);
+        for (name, expected, comparison) in [
+            ("key__C", "Key__c", KeyComparison::IgnoreCase),
+            ("At__c", "At__c", KeyComparison::Moment),
+            ("Number__c", "Number__c", KeyComparison::Number { scale: 2 }),
+            ("other__C", "other__C", KeyComparison::Text),
+        ] {
+            let key = key_field("Account", fields.clone(), name);
+            assert_eq!((&*key.name, key.comparison), (expected, comparison));
+        }
+    }
+
+    #[test]
+    fn milliseconds_of_a_time_do_not_count() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:09.999Z", Some(9)),
+            ("1970-01-01T00:00:09.000+0000", Some(9)),
+            ("1969-12-31T23:59:59.500Z", Some(-1)),
+            ("1970-01-01", None),
+        ] {
+            assert_eq!(second_of(text), expected, "{text}");
+        }
+    }
+}

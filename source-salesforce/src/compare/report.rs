@@ -223,3 +223,36 @@ impl<'a> Report<'a> {
 fn json(line: &impl Serialize) -> Result<String> {
     serde_json::to_string(line).map_err(|error| Error::system("A difference cannot be written.").internal(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_a_difference() -> Summary {
+        Summary { key: "Key__c".into(), first: 4, second: 5, in_both: 4, older: Some(0), ..Summary::default() }
+    }
+
+    #[test]
+    fn a_summary_with_any_difference_is_not_the_same() {
+        let same = without_a_difference();
+        assert!(same.is_same() && Summary { older: None, undated: 3, ..same.clone() }.is_same());
+        let sentence = |summary: &Summary| summary.sentence(&StreamName { namespace: None, name: "Account".into() });
+        let end = "(4 records on the first side, 5 on the second, compared by Key__c).";
+        assert_eq!(sentence(&same), format!("Account: no difference {end}"));
+        for (different, told) in [
+            (Summary { missing: 1, ..same.clone() }, "1 missing"),
+            (Summary { extra: 1, ..same.clone() }, "1 extra"),
+            (Summary { older: Some(1), ..same.clone() }, "1 older"),
+            (Summary { doubled: 1, ..same.clone() }, "1 doubled"),
+            (Summary { keyless: 1, ..same.clone() }, "1 without a key"),
+            (Summary { missing: 2, keyless: 1, ..same.clone() }, "2 missing, 1 without a key"),
+        ] {
+            assert!(!different.is_same(), "{told}");
+            assert_eq!(sentence(&different), format!("Account: {told} {end}"));
+        }
+        let more = sentence(&Summary { changed_meanwhile: 2, undated: 3, ..same });
+        for part in [" 2 of the differences are of records that changed meanwhile", " of 3 records whether they are older"] {
+            assert!(more.contains(part), "{more}");
+        }
+    }
+}

@@ -166,4 +166,48 @@ mod tests {
             assert!(OfStream::parse(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn each_stream_may_be_named_by_each_option_once() {
+        let (both, one) = (["Contact=Email", "Lead=Email"], ["Lead=Person__c"]);
+        let streams = streams(&both, &one).unwrap();
+        let keys: Vec<&str> = streams.iter().map(|stream| &*stream.second_key).collect();
+        assert_eq!(keys, ["External_Id__c", "Email", "Email"]);
+        let objects: Vec<&str> = streams.iter().map(|stream| &*stream.object).collect();
+        assert_eq!(objects, ["Account", "Contact", "Person__c"]);
+    }
+
+    #[test]
+    fn what_a_destination_writes_over_is_one_record_however_often_it_was_sent() {
+        for (mode, expected, deletes) in [
+            (Some("append_dedup"), Repeats::Versions, false),
+            (Some("update"), Repeats::Versions, false),
+            (Some("append"), Repeats::Records, false),
+            (Some("overwrite"), Repeats::Records, false),
+            (Some("soft_delete"), Repeats::Records, true),
+            (None, Repeats::Records, false),
+        ] {
+            let mut catalog = parse_catalog(r#"{"streams":[{"stream":{"name":"Account"}}]}"#).unwrap();
+            catalog[0].destination_mode = mode.map(str::to_owned);
+            let streams = compared_streams(catalog, &[], &[]).unwrap();
+            assert_eq!((streams[0].repeats, streams[0].deletes), (expected, deletes), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_catalog_has_a_stream_and_no_more_than_can_be_numbered() {
+        let stream = parse_catalog(r#"{"streams":[{"stream":{"name":"Account"}}]}"#).unwrap().remove(0);
+        for (count, expected) in [(0, "has no stream"), (65_536, "compare 65,535 of them at most")] {
+            let error = compared_streams(vec![stream.clone(); count], &[], &[]).unwrap_err();
+            assert!(error.message().contains(expected), "{}", error.message());
+        }
+        assert_eq!(compared_streams(vec![stream; 65_535], &[], &[]).unwrap().len(), 65_535);
+    }
+
+    #[test]
+    fn only_ids_on_both_sides_are_those_of_records_of_an_org() {
+        for (key, expected) in [("Account=id", true), ("Account=Id:ID", true), ("Account=Id:Old_Id__c", false), ("Account=Old_Id__c:Id", false)] {
+            assert_eq!(streams(&[key], &[]).unwrap()[0].is_by_id(), expected, "{key}");
+        }
+    }
 }

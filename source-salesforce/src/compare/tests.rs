@@ -7,7 +7,7 @@ use fastrand::Rng;
 use salesforce::KeyComparison;
 use serde_json::{Value, json};
 
-use super::copies::{Keys, Repeats};
+use super::copies::{Copies, Keys, Repeats};
 use super::differences::Begin;
 use super::entry::{Entry, Identity};
 use super::report::{Report, Summary};
@@ -120,4 +120,49 @@ fn lines_have_a_bound_and_counts_have_none() {
     assert_eq!(lines[7]["summary"]["missing"], json!(50));
     let (_, lines) = compare(&[], &first, 0, &mut Rng::with_seed(1));
     assert_eq!(lines.len(), 1);
+}
+
+/// What a report writes that holds its lines, of keys and the sides that have them, where the sides have so many records.
+fn held(keys: &[(&str, bool, bool)], records: (u64, u64)) -> Result<Vec<String>, String> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let output = Output::new(writer).unwrap();
+    let stream = StreamName { namespace: Some("crm".into()), name: "Account".into() };
+    let mut report = Report::new(&output, &stream, "Id", u64::MAX);
+    report.hold();
+    (report.summary.first, report.summary.second) = records;
+    for (key, is_first, is_second) in keys {
+        let bytes = key.as_bytes().to_vec();
+        let copies = Copies { order: bytes.clone(), key: bytes, records: 1, oldest: Some(1), newest: Some(1) };
+        let judgement = Begin::default().judge(is_first.then_some(&copies), is_second.then_some(&copies));
+        report.tell(&judgement).unwrap();
+    }
+    let ended = report.end();
+    output.flush().unwrap();
+    drop(output);
+    let lines = std::io::read_to_string(reader).unwrap();
+    match ended {
+        Ok(_) => Ok(lines.lines().map(str::to_owned).collect()),
+        Err(error) => {
+            assert_eq!(lines, "", "all of them would say nothing");
+            Err(error.message().to_owned())
+        }
+    }
+}
+
+#[test]
+fn ids_of_two_orgs_are_told_once_one_id_is_on_both_sides() {
+    let line = |key: &str, difference: &str| {
+        format!(r#"{{"stream":"Account","namespace":"crm","key":"{key}","difference":"{difference}"}}"#)
+    };
+    let mut told = held(&[("a", true, false), ("b", true, true), ("c", false, true)], (2, 2)).unwrap();
+    assert!(told.pop().unwrap().contains(r#""summary":{"key":"Id","first":2,"second":2,"in_both":1,"missing":1"#));
+    assert_eq!(told, [line("a", "missing"), line("c", "extra")]);
+    // A side without a record has no id that could be the same.
+    let told = held(&[("a", true, false)], (1, 0)).unwrap();
+    assert_eq!((told.len(), &told[0]), (2, &line("a", "missing")));
+    let told = held(&[("c", false, true)], (0, 1)).unwrap();
+    assert_eq!((told.len(), &told[0]), (2, &line("c", "extra")));
+    assert_eq!(held(&[], (0, 0)).unwrap().len(), 1);
+    let refused = held(&[("a", true, false), ("c", false, true)], (1, 1)).unwrap_err();
+    assert!(refused.contains("No record of") && refused.contains("--key Account=External_Id__c"), "{refused}");
 }

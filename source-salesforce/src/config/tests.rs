@@ -193,3 +193,52 @@ fn a_lookback_has_every_unit_and_is_never_shorter_than_the_calendar_says() {
         assert!(error.message().contains("`lookback_window` must be a duration such as PT10M or P1D"), "{text}");
     }
 }
+
+#[test]
+fn a_setting_of_a_stream_counts_before_that_of_all() {
+    let config = parse(&base(json!({
+        "force_use_bulk_api": true, "max_parallel_pages": 4, "max_page_rows": 10.0,
+        "streams": [
+            {"stream": " Account ", "filter": " "},
+            {"stream": "Contact", "api": "auto", "filter": "Name = 'a'"},
+        ],
+    })))
+    .unwrap();
+    assert_eq!((config.api_of("Account"), config.api_of("CONTACT")), (Api::Bulk, Api::Auto));
+    assert!(config.stream("account").unwrap().filter.is_none(), "a blank is no filter");
+    assert!(config.stream("contact").unwrap().filter.is_some());
+    assert_eq!((config.max_parallel_pages(), config.max_page_rows()), (4, Some(10)));
+    let rest = json!({"force_use_bulk_api": false, "api": "rest", "streams": [{"stream": "A", "api": "rest"}]});
+    assert_eq!(parse(&base(rest)).unwrap().api_of("A"), Api::Rest, "what is not set contradicts nothing");
+}
+
+#[test]
+fn no_span_is_longer_than_a_duration_can_be() {
+    for (text, is_valid) in [("P10000Y", true), ("P99999Y", false), ("-P1D", false), ("P1Y-1D", false)] {
+        assert_eq!(parse(&base(json!({"lookback_window": text}))).is_ok(), is_valid, "{text}");
+    }
+}
+
+#[test]
+fn formulas_are_not_refreshed_without_end_or_backwards() {
+    for text in ["PT0S", "-PT1H", "P1M", "P1Y", "daily"] {
+        let error = parse(&base(json!({"refresh_formulas_every": text}))).map(|_| ()).unwrap_err();
+        assert!(error.message().contains("`refresh_formulas_every` must be a duration"), "{text}");
+    }
+    let config = parse(&base(json!({"refresh_formulas_every": "P2DT1H"}))).unwrap();
+    assert_eq!(config.refresh_every("Account"), Some(SignedDuration::from_hours(49)));
+}
+
+#[test]
+fn a_flow_without_a_name_is_that_of_the_refresh_token_which_is_there() {
+    let credentials = json!({"client_id": "key-of-app", "client_secret": "s3cr3t", "refresh_token": "s3cr3t-refresh"});
+    assert!(parse(&json!({ "credentials": credentials })).is_ok());
+    let mut named = credentials.clone();
+    named["auth_type"] = json!("Client");
+    assert!(parse(&json!({ "credentials": named })).is_ok());
+    let mut other = credentials;
+    other["auth_type"] = json!("ClientCredentials");
+    other["domain_url"] = json!("https://example.develop.my.salesforce.com");
+    let config = parse(&json!({ "credentials": other })).unwrap();
+    assert!(matches!(config.sign_in().flow, OAuthFlow::ClientCredentials { .. }), "the name counts");
+}

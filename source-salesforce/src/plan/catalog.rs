@@ -142,6 +142,8 @@ fn is_of_platform(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -180,5 +182,45 @@ mod tests {
             let error = parse_catalog(text).unwrap_err();
             assert!(error.message().contains(part), "{text}: {}", error.message());
         }
+    }
+
+    #[test]
+    fn a_stream_is_incremental_only_where_it_can_be() {
+        for (modes, mode, expected) in [
+            (json!(["full_refresh"]), "incremental", false),
+            (json!(["full_refresh", "incremental"]), "incremental", true),
+            (json!(["full_refresh", "incremental"]), "full_refresh", false),
+            (json!(["incremental"]), "incremental", true),
+            (json!([]), "incremental", true),
+        ] {
+            let stream = json!({"name": "A", "supported_sync_modes": modes});
+            let text = json!({"streams": [{"stream": stream, "sync_mode": mode}]}).to_string();
+            let stream = parse_catalog(&text).unwrap().remove(0);
+            // All columns of a full refresh are without the time of a deletion, which none of its records has.
+            assert_eq!((stream.is_incremental, stream.tells_deletions), (expected, expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn columns_that_the_platform_adds_are_not_those_of_the_org() {
+        let columns = json!({"_airbyte_raw_id": {}, "_ab_source_file": {}, "_abc__c": {}, "_airbyte": {}, "Id": {}});
+        let text = json!({"streams": [{
+            "stream": {"name": "A", "json_schema": {"properties": columns}},
+            "destination_sync_mode": "overwrite_dedup", "primary_key": [["Id"], ["Parent", "Key__c"]],
+        }]});
+        let stream = parse_catalog(&text.to_string()).unwrap().remove(0);
+        let mut columns = stream.columns.clone().unwrap();
+        columns.sort_unstable();
+        assert_eq!(columns, ["Id", "_abc__c", "_airbyte"]);
+        assert!(stream.is_deduplicated() && !stream.tells_deletions);
+        assert_eq!(stream.primary_key, [vec!["Id".to_owned()], vec!["Parent".to_owned(), "Key__c".to_owned()]]);
+        assert!(stream.may_select(|name| name == "Id") && !stream.may_select(|name| name == "Name"));
+        assert!(CatalogStream { columns: None, ..stream }.may_select(|name| name == "Name"));
+    }
+
+    #[test]
+    fn streams_of_two_namespaces_may_have_one_name() {
+        let text = r#"{"streams":[{"stream":{"name":"A","namespace":"b"}},{"stream":{"name":"A"}}]}"#;
+        assert_eq!(parse_catalog(text).unwrap().len(), 2);
     }
 }

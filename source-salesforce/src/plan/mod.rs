@@ -295,3 +295,6 @@ async fn is_answered(org: &Org, plan: &StreamPlan, probe: &Soql) -> bool {
     let budget = Arc::clone(&plan.budget);
     plan.fits_rest() && org.read_query_within(probe, plan.scope, 1, budget).await.is_ok()
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -197,3 +197,120 @@ fn choose(
         is_complete && changes.as_ref().is_none_or(|changes| check_order(stream, changes, &columns, problems));
     is_ordered.then_some(Selected { object: object.object, columns, fields: object.fields, changes })
 }
+
+#[cfg(test)]
+mod tests {
+    use airbyte::StreamName;
+    use serde_json::json;
+
+    use super::*;
+    use crate::columns::{ColumnValue, DELETED_AT};
+    use crate::state::SyncIds;
+
+    fn described(with_stamp: bool) -> Described {
+        let mut describe = json!({"name": "Account", "queryable": true, "replicateable": true, "fields": [
+            {"name": "Id", "type": "id"},
+            {"name": "Name", "type": "string"},
+            {"name": "Photo__c", "type": "base64"},
+            {"name": "ParentId", "type": "reference", "referenceTo": ["Account"], "relationshipName": "Parent"},
+        ]});
+        if with_stamp {
+            let stamp = json!({"name": "SystemModstamp", "type": "datetime", "filterable": true});
+            describe["fields"].as_array_mut().unwrap().push(stamp);
+        }
+        Described::of(&serde_json::from_value(describe).unwrap())
+    }
+
+    fn stream(columns: Option<&[&str]>, is_incremental: bool, tells_deletions: bool) -> CatalogStream {
+        CatalogStream {
+            name: StreamName { namespace: None, name: "account".into() },
+            columns: columns.map(|columns| columns.iter().map(|name| (*name).to_owned()).collect()),
+            is_incremental,
+            tells_deletions,
+            cursor_field: Vec::new(),
+            sync: SyncIds::default(),
+            primary_key: Vec::new(),
+            destination_mode: None,
+        }
+    }
+
+    fn keys() -> ExternalIds {
+        let parent = json!({"name": "Account", "fields": [{"name": "Key__c", "type": "string", "externalId": true}]});
+        ExternalIds::from([("Account".to_owned(), external_ids(&serde_json::from_value(parent).unwrap()))])
+    }
+
+    /// The names of the columns that are chosen, and the problems.
+    fn chosen(stream: &CatalogStream, object: Described) -> (Option<Vec<String>>, Vec<String>) {
+        let mut problems = Vec::new();
+        let selected = choose(stream, object, &keys(), &mut problems);
+        (selected.map(|it| it.columns.into_iter().map(|column| column.name).collect()), problems)
+    }
+
+    #[test]
+    fn a_stream_has_the_columns_that_are_selected_and_can_be_read_in_their_order() {
+        let all = ["Id", "Name", "ParentId", "SystemModstamp", "Parent.Key__c"];
+        let with_time = [&all[..], &[DELETED_AT]].concat();
+        for (columns, is_incremental, tells_deletions, expected) in [
+            (None, false, false, &all[..]),
+            (None, false, true, &with_time),
+            (None, true, false, &all),
+            (None, true, true, &with_time),
+            (Some(&["Name", "Id"][..]), false, false, &["Name", "Id"]),
+            (Some(&["Parent.Key__c"]), false, false, &["Parent.Key__c"]),
+            // What no query can give is left out.
+            (Some(&["Photo__c", "Name"]), false, false, &["Name"]),
+            (Some(&["Name", "Id"]), true, true, &["Name", "Id", DELETED_AT]),
+            (Some(&[]), false, true, &[DELETED_AT]),
+        ] {
+            let stream = stream(columns, is_incremental, tells_deletions);
+            let (found, problems) = chosen(&stream, described(true));
+            assert_eq!(found.unwrap(), expected, "{columns:?} {is_incremental} {tells_deletions}");
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_without_what_it_needs_is_a_problem() {
+        for (stream, with_stamp, expected) in [
+            (stream(Some(&["Nmae"]), false, false), true, "has no column Nmae; the nearest column is Name."),
+            (stream(Some(&["Id", "Other.Key__c"]), true, true), true, "has no column Other.Key__c"),
+            (stream(Some(&["Photo__c"]), false, false), true, "(Photo__c: a query has no place for the body of a file)"),
+            (stream(Some(&[]), false, false), true, "can be read (the platform adds them)"),
+            (stream(None, true, true), false, "have no field that says when they changed"),
+        ] {
+            let (_, problems) = chosen(&stream, described(with_stamp));
+            assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
+        }
+        assert!(chosen(&stream(None, true, true), described(false)).0.is_none());
+        assert!(chosen(&stream(Some(&[]), false, false), described(true)).0.is_none());
+    }
+
+    #[test]
+    fn only_an_incremental_stream_has_changes_and_their_deletions() {
+        for (is_incremental, expected) in [(false, None), (true, Some("SystemModstamp"))] {
+            let mut problems = Vec::new();
+            let stream = stream(None, is_incremental, true);
+            let selected = choose(&stream, described(true), &keys(), &mut problems).unwrap();
+            assert_eq!(selected.changes.map(|changes| changes.cursor).as_deref(), expected);
+            assert_eq!(selected.object, "Account", "as Salesforce spells it");
+            assert_eq!(selected.fields, ["Id", "Name", "Photo__c", "ParentId", "SystemModstamp"]);
+            let last = selected.columns.last().unwrap();
+            // Without a recycle bin the time is that of `/deleted` alone.
+            assert_eq!(last.value, ColumnValue::DeletedAt(None));
+        }
+    }
+
+    #[test]
+    fn a_fault_is_about_an_object_or_about_all() {
+        for (kind, expected) in [
+            (FaultKind::NotFound, true),
+            (FaultKind::Permission, true),
+            (FaultKind::Configuration, true),
+            (FaultKind::Transient, false),
+            (FaultKind::SignIn, false),
+            (FaultKind::Unexpected, false),
+        ] {
+            assert_eq!(is_about_object(&Fault::new(kind, "")), expected, "{kind:?}");
+        }
+    }
+}

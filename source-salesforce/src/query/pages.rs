@@ -272,7 +272,10 @@ pub(super) fn unproven(plan: &StreamPlan, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::plan::tests::plan_of;
 
     #[test]
     fn only_what_the_bulk_api_alone_refuses_is_read_by_rest() {
@@ -287,5 +290,52 @@ mod tests {
             let fault = Fault::new(FaultKind::Configuration, text);
             assert_eq!(is_refused_by_bulk(&fault), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn rest_takes_the_place_of_the_bulk_api_only_where_it_may_and_can() {
+        let refusal = Fault::of_failed_job("InvalidEntity : Entity 'Account' is not known");
+        let call = Fault::of_failed_job("INVALIDENTITY : Entity 'Account' is not known");
+        let other = Fault::of_failed_job("INVALID_FIELD : No such column 'Nme' on entity 'Account'");
+        let fields = json!([{"name": "Id", "type": "id"}]);
+        let filtered = |length: usize| json!({"streams": [{"stream": "Account", "filter": "x".repeat(length)}]});
+        for (settings, fault, expected) in [
+            (json!({}), &refusal, true),
+            (json!({}), &call, true),
+            (json!({"api": "rest"}), &refusal, true),
+            (json!({"api": "bulk"}), &refusal, false),
+            (filtered(100_000), &refusal, false),
+            (json!({}), &other, false),
+        ] {
+            let plan = plan_of("Account", &fields, false, settings.clone());
+            assert_eq!(changes_to_rest(fault, &plan), expected, "{} {fault}", plan.api == Api::Bulk);
+        }
+    }
+
+    #[test]
+    fn a_failure_may_have_a_remedy_and_keeps_its_error() {
+        let alive = || Failure::Alive(Error::transient("It did not work."));
+        assert!(matches!(alive().curable(None).split(), (None, Failure::Alive(_))));
+        let (remedy, failure) = alive().curable(Some(Remedy::ShorterWindow)).split();
+        assert!(remedy == Some(Remedy::ShorterWindow) && matches!(failure, Failure::Alive(_)));
+        assert_eq!(failure.curable(Some(Remedy::FewerColumns)).into_error().message(), "It did not work.");
+        let fields = json!([{"name": "Id", "type": "id"}]);
+        let plan = plan_of("Account", &fields, false, json!({}));
+        let dead = dead(&Fault::new(FaultKind::NotFound, "no"), &plan);
+        assert!(matches!(dead, Failure::Dead { begins_again: true, .. }), "the state was never one of this connector");
+    }
+
+    #[test]
+    fn a_page_is_read_on_behind_its_locator_and_records() {
+        let fields = json!([{"name": "Id", "type": "id"}]);
+        let mut plan = plan_of("Account", &fields, false, json!({}));
+        plan.count = Some(9);
+        let reading = start(&plan, Some("750".into()));
+        assert_eq!((reading.count, reading.sync, reading.rows), (Some(9), plan.sync, 0));
+        assert_eq!((&reading.query, reading.job.as_deref()), (&plan.query, Some("750")));
+        assert!(point(&reading).is_none());
+        let reading = ReadingState { locator: Some("MTox".into()), rows: 5, ..reading };
+        let point = point(&reading).unwrap();
+        assert_eq!((&*point.locator, point.rows), ("MTox", 5));
     }
 }

@@ -286,4 +286,92 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_refresh_begins_once_it_is_due_where_there_is_something_to_read() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        let (end, now) = (moment("11:00"), moment("12:00"));
+        for (minutes, refreshed, start, through, is_due) in [
+            (Some(60), None, None, None, true),
+            (Some(60), Some("11:00"), None, None, true),
+            (Some(60), Some("11:01"), None, None, false),
+            (None, None, None, None, false),
+            (Some(60), None, Some("10:59"), None, true),
+            (Some(60), None, Some("11:00"), None, false),
+            (Some(60), None, None, Some("10:00"), true),
+            (Some(60), None, None, Some("11:00"), true),
+            // Nothing after the end is read, and what is after it was read.
+            (Some(60), None, None, Some("11:01"), false),
+        ] {
+            let refresh_every = minutes.map(SignedDuration::from_mins);
+            let incremental = Incremental { refresh_every, ..incremental(start.map(moment), 0) };
+            let mut state = IncrementalState::new(&incremental);
+            (state.through, state.refreshed) = (through.map(moment), refreshed.map(moment));
+            refresh_if_due(&mut state, &incremental, end, now);
+            let expected = is_due.then_some(Refresh { to: end, since: now, through: None });
+            assert_eq!(state.refresh, expected, "{minutes:?} {refreshed:?} {start:?} {through:?}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_under_way_goes_on_as_long_as_the_setting_asks_for_one() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        let before = Refresh { to: moment("10:00"), since: moment("10:10"), through: Some(moment("09:00")) };
+        for (refresh_every, expected) in [(Some(SignedDuration::from_mins(1)), Some(before)), (None, None)] {
+            let incremental = Incremental { refresh_every, ..incremental(None, 0) };
+            let mut state = IncrementalState::new(&incremental);
+            (state.through, state.refresh) = (Some(moment("10:30")), Some(before));
+            refresh_if_due(&mut state, &incremental, moment("11:00"), moment("11:10"));
+            assert_eq!(state.refresh, expected);
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_read_from_its_own_place_to_its_own_end_before_what_has_changed_since() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        let end = moment("12:00");
+        for (through, start, longest, expected) in [
+            (None, None, None, Some((None, "10:00"))),
+            (None, Some("08:00"), None, Some((Some("08:00"), "10:00"))),
+            (Some("09:00"), Some("08:00"), None, Some((Some("09:00"), "10:00"))),
+            (Some("09:00"), None, Some(30), Some((Some("09:00"), "09:30"))),
+            (Some("09:00"), None, Some(90), Some((Some("09:00"), "10:00"))),
+            (Some("10:00"), None, None, None),
+        ] {
+            let incremental = incremental(start.map(moment), 30);
+            let mut state = IncrementalState::new(&incremental);
+            (state.through, state.longest) = (Some(moment("10:30")), longest);
+            let refresh = Refresh { to: moment("10:00"), since: end, through: through.map(moment) };
+            state.refresh = Some(refresh);
+            let expected = expected.map(|(from, to)| Window { from: from.map(moment), to: moment(to) });
+            let next = next_window(&state, &incremental, incremental.lookback, end);
+            assert_eq!(next, expected, "{through:?} {start:?} {longest:?}");
+        }
+        // Without a refresh the length bounds a window from its end on, and the lookback is before it.
+        let incremental = incremental(None, 30);
+        let mut state = IncrementalState::new(&incremental);
+        (state.through, state.longest) = (Some(moment("10:30")), Some(20));
+        let expected = Window { from: Some(moment("10:00")), to: moment("10:50") };
+        assert_eq!(next_window(&state, &incremental, incremental.lookback, end), Some(expected));
+    }
+
+    #[test]
+    fn deletions_before_the_end_of_what_is_read_have_a_window_of_their_own() {
+        let moment = |text: &str| Moment::parse(&format!("2026-01-02T{text}:00Z")).unwrap();
+        for (through, deletions, tells_deletions, expected) in [
+            (Some("11:00"), Some("10:59"), true, true),
+            (Some("11:00"), Some("11:00"), true, false),
+            (Some("11:00"), Some("11:01"), true, false),
+            (Some("11:00"), None, true, false),
+            (None, Some("10:59"), true, false),
+            (Some("11:00"), Some("10:59"), false, false),
+        ] {
+            let incremental = Incremental { tells_deletions, ..incremental(None, 0) };
+            let mut state = IncrementalState::new(&incremental);
+            (state.through, state.deletions_through) = (through.map(moment), deletions.map(moment));
+            let end = moment("11:00");
+            let expected = expected.then_some(Window { from: Some(end), to: end });
+            assert_eq!(untold(&state, &incremental), expected, "{through:?} {deletions:?} {tells_deletions}");
+        }
+    }
 }

@@ -285,4 +285,6 @@ fn is_false(value: &bool) -> bool {
 }
 
 #[cfg(test)]
+mod lost_tests;
+#[cfg(test)]
 pub(crate) mod tests;

@@ -219,3 +219,89 @@ fn a_stream_of_another_namespace_one_without_any_message_and_a_key_or_line_that_
     }
     assert!(read(&[&key(LONGEST_KEY)]).is_ok());
 }
+
+#[test]
+fn a_line_may_be_as_long_as_a_destination_reads_and_no_longer() {
+    let line = |length: usize| format!("{ONE}{}", " ".repeat(length - ONE.len()));
+    assert_eq!(read(&[&line(LONGEST_LINE)]).unwrap()[0].1, 1);
+    // The end of the line counts.
+    assert_eq!(read(&[&line(LONGEST_LINE - 1), ONE]).unwrap()[0].1, 2);
+    let error = read(&[&line(LONGEST_LINE), ONE]).unwrap_err();
+    assert!(error.message().contains("Line 1 of what was sent is longer"), "{}", error.message());
+}
+
+#[test]
+fn only_a_new_attempt_of_a_stream_forgets_what_no_state_counts() {
+    let of_other = |line: &str| line.replace(r#""stream":"A""#, r#""stream":"B""#).replace(r#""name":"A""#, r#""name":"B""#);
+    let (one, started, complete, state) = (of_other(ONE), of_other(STARTED), of_other(COMPLETE), of_other(STATE));
+    let all = |count: u64| GLOBAL.replace("6.0", &count.to_string());
+    for (lines, is_whole) in [
+        (&[&*started, &one, &complete, STARTED, ONE, COMPLETE, &all(2)][..], true),
+        (&[&started, &one, &started, &one, &complete, STARTED, ONE, COMPLETE, &all(2)], true),
+        (&[&started, &one, &complete, STARTED, ONE, COMPLETE, &all(1)], false),
+        // A state of the other stream counts its records, and no others.
+        (&[&started, &one, &state, &complete, STARTED, ONE, COMPLETE, &all(1)], true),
+        (&[STARTED, ONE, STARTED, ONE, COMPLETE, &all(1)], true),
+        (&[STARTED, ONE, COMPLETE, &all(1)], true),
+        (&[STARTED, ONE, COMPLETE, STARTED, COMPLETE, &all(1)], false),
+    ] {
+        let read = read(lines);
+        assert_eq!(read.is_ok(), is_whole, "{lines:?}: {:?}", read.err());
+    }
+}
+
+/// Records that were sent to be deleted are to be gone, whatever their mark says.
+#[test]
+fn each_record_of_a_stream_that_deletes_is_to_be_gone() {
+    for deletes in [false, true] {
+        let stream = ComparedStream {
+            name: StreamName { namespace: None, name: "A".to_owned() },
+            object: "A".to_owned(),
+            first_key: "Key__c".to_owned(),
+            second_key: "Key__c".to_owned(),
+            repeats: Repeats::Records,
+            deletes,
+        };
+        let identity = Identity { own: None, there: KeyComparison::IgnoreCase };
+        let sent = read_sent(ONE.as_bytes(), &[SentStream { stream, identity }]).unwrap();
+        assert_eq!(sent.records, [1]);
+        assert_eq!(Keys::new(sent.sorted).next(0, Repeats::Records).unwrap().is_none(), deletes);
+    }
+}
+
+#[test]
+fn a_state_or_a_status_alone_says_that_a_stream_has_no_record() {
+    let none = STATE.replace("1.0", "0");
+    let all = GLOBAL.replace("6.0", "0");
+    for lines in [&[&*none][..], &[COMPLETE], &[STARTED, COMPLETE], &[&all], &[LEGACY]] {
+        assert_eq!(read(lines).unwrap(), [(Vec::new(), 0)], "{lines:?}");
+    }
+    let failed = r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1}}"#;
+    for (lines, part) in [
+        (&[r#"{"type":"LOG","log":{"level":"INFO","message":"A"}}"#][..], "has no record, no state and no status of A"),
+        (&[FAILED], "did not say that it came to the end of A"),
+        (&[&none, failed], "did not say that it came to the end of A"),
+        (&[STARTED], "did not say that it came to the end of A"),
+    ] {
+        let error = read(lines).unwrap_err();
+        assert!(error.message().contains(part), "{lines:?}: {}", error.message());
+    }
+}
+
+#[test]
+fn messages_of_every_type_that_says_nothing_of_records_are_passed_over() {
+    for kind in ["LOG", "SPEC", "CONNECTION_STATUS", "CATALOG", "CONTROL", "DESTINATION_CATALOG"] {
+        let read = read(&[ONE, &format!(r#"{{"type":"{kind}","more":{{}}}}"#)]);
+        assert!(read.is_ok(), "{kind}: {:?}", read.err());
+    }
+}
+
+/// Where what a state counts is written as a number with a point, half a record is none.
+#[test]
+fn the_count_of_a_state_is_that_of_its_records() {
+    for (count, is_whole) in [("1", true), ("1.0", true), ("0", false), ("2", false), ("null", true)] {
+        let read = read(&[ONE, &STATE.replace("1.0", count)]);
+        assert_eq!(read.is_ok(), is_whole, "{count}: {:?}", read.err());
+    }
+    assert!(read(&[ONE, &STATE.replace(r#","sourceStats":{"recordCount":1.0}"#, "")]).is_ok(), "it counts nothing");
+}
