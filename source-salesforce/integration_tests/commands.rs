@@ -144,7 +144,11 @@ async fn check_counts_what_a_sync_can_read_and_tries_what_can_be_tried() {
         (json!({"streams_criteria": exactly("Silent__c")}), "FAILED", "There is no object"),
         (json!({"streams_criteria": exactly("Contact")}), "SUCCEEDED", " 1 objects can be read."),
         (json!({"streams": uncounted}), "SUCCEEDED", "A sync tries the filter of EntityDefinition"),
-        (json!({"streams": [{"stream": "Nothing__c", "filter": "Id != null"}]}), "FAILED", "trying the filter of Nothing__c"),
+        (
+            json!({"streams": [{"stream": "Nothing__c", "filter": "Id != null"}]}),
+            "FAILED",
+            "trying the filter of Nothing__c",
+        ),
         (json!({"streams": [{"stream": "Contact"}]}), "SUCCEEDED", "daily API requests are left."),
     ] {
         let run = world.check(changes.clone()).await;

@@ -374,11 +374,8 @@ async fn a_difference_of_any_stream_is_one_of_the_comparison() {
                 }
             }
         }
-        let files = vec![
-            ("--config", config_of(&first)),
-            ("--with", config_of(&second)),
-            ("--catalog", catalog.clone()),
-        ];
+        let files =
+            vec![("--config", config_of(&first)), ("--with", config_of(&second)), ("--catalog", catalog.clone())];
         let run = compare(files, vec!["--key", KEY, "--key", "Contact=LastName"], "").await;
         let told = run.differences();
         let streams: Vec<&str> = told.iter().map(|line| line["stream"].as_str().unwrap()).collect();

@@ -195,4 +195,6 @@ fn write_changes(changes: &[(&str, &str)], lines: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
+mod deletion_tests;
+#[cfg(test)]
 mod tests;

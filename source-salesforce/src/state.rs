@@ -228,6 +228,8 @@ mod tests {
         assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("a", "SELECT Id FROM B"));
         assert_ne!(query_hash("a", "SELECT Id FROM A"), query_hash("b", "SELECT Id FROM A"));
         assert_eq!(query_hash("", "").len(), 16);
+        // A later version has to know the states of this one.
+        assert_eq!(query_hash("00D", "SELECT Id FROM Account"), "01b4c3ccb8c5378d");
     }
 
     #[test]

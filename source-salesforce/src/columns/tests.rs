@@ -99,3 +99,32 @@ fn the_id_of_a_big_object_is_no_column() {
     assert_eq!(names, ["Meter__c"]);
     assert_eq!(by_reason(&left_out(&describe)), ["Id: the records of a big object have no id"]);
 }
+
+#[test]
+fn an_object_of_parts_has_no_object_as_a_part_and_is_no_formula() {
+    let describe = describe(json!([
+        {"name": "Home__c", "type": "address"},
+        {"name": "Home__City__s", "type": "string", "compoundFieldName": "home__C"},
+        {"name": "Home__Place__s", "type": "location", "compoundFieldName": "Home__c"},
+        {"name": "Home__Other__s", "type": "address", "compoundFieldName": "Home__c"},
+        {"name": "Total__c", "type": "double", "calculated": true},
+    ]));
+    let columns = columns(&describe);
+    let names: Vec<(&str, bool)> = columns.iter().map(|column| (&*column.name, column.is_calculated)).collect();
+    assert_eq!(names, [("Home__c", false), ("Home__City__s", false), ("Total__c", true)]);
+    let ColumnValue::Compound(parts) = &columns[0].value else { panic!("an object") };
+    assert_eq!(parts.iter().map(|part| &*part.path).collect::<Vec<_>>(), ["Home__City__s"]);
+}
+
+#[test]
+fn a_parent_may_have_an_email_as_its_key_and_an_external_object_has_no_parent() {
+    let field = json!({"name": "Lead__c", "type": "reference", "referenceTo": ["Lead"], "relationshipName": "Lead__r"});
+    let lead = describe(json!([{"name": "Email", "type": "email", "externalId": true}]));
+    let keys = ExternalIds::from([("Lead".to_owned(), external_ids(&lead))]);
+    for (object, expected) in [("Site__c", &["Lead__r.Email"][..]), ("Site__x", &[])] {
+        let site: Describe = serde_json::from_value(json!({"name": object, "fields": [field]})).unwrap();
+        let columns = parent_columns(&references(&site), &keys);
+        assert_eq!(columns.iter().map(|column| &*column.name).collect::<Vec<_>>(), expected, "{object}");
+        assert!(columns.iter().all(|column| !column.is_calculated));
+    }
+}

@@ -154,6 +154,11 @@ mod tests {
             let judgement = Begin::default().judge(side(first).as_ref(), side(second).as_ref());
             let kinds: Vec<Kind> = judgement.differences.iter().map(|difference| difference.kind).collect();
             assert_eq!(kinds, expected, "{key:?} {first:?} {second:?}");
+            for difference in &judgement.differences {
+                let stamps = (first.iter().max().copied(), second.iter().min().copied());
+                let expected = if difference.kind == Older { stamps } else { (None, None) };
+                assert_eq!(difference.stamps, expected, "{key:?} {first:?} {second:?}");
+            }
             assert_eq!(judgement.is_in_both, !key.is_empty() && !first.is_empty() && !second.is_empty());
         }
     }

@@ -251,7 +251,9 @@ mod tests {
             assert_eq!(sentence(&different), format!("Account: {told} {end}"));
         }
         let more = sentence(&Summary { changed_meanwhile: 2, undated: 3, ..same });
-        for part in [" 2 of the differences are of records that changed meanwhile", " of 3 records whether they are older"] {
+        for part in
+            [" 2 of the differences are of records that changed meanwhile", " of 3 records whether they are older"]
+        {
             assert!(more.contains(part), "{more}");
         }
     }

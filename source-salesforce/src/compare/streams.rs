@@ -206,7 +206,12 @@ mod tests {
 
     #[test]
     fn only_ids_on_both_sides_are_those_of_records_of_an_org() {
-        for (key, expected) in [("Account=id", true), ("Account=Id:ID", true), ("Account=Id:Old_Id__c", false), ("Account=Old_Id__c:Id", false)] {
+        for (key, expected) in [
+            ("Account=id", true),
+            ("Account=Id:ID", true),
+            ("Account=Id:Old_Id__c", false),
+            ("Account=Old_Id__c:Id", false),
+        ] {
             assert_eq!(streams(&[key], &[]).unwrap()[0].is_by_id(), expected, "{key}");
         }
     }

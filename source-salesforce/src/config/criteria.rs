@@ -118,6 +118,18 @@ mod tests {
                 &["Account", "Contact"],
             ),
             (json!([{"value": "voice"}]), &["Invoice__c"]),
+            (json!([{"criteria": "ends with", "value": "COUNT"}]), &["Account"]),
+            (json!([{"criteria": "starts with", "value": "history"}]), &[]),
+            (json!([{"criteria": "exacts", "value": "Accoun"}]), &[]),
+            (json!([{"criteria": "ends not with", "value": "account"}]), &["AccountHistory", "Contact", "Invoice__c"]),
+            (
+                json!([{"criteria": "starts not with", "value": "history"}, {"criteria": "contains", "value": "acc"}]),
+                &["Account", "AccountHistory"],
+            ),
+            (
+                json!([null, {"criteria": "contains", "value": " "}]),
+                &["Account", "AccountHistory", "Contact", "Invoice__c"],
+            ),
             (
                 json!([{"criteria": "not exacts", "value": "Account"}, {"criteria": "starts not with", "value": "c"}]),
                 &["AccountHistory", "Invoice__c"],

@@ -154,6 +154,7 @@ fn every_broken_rule_is_named_at_once() {
             json!({"streams_criteria": [{"criteria": "contains", "value": " "}]}),
             "`streams_criteria[0].value` is missing.",
         ),
+        (json!({"streams": [{"stream": " "}]}), "`streams[0].stream` is missing."),
         (json!({"force_use_bulk_api": true, "api": "rest"}), "`force_use_bulk_api` contradicts `api`"),
         (
             json!({"force_use_bulk_api": true, "streams": [{"stream": "A", "api": "rest"}]}),
@@ -241,4 +242,30 @@ fn a_flow_without_a_name_is_that_of_the_refresh_token_which_is_there() {
     other["domain_url"] = json!("https://example.develop.my.salesforce.com");
     let config = parse(&json!({ "credentials": other })).unwrap();
     assert!(matches!(config.sign_in().flow, OAuthFlow::ClientCredentials { .. }), "the name counts");
+}
+
+#[test]
+fn blanks_around_a_value_do_not_count() {
+    let config = parse(&base(json!({
+        "start_date": " 2021-07-25 ", "end_date": "\t2021-08-25T00:00:00Z ", "lookback_window": " PT10M ",
+        "refresh_formulas_every": " P1D ",
+    })))
+    .unwrap();
+    assert_eq!((config.start_date(), config.end_date()), (Moment::parse("2021-07-25"), Moment::parse("2021-08-25")));
+    assert_eq!(config.lookback(), SignedDuration::from_mins(10));
+    assert_eq!(config.refresh_every("Account"), Some(SignedDuration::from_hours(24)));
+}
+
+#[test]
+fn the_password_flow_is_known_as_such() {
+    let changes = json!({
+        "auth_type": "Password", "refresh_token": null, "username": "a@example.com", "password": "s3cr3t",
+        "domain_url": "https://example.my.salesforce.com",
+    });
+    let mut config = base(changes);
+    config.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    match parse(&config) {
+        Ok(config) => assert!(config.uses_password_flow()),
+        Err(error) => panic!("{}", error.message()),
+    }
 }

@@ -203,7 +203,10 @@ mod tests {
 
     #[test]
     fn columns_that_the_platform_adds_are_not_those_of_the_org() {
-        let columns = json!({"_airbyte_raw_id": {}, "_ab_source_file": {}, "_abc__c": {}, "_airbyte": {}, "Id": {}});
+        let columns = json!({
+            "_airbyte_raw_id": {}, "_ab_source_file": {}, "_abc__c": {}, "_airbyte": {}, "Id": {},
+            "Old_airbyte_id__c": {}, "Lab_ab_test__c": {},
+        });
         let text = json!({"streams": [{
             "stream": {"name": "A", "json_schema": {"properties": columns}},
             "destination_sync_mode": "overwrite_dedup", "primary_key": [["Id"], ["Parent", "Key__c"]],
@@ -211,7 +214,7 @@ mod tests {
         let stream = parse_catalog(&text.to_string()).unwrap().remove(0);
         let mut columns = stream.columns.clone().unwrap();
         columns.sort_unstable();
-        assert_eq!(columns, ["Id", "_abc__c", "_airbyte"]);
+        assert_eq!(columns, ["Id", "Lab_ab_test__c", "Old_airbyte_id__c", "_abc__c", "_airbyte"]);
         assert!(stream.is_deduplicated() && !stream.tells_deletions);
         assert_eq!(stream.primary_key, [vec!["Id".to_owned()], vec!["Parent".to_owned(), "Key__c".to_owned()]]);
         assert!(stream.may_select(|name| name == "Id") && !stream.may_select(|name| name == "Name"));

@@ -100,4 +100,18 @@ mod tests {
             assert!(Changes { is_replicateable: true, ..changes }.knows_deletions());
         }
     }
+
+    #[test]
+    fn an_object_with_rules_of_its_own_has_no_changes() {
+        let stamp = json!({"name": "SystemModstamp", "type": "datetime", "filterable": true});
+        let odd = json!({"name": "IsDeleted", "type": "string"});
+        for (object, expected) in
+            [("Account", true), ("Reading__b", false), ("EntityDefinition", false), ("Setting__mdt", false)]
+        {
+            let describe = json!({"name": object, "replicateable": false, "fields": [stamp, odd]});
+            let changes = Changes::of(&serde_json::from_value(describe).unwrap());
+            let without_bin = Changes { cursor: "SystemModstamp".into(), is_replicateable: false, has_bin: false };
+            assert_eq!(changes, expected.then_some(without_bin), "{object}");
+        }
+    }
 }

@@ -212,6 +212,7 @@ mod tests {
             {"name": "Id", "type": "id"},
             {"name": "Name", "type": "string"},
             {"name": "Photo__c", "type": "base64"},
+            {"name": "Scan__c", "type": "base64"},
             {"name": "ParentId", "type": "reference", "referenceTo": ["Account"], "relationshipName": "Parent"},
         ]});
         if with_stamp {
@@ -274,15 +275,25 @@ mod tests {
         for (stream, with_stamp, expected) in [
             (stream(Some(&["Nmae"]), false, false), true, "has no column Nmae; the nearest column is Name."),
             (stream(Some(&["Id", "Other.Key__c"]), true, true), true, "has no column Other.Key__c"),
-            (stream(Some(&["Photo__c"]), false, false), true, "(Photo__c: a query has no place for the body of a file)"),
+            (
+                stream(Some(&["Photo__c"]), false, false),
+                true,
+                "(Photo__c: a query has no place for the body of a file)",
+            ),
             (stream(Some(&[]), false, false), true, "can be read (the platform adds them)"),
             (stream(None, true, true), false, "have no field that says when they changed"),
         ] {
-            let (_, problems) = chosen(&stream, described(with_stamp));
+            let (columns, problems) = chosen(&stream, described(with_stamp));
             assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:?}");
+            assert_eq!(columns, None);
         }
-        assert!(chosen(&stream(None, true, true), described(false)).0.is_none());
-        assert!(chosen(&stream(Some(&[]), false, false), described(true)).0.is_none());
+        // A destination would keep another row than the newest.
+        for columns in [None, Some(&["Id", "SystemModstamp"][..])] {
+            let mut stream = stream(columns, true, true);
+            (stream.cursor_field, stream.destination_mode) = (vec!["CreatedDate".into()], Some("append_dedup".into()));
+            let (columns, problems) = chosen(&stream, described(true));
+            assert!(columns.is_none() && problems.len() == 1, "{problems:?}");
+        }
     }
 
     #[test]
@@ -293,7 +304,7 @@ mod tests {
             let selected = choose(&stream, described(true), &keys(), &mut problems).unwrap();
             assert_eq!(selected.changes.map(|changes| changes.cursor).as_deref(), expected);
             assert_eq!(selected.object, "Account", "as Salesforce spells it");
-            assert_eq!(selected.fields, ["Id", "Name", "Photo__c", "ParentId", "SystemModstamp"]);
+            assert_eq!(selected.fields, ["Id", "Name", "Photo__c", "Scan__c", "ParentId", "SystemModstamp"]);
             let last = selected.columns.last().unwrap();
             // Without a recycle bin the time is that of `/deleted` alone.
             assert_eq!(last.value, ColumnValue::DeletedAt(None));
@@ -312,5 +323,13 @@ mod tests {
         ] {
             assert_eq!(is_about_object(&Fault::new(kind, "")), expected, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn an_object_that_tells_no_deletion_has_no_column_for_it() {
+        let mut object = described(true);
+        object.changes.as_mut().unwrap().is_replicateable = false;
+        let (columns, problems) = chosen(&stream(Some(&["Id"]), true, true), object);
+        assert_eq!((columns.unwrap(), problems), (vec!["Id".to_owned()], Vec::new()));
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the plan of a stream.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
@@ -9,11 +10,7 @@ use super::*;
 pub(crate) fn plan_of(object: &str, fields: &Value, is_incremental: bool, settings: Value) -> StreamPlan {
     let describe: salesforce::Describe =
         serde_json::from_value(json!({"name": object, "replicateable": true, "fields": fields})).unwrap();
-    let mut config = json!({"client_id": "key-of-app", "client_secret": "s3cr3t", "refresh_token": "s3cr3t-refresh"});
-    for (key, value) in settings.as_object().unwrap() {
-        config[key] = value.clone();
-    }
-    let config = Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{}", error.message()));
+    let config = config(&settings);
     let changes = Changes::of(&describe).filter(|_| is_incremental);
     let mut columns = crate::columns::columns(&describe);
     columns.extend(changes.as_ref().map(Column::deleted_at));
@@ -29,8 +26,19 @@ pub(crate) fn plan_of(object: &str, fields: &Value, is_incremental: bool, settin
     };
     let names = describe.fields.iter().map(|field| field.name.clone()).collect();
     let selected = Selected { object: object.to_owned(), columns, fields: names, changes };
-    let org = OrgName { name: "00D".into(), address: "https://example.my.salesforce.com".into() };
-    StreamPlan::new(stream, selected, &config, &org, &Budget::new(BUDGET))
+    StreamPlan::new(stream, selected, &config, &org(), &Budget::new(BUDGET))
+}
+
+fn config(settings: &Value) -> Config {
+    let mut config = json!({"client_id": "key-of-app", "client_secret": "s3cr3t", "refresh_token": "s3cr3t-refresh"});
+    for (key, value) in settings.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{}", error.message()))
+}
+
+fn org() -> OrgName {
+    OrgName { name: "00D".into(), address: "https://example.my.salesforce.com".into() }
 }
 
 /// The fields of an account, with and without those by which deletions and changes are found.
@@ -96,6 +104,8 @@ fn a_query_finds_the_records_that_belong_to_the_stream() {
         assert_eq!(plan.scope == QueryScope::WithDeleted, with_deleted, "{object} {is_incremental}");
         assert_eq!(plan.incremental.is_some(), is_incremental);
         assert_eq!(plan.query, query_hash("00D", expected), "a state names the query");
+        assert_eq!(plan.has_filter, expected.contains("Name = 'a'"));
+        assert!(!plan.is_closed && !plan.wants_proof && plan.count.is_none(), "nothing of it is known yet");
     }
 }
 
@@ -186,8 +196,8 @@ fn rest_reads_few_records_whose_query_fits_into_an_address() {
     ] {
         assert_eq!(with(narrow(), api, count).takes_rest(), expected, "{api:?} {count:?}");
     }
-    let wide = StreamPlan { width: PAGE_SIZE / 100, ..with(narrow(), Api::Auto, Some(100)) };
-    assert!(wide.takes_rest() && !StreamPlan { count: Some(101), ..wide }.takes_rest());
+    let wide = StreamPlan { width: PAGE_SIZE / 128, ..with(narrow(), Api::Auto, Some(128)) };
+    assert!(wide.takes_rest() && !StreamPlan { count: Some(129), ..wide }.takes_rest());
     // What describes the org is not counted.
     assert!(plan_of("Setting__mdt", &fields(&["Id"]), false, json!({})).takes_rest());
     let filter = |length: usize| json!({"streams": [{"stream": "Account", "filter": "x".repeat(length)}]});
@@ -211,6 +221,11 @@ fn a_page_has_fewer_rows_the_wider_they_are_and_as_many_as_the_user_says() {
     assert_eq!(rows(&["Id"], json!({})), (most(1).min(PAGE_SIZE / 21), most(1)));
     assert_eq!(rows(&wide, json!({})), (PAGE_SIZE / (400 * 21), most(400)));
     assert_eq!(rows(&wide, json!({"max_page_rows": 7})), (7, 7));
+    let texts: Vec<Value> = (0..60)
+        .map(|number| json!({"name": format!("Text_{number}__c"), "type": "textarea", "length": 131_072}))
+        .collect();
+    let widest = plan_of("Account", &json!(texts), false, json!({}));
+    assert_eq!(widest.rows_per_page, 200, "a page of the widest rows has some");
     let plan = plan_of("Account", &fields(&["Id"]), false, json!({"max_parallel_pages": 2, "api": "bulk"}));
     assert_eq!((plan.pages_at_once, plan.api), (2, Api::Bulk));
     assert_eq!(plan.sync, SyncIds { sync_id: Some(7), generation_id: Some(3) });
@@ -231,4 +246,28 @@ fn only_a_fault_about_the_count_leaves_a_stream_uncounted() {
     }
     let fault = Fault::of_failed_job("QUERY_TIMEOUT : Your query request was running for too long.");
     assert!(is_no_count(&fault), "Salesforce gives up counting very many");
+}
+
+#[test]
+fn an_incremental_stream_tells_deletions_if_the_org_names_them_and_the_columns_show_them() {
+    let settings = json!({
+        "start_date": "2026-01-01", "end_date": "2026-02-01T03:04:05Z", "lookback_window": "PT10M",
+        "refresh_formulas_every": "P1D",
+    });
+    for (names, is_replicateable, expected) in [
+        (&["Id", "IsDeleted", "SystemModstamp"][..], true, true),
+        (&["Id", "IsDeleted", "SystemModstamp"], false, false),
+        (&["IsDeleted", "SystemModstamp"], true, false),
+    ] {
+        let plan = plan_of("Account", &fields(names), true, json!({}));
+        let incremental = plan.incremental.unwrap();
+        let changes = Changes { is_replicateable, ..incremental.changes };
+        let found = Incremental::new("Account", changes, &config(&settings), &org(), incremental.deletion);
+        assert_eq!(found.tells_deletions, expected, "{names:?} {is_replicateable}");
+        assert_eq!((found.start, found.lookback), (Moment::parse("2026-01-01"), SignedDuration::from_mins(10)));
+        assert_eq!(found.end, Moment::parse("2026-02-01T03:04:00Z"), "it is a whole minute");
+        assert_eq!(found.refresh_every, None, "the plan knows whether there is a formula");
+        let org = (query_hash("00D", ""), query_hash("https://example.my.salesforce.com", ""));
+        assert_eq!((found.org, found.former_org), org);
+    }
 }

@@ -56,6 +56,12 @@ mod tests {
             heartbeat.asks();
         }
         drop(output);
-        assert_eq!(std::io::read_to_string(reader).unwrap().matches(r#""stream_state":{"job":"750"}"#).count(), 2);
+        let text = std::io::read_to_string(reader).unwrap();
+        let states: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(states.len(), 2);
+        for state in states {
+            assert_eq!(state["state"]["stream"]["stream_state"], json!({"job": "750"}));
+            assert_eq!(state["state"]["sourceStats"]["recordCount"].as_f64(), Some(0.0), "no record came");
+        }
     }
 }

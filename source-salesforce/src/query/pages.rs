@@ -338,4 +338,17 @@ mod tests {
         let point = point(&reading).unwrap();
         assert_eq!((&*point.locator, point.rows), ("MTox", 5));
     }
+
+    #[test]
+    fn an_object_that_wants_a_filter_says_so_also_while_it_is_read() {
+        let plan = plan_of("Vote", &json!([{"name": "Id", "type": "id"}]), false, json!({}));
+        for (text, expected) in [
+            ("When querying the Vote object, you must filter using the following syntax", true),
+            ("No such column 'Nme' on entity 'Vote'", false),
+        ] {
+            let error = error(&Fault::new(FaultKind::Configuration, text), &plan);
+            assert_eq!(error.message().contains("only with a filter"), expected, "{}", error.message());
+            assert_eq!(error.message().contains("reading Vote"), !expected, "{}", error.message());
+        }
+    }
 }

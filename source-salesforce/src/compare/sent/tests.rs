@@ -221,18 +221,15 @@ fn a_stream_of_another_namespace_one_without_any_message_and_a_key_or_line_that_
 }
 
 #[test]
-fn a_line_may_be_as_long_as_a_destination_reads_and_no_longer() {
-    let line = |length: usize| format!("{ONE}{}", " ".repeat(length - ONE.len()));
-    assert_eq!(read(&[&line(LONGEST_LINE)]).unwrap()[0].1, 1);
-    // The end of the line counts.
-    assert_eq!(read(&[&line(LONGEST_LINE - 1), ONE]).unwrap()[0].1, 2);
-    let error = read(&[&line(LONGEST_LINE), ONE]).unwrap_err();
-    assert!(error.message().contains("Line 1 of what was sent is longer"), "{}", error.message());
+fn a_line_may_be_as_long_as_a_destination_reads() {
+    let line = format!("{ONE}{}", " ".repeat(LONGEST_LINE - ONE.len()));
+    assert_eq!(read(&[&line]).unwrap()[0].1, 1);
 }
 
 #[test]
 fn only_a_new_attempt_of_a_stream_forgets_what_no_state_counts() {
-    let of_other = |line: &str| line.replace(r#""stream":"A""#, r#""stream":"B""#).replace(r#""name":"A""#, r#""name":"B""#);
+    let of_other =
+        |line: &str| line.replace(r#""stream":"A""#, r#""stream":"B""#).replace(r#""name":"A""#, r#""name":"B""#);
     let (one, started, complete, state) = (of_other(ONE), of_other(STARTED), of_other(COMPLETE), of_other(STATE));
     let all = |count: u64| GLOBAL.replace("6.0", &count.to_string());
     for (lines, is_whole) in [

@@ -89,6 +89,9 @@ fn a_state_of_airbytes_own_source_is_taken_over() {
         (slices(&[(jan, mar), (feb, "2026-02-02T00:00:00.000Z")]), 0, "2026-02-28T23:50:00Z"),
         // What is behind a gap is read again.
         (slices(&[(jan, feb), (mar, apr)]), 0, "2026-01-31T23:50:00Z"),
+        (slices(&[(mar, apr), (jan, feb)]), 0, "2026-01-31T23:50:00Z"),
+        (slices(&[(jan, "2026-01-31T23:59:59.000Z"), (feb, mar)]), 0, "2026-02-28T23:50:00Z"),
+        (slices(&[(jan, "2026-01-31T23:59:58.000Z"), (feb, mar)]), 0, "2026-01-31T23:49:58Z"),
         (json!({"SystemModstamp": feb}), 0, "2026-01-31T23:50:00Z"),
         (json!({"LastModifiedDate": "2026-02-01T00:00:00.000+0000"}), 0, "2026-01-31T23:50:00Z"),
         (json!({"slices": [], "legacy": {"SystemModstamp": feb}}), 0, "2026-01-31T23:50:00Z"),
@@ -175,6 +178,12 @@ fn a_state_ahead_of_the_org_is_one_of_some_minutes_ago() {
         (state(Some(past), Some(future)), Some(state(Some(past), Some(last)))),
         (open(now), None),
         (open(future), Some(state(Some(past), None))),
+        // What is not ahead is kept.
+        (state(Some(future), Some(now)), Some(state(Some(last), Some(now)))),
+        (
+            IncrementalState { deletions_through: Some(future), ..open(now) },
+            Some(IncrementalState { deletions_through: Some(last), ..open(now) }),
+        ),
     ] {
         let bounded = IncrementalState::of_json(Some(&state.to_json()), &known, Some(now));
         let expected = expected.map(|expected| IncrementalState { is_certified: false, ..expected });
@@ -236,6 +245,8 @@ fn a_refresh_ahead_of_the_org_is_forgotten() {
         (at(refresh("2026-02-25", "2026-02-26"), past), (false, true)),
         (at(refresh("2026-01-25", "2026-02-26"), past), (false, true)),
         (at(None, future), (false, false)),
+        (at(refresh("2026-02-01", "2026-02-01"), future), (true, false)),
+        (at(refresh("2026-01-25", "2026-02-26"), Some(now)), (false, true)),
     ] {
         let bounded = IncrementalState::of_json(Some(&state.to_json()), &known, Some(now));
         assert_eq!((bounded.refresh.is_some(), bounded.refreshed.is_some()), is_kept, "{state:?}");
@@ -260,7 +271,9 @@ fn a_state_passes_windows_and_parts_of_a_refresh_without_going_back() {
     assert_eq!((state.through, state.refreshed, state.deletions_through), (Some(at(20)), None, None));
     assert_eq!(state.refresh, Some(Refresh { to: at(25), since: at(26), through: Some(at(15)) }));
     state.longest = Some(60);
+    state.window = Some(OpenWindow { span: window(25), progress: Progress::Deletions(None), read_by: None });
     state.pass(window(25), Some(at(24)));
+    assert_eq!(state.window, None);
     assert_eq!((state.through, state.refreshed, state.refresh), (Some(at(25)), Some(at(26)), None));
     assert_eq!((state.deletions_through, state.longest), (Some(at(24)), Some(120)));
 }
