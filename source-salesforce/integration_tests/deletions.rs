@@ -13,7 +13,7 @@ fn untold() -> Value {
 }
 
 /// The ids of the records that a run says are gone for good, sorted.
-fn gone(run: &Run, stream: &str) -> Vec<String> {
+pub(crate) fn gone(run: &Run, stream: &str) -> Vec<String> {
     let is_gone = |record: &&Value| record["_ab_cdc_deleted_at"].is_string() && record.get("Name").is_none();
     sorted(
         run.records(stream)
@@ -25,7 +25,7 @@ fn gone(run: &Run, stream: &str) -> Vec<String> {
 }
 
 /// An answer of `/deleted` with these records, deleted so many minutes ago.
-fn answer(world: &World, records: &[(&str, i64)], covered: i64, earliest: i64) -> RequestFault {
+pub(crate) fn answer(world: &World, records: &[(&str, i64)], covered: i64, earliest: i64) -> RequestFault {
     let records: Vec<Value> =
         records.iter().map(|(id, minutes)| json!({"id": id, "deletedDate": ago(world, *minutes)})).collect();
     let body = json!({

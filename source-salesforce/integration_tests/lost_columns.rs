@@ -1,6 +1,6 @@
 //! Fields that go while a stream is read: the stream is read without them, and says so.
 
-use salesforce_sim::{Effect, Endpoint, Field, Hold, QueryJobFault, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Field, Hold, QueryJobFault, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use crate::changes::{add, pass, sync, world};
@@ -177,4 +177,37 @@ async fn a_new_field_is_named_once() {
     assert!(!is_new(&sync(&world, json!({}), &accounts(), &mut states).await));
     let all = incremental(catalog(&[("Account", &["Id", "Region__c", "SystemModstamp", "_ab_cdc_deleted_at"])]));
     assert!(!is_new(&sync(&world, json!({}), &all, &mut states).await));
+}
+
+/// What is behind a reference is gone with its object; an answer that says nothing of it is no loss.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_whose_object_is_gone_is_lost_and_one_that_is_not_described_is_not() {
+    for (answer, is_lost) in [
+        (Answer::error(404, "NOT_FOUND", "The requested resource does not exist"), true),
+        (Answer::error(403, "INSUFFICIENT_ACCESS", "no"), true),
+        (Answer::error(400, "SOMETHING_NEW", "odd"), false),
+    ] {
+        let world = World::kind().await;
+        world.org.insert("Contact", &[("LastName", "Person 0"), ("Email", "person@example.com")]).unwrap();
+        let catalog = catalog(&[("Contact", &["LastName", "Email", "Account.External_Id__c"])]);
+        let hold = Hold::default();
+        world.org.inject(RequestFault::new(Endpoint::Query, Effect::Held(hold.clone())));
+        let connector = world.start_read(json!({"api": "bulk"}), &catalog, &json!([]));
+        let reading = tokio::spawn(blocking(move || connector.wait()));
+        hold.reached().await;
+        world.org.remove_field("Contact", "Email");
+        // The object itself is described first.
+        world.org.inject(RequestFault::new(Endpoint::Describe, answer).starting_at(2).always());
+        hold.release();
+        let run = reading.await.unwrap();
+        if is_lost {
+            run.assert_success();
+            assert_eq!(run.column("Contact", "LastName"), ["Person 0"]);
+            let lost: Vec<Value> = nulled(&run, "Contact").into_iter().map(|(field, _)| field).collect();
+            assert_eq!(lost, ["Email", "Account.External_Id__c"]);
+        } else {
+            assert!(run.failure().1.contains("asking which columns of Contact are left"), "{}", run.failure().1);
+            assert!(run.records("Contact").is_empty() && run.statuses("Contact").last() == Some(&"INCOMPLETE"));
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod compare;
 mod compared;
 mod connector;
 mod deletions;
+mod deletions_in_order;
 mod discover;
 mod documents;
 mod faults;
