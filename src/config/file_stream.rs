@@ -73,38 +73,78 @@ mod tests {
     use super::*;
     use crate::config::test_configs::{client, valid};
 
-    fn settings(operation: Operation, keys: &[&str], on_missing: Option<OnMissing>) -> StreamSettings {
-        let stream = FileStream {
+    fn file(operation: Operation, keys: &[&str]) -> FileStream {
+        FileStream {
             name: "f.csv".to_owned(),
             object: "Account".to_owned(),
             operation,
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-            on_missing,
+            on_missing: None,
             on_several: None,
             renames: vec![("mail".to_owned(), "Email".to_owned())],
             folder: None,
             is_resumable: true,
-        };
-        let config = valid(&client(json!({"streams": [{"stream": "f.csv", "object": "Lead"}]}))).for_file(&stream);
-        config.stream(None, "f.csv").unwrap().clone()
+        }
+    }
+
+    /// The configuration of this load, where the file of the user has another one.
+    fn config(stream: &FileStream) -> Config {
+        valid(&client(json!({"streams": [{"stream": "f.csv", "object": "Lead"}]}))).for_file(stream)
+    }
+
+    fn settings(stream: &FileStream) -> StreamSettings {
+        config(stream).stream(None, "f.csv").unwrap().clone()
     }
 
     #[test]
     fn one_key_is_an_external_id_and_more_are_a_match() {
-        let one = settings(Operation::Upsert, &["Key__c"], None);
+        let one = settings(&file(Operation::Upsert, &["Key__c"]));
         assert_eq!((one.external_id_field(), one.matching()), (Some("Key__c"), None));
         assert_eq!((one.object(), one.renames().column("mail")), (Some("Account"), "Email"));
-        let two = settings(Operation::Update, &["Email", "LastName"], None);
+        let two = settings(&file(Operation::Update, &["Email", "LastName"]));
         assert_eq!(two.external_id_field(), None);
         assert_eq!(two.matching().unwrap().fields(), ["Email", "LastName"]);
-        let choice = settings(Operation::Upsert, &["Email"], Some(OnMissing::Insert));
-        assert_eq!(choice.matching().unwrap().on_missing(), Some(OnMissing::Insert));
+        assert_eq!(
+            (two.matching().unwrap().on_missing(), two.matching().unwrap().on_several()),
+            (None, OnSeveral::Reject)
+        );
+    }
+
+    #[test]
+    fn a_choice_about_the_records_that_are_found_makes_one_key_a_match() {
+        for (on_missing, on_several) in [(Some(OnMissing::Insert), None), (None, Some(OnSeveral::UpdateAll))] {
+            let choice = settings(&FileStream { on_missing, on_several, ..file(Operation::Upsert, &["Email"]) });
+            let matching = choice.matching().unwrap();
+            assert_eq!((matching.fields(), choice.external_id_field()), (&["Email".to_owned()][..], None));
+            assert_eq!(matching.on_missing(), on_missing);
+            assert_eq!(matching.on_several(), on_several.unwrap_or(OnSeveral::Reject));
+        }
     }
 
     #[test]
     fn an_id_needs_no_search() {
-        assert_eq!(settings(Operation::Update, &["id"], None).external_id_field(), None);
-        assert_eq!(settings(Operation::Delete, &[], None).external_id_field(), None);
-        assert_eq!(settings(Operation::Upsert, &["Id"], None).external_id_field(), Some("Id"));
+        assert_eq!(settings(&file(Operation::Update, &["id"])).external_id_field(), None);
+        assert_eq!(settings(&file(Operation::Delete, &[])).external_id_field(), None);
+        assert_eq!(settings(&file(Operation::Upsert, &["Id"])).external_id_field(), Some("Id"));
+    }
+
+    #[test]
+    fn what_a_load_must_keep_goes_into_its_folder() {
+        let folder = PathBuf::from("/data/load");
+        let config_in = |folder: Option<PathBuf>, is_resumable| {
+            config(&FileStream { folder, is_resumable, ..file(Operation::Insert, &[]) })
+        };
+        let load = config_in(Some(folder.clone()), true);
+        let storage = load.rejected_storage().unwrap();
+        assert!(matches!(&storage.place, Place::Folder(place) if *place == folder));
+        assert_eq!((storage.format, storage.flattening), (Format::Jsonl, Flattening::None));
+        assert_eq!((storage.compression, storage.bucket_path.as_deref()), (Compression::None, None));
+        assert_eq!(storage.path_format, "{sync_id}/{namespace}/{stream_name}/");
+        assert_eq!(storage.file_name_format.as_str(), "{date}_{timestamp}_{part_number}{format_extension}");
+        assert!(load.journal_storage().is_some() && load.keeps_successes() && load.is_for_file());
+        assert!(!load.leaves_report());
+        assert!(config_in(Some(folder), false).journal_storage().is_none(), "nobody goes on with it");
+        let dry = config_in(None, true);
+        assert!(dry.rejected_storage().is_none() && !dry.keeps_successes() && dry.is_for_file());
     }
 }

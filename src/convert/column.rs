@@ -281,4 +281,37 @@ mod tests {
         assert_eq!(both.naming_columns(), [(0, KeyComparison::Exact), (1, KeyComparison::Exact)]);
         assert_eq!((both.first_unnamed(|_| b"1"), both.first_unnamed(|_| b"#N/A")), (None, Some("Phone")));
     }
+
+    #[test]
+    fn a_new_column_takes_the_place_of_the_one_that_clears_its_reference_alone() {
+        let columns = Columns::new(vec![column("Name"), Column::clearing("Account", "AccountId")], None);
+        let headers = |columns: &Columns| columns.iter().map(|it| it.header().to_owned()).collect::<Vec<_>>();
+        let other = columns.with(column("Phone"));
+        assert_eq!(headers(&other), ["Name", "AccountId", "Phone"]);
+        let owner = other.with(column("Owner.Email").of_reference("OwnerId"));
+        assert_eq!(headers(&owner), ["Name", "AccountId", "Phone", "Owner.Email"]);
+        let account = owner.with(column("Account.Code__c").of_reference("AccountId"));
+        assert_eq!(headers(&account), ["Name", "Phone", "Owner.Email", "Account.Code__c"]);
+        // It fills the reference, and is no column that only clears it.
+        assert_eq!(headers(&account.with(Column::clearing("Account", "AccountId"))).len(), 5);
+    }
+
+    #[test]
+    fn a_new_column_changes_neither_the_key_nor_what_rows_are_merged_by() {
+        let key = || Key { field: "Key__c".to_owned(), comparison: KeyComparison::IgnoreCase };
+        let columns = Columns::new(vec![column("Name")], Some(key()));
+        assert_eq!((columns.key_column(), columns.merging_columns()), (None, &[][..]));
+        let with_key = columns.with(column("key__C")).with(column("Phone"));
+        let expected = (1, KeyComparison::IgnoreCase);
+        assert_eq!((with_key.key_column(), with_key.merging_columns()), (Some(expected), &[expected][..]));
+        assert_eq!(with_key.naming_columns(), [expected]);
+        assert_eq!([0, 1, 2].map(|column| with_key.is_key(column)), [false, true, false]);
+        assert_eq!(with_key.comparison(1), Some(KeyComparison::IgnoreCase));
+        assert_eq!((with_key.comparison(0), with_key.comparison(2)), (None, None));
+        let alone = with_key.key_alone();
+        assert_eq!(
+            (alone.len(), alone.key(), alone.key_column()),
+            (1, Some(&key()), Some((0, KeyComparison::IgnoreCase)))
+        );
+    }
 }

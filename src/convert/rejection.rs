@@ -252,7 +252,7 @@ mod tests {
     use airbyte::JsonTypes;
 
     use super::*;
-    use crate::convert::SourceColumn;
+    use crate::convert::{Key, KeyComparison, SourceColumn};
 
     #[test]
     fn a_message_names_the_field_and_not_the_value() {
@@ -310,5 +310,17 @@ mod tests {
         let message = |count| Rejection::several_matches("Contact", "Email", count, &ids).message;
         assert_eq!(message(2), "2 records of Contact have this Email: 1, 2.");
         assert_eq!(message(3), "3 records of Contact have this Email: 1, 2 and more.");
+    }
+
+    #[test]
+    fn a_record_of_too_many_jobs_is_rejected_for_its_first_key_field() {
+        let column =
+            |name: &str| Column::new(SourceColumn::top(name), name, Kind::Text { longest: None }, JsonTypes::default());
+        let key = |field: &str| Key { field: field.to_owned(), comparison: KeyComparison::Exact };
+        let columns = Columns::new(vec![column("Name"), column("Email"), column("Phone")], None);
+        let columns = columns.merged_by([key("Email"), key("Phone")]);
+        let rejection = Rejection::too_many_jobs(&columns, 7);
+        assert_eq!((rejection.code, rejection.field.as_deref()), (RejectionCode::TooManyJobs, Some("Email")));
+        assert!(rejection.message.starts_with("7 jobs already load"), "{}", rejection.message);
     }
 }

@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_values_is_whole_up_to_300_bytes() {
+        for (length, end) in [(291, "; y"), (292, "; and 1 more, which Salesforce Setup lists")] {
+            let values = json!([{"active": true, "value": "x".repeat(length)}, {"active": true, "value": "y"}]);
+            let schema = schema_of(json!({"type": "picklist", "restrictedPicklist": true, "picklistValues": values}));
+            let description = schema["description"].as_str().unwrap();
+            assert_eq!(description, format!("One of: {}{end}", "x".repeat(length)));
+        }
+    }
+
+    #[test]
     fn a_long_list_of_values_is_cut() {
         let values: Vec<Value> =
             (0..5_000).map(|n| json!({"active": true, "value": format!("Value {n:04}")})).collect();

@@ -136,3 +136,13 @@ async fn count(mut rows: ResultRows) -> Result<u64, Fault> {
     }
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_results_counts() {
+        assert_eq!(Counts { succeeded: 1, failed: 20, unprocessed: 300, unknown: 4_000 }.sum(), 321);
+    }
+}

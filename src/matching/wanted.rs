@@ -295,6 +295,68 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_is_seen_again_counts_once_also_among_several() {
+        let mut matches = wanted(&["c"], MOST_SHOWN);
+        for id in [FIRST, SECOND, SECOND, FIRST, SECOND] {
+            assert_eq!(matches.add(key("c"), id, Asked::All), Ok(true));
+        }
+        assert_eq!(matches.of(key("c")), Found::Several { ids: vec![id(FIRST), id(SECOND)], count: 2 });
+        assert_eq!(matches.found(), 1);
+    }
+
+    #[test]
+    fn rows_of_one_key_and_rows_of_alike_keys_are_known() {
+        for (values, are_repeated, are_alike) in [
+            (&["a"][..], false, false),
+            (&["a", "b"], false, false),
+            (&["a", "A"], true, true),
+            (&["b", "a", "c", "a "], true, true),
+            (&["M\u{fc}ller", "M\u{dc}LLER"], false, true),
+            (&["M\u{fc}ller", "a", "z", "M\u{dc}LLER"], false, true),
+        ] {
+            let matches = wanted(values, MOST_SHOWN);
+            assert_eq!(
+                (matches.may_share_records(), matches.has_alike_rows()),
+                (are_repeated, are_alike),
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_keys_that_are_alike_the_first_is_asked_for_first() {
+        let matches = wanted(&["M\u{fc}ller", "Ann", "M\u{dc}LLER", "muller"], MOST_SHOWN);
+        let umlauts: Vec<usize> =
+            (0..4).filter(|position| *position != matches.position(key("Ann")).unwrap()).collect();
+        assert_eq!(matches.first_of_alike(&umlauts), umlauts[..1]);
+        assert_eq!(matches.first_of_alike(&umlauts[1..]), umlauts[1..2]);
+        assert_eq!(matches.first_of_alike(&[0, 1, 2, 3]).len(), 2);
+        assert!(matches.first_of_alike(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_memory_of_what_is_forgotten_is_given_back() {
+        let mut matches = wanted(&["a", "b"], 100);
+        let (a, b) = (matches.position(key("a")).unwrap(), matches.position(key("b")).unwrap());
+        assert_eq!(matches.lease.bytes(), 2 * 24);
+        let ids: Vec<String> = (0..50).map(|number| format!("003000000000{number:03}AAA")).collect();
+        for value in ["a", "b"] {
+            ids.iter().for_each(|id| assert_eq!(matches.add(key(value), id, Asked::All), Ok(true)));
+        }
+        let both = matches.lease.bytes();
+        matches.forget(a);
+        assert_eq!(both - matches.lease.bytes(), 49 * 16);
+        matches.forget(a);
+        assert_eq!(both - matches.lease.bytes(), 49 * 16, "there is nothing left to forget");
+        matches.forget(b);
+        assert_eq!(both - matches.lease.bytes(), 98 * 16);
+        ids.iter().for_each(|id| assert_eq!(matches.add(key("a"), id, Asked::All), Ok(true)));
+        matches.forget_all();
+        assert_eq!(both - matches.lease.bytes(), 98 * 16);
+        assert_eq!((matches.of(key("a")), matches.found()), (Found::Missing, 0));
+    }
+
+    #[test]
     fn a_record_that_may_have_a_key_makes_it_uncertain() {
         let mut matches = wanted(&["M\u{fc}ller", "M\u{dc}LLER", "Ann"], MOST_SHOWN);
         matches.add(key("m\u{fc}ller"), FIRST, Asked::All).unwrap();

@@ -144,6 +144,8 @@ fn text_is_cut_and_json_and_numbers_are_not() {
         ("[1, 2]", 3, "[1, 2]", false),
         ("12345", 3, "12345", false),
         (r#""a\r\nb""#, 3, "a\nb", false),
+        (r#""a\r\nbc""#, 3, "a\nb", true),
+        (r#""\r\r\n\r""#, 2, "\n\n", true),
         (r#""ab,c""#, 2, "ab", true),
         (r#""a,bc""#, 2, "a,", true),
         (r#""a\"bc""#, 2, "a\"", true),

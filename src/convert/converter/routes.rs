@@ -153,3 +153,33 @@ impl Routes {
         Ok(Some(route))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of blanks, or one that repeats its keys, takes no room.
+    #[test]
+    fn what_is_remembered_of_a_record_has_a_bound() {
+        let mut routes = Routes::default();
+        routes.set(&SourceColumn::top("a"), Route::Column(0));
+        let read = |routes: &mut Routes, json: &str| {
+            let mut data = Cursor::new(json);
+            data.enter_object().unwrap();
+            for position in 0.. {
+                match routes.next(position, &mut data) {
+                    Ok(Some(route)) => assert_eq!(route, Route::Column(0)),
+                    Ok(None) => break,
+                    Err(_) => panic!("{json}"),
+                }
+                data.value().unwrap();
+            }
+        };
+        let blanks = " ".repeat(1_000);
+        read(&mut routes, &format!(r#"{{{blanks}"a":1,{blanks}"a"{blanks}:2}}"#));
+        assert!(routes.expected.is_empty());
+        read(&mut routes, &format!(r#"{{"a":1{}}}"#, r#", "a":2"#.repeat(1_000)));
+        assert_eq!(routes.expected.len(), 66);
+        assert_eq!(&*routes.expected[1].0, r#", "a":"#);
+    }
+}

@@ -1,3 +1,5 @@
+mod nested;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -49,14 +51,22 @@ fn a_record_is_read_the_same_whatever_the_one_before_had_around_its_keys() {
         r#"{"a": "1", "b": "2", "c": "3"}"#.to_owned(),
         "{\n  \"a\" : \"1\",\n  \"b\"\t: \"2\"\r\n,\"c\":\"3\"\n}".to_owned(),
         format!(r#"{{{blanks}"a":"1","b"{blanks}:"2",{blanks}"c":"3"}}"#),
+        format!(r#"{{{blanks}"a":"1","b":"2","c":"3"}}"#),
         r#"{"\u0061":"1","b":"2","c":"3"}"#.to_owned(),
         r#"{"a":"1","b":"2","c":null,"c":"3"}"#.to_owned(),
         r#"{"c":"3","b":"2","a":"1"}"#.to_owned(),
         r#"{"b":"2", "a":"1","c":"3"}"#.to_owned(),
     ];
-    let wrong = [r#"{"a":"1""b":"2"}"#, r#"{"a":"1",,"b":"2"}"#, r#"{,"a":"1"}"#, r#"{"a":"1","b":}"#, r#"{"a":"1","#];
-    let mut converter = Converter::new(columns(&["a", "b", "c"]), NullHandling::Ignore);
+    let wrong = [
+        r#"{"a":"1""b":"2"}"#,
+        r#"{"a":"1",,"b":"2"}"#,
+        r#"{,"a":"1"}"#,
+        r#"{,"b":"2"}"#,
+        r#"{"a":"1","b":}"#,
+        r#"{"a":"1","#,
+    ];
     for before in &forms {
+        let mut converter = Converter::new(columns(&["a", "b", "c"]), NullHandling::Ignore);
         for form in &forms {
             csv_of(&mut converter, before);
             assert_eq!(csv_of(&mut converter, form), "1,2,3\n", "{form} after {before}");
@@ -120,123 +130,6 @@ fn only_the_cut_values_of_the_current_row_are_counted() {
         csv_of(&mut converter, json);
         assert_eq!(converter.truncated(), 1);
     }
-}
-
-/// A column that names the related account by a member of the nested object `Account`.
-fn of_account(member: &str) -> Column {
-    let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let source = SourceColumn::nested("Account", member);
-    Column::new(source, format!("Account.{member}"), PLAIN, types).of_reference("AccountId")
-}
-
-#[test]
-fn a_null_object_clears_its_reference_once() {
-    let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
-    converter.nest("Account");
-    let null = r#"{"n":"x","Account":null}"#;
-    assert!(matches!(convert(&mut converter, null), Ok(Converted::NullObject(name)) if name == "Account"));
-    let clearing = converter.columns().with(Column::clearing("Account", "AccountId"));
-    converter.set_columns(Arc::new(clearing));
-    assert_eq!(csv_of(&mut converter, null), "x,#N/A\n");
-    assert_eq!(csv_of(&mut converter, r#"{"n":"x"}"#), "x,\n");
-
-    // A member that names the record takes the place of the column.
-    let named = converter.columns().with(of_account("Ext__c"));
-    converter.set_columns(Arc::new(named.with(of_account("Code__c"))));
-    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":{"Ext__c":"A-1"}}"#), "x,A-1,\n");
-    assert_eq!(csv_of(&mut converter, null), "x,#N/A,\n");
-    // The last value of a name counts.
-    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":{"Code__c":"c"},"Account":null}"#), "x,#N/A,\n");
-}
-
-#[test]
-fn a_null_object_changes_nothing_where_another_column_fills_the_reference() {
-    let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
-    converter.nest("Account");
-    converter.keep_null("Account");
-    assert_eq!(csv_of(&mut converter, r#"{"n":"x","Account":null}"#), "x\n");
-    let mut ignoring = Converter::new(columns(&["n"]), NullHandling::Ignore);
-    ignoring.nest("Account");
-    assert_eq!(csv_of(&mut ignoring, r#"{"n":"x","Account":null}"#), "x\n");
-}
-
-#[test]
-fn a_nested_object_without_the_key_of_its_record_is_rejected() {
-    let columns = Columns::new(vec![of_account("Ext__c")], None);
-    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
-    converter.describe(&SourceColumn::nested("Account", "Name"));
-    for (json, row) in [
-        (r#"{"Account":{"Name":"x","Ext__c":"A-1"}}"#, Some("A-1\n")),
-        (r#"{"Account":{"Name":null}}"#, Some("\"\"\n")),
-        (r#"{"Account":{}}"#, Some("\"\"\n")),
-        (r#"{"Account":{"Name":"x"}}"#, None),
-    ] {
-        match row {
-            Some(row) => assert_eq!(csv_of(&mut converter, json), row, "{json}"),
-            None => {
-                let converted = convert(&mut converter, json).unwrap();
-                let found = matches!(&converted, Converted::Rejected(it) if it.code == RejectionCode::NoRelatedKey);
-                assert!(found, "{json}: {converted:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_member_that_goes_to_another_field_does_not_name_the_related_record() {
-    let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let company = Column::new(SourceColumn::nested("Account", "Name"), "Company__c", PLAIN, types);
-    let columns = Columns::new(vec![company, of_account("Ext__c")], None);
-    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
-    converter.describe(&SourceColumn::nested("Account", "Phone"));
-    assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x","Phone":"1","Ext__c":"A-1"}}"#), "x,A-1\n");
-    assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x"}}"#), "x,\n");
-    let converted = convert(&mut converter, r#"{"Account":{"Name":"x","Phone":"1"}}"#).unwrap();
-    assert!(matches!(converted, Converted::Rejected(it) if it.code == RejectionCode::NoRelatedKey));
-}
-
-#[test]
-fn a_reference_is_cleared_once_and_only_where_no_other_column_fills_it() {
-    let id = Column::new(SourceColumn::top("AccountId"), "AccountId", PLAIN, of_account("x").types());
-    let columns = vec![id.of_reference("accountid"), of_account("Ext__c"), of_account("Code__c")];
-    let mut converter = Converter::new(Arc::new(Columns::new(columns, None)), NullHandling::Clear);
-    for (json, row) in [
-        (r#"{"AccountId":"001","Account":null}"#, "001,,\n"),
-        (r#"{"Account":null,"AccountId":"001"}"#, "001,,\n"),
-        (r#"{"AccountId":null,"Account":{"Ext__c":"A-1"}}"#, ",A-1,\n"),
-        (r#"{"Account":{"Code__c":"c","Ext__c":null},"AccountId":""}"#, ",,c\n"),
-        (r#"{"AccountId":null,"Account":null}"#, "#N/A,,\n"),
-        (r#"{"Account":null}"#, ",#N/A,\n"),
-        (r#"{"Account":{"Code__c":null,"Ext__c":null}}"#, ",#N/A,\n"),
-        // Two values are for Salesforce to judge.
-        (r#"{"AccountId":"001","Account":{"Ext__c":"A-1","Code__c":null}}"#, "001,A-1,\n"),
-    ] {
-        assert_eq!(csv_of(&mut converter, json), row, "{json}");
-    }
-}
-
-#[test]
-fn a_nested_object_fills_the_columns_of_its_relationship() {
-    let types = JsonTypes { text: true, ..JsonTypes::default() };
-    let owner = Column::new(SourceColumn::nested("Account", "Ext__c"), "Account.Ext__c", PLAIN, types);
-    let columns = Columns::new(vec![owner, Column::new(SourceColumn::top("Name"), "Name", PLAIN, types)], None);
-    let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
-    assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":{"Ext__c":"A-1"}}"#), "A-1,n\n");
-    assert_eq!(csv_of(&mut converter, r#"{"Name":"n","Account":null}"#), ",n\n");
-    let mut clearing = Converter::new(Arc::clone(converter.columns()), NullHandling::Clear);
-    assert_eq!(csv_of(&mut clearing, r#"{"Name":"n","Account":null}"#), "#N/A,n\n");
-    let other = r#"{"Account":{"Code__c":"x"}}"#;
-    assert!(
-        matches!(convert(&mut converter, other), Ok(Converted::NewColumn(path)) if path == SourceColumn::nested("Account", "Code__c"))
-    );
-    let wrong = r#"{"Account":"A-1"}"#;
-    assert!(
-        matches!(convert(&mut converter, wrong), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::NotAnObject)
-    );
-    let marker = r##"{"Name":"#N/A","Account":null}"##;
-    assert!(
-        matches!(convert(&mut converter, marker), Ok(Converted::Rejected(rejection)) if rejection.code == RejectionCode::NullMarker)
-    );
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn each_written_row_is_taken_once() {
     assert!(!take(&["2", ""]) && !take(&["1", "x"]), "written once");
     assert!(!take(&["3", ""]), "not written");
     assert!(!take(&["4", ""]), "not sent");
+    assert_eq!((rows.records, rows.free()), (3, 0));
 }
 
 #[test]
@@ -98,4 +99,10 @@ fn another_reading_of_the_results_begins_anew() {
     assert!(!rows.written(&csv(&["2", ""])), "it was sent once");
     assert!(!rows.written(&csv(&["3", ""])), "it was not sent");
     assert_eq!((rows.free(), rows.not_written()), (1, 1));
+}
+
+/// With each row: its hash as it is read and as it is sorted, its counts, and that it is taken.
+#[test]
+fn a_row_takes_52_bytes() {
+    assert_eq!((EarlierRows::size_of(0), EarlierRows::size_of(1), EarlierRows::size_of(1_000)), (0, 52, 52_000));
 }

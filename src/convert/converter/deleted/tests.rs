@@ -27,6 +27,7 @@ fn outcome(converter: &mut Converter, json: &str) -> (Option<RowKind>, Vec<Strin
             assert_eq!(data.text_before(), json, "all of the record is read");
             let row = converter.row();
             assert!(row.key.is_some());
+            assert!(row.csv.ends_with(b"\n"), "it is a whole row");
             (Some(row.kind), cells(row.csv))
         }
         Converted::Skipped => (None, vec!["skipped".to_owned()]),
@@ -42,11 +43,15 @@ fn a_deleted_record_becomes_a_row_of_its_key_and_its_mark() {
     for (json, kind, expected) in [
         (r#"{"k":"K","a":"1","gone":null}"#, Some(Write), &["1", "K", ""][..]),
         (r#"{"gone":false,"off":0,"k":"K"}"#, Some(Write), &["", "K", ""]),
+        (r#"{"gone":null,"k":"K","a":"1","n":2}"#, Some(Write), &["1", "K", "2"]),
         (r#"{"k":"K","a":null,"n":null,"gone":"2026-01-01"}"#, Some(Delete), &["K", r#"{"gone":"2026-01-01"}"#]),
         (r#"{"gone":"2026-01-01","a":"1","k":"K,\"","n":1}"#, Some(Delete), &["K,\"", r#"{"gone":"2026-01-01"}"#]),
         (r#"{"gone":null,"k":"K","off":true}"#, Some(Delete), &["K", r#"{"off":true}"#]),
         (r#"{"gone":1,"k":"K","off":null}"#, Some(Delete), &["K", r#"{"gone":1}"#]),
         (r#"{"gone":null,"k":"K","gone":1}"#, Some(Delete), &["K", r#"{"gone":1}"#]),
+        // Of two marks the first one counts.
+        (r#"{"gone":1,"off":true,"k":"K"}"#, Some(Delete), &["K", r#"{"gone":1}"#]),
+        (r#"{"off":"2026-01-01","k":"K","gone":1}"#, Some(Delete), &["K", r#"{"off":"2026-01-01"}"#]),
         // A value that cannot be sent does not matter.
         (r##"{"n":"x","a":"#N/A","k":"K","gone":true}"##, Some(Delete), &["K", r#"{"gone":true}"#]),
         (r#"{"gone":true,"n":true,"a":"\ud800","k":"K"}"#, Some(Delete), &["K", r#"{"gone":true}"#]),
@@ -58,6 +63,7 @@ fn a_deleted_record_becomes_a_row_of_its_key_and_its_mark() {
         (r#"{"k":"K","gone":"perhaps"}"#, None, &["UNCLEAR_DELETE_MARK"]),
         (r#"{"k":"K","gone":true,"off":2}"#, None, &["UNCLEAR_DELETE_MARK"]),
         (r#"{"k":"K","gone":true,"gone":null}"#, None, &["UNCLEAR_DELETE_MARK"]),
+        (r#"{"k":"K","gone":true,"off":true,"gone":null}"#, None, &["UNCLEAR_DELETE_MARK"]),
         (r#"{"k":"K","a":"living again"}"#, Some(Write), &["living again", "K", ""]),
     ] {
         let expected: Vec<String> = expected.iter().map(|cell| (*cell).to_owned()).collect();
@@ -69,7 +75,12 @@ fn a_deleted_record_becomes_a_row_of_its_key_and_its_mark() {
 #[test]
 fn a_deleted_record_is_skipped_without_a_look_at_its_values() {
     let mut converter = converter(OnDeleted::Skip);
-    for json in [r#"{"k":"K","gone":true}"#, r#"{"gone":true}"#, r##"{"k":"#N/A","n":"x","gone":true,"new":1}"##] {
+    for json in [
+        r#"{"k":"K","gone":true}"#,
+        r#"{"gone":true}"#,
+        r##"{"k":"#N/A","n":"x","gone":true,"new":1}"##,
+        r##"{"gone":true,"k":"#N/A"}"##,
+    ] {
         assert_eq!(outcome(&mut converter, json).1, ["skipped"], "{json}");
     }
     assert_eq!(outcome(&mut converter, r#"{"k":"K","gone":"perhaps"}"#).1, ["UNCLEAR_DELETE_MARK"]);
@@ -111,6 +122,72 @@ fn the_key_of_a_deleted_record_may_be_a_member_of_an_object() {
         );
     }
     assert_eq!(outcome(&mut converter, r#"{"gone":true,"meta":null}"#).1, [RejectionCode::MissingKey.as_str()]);
+    // So is that of a rejected one.
+    assert_eq!(outcome(&mut converter, r#"{"meta":{"id":"7"},"gone":"perhaps"}"#).1, ["UNCLEAR_DELETE_MARK"]);
+    assert_eq!(converter.rejected_key(), Some(KeyComparison::Id.hash_of_alike("7")));
+}
+
+#[test]
+fn of_an_object_only_the_key_counts_and_nothing_where_the_record_is_skipped() {
+    let column =
+        |member: &str, kind| Column::new(SourceColumn::nested("meta", member), member, kind, JsonTypes::default());
+    let columns = vec![column("id", Kind::Text { longest: None }), column("n", Kind::Number)];
+    let key = Key { field: "id".to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = Arc::new(Columns::new(columns, Some(key)));
+    let with = |choice| {
+        let mut converter = Converter::new(Arc::clone(&columns), NullHandling::Clear).on_deleted(choice);
+        converter.mark_deleted(&SourceColumn::top("gone"));
+        converter
+    };
+    let json = r#"{"gone":true,"meta":{"n":true,"id":"7"}}"#;
+    let deleted = (Some(RowKind::Delete), vec!["7".to_owned(), r#"{"gone":true}"#.to_owned()]);
+    assert_eq!(outcome(&mut with(OnDeleted::Delete), json), deleted);
+    let json = r##"{"gone":true,"meta":{"id":"#N/A"}}"##;
+    assert_eq!(outcome(&mut with(OnDeleted::Delete), json).1, ["NULL_MARKER_AS_TEXT"]);
+    assert_eq!(outcome(&mut with(OnDeleted::Skip), json).1, ["skipped"]);
+}
+
+#[test]
+fn no_value_of_a_deleted_record_counts_as_cut() {
+    let column =
+        |name: &str| Column::new(SourceColumn::top(name), name, Kind::Text { longest: Some(2) }, JsonTypes::default());
+    let key = Key { field: "k".to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = Arc::new(Columns::new(vec![column("a"), column("k")], Some(key)));
+    let mut converter = Converter::new(columns, NullHandling::Clear).on_deleted(OnDeleted::Delete);
+    converter.mark_deleted(&SourceColumn::top("gone"));
+    for (json, kind, truncated) in [
+        (r#"{"a":"long","k":"K","gone":null}"#, RowKind::Write, 1),
+        (r#"{"a":"long","k":"K","gone":true}"#, RowKind::Delete, 0),
+        (r#"{"gone":true,"a":"long","k":"K"}"#, RowKind::Delete, 0),
+    ] {
+        assert_eq!(outcome(&mut converter, json).0, Some(kind), "{json}");
+        assert_eq!(converter.truncated(), truncated, "{json}");
+    }
+}
+
+#[test]
+fn rows_of_records_that_are_found_have_no_key_where_none_is_deleted() {
+    let column = Column::new(SourceColumn::top("k"), "k", Kind::Text { longest: None }, JsonTypes::default());
+    let key = Key { field: "k".to_owned(), comparison: KeyComparison::IgnoreCase };
+    let columns = Arc::new(Columns::new(vec![column], None).found_by(vec![key]));
+    for (choice, has_key) in
+        [(OnDeleted::Delete, true), (OnDeleted::Skip, false), (OnDeleted::Reject(Rejection::delete_refused("")), false)]
+    {
+        let mut converter = Converter::new(Arc::clone(&columns), NullHandling::Clear).on_deleted(choice);
+        converter.mark_deleted(&SourceColumn::top("gone"));
+        assert!(matches!(converter.convert(&mut Cursor::new(r#"{"k":"x"}"#)), Ok(Converted::Row)));
+        assert_eq!(converter.row().key.is_some(), has_key);
+    }
+}
+
+#[test]
+fn the_mark_is_one_cell_whatever_its_name_is() {
+    let mut converter = converter(OnDeleted::Delete);
+    converter.mark_deleted(&SourceColumn::top("gone, \"since\""));
+    assert_eq!(
+        outcome(&mut converter, r#"{"k":"K","gone, \"since\"":"2026-01-01"}"#),
+        (Some(RowKind::Delete), vec!["K".to_owned(), r#"{"gone, \"since\"":"2026-01-01"}"#.to_owned()])
+    );
 }
 
 /// Records that are found by two fields have no key: rows get one once the stream has a mark.
@@ -163,6 +240,7 @@ fn a_rejected_record_has_its_key_wherever_that_stands() {
             (r#"{"n":true,"k":null}"#, false),
             (r#"{"n":true,"k":" "}"#, false),
             (r##"{"n":true,"k":"#N/A"}"##, false),
+            (r##"{"k":"KEY","k":"#N/A"}"##, false),
             (r#"{"n":true,"k":"other"}"#, false),
         ] {
             let converted = converter.convert_without(&mut Cursor::new(json), |_| true).unwrap();
