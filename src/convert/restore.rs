@@ -186,6 +186,16 @@ mod tests {
             (plain, JsonTypes { object: true, ..none }, "{\"a\": 1}", "{\"a\": 1}"),
             (plain, JsonTypes { array: true, ..none }, "[1]", "[1]"),
             (Kind::MultiPicklist, JsonTypes { array: true, ..none }, "A;B", "[\"A\",\"B\"]"),
+            (Kind::MultiPicklist, text, "A;B", "\"A;B\""),
+            // A text that looks like JSON of another type.
+            (Kind::Number, number, "null", "\"null\""),
+            (Kind::Number, number, "true", "\"true\""),
+            (plain, JsonTypes { object: true, ..none }, "\"x\"", "\"\\\"x\\\"\""),
+            (plain, JsonTypes { boolean: true, ..none }, "0", "\"0\""),
+            (plain, JsonTypes { boolean: true, ..none }, "false", "false"),
+            (plain, JsonTypes { array: true, ..none }, "{}", "\"{}\""),
+            (plain, JsonTypes { object: true, ..none }, "[]", "\"[]\""),
+            (Kind::Number, number, "-1", "-1"),
             (Kind::Number, number, "", "null"),
             (Kind::Number, number, "#N/A", "null"),
         ];
@@ -232,5 +242,26 @@ mod tests {
         let record = restore(&columns, ["", "x"], None);
         let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         assert_eq!(shown, [("Parent", r#"{"Name":"x"}"#)]);
+    }
+
+    #[test]
+    fn each_nested_object_has_its_own_members_and_a_null_of_its_own() {
+        let text = JsonTypes { text: true, ..JsonTypes::default() };
+        let member = |object: &str, name: &str| {
+            let kind = Kind::Text { longest: None };
+            Column::new(SourceColumn::nested(object, name), format!("{object}.{name}"), kind, text)
+        };
+        let columns = vec![
+            member("Account", "Ext__c"),
+            member("Owner", "Email"),
+            Column::clearing("Parent", "ParentId"),
+            member("Account", "Code__c"),
+        ];
+        let record = restore(&Columns::new(columns, None), ["A-1", "x", "#N/A", "c"], None);
+        let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(
+            shown,
+            [("Parent", "null"), ("Account", r#"{"Ext__c":"A-1","Code__c":"c"}"#), ("Owner", r#"{"Email":"x"}"#)]
+        );
     }
 }

@@ -180,4 +180,16 @@ mod tests {
             assert_eq!(tracker.of_row().of(0), if row % 2 == 0 { Text } else { Number });
         }
     }
+
+    #[test]
+    fn merged_types_are_those_of_the_values_that_a_row_has_then() {
+        let of = |types: &[JsonType]| RowTypes(types.into());
+        for (earlier, later, expected) in [
+            (&[Text, Text][..], &[Number, Number][..], &[Text, Number][..]),
+            (&[Text], &[Null, Number], &[Text, Number]),
+            (&[Text, Number, Text], &[Number], &[Text, Null, Text]),
+        ] {
+            assert_eq!(of(earlier).merged(&of(later), |column| column == 1), of(expected), "{earlier:?} {later:?}");
+        }
+    }
 }

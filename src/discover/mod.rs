@@ -127,9 +127,13 @@ fn describe_failed(fault: Fault) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use salesforce_sim::{Answer, Credentials, Endpoint, RequestFault, Settings, SimulatedOrg};
     use serde_json::json;
 
     use super::*;
+    use salesforce::{LoginUrl, OAuthFlow, SignIn};
 
     /// A catalog of objects with references to others.
     fn catalog(objects: &[(&str, &[&str])]) -> Catalog {
@@ -184,5 +188,33 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let referenced = catalog(&[("A", &names)]).referenced(&visible(&names), &[]);
         assert_eq!(referenced, names[..100]);
+    }
+
+    /// An org of which the first objects cannot be described.
+    async fn discovered(without_describe: usize) -> (SimulatedOrg, Result<Catalog>) {
+        let sim = SimulatedOrg::start(Settings::default()).await.unwrap();
+        let Credentials { client_id, client_secret, .. } = Credentials::default();
+        let sign_in = SignIn {
+            login_url: LoginUrl::parse(&sim.url()).unwrap(),
+            flow: OAuthFlow::ClientCredentials { client_id, client_secret: client_secret.into() },
+        };
+        let org = Org::sign_in(sign_in, "loader/1.0", Arc::new(|_| {})).await.unwrap();
+        // So each object is described alone.
+        sim.inject(RequestFault::new(Endpoint::Composite, Answer::status(404)).always());
+        let refusal = Answer::error(403, "INSUFFICIENT_ACCESS", "not allowed");
+        sim.inject(RequestFault::new(Endpoint::Describe, refusal).times(without_describe));
+        let discovered = discover(&org).await;
+        (sim, discovered)
+    }
+
+    #[tokio::test]
+    async fn an_object_that_cannot_be_described_is_left_out_unless_none_can() {
+        let (_, all) = discovered(0).await;
+        let all = all.unwrap().objects.len();
+        let (_, some) = discovered(all - 1).await;
+        assert_eq!(some.unwrap().objects.len(), 1);
+        let (_, none) = discovered(usize::MAX).await;
+        let error = none.unwrap_err();
+        assert!(error.message().contains("asking which fields the objects have"), "{error}");
     }
 }

@@ -108,3 +108,6 @@ fn warn_of_doubt(job: &str, entry: &Entry, why: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

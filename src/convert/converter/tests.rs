@@ -58,10 +58,10 @@ fn a_record_is_read_the_same_whatever_the_one_before_had_around_its_keys() {
         r#"{"b":"2", "a":"1","c":"3"}"#.to_owned(),
     ];
     let wrong = [
+        r#"{,"b":"2"}"#,
+        r#"{,"a":"1"}"#,
         r#"{"a":"1""b":"2"}"#,
         r#"{"a":"1",,"b":"2"}"#,
-        r#"{,"a":"1"}"#,
-        r#"{,"b":"2"}"#,
         r#"{"a":"1","b":}"#,
         r#"{"a":"1","#,
     ];
