@@ -190,6 +190,10 @@ mod tests {
         let mut some_failed = entry(Operation::Insert, &[(0, 7), (1, 8), (1, 7), (2, 9)]);
         some_failed.forget_segments(0, false);
         assert_eq!(some_failed.hashes, [8, 9], "nobody knows which of the equal rows was written");
+        let mut in_any_order =
+            entry(Operation::Insert, &[(0, 9), (0, 7), (0, 8), (0, 1), (1, 9), (1, 2), (2, 1), (2, 8)]);
+        in_any_order.forget_segments(0, false);
+        assert_eq!((in_any_order.segments, in_any_order.hashes), (vec![(1, 1)], vec![2]));
     }
 
     #[test]

@@ -45,6 +45,8 @@ fn each_written_row_is_taken_once() {
     let mut rows = earlier(&[["1", "x"], ["2", ""], ["2", ""], ["3", ""]], &[["1", "x"], ["2", ""], ["2", ""]]);
     let columns = columns(&["A", "B"]);
     assert_eq!(rows.free(), 3);
+    let has = |row: &[&str]| rows.has(&csv(row));
+    assert!(has(&["1", "x"]) && has(&["3", ""]) && !has(&["4", ""]), "whatever was written");
     let mut take = |row: &[&str]| rows.take(&csv(row), &columns, 0);
     assert!(take(&["1", "x"]) && take(&["2", ""]) && take(&["2", ""]));
     assert!(!take(&["2", ""]) && !take(&["1", "x"]), "written once");
@@ -62,8 +64,10 @@ fn a_row_that_came_back_in_another_form_is_not_taken_for_another_row() {
 
 #[test]
 fn no_more_rows_are_known_than_were_sent() {
-    let rows = earlier(&[["1", ""]], &[["1", ""], ["1", ""]]);
-    assert_eq!(rows.free(), 1);
+    for sent in 1..4 {
+        let rows = earlier(&vec![["1", ""]; sent], &[["1", ""]; 4]);
+        assert_eq!((rows.free(), rows.not_written()), (sent as u64, 0));
+    }
 }
 
 #[test]

@@ -103,6 +103,7 @@ async fn entries_of_other_syncs_are_removed_after_eight_days_and_not_looked_into
     let kept = [
         put(6, entry(2), 8 * 24 - 1),
         put(6, "notes.txt".to_owned(), 30 * 24),
+        put(6, format!("{}.bak", entry(4)), 30 * 24),
         put(7, entry(3), 30 * 24),
         put(7, "x.entry".to_owned(), 1),
     ];
@@ -284,4 +285,35 @@ async fn a_sync_removes_a_hundred_entries_of_others() {
         // A folder that is empty goes too.
         assert_eq!(std::fs::read_dir(&of_other).map_or(0, Iterator::count), expected);
     }
+}
+
+#[tokio::test]
+async fn entries_lie_below_the_path_in_the_bucket() {
+    for (path, folder) in [
+        (json!(null), "_salesforce_journal/"),
+        (json!("/"), "_salesforce_journal/"),
+        (json!("data"), "data/_salesforce_journal/"),
+        (json!("/data//salesforce/"), "data/salesforce/_salesforce_journal/"),
+    ] {
+        let storage = json!({
+            "storage_type": "S3", "s3_bucket_name": "example-rejected-records", "s3_bucket_region": "us-east-1",
+            "access_key_id": "key", "secret_access_key": "secret", "bucket_path": path,
+        });
+        let config = valid(&client(json!({"object_storage_config": storage})));
+        let journal = Journal::open(config.journal_storage().unwrap(), 42).await.unwrap();
+        assert_eq!(journal.folder, folder, "{path}");
+        assert_eq!(journal.key("750Sim000000001AAA"), format!("{folder}42/750Sim000000001AAA.entry"));
+    }
+}
+
+#[tokio::test]
+async fn a_check_needs_a_place_to_write_to_and_leaves_nothing_there() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = folder.path().join("rejected");
+    let journal = in_folder(&place, 1).await;
+    journal.probe().await.unwrap();
+    assert!(!place.join(FOLDER).exists() || std::fs::read_dir(place.join(FOLDER)).unwrap().next().is_none());
+    let file = folder.path().join("file");
+    std::fs::write(&file, "of someone else").unwrap();
+    assert!(in_folder(&file, 1).await.probe().await.is_err());
 }

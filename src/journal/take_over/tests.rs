@@ -228,10 +228,28 @@ async fn results_that_do_not_add_up_are_read_again_and_then_believed() {
     bench.sim.clear_faults();
     bench.sim.inject(RequestFault::new(Endpoint::SuccessfulResults, Answer::csv(part, 1)).times(1));
     assert_eq!(free(&bench.taken().await), [3]);
-    bench.sim.inject(
-        RequestFault::new(Endpoint::SuccessfulResults, Answer::csv("sf__Id,sf__Created,Name\n1,true,2\n", 1)).times(1),
-    );
+    let of_other = "sf__Id,sf__Created,Name\n1,true,a\n2,true,b\n3,true,c\n";
+    bench.sim.inject(RequestFault::new(Endpoint::SuccessfulResults, Answer::csv(of_other, 3)).times(1));
     assert_eq!(free(&bench.taken().await), [3], "these were not the results of this job");
+    let broken = Effect::Truncated(40, Truncation::Length);
+    bench.sim.inject(RequestFault::new(Endpoint::SuccessfulResults, broken).times(1));
+    assert_eq!(free(&bench.taken().await), [3], "an answer that breaks off is read again");
+}
+
+/// Salesforce keeps no unprocessed rows of batches beyond the daily allowance.
+#[tokio::test]
+async fn only_of_a_job_that_was_given_up_two_equal_readings_are_believed() {
+    for (end, readings) in [
+        (JobFault::failed("Contact", 1, "InvalidBatch : Field name not found : Nmae"), 2),
+        (JobFault::failed("Contact", 1, "Timeout : took too long"), 3),
+        (JobFault::aborted("Contact", 1), 3),
+    ] {
+        let bench = Bench::new().await;
+        bench.sim.inject(end.omit_unprocessed_rows());
+        bench.insert(&names(500)).await;
+        assert_eq!(free(&bench.taken().await), [200]);
+        assert_eq!(bench.requests(Endpoint::SuccessfulResults), readings);
+    }
 }
 
 #[tokio::test]

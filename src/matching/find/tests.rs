@@ -21,6 +21,8 @@ struct FakeOrg {
     same: Option<(&'static str, &'static str)>,
     /// Salesforce's message for a query with a key that begins so.
     refused: Option<(&'static str, &'static str)>,
+    /// Salesforce's message for a query job.
+    refused_job: Option<&'static str>,
     /// Whether its answers have no ids.
     has_no_ids: bool,
     /// How many records it says that there are.
@@ -43,6 +45,10 @@ impl FakeOrg {
         if let Some((key, message)) = self.refused
             && list.as_ref().is_some_and(|list| list.contains(&format!("'{}", key.to_lowercase())))
         {
+            return Err(Fault::of_failed_job(message).into());
+        }
+        if let (Some(message), None) = (self.refused_job, &list) {
+            assert!(self.queries() < 100, "it is asked again and again");
             return Err(Fault::of_failed_job(message).into());
         }
         for (id, email) in &self.records {
@@ -180,7 +186,7 @@ async fn where_more_lists_are_refused_than_may_be_halved_the_rest_is_uncertain()
     let uncertain = keys.iter().filter(|key| found(&matches, key) == Found::Uncertain).count();
     assert!(uncertain > 2 * bad.len() && uncertain < keys.len(), "{uncertain} keys");
     let more = org.queries() - lists.queries();
-    assert!((64..=64 + 16).contains(&more), "{more} more queries");
+    assert_eq!(more, 64 + 16);
 }
 
 #[tokio::test]
@@ -333,4 +339,29 @@ async fn an_answer_without_ids_is_no_answer() {
     let error = error.unwrap_err();
     assert!(error.message().starts_with("Salesforce sent something other than a record id while"), "{error}");
     assert_eq!((error.failure_type(), org.queries()), (airbyte::FailureType::Transient, 5), "it may pass");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_job_that_takes_too_long_as_well_is_an_error() {
+    let timeout = "QUERY_TIMEOUT : Your query request was running for too long.";
+    let org = FakeOrg {
+        refused: Some(("a@example.com", timeout)),
+        refused_job: Some(timeout),
+        ..FakeOrg::of(["a@example.com"])
+    };
+    let error = find(&org, &["a@example.com".to_owned()]).await.unwrap_err();
+    assert!(error.message().contains("looking up records of Contact by Email"), "{error}");
+}
+
+/// One more is known than may be written, so that too many are known to be too many.
+#[tokio::test]
+async fn all_records_of_a_key_are_kept_where_all_are_written_and_few_where_they_are_shown() {
+    for (on_several, kept) in [(OnSeveral::Reject, 5), (OnSeveral::UpdateAll, 10_001)] {
+        let org = FakeOrg::of(["a@example.com"; 10_003]);
+        let plan = MatchPlan { on_several, ..plan(&[("Email", IgnoreCase)]) };
+        let rows = Emails(vec!["a@example.com".to_owned()]);
+        let matches = find_records(&org, &plan, &rows, &PATIENCE, Budget::new(1_000).lease()).await.unwrap();
+        let Found::Several { ids, count } = found(&matches, "a@example.com") else { panic!("{on_several:?}") };
+        assert_eq!((ids.len(), count), (kept, 10_003), "{on_several:?}");
+    }
 }
