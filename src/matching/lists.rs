@@ -174,6 +174,8 @@ mod tests {
         );
         let many: Vec<Vec<String>> = (0..250).map(|number| vec!["A".to_owned(), number.to_string()]).collect();
         assert_eq!(lists(&both, &many, 3).unwrap().len(), 3);
+        let sizes = |keys| lists(&both, keys, 9).unwrap().iter().map(|list| list.0.len()).collect::<Vec<_>>();
+        assert_eq!((sizes(&many[..100]), sizes(&many[..101])), (vec![100], vec![100, 1]));
         let long: Vec<Vec<String>> = (0..90).map(|number| vec!["\u{6771}".repeat(40), number.to_string()]).collect();
         assert_eq!(lists(&both, &long, 9).unwrap().len(), 6, "each takes more than 400 bytes");
     }
@@ -198,6 +200,8 @@ mod tests {
         let [first, second] = lists(&email, &[vec!["a"], vec!["b"], vec!["c"]], 1).unwrap().remove(0).halves().unwrap();
         assert_eq!((first.positions(), second.positions()), (vec![0], vec![1, 2]));
         assert!(first.halves().is_err());
+        let [one, other] = second.halves().unwrap();
+        assert_eq!((one.positions(), other.positions()), (vec![1], vec![2]));
     }
 
     #[test]

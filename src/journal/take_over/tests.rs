@@ -144,17 +144,44 @@ async fn what_an_insert_has_written_is_known_after_one_reading_of_its_results() 
     }
 }
 
-/// Salesforce may go on to save rows of a job that has failed.
+/// Salesforce may go on to save rows of a job that has ended.
 #[tokio::test]
 async fn a_job_that_ended_early_is_read_when_its_counts_stand_still() {
-    for ended_early in [JobFault::failed("Contact", 1, "InvalidBatch : wrong"), JobFault::aborted("Contact", 1)] {
+    let ends = [
+        JobFault::failed("Contact", 1, "InvalidBatch : wrong"),
+        JobFault::aborted("Contact", 1),
+        JobFault::completed("Contact", 1),
+    ];
+    for ended_early in ends {
         let bench = Bench::new().await;
-        bench.sim.inject(ended_early.saves_late(1, Duration::from_millis(50)));
+        bench.sim.inject(ended_early.saves_late(1, Duration::from_millis(600)));
         bench.insert(&names(500)).await;
-        let patience = Patience { standstill: Duration::from_secs(1), ..PATIENCE };
+        let patience = Patience { standstill: Duration::from_millis(1_500), ..PATIENCE };
         let taken = bench.take_over(&[target(Operation::Insert)], usize::MAX, patience).await.unwrap();
         assert_eq!((free(&taken), bench.sim.count("Contact")), (vec![400], 400));
     }
+}
+
+/// A result set without rows may have no header.
+#[tokio::test]
+async fn results_without_a_header_have_no_rows() {
+    let bench = Bench::new().await;
+    bench.sim.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:refused:--"));
+    bench.insert(&names(3)).await;
+    bench.sim.inject(RequestFault::new(Endpoint::SuccessfulResults, Answer::csv("", 0)).always());
+    assert_eq!((free(&bench.taken().await), bench.requests(Endpoint::SuccessfulResults)), (vec![0], 1));
+}
+
+#[tokio::test]
+async fn of_two_readings_only_the_last_counts() {
+    let bench = Bench::new().await;
+    let is_refused = |name: &str| name == "Example 1";
+    let refused = RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:refused:--");
+    bench.sim.inject(refused.when(move |row| row.get("LastName").is_some_and(is_refused)));
+    bench.insert(&names(3)).await;
+    let wrong = "sf__Id,sf__Created,LastName\n003Sim000000001AAA,true,Example 1\n";
+    bench.sim.inject(RequestFault::new(Endpoint::SuccessfulResults, Answer::csv(wrong, 1)).times(1));
+    assert_eq!(free(&bench.taken().await), [2]);
 }
 
 #[tokio::test]

@@ -217,6 +217,16 @@ async fn a_key_that_a_record_may_have_is_asked_for_alone() {
 }
 
 #[tokio::test]
+async fn keys_that_are_alike_are_asked_for_one_after_the_other() {
+    let mut keys = emails(7_000);
+    keys.extend(["G\u{f6}tz", "G\u{d6}TZ"].map(str::to_owned));
+    let org = FakeOrg::of(["gotz"]);
+    let matches = find(&org, &keys).await.unwrap();
+    assert_eq!((found(&matches, "G\u{f6}tz"), found(&matches, "G\u{d6}TZ")), (Found::Missing, Found::Missing));
+    assert_eq!(org.queries(), 3, "a job and two lists of one key");
+}
+
+#[tokio::test]
 async fn a_record_that_the_org_finds_by_a_rule_of_its_own_belongs_to_the_key_that_finds_it_alone() {
     let mut keys = emails(100);
     keys.push("b\u{fc}cher".to_owned());
@@ -252,9 +262,14 @@ async fn a_key_for_which_salesforce_refuses_a_list_is_uncertain_and_the_others_a
                 continue;
             }
         };
-        assert_eq!(found(&matches, "bad"), Found::Uncertain);
-        assert_eq!(found(&matches, "person-7@example.com"), Found::One(id(0)));
-        assert_eq!(found(&matches, "person-8@example.com"), Found::Missing);
+        for key in &keys {
+            let expected = match &**key {
+                "bad" => Found::Uncertain,
+                "person-7@example.com" => Found::One(id(0)),
+                _ => Found::Missing,
+            };
+            assert_eq!(found(&matches, key), expected, "{key}");
+        }
     }
 }
 
@@ -281,6 +296,8 @@ async fn a_line_end_of_another_kind_makes_a_key_uncertain_and_is_no_verdict() {
         assert_eq!(found(&matches, "e\nf"), Found::Missing);
         assert_eq!(org.queries(), 1, "nothing that a record may have changed is asked for again");
     }
+    let matches = find(&FakeOrg::of(["a\r\nb"]), &["a\nb".to_owned()]).await.unwrap();
+    assert_eq!(found(&matches, "a\nb"), Found::Uncertain, "the answer for it alone is no verdict either");
 }
 
 #[tokio::test]
