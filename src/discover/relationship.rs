@@ -183,7 +183,7 @@ mod tests {
         let what = json!({"name": "WhatId", "relationshipName": "What", "referenceTo": names});
         let columns = columns(what, &lookups);
         let headers = headers(&columns);
-        assert_eq!((headers.len(), columns.has_more), (MOST_COLUMNS, true));
+        assert_eq!((headers.len(), columns.has_more), (100, true));
         assert_eq!(headers[89], "Object89__c:What.Ext__c");
         assert_eq!(headers[90], "Object0__c:What.Name");
     }

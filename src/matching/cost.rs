@@ -41,14 +41,17 @@ mod tests {
     fn a_query_job_takes_a_request_more_for_each_page() {
         for (rows, columns, lists) in [
             (None, 2, 16),
-            (Some(0), 2, FEW_LISTS),
+            (Some(0), 2, 14),
             (Some(100_000), 2, 14),
             (Some(100_001), 2, 15),
             (Some(100_001), 4, 16),
             (Some(10_000_000), 2, 113),
-            (Some(u64::MAX), 2, MOST_LISTS),
+            (Some(u64::MAX), 2, 200),
+            (Some(18_700_000), 2, 200),
+            (Some(18_600_000), 2, 199),
         ] {
             assert_eq!(most_lists(rows, columns), lists, "{rows:?} rows of {columns} columns");
         }
+        assert_eq!(FEW_LISTS, 14, "a job takes no fewer requests");
     }
 }

@@ -4,7 +4,8 @@ use std::future::pending;
 
 use bytes::Bytes;
 use salesforce_sim::{
-    Answer, Credentials, Endpoint, JobFault, JobState, RequestFault, RowFault, Settings, SimulatedOrg,
+    Answer, Credentials, Effect, Endpoint, JobFault, JobState, RequestFault, RowFault, Settings, SimulatedOrg,
+    Truncation,
 };
 use serde_json::json;
 use tempfile::TempDir;
