@@ -253,6 +253,51 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_query_compares_no_text_in_which_case_may_count() {
+        use KeyComparison::{Exact, Id, IgnoreCase, Moment, Number, Text};
+        let number = || ("N", Number { scale: 0 });
+        for (keys, expected) in [
+            (vec![("A", IgnoreCase)], true),
+            (vec![("A", Exact)], false),
+            (vec![("A", Text)], false),
+            (vec![("A", Id)], true),
+            (vec![("A", Moment)], true),
+            (vec![number()], true),
+            (vec![("A", Exact), number()], false),
+            (vec![number(), ("A", Text)], false),
+            (vec![number(), ("A", IgnoreCase)], true),
+        ] {
+            assert_eq!(plan(&keys).is_compared_by_queries(), expected, "{keys:?}");
+        }
+        for value_type in [ValueType::Date, ValueType::Boolean] {
+            let mut plan = plan(&[("A", Exact)]);
+            plan.keys[0].value_type = value_type;
+            assert!(plan.is_compared_by_queries(), "{value_type:?}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_of_ids_if_they_are_its_only_key() {
+        use KeyComparison::{Id, IgnoreCase};
+        for (keys, expected) in [
+            (vec![("Id", Id)], true),
+            (vec![("iD", Id)], true),
+            (vec![("AccountId", Id)], false),
+            (vec![("Id", Id), ("Email", IgnoreCase)], false),
+        ] {
+            assert_eq!(plan(&keys).is_of_ids(), expected, "{keys:?}");
+        }
+        let of_ids = MatchPlan::of_ids("Contact");
+        assert!(of_ids.is_of_ids() && of_ids.object == "Contact");
+        assert_eq!((of_ids.on_missing, of_ids.on_several), (OnMissing::Reject, OnSeveral::Reject));
+        let keys: Vec<_> = plan(&[("Email", IgnoreCase), ("AccountId", Id)]).row_keys();
+        assert_eq!(
+            keys.iter().map(|key| (&*key.field, key.comparison)).collect::<Vec<_>>(),
+            [("Email", IgnoreCase), ("AccountId", Id)]
+        );
+    }
+
+    #[test]
     fn only_what_a_query_asks_for_and_a_record_keeps_proves_that_nothing_is_there() {
         use KeyComparison::{Exact, Id, IgnoreCase, Moment, Number};
         let too_long = "x".repeat(81);

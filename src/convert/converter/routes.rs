@@ -177,7 +177,8 @@ mod tests {
         };
         let blanks = " ".repeat(1_000);
         read(&mut routes, &format!(r#"{{{blanks}"a":1,{blanks}"a"{blanks}:2}}"#));
-        assert!(routes.expected.is_empty());
+        read(&mut routes, &format!(r#"{{{blanks}"a":1,"a":2}}"#));
+        assert!(routes.expected.is_empty(), "what is not remembered leaves no gap");
         read(&mut routes, &format!(r#"{{"a":1{}}}"#, r#", "a":2"#.repeat(1_000)));
         assert_eq!(routes.expected.len(), 66);
         assert_eq!(&*routes.expected[1].0, r#", "a":"#);

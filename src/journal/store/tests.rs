@@ -187,6 +187,7 @@ async fn an_acknowledged_part_of_an_entry_goes_and_its_equal_rows_too_until_all_
         }
         assert_eq!(left_in(folder.path(), 1).await, [(job.to_owned(), Some(kept))]);
         assert!(journal.removals(&stream("s"), 2).is_empty(), "it has gone already");
+        assert_eq!(shown(journal.removals(&stream("s"), 3)), [format!("{job} to 3 {all_written}")]);
         assert_eq!(shown(journal.removals(&stream("s"), 5)), [job]);
         for removal in journal.removals(&stream("s"), 5) {
             journal.remove(removal).await.unwrap();
@@ -253,6 +254,7 @@ async fn the_end_of_a_sync_removes_its_entries_and_nothing_else() {
     kept.iter().for_each(|path| std::fs::write(path, "of someone else").unwrap());
     journal.clear().await.unwrap();
     assert!(kept.iter().all(|path| path.exists()));
+    assert_eq!(std::fs::read_dir(&own).unwrap().count(), kept.len());
     assert_eq!(left_in(folder.path(), 1).await, []);
     assert_eq!(left_in(folder.path(), 12).await, [(jobs[2].to_owned(), Some(vec![9]))]);
     assert!(journal.removals(&stream("s"), 9).is_empty());

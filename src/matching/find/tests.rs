@@ -349,6 +349,7 @@ async fn where_case_counts_for_the_plan_and_not_for_a_query_the_answer_for_one_k
         let rows = Emails(vec!["key".to_owned()]);
         let matches = find_records(&org, &plan, &rows, &PATIENCE, Budget::new(1_000).lease()).await.unwrap();
         assert_eq!(matches.of(plan.row_key(["key"]).unwrap()), expected);
+        assert!(org.queries() <= 2, "it is not asked for alone: {}", org.queries());
     }
 }
 
