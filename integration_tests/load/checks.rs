@@ -30,6 +30,17 @@ async fn everything_that_does_not_fit_the_org_is_named_with_the_nearest_name() {
     assert_eq!(folder.names(), ["a.csv", "a.jsonl"], "nothing is left of a load that is refused");
 }
 
+/// The user has chosen the field, so it must be there, also for a column that a result file adds.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_field_of_a_renamed_column_of_a_result_file_must_be_there() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", "Name,sf__Id\nExample,001000000000001AAA\n");
+    let load = folder.load("--object Account --operation insert --rename sf__Id=Legacy__c a.csv").await;
+    load.assert_error("Legacy__c");
+    assert_eq!(world.org.count("Account"), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_arguments_contradict_is_said_before_any_request() {
     let world = World::new().await;

@@ -124,7 +124,9 @@ async fn a_row_that_cannot_be_read_ends_the_load_after_the_rows_before_it_and_is
     load.assert_error("The first 5 rows are done. Give the same command again to continue.");
     assert_eq!(world.values("Account", "Name"), names(5));
     folder.write("a.csv", file(8));
-    folder.load(INSERT).await.assert_code(0);
+    let load = folder.load(INSERT).await;
+    load.assert_code(0);
+    assert!(load.stderr.contains("An earlier load of a.csv continues after row 5."), "{}", load.stderr);
     assert_eq!(world.values("Account", "Name"), names(8));
 }
 
@@ -169,6 +171,27 @@ async fn another_command_or_another_org_does_not_go_on_with_a_load() {
     folder.write("config.json", config);
     folder.load(INSERT).await.assert_error("differs from it in the org.");
     assert_eq!((world.org.count("Account"), other.org.count("Account")), (5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_option_that_changes_what_is_loaded_makes_another_load() {
+    const UPDATE: &str = "--operation update --key Name --on-missing reject --on-several reject";
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5) + "Broken\n");
+    folder.load(&format!("--object Account {UPDATE} a.csv")).await.assert_code(1);
+    let is_other = |options: &str| format!("differs from it in {options}.");
+    for (arguments, options) in [
+        (format!("--object Contact {UPDATE}"), "--object"),
+        (format!("--object Account {UPDATE} --key Id"), "--key"),
+        (format!("--object Account {}", UPDATE.replace("missing reject", "missing skip")), "--on-missing"),
+        (format!("--object Account {}", UPDATE.replace("several reject", "several update_all")), "--on-several"),
+        (format!("--object Account {UPDATE} --rename Key=Name"), "--rename"),
+        (format!("--object Account {UPDATE} --format jsonl"), "the format"),
+    ] {
+        folder.load(&format!("{arguments} a.csv")).await.assert_error(&is_other(options));
+    }
+    folder.load(&format!("--object ACCOUNT {UPDATE} a.csv")).await.assert_error("cannot be loaded");
 }
 
 /// Stores what is no row among the results of a load, which then cannot be moved into its files.

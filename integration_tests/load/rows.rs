@@ -86,9 +86,12 @@ async fn records_are_found_by_other_fields_and_what_is_missing_is_chosen() {
     assert_eq!(world.values("Contact", "Phone"), [Some("1".to_owned())]);
     folder.load(&format!("{by_mail} --operation upsert --on-missing insert c.csv")).await.assert_code(0);
     assert_eq!(world.values("Contact", "Phone"), [Some("1".to_owned()), Some("2".to_owned())]);
-    let by_both = "--object Contact --rename mail=Email --key Email --key LastName --operation delete";
+    let by_both = "--object Contact --rename mail=Email --key email --key LastName --operation delete";
     folder.load(&format!("{by_both} c.csv")).await.assert_code(0);
     assert_eq!(world.org.count("Contact"), 0);
+    let success = folder.read("c_success_3.csv");
+    assert!(success.starts_with("source_row,mail,LastName,sf__Id,"), "a delete sends the keys alone: {success}");
+    assert!(success.contains("\r\n1,ann@example.com,Example,003"), "{success}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +102,11 @@ async fn records_are_deleted_by_their_ids() {
     folder.write("a.csv", format!("Id,Name\n{},x\n", ids[0]));
     folder.load("--object Account --operation delete a.csv").await.assert_code(0);
     assert_eq!(world.values("Account", "Name"), [Some("Example 2".to_owned())]);
+    let success = folder.read("a_success.csv");
+    assert!(
+        success.starts_with(&format!("source_row,Id,sf__Id,sf__Created,written_records\r\n1,{},", ids[0])),
+        "{success}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,6 +131,7 @@ async fn standard_input_and_gzip_are_loaded_too() {
     let load = folder.load_input("--object Account --operation insert -", b"Name\nExample\n".to_vec()).await;
     load.assert_code(0);
     assert!(load.stderr.contains("Loading standard input (CSV) into Account"), "{}", load.stderr);
+    assert!(load.stderr.contains("standard input: 1 row, 1 loaded, 0 rejected."), "{}", load.stderr);
     let json = b"{\"Name\":\"Sample\"}\n".to_vec();
     folder.load_input("--object Account --operation insert -", json).await.assert_code(0);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
