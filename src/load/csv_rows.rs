@@ -263,6 +263,10 @@ mod tests {
             ("a,b\n\"x,y\",\"say \"\"hi\"\"\"\n", &[r#"{"a":"x,y","b":"say \"hi\""}"#]),
             ("a,b\n\"two\r\nlines\",5\" pipe\n", &[r#"{"a":"two\r\nlines","b":"5\" pipe"}"#]),
             ("a,b\n\n\n1,2\n\n", &[r#"{"a":"1","b":"2"}"#]),
+            ("a,b\n\"x\"\"\",\"\"\n", &[r#"{"a":"x\"","b":null}"#]),
+            ("a,b\n\"\"\"\",\"\"\"x\"\r\n", &[r#"{"a":"\"","b":"\"x"}"#]),
+            ("a,b\n\",\"\"\",2\n\"1\",\"2\"", &[r#"{"a":",\"","b":"2"}"#, r#"{"a":"1","b":"2"}"#]),
+            ("a,b\n1,\"2\"\r\n\r\n\r\n3,4\r\n", &[r#"{"a":"1","b":"2"}"#, r#"{"a":"3","b":"4"}"#]),
             ("\"a \"\"q\"\"\",b\n\"\",  \n", &[r#"{"a \"q\"":null,"b":"  "}"#]),
             ("a,b", &[]),
             ("a,b\r\n", &[]),
@@ -292,6 +296,8 @@ mod tests {
             ("a,b\n1,2\n\"3,4\n5,6\n", 3, "never closed"),
             ("a,b\n\"1\"x,2\n", 2, "after its closing quote"),
             ("a,b\n1,\"2\" \n", 2, "after its closing quote"),
+            ("a,b\n\"1\",\"2\"\"\"x\n", 2, "after its closing quote"),
+            ("a,b\n1,2\n\n\"3\"\"\"4,2\n", 4, "after its closing quote"),
         ] {
             let (_, problem) = read(csv);
             let (at, text) = problem.unwrap_or_else(|| panic!("{csv:?}"));
@@ -308,6 +314,7 @@ mod tests {
             ("", "it is empty"),
             ("\n\n", "it is empty"),
             ("a,,b,a\n", "column 2 of its header has no name, and column 4 of its header repeats the name a"),
+            ("a,  ,\t\n", "column 2 of its header has no name, and column 3 of its header has no name"),
             ("a;b\n1;2\n", "no comma but semicolons"),
             ("a\tb\n", "no comma but tabs"),
         ] {

@@ -201,6 +201,8 @@ mod tests {
             ("a.b.ndjson", Some(FileFormat::Jsonl)),
             ("a.json", Some(FileFormat::Jsonl)),
             ("a.csv.gz", Some(FileFormat::Csv)),
+            ("a.JSONL.GZ", Some(FileFormat::Jsonl)),
+            ("a.gz", None),
             ("a.txt", None),
             ("csv", None),
         ] {
@@ -209,6 +211,8 @@ mod tests {
         for (head, format) in [
             ("{\"a\":1}", FileFormat::Jsonl),
             ("\n {}", FileFormat::Jsonl),
+            ("\u{feff}\n {}", FileFormat::Jsonl),
+            ("\u{feff}a,{", FileFormat::Csv),
             ("a,b", FileFormat::Csv),
             ("", FileFormat::Csv),
         ] {
@@ -230,10 +234,25 @@ mod tests {
         assert_eq!(text(content(b"").unwrap()), "");
     }
 
+    /// The first MiB shows the columns, and everything is read.
+    #[test]
+    fn the_head_of_json_lines_is_a_mib() {
+        let line = format!("{{\"a\":\"{}\"}}\n", "x".repeat(1_000));
+        let lines = line.repeat(2_000);
+        for (marked, has_bom) in [(lines.clone(), false), (format!("\u{feff}{lines}"), true)] {
+            let content = open(Box::new(Cursor::new(marked.into_bytes())), Some(FileFormat::Jsonl), "f").unwrap();
+            assert_eq!((content.has_bom, content.head.len()), (has_bom, 1024 * 1024));
+            assert!(text(content) == lines);
+        }
+        let csv = open(Box::new(Cursor::new(lines.clone().into_bytes())), Some(FileFormat::Csv), "f").unwrap();
+        assert!(csv.head.len() < 100 && text(csv) == lines);
+    }
+
     #[test]
     fn what_is_no_text_of_rows_is_refused_with_what_to_do() {
         for (bytes, why) in [
             (&b"\xff\xfea\0"[..], "UTF-16"),
+            (b"\xfe\xff\0a", "UTF-16"),
             (b"PK\x03\x04....", "save the sheet as CSV UTF-8"),
             (b"PAR1....", "Parquet"),
         ] {

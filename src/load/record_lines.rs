@@ -208,6 +208,8 @@ mod tests {
         let kinds: Vec<&str> = lines.iter().filter_map(|line| line["type"].as_str()).collect();
         assert_eq!((kinds, position(&lines[1]).rows), (vec!["RECORD", "STATE"], 1));
         assert!(failure.get().unwrap().message().starts_with("Line 3 of f.csv cannot be loaded: "));
+        let rows = Rows::open(&InputFile::Stdin, None, &[], "a,b\n3\n".as_bytes()).unwrap();
+        assert!(io::read_to_string(RecordLines::new(rows, "f.csv", failure)).is_err(), "it is no end of the file");
     }
 
     #[test]
@@ -216,6 +218,7 @@ mod tests {
         let position = position(&all[2]);
         for (csv, is_same) in [("a\n1\n2\n3\n", true), ("a\n1\n3\n", false), ("a\n1\n", false), ("b\n1\n2\n", false)] {
             let mut rows = Rows::open(&InputFile::Stdin, None, &[], Cursor::new(csv.as_bytes().to_vec())).unwrap();
+            assert!(rows.skip_to(&Position::default(), "f").unwrap(), "the beginning is that of every file");
             assert_eq!(rows.skip_to(&position, "f").unwrap(), is_same, "{csv:?}");
         }
     }

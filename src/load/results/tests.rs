@@ -103,6 +103,19 @@ async fn rejected_rows_that_nobody_rejects_again_are_kept_when_a_load_goes_on() 
     assert!(!results.keep_unsettled(2_000).await.unwrap());
 }
 
+/// A row that was written is not always written again, so its object stays, and gives its rows when they are settled.
+#[tokio::test]
+async fn written_rows_wait_for_their_state_when_a_load_goes_on() {
+    let load = Load::new(FileFormat::Csv);
+    load.store("successes/a", &[written(0, "001A"), written(7, "001B")]);
+    let (_folder, mut results) = load.open().await;
+    assert!(!results.keep_unsettled(5).await.unwrap());
+    results.forget_unsettled().await.unwrap();
+    assert_eq!(load.read("success"), "");
+    results.add(5, 7).await.unwrap();
+    assert_eq!(names(&load.read("success")), ["Example 7", "Example 0"]);
+}
+
 #[tokio::test]
 async fn rejected_rows_without_a_number_are_added_once_at_the_end() {
     let load = Load::new(FileFormat::Csv);
@@ -153,6 +166,18 @@ async fn each_row_of_an_object_is_added_when_it_is_due_and_the_object_goes_with_
     assert_eq!(folder.checkpoint().records_with_id, 3);
 }
 
+#[tokio::test]
+async fn a_file_may_have_the_name_of_a_folder_of_the_load() {
+    let load = Load::new(FileFormat::Csv);
+    let (_folder, mut results) = load.open().await;
+    load.store("7/journal/a", &[rejected(1, "No.")]);
+    load.store("7/successes/a", &[rejected(2, "No.")]);
+    load.store("journal/1/750.entry", &[json!("no row")]);
+    results.add(0, 2).await.unwrap();
+    assert_eq!(names(&load.read("error")), ["Example 1", "Example 2"]);
+    assert_eq!(load.read("success"), "");
+}
+
 /// One row of the file may stand for several records.
 #[tokio::test]
 async fn each_rejection_of_a_row_is_kept_when_a_load_goes_on() {
@@ -169,6 +194,7 @@ async fn each_rejection_of_a_row_is_kept_when_a_load_goes_on() {
 #[tokio::test]
 async fn rows_that_one_run_wrote_with_one_number_and_id_are_all_there() {
     let load = Load::new(FileFormat::Csv);
+    load.store("a", &[rejected(3, "No.")]);
     let (_folder, mut results) = load.open().await;
     load.store("successes/a", &[written(1, ""), written(1, ""), written(2, "001A"), written(2, "001A")]);
     results.add(0, 2).await.unwrap();
@@ -179,6 +205,7 @@ async fn rows_that_one_run_wrote_with_one_number_and_id_are_all_there() {
 #[tokio::test]
 async fn written_rows_without_a_number_are_added_unless_their_job_is_known() {
     for (in_file, in_object, is_added) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let id_of_rejected = row(9, json!({"Name": "Example 9", "sf__Id": "001A", "rejected_message": "No."}));
         let load = Load::new(FileFormat::Csv);
         let (mut folder, mut results) = load.open().await;
         if in_file {
@@ -190,6 +217,7 @@ async fn written_rows_without_a_number_are_added_unless_their_job_is_known() {
         if in_object {
             load.store("successes/a", &[written(9, "001X"), written(9, "001A")]);
         }
+        load.store("b", &[id_of_rejected]);
         load.store("successes/b", &[written(0, "001A"), written(0, "001B")]);
         results.add(1, 5).await.unwrap();
         let success = load.read("success");
@@ -272,12 +300,33 @@ async fn the_first_row_of_a_success_file_does_not_choose_its_columns() {
 }
 
 #[tokio::test]
+async fn a_load_whose_files_have_rows_is_used() {
+    for (key, rows, have_rows) in
+        [("successes/a", written(1, "001A"), [true, false]), ("a", rejected(1, "No."), [false, true])]
+    {
+        let load = Load::new(FileFormat::Csv);
+        let (_folder, mut results) = load.open().await;
+        load.store(key, &[rows]);
+        results.add(0, 1).await.unwrap();
+        results.forget(1).await.unwrap();
+        assert_eq!((results.have_rows(), results.is_unused().await.unwrap()), (have_rows, false), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_job_in_the_journal_may_have_loaded_rows() {
-    for (key, may_have) in [("journal/1/750.entry", true), ("successes/a", true), ("a", false)] {
+    for (key, may_have) in [
+        ("journal/1/750.entry", true),
+        ("successes/a", true),
+        ("a", false),
+        ("7/journal/a", false),
+        ("7/successes/a", false),
+    ] {
         let load = Load::new(FileFormat::Csv);
         let (_folder, results) = load.open().await;
-        assert!(!results.has_unsettled().await.unwrap());
+        assert!(!results.has_unsettled().await.unwrap() && results.is_unused().await.unwrap());
         load.store(key, &[]);
         assert_eq!(results.has_unsettled().await.unwrap(), may_have, "{key}");
+        assert!(!results.is_unused().await.unwrap(), "{key}");
     }
 }

@@ -1,0 +1,183 @@
+//! What is noted, and when.
+
+use serde_json::json;
+
+use super::super::file::FileFormat;
+use super::super::results::tests::Load;
+use super::*;
+
+fn state(rows: u64) -> String {
+    let position = Position { rows, ..Position::default() };
+    format!("{}\n", json!({"type": "STATE", "state": {"stream": {"stream_state": position}}}))
+}
+
+/// The journal has forgotten the rows: a state that is not noted is a row that is loaded again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_is_noted_although_the_result_files_cannot_be_filled_and_the_load_stops() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let (loaded, stop, unnoted) = (Loaded::default(), Stop::default(), Failure::default());
+    loaded.begin(folder, results, &stop).await.unwrap();
+    load.store("broken", &[json!("no row")]);
+    let config = load.path("config.json");
+    let mut output = Acknowledged::new(loaded.clone(), Handle::current(), &config, Failure::clone(&unnoted));
+    output.write_all(state(2).as_bytes()).unwrap();
+    stop.requested().await;
+    output.write_all(state(4).as_bytes()).unwrap();
+    assert_eq!((loaded.so_far().rows, unnoted.get().is_some()), (4, false));
+    assert!(loaded.failure().get().unwrap().message().contains("The object broken of the load"));
+    loaded.stop().await.unwrap_err();
+    drop((loaded, output));
+
+    load.store("broken", &[]);
+    loop {
+        // The task that moves results may still hold the folder.
+        let Ok(Some(folder)) = WorkFolder::left(&load.path("f.load"), "f") else { continue };
+        break assert_eq!(folder.checkpoint().position.rows, 4);
+    }
+}
+
+/// A load that has sent something goes on, so nothing of it is removed.
+#[tokio::test]
+async fn only_a_load_that_has_sent_nothing_leaves_nothing_when_it_stops() {
+    let sent = |data: Value| json!({"_airbyte_extracted_at": 1_000_000_000_005_u64, "_airbyte_data": data});
+    for (rows, object, is_left) in [
+        (0, None, false),
+        (1, None, true),
+        (2, None, true),
+        (0, Some("journal/1/750.entry"), true),
+        (0, Some("successes/a"), true),
+        (0, Some("a"), true),
+    ] {
+        let load = Load::new(FileFormat::Csv);
+        let (folder, results) = load.open().await;
+        let loaded = Loaded::default();
+        loaded.begin(folder, results, &Stop::default()).await.unwrap();
+        if rows > 0 {
+            loaded.note(Position { rows, ..Position::default() }, rows, 0).unwrap();
+        }
+        if let Some(key) = object {
+            load.store(key, &[sent(json!({"Name": "Example", "sf__Id": "001A"}))]);
+        }
+        assert!(loaded.has_begun());
+        let may_be_loaded = object.is_some_and(|key| key != "a");
+        assert_eq!(loaded.has_unsettled().await, may_be_loaded, "{rows} {object:?}");
+        loaded.stop().await.unwrap();
+        for name in ["f.load", "success", "error"] {
+            assert_eq!(load.path(name).exists(), is_left, "{rows} {object:?} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_notes_stay_until_the_end_is_said() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    loaded.note(Position { rows: 3, ..Position::default() }, 2, 1).unwrap();
+    loaded.note(Position { rows: 5, ..Position::default() }, 2, 0).unwrap();
+    let written = json!({"_airbyte_extracted_at": 0, "_airbyte_data": {"sf__Id": "001A", "written_records": 3}});
+    load.store("successes/a", &[written]);
+    let finished = loaded.finish().await.unwrap();
+    assert_eq!((finished.rows, finished.written, finished.rejected, finished.with_id), (5, 4, 1, 3));
+    assert_eq!((finished.success, finished.error), (Some(load.path("success")), None));
+    assert!(load.path("f.load/load.json").exists());
+    loaded.remove().unwrap();
+    assert!(!load.path("f.load").exists());
+}
+
+#[tokio::test]
+async fn a_rejected_row_that_is_kept_when_a_load_goes_on_is_noted_before_its_object_goes() {
+    let load = Load::new(FileFormat::Csv);
+    let (mut folder, _) = load.open().await;
+    folder.save(|checkpoint| (checkpoint.position.rows, checkpoint.rows_in_results) = (2, 2)).unwrap();
+    drop(folder);
+    let message = crate::rejected::of_several_records("No.", 2);
+    let data = json!({"Name": "Example", "rejected_message": message});
+    load.store("a", &[json!({"_airbyte_extracted_at": 1_000_000_000_005_u64, "_airbyte_data": data})]);
+    for _ in 0..2 {
+        let (folder, results) = load.open().await;
+        let loaded = Loaded::default();
+        loaded.begin(folder, results, &Stop::default()).await.unwrap();
+        assert!(!load.path("f.load/objects/a").exists());
+        assert_eq!(load.read("error").lines().count(), 2, "the header and the row");
+    }
+}
+
+/// A run that was killed has noted what is done, and not moved its rows.
+#[tokio::test]
+async fn rows_that_are_done_are_moved_before_a_load_goes_on() {
+    let load = Load::new(FileFormat::Csv);
+    let (mut folder, _) = load.open().await;
+    folder.save(|checkpoint| checkpoint.position.rows = 3).unwrap();
+    drop(folder);
+    let data = json!({"Name": "Example", "rejected_message": "No."});
+    let row = |number: u64| json!({"_airbyte_extracted_at": 1_000_000_000_000 + number, "_airbyte_data": data});
+    load.store("a", &[row(3), row(4)]);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    assert!(!loaded.has_begun() && !loaded.has_unsettled().await);
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    let error = load.read("error");
+    assert!(error.lines().count() == 2 && error.ends_with(",3\r\n"), "row 4 is rejected again: {error}");
+    assert!(!load.path("f.load/objects/a").exists());
+}
+
+/// Of states that come together, each has counts of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counts_of_all_states_are_noted_with_the_position_of_the_last() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    let mut output =
+        Acknowledged::new(loaded.clone(), Handle::current(), &load.path("config.json"), Failure::default());
+    let state = |rows: u64, written: f64, rejected: f64| {
+        let position = Position { rows, ..Position::default() };
+        let counts = json!({"recordCount": written, "rejectedRecordCount": rejected});
+        let state = json!({"stream": {"stream_state": position}, "destinationStats": counts});
+        format!("{}\n", json!({"type": "STATE", "state": state}))
+    };
+    output.write_all((state(4, 3.0, 1.0) + &state(6, 2.0, 0.0)).as_bytes()).unwrap();
+    output.write_all(state(9, 1.0, 2.0).as_bytes()).unwrap();
+    let so_far = loaded.so_far();
+    assert_eq!((so_far.rows, so_far.written, so_far.rejected), (9, 6, 3));
+}
+
+/// The file may be a link, and hold secrets that others must not read.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_configuration_keeps_its_place_and_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let [path, link] = ["config.json", "link.json"].map(|name| folder.path().join(name));
+    fs::write(&path, "{}").unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for rights in [0o600, 0o640] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(rights)).unwrap();
+        let config = json!({"refresh_token": format!("{rights:o}")});
+        replace(&link, &config).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(&path).unwrap()).unwrap(), config);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, rights);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_is_written_into_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    fs::write(&path, r#"{"refresh_token":"old"}"#).unwrap();
+    let mut output = Acknowledged::new(Loaded::default(), Handle::current(), &path, Failure::default());
+    let config = json!({"refresh_token": "new", "batch_size_mb": 1.5});
+    let message = json!({"type": "CONTROL", "control": {"connectorConfig": {"config": config}}});
+    // A line may come in pieces.
+    let line = format!("{message}\n");
+    let (first, second) = line.split_at(20);
+    output.write_all(first.as_bytes()).unwrap();
+    output.write_all(second.as_bytes()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(&path).unwrap()).unwrap(), config);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
