@@ -56,6 +56,12 @@ mod tests {
     fn a_name_that_is_too_long_and_a_foreign_value_are_none() {
         let long = StreamName { namespace: None, name: "é".repeat(300) };
         assert_eq!(encode(&long), None);
+        for (length, is_short) in [(1_495, true), (1_496, false)] {
+            let stream = StreamName { namespace: None, name: "a".repeat(length) };
+            assert_eq!(encode(&stream).is_some(), is_short, "{length}");
+        }
+        let empty = StreamName { namespace: None, name: "a".to_owned() };
+        assert_eq!(decode("name=a&namespace="), Some(empty), "an empty namespace is none");
         for foreign in ["", "contacts", "namespace=crm", "name=a&version=2"] {
             assert_eq!(decode(foreign), None, "{foreign}");
         }

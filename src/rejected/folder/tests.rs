@@ -90,6 +90,78 @@ async fn an_object_is_read_in_pieces_with_the_stream_of_its_records() {
 }
 
 #[tokio::test]
+async fn metadata_are_beside_the_objects_as_in_a_bucket_and_go_with_them() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    let file = |name: &str| place.path().join(".salesforce/metadata").join(name);
+    for (metadata, expected) in [
+        (of_stream("s"), Some(r#"{"stream":"s","ab-generation-id":"3"}"#)),
+        (ObjectMetadata { generation_id: None, ..of_stream("s") }, Some(r#"{"stream":"s"}"#)),
+        (ObjectMetadata { stream: None, ..of_stream("s") }, Some(r#"{"ab-generation-id":"3"}"#)),
+        (METADATA, None),
+    ] {
+        folder.put("a/b", &metadata, b"x".to_vec()).await.unwrap();
+        let found = std::fs::read_to_string(file("a/b.metadata")).ok();
+        assert_eq!(found.as_deref(), expected);
+        let download = folder.download("a/b").await.unwrap().unwrap();
+        assert_eq!(download.stream(), metadata.stream.as_deref());
+        folder.delete("a/b").await.unwrap();
+        assert!(!file("a/b.metadata").exists() && !file("a").exists());
+        assert!(!place.path().join("a").exists());
+    }
+    folder.put("a", &of_stream("s"), Vec::new()).await.unwrap();
+    std::fs::write(file("a.metadata"), "damaged").unwrap();
+    assert_eq!(folder.download("a").await.unwrap().unwrap().stream(), None);
+    let left = place.path().join(".salesforce/unfinished").read_dir().unwrap().count();
+    assert_eq!(left, 0, "an unfinished file is left");
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_an_object_is_an_error() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    std::fs::create_dir_all(place.path().join("a/b")).unwrap();
+    let error = folder.put("a/b", &METADATA, b"x".to_vec()).await.unwrap_err();
+    assert!(error.message().contains("or a folder where a file is needed"), "{error}");
+    let left = place.path().join(".salesforce/unfinished").read_dir().unwrap().count();
+    assert_eq!(left, 0, "an unfinished file is left");
+}
+
+#[tokio::test]
+async fn the_folder_itself_stays_when_its_last_file_is_deleted() {
+    let place = TempDir::new().unwrap();
+    let root = place.path().join("root");
+    std::fs::create_dir_all(root.join("a")).unwrap();
+    std::fs::write(root.join("a/b"), "of another program").unwrap();
+    Folder::new(&root).delete("a/b").await.unwrap();
+    assert!(root.exists() && !root.join("a").exists());
+}
+
+/// What a link leads to may be anywhere, and is no object of the connector.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_is_no_object() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(&place.path().join("root"));
+    folder.put("a", &METADATA, Vec::new()).await.unwrap();
+    std::os::unix::fs::symlink("a", place.path().join("root/b")).unwrap();
+    std::os::unix::fs::symlink("/proc", place.path().join("root/c")).unwrap();
+    assert_eq!(keys(&folder, "").await, ["a"]);
+}
+
+/// Only at the top it is the connector's own.
+#[tokio::test]
+async fn a_folder_with_the_name_of_the_own_folder_may_have_objects() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::new(place.path());
+    folder.put("a/.salesforce/b", &of_stream("s"), Vec::new()).await.unwrap();
+    assert_eq!(keys(&folder, "").await, ["a/.salesforce/b"]);
+    folder.put("./..", &METADATA, b"x".to_vec()).await.unwrap();
+    assert_eq!(keys(&folder, "").await, ["./..", "a/.salesforce/b"]);
+    assert_eq!(keys(&folder, "./").await, ["./.."]);
+}
+
+#[tokio::test]
 async fn an_object_in_parts_is_one_file_when_it_is_complete() {
     let place = TempDir::new().unwrap();
     let folder = Folder::new(place.path());

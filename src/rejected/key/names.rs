@@ -262,6 +262,7 @@ mod tests {
             (default, file, "4711/contacts/f.csv", &[("4711", "contacts"), ("", "contacts")]),
             (default, file, "contacts/f.csv", &[("", "contacts")]),
             (default, file, "2026/03/a/b/f.csv", &[]),
+            (default, file, "4711//contacts/f.csv", &[]),
             (default, file, "f.csv", &[]),
             ("{stream_name}/{year}/{month}", "{part_number}", "contacts/2026/03/0", &[("", "contacts")]),
             ("{stream_name}/{year}/{month}", "{part_number}", "contacts/26/03/0", &[]),
@@ -271,6 +272,39 @@ mod tests {
             ("", "{stream_name}{format_extension}", "a-1.csv", &[("", "a"), ("", "a-1")]),
             ("x/{namespace}-{stream_name}", file, "x/a-b/f", &[("a", "b")]),
             ("x/{namespace}-{stream_name}", file, "x/a-b-c/f", &[("a", "b-c"), ("a-b", "c")]),
+            ("{stream_name}/{year}/{month}", "{part_number}", "contacts/2O26/03/0", &[]),
+            ("{stream_name}/{year}/{month}", "{part_number}", "contacts/2026/3/0", &[]),
+            ("{stream_name}/{year}/{month}", "{part_number}", "contacts/2026/003/0", &[]),
+            ("{stream_name}/{day}-{hour}", file, "a/04-05/f", &[("", "a")]),
+            ("{stream_name}/{day}-{hour}", file, "a/4-05/f", &[]),
+            ("{stream_name}/{minute}{second}.{millisecond}", file, "a/0607.0089/f", &[("", "a")]),
+            ("{stream_name}/{minute}{second}.{millisecond}", file, "a/0607.089/f", &[]),
+            ("{stream_name}/{epoch}", file, "a/1772600767089/f", &[("", "a")]),
+            ("{stream_name}/{epoch}", file, "a/x/f", &[]),
+            ("{stream_name}/{timestamp}x", file, "a/x/f", &[]),
+            ("{stream_name}/{uuid}", file, "a/0198f0a2-0000-7000-8000-00000000000f/f", &[("", "a")]),
+            ("{stream_name}/{uuid}", file, "a/0198f0a2-0000-7000-8000-00000000000/f", &[]),
+            ("{stream_name}/{uuid}", file, "a/0198f0a2-0000-7000-8000-00000000000g/f", &[]),
+            ("{stream_name}/{date}", file, "a/2026_03_04/f", &[("", "a")]),
+            ("{stream_name}/{date}", file, "a/2026-03-04/f", &[]),
+            ("{stream_name}/{date}", file, "a/2026_03_4/f", &[]),
+            ("{stream_name}/{date:yyyy_MM}", file, "a/2026_03/f", &[("", "a")]),
+            ("{stream_name}/{date:yyyy_MM}", file, "a/2026_3/f", &[]),
+            ("{stream_name}/{epoch}{timestamp}", file, "a/123/f", &[("", "a")]),
+            ("{namespace}-{stream_name}", file, "-a/f", &[("", "a")]),
+            ("{sync_id}_{stream_name}", file, "_a/f", &[("", "a")]),
+            ("/x//{stream_name}//", file, "x/a/f", &[("", "a")]),
+            ("{stream_name}/x", file, "a/x/f", &[("", "a")]),
+            ("{stream_name}/x", file, "a/y/f", &[]),
+            ("{stream_name}", "a/{part_number}", "contacts/a/0", &[("", "contacts")]),
+            ("{stream_name}", "a/{part_number}", "contacts/0", &[]),
+            ("", "{stream_name}{format_extension}", "a.jsonl.gz", &[("", "a")]),
+            ("", "{stream_name}{format_extension}", "a.jsonl", &[("", "a")]),
+            ("", "{stream_name}{format_extension}", "a.txt", &[]),
+            ("", "{stream_name}_{part_number}{format_extension}", "a_0-.csv", &[]),
+            ("", "{stream_name}_{part_number}", "a_0-1", &[("", "a")]),
+            ("", "{stream_name}_{part_number}/f", "a_0-1/f", &[]),
+            ("{sync_id}-{stream_name}", file, "99999999999999999999-a/f", &[]),
             ("{stream_name}/{date}/{stream_name}", "{uuid}", "a/2026_03_04/a/f", &[("", "a")]),
             ("{stream_name}/{date}/{stream_name}", "{uuid}", "a/2026_03_04/b/f", &[]),
         ];
@@ -294,6 +328,16 @@ mod tests {
         assert!(numbers.contains(&none) && numbers.contains(&some), "{numbers:?}");
         let found = names("{stream_name}", DEFAULT_FILE_NAME_FORMAT, "contacts/f.csv");
         assert_eq!(found, [(None, "contacts".to_owned(), None)]);
+    }
+
+    /// More ways than these are not told apart.
+    #[test]
+    fn no_more_than_eight_ways_are_found() {
+        let key = |dashes: usize| format!("x/{}/f", "a-".repeat(dashes) + "a");
+        for (dashes, ways) in [(7, 7), (8, 8), (20, 8)] {
+            let found = names("x/{namespace}-{stream_name}", DEFAULT_FILE_NAME_FORMAT, &key(dashes));
+            assert_eq!(found.len(), ways, "{dashes}");
+        }
     }
 
     #[test]

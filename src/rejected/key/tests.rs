@@ -91,6 +91,9 @@ fn a_variable_without_a_value_drops_its_segment() {
     let keys = Keys::new(&settings(Some("p"), DEFAULT_PATH_FORMAT, "{sync_id}{part_number}"), unnumbered).unwrap();
     assert_eq!(keys.claim(&stream(None, "accounts")).key(), "p/accounts/0");
     assert_eq!(keys.claim(&stream(Some("crm"), "")).key(), "p/crm/0");
+    let keys = Keys::new(&settings(None, "{stream_name}", "{sync_id}{format_extension}"), unnumbered).unwrap();
+    let claims = [(); 2].map(|()| keys.claim(&stream(None, "a")).key());
+    assert_eq!(claims, ["a/0.csv.gz", "a/1.csv.gz"], "an object has a name");
 }
 
 #[test]

@@ -286,6 +286,8 @@ mod tests {
             ("[] and more", r#""[] and more""#),
             (r#""quoted""#, r#""\"quoted\"""#),
             (r#""lone \ud800""#, r#""lone \ud800""#),
+            (r#""open"#, r#""\"open""#),
+            (r#""one" "two""#, r#""\"one\" \"two\"""#),
             (" [1]", r#"" [1]""#),
             ("two\r\nlines", r#""two\r\nlines""#),
             ("{\n  \"a\": 1\n}", r#""{\n  \"a\": 1\n}""#),

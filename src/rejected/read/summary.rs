@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn a_message_has_a_hundred_characters_at_most() {
+        assert_eq!(shortened(&"é".repeat(100)), "é".repeat(100));
+        assert_eq!(shortened(&"é".repeat(101)), "é".repeat(99) + "…");
+    }
+
+    #[test]
     fn the_lines_are_bounded_and_count_every_record() {
         let mut summary = Summary::default();
         for number in 0..MOST_LINES + 5 {

@@ -1,5 +1,6 @@
 //! Objects of every form are read back, and one that is not whole is never taken for a shorter one.
 
+mod places;
 mod rows;
 
 use std::io::Write;
@@ -198,10 +199,11 @@ fn an_object_that_is_cut_anywhere_is_an_error() {
     for form in forms() {
         let whole = object(form, 2);
         let key = "a.csv.gz";
+        let ends = [1, 2].map(|rows| object(form, rows).len());
         for cut in 0..whole.len() {
             let (rows, outcome) = rows(key, &whole[..cut]);
-            let is_line_end = form.2 == Compression::None && whole[..cut].ends_with(b"\n")
-                || form.0 == Format::Jsonl && form.2 == Compression::None && whole.get(cut) == Some(&b'\n');
+            let is_line_end = form.2 == Compression::None
+                && (ends.contains(&cut) || form.0 == Format::Jsonl && ends.contains(&(cut + 1)));
             // A line end inside of quotes is none.
             let is_whole_row = is_line_end && rows.len() == if cut == whole.len() - 1 { 2 } else { 1 };
             match outcome {
@@ -243,6 +245,7 @@ fn what_is_no_object_of_rejected_records_is_skipped() {
         ("catalog.json", b"{\n  \"columns\": [\"_airbyte_raw_id\"]\n}"),
         ("picture.png", b"\x89PNG\r\n\x1a\n"),
         ("empty", b""),
+        ("a.csv", b"\r\n\r\n"),
         ("some.tar.gz", b"\x1f\x8b\x08\x00 no gzip"),
         ("a.txt.gz", &gzip(b"something else")),
         ("a.csv.gz", &gzip(b"Id,Name\n1,Acme\n")),
@@ -317,6 +320,7 @@ async fn a_bucket_with_more_objects_than_are_held_at_once_is_read_whole_and_in_o
         put(&format!("7/contacts/f_{number}.jsonl"), &line).unwrap();
     }
     put("7/contacts/readme.txt", "Hello").unwrap();
+    put("_salesforce_successes/7/contacts/f_0.jsonl", "{}").unwrap();
     let bucket = BucketSettings {
         access_key: Some(AccessKey { id: server.access_key.clone(), secret: server.secret_key.clone().into() }),
         role_arn: None,
@@ -331,7 +335,11 @@ async fn a_bucket_with_more_objects_than_are_held_at_once_is_read_whole_and_in_o
         let (selection, progress) = (Selection::default(), Arc::default());
         let (numbers, findings) = Box::pin(reader.read(&selection, Numbers(Vec::new()), &progress)).await.unwrap();
         assert_eq!(numbers.0, (0..OBJECTS).collect::<Vec<u64>>(), "{most_waiting_bytes}");
-        assert_eq!((findings.records, findings.objects, findings.others), (OBJECTS, OBJECTS, 2));
+        assert_eq!((findings.records, findings.objects, findings.others), (OBJECTS, OBJECTS, 3));
+        let notes = findings.notes(&selection).concat();
+        let others = "1 objects are skipped, because their first lines are not those of rejected records: \
+                      salesforce/rejected/7/contacts/readme.txt.";
+        assert!(notes.contains(others) && !notes.contains("_journal"), "{notes}");
     }
 }
 

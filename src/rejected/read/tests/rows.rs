@@ -107,6 +107,21 @@ fn a_row_that_lacks_a_part_is_read_as_far_as_it_says_something() {
     }
 }
 
+/// Its beginning may be that of another name.
+#[test]
+fn a_name_that_is_not_unicode_is_that_of_a_column_of_the_record() {
+    let data = r#"{"rejected_reason":"R","rejected_reason\ud800":"x","_airbyte_data\ud800":1}"#;
+    for text in [
+        format!("{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_data\":{data}}}\n"),
+        format!("{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,{}\n", &data[1..]),
+    ] {
+        let (rows, outcome) = read_rows("a", text.as_bytes(), usize::MAX);
+        assert!(matches!(outcome, Ok(true)), "{text}: {outcome:?}");
+        assert_eq!(rows[0].data.get(), r#"{"rejected_reason\ud800":"x","_airbyte_data\ud800":1}"#, "{text}");
+        assert_eq!(rows[0].rejection.reason, "R", "{text}");
+    }
+}
+
 /// A record is printed in one line.
 #[test]
 fn the_line_breaks_of_json_become_spaces() {

@@ -1,0 +1,35 @@
+//! Which objects of a folder are looked into.
+
+use tempfile::TempDir;
+
+use super::*;
+
+#[tokio::test]
+async fn a_stream_may_have_the_name_of_a_folder_of_the_connector() {
+    let folder = TempDir::new().unwrap();
+    let line = |number: u64| {
+        format!(
+            "{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_meta\":{{\"sync_id\":7}},\
+             \"_airbyte_data\":{{\"n\":{number},\"rejected_reason\":\"X\"}}}}\n"
+        )
+    };
+    for (key, number) in [
+        ("_journal/1/f.jsonl", 1),
+        ("_salesforce_successes/7/a/f.jsonl", 2),
+        ("7/_journal/f.jsonl", 3),
+        ("7/_salesforce_successes/f.jsonl", 4),
+    ] {
+        let path = folder.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, line(number)).unwrap();
+    }
+    let settings = StorageSettings {
+        place: Place::Folder(folder.path().to_owned()),
+        bucket_path: None,
+        ..settings(DEFAULT_PATH_FORMAT)
+    };
+    let reader = Box::pin(RejectedReader::open(&settings, "_journal/")).await.unwrap();
+    let (selection, progress) = (Selection::default(), Arc::default());
+    let (numbers, findings) = Box::pin(reader.read(&selection, Numbers(Vec::new()), &progress)).await.unwrap();
+    assert_eq!((numbers.0, findings.records, findings.others), (vec![3, 4], 2, 2));
+}
