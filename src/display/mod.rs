@@ -244,3 +244,57 @@ impl<W: Write> Write for SharedTerminal<W> {
         self.without_lines(Write::flush)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn display(terminals: [bool; 2], format: Option<LogFormat>, verbosity: Verbosity) -> Display {
+        let [stderr_is_terminal, stdout_is_terminal] = terminals;
+        Display { stderr_is_terminal, stdout_is_terminal, ..Display::hidden().with(format, verbosity) }
+    }
+
+    #[test]
+    fn the_level_of_the_log_is_that_of_the_command_line_or_else_of_the_variable() {
+        let (text, json) = (Some(LogFormat::Text), Some(LogFormat::Json));
+        for (terminals, format, verbosity, variable, expected) in [
+            ([false, false], None, Verbosity::Normal, None, None),
+            ([false, false], text, Verbosity::Normal, None, None),
+            ([true, false], None, Verbosity::Normal, None, None),
+            ([true, true], None, Verbosity::Normal, None, Some("WARN")),
+            ([true, true], json, Verbosity::Normal, None, None),
+            ([true, true], None, Verbosity::Normal, Some("TRACE"), Some("TRACE")),
+            ([false, false], None, Verbosity::Quiet, Some("TRACE"), Some("WARN")),
+            ([true, true], None, Verbosity::Verbose, Some("ERROR"), Some("DEBUG")),
+        ] {
+            let level = display(terminals, format, verbosity).log_level(variable.map(str::to_owned));
+            assert_eq!(level.as_deref(), expected, "{terminals:?} {format:?} {verbosity:?} {variable:?}");
+        }
+        let load = |terminals| display(terminals, None, Verbosity::Normal).for_a_person().log_level(None);
+        assert_eq!((load([true, false]).as_deref(), load([false, false])), (Some("WARN"), None));
+    }
+
+    #[test]
+    fn answers_failures_and_the_log_are_text_only_where_a_person_reads_them() {
+        let (text, json) = (Some(LogFormat::Text), Some(LogFormat::Json));
+        for (terminals, format, [answers, logs, fails, of_load]) in [
+            ([false, false], None, [false, false, false, true]),
+            ([true, false], None, [false, false, false, true]),
+            ([false, true], None, [false, false, false, true]),
+            ([true, true], None, [true, true, true, true]),
+            ([true, true], json, [false, false, false, false]),
+            ([false, false], text, [false, true, false, true]),
+            ([false, false], json, [false, false, false, false]),
+        ] {
+            let display = display(terminals, format, Verbosity::Normal);
+            let found = [display.answers_a_person(), display.logs_text(), display.fails_in_text()];
+            assert_eq!(found, [answers, logs, fails], "{terminals:?} {format:?}");
+            let load = display.for_a_person();
+            assert_eq!(
+                [load.is_for_a_person(), load.logs_text(), load.fails_in_text()],
+                [of_load; 3],
+                "{terminals:?} {format:?}"
+            );
+        }
+    }
+}

@@ -280,6 +280,25 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_has_hours_from_the_first_one_on() {
+        for (seconds, expected) in
+            [(0, "0:00"), (42, "0:42"), (60, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (3723, "1:02:03")]
+        {
+            assert_eq!(clock(Duration::from_secs(seconds)), expected);
+        }
+        assert_eq!(clock(Duration::from_secs(100 * 3600 + 59)), "100:00:59");
+    }
+
+    #[test]
+    fn three_digits_each_are_a_group() {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
     fn colors_change_nothing_but_the_colors() {
         let plain = lines(&view(3), 80, 24, &Style::plain()).join("\n");
         let colored = lines(&view(3), 80, 24, &Style::colored()).join("\n");
