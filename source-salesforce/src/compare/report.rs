@@ -250,6 +250,8 @@ mod tests {
             assert!(!different.is_same(), "{told}");
             assert_eq!(sentence(&different), format!("Account: {told} {end}"));
         }
+        let one = sentence(&Summary { changed_meanwhile: 1, undated: 1, ..same.clone() });
+        assert!(one.contains("changed meanwhile") && one.contains("whether they are older"), "{one}");
         let more = sentence(&Summary { changed_meanwhile: 2, undated: 3, ..same });
         for part in
             [" 2 of the differences are of records that changed meanwhile", " of 3 records whether they are older"]

@@ -8,7 +8,7 @@ use salesforce::KeyComparison;
 use serde_json::{Value, json};
 
 use super::copies::{Copies, Keys, Repeats};
-use super::differences::Begin;
+use super::differences::{Begin, Judgement};
 use super::entry::{Entry, Identity};
 use super::report::{Report, Summary};
 use super::sorter::Sorter;
@@ -165,4 +165,49 @@ fn ids_of_two_orgs_are_told_once_one_id_is_on_both_sides() {
     assert_eq!(held(&[], (0, 0)).unwrap().len(), 1);
     let refused = held(&[("a", true, false), ("c", false, true)], (1, 1)).unwrap_err();
     assert!(refused.contains("No record of") && refused.contains("--key Account=External_Id__c"), "{refused}");
+}
+
+/// The summary and the number of the lines of a report with so many lines of each difference.
+fn reported(judgements: &[Judgement], most: u64) -> (Summary, usize) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let output = Output::new(writer).unwrap();
+    let stream = StreamName { namespace: None, name: "Account".into() };
+    let mut report = Report::new(&output, &stream, "", most);
+    for judgement in judgements {
+        assert_eq!(report.tell(judgement).unwrap(), !judgement.differences.is_empty());
+    }
+    let summary = report.end().unwrap();
+    output.flush().unwrap();
+    drop(output);
+    let lines = std::io::read_to_string(reader).unwrap();
+    assert_eq!(lines.contains(r#""changed_meanwhile":true"#), summary.changed_meanwhile > 0 && most > 0);
+    (summary, lines.lines().count() - 1)
+}
+
+#[test]
+fn records_without_a_key_are_a_line_of_each_side_and_counted_one_by_one() {
+    let keyless = |records| Copies { records, ..Copies::default() };
+    let both = Begin::default().judge(Some(&keyless(3)), Some(&keyless(2)));
+    for (most, lines) in [(0, 0), (1, 1), (2, 2), (3, 2)] {
+        let (summary, told) = reported(std::slice::from_ref(&both), most);
+        assert_eq!((summary.keyless, told), (5, lines), "{most}");
+        assert!(!summary.is_same());
+    }
+}
+
+#[test]
+fn differences_of_records_that_changed_meanwhile_are_counted() {
+    let begin = Begin { first: Some(10), second: Some(10) };
+    let copies = |key: &str, stamp: i64| {
+        let key = key.as_bytes().to_vec();
+        Copies { order: key.clone(), key, records: 1, oldest: Some(stamp), newest: Some(stamp) }
+    };
+    let judgements = [("a", 9), ("b", 10), ("c", 11)].map(|(key, stamp)| begin.judge(Some(&copies(key, stamp)), None));
+    let (summary, lines) = reported(&judgements, 5);
+    assert_eq!((summary.missing, summary.changed_meanwhile, lines), (3, 2, 3));
+    // A record that is the same on both sides is no difference, whenever it changed.
+    let same = begin.judge(Some(&copies("a", 11)), Some(&copies("a", 11)));
+    let (summary, lines) = reported(&[same], 5);
+    assert_eq!((summary.changed_meanwhile, summary.in_both, lines), (0, 1, 0));
+    assert!(summary.is_same());
 }

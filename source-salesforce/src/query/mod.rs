@@ -282,3 +282,6 @@ fn whole_unread(unread: Unread) -> Error {
         Some(Remedy::FewerColumns) | None => unread.error,
     }
 }
+
+#[cfg(test)]
+mod tests;

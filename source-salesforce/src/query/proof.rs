@@ -164,4 +164,31 @@ mod tests {
             assert_eq!(judge(true, before, after, rows), expected, "{before} {after} {rows}");
         }
     }
+
+    #[test]
+    fn a_number_that_is_in_doubt_is_read_again_and_one_that_proves_nothing_is_compared_no_more() {
+        let fields = serde_json::json!([{"name": "Id", "type": "id"}]);
+        let plan = crate::plan::tests::plan_of("Account", &fields, false, serde_json::json!({}));
+        for (wants_proof, is_closed, (before, after), rows, expected) in [
+            (false, false, (5, 5), 5, Some(Some(5))),
+            (false, false, (5, 9), 7, Some(Some(7))),
+            (false, false, (5, 9), 4, Some(None)),
+            (true, false, (5, 9), 4, None),
+            (true, false, (5, 9), 7, Some(Some(7))),
+            (false, false, (5, 5), 4, None),
+            (false, true, (9, 5), 10, None),
+            (false, true, (9, 5), 7, Some(Some(7))),
+        ] {
+            let mut plan = plan.clone();
+            (plan.wants_proof, plan.is_closed) = (wants_proof, is_closed);
+            let weighed = weigh(&plan, (before, after), rows, "so many records are read");
+            match (weighed, expected) {
+                (Ok(found), Some(expected)) => assert_eq!(found, expected, "{before} {after} {rows}"),
+                (Err(Failure::Dead { begins_again: true, error }), None) => {
+                    assert!(error.message().contains("It is not proven that the stream Account is whole"));
+                }
+                (weighed, _) => panic!("{before} {after} {rows}: {:?}", weighed.map_err(|_| ())),
+            }
+        }
+    }
 }

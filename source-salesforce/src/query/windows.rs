@@ -229,6 +229,8 @@ fn next_window(
 }
 
 #[cfg(test)]
+pub(super) mod shorten_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::window::incremental;

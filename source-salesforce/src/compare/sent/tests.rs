@@ -218,6 +218,8 @@ fn a_stream_of_another_namespace_one_without_any_message_and_a_key_or_line_that_
         assert!(error.message().contains(part), "{}", error.message());
     }
     assert!(read(&[&key(LONGEST_KEY)]).is_ok());
+    // Salesforce cuts off blanks at the ends.
+    assert!(read(&[&ONE.replace("one", &format!(" {} ", "k".repeat(LONGEST_KEY)))]).is_ok());
 }
 
 #[test]
@@ -274,10 +276,12 @@ fn a_state_or_a_status_alone_says_that_a_stream_has_no_record() {
         assert_eq!(read(lines).unwrap(), [(Vec::new(), 0)], "{lines:?}");
     }
     let failed = r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1}}"#;
+    let of_new_type = r#"{"type":"TRACE","trace":{"type":"FAILURE","emitted_at":1,"error":{"message":"No."}}}"#;
     for (lines, part) in [
         (&[r#"{"type":"LOG","log":{"level":"INFO","message":"A"}}"#][..], "has no record, no state and no status of A"),
         (&[FAILED], "did not say that it came to the end of A"),
         (&[&none, failed], "did not say that it came to the end of A"),
+        (&[&none, of_new_type], "did not say that it came to the end of A"),
         (&[STARTED], "did not say that it came to the end of A"),
     ] {
         let error = read(lines).unwrap_err();
