@@ -109,3 +109,24 @@ async fn objects_that_fail_together_are_described_alone() {
     let run = world.discover(json!({})).await;
     assert_eq!(streams(&run).len(), streams(&whole).len());
 }
+
+/// A catalog without what an outage hides would be one without columns.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_several_objects_are_left_out_only_where_the_org_does_not_have_them() {
+    let world = World::kind().await;
+    let owner = "Owner.Name";
+    let whole = world.discover(json!({})).await;
+    assert!(streams(&whole)["Case"]["json_schema"]["properties"][owner].is_object());
+    // What several objects share is described after all objects.
+    let last = streams(&whole).len() + 1;
+    let refusal = Answer::error(404, "NOT_FOUND", "The requested resource does not exist");
+    world.org.inject(RequestFault::new(Endpoint::Describe, refusal).starting_at(last).always());
+    let without = world.discover(json!({})).await;
+    assert!(streams(&without)["Case"]["json_schema"]["properties"][owner].is_null());
+    assert_eq!(streams(&without).len(), streams(&whole).len());
+    world.org.clear_faults();
+    world.org.inject(RequestFault::new(Endpoint::Describe, Answer::status(503)).starting_at(last).always());
+    let run = world.discover(json!({})).await;
+    assert_eq!(run.failure().0, "transient_error");
+    assert!(run.messages.iter().all(|message| message["type"] != "CATALOG"));
+}
