@@ -376,7 +376,12 @@ mod tests {
 
     #[test]
     fn a_full_folder_and_one_without_rights_say_what_to_do() {
-        for (kind, part) in [(ErrorKind::StorageFull, "is full"), (ErrorKind::PermissionDenied, "cannot be used")] {
+        for (kind, part) in [
+            (ErrorKind::StorageFull, "is full"),
+            (ErrorKind::QuotaExceeded, "is full"),
+            (ErrorKind::FileTooLarge, "is full"),
+            (ErrorKind::PermissionDenied, "cannot be used"),
+        ] {
             let error = not_kept(&kind.into());
             assert!(error.message().contains(part) && error.message().contains("TMPDIR"), "{}", error.message());
         }

@@ -136,7 +136,9 @@ mod tests {
         let pair = |first: &str, second: &str| (first.to_owned(), second.to_owned());
         let (external, id) = (pair("External_Id__c", "External_Id__c"), pair("Id", "Id"));
         assert_eq!(keys(&[]), [external.clone(), id.clone(), id.clone()]);
-        assert_eq!(keys(&["Contact=Email"]), [external.clone(), pair("Email", "Email"), id.clone()]);
+        for key in ["Contact=Email", "Contact = Email "] {
+            assert_eq!(keys(&[key]), [external.clone(), pair("Email", "Email"), id.clone()]);
+        }
         assert_eq!(keys(&["Contact = Id : Old_Id__c"]), [external, pair("Id", "Old_Id__c"), id]);
         let streams = streams(&[], &["Lead=Contact"]).unwrap();
         assert_eq!(streams.iter().map(|stream| &*stream.object).collect::<Vec<_>>(), ["Account", "Contact", "Contact"]);
@@ -162,7 +164,7 @@ mod tests {
             let error = streams(keys, objects).unwrap_err();
             assert!(error.message().contains(part), "{}", error.message());
         }
-        for wrong in ["Account", "=Id", "Account=", "Account=a:", "Account=:b"] {
+        for wrong in ["Account", "=Id", "Account=", "Account=a:", "Account=:b", "Account=a: :b", " =Id", "Account= "] {
             assert!(OfStream::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -191,6 +193,15 @@ mod tests {
             catalog[0].destination_mode = mode.map(str::to_owned);
             let streams = compared_streams(catalog, &[], &[]).unwrap();
             assert_eq!((streams[0].repeats, streams[0].deletes), (expected, deletes), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_primary_key_within_a_column_is_none() {
+        for (key, expected) in [(r#"[["Parent","Key__c"]]"#, "Id"), (r#"[["Key__c"]]"#, "Key__c"), ("[]", "Id")] {
+            let catalog = format!(r#"{{"streams":[{{"stream":{{"name":"Account"}},"primary_key":{key}}}]}}"#);
+            let streams = compared_streams(parse_catalog(&catalog).unwrap(), &[], &[]).unwrap();
+            assert_eq!((&*streams[0].first_key, &*streams[0].second_key), (expected, expected), "{key}");
         }
     }
 

@@ -224,6 +224,9 @@ fn a_page_has_fewer_rows_the_wider_they_are_and_as_many_as_the_user_says() {
     let texts: Vec<Value> = (0..60)
         .map(|number| json!({"name": format!("Text_{number}__c"), "type": "textarea", "length": 131_072}))
         .collect();
+    let text = json!([{"name": "Text__c", "type": "textarea", "length": 32_000}]);
+    let long = plan_of("Account", &text, false, json!({}));
+    assert_eq!(long.rows_per_page, PAGE_SIZE / (64 + 1_000 + 1), "long texts are nearly empty");
     let widest = plan_of("Account", &json!(texts), false, json!({}));
     assert_eq!(widest.rows_per_page, 200, "a page of the widest rows has some");
     let plan = plan_of("Account", &fields(&["Id"]), false, json!({"max_parallel_pages": 2, "api": "bulk"}));
