@@ -59,7 +59,7 @@ impl Step {
             }
             Write(UpdateById, key, "") => json!({"Id": id(key), "Description": long()}),
             Write(UpdateById, key, name) => json!({"Id": id(key), "Name": name, "Description": long()}),
-            Write(NewKey, key, name) => json!({"External_Id__c": key, "Name": name}),
+            Write(NewKey, key, name) => json!({"External_Id__c": key, "Name": name, "Description": long()}),
             Write(UpdateByBoth, key, name) => json!({"Name": name, "Segment_Key__c": key, "Description": long()}),
             Write(_, _, name) => json!({"Name": name, "Description": long()}),
             Gone(Upsert | Update, key) => json!({"External_Id__c": key, MARK: "2026-01-01"}),
@@ -92,7 +92,7 @@ impl Kind {
             DeleteById => keyed(account(&["Id"]), "soft_delete", "Id"),
             FindOrCreate | UpdateOrSkip => account(&["Name", "Description", MARK]),
             DeleteAllFound => account(&["Name"]),
-            NewKey => account(&["Name", "External_Id__c"]),
+            NewKey => account(&["Name", "External_Id__c", "Description"]),
             UpdateByBoth => account(&["Name", "Segment_Key__c", "Description"]),
         }
     }
@@ -116,7 +116,6 @@ impl Kind {
             Delete => many("External_Id__c"),
             DeleteAllFound => many("Name"),
             DeleteById => (0..800).map(|number| json!({"Id": format!("001zzzzzzzz{number:04}")})).collect(),
-            NewKey => Vec::new(),
             UpdateByBoth => vec![Write(self, "filler", "filler").data(world)],
             _ => vec![Write(self, "filler", "filler").data(world)],
         }

@@ -1,6 +1,7 @@
 //! Loads a batch into a simulated org, with short waits.
 
 mod judged;
+mod lanes;
 
 use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
