@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn the_figures_say_how_far_the_running_job_is() {
         let name = StreamName { namespace: None, name: "s".into() };
-        let counts = RecordCounts { read: 200, ..RecordCounts::default() };
+        let counts = RecordCounts { read: 200, written: 90, skipped: 30, rejected: 7, truncated: 2 };
         let mut progress = Progress::new([name], Purpose::Sync, &Display::hidden());
         let mut apply = |kind| progress.apply(&Event { stream: 0, at: Instant::now(), kind });
         apply(EventKind::JobStarted { job: "7501".into(), rows: 100 });
@@ -321,6 +321,7 @@ mod tests {
         apply(EventKind::Settled(SettledRecords { segments: Vec::new(), reasons, skipped: 0 }));
         let figures = progress.streams[0].figures(&counts);
         assert_eq!((figures.read, figures.sent, figures.jobs), (200, 150, 2));
+        assert_eq!((figures.committed, figures.rejected), (60, 7), "a skipped one is not committed");
         assert_eq!(figures.running, "job 7501 at 40 of 100 rows, and 1 more");
         assert_eq!(progress.streams[0].reasons.by_count().len(), 1);
 

@@ -13,6 +13,15 @@ fn columns() -> Arc<Columns> {
     Arc::new(Columns::new(vec![Column::new(SourceColumn::top("a"), "A__c", kind, JsonTypes::default())], None))
 }
 
+#[test]
+fn a_batch_knows_how_many_of_its_rows_delete() {
+    let mut batch = OpenBatch::new(columns(), Budget::new(usize::MAX).lease());
+    for kind in [RowKind::Delete, RowKind::Write, RowKind::Delete] {
+        batch.push(Row { csv: b"1\n", key: None, kind }, Origin { segment: 1, extracted_at_ms: 0 });
+    }
+    assert_eq!((batch.rows(), batch.deletes()), (3, 2));
+}
+
 /// Rows of 10 bytes, with a header of 5.
 #[test]
 fn a_batch_that_is_nearly_full_ends_with_a_whole_bulk_batch() {
