@@ -124,6 +124,7 @@ mod tests {
     #[test]
     fn an_id_needs_no_search() {
         assert_eq!(settings(&file(Operation::Update, &["id"])).external_id_field(), None);
+        assert_eq!(settings(&file(Operation::Update, &["Email"])).external_id_field(), Some("Email"));
         assert_eq!(settings(&file(Operation::Delete, &[])).external_id_field(), None);
         assert_eq!(settings(&file(Operation::Upsert, &["Id"])).external_id_field(), Some("Id"));
     }

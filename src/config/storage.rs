@@ -133,6 +133,10 @@ mod tests {
         assert!(matches!(&settings.place, Place::Folder(path) if path.as_os_str() == "rejected"));
         assert_eq!((settings.format, settings.flattening), (Format::Jsonl, Flattening::RootLevel));
         assert_eq!(settings.path_format, "{stream_name}/");
+        let config = valid(&local(json!({"path": "/data/~rejected"})));
+        assert!(
+            matches!(&config.rejected_storage().unwrap().place, Place::Folder(path) if path.ends_with("~rejected"))
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn describe_failed(fault: Fault) -> Error {
 mod tests {
     use std::sync::Arc;
 
-    use salesforce_sim::{Answer, Credentials, Endpoint, RequestFault, Settings, SimulatedOrg};
+    use salesforce_sim::{Answer, Credentials, Effect, Endpoint, RequestFault, Settings, SignInRefusal, SimulatedOrg};
     use serde_json::json;
 
     use super::*;
@@ -190,8 +190,8 @@ mod tests {
         assert_eq!(referenced, names[..100]);
     }
 
-    /// An org of which the first objects cannot be described.
-    async fn discovered(without_describe: usize) -> (SimulatedOrg, Result<Catalog>) {
+    /// A simulated org, and the client that has signed in to it.
+    async fn signed_in() -> (SimulatedOrg, Org) {
         let sim = SimulatedOrg::start(Settings::default()).await.unwrap();
         let Credentials { client_id, client_secret, .. } = Credentials::default();
         let sign_in = SignIn {
@@ -201,20 +201,51 @@ mod tests {
         let org = Org::sign_in(sign_in, "loader/1.0", Arc::new(|_| {})).await.unwrap();
         // So each object is described alone.
         sim.inject(RequestFault::new(Endpoint::Composite, Answer::status(404)).always());
-        let refusal = Answer::error(403, "INSUFFICIENT_ACCESS", "not allowed");
+        (sim, org)
+    }
+
+    /// What is discovered of an org that does not describe so many objects, for this reason.
+    async fn discovered(without_describe: usize, code: &str) -> Result<Catalog> {
+        let (sim, org) = signed_in().await;
+        let refusal = Answer::error(403, code, "not allowed");
         sim.inject(RequestFault::new(Endpoint::Describe, refusal).times(without_describe));
-        let discovered = discover(&org).await;
-        (sim, discovered)
+        discover(&org).await
     }
 
     #[tokio::test]
     async fn an_object_that_cannot_be_described_is_left_out_unless_none_can() {
-        let (_, all) = discovered(0).await;
-        let all = all.unwrap().objects.len();
-        let (_, some) = discovered(all - 1).await;
-        assert_eq!(some.unwrap().objects.len(), 1);
-        let (_, none) = discovered(usize::MAX).await;
-        let error = none.unwrap_err();
+        let all = discovered(0, "").await.unwrap().objects.len();
+        assert_eq!(discovered(all - 1, "INSUFFICIENT_ACCESS").await.unwrap().objects.len(), 1);
+        let error = discovered(usize::MAX, "INSUFFICIENT_ACCESS").await.unwrap_err();
         assert!(error.message().contains("asking which fields the objects have"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_every_object_would_fail_for_fails_discover() {
+        assert!(discovered(1, "REQUEST_LIMIT_EXCEEDED").await.is_err());
+        let (sim, org) = signed_in().await;
+        // Some are described before.
+        sim.inject(RequestFault::new(Endpoint::Describe, Effect::SessionsEnded).starting_at(6).times(1));
+        sim.refuse_sign_in(Some(SignInRefusal::InactiveUser));
+        assert!(discover(&org).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_user_who_may_write_nothing_is_told_so() {
+        let (sim, org) = signed_in().await;
+        let object = json!({"name": "Account", "createable": false, "updateable": false, "deletable": false});
+        let objects = json!({"sobjects": [object]}).to_string();
+        sim.inject(RequestFault::new(Endpoint::Objects, Answer::json(200, &objects)).always());
+        let error = discover(&org).await.unwrap_err();
+        assert!(error.message().starts_with("The signed-in user cannot write to any object."), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_the_user_may_write_is_offered_with_its_lookup_fields() {
+        let (_sim, org) = signed_in().await;
+        let catalog = discover(&org).await.unwrap();
+        assert!(catalog.objects.len() > 5);
+        let names: Vec<&str> = catalog.overview().map(|(name, _, _)| name).collect();
+        assert!(names.contains(&"Contact") && names.iter().all(|name| catalog.lookups.contains_key(*name)));
     }
 }

@@ -175,6 +175,8 @@ mod tests {
             (json!({"type": "newtype", "length": 9}), json!({"type": "string", "maxLength": 9})),
             (json!({"type": "string", "length": 0}), json!({"type": "string"})),
             (json!({"type": "double", "length": 0, "precision": 18}), json!({"type": "number"})),
+            (json!({"type": "double", "length": 18}), json!({"type": "number"})),
+            (json!({"type": "int", "length": 11}), json!({"type": "integer"})),
             (json!({"type": "boolean", "length": 5}), json!({"type": "boolean"})),
         ] {
             assert_eq!(schema_of(body.clone()), expected, "{body}");

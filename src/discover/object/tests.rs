@@ -56,6 +56,8 @@ fn an_operation_is_offered_where_it_can_succeed() {
         ([true, false, false], json!([key]), &["append"]),
         ([false, true, false], json!([key]), &["update"]),
         ([false, false, true], json!([id]), &["soft_delete"]),
+        ([true, true, false], json!([field("A__c", json!({"createable": false}))]), &["update"]),
+        ([true, true, false], json!([field("A__c", json!({"updateable": false}))]), &["append"]),
         ([true, true, false], json!([id]), &[]),
         ([false, false, false], json!([key]), &[]),
     ] {
@@ -97,6 +99,32 @@ fn each_operation_has_the_fields_that_it_may_write() {
     for operation in &operations {
         assert_eq!(operation["object_name"], "Odd__c");
         assert_eq!(operation["json_schema"]["additionalProperties"], false);
+        assert_eq!(operation["json_schema"]["type"], "object");
+    }
+}
+
+#[test]
+fn an_id_has_18_characters() {
+    let operations = operations_of(object([true, true, true], json!([field("A__c", json!({}))])));
+    let id = |operation: usize| &operations[operation]["json_schema"]["properties"]["Id"];
+    assert_eq!(modes(&operations), ["append", "update", "soft_delete"]);
+    let text = json!({"type": "string", "maxLength": 18});
+    assert_eq!([id(0), id(1), id(2)], [&Value::Null, &text, &text]);
+}
+
+#[test]
+fn a_reference_that_only_one_operation_may_write_has_relationship_columns_there() {
+    for (changes, in_insert, in_update) in
+        [(json!({"createable": false}), false, true), (json!({"updateable": false}), true, false)]
+    {
+        let mut reference = field(
+            "Account__c",
+            json!({"type": "reference", "relationshipName": "Account__r", "referenceTo": ["Account"]}),
+        );
+        reference.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let operations = operations_of(object([true, true, false], json!([field("A__c", json!({})), reference])));
+        let has_column = |operation: usize| names(&operations[operation]).contains(&"Account__r.Ext__c");
+        assert_eq!([has_column(0), has_column(1)], [in_insert, in_update], "{changes}");
     }
 }
 
@@ -187,4 +215,21 @@ fn a_relationship_with_more_columns_than_shown_leaves_the_schema_open() {
     let open: Vec<bool> =
         object.operations(&lookups).map(|operation| operation.json_schema.additional_properties).collect();
     assert_eq!(open, [true, true, false]);
+}
+
+#[test]
+fn the_overview_names_each_operation_and_each_key_once() {
+    for (rights, fields, operations, keys) in [
+        (
+            [true, true, true],
+            json!([field("A__c", json!({})), field("Ext__c", json!({"externalId": true}))]),
+            "insert, upsert, update, delete",
+            "Ext__c, Id",
+        ),
+        ([true, false, false], json!([field("A__c", json!({}))]), "insert", ""),
+        ([false, false, true], json!([field("Email", json!({"idLookup": true}))]), "delete", "Id, Email"),
+    ] {
+        let object = LoadableObject::of(&serde_json::from_value(object(rights, fields)).unwrap());
+        assert_eq!(object.overview(), ("Odd__c", operations.to_owned(), keys.to_owned()));
+    }
 }
