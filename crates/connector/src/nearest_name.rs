@@ -57,6 +57,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_longer_than_any_name_is_not_compared() {
+        let name = "x".repeat(255);
+        for (length, is_found) in [(254, true), (255, true), (256, false)] {
+            assert_eq!(nearest_name(&"x".repeat(length), [&*name].into_iter()).is_some(), is_found, "{length}");
+        }
+    }
+
+    #[test]
     fn the_nearest_name_is_found_across_spellings() {
         let names = ["LastName", "FirstName", "Invoice_Number__c", "Email"];
         for (typed, expected) in [

@@ -112,6 +112,18 @@ mod tests {
     use super::*;
     use crate::fault::{FaultKind, Limit};
 
+    #[test]
+    fn a_fault_without_a_connection_says_what_was_tried() {
+        let fault = || Fault::new(FaultKind::Transient, "no connection");
+        for (fault, tries, message) in [
+            (fault().unconnected(), 1, "no connection"),
+            (fault().unconnected(), 2, "no connection; 2 tries in 7 seconds"),
+            (fault(), 2, "no connection"),
+        ] {
+            assert_eq!(with_tries(fault, tries, Duration::from_secs(7)).message(), message);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_may_pass_is_waited_out_for_half_an_hour() {
         let timing = Timing::default();

@@ -151,6 +151,12 @@ mod tests {
                 K::InvalidJobState,
             ),
             (400, r#"[{"errorCode":"WHATEVER","message":"Found multiple contents for job"}]"#, K::InvalidJobState),
+            (400, r#"[{"errorCode":"INVALIDBATCH","message":"Found multiple contents for it"}]"#, K::Configuration),
+            (
+                400,
+                r#"[{"errorCode":"INVALIDBATCH","message":"No: Found multiple contents for job"}]"#,
+                K::Configuration,
+            ),
             (
                 403,
                 r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
@@ -237,6 +243,9 @@ mod tests {
             (500, r#"[{"message":"m","errorCode":"CLIENTINPUTERROR"}]"#, K::Transient),
             (400, r#"[{"message":"m","errorCode":"CLIENTINPUTERROR"}]"#, K::Unexpected),
             (499, r#"[{"message":"m","errorCode":"CLIENTINPUTERROR"}]"#, K::Unexpected),
+            (500, r#"[{"message":"m","errorCode":"INVALID_FIELD"}]"#, K::Configuration),
+            (503, r#"[{"message":"m","errorCode":"INVALID_SESSION_ID"}]"#, K::SignIn),
+            (500, r#"[{"message":"m","errorCode":"STORAGE_LIMIT_EXCEEDED"}]"#, K::LimitReached(Limit::Storage)),
             (429, r#"[{"message":"m","errorCode":"RATE"}]"#, K::Transient),
             // The other shapes.
             (400, r#"{"message":"m","errorCode":"INVALIDJOBSTATE"}"#, K::InvalidJobState),
@@ -277,6 +286,35 @@ mod tests {
     }
 
     #[test]
+    fn every_shape_of_an_error_has_its_code_and_its_message() {
+        let xml = |code: &str| format!("<error><exceptionCode>{code}</exceptionCode><x>m</x></error>");
+        for (body, code, message) in [
+            (r#"[{"errorCode":"A_B","message":"one."},{"errorCode":"C","message":"two"}]"#, Some("A_B"), "one"),
+            (r#"[{"errorCode":"A_B"}]"#, Some("A_B"), ""),
+            (r#"{"errorCode":"A_B","message":"m"}"#, Some("A_B"), "m"),
+            (r#"{"exceptionCode":"InvalidBatch","exceptionMessage":"m"}"#, Some("InvalidBatch"), "m"),
+            (r#"{"error":"Bad_OAuth_Token","error_description":"d"}"#, Some("Bad_OAuth_Token"), "d"),
+            (r#"{"error":"invalid_grant"}"#, Some("invalid_grant"), ""),
+            (&xml("InvalidBatch"), Some("InvalidBatch"), ""),
+            (&xml("INVALID_BATCH"), Some("INVALID_BATCH"), ""),
+            (&xml("no code"), None, "an HTML page instead of an answer"),
+            (&xml(""), None, "an HTML page instead of an answer"),
+            ("<exceptionCode>InvalidBatch<br>", None, "an HTML page instead of an answer"),
+            ("<exceptionCode>InvalidBatch", None, "an HTML page instead of an answer"),
+            (" <html>", None, "an HTML page instead of an answer"),
+            ("", None, "an empty answer"),
+            (" \r\n", None, "an empty answer"),
+            ("upstream <a>", None, "an answer without an error code"),
+            ("[]", None, "an answer without an error code"),
+        ] {
+            let fault = Fault::of_answer(400, Some(Duration::from_secs(3)), body.as_bytes());
+            assert_eq!((fault.code(), fault.message()), (code, message), "{body}");
+            assert_eq!((fault.status(), fault.retry_after()), (Some(400), Some(Duration::from_secs(3))), "{body}");
+            assert!(fault.outcome() == Outcome::Known && !fault.is_unconnected(), "{body}");
+        }
+    }
+
+    #[test]
     fn a_fault_keeps_the_message_of_the_answer() {
         let body = br#"[{"errorCode":"INVALIDBATCH","message":"The \u0027delete\u0027 batch must contain only ids."}]"#;
         let fault = Fault::of_answer(400, Some(Duration::from_secs(3)), body);
@@ -309,6 +347,10 @@ mod tests {
             ("NewClass : something", K::Configuration, Some("NewClass")),
             ("InternalServerError : try again", K::Transient, Some("InternalServerError")),
             ("Batch failed: retried 20 times", K::Transient, None),
+            ("INVALID_FIELD: no such column", K::Configuration, Some("INVALID_FIELD")),
+            (" InvalidBatch :no", K::Configuration, Some("InvalidBatch")),
+            ("Error12: no", K::Transient, None),
+            (" : no", K::Transient, None),
             ("no class at all", K::Transient, None),
             ("", K::Transient, None),
         ] {

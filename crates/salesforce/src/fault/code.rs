@@ -198,6 +198,28 @@ mod tests {
     }
 
     #[test]
+    fn some_messages_decide_and_others_do_not() {
+        use FaultKind as K;
+        let other = Some(K::LimitReached(Limit::Other));
+        for (code, message, kind) in [
+            ("API_ERROR", "Max bulk v2 query jobs (10000) per 24 hrs has been reached (10000)", other),
+            ("EXCEEDEDQUOTA", "So: Max bulk v2 query result size", other),
+            ("EXCEEDEDQUOTA", "Max bulk v2 ingest", Some(K::LimitReached(Limit::DailyBatches))),
+            ("API_ERROR", "Max bulk v2 ingest", None),
+            ("API_ERROR", "So: Implementation restriction: filter by Id", Some(K::Configuration)),
+            ("API_ERROR", "Implementation: filter by Id", None),
+            ("API_ERROR", "So: Selecting compound data not supported in Bulk Query", Some(K::Configuration)),
+            ("API_ERROR", "Selecting compound data", None),
+            ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit", Some(K::LimitReached(Limit::DailyRequests))),
+            ("REQUEST_LIMIT_EXCEEDED", "A Concurrent limit", Some(K::LimitReached(Limit::ConcurrentRequests))),
+            ("ExceededQuota", "A Concurrent limit", Some(K::LimitReached(Limit::DailyBatches))),
+            ("API_ERROR", "A Concurrent limit", None),
+        ] {
+            assert_eq!(kind_of(code, message), kind, "{code} {message}");
+        }
+    }
+
+    #[test]
     fn a_session_is_lost_by_one_code_alone() {
         for (code, expected) in
             [("INVALID_SESSION_ID", true), ("InvalidSessionId", true), ("INVALID_AUTH_HEADER", false), ("", false)]

@@ -8,7 +8,7 @@ use wiremock::{Mock, ResponseTemplate};
 use super::*;
 use crate::CsvBody;
 use crate::fault::Limit;
-use crate::stub_org::{StubOrg, USER_AGENT, org_at, quick};
+use crate::stub_org::{StubOrg, Then, USER_AGENT, org_at, quick, raw_server};
 
 const AT: &str = "/v62.0/x";
 
@@ -321,6 +321,57 @@ async fn only_the_beginning_of_a_long_error_is_read() {
     stub.answer("GET", AT, ResponseTemplate::new(404).set_body_string(long)).await;
     let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
     assert_eq!((fault.kind(), fault.code()), (FaultKind::NotFound, None));
+}
+
+/// 64 KiB of an error are read.
+#[tokio::test]
+async fn an_error_is_read_up_to_its_longest_length() {
+    for (length, code) in [(64 * 1024, Some("NOT_FOUND")), (64 * 1024 + 1, None)] {
+        let stub = StubOrg::start().await;
+        let (start, end) = (r#"[{"errorCode":"NOT_FOUND","message":""#, r#""}]"#);
+        let body = format!("{start}{}{end}", "x".repeat(length - start.len() - end.len()));
+        stub.answer("GET", AT, ResponseTemplate::new(404).set_body_string(body)).await;
+        let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
+        assert_eq!(fault.code(), code, "{length}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_of_salesforce_is_named() {
+    for (body, message) in [
+        ("", "an empty answer"),
+        (" \n", "an empty answer"),
+        ("\n<html>", "an HTML page instead of an answer"),
+        ("{}", "the answer is not the expected one: it has no id"),
+    ] {
+        let fault = foreign_answer(body.as_bytes(), "it has no id");
+        assert_eq!((fault.kind(), fault.message()), (FaultKind::Transient, message), "{body:?}");
+    }
+}
+
+/// A person waits for an address that cannot be reached for some seconds only, and longer for a connection that breaks.
+#[tokio::test]
+async fn a_connection_that_breaks_was_a_connection() {
+    let org = org_at(&raw_server(Then::Close, |_| b"HTTP/1.1 2".to_vec()).await).await;
+    let fault = org.http.response(&Call::get(&["x"])).await.unwrap_err();
+    assert!(!fault.is_unconnected() && fault.message().contains(" broke: "), "{fault:?}");
+
+    let stub = StubOrg::start().await;
+    let nowhere = json!({ "access_token": "t", "instance_url": "http://127.0.0.1:1" });
+    let token = Mock::given(path("/services/oauth2/token"));
+    token.respond_with(ResponseTemplate::new(200).set_body_json(nowhere)).mount(&stub.server).await;
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
+    assert!(fault.is_unconnected() && fault.message().starts_with("no connection to 127.0.0.1: "), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_no_request_can_have_is_not_tried_again() {
+    let stub = StubOrg::start().await;
+    let token = Mock::given(path("/services/oauth2/token")).respond_with(stub.token("two\nlines"));
+    token.with_priority(1).mount(&stub.server).await;
+    let fault = stub.org().await.http.response(&Call::get(&["x"])).await.unwrap_err();
+    assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Unexpected, Outcome::Known), "{fault:?}");
+    assert!(!fault.to_string().contains("lines"), "{fault}");
 }
 
 #[tokio::test]

@@ -207,6 +207,34 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_asked_in_the_middle_of_a_wide_forecast_and_at_the_end_of_a_narrow_one() {
+        for (earliest, elapsed, wait) in [
+            (10.0, 0.0, 15.0),
+            (10.0, 4.0, 11.0),
+            (10.0, 15.0, 5.0),
+            (18.9, 0.0, 19.45),
+            (18.9, 9.0, 10.45),
+            (19.1, 0.0, 20.0),
+            (19.1, 9.0, 11.0),
+        ] {
+            let forecast = Forecast { earliest: seconds(earliest), latest: seconds(20.0) };
+            let mut schedule = PollSchedule::new(ROWS).expecting(Some(forecast));
+            assert_eq!(schedule.next_wait(seconds(elapsed), None), seconds(wait), "{earliest} {elapsed}");
+        }
+    }
+
+    #[test]
+    fn the_counts_of_a_job_say_when_it_is_asked() {
+        let mut schedule = PollSchedule::new(100);
+        schedule.next_wait(seconds(20.0), Some(40));
+        // The rest takes thirty seconds, which is more than a third of the age.
+        assert_eq!(schedule.next_wait(seconds(50.0), Some(70)), seconds(50.0) / 3);
+        let mut schedule = PollSchedule::new(100);
+        schedule.next_wait(seconds(20.0), Some(40));
+        assert_eq!(schedule.next_wait(seconds(40.0), Some(90)), seconds(4.0));
+    }
+
+    #[test]
     fn counts_that_fall_give_no_speed() {
         let mut schedule = PollSchedule::new(100);
         schedule.next_wait(Duration::from_secs(10), Some(50));

@@ -235,6 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn without_the_list_pages_are_read_unless_a_limit_or_the_sign_in_is_in_the_way() {
+        use crate::fault::Limit;
+        for (kind, expected) in [
+            (FaultKind::NotFound, true),
+            (FaultKind::InvalidJobState, true),
+            (FaultKind::Configuration, true),
+            (FaultKind::Permission, true),
+            (FaultKind::Unexpected, true),
+            (FaultKind::Transient, true),
+            (FaultKind::SignIn, false),
+            (FaultKind::StillRunning, false),
+            (FaultKind::LimitReached(Limit::DailyRequests), false),
+            (FaultKind::LimitReached(Limit::ConcurrentRequests), false),
+        ] {
+            assert_eq!(is_about_the_list(&Fault::new(kind, "m")), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn an_address_that_is_not_of_the_job_is_refused() {
         for address in [
             "https://evil.example.com/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results?locator=A",
@@ -243,6 +262,11 @@ mod tests {
             "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/resultPages?locator=A",
             "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results",
             "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results?maxRecords=1",
+            "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results/x?locator=A",
+            "/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/xresults?locator=A",
+            "/services/data/v62.0/jobs/ingest/7503h00000CV7GpAAL/results?locator=A",
+            "/services/apexrest/jobs/query/7503h00000CV7GpAAL/results?locator=A",
+            "/x/services/data/v62.0/jobs/query/7503h00000CV7GpAAL/results?locator=A",
             "",
         ] {
             assert_eq!(locator(address, JOB, "results"), None, "{address}");

@@ -292,6 +292,46 @@ mod tests {
         }
     }
 
+    /// A record has at most 1.6 MB, and its row has the text of an error too.
+    #[test]
+    fn a_row_of_a_result_may_have_four_mebibytes() {
+        for (length, is_read) in [(4 * 1024 * 1024 - 1, true), (4 * 1024 * 1024 + 1, false)] {
+            assert_eq!(read(&[&vec![b'x'; length][..], b"\n"].concat(), 65_536).is_ok(), is_read, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_piece_without_bytes_ends_no_row() {
+        let (mut reader, mut row) = (RowReader::new(), ResultRow::default());
+        for piece in [&b""[..], b"a,b\n1,", b"", b"2"] {
+            let mut piece = piece;
+            while reader.read(&mut piece, &mut row).unwrap() {}
+        }
+        assert!(!reader.read(&mut &b""[..], &mut row).unwrap());
+        assert!(reader.read(&mut &b"\n"[..], &mut row).unwrap());
+        assert_eq!(row.iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn a_row_is_set_to_cells_that_are_utf8_and_to_no_others() {
+        let mut row = ResultRow::default();
+        assert!(row.set("aë".as_bytes(), &[1, 0, 2]));
+        assert_eq!(row.iter().collect::<Vec<_>>(), ["a", "", "ë"]);
+        assert!(!row.set(b"a\xff", &[1, 1]));
+    }
+
+    #[test]
+    fn the_memory_of_a_row_and_of_its_reader_is_counted() {
+        let (mut row, mut reader) = (ResultRow::default(), RowReader::new());
+        assert_eq!(row.size(), 0);
+        let csv = [vec![b'x'; 10_000], vec![b','; 999], b"\n".to_vec()].concat();
+        assert!(reader.read(&mut &csv[..], &mut row).unwrap());
+        let ends = 1_000 * size_of::<usize>();
+        for size in [row.size(), reader.size()] {
+            assert!((10_000 + ends..3 * (10_000 + ends)).contains(&size), "{size}");
+        }
+    }
+
     #[test]
     fn a_row_without_an_end_is_refused() {
         let fault = read(&[b"a,b\n\"".as_slice(), &vec![b'x'; 2 * LONGEST_ROW]].concat(), 65_536).unwrap_err();

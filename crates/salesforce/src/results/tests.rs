@@ -142,6 +142,15 @@ async fn a_page_without_the_header_of_the_page_before_is_a_transient_fault() {
     }
 }
 
+/// Without any header the first page can be a result without rows, and one after it says nothing.
+#[tokio::test]
+async fn a_page_after_one_without_a_header_is_a_transient_fault() {
+    let stub = StubOrg::start().await;
+    stub.answer_once("GET", FAILED, csv("").insert_header("Sforce-Locator", "p2")).await;
+    stub.answer("GET", FAILED, csv("")).await;
+    assert!(all(&stub.org().await).await.unwrap_err().is_transient());
+}
+
 #[tokio::test]
 async fn a_page_that_names_itself_as_the_next_is_a_fault() {
     let stub = StubOrg::start().await;

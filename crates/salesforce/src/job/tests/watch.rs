@@ -14,6 +14,35 @@ async fn a_running_job_that_is_open_and_may_not_be_closed_is_aborted() {
     assert_eq!(set_states(&stub).await, ["UploadComplete", "UploadComplete", "Aborted"]);
 }
 
+#[tokio::test]
+async fn a_watcher_learns_each_count_of_processed_rows_while_the_job_runs() {
+    let stub = stub().await;
+    stub.answer("PATCH", JOB, status("UploadComplete")).await;
+    let count = |state: &str, rows: u64| {
+        ResponseTemplate::new(200).set_body_json(json!({ "id": ID, "state": state, "numberRecordsProcessed": rows }))
+    };
+    stub.answer_once("GET", JOB, status("UploadComplete")).await;
+    stub.answer_once("GET", JOB, count("InProgress", 3)).await;
+    stub.answer_once("GET", JOB, count("InProgress", 7)).await;
+    stub.answer("GET", JOB, count("JobComplete", 9)).await;
+    let seen = std::sync::Mutex::new(Vec::new());
+    let running = uploaded(&stub.org().await).await.close(pending()).await.unwrap();
+    assert_eq!(running.id(), ID);
+    let job = running.wait(9, &|rows: u64| seen.lock().unwrap().push(rows)).await.unwrap();
+    assert_eq!((&seen.into_inner().unwrap()[..], job.rows_processed()), (&[3, 7][..], Some(9)));
+}
+
+#[test]
+fn each_end_of_a_job_has_its_words() {
+    for (end, words) in [
+        (JobEnd::Complete, "complete"),
+        (JobEnd::Failed { message: "InvalidBatch : no".into() }, "failed (InvalidBatch : no)"),
+        (JobEnd::Aborted, "aborted"),
+    ] {
+        assert_eq!(end.to_string(), words);
+    }
+}
+
 /// A watcher of a sync that is halted.
 struct Halted;
 

@@ -88,6 +88,7 @@ async fn a_page_that_cannot_be_trusted_is_read_again() {
         page("\"1\",\"a\"\n", "", "null"),
         page("\"1\",\"a\"\n", "2", "null"),
         page("\"1\",\"a\"\n\"2\"\n", "2", "null"),
+        page("\"1\",\"a\"\n\"2\",\"b\",\"c\"\n", "2", "null"),
         page("\"1\",\"a\"\n\"2\",\"b", "2", "null"),
         ResponseTemplate::new(200)
             .set_body_raw(b"\"Id\",\"Email\"\n\"1\",\"a\"\n\"2\",\"\xff\"\n".to_vec(), "text/csv")
@@ -99,7 +100,9 @@ async fn a_page_that_cannot_be_trusted_is_read_again() {
         let stub = stub(complete(2)).await;
         stub.answer_once("GET", RESULTS, foreign).await;
         stub.answer("GET", RESULTS, page("\"2\",\"b\"\n\"1\",\"a\"\n", "2", "null")).await;
-        assert_eq!(read(&stub.patient_org().await).await.unwrap().len(), 2);
+        let rows = [("2", Some("b")), ("1", Some("a"))];
+        let rows = rows.map(|(id, email)| (id.to_owned(), email.map(str::to_owned)));
+        assert_eq!(read(&stub.patient_org().await).await.unwrap(), rows);
     }
 }
 
@@ -162,6 +165,46 @@ async fn a_job_that_does_not_complete_is_a_fault() {
     let gone = StubOrg::start().await;
     gone.answer("POST", CREATE, status(r#""state":"InProgress""#)).await;
     assert!(all(&gone).await.unwrap_err().message().contains("is gone"));
+}
+
+/// Notes in which order it is asked for a wait and told of a question.
+#[derive(Default)]
+struct Order(std::sync::Mutex<Vec<&'static str>>);
+
+impl JobWatcher for Order {
+    fn progressed(&self, _: u64) {}
+
+    fn wait(&self, _: Duration, usual: Duration) -> Duration {
+        assert!(usual >= Duration::from_millis(150), "{usual:?}");
+        self.0.lock().unwrap().push("wait");
+        Duration::ZERO
+    }
+
+    fn asks(&self) {
+        self.0.lock().unwrap().push("ask");
+    }
+}
+
+/// It may have ended long ago.
+#[tokio::test]
+async fn a_job_of_an_earlier_run_is_asked_at_once_and_a_new_one_after_a_wait() {
+    let stub = stub(complete(1)).await;
+    for is_new in [false, true] {
+        for _ in 0..2 {
+            stub.answer_once("GET", STATUS, status(r#""state":"InProgress""#)).await;
+        }
+        let org = stub.org().await;
+        let running = match is_new {
+            true => org.create_query_job(&soql(), QueryScope::Live).await.unwrap(),
+            false => org.resume_query_job(ID, &soql()).unwrap(),
+        };
+        let order = Order::default();
+        let complete = running.wait(&order).await.unwrap();
+        let expected = ["wait", "ask", "wait", "ask", "wait", "ask"];
+        assert_eq!(order.0.into_inner().unwrap(), expected[usize::from(!is_new)..]);
+        assert_eq!((complete.rows(), running.id()), (Some(1), ID));
+        assert_eq!(running.requests(), 3 + u64::from(is_new), "each request is counted");
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,15 @@ async fn a_page_that_takes_too_much_is_asked_for_again_with_fewer_rows() {
     assert_eq!(budget.used(), 0);
 }
 
+#[tokio::test]
+async fn after_a_small_first_page_each_page_has_up_to_four_times_as_many_rows() {
+    let stub = org_with(300, 20, 1).await;
+    let budget = Budget::new(10_000_000);
+    let read = pages(&stub, None).await.within(Arc::clone(&budget)).rows_per_page(200).beginning_with(10);
+    read_all(read, &budget, 300, 20).await;
+    assert_eq!(asked(&stub).await, [10, 40, 160, 200]);
+}
+
 /// Fewer rows are asked for, and the org does not care.
 #[tokio::test]
 async fn a_page_larger_than_the_budget_is_read_alone() {

@@ -185,6 +185,17 @@ async fn a_page_that_breaks_off_is_read_again_and_gives_no_row_twice() {
     }
 }
 
+/// A wrong page stays wrong after some readings, and a connection that breaks says nothing about the page.
+#[tokio::test]
+async fn a_page_that_breaks_off_more_often_than_a_wrong_page_is_read_is_read_again() {
+    let stub = stub(2).await;
+    for _ in 0..=WRONG_PAGES {
+        stub.answer_once("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b", 2, "null")).await;
+    }
+    stub.answer("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b\"\n", 2, "null")).await;
+    assert_eq!(all(pages(&stub, None).await).await, Ok(["1", "2"].map(str::to_owned).to_vec()));
+}
+
 #[tokio::test]
 async fn a_job_finds_deleted_records_too_and_is_aborted_and_deleted_by_its_id() {
     let stub = stub(0).await;
@@ -258,6 +269,36 @@ async fn a_listed_page_is_taken_only_if_the_page_before_names_it() {
         assert_eq!(read.len(), asked.len() + usize::from(from.is_none()), "{asked:?}");
         let requests = stub.requests("GET", RESULTS).await;
         let sent: Vec<_> = requests.iter().map(|request| request.url.query().unwrap_or_default()).collect();
+        assert_eq!(sent, asked);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_several_parts_is_read_part_by_part() {
+    let stub = stub(4).await;
+    let part = |locator: &str, next: &str| {
+        let body = format!(
+            r#"{{"resultPages":[{{"resultUrl":"/services/data{RESULTS}?locator={locator}"}}],
+                "nextRecordsUrl":"/services/data{STATUS}/resultPages?locator={next}","done":{}}}"#,
+            next.is_empty()
+        );
+        ResponseTemplate::new(200).set_body_raw(body, "application/json")
+    };
+    for (locator, next) in [("L0", "P1"), ("L1", "P2"), ("L2", "P3"), ("L3", "")] {
+        stub.answer_once("GET", &format!("{STATUS}/resultPages"), part(locator, next)).await;
+    }
+    for (row, next) in [("1", "L1"), ("2", "L2"), ("3", "L3"), ("4", "null")] {
+        stub.answer_once("GET", RESULTS, page(&format!("\"{row}\",\"a\"\n"), 1, next)).await;
+    }
+    assert_eq!(all(pages(&stub, None).await.at_once(2)).await.unwrap().len(), 4);
+    for (at, asked) in [
+        (RESULTS.to_owned(), ["", "locator=L1", "locator=L2", "locator=L3"]),
+        (format!("{STATUS}/resultPages"), ["", "locator=P1", "locator=P2", "locator=P3"]),
+    ] {
+        let requests = stub.requests("GET", &at).await;
+        let mut sent: Vec<_> = requests.iter().map(|request| request.url.query().unwrap_or_default()).collect();
+        // Two pages are asked for at the same time.
+        sent.sort_unstable();
         assert_eq!(sent, asked);
     }
 }

@@ -64,6 +64,33 @@ async fn pages_are_followed_to_the_last() {
 }
 
 #[tokio::test]
+async fn a_query_that_is_none_is_refused_before_any_request() {
+    let stub = StubOrg::start().await;
+    let org = stub.org().await;
+    for soql in [
+        Soql::select("Contact; x", ["Id"]),
+        Soql::select("Contact", ["Id, x"]),
+        Soql::select("Contact", [] as [&str; 0]),
+        Soql::select("Contact", ["Id"]).filtered(Condition::equals("a = b", Literal::text("x"))),
+        Soql::select("Contact", ["Id"]).filtered(Condition::is_in("Email", [])),
+        Soql::select("Contact", ["Id"]).filtered(Condition::equals("Email", Literal::text(&"x".repeat(100_000)))),
+    ] {
+        for scope in [QueryScope::Live, QueryScope::WithDeleted] {
+            let faults = [
+                org.query(&soql).await.err(),
+                org.count_in(&soql, scope).await.err(),
+                org.create_query_job(&soql, scope).await.err(),
+                org.read_query(&soql, scope).await.err().map(|fault| fault.into_fault()),
+            ];
+            for fault in faults {
+                assert!(matches!(fault.unwrap().kind(), FaultKind::Configuration | FaultKind::Unexpected), "{soql}");
+            }
+        }
+    }
+    assert_eq!(stub.server.received_requests().await.unwrap().len(), 1, "the sign-in");
+}
+
+#[tokio::test]
 async fn a_query_without_records_has_no_rows() {
     let stub = StubOrg::start().await;
     stub.answer("GET", FIRST, page(0, None, &[])).await;
