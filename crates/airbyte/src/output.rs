@@ -328,6 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_until_much_is_unwritten_and_again_when_nothing_is_written_any_more() {
+        use std::task::{Context, Waker};
+        let (_reader, never_read) = std::sync::mpsc::channel();
+        let output = Output::new(Blocked(never_read)).unwrap();
+        let is_ready = || std::pin::pin!(output.room()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let is_closed = || std::pin::pin!(output.closed()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(output.has_room() && is_ready() && !is_closed() && output.unwritten() == 0);
+        output.log(LogLevel::Info, &"x".repeat(queue::ROOM));
+        assert!(!output.has_room() && !is_ready() && !is_closed() && output.unwritten() > queue::ROOM);
+        assert!(output.check().is_ok());
+        output.abandon();
+        assert!(is_ready() && is_closed() && output.check().is_err());
+    }
+
+    #[test]
     fn an_abandoned_catalog_is_not_waited_for() {
         let (_reader, never_read) = std::sync::mpsc::channel();
         let output = Output::new(Blocked(never_read)).unwrap();

@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn a_state_takes_as_much_memory_as_its_line_and_more() {
+        let line = format!(r#"{{"type":"STATE","state":{{"data":"{}"}}}}"#, "x".repeat(10_000));
+        assert!((line.len()..line.len() + 1_000).contains(&state(&line).size()));
+    }
+
+    #[test]
     fn the_scope_follows_the_type() {
         let name = StreamName { namespace: None, name: "s".into() };
         let table = [

@@ -181,6 +181,8 @@ mod tests {
             ("https://salesforce.com", UrlRule::Host),
             ("https://.salesforce.com", UrlRule::Host),
             ("https://evilsalesforce.com", UrlRule::Host),
+            ("https://login.evilsalesforce.com", UrlRule::Host),
+            ("https://login.evilcloudforce.com", UrlRule::Host),
             ("https://salesforce.com.evil.example", UrlRule::Host),
             ("https://login.salesforce.com.", UrlRule::Host),
             ("https://login.salesforce.com.evil.example", UrlRule::Host),

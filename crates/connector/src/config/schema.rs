@@ -166,3 +166,78 @@ fn key_of(path: &Location) -> String {
 fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_has_its_words_and_a_value_that_breaks_one_is_taken_out() {
+        let variant = |kind: &str, of_a: &str| json!({"type": "object", "required": ["kind"], "properties": {"a": {"type": of_a}, "kind": {"const": kind}}});
+        let item = json!({"type": "object", "required": ["k"], "properties": {"k": {"type": "boolean"}}});
+        let spec = json!({"connectionSpecification": {"type": "object", "required": ["n"], "properties": {
+            "n": {"type": "integer", "minimum": 1, "maximum": 9},
+            "share": {"type": "number", "exclusiveMinimum": 0},
+            "word": {"type": "string", "enum": ["a", "", "b"]},
+            "text": {"type": "string", "pattern": "^x", "maxLength": 3},
+            "list": {"type": "array", "items": item},
+            "choice": {"type": "object", "oneOf": [variant("one", "string"), variant("two", "integer")]},
+            "credentials": {"type": "object", "required": ["auth_type", "client_id"]},
+        }}});
+        let credentials = json!({"client_id": "key"});
+        for (config, rules, left) in [
+            (json!({"n": 1, "share": 0.1, "word": "b", "text": "x", "list": [{"k": true}]}), "", None),
+            (json!({"n": 9, "choice": {"kind": "two", "a": 1}}), "", None),
+            (json!({"n": 0}), "`n` must be at least 1.", Some(json!({"n": null}))),
+            (json!({"n": 10}), "`n` must be at most 9.", Some(json!({"n": null}))),
+            (json!({"n": "secret"}), "`n` must be a whole number.", Some(json!({"n": null}))),
+            (json!({}), "`n` is missing.", None),
+            (json!({"n": 1, "share": 0}), "`share` must be more than 0.", Some(json!({"n": 1, "share": null}))),
+            (json!({"n": 1, "share": "x"}), "`share` must be a number.", Some(json!({"n": 1, "share": null}))),
+            (json!({"n": 1, "word": "c"}), "`word` must be one of `a`, `b`.", Some(json!({"n": 1, "word": null}))),
+            (json!({"n": 1, "word": " "}), "", Some(json!({"n": 1, "word": null}))),
+            (json!({"n": 1, "text": "y"}), "", None),
+            (
+                json!({"n": 1, "text": "xxxx"}),
+                "`text` breaks the rule `maxLength` of the specification.",
+                Some(json!({"n": 1, "text": null})),
+            ),
+            (json!({"n": 1, "text": 5}), "`text` must be text.", Some(json!({"n": 1, "text": null}))),
+            (json!({"n": 1, "list": {}}), "`list` must be a list.", Some(json!({"n": 1, "list": null}))),
+            (
+                json!({"n": 1, "list": [{"k": true}, {"k": 1}]}),
+                "`list[1].k` must be true or false.",
+                Some(json!({"n": 1, "list": [{"k": true}, {"k": null}]})),
+            ),
+            (json!({"n": 1, "list": [{}]}), "`list[0].k` is missing.", None),
+            (
+                json!({"n": 1, "choice": {"kind": "two", "a": "x"}}),
+                "`choice.a` must be a whole number.",
+                Some(json!({"n": 1, "choice": {"kind": "two", "a": null}})),
+            ),
+            (
+                json!({"n": 1, "choice": {"kind": "three"}}),
+                "`choice.kind` must be one of `one`, `two`.",
+                Some(json!({"n": 1, "choice": null})),
+            ),
+            (
+                json!({"n": 1, "choice": {"a": "x"}}),
+                "`choice.kind` must be one of `one`, `two`.",
+                Some(json!({"n": 1, "choice": null})),
+            ),
+            (json!({"n": 1, "choice": {"a": " ", "kind": ""}}), "", Some(json!({"n": 1, "choice": null}))),
+            (json!({"n": 1, "choice": 5}), "`choice` must be an object.", Some(json!({"n": 1, "choice": null}))),
+            (json!({"n": 1, "credentials": credentials}), "`credentials.auth_type` is missing.", None),
+            (json!({"n": 1, "credentials": {"auth_type": "x"}}), "", None),
+        ] {
+            let (mut checked, mut violations) = (config.clone(), Violations::default());
+            check(&mut checked, &spec, &mut violations).unwrap();
+            let text = violations.into_result().err().map_or(String::new(), |error| error.message().to_owned());
+            let expected =
+                if rules.is_empty() { String::new() } else { format!("The configuration is not valid. {rules}") };
+            assert_eq!((text, checked), (expected, left.unwrap_or_else(|| config.clone())), "{config}");
+        }
+    }
+}

@@ -212,6 +212,9 @@ mod tests {
             ("1 OR 2", None),
             ("NaN", None),
             ("0x1", None),
+            ("+1e-1", Some("0.1")),
+            ("+-1", None),
+            ("1-", None),
         ] {
             assert_eq!(Literal::number(text).map(|literal| literal.to_string()).as_deref(), literal, "{text:?}");
         }

@@ -113,6 +113,7 @@ async fn each_failure_has_a_reason_of_its_own() {
         (refused(400, "INVALIDJOB"), LocatorExpired, 1),
         (refused(400, "INVALID_QUERY_LOCATOR"), LocatorExpired, 1),
         (refused(404, "NOT_FOUND"), LocatorExpired, WRONG_PAGES),
+        (refused(400, "API_ERROR"), LocatorExpired, 1),
         (refused(409, "API_ERROR"), OtherVersion, 1),
         (refused(403, "REQUEST_LIMIT_EXCEEDED"), Other, 1),
         (page_of("\"Id\",\"Phone\"", b"\"3\",\"c\"\n", 1, "null"), HeaderChanged, WRONG_PAGES),
