@@ -223,6 +223,16 @@ mod tests {
         }
     }
 
+    /// A question may come later than the schedule says, and sooner.
+    #[test]
+    fn the_middle_of_a_long_forecast_is_asked_about_once() {
+        let forecast = Forecast { earliest: seconds(30.0), latest: seconds(90.0) };
+        let mut schedule = PollSchedule::new(ROWS).expecting(Some(forecast));
+        for (elapsed, wait) in [(0.0, 20.0), (45.0, 15.0), (50.0, 20.0), (80.0, 10.0)] {
+            assert_eq!(schedule.next_wait(seconds(elapsed), None), seconds(wait), "{elapsed}");
+        }
+    }
+
     #[test]
     fn the_counts_of_a_job_say_when_it_is_asked() {
         let mut schedule = PollSchedule::new(100);

@@ -219,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn a_state_that_does_not_fit_is_named() {
+        for state in ["Open", "UploadComplete", "InProgress", "JobComplete", "Failed", "SomethingNew"] {
+            let error = changed(ID, RequestedState::Aborted, &answer(state)).unwrap_err();
+            assert_eq!(error, format!("the job is in the state {state}"));
+        }
+        let error = created(&answer("Aborted")).unwrap_err();
+        assert_eq!(error, "a new job cannot be in the state Aborted");
+        let long = changed(ID, RequestedState::Aborted, &answer(&"x".repeat(41))).unwrap_err();
+        assert_eq!(long, format!("the job is in the state {}", "x".repeat(40)), "it may be any text");
+    }
+
+    #[test]
     fn an_id_that_could_change_an_address_is_refused() {
         for id in [
             "",

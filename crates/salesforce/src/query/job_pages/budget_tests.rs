@@ -74,6 +74,14 @@ async fn after_a_small_first_page_each_page_has_up_to_four_times_as_many_rows() 
     assert_eq!(asked(&stub).await, [10, 40, 160, 200]);
 }
 
+#[tokio::test]
+async fn without_a_budget_each_page_has_as_many_rows_as_the_first() {
+    let stub = org_with(30, 20, 1).await;
+    let read = pages(&stub, None).await.rows_per_page(200).beginning_with(10);
+    assert_eq!(read_all(read, &Budget::new(1), 30, 20).await, 0);
+    assert_eq!(asked(&stub).await, [10, 10, 10]);
+}
+
 /// Fewer rows are asked for, and the org does not care.
 #[tokio::test]
 async fn a_page_larger_than_the_budget_is_read_alone() {

@@ -309,7 +309,9 @@ async fn a_reader_chooses_the_rows_on_a_page() {
     let stub = stub(0).await;
     stub.answer("GET", RESULTS, page("", 0, "null")).await;
     let read = pages(&stub, None).await.rows_per_page(17);
-    assert_eq!(read.id(), ID);
+    assert_eq!((read.id(), read.total()), (ID, Some(0)));
+    // The creation and the status of the job.
+    assert_eq!(read.requests(), 2);
     assert_eq!(all(read).await, Ok(Vec::new()));
     assert_eq!(stub.requests("GET", RESULTS).await[0].url.query(), Some("maxRecords=17"));
 }

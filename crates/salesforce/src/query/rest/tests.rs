@@ -73,7 +73,7 @@ async fn a_query_that_is_none_is_refused_before_any_request() {
         Soql::select("Contact", [] as [&str; 0]),
         Soql::select("Contact", ["Id"]).filtered(Condition::equals("a = b", Literal::text("x"))),
         Soql::select("Contact", ["Id"]).filtered(Condition::is_in("Email", [])),
-        Soql::select("Contact", ["Id"]).filtered(Condition::equals("Email", Literal::text(&"x".repeat(100_000)))),
+        Soql::select("Contact", ["Id"]).filtered(Condition::equals("Email", Literal::text("x".repeat(100_000)))),
     ] {
         for scope in [QueryScope::Live, QueryScope::WithDeleted] {
             let faults = [
