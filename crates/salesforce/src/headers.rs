@@ -84,6 +84,7 @@ mod tests {
     #[test]
     fn a_page_says_how_many_rows_it_has() {
         assert_eq!(row_count(&headers("Sforce-NumberOfRecords", "50000")), Some(50_000));
+        assert_eq!(row_count(&headers("Sforce-NumberOfRecords", "7 ")), Some(7));
         for unreadable in ["", "-1", "many"] {
             assert_eq!(row_count(&headers("Sforce-NumberOfRecords", unreadable)), None);
         }

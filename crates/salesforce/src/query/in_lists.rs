@@ -83,6 +83,34 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_just_fits_is_in_the_query() {
+        let query = Soql::select("A", ["Id"]);
+        let empty = query.clone().filtered(Condition::In("B".to_owned(), Vec::new()));
+        let room = Soql::LONGEST_IN_ADDRESS - url_length(&empty.to_string());
+        // Each quote and the comma take three bytes.
+        for (length, queries) in [(room - 15, 1), (room - 14, 2)] {
+            let literals = ["x".repeat(length / 2), "x".repeat(length - length / 2)].map(Literal::text);
+            assert_eq!(query.in_lists("B", literals).count(), queries, "{length}");
+        }
+    }
+
+    /// An address of less than 12,000 bytes, with the 100 bytes before the query.
+    #[test]
+    fn a_query_is_not_sent_at_an_address_of_12_000_bytes() {
+        let of_length = |length: usize| {
+            let query = |text: &str| Soql::select("A", ["Id"]).filtered(Condition::equals("B", Literal::text(text)));
+            let room = length - url_length(&query("").to_string());
+            query(&"x".repeat(room))
+        };
+        for (length, is_sent) in [(11_899, true), (11_900, false)] {
+            let query = of_length(length);
+            assert_eq!(url_length(&query.to_string()), length);
+            assert_eq!(query.check_address().is_ok(), is_sent, "{length}");
+        }
+        assert_eq!(Soql::LONGEST_IN_ADDRESS, 7_400);
+    }
+
+    #[test]
     fn a_value_that_fits_nowhere_has_a_query_of_its_own() {
         let texts = ["a".to_owned(), "東".repeat(1_000), "b".to_owned()];
         let queries = pack(&texts);

@@ -67,6 +67,7 @@ fn an_error_has_code_message_and_fields() {
             error("X_Y", "the last part is a sentence: not a field", &[]),
         ),
         ("X_Y:no second colon --", error("X_Y", "no second colon", &[])),
+        ("\n X_Y:m:Name -- ", error("X_Y", "m", &["Name"])),
         ("X_Y:--", error("X_Y", "", &[])),
         ("X_Y", error("", "X_Y", &[])),
         ("Some text: without a code", error("", "Some text: without a code", &[])),

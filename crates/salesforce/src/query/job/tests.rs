@@ -167,12 +167,15 @@ async fn a_job_that_does_not_complete_is_a_fault() {
     assert!(all(&gone).await.unwrap_err().message().contains("is gone"));
 }
 
-/// Notes in which order it is asked for a wait and told of a question.
+/// Notes in which order it is asked for a wait, and told of a question and of rows.
 #[derive(Default)]
 struct Order(std::sync::Mutex<Vec<&'static str>>);
 
 impl JobWatcher for Order {
-    fn progressed(&self, _: u64) {}
+    fn progressed(&self, rows: u64) {
+        assert_eq!(rows, 7);
+        self.0.lock().unwrap().push("rows");
+    }
 
     fn wait(&self, _: Duration, usual: Duration) -> Duration {
         assert!(usual >= Duration::from_millis(150), "{usual:?}");
@@ -191,7 +194,7 @@ async fn a_job_of_an_earlier_run_is_asked_at_once_and_a_new_one_after_a_wait() {
     let stub = stub(complete(1)).await;
     for is_new in [false, true] {
         for _ in 0..2 {
-            stub.answer_once("GET", STATUS, status(r#""state":"InProgress""#)).await;
+            stub.answer_once("GET", STATUS, status(r#""state":"InProgress","numberRecordsProcessed":7"#)).await;
         }
         let org = stub.org().await;
         let running = match is_new {
@@ -200,7 +203,7 @@ async fn a_job_of_an_earlier_run_is_asked_at_once_and_a_new_one_after_a_wait() {
         };
         let order = Order::default();
         let complete = running.wait(&order).await.unwrap();
-        let expected = ["wait", "ask", "wait", "ask", "wait", "ask"];
+        let expected = ["wait", "ask", "rows", "wait", "ask", "rows", "wait", "ask"];
         assert_eq!(order.0.into_inner().unwrap(), expected[usize::from(!is_new)..]);
         assert_eq!((complete.rows(), running.id()), (Some(1), ID));
         assert_eq!(running.requests(), 3 + u64::from(is_new), "each request is counted");
