@@ -340,6 +340,18 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_a_destination_reads_has_the_form_of_the_protocol() {
+        for line in [
+            r#"{"type":"RECORD","record":1}"#,
+            r#"{"type":"STATE","state":1}"#,
+            r#"{"type":"TRACE","trace":1}"#,
+            r#"{"type":"TRACE","trace":{"stream_status":{"status":"COMPLETE"}}}"#,
+        ] {
+            assert!(matches!(Message::parse(line), Err(MessageError::NotProtocol(_))), "{line}");
+        }
+    }
+
+    #[test]
     fn deep_nesting_does_not_overflow_the_stack() {
         let deep = format!(
             r#"{{"type":"RECORD","record":{{"stream":"s","data":{}{}}}}}"#,

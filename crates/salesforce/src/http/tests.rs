@@ -76,12 +76,16 @@ fn the_time_of_an_upload_grows_with_its_length() {
 async fn every_call_has_user_agent_and_token() {
     let stub = StubOrg::start().await;
     stub.answer("GET", AT, done()).await;
-    stub.org().await.http.response(&Call::get(&["x"])).await.unwrap();
+    let org = stub.org().await;
+    assert_eq!((org.organization_id(), org.requests()), (None, 0), "the sign-in names no org");
+    org.http.response(&Call::get(&["x"])).await.unwrap();
+    assert_eq!(org.requests(), 1);
     let asked = stub.requests("GET", AT).await;
     let headers = &asked[0].headers;
     assert_eq!(headers["authorization"], "Bearer 00Dx!first");
     assert_eq!(headers["user-agent"], USER_AGENT);
     assert!(headers["accept-encoding"].to_str().unwrap().contains("gzip"));
+    assert_eq!(headers["accept"], "application/json");
 }
 
 #[tokio::test]

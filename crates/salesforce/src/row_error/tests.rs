@@ -90,6 +90,7 @@ fn several_errors_are_separated() {
         );
         assert_eq!(RowError::parse(&text), [first.clone(), second.clone()], "{between:?}");
     }
+    assert_eq!(RowError::parse("A_B:--C_D:two:--"), [error("A_B", "", &[]), error("C_D", "two", &[])]);
     let cut = RowError::parse("A_B:one:--C_D:tw");
     assert_eq!(cut, [error("A_B", "one", &[]), error("C_D", "tw", &[])]);
 }
