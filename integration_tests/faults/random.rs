@@ -1,9 +1,12 @@
 //! Random syncs. A seed decides what is sent, what goes wrong, and when the process is stopped.
 
+mod contents;
+mod coverage;
 mod kept_ids;
 mod scenario;
 mod snapshot;
 mod syncs;
+mod values;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -9,9 +9,9 @@ use salesforce_sim::{RowFault, Settings, UploadedRow};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::kept_ids;
 use super::scenario::{Interruption, Operation, PlannedStream, Scenario, SourceMessage, TARGETS};
 use super::snapshot::{MARK, Origin, Snapshot};
+use super::{contents, kept_ids, values};
 use crate::connector::{Signal, send_signal};
 use crate::protocol_model::{Counts, State};
 use crate::world::{World, blocking, catalog, complete, merge, record, state, stream};
@@ -87,6 +87,8 @@ pub(super) async fn run(scenario: Scenario) -> Summary {
             in_doubt.extend(run.without_entry(&acknowledged));
         }
 
+        contents::check_org(&run.world, &run.scenario.streams, &label);
+        contents::check_bucket(&run.world, &run.scenario.streams, &run.keys_by_id, &label);
         let snapshot = Snapshot::take(&run.world, &run.keys_by_id);
         for stream in &run.scenario.streams {
             let doubled = snapshot.doubled(stream, number, &in_doubt);
@@ -113,6 +115,9 @@ pub(super) async fn run(scenario: Scenario) -> Summary {
 impl ScenarioRun {
     /// Inserts the records into the org that it has before the first sync, and injects its faults.
     fn prepare(&mut self) {
+        for target in &TARGETS {
+            values::custom_fields().into_iter().for_each(|field| self.world.org.add_field(target.object, field));
+        }
         for stream in &self.scenario.streams {
             for key in stream.keys_before().collect::<HashSet<_>>() {
                 let mut values = vec![(stream.target.key, key.as_str())];
@@ -162,7 +167,12 @@ impl ScenarioRun {
             for version in acknowledged + 1..=stream.keys.len() {
                 let key = &stream.keys[version - 1];
                 let mut row = Vec::new();
-                write_row(&mut row, [key.as_str(), &"x".repeat(400), &version.to_string(), INSERT_SYNC]);
+                let values = values::of_version(stream, version);
+                let values = values.iter().map(|sent| sent.held.as_str());
+                write_row(
+                    &mut row,
+                    [key.as_str()].into_iter().chain(values).chain([&*version.to_string(), INSERT_SYNC]),
+                );
                 if !hashes.contains(&row_hash(&row)) {
                     keys.push(key.clone());
                 }
@@ -302,15 +312,15 @@ impl ScenarioRun {
         }
         let data = match stream.operation {
             Operation::Delete => return json!({"Id": id}),
-            // The connector rejects this text itself, because Salesforce reads it as null.
-            Operation::Insert if key.ends_with('3') => json!({target.key: key, "Description": "#N/A"}),
-            Operation::Insert => json!({target.key: key, "Description": "x".repeat(400)}),
-            Operation::Upsert => json!({target.key: key, "External_Id__c": key, "Description": "x".repeat(400)}),
-            Operation::Update => json!({"Id": id, "Description": "x".repeat(400)}),
-            Operation::FindOrCreate => json!({target.key: key, "Description": "x".repeat(400)}),
+            Operation::Insert | Operation::FindOrCreate => json!({target.key: key}),
+            Operation::Upsert => json!({target.key: key, "External_Id__c": key}),
+            Operation::Update => json!({"Id": id}),
         };
+        let sent = values::FIELDS.iter().zip(values::of_version(stream, version));
+        let values: Map<String, Value> = sent.map(|((field, _), sent)| ((*field).to_owned(), sent.json)).collect();
         // A source sends an insert again with the same values.
         let sync = if stream.operation == Operation::Insert { INSERT_SYNC.to_owned() } else { sync.to_string() };
+        let data = merge(data, Value::Object(values));
         merge(data, json!({target.version: version.to_string(), target.sync: sync}))
     }
 }
@@ -325,13 +335,12 @@ fn configured_stream(planned: &PlannedStream) -> Value {
         Operation::Delete => ("soft_delete", Some("Id"), &["Id"]),
         Operation::FindOrCreate => ("append", None, &[target.key]),
     };
-    let other_fields: &[&str] = match planned.operation {
-        Operation::Delete => &[],
-        _ => &["Description", target.version, target.sync],
-    };
-    let mark: &[&str] = if planned.deleted.is_empty() { &[] } else { &[MARK] };
-    let fields = key_fields.iter().chain(other_fields).chain(mark);
-    let fields: Vec<(&str, &str)> = fields.map(|field| (*field, "string")).collect();
+    let mut fields: Vec<(&str, &str)> = key_fields.iter().map(|field| (*field, "string")).collect();
+    if planned.operation != Operation::Delete {
+        fields.extend(values::FIELDS);
+        fields.extend([(target.version, "string"), (target.sync, "string")]);
+    }
+    fields.extend((!planned.deleted.is_empty()).then_some((MARK, "string")));
     let mut stream = stream(&planned.name, target.object, &fields);
     let keys: Map<String, Value> = key.map(|key| ("primary_key".to_owned(), json!([[key]]))).into_iter().collect();
     merge(stream.take(), merge(json!({"destination_sync_mode": mode}), Value::Object(keys)))
