@@ -8,6 +8,9 @@ use super::scenario::{Operation, Scenario};
 use super::{SEEDS, values};
 use crate::connector::Signal;
 
+/// Whether an org has a habit.
+type Habit = fn(&Nature) -> bool;
+
 #[test]
 fn the_seeds_of_every_test_run_cover_every_operation_signal_and_habit_of_the_org() {
     let scenarios: Vec<Scenario> = SEEDS.map(Scenario::from_seed).collect();
@@ -27,7 +30,7 @@ fn the_seeds_of_every_test_run_cover_every_operation_signal_and_habit_of_the_org
     assert!(signals.iter().any(|signal| matches!(signal, Signal::Kill)), "no kill");
     assert!(signals.iter().any(|signal| !matches!(signal, Signal::Kill)), "no stop by another signal");
 
-    let habits: [(&str, fn(&Nature) -> bool); 12] = [
+    let habits: [(&str, Habit); 12] = [
         ("blanks_echoes", |nature| nature.blanks_echoes),
         ("respells_results", |nature| nature.respells_results),
         ("pages_results", |nature| nature.pages_results),
