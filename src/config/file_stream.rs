@@ -101,6 +101,7 @@ mod tests {
         let one = settings(&file(Operation::Upsert, &["Key__c"]));
         assert_eq!((one.external_id_field(), one.matching()), (Some("Key__c"), None));
         assert_eq!((one.object(), one.renames().column("mail")), (Some("Account"), "Email"));
+        assert_eq!((one.operation(), one.namespace()), (Some(Operation::Upsert), None));
         let two = settings(&file(Operation::Update, &["Email", "LastName"]));
         assert_eq!(two.external_id_field(), None);
         assert_eq!(two.matching().unwrap().fields(), ["Email", "LastName"]);

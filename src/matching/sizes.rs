@@ -20,3 +20,19 @@ impl QuerySizes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(query.to_string(), size);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_counted_once_also_where_the_count_failed() {
+        let sizes = QuerySizes::default();
+        let [one, other, third] = ["Contact", "Lead", "Case"].map(|object| Soql::select(object, ["Id"]));
+        sizes.set(&one, Some(5));
+        sizes.set(&other, None);
+        assert_eq!([sizes.get(&one), sizes.get(&other), sizes.get(&third)], [Some(Some(5)), Some(None), None]);
+        sizes.set(&one, Some(7));
+        assert_eq!(sizes.get(&one), Some(Some(7)));
+    }
+}

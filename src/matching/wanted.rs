@@ -332,6 +332,10 @@ mod tests {
         assert_eq!(matches.first_of_alike(&umlauts[1..]), umlauts[1..2]);
         assert_eq!(matches.first_of_alike(&[0, 1, 2, 3]).len(), 2);
         assert!(matches.first_of_alike(&[]).is_empty());
+        let mut matches = matches;
+        assert!(matches.uncertain().is_empty());
+        [3, 0].into_iter().for_each(|position| matches.doubt(position));
+        assert_eq!(matches.uncertain(), [0, 3]);
     }
 
     #[test]
@@ -395,7 +399,14 @@ mod tests {
     #[test]
     fn what_is_no_id_is_not_taken_for_one() {
         let mut matches = wanted(&["a"], 3);
-        for text in ["", "00300000000001", "003000000000001AA!", "003000000000001AAB", "0030000000000\u{e9}1AAA"] {
+        for text in [
+            "",
+            "00300000000001",
+            "003000000000001AA!",
+            "003000000000001AAB",
+            "00300000000000-AAA",
+            "0030000000000\u{e9}1AAA",
+        ] {
             assert_eq!(matches.add(key("a"), text, Asked::All), Err(NotAnId), "{text}");
         }
     }

@@ -42,6 +42,7 @@ fn every_setting_is_read() {
     assert_eq!(config.max_parallel_jobs(), 25);
 
     let config = valid(&client(json!({})));
+    assert!(!config.truncate_text() && !config.is_for_file());
     assert_eq!(config.max_rejected_records(), None);
     assert_eq!(config.max_rejected_percent(), None);
     assert!(config.journal);
