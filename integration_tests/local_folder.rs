@@ -104,6 +104,40 @@ async fn check_tries_the_folder_and_leaves_it_empty() {
     assert_eq!(left, [".salesforce"]);
 }
 
+/// What a container has of its own is lost with it; what is mounted lasts at least as long as a pod.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn check_warns_of_a_folder_that_may_not_last() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let world = World::kind().await.in_a_folder();
+    let device = |path: &std::path::Path| path.metadata().unwrap().dev();
+    let is_container = ["/.dockerenv", "/run/.containerenv"].iter().any(|file| std::path::Path::new(file).exists());
+    for place in [std::env::temp_dir(), "/dev/shm".into()] {
+        let is_on_root = device(&place) == device("/".as_ref());
+        for (variable, of_kubernetes) in
+            [(None, false), (Some("AIRBYTE_ENTRYPOINT"), false), (Some("KUBERNETES_SERVICE_HOST"), true)]
+        {
+            let folder = tempfile::tempdir_in(&place).unwrap();
+            let storage = json!({"storage_type": "Local", "path": folder.path(), "format": {"format_type": "JSONL"}});
+            let config = folder.path().join("config.json");
+            std::fs::write(&config, world.config(json!({"object_storage_config": storage})).to_string()).unwrap();
+            let mut command = Command::new(PROGRAM);
+            command.arg("check").arg("--config").arg(config).env_clear().envs(variable.map(|name| (name, "10.0.0.1")));
+            let output = blocking(move || command.stdin(Stdio::null()).output().unwrap()).await;
+            let answer = String::from_utf8(output.stdout).unwrap();
+            let expected = match (is_container || variable.is_some(), is_on_root) {
+                (true, true) => Some("is inside the container"),
+                _ if of_kubernetes => Some("is on a volume of the pod"),
+                _ => None,
+            };
+            assert!(answer.contains("Rejected records can be stored in the folder"), "{answer}");
+            assert_eq!(answer.contains("Warning: The folder"), expected.is_some(), "{place:?} {variable:?}: {answer}");
+            assert!(answer.contains(expected.unwrap_or_default()), "{place:?} {variable:?}: {answer}");
+        }
+    }
+}
+
 /// Neither root nor anyone else can create a folder below a file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_cannot_be_written_is_reported_and_nothing_is_acknowledged() {

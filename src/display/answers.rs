@@ -56,4 +56,14 @@ mod tests {
              2 objects. With --log-format json: their fields, as a message of the protocol.\n"
         );
     }
+
+    #[test]
+    fn a_column_is_as_wide_as_its_heading() {
+        assert_eq!(
+            discover_answer([("Ab", "delete".to_owned(), "Id".to_owned())].into_iter()),
+            "object  operations  keys\n\
+             Ab      delete      Id\n\
+             1 objects. With --log-format json: their fields, as a message of the protocol.\n"
+        );
+    }
 }

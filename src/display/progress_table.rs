@@ -280,6 +280,33 @@ mod tests {
     }
 
     #[test]
+    fn three_reasons_are_shown_while_the_sync_runs_and_the_others_are_counted() {
+        let shown = |count: u64| {
+            let mut view = view(1);
+            view.reasons = (1..=count)
+                .rev()
+                .map(|count| Reason { code: format!("R_{count}"), field: "F".to_owned(), count })
+                .collect();
+            let lines = lines(&view, 80, 24, &Style::plain());
+            lines.into_iter().skip_while(|line| line != "rejected").skip(1).collect::<Vec<_>>()
+        };
+        let line = |count: u64| format!("{count:>10} R_{count} F");
+        assert_eq!(shown(0), [""; 0]);
+        assert_eq!(shown(3), [line(3), line(2), line(1)]);
+        assert_eq!(shown(4), [line(4), line(3), line(2), format!("{:>10} for 1 other reasons", 1)]);
+        assert_eq!(shown(6), [line(6), line(5), line(4), format!("{:>10} for 3 other reasons", 6)]);
+    }
+
+    #[test]
+    fn only_a_stream_with_rejected_records_has_a_red_count() {
+        let lines = lines(&view(2), 80, 24, &Style::colored());
+        for (stream, is_red) in [("region_0", false), ("region_1", true)] {
+            let line = lines.iter().find(|line| line.contains(&format!("{stream} "))).unwrap();
+            assert_eq!(line.contains("\u{1b}[31m"), is_red, "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_clock_has_hours_from_the_first_one_on() {
         for (seconds, expected) in
             [(0, "0:00"), (42, "0:42"), (60, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (3723, "1:02:03")]

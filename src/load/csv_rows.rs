@@ -323,6 +323,26 @@ mod tests {
         }
     }
 
+    /// An error file that is loaded again may have the column of the field too.
+    #[test]
+    fn a_result_column_goes_to_a_field_that_has_no_column_of_its_own() {
+        let renames = [("sf__Id", "Id"), ("source_row", "source_row"), ("Mail", "Email")];
+        let renames = renames.map(|(column, field)| (column.to_owned(), field.to_owned()));
+        for (csv, is_doubled) in [
+            ("sf__Id,Name\n", false),
+            ("Id,Name\n", false),
+            ("sf__Id,Id\n", true),
+            ("Id,Name,sf__Id\n", true),
+            ("sf__Id,source_row\n", false),
+            ("Mail,Email\n", false),
+        ] {
+            let content = InputFile::Stdin.open(Some(FileFormat::Csv), Cursor::new(csv.as_bytes().to_vec())).unwrap();
+            let problem = CsvRows::open(content, "f.csv", &renames).err().map(|error| error.message().to_owned());
+            assert_eq!(problem.is_some(), is_doubled, "{csv:?}: {problem:?}");
+            assert!(problem.iter().all(|text| text.contains("takes its column sf__Id to Id")), "{problem:?}");
+        }
+    }
+
     #[test]
     fn a_position_is_behind_the_whole_line_end() {
         for csv in ["a\n1\n2\n", "a\r\n1\r\n2\r\n", "a\r\n\r\n1\r\n\r\n2"] {

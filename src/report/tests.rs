@@ -1,5 +1,7 @@
 //! Pages of invented syncs.
 
+mod text;
+
 use std::time::Duration;
 
 use salesforce::{Allowance, Operation};
@@ -219,10 +221,13 @@ fn the_page_of_a_very_large_sync_is_bounded() {
     report.error = Some("e".repeat(1_000_000));
     let page = page(&report);
     assert!(page.len() < 600_000, "{}", page.len());
+    assert_eq!(page.matches("<td data-label=\"Object\">Contact</td>").count(), 200);
+    assert_eq!(page.matches("<td data-label=\"Field\">F</td>").count(), 300);
     assert_has(
         &page,
         &[
-            "4,800 further streams",
+            "4,800 further streams</th><td data-label=\"Object\"></td><td data-label=\"Operation\"></td>\
+             <td class=\"n\" data-label=\"Read\">96,000,000</td>",
             "The 200 longest jobs are shown. 4,800 shorter ones with 48,000,000 rows are left out here",
             "49,700 rarer reasons with 149,100 records are left out here.",
         ],

@@ -100,6 +100,18 @@ async fn an_object_that_is_gone_is_none_and_an_answer_without_a_version_no_objec
 }
 
 #[tokio::test]
+async fn the_stream_of_an_object_is_the_one_of_its_metadata() {
+    for stream in [None, Some("name=accounts")] {
+        let server = MockServer::start().await;
+        let answer = answer(200, "\"1\"", "0123456789").insert_header("x-amz-meta-other", "o");
+        let answer = stream.iter().fold(answer, |answer, stream| answer.insert_header("x-amz-meta-stream", *stream));
+        Mock::given(method("GET")).and(path("/acme-rejects/rejected/f.csv")).respond_with(answer).mount(&server).await;
+        let download = Box::pin(bucket(&server).await.download(KEY)).await.unwrap().unwrap();
+        assert_eq!(download.stream(), stream);
+    }
+}
+
+#[tokio::test]
 async fn an_object_is_read_on_twenty_times() {
     let server = MockServer::start().await;
     let mut download = Box::pin(broken(&server)).await;

@@ -134,9 +134,14 @@ fn the_line_breaks_of_json_become_spaces() {
 
 #[test]
 fn the_time_of_a_rejection_is_in_an_id_of_version_7_alone() {
-    for (id, expected) in
-        [(ID, Some("2025-08-28T12:23:25.44Z")), ("0198f0a2-0000-1000-8000-000000000001", None), ("1", None), ("", None)]
-    {
+    for (id, expected) in [
+        (ID, Some("2025-08-28T12:23:25.44Z")),
+        ("0198f0a2-0000-1000-8000-000000000001", None),
+        ("1eef0a2a-0000-6000-8000-000000000001", None),
+        ("0198f0a2-0000-4000-8000-000000000001", None),
+        ("1", None),
+        ("", None),
+    ] {
         let text = format!(
             "{{\"_airbyte_raw_id\":\"{id}\",\"_airbyte_extracted_at\":1,\"_airbyte_data\":{{\"rejected_reason\":\"R\"}}}}\n"
         );

@@ -1,5 +1,7 @@
 //! The store with fixed answers, for what the S3 server of the tests never answers.
 
+mod calls;
+
 use wiremock::matchers::{method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -192,27 +194,30 @@ async fn a_failed_part_aborts_the_upload_and_breaks_the_writer() {
 
 #[tokio::test]
 async fn a_completion_with_a_lost_answer_counts_if_the_object_exists() {
-    for (listed, stored) in [(true, true), (false, false)] {
+    let list = |key: &str| format!("<ListBucketResult><Contents><Key>{key}</Key></Contents></ListBucketResult>");
+    let key = KEY_PATH.trim_start_matches("/acme-rejects/");
+    for (status, code, list, stored) in [
+        (404, "NoSuchUpload", list(key), true),
+        (404, "NoSuchUpload", "<ListBucketResult/>".to_owned(), false),
+        (404, "NoSuchUpload", list(&format!("{key}.gz")), false),
+        (403, "AccessDenied", list(key), false),
+    ] {
         let server = MockServer::start().await;
         accept_upload(&server).await;
         Mock::given(method("PUT")).respond_with(accepted()).mount(&server).await;
         Mock::given(method("POST"))
             .and(query_param("uploadId", "u-1"))
-            .respond_with(error_answer(404, "NoSuchUpload"))
+            .respond_with(error_answer(status, code))
             .mount(&server)
             .await;
         Mock::given(method("DELETE")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
-        if listed {
-            Mock::given(method("GET")).respond_with(Listing).mount(&server).await;
-        } else {
-            let none = ResponseTemplate::new(200).set_body_raw("<ListBucketResult/>", "application/xml");
-            Mock::given(method("GET")).respond_with(none).mount(&server).await;
-        }
+        let listed = ResponseTemplate::new(200).set_body_raw(list.clone(), "application/xml");
+        Mock::given(method("GET")).respond_with(listed).mount(&server).await;
         let sizes = Sizes { part: 1, object: 10_000_000, placeless: 1 };
         let mut writer = store_with(&settings_for(&server.uri()), sizes).await.writer(&accounts());
         writer.write(&record("Acme")).await.unwrap();
         let outcome = writer.finish().await;
-        assert_eq!(outcome.is_ok(), stored, "{outcome:?}");
+        assert_eq!(outcome.is_ok(), stored, "{code} {list}: {outcome:?}");
     }
 }
 
