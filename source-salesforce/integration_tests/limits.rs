@@ -95,3 +95,20 @@ async fn a_state_follows_ten_thousand_deletions_at_most() {
         run.states("Account").into_iter().map(|(_, count)| count).filter(|count| *count > 0.0).collect();
     assert_eq!(counts, [10_000.0, 500.0]);
 }
+
+/// The first queryAll tries the condition of the stream, and the second counts the window.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_whose_records_are_not_counted_is_read_all_the_same() {
+    for refusal in [
+        Answer::error(400, "MALFORMED_QUERY", "count() is not supported"),
+        Answer::error(403, "INSUFFICIENT_ACCESS", "no"),
+        Answer::error(404, "NOT_FOUND", "no"),
+    ] {
+        let (world, mut states) = changed().await;
+        world.org.inject(RequestFault::new(Endpoint::QueryAll, refusal).starting_at(2));
+        let run = sync(&world, json!({"api": "bulk"}), &accounts(), &mut states).await;
+        assert_eq!(run.records("Account").len(), 10);
+        assert!(run.log().iter().any(|line| line.starts_with("Salesforce does not count the records of Account")));
+        assert!(sync(&world, json!({}), &accounts(), &mut states).await.records("Account").is_empty());
+    }
+}

@@ -211,3 +211,24 @@ async fn a_parent_whose_object_is_gone_is_lost_and_one_that_is_not_described_is_
         }
     }
 }
+
+/// Each kind of reference has another object behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_column_that_is_still_there_keeps_its_values() {
+    let world = World::kind().await;
+    let account = world.org.insert("Account", &[("Name", "Example Ltd"), ("External_Id__c", "A-1")]).unwrap();
+    let owner = world.org.records("User")[0]["Id"].clone().unwrap();
+    let values = [("Subject", "One"), ("Priority", "High"), ("AccountId", &*account), ("OwnerId", &*owner)];
+    world.org.insert("Case", &values).unwrap();
+    let columns = ["Subject", "Priority", "Account.External_Id__c", "Owner.Type", "Owner.Username"];
+    let all = world.read(json!({"api": "bulk"}), &catalog(&[("Case", &columns)])).await;
+    all.assert_success();
+    let mut expected = all.records("Case")[0].clone();
+    assert!(columns.iter().all(|column| !expected[column].is_null()), "{expected}");
+
+    let run = read_losing(&world, ("Case", "Priority"), json!({"api": "bulk"}), &catalog(&[("Case", &columns)])).await;
+    run.assert_success();
+    expected["Priority"] = Value::Null;
+    assert_eq!(*run.records("Case")[0], expected);
+    assert_eq!(nulled(&run, "Case"), [(json!("Priority"), json!("SOURCE_RETRIEVAL_ERROR"))]);
+}

@@ -154,6 +154,32 @@ async fn a_job_that_stays_open_after_its_close_is_in_doubt_after_half_an_hour() 
     assert_eq!(started.elapsed().as_secs() / 60, 30);
 }
 
+/// It is open after its close, runs for so many minutes, and is open again.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ran_in_between_has_half_an_hour_again_to_be_closed() {
+    let (started, closes) = (Instant::now(), Arc::new(AtomicU32::new(0)));
+    let count = Arc::clone(&closes);
+    let uri = raw_server(Then::Close, move |head| match head.split(' ').next().unwrap() {
+        "POST" => status("Open"),
+        "PUT" => CREATED.to_vec(),
+        "PATCH" => {
+            count.fetch_add(1, Ordering::Relaxed);
+            status("UploadComplete")
+        }
+        _ => match (count.load(Ordering::Relaxed), started.elapsed() > Duration::from_secs(60 * 60)) {
+            (1, _) => status("Open"),
+            (_, false) => status("InProgress"),
+            // It stays open for more than one look.
+            (2..5, true) => status("Open"),
+            (_, true) => status("JobComplete"),
+        },
+    });
+    let org = org_with(&uri.await, Timing::default()).await;
+    let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
+    let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
+    assert_eq!((job.end(), closes.load(Ordering::Relaxed)), (&JobEnd::Complete, 5));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_in_an_unknown_state_is_watched() {
     let polls = AtomicU32::new(0);

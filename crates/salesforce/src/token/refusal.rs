@@ -192,6 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_ends_with_the_words_of_salesforce() {
+        for (error, description, words) in [
+            ("inactive_user", "user is inactive", "inactive_user, user is inactive."),
+            ("inactive_user", " user is inactive \n", "inactive_user, user is inactive."),
+            ("inactive_org", "", "inactive_org."),
+            ("inactive_org", "  ", "inactive_org."),
+        ] {
+            let fault = fault_of(&OAuthError { error: error.into(), description: description.into() });
+            let (_, said) = fault.message().split_once(" Salesforce said: ").unwrap();
+            assert_eq!(said, words, "{description:?}");
+        }
+        // Without a sentence the words stand alone.
+        let fault = fault_of(&OAuthError { error: "rate_limit_exceeded".into(), description: String::new() });
+        assert_eq!(fault.message(), "rate_limit_exceeded");
+    }
+
+    #[test]
     fn some_refusals_are_temporary() {
         for (error, description, kind) in [
             ("unknown_error", "retry your request", FaultKind::Transient),
