@@ -81,16 +81,17 @@ pub async fn sign_in(access: OrgAccess, stop: &Stop, explain: impl FnOnce(Fault)
         }
         // A wrong address looks like a server that is down.
         let host = login_url.as_url().host_str().unwrap_or_default();
+        let proxy = proxy_variable(|name| std::env::var(name).ok());
         error.and(&format!(
             "The sign-in was sent to {host}{}. If it keeps failing, check domain_url and the network.",
-            proxy_variable().map_or_else(String::new, |name| format!(", through the proxy of {name}"))
+            proxy.map_or_else(String::new, |name| format!(", through the proxy of {name}"))
         ))
     })
 }
 
 /// The environment variable that names a proxy for https, if one does.
-fn proxy_variable() -> Option<&'static str> {
-    let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+fn proxy_variable(value_of: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    let is_set = |name: &&str| value_of(name).is_some_and(|value| !value.is_empty());
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find(is_set)
 }
 
@@ -104,4 +105,31 @@ pub fn read_file(path: &Path, option: &str) -> Result<String> {
     })?;
     // Some editors put a byte order mark before UTF-8, and it is no JSON.
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_names_a_proxy_for_https_is_told() {
+        let url = "http://proxy.example:3128";
+        for (set, expected) in [
+            (&[("HTTPS_PROXY", url)][..], Some("HTTPS_PROXY")),
+            (&[("https_proxy", url)], Some("https_proxy")),
+            (&[("ALL_PROXY", url)], Some("ALL_PROXY")),
+            (&[("all_proxy", url)], Some("all_proxy")),
+            (&[("all_proxy", url), ("ALL_PROXY", url)], Some("ALL_PROXY")),
+            (&[("ALL_PROXY", url), ("https_proxy", url)], Some("https_proxy")),
+            (&[("https_proxy", url), ("HTTPS_PROXY", url)], Some("HTTPS_PROXY")),
+            (&[], None),
+            // Where a variable is empty, it names none.
+            (&[("HTTPS_PROXY", ""), ("all_proxy", url)], Some("all_proxy")),
+            (&[("HTTPS_PROXY", ""), ("https_proxy", ""), ("ALL_PROXY", ""), ("all_proxy", "")], None),
+            (&[("HTTP_PROXY", url), ("http_proxy", url), ("NO_PROXY", "*")], None),
+        ] {
+            let value_of = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(proxy_variable(value_of), expected, "{set:?}");
+        }
+    }
 }
