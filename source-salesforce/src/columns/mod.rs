@@ -16,7 +16,7 @@ use salesforce::{Describe, Field, FieldType};
 use crate::plan::Changes;
 
 pub(crate) use left_out::{LeftOut, by_reason, left_out};
-pub(crate) use parents::{ExternalIds, NAME, Reference, external_ids, parent_columns, references};
+pub(crate) use parents::{ExternalIds, NAME, Reference, external_ids, object_behind, parent_columns, references};
 pub(crate) use value_type::schema;
 
 /// The column with the time of a deletion, by which destinations of Airbyte know a deleted record.

@@ -51,16 +51,21 @@ pub(crate) fn external_ids(describe: &Describe) -> Vec<ExternalId> {
     describe.fields.iter().filter(is_key).map(external_id).collect()
 }
 
+/// The object that a query sees behind a reference. None if the field is no reference.
+pub(crate) fn object_behind(field: &Field) -> Option<&str> {
+    match &*field.reference_to {
+        [] => None,
+        [object] if !field.polymorphic => Some(object),
+        _ => Some(NAME),
+    }
+}
+
 /// The references of an object that a query can follow. Those from and to external objects are left out: their values name
 /// a record already, by the id that it has in its own system.
 pub(crate) fn references(describe: &Describe) -> Vec<Reference> {
     let reference = |field: &Field| {
         let relationship = field.relationship_name.clone()?;
-        let object = match &*field.reference_to {
-            [] => return None,
-            [object] if !field.polymorphic => object,
-            _ => NAME,
-        };
+        let object = object_behind(field)?;
         let is_outside = is_external(&describe.name) || field.reference_to.iter().any(|object| is_external(object));
         let is_to_users = field.reference_to.iter().any(|object| object == "User");
         (!is_outside).then(|| Reference { relationship, object: object.to_owned(), is_to_users })

@@ -3,7 +3,7 @@
 use airbyte::Result;
 use salesforce::{Describe, Fault, FaultKind, Org};
 
-use crate::columns::NAME;
+use crate::columns::object_behind;
 use crate::plan::StreamPlan;
 use crate::user_error::error_of;
 
@@ -41,11 +41,8 @@ pub(super) async fn without_lost(org: &Org, plan: &StreamPlan) -> Result<Option<
 /// What a query sees behind a reference; none if the reference or the object is gone.
 async fn parent(org: &Org, describe: &Describe, relationship: &str) -> Result<Option<Describe>, Fault> {
     let named = |name: &Option<String>| name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(relationship));
-    let Some(reference) = describe.fields.iter().find(|field| named(&field.relationship_name)) else { return Ok(None) };
-    let object = match &*reference.reference_to {
-        [object] if !reference.polymorphic => object,
-        _ => NAME,
-    };
+    let reference = describe.fields.iter().find(|field| named(&field.relationship_name));
+    let Some(object) = reference.and_then(object_behind) else { return Ok(None) };
     match org.describe(object).await {
         Ok(parent) => Ok(Some(parent)),
         Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Permission) => Ok(None),
