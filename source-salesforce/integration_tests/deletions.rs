@@ -263,6 +263,28 @@ async fn a_record_that_is_deleted_again_after_the_window_is_told_in_it() {
     assert_eq!(gone(&run, "Account"), [&*id], "no row of this window says so");
 }
 
+/// A window begins with its first moment, and ends before its last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_in_the_recycle_bin_is_told_once_by_the_window_that_has_its_stamp() {
+    let world = world().await;
+    let (id, mut states) = (add(&world, "a"), json!([]));
+    pass(&world, 5);
+    assert!(world.org.recycle("Account", &id));
+    pass(&world, 1);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 5);
+    let run = sync(&world, json!({}), &accounts(), &mut states).await;
+    assert_eq!(run.column("Account", "Name"), ["a"], "the first moment");
+
+    pass(&world, 5);
+    assert!(world.org.undelete("Account", &id) && world.org.recycle("Account", &id));
+    pass(&world, 1);
+    world.org.inject(answer(&world, &[(&id, 3)], 1, 9_000));
+    let run = sync(&world, json!({}), &accounts(), &mut states).await;
+    assert_eq!(run.records("Account").len(), 1);
+    assert_eq!(gone(&run, "Account"), [&*id], "the last moment is one of the next window");
+}
+
 /// The rows of the window were those of another filter.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_changes_between_the_rows_and_the_deletions_of_a_window_loses_no_deletion() {
