@@ -521,6 +521,8 @@ async fn a_column_of_the_warehouse_can_be_the_mark() {
             (&json!("UNCLEAR_DELETE_MARK"), &json!("is_deleted"))
         );
         assert_eq!(rejected[0]["is_deleted"], "perhaps");
+        let warnings = run.warnings();
+        assert!(!warnings.iter().any(|line| line.contains("not a column of the schema")), "{warnings:?}");
     }
 }
 

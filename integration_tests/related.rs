@@ -1,5 +1,7 @@
 //! Related records: columns and nested objects that name them, and what is wrong with them.
 
+mod second_references;
+
 use salesforce_sim::{Answer, Effect, Endpoint, RequestFault};
 use serde_json::{Value, json};
 

@@ -67,6 +67,19 @@ async fn a_write_stopped_while_its_session_is_renewed_hands_the_new_refresh_toke
     }
 }
 
+/// The calls of a job do not outlive the stop, but the sign-in that they began does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_stopped_while_a_job_renews_its_session_hands_the_new_refresh_token_over() {
+    let world = rotating_world().await;
+    world.org.inject(RequestFault::new(Endpoint::JobCreate, Effect::SessionsEnded));
+    let hold = hold_token_answer(&world, 2);
+    let mut connector = world.start_write(json!({"flush_interval_minutes": 0.001}), &contact_catalog());
+    connector.send(&record("c", json!({"LastName": "Example"})));
+    let run = stop_while_held(connector, &hold).await;
+    assert_eq!(run.configs().len(), 2);
+    assert_handed_over(&world, &run).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_check_hands_the_new_refresh_token_over() {
     for (number, ended_at) in [(1, None), (2, Some(Endpoint::Objects))] {

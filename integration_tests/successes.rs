@@ -1,5 +1,7 @@
 //! The source key and the Salesforce id of each written record are kept (`keep_successes`).
 
+mod readings;
+
 use std::collections::{BTreeMap, HashMap};
 use std::process::{Command, Stdio};
 

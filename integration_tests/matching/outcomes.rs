@@ -320,3 +320,30 @@ async fn a_record_with_too_many_jobs_before_it_keeps_its_key_and_gets_no_id() {
     let written = 210 - rejected.len() as u64;
     assert_eq!(run.counts(), [Counts { written, rejected: rejected.len() as u64 }]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_rejected_under_its_id_gets_all_its_keys_back() {
+    let world = World::new().await;
+    let keys = ["ann@example.com", "Sales, \"East\"", "+1 555 0100"];
+    contact(&world, &[("LastName", "Example"), ("Email", keys[0]), ("Department", keys[1]), ("Phone", keys[2])]);
+    world.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:no:Title --"));
+    let names = ["Email", "Department", "Phone"];
+    for count in 1..=3 {
+        let mut record = json!({"Title": "new"});
+        names.iter().zip(keys).take(count).for_each(|(name, key)| record[name] = json!(key));
+        let columns = [&names[..count], &["Title"]].concat();
+        let settings = settings("update", json!({"fields": names[..count]}));
+        let run = world.write(settings, contacts(&columns), lines(&[record])).await;
+        run.assert_success();
+        assert_eq!(run.counts(), [Counts { written: 0, rejected: 1 }]);
+        let rejected = world.rejected();
+        let is_of_run = |it: &&serde_json::Map<String, Value>| {
+            names.iter().filter(|name| it["_airbyte_data"].get(**name).is_some()).count() == count
+        };
+        let found: Vec<_> = rejected.iter().filter(is_of_run).map(|it| &it["_airbyte_data"]).collect();
+        assert_eq!(found.len(), 1, "{rejected:?}");
+        for (name, key) in names.iter().zip(keys).take(count) {
+            assert_eq!(found[0][name], key, "{count} keys");
+        }
+    }
+}

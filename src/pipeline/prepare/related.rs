@@ -185,4 +185,19 @@ mod tests {
             assert_eq!(accounts().offer(object, "Parent", typed), expected, "{typed}");
         }
     }
+
+    #[test]
+    fn ten_keys_are_offered_at_most() {
+        for (keys, offered) in [(9, 9), (10, 10), (11, 10), (30, 10)] {
+            let fields: Vec<_> =
+                (0..keys).map(|number| json!({"name": format!("Key_{number:02}__c"), "externalId": true})).collect();
+            let describe: Describe = serde_json::from_value(json!({"name": "Account", "fields": fields})).unwrap();
+            let mut objects = RelatedObjects::default();
+            objects.insert("Account", RelatedObject::of(&describe));
+            let nearest = format!("Key_{:02}__c", keys - 1);
+            let offer = objects.offer("Account", "Parent", &nearest.to_lowercase());
+            assert_eq!(offer.matches("Parent.").count(), offered, "{offer}");
+            assert!(offer.starts_with(&format!("Parent.{nearest}")), "{offer}");
+        }
+    }
 }

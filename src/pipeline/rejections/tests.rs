@@ -68,9 +68,9 @@ fn an_example_is_named_by_what_is_known_of_it() {
 
 #[test]
 fn the_last_words_are_about_what_is_rejected_as_a_whole() {
-    let stream = |name: &str, read, rejected| {
+    let stream_with = |name: &str, (code, field): (&str, &str), read, rejected| {
         let mut reasons = RejectionReasons::default();
-        reasons.add_records("DUPLICATE_VALUE", "", rejected, || None);
+        reasons.add_records(code, field, rejected, || None);
         EndedStream {
             name: StreamName { namespace: None, name: name.to_owned() },
             counts: RecordCounts { read, written: read - rejected, rejected, ..RecordCounts::default() },
@@ -78,6 +78,7 @@ fn the_last_words_are_about_what_is_rejected_as_a_whole() {
             reasons,
         }
     };
+    let stream = |name: &str, read, rejected| stream_with(name, ("DUPLICATE_VALUE", ""), read, rejected);
     let whole = "Nothing was written: all records are rejected (5 of 5), mostly with DUPLICATE_VALUE (5 records).";
     assert_eq!(last_words(&[stream("a", 3, 3), stream("b", 2, 2), stream("c", 0, 0)]), [whole]);
     let one = "Nothing of the stream b was written: all its records are rejected (1 of 1), mostly with DUPLICATE_VALUE \
@@ -85,4 +86,13 @@ fn the_last_words_are_about_what_is_rejected_as_a_whole() {
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 1)]), [one]);
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 0)]), [""; 0]);
     assert_eq!(last_words(&[stream("a", 0, 0)]), [""; 0]);
+    for (reason, mostly) in [
+        (("INVALID_EMAIL_ADDRESS", "Email"), "INVALID_EMAIL_ADDRESS at Email"),
+        (("", ""), "no code"),
+        (("", "Email"), "no code at Email"),
+    ] {
+        let words =
+            format!("Nothing was written: all records are rejected (2 of 2), mostly with {mostly} (2 records).");
+        assert_eq!(last_words(&[stream_with("a", reason, 2, 2)]), [words]);
+    }
 }

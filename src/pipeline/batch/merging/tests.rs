@@ -1,3 +1,5 @@
+mod deletes;
+
 use std::collections::HashMap;
 
 use super::*;
@@ -406,20 +408,4 @@ fn each_record_counts_with_the_row_that_it_is_merged_into() {
     let batches = open_batch(records).seal_merged();
     let counts: Vec<_> = batches.iter().map(|batch| batch.origins.records_by_segment()).collect();
     assert_eq!(counts, [HashMap::from([(0, 2), (1, 1), (2, 1)]), HashMap::from([(2, 1)])]);
-}
-
-#[test]
-fn a_delete_keeps_the_type_of_its_key_and_its_mark() {
-    let numbers = json!({"k": 7, "a": 1, "gone": 1});
-    let records = [json!({"k": "5", "gone": "2026-01-01"}), numbers, json!({"k": "x", "a": "1"})];
-    let batches = open_batch(records.map(|record| (0, record))).seal_merged();
-    let record = |row: usize, csv: &str| {
-        let batch = &batches[0];
-        let types = batch.types_of(csv.as_bytes()).map(|types| &**types);
-        let mut record = crate::convert::restore(&batch.columns, csv.trim_end().split(','), types);
-        record.extend(batch.unsent_columns(row));
-        record.iter().map(|(name, value)| format!("{name}={}", value.get())).collect::<Vec<_>>().join(" ")
-    };
-    assert_eq!(record(0, "5\n"), r#"k="5" gone="2026-01-01""#);
-    assert_eq!(record(1, "7\n"), "k=7 gone=1");
 }

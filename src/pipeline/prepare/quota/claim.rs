@@ -286,6 +286,27 @@ mod tests {
         assert_eq!(Claim::new(None).await.wait(DAY, USUAL), USUAL);
     }
 
+    #[tokio::test]
+    async fn the_jobs_that_ask_share_the_free_requests() {
+        let (quota, org) = quota(3 * REQUESTS_OF_A_JOB + 120);
+        let assert_left = |claim: &Claim, jobs: u64| {
+            let free = quota.free(&quota.claims.borrow()).unwrap();
+            let age = Duration::from_secs(3_600);
+            assert_eq!(claim.wait(age, Duration::ZERO), wait_for_a_day(age, STATUS + free / jobs), "{jobs} jobs");
+        };
+        let first = closed_job(&quota, &org).await;
+        assert_left(&first, 1);
+        let second = closed_job(&quota, &org).await;
+        let third = closed_job(&quota, &org).await;
+        assert_left(&first, 3);
+        second.set_idle(true);
+        assert_left(&first, 2);
+        first.set_idle(true);
+        third.set_idle(true);
+        // All wait for other jobs, and the next that asks is alone.
+        assert_left(&first, 1);
+    }
+
     /// Whether the share is reached within a minute.
     async fn is_reached(quota: &Quota) -> Option<airbyte::Error> {
         timeout(Duration::from_secs(60), quota.reached()).await.ok()

@@ -1,5 +1,9 @@
 //! What the results of a job prove.
 
+use std::path::Path;
+
+use salesforce_sim::{Answer, Endpoint, RequestFault};
+
 use super::*;
 use crate::config::test_configs::{client, valid};
 use crate::journal::{Journal, Removal};
@@ -156,6 +160,45 @@ async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
     );
 }
 
+/// Gives the loader a journal in a folder.
+async fn with_journal(bench: &mut Bench, folder: &Path) -> Arc<Journal> {
+    let storage = json!({"storage_type": "Local", "path": folder.to_str().unwrap()});
+    let config = valid(&client(json!({"object_storage_config": storage})));
+    let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
+    bench.loader.journal = JobJournal::new(Some(Arc::clone(&journal)), Arc::clone(&bench.loader.budget));
+    journal
+}
+
+/// How many files below a folder are about a job.
+fn files_about(job: &str, folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(
+            |path| {
+                if path.is_dir() { files_about(job, &path) } else { usize::from(path.to_str().unwrap().contains(job)) }
+            },
+        )
+        .sum()
+}
+
+/// Otherwise a later attempt takes the rows of the job for written.
+#[tokio::test]
+async fn a_job_whose_close_is_refused_leaves_the_journal_and_one_that_may_be_closed_stays() {
+    for (is_refused, entries) in [(true, 0), (false, 1)] {
+        let mut bench = Bench::new().await;
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = with_journal(&mut bench, folder.path()).await;
+        if is_refused {
+            let refusal = Answer::error(403, "INSUFFICIENT_ACCESS", "The user may not close jobs.");
+            bench.org.inject(RequestFault::new(Endpoint::JobPatch, refusal).always());
+        }
+        assert_eq!(bench.load(&["A", "B"]).await.1.is_err(), is_refused);
+        let job = &bench.org.jobs()[0].id;
+        assert_eq!(journal.removals(&bench.plan.name, 100).len(), entries);
+        assert_eq!(files_about(job, folder.path()), entries, "{job}");
+    }
+}
+
 /// Rows that are equal to acknowledged ones need it: without it nobody knows which of them were written.
 #[tokio::test]
 async fn the_journal_notes_a_job_that_wrote_all_its_rows() {
@@ -166,10 +209,7 @@ async fn the_journal_notes_a_job_that_wrote_all_its_rows() {
             bench.org.inject(RowFault::new("Contact", invalid).when(|row| row.get("LastName") == Some("N7")));
         }
         let folder = tempfile::TempDir::new().unwrap();
-        let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
-        let config = valid(&client(json!({"object_storage_config": storage})));
-        let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
-        bench.loader.journal = JobJournal::new(Some(Arc::clone(&journal)), Arc::clone(&bench.loader.budget));
+        let journal = with_journal(&mut bench, folder.path()).await;
         let names = names();
         bench.load(&names.iter().map(String::as_str).collect::<Vec<_>>()).await.1.unwrap();
         let removals = journal.removals(&bench.plan.name, 100);

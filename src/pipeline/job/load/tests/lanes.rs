@@ -1,4 +1,6 @@
-//! Which batches may bring the parents of a row: those of other lanes.
+//! The order of batches and their places, and which batches may bring the parents of a row: those of other lanes.
+
+use salesforce_sim::JobState::{Aborted, JobComplete};
 
 use super::*;
 
@@ -30,4 +32,30 @@ async fn batches_of_the_own_lane_bring_no_parent() {
         }
     }
     assert!(plans[0].progress_of_others("Account").is_none(), "no stream writes it");
+}
+
+#[tokio::test]
+async fn a_job_whose_place_another_batch_has_is_not_closed_after_the_job_of_an_earlier_sync() {
+    let settings = Settings { time_per_batch: Duration::from_millis(20), ..Settings::default() };
+    let mut bench = Bench::with(settings).await;
+    bench.loader.waits.open_job = Duration::from_secs(1);
+    bench.upsert().await;
+    // To the org the jobs of two syncs look alike.
+    let batch = bench.batch(&["A"]);
+    let earlier = bench.loader.upload(&bench.plan, &batch).await.ok().unwrap();
+    bench.loader.close(&bench.plan, &batch, earlier, &no_receiver()).await.ok().unwrap();
+    let slots = Arc::new(Semaphore::new(1));
+    let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
+    let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());
+    let load = bench.loader.load(&bench.plan, bench.batch(&["B"]), start, &events);
+    let other = async {
+        let place = Slot::new(slots).await;
+        tokio::time::sleep(bench.loader.waits.open_job).await;
+        drop(place);
+    };
+    let (outcome, ()) = tokio::join!(load, other);
+    outcome.unwrap();
+    let states: Vec<_> = bench.org.jobs().iter().map(|job| job.state).collect();
+    assert_eq!(states, [JobComplete, Aborted, JobComplete], "the first job has waited too long for its place");
+    assert_eq!(bench.org.count("Contact"), 2);
 }
