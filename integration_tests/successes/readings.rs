@@ -18,10 +18,10 @@ async fn results_of_a_killed_attempt_that_lack_one_row_are_read_again() {
         .iter()
         .map(|it| {
             let [id, name, key] = ["Id", "LastName", "External_Id__c"].map(|field| it[field].clone().unwrap());
-            format!("{id},true,{name},{key}\n")
+            format!("{id},true,{name},,{key}\n")
         })
         .collect();
-    let lacking = Answer::csv(&format!("sf__Id,sf__Created,LastName,External_Id__c\n{}", rows.concat()), 4);
+    let lacking = Answer::csv(&format!("sf__Id,sf__Created,LastName,Email,External_Id__c\n{}", rows.concat()), 4);
     world.org.inject(RequestFault::new(Endpoint::SuccessfulResults, lacking).starting_at(2));
     world.write(keeping(), catalog, lines(&some_contacts(5))).await.assert_success();
     assert_each_is_kept_once(&world);
