@@ -1,0 +1,144 @@
+//! Builds all mutants of a workspace at once, and names those that no test notices.
+//!
+//! The steps: find the mutants in the sources, write a copy of the workspace in which each is switched on by its number,
+//! compile it, trace which tests reach which mutants, and try each mutant with the tests that reach it.
+
+mod arguments;
+mod blame;
+mod compile;
+mod copy;
+mod error;
+mod find;
+mod folders;
+mod known;
+mod modules;
+mod mutant;
+mod process;
+mod programs;
+mod progress;
+mod report;
+mod sample;
+mod trace;
+mod trial;
+mod workers;
+mod workspace;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use arguments::Arguments;
+use error::{Error, Result};
+use find::Found;
+use find::constants::Constants;
+use folders::Folders;
+use known::Known;
+use modules::Source;
+use mutant::{Mutant, Number, Site};
+use progress::Progress;
+use trial::{Outcome, Trials};
+use workers::locked;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let all_are_killed = match Arguments::read(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => run(&arguments),
+        Ok(None) => {
+            print!("{}", arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => Err(error),
+    };
+    match all_are_killed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Returns whether a test noticed each mutant.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let workspace = Workspace::find()?;
+    let folders = Folders::make(&workspace.root)?;
+    let known = Known::read(&fs::read_to_string(workspace.root.join("mutants/known.txt")).unwrap_or_default())?;
+    let (sources, mutants) = find_all(&workspace)?;
+    println!("{} mutants in {} files. They are compiled in {}.", mutants.len(), sources.len(), folders.copy.display());
+    let compiled = compile::compile(&workspace, &folders, &sources, &mutants)?;
+    let programs = programs::programs(&compiled.messages, &workspace, &folders);
+    let tests = trace::trace(&programs, &folders, compiled.hash, &arguments.tests, arguments.workers)?;
+    for test in tests.iter().filter(|test| !test.passed) {
+        println!("{} of {} fails without a mutant, and is not used.", test.name, programs[test.program].name);
+    }
+    let chosen = choose(&mutants, &compiled.dropped, arguments)?;
+    let trials = Trials::new(&programs, &tests, &folders, arguments.tests_per_mutant);
+    let shared = Mutex::new((vec![], Progress::new("mutants tried", chosen.len()), 0));
+    workers::each(arguments.workers, &chosen, |worker, number| {
+        let mutant = &mutants[*number as usize];
+        let outcome = if known.contains(mutant) { Outcome::Known } else { trials.run(*number, mutant, worker)? };
+        let (outcomes, progress, survivors) = &mut *locked(&shared);
+        *survivors += usize::from(report::is_survivor(&outcome));
+        outcomes.push((mutant, outcome));
+        progress.step(&format!(", {survivors} survivors"));
+        Ok(())
+    })?;
+    let outcomes = std::mem::take(&mut locked(&shared).0);
+    print!("\n{}", report::report(&outcomes));
+    for line in known.stale(&mutants) {
+        println!("known.txt has a line that matches no mutant; remove it: {line}");
+    }
+    Ok(!outcomes.iter().any(|(_, outcome)| report::is_survivor(outcome)))
+}
+
+/// Finds the mutants of all packages.
+fn find_all(workspace: &Workspace) -> Result<(Vec<(String, Source, Vec<Site>)>, Vec<Mutant>)> {
+    let mut sources = vec![];
+    for root in workspace.packages.iter().flat_map(|package| &package.roots) {
+        modules::read(root, &mut sources)?;
+    }
+    let mut constants = Constants::default();
+    for source in &sources {
+        constants.add(&workspace.name_of(&source.path), &source.tree);
+    }
+    let mut found = Found::default();
+    let mut names = BTreeSet::new();
+    let mut with_sites = vec![];
+    for source in sources {
+        let name = workspace.name_of(&source.path);
+        // A library and a program may have a module in common.
+        if names.insert(name.clone()) {
+            let sites = find::find(&name, &source.text, &source.tree, &constants, &mut found);
+            with_sites.push((name, source, sites));
+        }
+    }
+    if found.mutants.len() > mutant_switch::MOST {
+        return Err(Error::new(format!(
+            "There are {} mutants, and the switch knows {}. Raise `MOST` in mutants/switch/src/lib.rs.",
+            found.mutants.len(),
+            mutant_switch::MOST
+        )));
+    }
+    Ok((with_sites, found.mutants))
+}
+
+/// The mutants that are tried.
+fn choose(mutants: &[Mutant], dropped: &BTreeSet<Number>, arguments: &Arguments) -> Result<Vec<Number>> {
+    let names = mutant::names(mutants);
+    let is_chosen = |number: &Number| {
+        let place = *number as usize;
+        !dropped.contains(number)
+            && arguments.cover(&mutants[place].file)
+            && sample::is_in(&names[place], arguments.sample)
+    };
+    let chosen: Vec<Number> = (0..mutants.len() as Number).filter(is_chosen).collect();
+    if chosen.is_empty() {
+        return Err(Error::new(
+            "No mutant is in the files that you named. Name them as git does, such as src/convert.",
+        ));
+    }
+    Ok(chosen)
+}
