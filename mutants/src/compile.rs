@@ -10,13 +10,22 @@ use crate::blame::blame;
 use crate::copy;
 use crate::error::{Error, Result};
 use crate::folders::Folders;
-use crate::modules::Source;
 use crate::mutant::{Mutant, Number, Site, names};
 use crate::workspace::{Workspace, list, text};
 use crate::write::{self, Region};
 
 /// What cargo compiles. The integration tests need the programs.
 const TARGETS: [&str; 5] = ["--workspace", "--lib", "--bins", "--tests", "--message-format=json"];
+
+/// A source with the sites of its mutants.
+pub(crate) struct Source {
+    /// The path from the root.
+    pub(crate) file: String,
+    /// The text.
+    pub(crate) text: String,
+    /// The sites.
+    pub(crate) sites: Vec<Site>,
+}
 
 /// The copy as it compiles.
 pub(crate) struct Compiled {
@@ -35,7 +44,7 @@ pub(crate) struct Compiled {
 pub(crate) fn compile(
     workspace: &Workspace,
     folders: &Folders,
-    sources: &[(String, Source, Vec<Site>)],
+    sources: &[Source],
     mutants: &[Mutant],
 ) -> Result<Compiled> {
     let names = names(mutants);
@@ -46,8 +55,8 @@ pub(crate) fn compile(
     loop {
         let mut regions: BTreeMap<&str, Vec<Region>> = BTreeMap::new();
         let mut texts = BTreeMap::new();
-        for (file, source, sites) in sources {
-            let written = write::write(&source.text, sites, &dropped);
+        for Source { file, text, sites } in sources {
+            let written = write::write(text, sites, &dropped);
             regions.insert(file, written.regions);
             texts.insert(file.clone(), written.text);
         }

@@ -30,13 +30,13 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use arguments::Arguments;
+use compile::Source;
 use error::{Error, Result};
 use find::Found;
 use find::constants::Constants;
 use folders::Folders;
 use known::Known;
-use modules::Source;
-use mutant::{Mutant, Number, Site};
+use mutant::{Mutant, Number};
 use progress::Progress;
 use trial::{Outcome, Trials};
 use workers::locked;
@@ -95,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 /// Finds the mutants of all packages.
-fn find_all(workspace: &Workspace) -> Result<(Vec<(String, Source, Vec<Site>)>, Vec<Mutant>)> {
+fn find_all(workspace: &Workspace) -> Result<(Vec<Source>, Vec<Mutant>)> {
     let mut sources = vec![];
     for root in workspace.packages.iter().flat_map(|package| &package.roots) {
         modules::read(root, &mut sources)?;
@@ -112,7 +112,7 @@ fn find_all(workspace: &Workspace) -> Result<(Vec<(String, Source, Vec<Site>)>, 
         // A library and a program may have a module in common.
         if names.insert(name.clone()) {
             let sites = find::find(&name, &source.text, &source.tree, &constants, &mut found);
-            with_sites.push((name, source, sites));
+            with_sites.push(Source { file: name, text: source.text, sites });
         }
     }
     if found.mutants.len() > mutant_switch::MOST {

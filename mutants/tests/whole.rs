@@ -1,5 +1,7 @@
 //! Runs the tool on a small workspace.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
