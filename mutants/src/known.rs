@@ -60,4 +60,9 @@ mod tests {
         assert!(Known::read("a.rs | f | without a reason |").is_err());
         assert!(Known::read("a.rs | f").is_err());
     }
+
+    #[test]
+    fn the_list_of_the_repository_can_be_read() {
+        assert!(!Known::read(include_str!("../known.txt")).unwrap().0.is_empty());
+    }
 }
