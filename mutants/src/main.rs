@@ -67,6 +67,15 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let folders = Folders::make(&workspace.root)?;
     let known = Known::read(&fs::read_to_string(workspace.root.join("mutants/known.txt")).unwrap_or_default())?;
     let (sources, mutants) = find_all(&workspace)?;
+    for line in known.stale(&mutants) {
+        println!("known.txt has a line that matches no mutant; remove it: {line}");
+    }
+    // A misspelt name is said before the long work.
+    if !mutants.iter().any(|mutant| arguments.cover(&mutant.file)) {
+        return Err(Error::new(
+            "No mutant is in the files that you named. Name them as git does, such as src/convert.",
+        ));
+    }
     println!("{} mutants in {} files. They are compiled in {}.", mutants.len(), sources.len(), folders.copy.display());
     let compiled = compile::compile(&workspace, &folders, &sources, &mutants)?;
     let programs = programs::programs(&compiled.messages, &workspace, &folders);
@@ -88,9 +97,6 @@ fn run(arguments: &Arguments) -> Result<bool> {
     })?;
     let outcomes = std::mem::take(&mut locked(&shared).0);
     print!("\n{}", report::report(&outcomes));
-    for line in known.stale(&mutants) {
-        println!("known.txt has a line that matches no mutant; remove it: {line}");
-    }
     Ok(!outcomes.iter().any(|(_, outcome)| report::is_survivor(outcome)))
 }
 

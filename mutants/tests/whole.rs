@@ -140,6 +140,7 @@ fn what_cannot_be_run_is_said() {
         (&["--sample", "2"][..], "--sample needs a number above 0 and up to 1"),
         (&["--workers"], "--workers needs a value."),
         (&["--unknown"], "There is no option --unknown."),
+        (&["sorce"], "No mutant is in the files that you named."),
     ] {
         let (code, text) = run(&root, arguments);
         assert_eq!(code, Some(2), "{text}");
