@@ -1,7 +1,7 @@
 //! Builds all mutants of a workspace at once, and names those that no test notices.
 //!
-//! The steps: find the mutants in the sources, write a copy of the workspace in which each is switched on by its number,
-//! compile it, trace which tests reach which mutants, and try each mutant with the tests that reach it.
+//! The steps: find the mutants in the sources, write a copy of the workspace in which each is switched on by its
+//! number, compile it, trace which tests reach which mutants, and try each mutant with the tests that reach it.
 
 mod arguments;
 mod blame;

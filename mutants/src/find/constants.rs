@@ -32,8 +32,8 @@ pub(crate) struct Constant {
     pub(crate) line: usize,
 }
 
-/// Constants by their names. The tool does not resolve paths: constants of one name and kind are one to it, and those of
-/// several kinds are left alone.
+/// Constants by their names. The tool does not resolve paths: constants of one name and kind are one to it, and those
+/// of several kinds are left alone.
 #[derive(Debug, Default)]
 pub(crate) struct Constants(BTreeMap<String, Constant>);
 

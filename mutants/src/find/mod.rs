@@ -1,7 +1,7 @@
 //! Finds the mutants of a source text.
 //!
-//! This file walks the syntax tree and leaves out what has no mutants: tests, constants, patterns, types and macros. The
-//! modules know which mutants a piece of code has.
+//! This file walks the syntax tree and leaves out what has no mutants: tests, constants, patterns, types and macros.
+//! The modules know which mutants a piece of code has.
 
 mod calls;
 mod conditions;
