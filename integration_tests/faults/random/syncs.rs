@@ -228,6 +228,10 @@ impl ScenarioRun {
             connector.wait()
         });
         let run = run.await;
+        // The last request of a killed process may still change the journal.
+        while self.world.store.is_connected() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         // A killed process has no exit code.
         if run.exit_code > 0 {
             assert_eq!(run.failure().0, "transient_error", "{label}: {}", run.failure().1);

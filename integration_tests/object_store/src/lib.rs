@@ -128,6 +128,12 @@ impl ObjectStore {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Whether a client is connected. When the process of a client has ended, the server may still be at its last request.
+    pub fn is_connected(&self) -> bool {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.iter().any(|connection| !connection.is_finished())
+    }
+
     /// Closes the connections that are open.
     pub fn hang_up(&self) {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
