@@ -72,9 +72,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     // A misspelt name is said before the long work.
     if !mutants.iter().any(|mutant| arguments.cover(&mutant.file)) {
-        return Err(Error::new(
-            "No mutant is in the files that you named. Name them as git does, such as src/convert.",
-        ));
+        return Err(nothing_chosen());
     }
     println!("{} mutants in {} files. They are compiled in {}.", mutants.len(), sources.len(), folders.copy.display());
     let compiled = compile::compile(&workspace, &folders, &sources, &mutants)?;
@@ -131,6 +129,10 @@ fn find_all(workspace: &Workspace) -> Result<(Vec<Source>, Vec<Mutant>)> {
     Ok((with_sites, found.mutants))
 }
 
+fn nothing_chosen() -> Error {
+    Error::new("No mutant is in the files that you named. Name them as git does, such as src/convert.")
+}
+
 /// The mutants that are tried.
 fn choose(mutants: &[Mutant], dropped: &BTreeSet<Number>, arguments: &Arguments) -> Result<Vec<Number>> {
     let names = mutant::names(mutants);
@@ -142,9 +144,7 @@ fn choose(mutants: &[Mutant], dropped: &BTreeSet<Number>, arguments: &Arguments)
     };
     let chosen: Vec<Number> = (0..mutants.len() as Number).filter(is_chosen).collect();
     if chosen.is_empty() {
-        return Err(Error::new(
-            "No mutant is in the files that you named. Name them as git does, such as src/convert.",
-        ));
+        return Err(nothing_chosen());
     }
     Ok(chosen)
 }

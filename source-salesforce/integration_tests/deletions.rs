@@ -334,7 +334,7 @@ async fn an_org_that_does_not_name_deletions_is_an_error_that_says_what_to_do() 
     }
 }
 
-/// The ids of deleted records have no room beside a filter that is so long, so each deletion is told.
+/// The ids of deleted records have no room beside a filter that is so long, so each deletion is written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_filter_loses_no_deletion() {
     for (more, rows) in [(0, 1), (400, 2)] {

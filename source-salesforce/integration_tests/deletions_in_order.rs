@@ -1,4 +1,4 @@
-//! The order in which deletions are told, and from where they are told on.
+//! The order in which deletions are written, and from where a later sync goes on.
 
 use std::time::Duration;
 

@@ -205,7 +205,7 @@ mod tests {
             ("SERVER_UNAVAILABLE : busy", true),
             ("UNABLE_TO_LOCK_ROW : locked", false),
             ("QUERY_TIMEOUT : too long", false),
-            // A limit that comes back over hours is told as a limit.
+            // A limit that comes back over hours is reported as a limit.
             ("REQUEST_LIMIT_EXCEEDED : TotalRequests Limit exceeded.", false),
         ] {
             assert_eq!(is_outage(&Fault::of_failed_job(text)), expected, "{text}");

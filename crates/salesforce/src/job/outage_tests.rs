@@ -117,9 +117,8 @@ async fn a_stop_ends_the_wait_before_the_commit_point() {
     }
 }
 
-/// The first close is answered as if it were done, and the job stays open.
-#[tokio::test(start_paused = true)]
-async fn a_job_seen_open_after_its_close_is_closed_again() {
+/// Closes a job that has this state after so many closes. Returns it when it has ended, and how often it was closed.
+async fn closed_job(state: impl Fn(u32) -> &'static str + Send + Sync + 'static) -> (FinishedJob, u32) {
     let closes = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&closes);
     let uri = raw_server(Then::Close, move |head| match head.split(' ').next().unwrap() {
@@ -129,12 +128,19 @@ async fn a_job_seen_open_after_its_close_is_closed_again() {
             count.fetch_add(1, Ordering::Relaxed);
             status("UploadComplete")
         }
-        _ => status(if count.load(Ordering::Relaxed) > 1 { "JobComplete" } else { "Open" }),
+        _ => status(state(count.load(Ordering::Relaxed))),
     });
     let org = org_with(&uri.await, Timing::default()).await;
     let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-    uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
-    assert_eq!(closes.load(Ordering::Relaxed), 2);
+    let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
+    (job, closes.load(Ordering::Relaxed))
+}
+
+/// The first close is answered as if it were done, and the job stays open.
+#[tokio::test(start_paused = true)]
+async fn a_job_seen_open_after_its_close_is_closed_again() {
+    let (_, closes) = closed_job(|closes| if closes > 1 { "JobComplete" } else { "Open" }).await;
+    assert_eq!(closes, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,27 +163,16 @@ async fn a_job_that_stays_open_after_its_close_is_in_doubt_after_half_an_hour() 
 /// It is open after its close, runs for so many minutes, and is open again.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_ran_in_between_has_half_an_hour_again_to_be_closed() {
-    let (started, closes) = (Instant::now(), Arc::new(AtomicU32::new(0)));
-    let count = Arc::clone(&closes);
-    let uri = raw_server(Then::Close, move |head| match head.split(' ').next().unwrap() {
-        "POST" => status("Open"),
-        "PUT" => CREATED.to_vec(),
-        "PATCH" => {
-            count.fetch_add(1, Ordering::Relaxed);
-            status("UploadComplete")
-        }
-        _ => match (count.load(Ordering::Relaxed), started.elapsed() > Duration::from_secs(60 * 60)) {
-            (1, _) => status("Open"),
-            (_, false) => status("InProgress"),
-            // It stays open for more than one look.
-            (2..5, true) => status("Open"),
-            (_, true) => status("JobComplete"),
-        },
-    });
-    let org = org_with(&uri.await, Timing::default()).await;
-    let uploaded = org.upload_job(&spec(), csv(), pending()).await.unwrap();
-    let job = uploaded.close(pending()).await.unwrap().wait(1, &|_: u64| {}).await.unwrap();
-    assert_eq!((job.end(), closes.load(Ordering::Relaxed)), (&JobEnd::Complete, 5));
+    let started = Instant::now();
+    let state = move |closes| match (closes, started.elapsed() > Duration::from_secs(60 * 60)) {
+        (1, _) => "Open",
+        (_, false) => "InProgress",
+        // It stays open for more than one look.
+        (2..5, true) => "Open",
+        (_, true) => "JobComplete",
+    };
+    let (job, closes) = closed_job(state).await;
+    assert_eq!((job.end(), closes), (&JobEnd::Complete, 5));
 }
 
 #[tokio::test(start_paused = true)]

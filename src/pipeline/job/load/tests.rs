@@ -71,6 +71,19 @@ impl Bench {
         self.plan = plan_streams(&self.loader.org, &requests, &self.config).await.unwrap().remove(0).plan.unwrap();
     }
 
+    /// Makes the stream an upsert, of which an earlier sync left a closed job. Returns the one place for jobs, which a batch
+    /// that starts now has.
+    async fn behind_an_earlier_job(&mut self) -> (Arc<Semaphore>, Start) {
+        self.upsert().await;
+        // To the org the jobs of two syncs look alike.
+        let batch = self.batch(&["A"]);
+        let earlier = self.loader.upload(&self.plan, &batch).await.ok().unwrap();
+        self.loader.close(&self.plan, &batch, earlier, &no_receiver()).await.ok().unwrap();
+        let slots = Arc::new(Semaphore::new(1));
+        let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
+        (slots, Start { turn, claim: Claim::new(None).await })
+    }
+
     /// A batch of contacts, each in a segment of its own.
     fn batch(&self, names: &[&str]) -> Batch {
         let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
@@ -250,14 +263,8 @@ async fn another_batch_has_the_place_while_a_job_of_an_earlier_sync_is_awaited()
     let an_hour = Duration::from_secs(60 * 60);
     let mut bench = Bench::with(Settings { time_per_batch: an_hour, ..Settings::default() }).await;
     bench.loader.waits.open_job = an_hour;
-    bench.upsert().await;
-    // To the org the jobs of two syncs look alike.
-    let batch = bench.batch(&["A"]);
-    let earlier = bench.loader.upload(&bench.plan, &batch).await.ok().unwrap();
-    bench.loader.close(&bench.plan, &batch, earlier, &no_receiver()).await.ok().unwrap();
-    let slots = Arc::new(Semaphore::new(1));
-    let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
-    let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());
+    let (slots, start) = bench.behind_an_earlier_job().await;
+    let events = no_receiver();
     tokio::select! {
         outcome = bench.loader.load(&bench.plan, bench.batch(&["B"]), start, &events) => panic!("{:?}", outcome.is_ok()),
         _place = Slot::new(slots) => {}

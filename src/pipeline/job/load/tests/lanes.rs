@@ -39,14 +39,8 @@ async fn a_job_whose_place_another_batch_has_is_not_closed_after_the_job_of_an_e
     let settings = Settings { time_per_batch: Duration::from_millis(20), ..Settings::default() };
     let mut bench = Bench::with(settings).await;
     bench.loader.waits.open_job = Duration::from_secs(1);
-    bench.upsert().await;
-    // To the org the jobs of two syncs look alike.
-    let batch = bench.batch(&["A"]);
-    let earlier = bench.loader.upload(&bench.plan, &batch).await.ok().unwrap();
-    bench.loader.close(&bench.plan, &batch, earlier, &no_receiver()).await.ok().unwrap();
-    let slots = Arc::new(Semaphore::new(1));
-    let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
-    let (start, events) = (Start { turn, claim: Claim::new(None).await }, no_receiver());
+    let (slots, start) = bench.behind_an_earlier_job().await;
+    let events = no_receiver();
     let load = bench.loader.load(&bench.plan, bench.batch(&["B"]), start, &events);
     let other = async {
         let place = Slot::new(slots).await;
