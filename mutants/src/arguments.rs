@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
@@ -9,6 +10,7 @@ pub(crate) const HELP: &str = "\
 Tries mutants of a workspace: mutants/run [OPTION...] [PREFIX...]
 
 PREFIX                  tries the mutants of files whose path begins with it, all mutants without one
+--breaks FILE           tries the breaks that a file lists, and none that the tool finds
 --sample PART           tries a part of them, for instance 0.1; it is always the same part
 --tests-per-mutant N    tries at most N tests that run a program for each mutant (20)
 --workers N             runs N tests at the same time (the number of cores and one)
@@ -20,6 +22,8 @@ PREFIX                  tries the mutants of files whose path begins with it, al
 pub(crate) struct Arguments {
     /// The beginnings of the paths of files whose mutants are tried. Without one it is all files.
     pub(crate) prefixes: Vec<String>,
+    /// The file with breaks that are tried instead of those that the tool finds.
+    pub(crate) breaks: Option<PathBuf>,
     /// The part of the mutants that is tried, from 0 to 1.
     pub(crate) sample: f64,
     /// How many tests that run a program are tried for each mutant.
@@ -37,12 +41,19 @@ impl Arguments {
     /// An option is not known, or its value cannot be used.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut read =
-            Self { prefixes: vec![], sample: 1.0, tests_per_mutant: 20, workers: cores + 1, tests: String::new() };
+        let mut read = Self {
+            prefixes: vec![],
+            breaks: None,
+            sample: 1.0,
+            tests_per_mutant: 20,
+            workers: cores + 1,
+            tests: String::new(),
+        };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),
+                "--breaks" => read.breaks = Some(value(&argument, arguments.next())?),
                 "--sample" => read.sample = value(&argument, arguments.next())?,
                 "--tests-per-mutant" => read.tests_per_mutant = value(&argument, arguments.next())?,
                 "--workers" => read.workers = value(&argument, arguments.next())?,

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod blame;
+mod by_hand;
 mod compile;
 mod copy;
 mod error;
@@ -26,6 +27,7 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -66,8 +68,13 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let workspace = Workspace::find()?;
     let folders = Folders::make(&workspace.root)?;
     let known = Known::read(&fs::read_to_string(workspace.root.join("mutants/known.txt")).unwrap_or_default())?;
-    let (sources, mutants) = find_all(&workspace)?;
-    for line in known.stale(&mutants) {
+    let sources = read_sources(&workspace)?;
+    let (sources, mutants) = match &arguments.breaks {
+        Some(list) => written_by_hand(list, sources)?,
+        None => find_all(sources),
+    };
+    check_count(&mutants)?;
+    for line in known.stale(&mutants).iter().filter(|_| arguments.breaks.is_none()) {
         println!("known.txt has a line that matches no mutant; remove it: {line}");
     }
     // A misspelt name is said before the long work.
@@ -76,6 +83,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     println!("{} mutants in {} files. They are compiled in {}.", mutants.len(), sources.len(), folders.copy.display());
     let compiled = compile::compile(&workspace, &folders, &sources, &mutants)?;
+    for number in compiled.dropped.iter().filter(|_| arguments.breaks.is_some()) {
+        let Mutant { file, line, what, .. } = &mutants[*number as usize];
+        println!("{file}:{line}: {what} (does not compile)");
+    }
     let programs = programs::programs(&compiled.messages, &workspace, &folders);
     let tests = trace::trace(&programs, &folders, compiled.hash, &arguments.tests, arguments.workers)?;
     for test in tests.iter().filter(|test| !test.passed) {
@@ -88,7 +99,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
         let mutant = &mutants[*number as usize];
         let outcome = if known.contains(mutant) { Outcome::Known } else { trials.run(*number, mutant, worker)? };
         let (outcomes, progress, survivors) = &mut *locked(&shared);
-        *survivors += usize::from(report::is_survivor(&outcome));
+        if report::is_survivor(&outcome) {
+            *survivors += 1;
+            // A run can take hours, and the first survivors are work.
+            println!("{}", report::line(mutant, &outcome));
+        }
         outcomes.push((mutant, outcome));
         progress.step(&format!(", {survivors} survivors"));
         Ok(())
@@ -98,35 +113,56 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(!outcomes.iter().any(|(_, outcome)| report::is_survivor(outcome)))
 }
 
-/// Finds the mutants of all packages.
-fn find_all(workspace: &Workspace) -> Result<(Vec<Source>, Vec<Mutant>)> {
+/// The source files of all packages, each with its path from the root. A library and a program may have a module in
+/// common.
+fn read_sources(workspace: &Workspace) -> Result<Vec<(String, modules::Source)>> {
     let mut sources = vec![];
     for root in workspace.packages.iter().flat_map(|package| &package.roots) {
         modules::read(root, &mut sources)?;
     }
+    let mut names = BTreeSet::new();
+    let named = sources.into_iter().map(|source| (workspace.name_of(&source.path), source));
+    Ok(named.filter(|(name, _)| names.insert(name.clone())).collect())
+}
+
+/// Finds the mutants of all sources.
+fn find_all(sources: Vec<(String, modules::Source)>) -> (Vec<Source>, Vec<Mutant>) {
     let mut constants = Constants::default();
-    for source in &sources {
-        constants.add(&workspace.name_of(&source.path), &source.tree);
+    for (file, source) in &sources {
+        constants.add(file, &source.tree);
     }
     let mut found = Found::default();
-    let mut names = BTreeSet::new();
+    let with_sites = sources.into_iter().map(|(file, source)| {
+        let sites = find::find(&file, &source.text, &source.tree, &constants, &mut found);
+        Source { file, text: source.text, sites }
+    });
+    let with_sites = with_sites.collect();
+    (with_sites, found.mutants)
+}
+
+/// The mutants that a person wrote.
+fn written_by_hand(list: &Path, sources: Vec<(String, modules::Source)>) -> Result<(Vec<Source>, Vec<Mutant>)> {
+    let text = fs::read_to_string(list).map_err(|error| Error::of_file(list, "read", &error))?;
+    let breaks = by_hand::read(&text)?;
+    by_hand::check_files(&breaks, |file| sources.iter().any(|(name, _)| name == file))?;
+    let mut mutants = vec![];
     let mut with_sites = vec![];
-    for source in sources {
-        let name = workspace.name_of(&source.path);
-        // A library and a program may have a module in common.
-        if names.insert(name.clone()) {
-            let sites = find::find(&name, &source.text, &source.tree, &constants, &mut found);
-            with_sites.push(Source { file: name, text: source.text, sites });
-        }
+    for (file, source) in sources {
+        let sites = by_hand::sites(&breaks, &file, &source.text, &mut mutants)?;
+        with_sites.push(Source { file, text: source.text, sites });
     }
-    if found.mutants.len() > mutant_switch::MOST {
-        return Err(Error::new(format!(
-            "There are {} mutants, and the switch knows {}. Raise `MOST` in mutants/switch/src/lib.rs.",
-            found.mutants.len(),
-            mutant_switch::MOST
-        )));
+    Ok((with_sites, mutants))
+}
+
+fn check_count(mutants: &[Mutant]) -> Result<()> {
+    if mutants.len() <= mutant_switch::MOST {
+        return Ok(());
     }
-    Ok((with_sites, found.mutants))
+    Err(Error::new(format!(
+        "There are {} mutants, and the switch knows {}. Raise `MOST` in mutants/switch/src/lib.rs.",
+        mutants.len(),
+        mutant_switch::MOST
+    )))
 }
 
 fn nothing_chosen() -> Error {

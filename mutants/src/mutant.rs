@@ -42,6 +42,8 @@ pub(crate) enum Form {
     Never,
     /// Around a statement, which is then left out.
     Statement,
+    /// Around whole statements, which others then stand in for.
+    Statements,
     /// Around an expression, which then has another value.
     Value,
 }

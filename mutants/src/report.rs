@@ -25,34 +25,17 @@ pub(crate) fn report(outcomes: &[(&Mutant, Outcome)]) -> String {
     for (mutant, outcome) in sorted {
         let folder = Path::new(&mutant.file).parent().unwrap_or(Path::new("")).display().to_string();
         let counts = folders.entry(folder).or_default();
-        let why = match outcome {
-            Outcome::Killed => {
-                counts.killed += 1;
-                continue;
-            }
-            Outcome::TimedOut => {
-                counts.timed_out += 1;
-                continue;
-            }
-            Outcome::Known => {
-                counts.known += 1;
-                continue;
-            }
-            Outcome::Survived { tried, of } => {
-                counts.survived += 1;
-                if tried == of {
-                    format!("tests that reach it: {of}")
-                } else {
-                    format!("tests that reach it: {of}, tried: {tried}")
-                }
-            }
-            Outcome::NotReached => {
-                counts.not_reached += 1;
-                "no test reaches it".to_owned()
-            }
+        let count = match outcome {
+            Outcome::Killed => &mut counts.killed,
+            Outcome::TimedOut => &mut counts.timed_out,
+            Outcome::Known => &mut counts.known,
+            Outcome::Survived { .. } => &mut counts.survived,
+            Outcome::NotReached => &mut counts.not_reached,
         };
-        let function = if mutant.function.is_empty() { String::new() } else { format!(" {}", mutant.function) };
-        text += &format!("{}:{}{function}: {} ({why})\n", mutant.file, mutant.line, mutant.what);
+        *count += 1;
+        if is_survivor(outcome) {
+            text += &(line(mutant, outcome) + "\n");
+        }
     }
     text += "\nkilled  by a time-out  survived  not reached  known  folder\n";
     for (folder, counts) in folders {
@@ -60,6 +43,18 @@ pub(crate) fn report(outcomes: &[(&Mutant, Outcome)]) -> String {
         text += &format!("{killed:6}  {timed_out:13}  {survived:8}  {not_reached:11}  {known:5}  {folder}\n");
     }
     text
+}
+
+/// A mutant, and how many tests did not notice it.
+pub(crate) fn line(mutant: &Mutant, outcome: &Outcome) -> String {
+    let Mutant { file, line, function, what } = mutant;
+    let function = if function.is_empty() { String::new() } else { format!(" {function}") };
+    let tests = match outcome {
+        Outcome::Survived { tried, of } if tried == of => format!("tests that reach it: {of}"),
+        Outcome::Survived { tried, of } => format!("tests that reach it: {of}, tried: {tried}"),
+        _ => "no test reaches it".to_owned(),
+    };
+    format!("{file}:{line}{function}: {what} ({tests})")
 }
 
 /// Whether a mutant is one that no test notices.

@@ -87,7 +87,7 @@ impl Writer<'_> {
                 Form::Arm => format!(" if !{switch} "),
                 Form::Never => format!("!{switch} && "),
                 Form::Statement => format!("if !{switch} {{ "),
-                Form::Value => format!("if {switch} {{ {code} }} else "),
+                Form::Statements | Form::Value => format!("if {switch} {{ {code} }} else "),
             };
             let own = start..self.written.text.len();
             self.written.regions.push(Region { number: *number, own: own.clone(), site: own });
@@ -96,6 +96,10 @@ impl Writer<'_> {
             Form::Value => {
                 self.written.text += "{ ";
                 " })"
+            }
+            Form::Statements => {
+                self.written.text += "{ ";
+                " }"
             }
             Form::Statement => " }",
             Form::Body | Form::Arm | Form::Never => "",

@@ -134,6 +134,29 @@ fn mutants_of_a_small_workspace_are_killed_survive_and_are_not_reached() {
 }
 
 #[test]
+fn breaks_of_a_list_are_tried() {
+    let root = workspace("by_hand");
+    let list = [
+        r#"{"file":"src/lib.rs","old":"number < inner::LIMIT","new":"true","rule":"Ten is not small."}"#,
+        r#"{"file":"src/lib.rs","old":"number -= 1;","new":"number = 1;","rule":"One at a time."}"#,
+        r#"{"file":"src/lib.rs","old":"drop(text.to_owned());","new":"","rule":"The text is dropped."}"#,
+        r#"{"file":"src/lib.rs","old":"number * 2","new":"T","rule":"It is doubled."}"#,
+    ];
+    fs::write(root.join("breaks.jsonl"), list.join("\n")).unwrap();
+    let (code, text) = run(&root, &["--breaks", "breaks.jsonl"]);
+    assert_eq!(code, Some(1), "{text}");
+    for expected in [
+        "src/lib.rs:12: It is doubled. `number * 2` -> `T` (does not compile)",
+        "src/lib.rs:18: One at a time. `number -= 1;` -> `number = 1;` (tests that reach it: 1)",
+        "src/lib.rs:29: The text is dropped. `drop(text.to_owned());` -> `` (no test reaches it)",
+        "     1              0         1            1      0  src",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
     let root = workspace("refused");
     for (arguments, expected) in [
