@@ -1,5 +1,7 @@
 //! Records that the source has deleted: what becomes of them with each operation and setting, and in which order.
 
+mod gone;
+
 use std::collections::BTreeMap;
 
 use salesforce_sim::{Field, JobState, Object, Operation, RowFault, Settings};

@@ -1,6 +1,7 @@
 //! A dry run says what a sync would do, and does none of it.
 
 mod agreement;
+mod doubts;
 mod ends;
 mod long_stream;
 mod pairs;

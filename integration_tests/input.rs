@@ -236,3 +236,42 @@ async fn a_record_or_a_status_without_the_namespace_of_the_catalog_is_reported()
     let warnings = run.warnings().into_iter().filter(|line| line.contains(near)).count();
     assert_eq!(warnings, 1, "{}", run.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_one_name_in_several_namespaces_go_to_their_own_streams() {
+    const NAMESPACES: [Option<&str>; 3] = [None, Some("crm"), Some("erp")];
+    let world = World::new().await;
+    let streams = NAMESPACES.map(|namespace| {
+        let mut contacts = stream("c", "Contact", &[("LastName", "string"), ("Title", "string")]);
+        contacts["stream"]["namespace"] = json!(namespace);
+        contacts
+    });
+    let titles = ["none", "crm", "erp"];
+    // Each follows each, also itself.
+    let order = [0, 0, 1, 1, 2, 2, 0, 2, 1, 0];
+    let mut lines: Vec<String> = Vec::new();
+    for (number, index) in order.into_iter().enumerate() {
+        let (namespace, data) = (NAMESPACES[index], json!({"LastName": format!("L{number}"), "Title": titles[index]}));
+        let record = json!({"namespace": namespace, "stream": "c", "data": data, "emitted_at": 1});
+        lines.push(json!({"type": "RECORD", "record": record}).to_string());
+    }
+    for (id, namespace) in NAMESPACES.into_iter().enumerate() {
+        let descriptor = json!({"name": "c", "namespace": namespace});
+        let state = json!({"type": "STREAM", "id": id, "stream": {"stream_descriptor": descriptor}});
+        lines.push(json!({"type": "STATE", "state": state}).to_string());
+        let status = json!({"stream_descriptor": descriptor, "status": "COMPLETE"});
+        let trace = json!({"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": status});
+        lines.push(json!({"type": "TRACE", "trace": trace}).to_string());
+    }
+    let run = world.write(json!({}), catalog(&streams), lines).await;
+    run.assert_success();
+    let mut counts: Vec<(u64, u64)> = run.states().iter().map(|state| (state.id(), state.counts().written)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [(0, 4), (1, 3), (2, 3)]);
+    let mut titles: Vec<_> = world.values("Contact", "Title").into_iter().flatten().collect();
+    titles.dedup();
+    assert_eq!(
+        (titles, world.org.count("Contact"), world.org.jobs().len()),
+        (vec!["crm".to_owned(), "erp".to_owned(), "none".to_owned()], 10, 3)
+    );
+}

@@ -258,3 +258,60 @@ async fn a_large_sync_loses_nothing_and_doubles_nothing() {
     expected.sort();
     assert!(titles == expected, "every record is in the org or in the bucket, and none twice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_loaded_beside_one_that_is_reset() {
+    for reset_is_first in [true, false] {
+        let world = World::new().await;
+        let mut reset = contacts("reset");
+        reset["destination_sync_mode"] = json!("overwrite");
+        let streams = if reset_is_first { [reset, contacts("a")] } else { [contacts("a"), reset] };
+        let lines = vec![
+            state("reset", 1),
+            record("a", json!({"LastName": "A1"})),
+            state("a", 2),
+            complete("reset"),
+            complete("a"),
+        ];
+        let run = world.write(json!({}), catalog(&streams), lines).await;
+        run.assert_success();
+        assert_eq!(run.ids_and_counts_of("reset"), [(1, Counts { written: 0, rejected: 0 })]);
+        assert_eq!(run.ids_and_counts_of("a"), [(2, Counts { written: 1, rejected: 0 })]);
+        assert_eq!(world.org.count("Contact"), 1, "{reset_is_first}");
+    }
+}
+
+/// A platform that numbers the generation of any stream also announces the end of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stream_with_a_generation_suffices_to_miss_the_end_of_any() {
+    for (with_generation, complete_streams, missing) in [
+        (&["a"][..], &["a", "b"][..], None),
+        (&["a"], &["b"], Some("all records of a.")),
+        (&["a"], &["a"], Some("all records of b.")),
+        (&["b"], &["b"], Some("all records of a.")),
+        (&["a", "b"], &[], Some("all records of a, b.")),
+        (&[], &[], None),
+    ] {
+        let world = World::new().await;
+        let streams = ["a", "b"].map(|name| {
+            let mut stream = contacts(name);
+            if !with_generation.contains(&name) {
+                stream["generation_id"] = Value::Null;
+                stream["minimum_generation_id"] = Value::Null;
+            }
+            stream
+        });
+        let lines = ["a", "b"].iter().map(|name| record(name, json!({"LastName": "A1"})));
+        let lines = lines.chain(complete_streams.iter().map(|name| complete(name))).collect();
+        let run = world.write(json!({}), catalog(&streams), lines).await;
+        match missing {
+            None => run.assert_success(),
+            Some(part) => {
+                let (failure_type, message) = run.failure();
+                assert_eq!(failure_type, "transient_error", "{with_generation:?} {complete_streams:?}");
+                assert!(message.contains(part), "{with_generation:?} {complete_streams:?}: {message}");
+            }
+        }
+        assert_eq!(world.org.count("Contact"), 2, "what came is written");
+    }
+}

@@ -1,5 +1,6 @@
 //! The source key and the Salesforce id of each written record are kept (`keep_successes`).
 
+mod keys;
 mod readings;
 
 use std::collections::{BTreeMap, HashMap};

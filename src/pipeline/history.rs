@@ -225,8 +225,25 @@ mod tests {
         }
 
         async fn after(&mut self, seconds: u64, kind: EventKind) {
+            self.of_stream(0, seconds, kind).await;
+        }
+
+        async fn of_stream(&mut self, stream: usize, seconds: u64, kind: EventKind) {
             tokio::time::advance(Duration::from_secs(seconds)).await;
-            self.0.apply(&Event { stream: 0, at: Instant::now(), kind });
+            self.0.apply(&Event { stream, at: Instant::now(), kind });
+        }
+
+        /// A job or a search of a stream begins.
+        async fn begin(&mut self, stream: usize, is_job: bool) {
+            match is_job {
+                true => self.upload(&stream.to_string(), 0).await,
+                false => self.of_stream(stream, 0, EventKind::SearchStarted { rows: 1, began: Instant::now() }).await,
+            }
+        }
+
+        async fn end(&mut self, stream: usize, is_job: bool) {
+            let left = EventKind::JobLeft { job: stream.to_string() };
+            self.of_stream(stream, 1, if is_job { left } else { EventKind::SearchEnded }).await;
         }
 
         /// A job that began `seconds` ago is filled.
@@ -350,5 +367,36 @@ mod tests {
         assert!(jobs.shown.iter().all(|job| job.length(Duration::ZERO) >= seconds(8)));
         assert!(jobs.shown.is_sorted_by_key(|job| job.began));
         assert_eq!(jobs.totals, PhaseTotals([0, 1_000, 0, 4_500, 0].map(seconds)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_job_takes_a_bulk_batch_for_each_ten_thousand_rows() {
+        for (rows, bulk_batches) in [(1, 1), (9_999, 1), (10_000, 1), (10_001, 2), (20_000, 2), (250_000, 25)] {
+            let mut sync = Sync::new();
+            sync.upload("750A", 1).await;
+            sync.after(1, EventKind::JobStarted { job: "750A".into(), rows }).await;
+            assert_eq!(sync.0.conclude().bulk_batches, bulk_batches, "{rows}");
+        }
+        let mut sync = Sync::new();
+        sync.upload("750A", 1).await;
+        sync.after(1, EventKind::JobLeft { job: "750A".into() }).await;
+        assert_eq!(sync.0.conclude().bulk_batches, 0, "it was not closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_one_stream_searches_or_loads_the_end_of_another_leaves_the_sync_busy() {
+        for (outer_is_job, inner_is_job) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut sync = Sync::new();
+            sync.begin(1, outer_is_job).await;
+            for _ in 0..2 {
+                sync.begin(2, inner_is_job).await;
+                sync.end(2, inner_is_job).await;
+                tokio::time::advance(seconds(10)).await;
+            }
+            sync.end(1, outer_is_job).await;
+            assert_eq!(sync.0.without_job, Duration::ZERO, "{outer_is_job} {inner_is_job}");
+            tokio::time::advance(seconds(3)).await;
+            assert_eq!(sync.0.conclude().without_job, seconds(3), "{outer_is_job} {inner_is_job}");
+        }
     }
 }

@@ -140,3 +140,91 @@ pub(super) fn share(amount: u64, allowance: Option<Allowance>) -> Option<String>
     let percent = if percent > 0.0 && percent < 0.1 { "less than 0.1".to_owned() } else { format!("{percent:.1}") };
     Some(format!("{percent} % of {max} a day, {remaining} left"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(operation: Option<Operation>) -> StreamSummary {
+        let name = StreamName { namespace: None, name: "a".to_owned() };
+        let target = operation.map(|operation| Target { object: "Contact".to_owned(), operation });
+        StreamSummary { name, target, tally: StreamTally::default() }
+    }
+
+    fn tally(jobs: u64) -> StreamTally {
+        StreamTally { jobs, bulk_batches: 2 * jobs, search_requests: 10 * jobs, ..StreamTally::default() }
+    }
+
+    #[test]
+    fn the_first_job_that_keeps_an_order_takes_a_request_for_earlier_jobs() {
+        use Operation::{Delete, HardDelete, Insert, Update, Upsert};
+        for (streams, requests) in [
+            (&[][..], 0),
+            (&[(None, 0)], 0),
+            (&[(Some(Insert), 1)], 14),
+            (&[(Some(Insert), 3)], 42),
+            (&[(Some(Upsert), 0)], 0),
+            (&[(Some(Upsert), 1)], 15),
+            (&[(Some(Update), 2)], 29),
+            (&[(Some(Delete), 1)], 15),
+            (&[(Some(HardDelete), 1)], 15),
+            (&[(Some(Insert), 1), (Some(Upsert), 0)], 14),
+            (&[(Some(Upsert), 0), (Some(Insert), 1), (Some(Update), 1)], 29),
+            (&[(Some(Upsert), 1), (Some(Update), 1)], 29),
+        ] {
+            let (streams, tallies): (Vec<_>, Vec<_>) =
+                streams.iter().map(|(operation, jobs)| (stream(*operation), tally(*jobs))).unzip();
+            let summary = Summary::new(&streams, &tallies, Limits::default());
+            assert_eq!(summary.requests, requests, "{streams:?} {tallies:?}");
+        }
+    }
+
+    #[test]
+    fn an_allowance_suffices_to_its_last_one() {
+        let left = |remaining| Some(Allowance { max: 1_000, remaining });
+        // An insert with two jobs takes 28 requests and 4 bulk batches.
+        for (batches, requests, missing) in [
+            (None, None, None),
+            (left(4), left(28), None),
+            (left(5), left(29), None),
+            (left(3), left(28), Some("a sync would take 4 bulk batches, and the org has 3 left for today")),
+            (left(4), left(27), Some("a sync would take 28 API requests, and the org has 27 left for today")),
+            (None, left(0), Some("a sync would take 28 API requests, and the org has 0 left for today")),
+            (left(0), None, Some("a sync would take 4 bulk batches, and the org has 0 left for today")),
+            (left(3), left(27), Some("a sync would take 4 bulk batches, and the org has 3 left for today")),
+        ] {
+            let limits = Limits { daily_bulk_batches: batches, daily_api_requests: requests, ..Limits::default() };
+            let summary = Summary::new(&[stream(Some(Operation::Insert))], &[tally(2)], limits);
+            assert_eq!(summary.missing().as_deref(), missing, "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_of_the_whole_allowance_and_says_what_is_left() {
+        for (amount, max, remaining, shown) in [
+            (0, 15_000, 7, "0.0 % of 15000 a day, 7 left"),
+            (1, 15_000, 15_000, "less than 0.1 % of 15000 a day, 15000 left"),
+            (15, 15_000, 1, "0.1 % of 15000 a day, 1 left"),
+            (3_000, 15_000, 0, "20.0 % of 15000 a day, 0 left"),
+            (30_000, 15_000, 2, "200.0 % of 15000 a day, 2 left"),
+        ] {
+            assert_eq!(share(amount, Some(Allowance { max, remaining })).as_deref(), Some(shown));
+        }
+        assert_eq!(share(1, None), None);
+    }
+
+    #[test]
+    fn the_sums_of_all_streams_are_in_words_without_what_there_is_none_of() {
+        let one = StreamTally { records: 5, created: 2, updated: 1, merged: 2, ..StreamTally::default() };
+        let mut other =
+            StreamTally { records: 4, created: 1, unclear: 1, skipped: 1, deleted: 1, ..StreamTally::default() };
+        let streams = [stream(Some(Operation::Upsert)), stream(Some(Operation::Upsert))];
+        let words =
+            |other: &StreamTally| Summary::new(&streams, &[one.clone(), other.clone()], Limits::default()).in_words();
+        let counts = "3 to create, 1 to update, 1 unclear, 1 to delete, 1 to skip, 2 to merge";
+        assert_eq!(words(&other), format!("9 records, {counts}"));
+        other.reasons.add_records("CODE", "", 3, || None);
+        assert_eq!(words(&other), format!("9 records, {counts}, 3 refused"));
+        assert_eq!(Summary::default().in_words(), "0 records");
+    }
+}

@@ -151,7 +151,8 @@ mod tests {
     use super::*;
     use crate::config::NullHandling;
     use crate::config::test_configs::{client, valid};
-    use crate::journal::{Entry, Target};
+    use crate::convert::{Columns, row_hash};
+    use crate::journal::{EarlierRows, Entry, Target};
     use crate::pipeline::intake::tests::Written;
     use crate::pipeline::ledger::ClosedSegment;
     use crate::pipeline::prepare::PlannedStream;
@@ -277,5 +278,36 @@ mod tests {
         states.add(vec![state(0)], &mut streams).unwrap();
         assert!(states.is_idle());
         assert_eq!(journal.removals(&name(), 0).len(), 1);
+    }
+
+    /// Otherwise the next attempt takes a new record that looks like an acknowledged one for written.
+    #[tokio::test]
+    async fn rows_of_an_earlier_attempt_leave_the_journal_with_the_state_that_covers_their_records() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let journal = journal(&folder, &[9]).await;
+        let columns = Arc::new(Columns::new(Vec::new(), None));
+        let csv = [b"1\n", b"2\n", b"3\n"];
+        let mut streams = stream();
+        let job = JobSpec {
+            object: "Contact".into(),
+            operation: Operation::Insert,
+            external_id_field: None,
+            assignment_rule_id: None,
+        };
+        let mut entry = Entry::new(JOB, Target::new(&name(), None, &job), Vec::new(), 3);
+        entry.set_rows(csv.iter().map(|csv| (0, row_hash(*csv))));
+        let mut rows = EarlierRows::new(entry);
+        rows.begin();
+        assert!(csv.iter().all(|csv| rows.written(*csv)));
+        for (csv, segment) in csv.iter().zip([1, 2, 4]) {
+            assert!(rows.take(*csv, &columns, segment));
+        }
+        streams[0].earlier.push(rows);
+        assert!(removals(&journal, &[state(0)], &mut streams).is_empty(), "it covers none of the records");
+        let mut left_after = |states: &[Acknowledged]| match &removals(&journal, states, &mut streams)[..] {
+            [Removal::Rewritten(entry)] => entry.hashes.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((left_after(&[state(1)]), left_after(&[state(2), state(3)]), left_after(&[state(4)])), (2, 1, 0));
     }
 }

@@ -293,3 +293,6 @@ fn new_batch(plan: &StreamPlan, converter: &Converter, limits: &BatchLimits) -> 
     let reserve = Reserve { writes: plan.reserved_for_row(), deletes: plan.reserved_for_delete() };
     OpenBatch::new(Arc::clone(converter.columns()), limits.budget.lease()).reserving(reserve)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The intake alone: streams of contacts, and no jobs. Batches that are complete are dropped.
 
+mod ends;
+
 use std::sync::Mutex;
 
 use salesforce::{JobSpec, Operation, Org};
@@ -248,6 +250,7 @@ async fn a_row_that_an_earlier_attempt_wrote_is_not_sent_again_however_its_line_
         let mut read = |name: &str| {
             bench.intake.read_line(line.replace("NAME", name).as_bytes()).unwrap();
             let counts = bench.intake.streams[0].counts;
+            assert_eq!((counts.skipped, counts.rejected), (0, 0), "{line}");
             (counts.read, counts.written, bench.open()[0])
         };
         assert_eq!(read("Example"), (1, 1, false), "{line}");

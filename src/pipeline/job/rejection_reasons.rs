@@ -182,6 +182,16 @@ mod tests {
         assert_eq!(reasons.by_count().len(), MAX_REASONS + 1);
         assert_eq!(reasons.by_count()[0].0, OTHER_REASONS);
         assert_eq!(reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum::<u64>(), 1_000);
+        let known = |reasons: &RejectionReasons, field: &str| {
+            let of_field = |(code, name, _): &(&str, &str, &Reason)| *code == "CODE" && *name == field;
+            reasons.by_count().into_iter().find(of_field).map(|(_, _, reason)| reason.count)
+        };
+        reasons.add_records("CODE", "7", 4, || None);
+        assert_eq!(known(&reasons, "7"), Some(5), "one that is known keeps its own count");
+        let mut merged = reasons.clone();
+        merged.merge(&reasons);
+        assert_eq!((known(&merged, "7"), known(&merged, "999")), (Some(10), None));
+        assert_eq!((merged.by_count().len(), merged.by_code()[0]), (MAX_REASONS + 1, (OTHER_REASONS, 1_800)));
     }
 
     #[test]

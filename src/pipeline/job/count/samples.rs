@@ -81,3 +81,48 @@ fn push_row(text: &mut String, csv: &[u8], is_terminal: bool) {
     }
     text.push('\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(csv: &str, is_terminal: bool) -> String {
+        let mut text = String::new();
+        push_row(&mut text, csv.as_bytes(), is_terminal);
+        text
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_character_and_a_file_gets_the_csv() {
+        for (csv, on_terminal) in [
+            ("A,B\n", "A,B\n"),
+            ("\"two\nlines\",\tB\n", "\"two\nlines\",\tB\n"),
+            ("\u{1b}[2J\n", "\\u{1b}[2J\n"),
+            ("\u{7}\r\u{8}\u{7f}\n", "\\u{7}\\u{d}\\u{8}\\u{7f}\n"),
+            // The terminal takes one character for the two of an escape.
+            ("\u{9b}2J\u{90}\u{85}\n", "\\u{9b}2J\\u{90}\\u{85}\n"),
+            ("M\u{fc}ller \u{6771}\n", "M\u{fc}ller \u{6771}\n"),
+        ] {
+            assert_eq!((shown(csv, true), shown(csv, false)), (on_terminal.to_owned(), csv.to_owned()), "{csv:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_shows_2000_characters_of_a_row_and_says_how_many_are_left() {
+        for (length, left) in [(1_999, None), (2_000, None), (2_001, Some(1)), (5_000, Some(3_000))] {
+            let csv = "\u{e4}".repeat(length) + "\n";
+            let left = left.map_or_else(String::new, |left| format!("... and {left} more characters"));
+            assert_eq!(shown(&csv, true), format!("{}{left}\n", "\u{e4}".repeat(length.min(2_000))), "{length}");
+            assert_eq!(shown(&csv, false), csv, "{length}");
+        }
+    }
+
+    #[test]
+    fn each_stream_shows_as_many_rows_as_are_asked_for() {
+        let samples = Samples::new(&Display::hidden(), 2, 3);
+        let taken =
+            [(0, 2), (1, 1), (0, 5), (0, 1), (1, 2), (1, 9), (2, 4)].map(|(stream, rows)| samples.take(stream, rows));
+        assert_eq!(taken, [2, 1, 1, 0, 2, 0, 0]);
+        assert_eq!(Samples::new(&Display::hidden(), 1, 0).take(0, 5), 0);
+    }
+}

@@ -1,5 +1,7 @@
 //! Loads a batch into a simulated org, with short waits.
 
+mod earlier;
+mod entered;
 mod judged;
 mod lanes;
 

@@ -108,6 +108,27 @@ async fn two_readings_of_the_results_of_a_job_that_ended_early_must_agree() {
     }
 }
 
+/// Salesforce may go on with the rows of such a job, and then other results come.
+#[tokio::test]
+async fn the_counts_of_a_job_that_ended_early_prove_nothing_even_of_all_rows() {
+    for fault in [
+        JobFault::failed("Contact", 2, "Timeout : took too long"),
+        JobFault::failed("Contact", 2, "InvalidBatch : Field name not found : Nmae"),
+        JobFault::aborted("Contact", 2),
+    ] {
+        let bench = Bench::new().await;
+        bench.org.inject(fault.clone());
+        let ended = ended(&bench).await;
+        assert_eq!((ended.1.rows_processed(), ended.1.rows_failed()), (Some(201), Some(0)), "{fault:?}");
+        let expected =
+            [([201, 0, 0], Ok([0, 0, 0])), ([200, 0, 1], Err("still change")), ([200, 1, 0], Err("still change"))];
+        for (earlier, expected) in expected {
+            let found = judged(&bench, &ended, Some(earlier), Gaps::MayPass).await;
+            assert_eq!(found, expected, "{fault:?} after {earlier:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_counts_of_a_complete_job_prove_what_became_of_its_rows() {
     let invalid = "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName --";
@@ -161,7 +182,7 @@ async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
 }
 
 /// Gives the loader a journal in a folder.
-async fn with_journal(bench: &mut Bench, folder: &Path) -> Arc<Journal> {
+pub(super) async fn with_journal(bench: &mut Bench, folder: &Path) -> Arc<Journal> {
     let storage = json!({"storage_type": "Local", "path": folder.to_str().unwrap()});
     let config = valid(&client(json!({"object_storage_config": storage})));
     let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());

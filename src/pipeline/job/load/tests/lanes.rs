@@ -1,8 +1,106 @@
 //! The order of batches and their places, and which batches may bring the parents of a row: those of other lanes.
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
 use salesforce_sim::JobState::{Aborted, JobComplete};
 
 use super::*;
+use crate::pipeline::job::batch_loader::BatchLoader;
+use crate::pipeline::job::lane::{Jobs, StreamBatch};
+
+/// How a batch of a lane ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Loaded,
+    Failed,
+    Halted,
+    Panic,
+}
+
+/// Lets batches end as is given, and notes whether the turn of each came.
+struct Scripted {
+    ends: Mutex<VecDeque<End>>,
+    turns: Mutex<Vec<TurnOutcome>>,
+    halt: CancellationToken,
+}
+
+impl BatchLoader for Scripted {
+    fn claim(&self) -> BoxFuture<'_, Claim> {
+        Box::pin(std::future::ready(Claim::none()))
+    }
+
+    fn load<'a>(
+        &'a self,
+        _: &'a StreamPlan,
+        _: Batch,
+        mut start: Start,
+        _: &'a EventSender,
+    ) -> BoxFuture<'a, Result<(), LoadError>> {
+        Box::pin(async move {
+            let turn = start.turn.wait(Duration::MAX, None, &self.halt).await;
+            self.turns.lock().unwrap().push(turn);
+            if turn != TurnOutcome::Come {
+                return Err(LoadError::Halted);
+            }
+            let end = self.ends.lock().unwrap().pop_front();
+            match end {
+                None | Some(End::Loaded) => Ok(()),
+                Some(End::Failed) => Err(Error::transient("it failed").into()),
+                Some(End::Halted) => Err(LoadError::Halted),
+                Some(End::Panic) => panic!("the batch of a test"),
+            }
+        })
+    }
+
+    fn halt(&self) -> &CancellationToken {
+        &self.halt
+    }
+}
+
+/// A later batch would replace the values of one that is sent again.
+#[tokio::test]
+async fn after_a_batch_that_was_not_loaded_no_later_one_of_its_lane_takes_effect() {
+    use TurnOutcome::{Come, Never};
+    for end in [End::Loaded, End::Failed, End::Halted, End::Panic] {
+        let after = if matches!(end, End::Loaded) { Come } else { Never };
+        // An object has one lane, whoever writes it and however its name is spelled; inserts have one for each stream.
+        for (is_upsert, second, expected) in [
+            (true, (0, "Contact"), [Come, after, after]),
+            (true, (1, "CONTACT"), [Come, after, after]),
+            (false, (0, "Contact"), [Come, Come, Come]),
+        ] {
+            let mut bench = Bench::new().await;
+            if is_upsert {
+                bench.upsert().await;
+            }
+            let (ends, turns, halt) = (Mutex::new([end].into()), Mutex::default(), CancellationToken::new());
+            let loader = Arc::new(Scripted { ends, turns, halt });
+            let (mut jobs, mut events) = Jobs::new(Arc::clone(&loader) as Arc<dyn BatchLoader>, 1);
+            for (stream, object) in [(0, "Contact"), second, (0, "Contact")] {
+                let mut plan = bench.plan.clone();
+                plan.job.object = object.to_owned();
+                let (batch, on_its_way) = (bench.batch(&["A"]), plan.begin_batch());
+                jobs.add(StreamBatch { stream, plan: Arc::new(plan), batch, on_its_way });
+            }
+            jobs.finish();
+            let (mut loaded, mut failed) = (0, 0);
+            while let Some(event) = events.recv().await {
+                match event.kind {
+                    EventKind::BatchEnded(Ok(())) => loaded += 1,
+                    EventKind::BatchEnded(Err(LoadError::Failed(_))) => failed += 1,
+                    EventKind::BatchEnded(Err(LoadError::Halted)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(*loader.turns.lock().unwrap(), expected, "{end:?} {is_upsert} {second:?}");
+            let come = expected.iter().filter(|turn| **turn == Come).count();
+            assert_eq!(loaded, come - usize::from(!matches!(end, End::Loaded)), "{end:?} {is_upsert} {second:?}");
+            assert_eq!(failed, usize::from(matches!(end, End::Failed | End::Panic)), "{end:?} {is_upsert} {second:?}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn batches_of_the_own_lane_bring_no_parent() {
