@@ -315,12 +315,13 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
         {"stream": "by mail", "object": "Contact", "match": {"fields": ["mail"], "on_missing": "insert"},
          "fields": [{"source": "mail", "target": "Email"}]},
         {"stream": "gone", "object": "Account", "operation": "delete", "external_id_field": "External_Id__c"},
+        {"stream": "any operation", "object": "Contact", "external_id_field": "LastName"},
         {"stream": "free"},
     ]);
     let run = world.check(json!({"streams": fine})).await;
     let (status, message) = run.connection_status();
     assert_eq!(status, "SUCCEEDED", "{message}");
-    assert!(message.contains("Entries under `streams` that fit the org: 3."), "{message}");
+    assert!(message.contains("Entries under `streams` that fit the org: 4."), "{message}");
     let unchecked = "Not checked, because the connection chooses their objects: the entries under `streams` for free.";
     assert!(message.contains(unchecked), "{message}");
 
@@ -333,6 +334,7 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
             {"source": "key", "target": "Account.Extrenal_Id__c"},
         ]},
         {"stream": "e", "object": "Contact", "operation": "update", "match": {"fields": ["Emial"]}},
+        {"stream": "f", "object": "Contact", "external_id_field": "External_ID"},
     ]);
     let run = world.check(json!({"streams": wrong, "colour": "red"})).await;
     let (status, message) = run.connection_status();
@@ -342,6 +344,8 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
          Contact.",
         "Entry under `streams` for b: the signed-in user is not allowed to create records of LoginHistory",
         "Entry under `streams` for c: its key External_ID is not a field of Contact; the nearest name is \
+         External_Id__c.",
+        "Entry under `streams` for f: its key External_ID is not a field of Contact; the nearest name is \
          External_Id__c.",
         "Entry under `streams` for d: its field mail is renamed to Emial, which is not a field of Contact that the \
          user can see; the nearest name is Email.",

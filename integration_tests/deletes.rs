@@ -532,6 +532,7 @@ async fn a_column_of_the_warehouse_can_be_the_mark() {
 async fn a_marker_that_cannot_be_one_is_reported_before_anything_is_sent() {
     for (marker, expected) in [
         ("Id", "its `delete_marker` Id is its key"),
+        ("ID", "its `delete_marker` ID is its key"),
         ("is_delete", "it has no field is_delete, which its `delete_marker` names; the nearest name is is_deleted"),
     ] {
         let world = world().await;

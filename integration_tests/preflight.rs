@@ -265,6 +265,13 @@ async fn a_person_account_needs_a_last_name_and_no_name() {
     assert_eq!(world.values("Account", "Name"), [Some("Ada Example".to_owned())]);
     assert!(run.stdout.contains("accounts with a LastName are persons"));
 
+    let person = ("LastName", "string");
+    world.org.add_field("Account", Field::text("Region__c", 10).required());
+    let run = failed_preflight(&world, json!({}), &[stream("a", "Account", &[person])]).await;
+    let message = run.failure().1;
+    assert!(message.contains("Region__c of Account is required to create a record"), "{message}");
+    assert!(!message.contains(" Name of Account is required"), "{message}");
+
     let business = World::new().await;
     let run = failed_preflight(&business, json!({}), &[stream("a", "Account", &[("LastName", "string")])]).await;
     assert!(run.failure().1.contains("Name of Account is required to create a record"));

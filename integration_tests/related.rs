@@ -1,6 +1,7 @@
 //! Related records: columns and nested objects that name them, and what is wrong with them.
 
 mod second_references;
+mod spellings;
 
 use salesforce_sim::{Answer, Effect, Endpoint, RequestFault};
 use serde_json::{Value, json};
@@ -299,9 +300,13 @@ async fn a_field_that_can_only_be_set_in_new_records_is_refused_for_an_update() 
     let world = World::new().await;
     let mut lines = stream("l", "Invoice_Line__c", &[("Id", "string"), ("Invoice__c", "string")]);
     lines["destination_sync_mode"] = json!("update");
-    let run = world.write(json!({}), catalog(&[lines]), Vec::new()).await;
-    let (_, message) = run.failure();
-    assert!(message.contains("Invoice__c of Invoice_Line__c can only be set when a record is created"), "{message}");
+    for unknown_fields in ["fail", "ignore"] {
+        let settings = json!({"unknown_fields": unknown_fields});
+        let run = world.write(settings, catalog(std::slice::from_ref(&lines)), Vec::new()).await;
+        let (_, message) = run.failure();
+        let expected = "Invoice__c of Invoice_Line__c can only be set when a record is created";
+        assert!(message.contains(expected), "{unknown_fields}: {message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

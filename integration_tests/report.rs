@@ -277,3 +277,25 @@ async fn jobs_of_one_object_wait_for_their_turn_in_the_timeline() {
     let (_, page) = only_report(&world);
     assert!(page.matches("<title>Waiting for its turn: ").count() >= world.org.jobs().len() - 1, "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_records_takes_no_report_from_the_others() {
+    let world = World::new().await;
+    let lines = [contacts("second", 5), vec![state("first", 1), complete("first"), complete("third")]].concat();
+    let streams = ["first", "second", "third"].map(contact_stream);
+    world.write(json!({}), catalog(&streams), lines).await.assert_success();
+    let (_, page) = only_report(&world);
+    assert_eq!(cells(&page, "Read"), [0, 5, 0]);
+}
+
+/// Nothing is asked after a sync of one job: each answer has counted the requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_requests_that_are_left_after_one_job_are_those_that_the_last_answer_left() {
+    let world = World::with(Settings { daily_requests: 5_000, ..Settings::default() }).await;
+    world.write(json!({}), catalog(&[contact_stream("c")]), contacts("c", 5)).await.assert_success();
+    let (_, page) = only_report(&world);
+    assert_eq!(world.org.jobs().len(), 1);
+    let requests = world.org.requests().iter().filter(|request| request.endpoint != Endpoint::Token).count();
+    let left = page.split("data-label=\"After\">").nth(1).unwrap().split('<').next().unwrap();
+    assert_eq!(left, thousands(5_000 - requests), "{requests}: {page}");
+}

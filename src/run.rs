@@ -148,4 +148,28 @@ mod tests {
         let exit_code = run(["destination-salesforce".into(), "spec".into()], io::empty(), Panics, &Display::hidden());
         assert_eq!(exit_code, ExitCode::FAILURE);
     }
+
+    /// Takes no byte.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn help_that_cannot_be_written_is_a_failure() {
+        for arguments in [&["--help"][..], &["--version"], &["help"], &["write", "--help"], &["load", "--help"]] {
+            let arguments =
+                || std::iter::once("destination-salesforce").chain(arguments.iter().copied()).map(Into::into);
+            let with = |output: Box<dyn Write + Send>| run(arguments(), io::empty(), output, &Display::hidden());
+            assert_eq!(with(Box::new(Full)), ExitCode::FAILURE, "{:?}", arguments().collect::<Vec<_>>());
+            assert_eq!(with(Box::new(io::sink())), ExitCode::SUCCESS, "{:?}", arguments().collect::<Vec<_>>());
+        }
+    }
 }

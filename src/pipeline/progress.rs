@@ -304,7 +304,7 @@ impl StreamProgress {
 
 #[cfg(test)]
 mod tests {
-    use super::super::job::SettledRecords;
+    use super::super::job::{Example, SettledRecords};
     use super::*;
 
     #[test]
@@ -331,5 +331,32 @@ mod tests {
         assert_eq!(progress.running_jobs(), 1);
         progress.apply(&Event { stream: 0, at: Instant::now(), kind: ended("7502") });
         assert_eq!(progress.streams[0].figures(&counts).running, "no job");
+    }
+
+    #[test]
+    fn only_records_in_the_bucket_are_said_to_be_kept() {
+        let stored =
+            || Example { place: Place::Bucket { row: "01a2".to_owned(), object: None }, salesforce_id: String::new() };
+        let (of_job, of_source) = (|| Example::of_job("750A", "003A"), || Example::of_source(1));
+        for (purpose, examples, is_kept) in [
+            (Purpose::Sync, vec![], false),
+            (Purpose::Sync, vec![of_job()], false),
+            (Purpose::Sync, vec![of_source()], false),
+            (Purpose::Sync, vec![stored()], true),
+            (Purpose::Sync, vec![of_source(), stored()], true),
+            (Purpose::DryRun, vec![stored()], false),
+        ] {
+            let name = StreamName { namespace: None, name: "s".into() };
+            let mut progress = Progress::new([name], purpose, &Display::hidden());
+            let mut reasons = RejectionReasons::default();
+            for (number, example) in examples.iter().enumerate() {
+                reasons.add_records(&format!("CODE_{number}"), "", 1, || Some(example.clone()));
+            }
+            let kind = EventKind::Settled(SettledRecords { segments: Vec::new(), reasons, skipped: 0 });
+            progress.apply(&Event { stream: 0, at: Instant::now(), kind });
+            let view = progress.view(&[RecordCounts::default()]);
+            assert_eq!(view.keeps_rejected, is_kept, "{purpose:?} {examples:?}");
+            assert_eq!(view.reasons.len(), if purpose == Purpose::Sync { examples.len() } else { 0 });
+        }
     }
 }

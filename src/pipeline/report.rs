@@ -155,3 +155,32 @@ fn rejection(code: &str, field: &str, reason: &Reason) -> Rejection {
         examples: reason.examples.iter().filter_map(example).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::job::Example;
+
+    /// An id of Salesforce leads to the record itself.
+    #[test]
+    fn an_example_has_the_id_of_salesforce_or_else_that_of_its_stored_row() {
+        let stored = |object: Option<&str>, salesforce_id: &str| Example {
+            place: Place::Bucket { row: "01a2".to_owned(), object: object.map(str::to_owned) },
+            salesforce_id: salesforce_id.to_owned(),
+        };
+        for (examples, shown) in [
+            (vec![stored(Some("rejected/1.csv"), "")], vec![("01a2", Some("rejected/1.csv"))]),
+            (vec![stored(Some("rejected/1.csv"), "003A")], vec![("003A", Some("rejected/1.csv"))]),
+            (vec![stored(None, "003A"), stored(None, "")], vec![("003A", None), ("01a2", None)]),
+            // What is not stored cannot be looked at.
+            (vec![Example::of_job("750A", "003A"), Example::of_source(1), stored(None, "")], vec![("01a2", None)]),
+            (vec![], vec![]),
+        ] {
+            let reason = Reason { count: 7, examples, ..Reason::default() };
+            let Rejection { reason, field, count, examples } = rejection("CODE", "Email", &reason);
+            assert_eq!((&*reason, &*field, count), ("CODE", "Email", 7));
+            let examples: Vec<_> = examples.iter().map(|it| (it.id.as_str(), it.object.as_deref())).collect();
+            assert_eq!(examples, shown);
+        }
+    }
+}

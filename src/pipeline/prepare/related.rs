@@ -200,4 +200,30 @@ mod tests {
             assert!(offer.starts_with(&format!("Parent.{nearest}")), "{offer}");
         }
     }
+
+    /// Salesforce needs the object of such a reference, and the first one would be a guess.
+    #[test]
+    fn a_reference_to_several_objects_has_a_target_only_if_the_object_is_named() {
+        let describe: Describe = serde_json::from_value(json!({"name": "Task", "fields": [
+            {"name": "WhoId", "relationshipName": "Who", "referenceTo": ["Contact", "Lead"], "polymorphicForeignKey": true},
+            {"name": "WhatId", "relationshipName": "What", "referenceTo": ["Account"], "polymorphicForeignKey": true},
+            {"name": "AccountId", "relationshipName": "Account", "referenceTo": ["Account"]},
+        ]}))
+        .unwrap();
+        for (before_dot, target) in [
+            ("Who", None),
+            ("who", None),
+            ("Contact:Who", Some("Contact")),
+            ("lead:WHO", Some("Lead")),
+            ("Account:Who", None),
+            ("What", None),
+            ("Account:What", Some("Account")),
+            ("Account", Some("Account")),
+            ("account:account", Some("Account")),
+            ("Lead:Account", None),
+        ] {
+            let name = RelationshipName::parse(before_dot);
+            assert_eq!(name.target(name.field(&describe).unwrap()), target, "{before_dot}");
+        }
+    }
 }

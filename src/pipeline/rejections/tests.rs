@@ -46,6 +46,15 @@ fn of_a_long_reason_the_first_sentence_is_logged() {
     let long = format!("A first sentence. {}", "And more. ".repeat(30));
     reasons.add_rejection(&rejection(RejectionCode::UncertainMatch, "Email", &long), 2, || None);
     assert_eq!(sentences(&reasons), ["2 records of contacts cannot be sent and are rejected: A first sentence."]);
+    // Letters count, whatever bytes they have.
+    for (letters, is_whole) in [(100, true), (243, true), (244, false)] {
+        let long = format!("{}. More.", "\u{e4}".repeat(letters));
+        assert_eq!(long.chars().count(), letters + 7);
+        let shown = if is_whole { &long } else { long.strip_suffix(" More.").unwrap() };
+        assert_eq!(short(&long), shown, "{letters}");
+    }
+    let one = "x".repeat(300);
+    assert_eq!(short(&one), one, "it has no end");
 }
 
 #[test]
