@@ -1,6 +1,7 @@
 //! Records that the source has deleted: what becomes of them with each operation and setting, and in which order.
 
 mod gone;
+mod marks;
 
 use std::collections::BTreeMap;
 

@@ -151,3 +151,47 @@ async fn a_job_whose_place_another_batch_has_is_not_closed_after_the_job_of_an_e
     assert_eq!(states, [JobComplete, Aborted, JobComplete], "the first job has waited too long for its place");
     assert_eq!(bench.org.count("Contact"), 2);
 }
+
+/// A plan of contacts that are looked for by their e-mail address.
+async fn searching(bench: &Bench) -> StreamPlan {
+    let credentials = Credentials::default();
+    let config = json!({
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "refresh_token": credentials.refresh_token,
+        "domain_url": bench.org.url(),
+        "streams": [{"stream": "Contact", "operation": "upsert", "match": {"fields": ["Email"]}}],
+    });
+    let config = Config::parse(&config.to_string()).unwrap();
+    let text = json!({"type": "string"});
+    let catalog = json!({"streams": [{
+        "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": text, "Email": text}}},
+        "destination_sync_mode": "append",
+    }]});
+    let streams = parse_catalog(&catalog.to_string()).unwrap();
+    let requests = [StreamRequest::new(&streams[0], &config)];
+    plan_streams(&bench.loader.org, &requests, &config).await.unwrap().remove(0).plan.unwrap()
+}
+
+/// What a search creates is found by the next one.
+#[tokio::test]
+async fn the_inserts_of_a_search_are_in_order_with_the_other_jobs_of_the_object() {
+    let mut bench = Bench::new().await;
+    let inserts = bench.plan.clone();
+    bench.upsert().await;
+    let search = searching(&bench).await;
+    for (plan, is_ordered) in [
+        (&inserts, false),
+        (&bench.plan, true),
+        (&search, true),
+        (&search.of_found(), true),
+        (&search.of_missing(), true),
+    ] {
+        assert_eq!(plan.is_ordered(), is_ordered, "{:?}", plan.job);
+    }
+    // Its own batches bring it no parent.
+    let missing = search.of_missing();
+    let before = missing.progress_of_others("Contact").unwrap();
+    drop(search.begin_batch());
+    assert!(!missing.is_written_since("Contact", before));
+}
