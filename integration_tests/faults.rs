@@ -8,6 +8,7 @@ mod echo;
 mod every_call;
 mod job_end;
 mod journal;
+mod later_attempts;
 mod output;
 mod polling;
 mod process;
