@@ -58,7 +58,7 @@ async fn rows_whose_records_cannot_be_looked_up_are_unclear_unless_they_are_inse
 async fn a_run_that_changes_more_than_can_be_remembered_says_so() {
     const FIELDS: [&str; 7] = ["LastName", "FirstName", "Title", "Department", "Phone", "Fax", "Email"];
     let sets: Vec<Vec<&str>> = (1_usize..60)
-        .map(|bits| FIELDS.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, name)| *name).collect())
+        .map(|bits| FIELDS.iter().enumerate().filter(|(at, _)| (bits >> at) & 1 == 1).map(|(_, name)| *name).collect())
         .collect();
     let fields: Vec<_> = ["External_Id__c"].iter().chain(&FIELDS).map(|name| (*name, "string")).collect();
     let readers = (0..sets.len()).map(|number| stream(&format!("s{number}"), "Contact", &fields));
