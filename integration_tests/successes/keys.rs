@@ -22,3 +22,29 @@ async fn each_key_keeps_the_json_type_that_it_has_in_its_record() {
         assert_eq!(kept, expected, "{mode}");
     }
 }
+
+/// A word that is neither `true` nor `false` says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_record_was_created_is_kept_only_if_salesforce_says_so() {
+    let words = [("true", json!(true)), ("false", json!(false)), ("TRUE", json!(true)), ("", Value::Null)];
+    let words = [&words[..], &[("maybe", Value::Null), ("False", json!(false)), ("1", Value::Null)]].concat();
+    for has_column in [true, false] {
+        let world = World::kind().await;
+        let count = words.len() as u64;
+        let mut results = if has_column { "sf__Id,sf__Created," } else { "sf__Id," }.to_owned();
+        results.push_str("LastName,Email,External_Id__c\n");
+        for (number, (word, _)) in (1..).zip(&words) {
+            let created = if has_column { format!("{word},") } else { String::new() };
+            results.push_str(&format!("00300000000000{number}AAA,{created}L{number:04},,E{number:04}\n"));
+        }
+        world.org.inject(RequestFault::new(Endpoint::SuccessfulResults, Answer::csv(&results, count)));
+        let run = world.write(keeping(), contacts("append", "External_Id__c"), lines(&some_contacts(count))).await;
+        run.assert_success();
+        let found: Vec<Value> =
+            kept(&world).iter().map(|row| row.get("sf__Created").cloned().unwrap_or_default()).collect();
+        let expected: Vec<Value> =
+            words.iter().map(|(_, created)| if has_column { created.clone() } else { Value::Null }).collect();
+        assert_eq!(found, expected, "{has_column}");
+        assert_eq!(kept_values(&world, "External_Id__c").len(), words.len());
+    }
+}

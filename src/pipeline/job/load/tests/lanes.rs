@@ -152,23 +152,18 @@ async fn a_job_whose_place_another_batch_has_is_not_closed_after_the_job_of_an_e
     assert_eq!(bench.org.count("Contact"), 2);
 }
 
-/// A plan of contacts that are looked for by their e-mail address.
-async fn searching(bench: &Bench) -> StreamPlan {
+/// The plan of the only stream of a catalog, with an entry in the configuration.
+async fn planned(bench: &Bench, stream: serde_json::Value, entry: serde_json::Value) -> StreamPlan {
     let credentials = Credentials::default();
     let config = json!({
         "client_id": credentials.client_id,
         "client_secret": credentials.client_secret,
         "refresh_token": credentials.refresh_token,
         "domain_url": bench.org.url(),
-        "streams": [{"stream": "Contact", "operation": "upsert", "match": {"fields": ["Email"]}}],
+        "streams": [entry],
     });
     let config = Config::parse(&config.to_string()).unwrap();
-    let text = json!({"type": "string"});
-    let catalog = json!({"streams": [{
-        "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": text, "Email": text}}},
-        "destination_sync_mode": "append",
-    }]});
-    let streams = parse_catalog(&catalog.to_string()).unwrap();
+    let streams = parse_catalog(&json!({"streams": [stream]}).to_string()).unwrap();
     let requests = [StreamRequest::new(&streams[0], &config)];
     plan_streams(&bench.loader.org, &requests, &config).await.unwrap().remove(0).plan.unwrap()
 }
@@ -179,7 +174,13 @@ async fn the_inserts_of_a_search_are_in_order_with_the_other_jobs_of_the_object(
     let mut bench = Bench::new().await;
     let inserts = bench.plan.clone();
     bench.upsert().await;
-    let search = searching(&bench).await;
+    let text = json!({"type": "string"});
+    let stream = json!({
+        "stream": {"name": "Contact", "json_schema": {"properties": {"LastName": text, "Email": text}}},
+        "destination_sync_mode": "append",
+    });
+    let entry = json!({"stream": "Contact", "operation": "upsert", "match": {"fields": ["Email"]}});
+    let search = planned(&bench, stream, entry).await;
     for (plan, is_ordered) in [
         (&inserts, false),
         (&bench.plan, true),
@@ -194,4 +195,26 @@ async fn the_inserts_of_a_search_are_in_order_with_the_other_jobs_of_the_object(
     let before = missing.progress_of_others("Contact").unwrap();
     drop(search.begin_batch());
     assert!(!missing.is_written_since("Contact", before));
+}
+
+#[tokio::test]
+async fn a_parent_may_come_from_the_own_batch_however_its_object_is_spelled() {
+    let bench = Bench::new().await;
+    let text = json!({"type": "string"});
+    let properties = json!({"External_Id__c": text, "Name": text, "Parent.External_Id__c": text});
+    let stream = json!({
+        "stream": {"name": "Account", "json_schema": {"properties": properties}},
+        "destination_sync_mode": "append",
+    });
+    let plan = planned(&bench, stream, json!({"stream": "Account"})).await;
+    for (object, is_own) in [("Account", true), ("ACCOUNT", true), ("account", true), ("Contact", false)] {
+        let mut plan = plan.clone();
+        plan.job.object = object.to_owned();
+        let parents = ParentColumns::new(&plan, &plan.columns);
+        let of = |parent: &'static str| {
+            let cells = plan.columns.iter().map(move |column| if column.header().contains('.') { parent } else { "x" });
+            parents.sources(cells).batch
+        };
+        assert_eq!((of("P-1"), of(""), of("#N/A")), (is_own, false, false), "{object}");
+    }
 }
