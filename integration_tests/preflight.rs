@@ -266,8 +266,9 @@ async fn a_person_account_needs_a_last_name_and_no_name() {
     assert!(run.stdout.contains("accounts with a LastName are persons"));
 
     let person = ("LastName", "string");
-    world.org.add_field("Account", Field::text("Region__c", 10).required());
-    let run = failed_preflight(&world, json!({}), &[stream("a", "Account", &[person])]).await;
+    let strict = World::with(Settings { person_accounts: true, ..Settings::default() }).await;
+    strict.org.add_field("Account", Field::text("Region__c", 10).required());
+    let run = failed_preflight(&strict, json!({}), &[stream("a", "Account", &[person])]).await;
     let message = run.failure().1;
     assert!(message.contains("Region__c of Account is required to create a record"), "{message}");
     assert!(!message.contains(" Name of Account is required"), "{message}");

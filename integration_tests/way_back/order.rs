@@ -90,6 +90,8 @@ async fn the_newest_version_stays_if_an_older_one_was_retried() {
     let lines = vec![record("contacts", old), record("contacts", version("C-1", 1, Connector)), state("contacts", 1)];
     let run = world.write(json!({}), contacts(7), lines).await;
     assert_eq!(run.counts()[0].rejected, 2, "{}", run.stdout);
+    let stored: Vec<Value> = world.rejected().iter().map(|row| row["_airbyte_data"]["Description"].clone()).collect();
+    assert_eq!(stored, ["version 0", "version 1"], "each is stored once");
     world.org.clear_faults();
     bring_back(&world, &["version 1"]).await;
 }
