@@ -107,10 +107,11 @@ fn versions(version: &str) -> ResponseTemplate {
         .set_body_json(json!([{"label": "Some", "url": "/services/data/vXX.X", "version": version}]))
 }
 
-fn objects(may_write: bool) -> ResponseTemplate {
+/// An object that the user may create, update and delete, or not.
+fn objects([create, update, delete]: [bool; 3]) -> ResponseTemplate {
     let object = json!({
         "name": "Contact", "label": "Contact", "custom": false, "queryable": true,
-        "createable": may_write, "updateable": may_write, "deletable": false,
+        "createable": create, "updateable": update, "deletable": delete,
     });
     ResponseTemplate::new(200).set_body_json(json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [object]}))
 }
@@ -147,7 +148,7 @@ async fn check_says_why_an_org_cannot_be_loaded() {
             version_supported: true,
         },
         OrgCase {
-            answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects(false))],
+            answers: vec![("", versions("62.0")), ("/v62.0/sobjects", objects([false; 3]))],
             status: "FAILED",
             message: "The signed-in user cannot write to any object. Give the user a permission set with Create, Edit \
                       or Delete on the objects that you want to load. Signed in to {url}.",
@@ -157,7 +158,7 @@ async fn check_says_why_an_org_cannot_be_loaded() {
         OrgCase {
             answers: vec![
                 ("", versions("62.0")),
-                ("/v62.0/sobjects", objects(true)),
+                ("/v62.0/sobjects", objects([true, true, false])),
                 ("/v62.0/limits", error_answer(403, "INSUFFICIENT_ACCESS", "You may not see this")),
             ],
             status: "SUCCEEDED",
@@ -175,6 +176,36 @@ async fn check_says_why_an_org_cannot_be_loaded() {
             false => format!("{message} {BUCKET_WORKS}"),
         };
         assert_eq!(run.connection_status(), (status, &*expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_right_on_one_object_is_enough() {
+    let world = World::new().await;
+    for rights in [[true, false, false], [false, true, false], [false, false, true]] {
+        let limits = ("/v62.0/limits", ResponseTemplate::new(200).set_body_json(json!({})));
+        let server = org(&vec![("", versions("62.0")), ("/v62.0/sobjects", objects(rights)), limits]).await;
+        let run = world.check(json!({"domain_url": server.uri(), "object_storage_config": null})).await;
+        let (status, message) = run.connection_status();
+        assert!(status == "SUCCEEDED" && message.contains("can write 1 objects"), "{rights:?} {message}");
+    }
+}
+
+/// A sync asks for them too, and goes on without them only if the user may not see them.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_that_cannot_be_read_fail_the_check_unless_the_user_may_not_see_them() {
+    let world = World::new().await;
+    for (limits, status) in [
+        (error_answer(403, "INSUFFICIENT_ACCESS", "You may not see this"), "SUCCEEDED"),
+        (error_answer(400, "JSON_PARSER_ERROR", "Something is wrong"), "FAILED"),
+        (error_answer(404, "NOT_FOUND", "Something is wrong"), "FAILED"),
+    ] {
+        let right = ("/v62.0/sobjects", objects([true; 3]));
+        let server = org(&vec![("", versions("62.0")), right, ("/v62.0/limits", limits)]).await;
+        let run = world.check(json!({"domain_url": server.uri(), "object_storage_config": null})).await;
+        let (found, message) = run.connection_status();
+        assert_eq!(found, status, "{message}");
+        assert_eq!(message.contains("asking for the org's limits"), status == "FAILED", "{message}");
     }
 }
 
@@ -358,4 +389,5 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
         assert!(message.contains(part), "{part}\n{message}");
     }
     assert_eq!(run.stdout.matches("is not a key of this connector").count(), 1, "the answer says it: {}", run.stdout);
+    assert!(!message.contains("that fit the org"), "{message}");
 }

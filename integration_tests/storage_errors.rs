@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wiremock::matchers::{any, body_string_contains, header_regex};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::check::{VERSION_SUPPORTED, closed_port};
 use crate::connector::{self, Run};
@@ -223,6 +223,43 @@ async fn a_store_that_does_not_list_its_objects_is_refused() {
     let sentence = "The test object that was just written to the rejected-records bucket \"rejected-records\" is not \
                     listed there.";
     assert!(status == "FAILED" && message.contains(sentence), "{message}");
+}
+
+/// An S3 store that takes, lists and deletes objects, and gives none back.
+struct Unreadable;
+
+impl Respond for Unreadable {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let query = |wanted: &str| request.url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        match (request.method.as_str(), query("list-type")) {
+            ("PUT", _) => ResponseTemplate::new(200).insert_header("etag", "\"e\""),
+            ("DELETE", _) => ResponseTemplate::new(204),
+            (_, Some(_)) => {
+                let key = query("prefix").unwrap_or_default();
+                let list = format!("<ListBucketResult><Contents><Key>{key}</Key></Contents></ListBucketResult>");
+                ResponseTemplate::new(200).set_body_raw(list, "application/xml")
+            }
+            _ => ResponseTemplate::new(403)
+                .set_body_raw("<Error><Code>AccessDenied</Code><Message>no</Message></Error>", "application/xml"),
+        }
+    }
+}
+
+/// A later attempt reads the journal. Rejected records are only written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_may_not_be_read_is_refused_where_there_is_a_journal() {
+    let (store, world) = (MockServer::start().await, World::new().await);
+    Mock::given(any()).respond_with(Unreadable).mount(&store).await;
+    for (journal, status, sentence) in [
+        (true, "FAILED", "Grant the credentials the permission s3:GetObject on it."),
+        (false, "SUCCEEDED", "Rejected records can be stored in the bucket rejected-records."),
+    ] {
+        let storage = json!({"s3_endpoint": store.uri()});
+        let run = world.check(json!({"object_storage_config": storage, "journal": journal})).await;
+        let (found, message) = run.connection_status();
+        assert!(found == status && message.contains(sentence), "{message}");
+        assert_eq!(message.contains("can be stored"), !journal, "{message}");
+    }
 }
 
 /// A path that no file system takes, and one that leads through a file.

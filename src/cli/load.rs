@@ -146,6 +146,8 @@ mod tests {
             (&["--operation=upsert", "--on-missing=skip"], "--key"),
             (&["--operation=insert", "--rename=mail"], "mail=Email"),
             (&["--operation=insert", "--rename==Email"], "mail=Email"),
+            (&["--operation=insert", "--rename=mail="], "mail=Email"),
+            (&["--operation=insert", "--rename=mail= "], "mail=Email"),
             (&["--operation=insert", "--format=xml"], "jsonl"),
             (&["--operation=insert", "--show=1"], "--dry-run"),
             (&["--operation=insert", "g.csv"], "g.csv"),

@@ -319,3 +319,43 @@ fn catalog(stream: &FileStream, properties: Map<String, Value>, sync_id: Option<
         "sync_id": sync_id,
     }]})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{self, Command};
+
+    fn arguments(options: &str) -> LoadArguments {
+        let all = format!("destination-salesforce load --config=c --object=Account {options} f.csv");
+        match cli::parse(all.split(' ').map(Into::into)).unwrap().0 {
+            Command::Load(arguments) => *arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_arguments_contradict_is_said_and_nothing_else() {
+        for (options, problem) in [
+            ("--operation=insert", None),
+            ("--operation=update", None),
+            ("--operation=delete --key=Email --key=Phone", None),
+            ("--operation=upsert --key=Email", None),
+            ("--operation=insert --key=Email", Some("--key is for an operation that finds records")),
+            ("--operation=upsert", Some("an upsert needs --key")),
+            ("--operation=upsert --key=Email --on-missing=insert", None),
+            ("--operation=update --key=Email --on-missing=skip", None),
+            ("--operation=hard_delete --key=Email --on-missing=reject", None),
+            ("--operation=update --key=Email --on-missing=insert", Some("--on-missing is insert, and update creates")),
+            ("--operation=delete --key=Email --on-missing=insert", Some("--on-missing is insert, and delete creates")),
+            ("--operation=hard_delete --key=Email --on-missing=insert", Some("and hard_delete creates no record")),
+            ("--operation=update --key=Email --key=Phone --key=eMail", Some("--key names a field twice")),
+            ("--operation=insert --rename=mail=Email --rename=Mail=Phone", None),
+            ("--operation=insert --rename=a=X --rename=b=Y --rename=a=Z", Some("--rename names a column twice")),
+            ("--operation=insert --rename=a=X --rename=b=Y --rename=c=x", Some("--rename names a field twice")),
+        ] {
+            let said = check(&arguments(options)).err().map(|error| error.message().to_owned());
+            assert_eq!(said.is_some(), problem.is_some(), "{options}: {said:?}");
+            assert!(said.unwrap_or_default().contains(problem.unwrap_or_default()), "{options}");
+        }
+    }
+}

@@ -85,3 +85,34 @@ fn stop_on_signal(output: &Output, display: &Display) -> Result<(Stop, oneshot::
 fn stdout_closed(error: io::Error) -> Error {
     Error::system("Standard output was closed.").internal(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tokio::net::TcpSocket;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::test_configs::{client, valid};
+
+    /// A person waits for the answer of a check, and nobody waits for a sync.
+    #[tokio::test(start_paused = true)]
+    async fn a_sync_waits_for_an_org_that_is_away_and_a_check_says_it_soon() {
+        // Bound, so that no server of another test gets the port, and nobody listens there.
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", reserved.local_addr().unwrap());
+        let config = valid(&client(json!({"domain_url": url})));
+        let (output, stop) = (Output::new(io::sink()).unwrap(), Stop::default());
+        let started = Instant::now();
+        sign_in(&config, NewRefreshToken::Lose(LostToken::default()), &stop).await.unwrap_err();
+        let of_check = started.elapsed();
+        let started = Instant::now();
+        sign_in_patiently(&config, &output, &stop).await.unwrap_err();
+        let of_sync = started.elapsed();
+        let (soon, long) = (Duration::from_mins(1), Duration::from_mins(20));
+        assert!(of_check < soon && of_sync > long, "{of_check:?} {of_sync:?}");
+    }
+}

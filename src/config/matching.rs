@@ -175,6 +175,18 @@ mod tests {
                  choose `reject` or `skip`",
             ),
             (
+                json!({"stream": "a", "operation": "delete", "match": {"fields": ["Email"], "on_missing": "insert"}}),
+                "`streams[0].match.on_missing` is `insert`, and delete creates no record: set the operation `upsert`, or \
+                 choose `reject` or `skip`",
+            ),
+            (
+                json!({
+                    "stream": "a", "operation": "hard_delete", "match": {"fields": ["Email"], "on_missing": "insert"},
+                }),
+                "`streams[0].match.on_missing` is `insert`, and hard_delete creates no record: set the operation \
+                 `upsert`, or choose `reject` or `skip`",
+            ),
+            (
                 json!({"stream": "a", "operation": "insert", "match": {"fields": ["Email"]}}),
                 "`streams[0].match` is for an operation that finds records, and an insert does not: set the operation \
                  `upsert` to create those that are not there",

@@ -141,14 +141,15 @@ mod tests {
 
     #[test]
     fn each_broken_rule_of_a_folder_is_reported() {
+        let of_shell = "`object_storage_config.path` must not begin with `~`, which only a shell understands";
         for (changes, problem) in [
             (json!({"path": " "}), "`object_storage_config.path` is missing"),
             (json!({"path": null}), "`object_storage_config.path` is missing"),
-            (
-                json!({"path": "~/rejected"}),
-                "`object_storage_config.path` must not begin with `~`, which only a shell understands",
-            ),
+            (json!({"path": "~/rejected"}), of_shell),
+            (json!({"path": "~"}), of_shell),
+            (json!({"path": " ~loader/rejected "}), of_shell),
             (json!({"path": "a\u{0}b"}), "`object_storage_config.path` must not contain control characters"),
+            (json!({"path": "a\u{7f}"}), "`object_storage_config.path` must not contain control characters"),
             (
                 json!({"path_format": "../{sync_id}"}),
                 "`object_storage_config.path_format` must not contain control characters or the segments `.` and `..`",
@@ -247,8 +248,13 @@ mod tests {
             (json!({"role_arn": "aws:iam::123456789012:role/writer"}), role),
             (json!({"role_arn": "arn:aws:iam::123456789012"}), role),
             (json!({"role_arn": "arn:aws:iam::123456789012:user/writer"}), role),
+            (json!({"role_arn": "arn:aws:sts::123456789012:assumed-role/writer/session"}), role),
             (json!({"bucket_path": "a/../b"}), &path("bucket_path")),
+            (json!({"bucket_path": "."}), &path("bucket_path")),
+            (json!({"bucket_path": "a\tb"}), &path("bucket_path")),
             (json!({"path_format": "./{sync_id}"}), &path("path_format")),
+            (json!({"path_format": "{sync_id}/.."}), &path("path_format")),
+            (json!({"file_name_format": "../{date}"}), &path("file_name_format")),
             (json!({"file_name_format": "a\u{0}b"}), &path("file_name_format")),
             (
                 json!({"file_name_format": "{date}/"}),

@@ -94,8 +94,10 @@ fn is_blank(cell: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::{Column, Key, KeyComparison, Kind, SourceColumn, write_row};
+    use crate::config::NullHandling;
+    use crate::convert::{Column, Converted, Converter, Key, KeyComparison, Kind, SourceColumn, restore, write_row};
     use airbyte::JsonTypes;
+    use airbyte::json::Cursor;
 
     fn columns() -> Columns {
         let column = |header: &str| {
@@ -201,5 +203,59 @@ mod tests {
             assert_eq!(are_one, expected, "{one:?} {two:?}");
         }
         assert!(!are_of_one_record((&other, Write), (&other, Write), &columns.merged_by([])));
+    }
+
+    /// A row that deletes has the fields in the order in which they were chosen.
+    #[test]
+    fn rows_that_several_fields_name_are_of_one_record_if_all_of_these_are_equal() {
+        use RowKind::{Delete, Write};
+        let key = |field: &str| Key { field: field.to_owned(), comparison: KeyComparison::IgnoreCase };
+        let columns = columns().found_by(vec![key("Phone"), key("Name")]);
+        let living = row(&["Ann", "x", "", "", "", "1"]);
+        for (cells, kind, expected) in [
+            (&["ANN", "y", "", "", "", "1 "][..], Write, true),
+            (&["Ann", "x", "", "", "", "2"], Write, false),
+            (&["Bea", "x", "", "", "", "1"], Write, false),
+            (&["1", "ann", "{\"gone\":1}"], Delete, true),
+            (&["2", "Ann", "{\"gone\":1}"], Delete, false),
+            (&["1", "Bea", "{\"gone\":1}"], Delete, false),
+            (&["Ann", "1", "{\"gone\":1}"], Delete, false),
+        ] {
+            let other = row(cells);
+            assert_eq!(are_of_one_record((&living, Write), (&other, kind), &columns), expected, "{cells:?}");
+            assert_eq!(are_of_one_record((&other, kind), (&living, Write), &columns), expected, "{cells:?}");
+        }
+    }
+
+    /// A rejected row comes back as a record.
+    #[test]
+    fn each_value_of_a_merged_row_keeps_the_type_that_it_had_in_its_own_record() {
+        let columns = Arc::new(columns());
+        let typed = |json: &str| {
+            let mut converter = Converter::new(Arc::clone(&columns), NullHandling::Ignore);
+            assert!(matches!(converter.convert(&mut Cursor::new(json)), Ok(Converted::Row)), "{json}");
+            TypedRow { csv: converter.row().csv.to_vec(), types: Arc::clone(converter.row_types()) }
+        };
+        let mut merged = typed(r#"{"Key__c":"k","Name":"1","Account.External_Id__c":5,"Phone":2}"#);
+        let later = typed(r#"{"Key__c":"k","Name":3,"Account.External_Id__c":"7"}"#);
+        assert!(merged.merge(&later.csv, &later.types, &columns));
+        let cells = csv::cells(&merged.csv);
+        let record = restore(&columns, cells.iter().map(String::as_str), Some(&merged.types));
+        let shown: Vec<_> = record.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("Name", "3"),
+                ("Key__c", "\"k\""),
+                ("AccountId", "null"),
+                ("Account.External_Id__c", "\"7\""),
+                ("Account.Legacy_Key__c", "null"),
+                ("Phone", "2")
+            ]
+        );
+        let unchanged = merged.csv.clone();
+        let other = typed(r#"{"Key__c":"l","Name":"x"}"#);
+        assert!(!merged.merge(&other.csv, &other.types, &columns));
+        assert_eq!(merged.csv, unchanged);
     }
 }

@@ -275,6 +275,7 @@ mod tests {
                 "sf__Id,a,sf__Error,rejected_reason,rejected_field,rejected_message,source_row\n,1,x,y,z,,7\n",
                 &[r#"{"a":"1"}"#],
             ),
+            ("source_row,a,sf__Id,sf__Created,written_records\n7,1,001,true,1\n", &[r#"{"a":"1"}"#]),
         ] {
             let (rows, problem) = read(csv);
             assert_eq!(

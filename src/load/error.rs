@@ -144,14 +144,25 @@ mod tests {
     #[test]
     fn a_load_that_ended_early_says_that_no_row_is_known_to_be_loaded_only_if_that_is_so() {
         for (rows, has_unsettled, words) in [
-            (0, false, "No row is known to be loaded yet. Give the same command again"),
-            (0, true, "Rows may be loaded already; how many is not known yet. Change nothing in the file"),
-            (7, false, "The first 7 rows are done. Give the same command again"),
-            (7, true, "The first 7 rows are done, and rows behind them may be loaded too. Change nothing in the file"),
+            (0, false, "No row is known to be loaded yet."),
+            (0, true, "Rows may be loaded already; how many is not known yet."),
+            (1, false, "The first row is done."),
+            (1, true, "The first row is done, and rows behind it may be loaded too."),
+            (7, false, "The first 7 rows are done."),
+            (7, true, "The first 7 rows are done, and rows behind them may be loaded too."),
         ] {
-            let said = how_to_go_on(rows, true, has_unsettled);
-            assert!(said.starts_with(words), "{said}");
+            for (is_lasting, next) in [
+                (
+                    true,
+                    if has_unsettled { "Change nothing in the file, and give" } else { "Give the same command again" },
+                ),
+                (false, "Standard input cannot be read again: "),
+            ] {
+                let said = how_to_go_on(rows, is_lasting, has_unsettled);
+                assert!(said.starts_with(&format!("{words} {next}")), "{said}");
+                let must_look = said.contains("look in the org which rows are loaded");
+                assert_eq!(must_look, !is_lasting && has_unsettled, "{said}");
+            }
         }
-        assert!(how_to_go_on(7, false, true).contains("look in the org which rows are loaded"));
     }
 }

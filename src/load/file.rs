@@ -223,15 +223,30 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_gzip_are_taken_off() {
         let marked = [BOM, b"a\n1\n"].concat();
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        gzip.write_all(&marked).unwrap();
-        for bytes in [marked.clone(), gzip.finish().unwrap()] {
+        for bytes in [marked.clone(), gzip(&marked)] {
             let content = content(&bytes).unwrap();
             assert!(content.has_bom);
             assert_eq!(text(content), "a\n1\n");
         }
         assert_eq!(text(content(b"a\n").unwrap()), "a\n");
         assert_eq!(text(content(b"").unwrap()), "");
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(text).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    /// Programs write large files in several parts, or append one gzip file to another.
+    #[test]
+    fn all_parts_of_a_gzip_file_are_read_and_one_that_is_cut_off_has_no_end() {
+        let whole = [gzip(b"a\n1\n"), gzip(b""), gzip(b"2\n3\n")].concat();
+        assert_eq!(text(content(&whole).unwrap()), "a\n1\n2\n3\n");
+        for missing in 1..=8 {
+            let cut = content(&whole[..whole.len() - missing]).unwrap();
+            assert!(io::read_to_string(cut.bytes()).is_err(), "{missing} bytes are missing");
+        }
     }
 
     /// The first MiB shows the columns, and everything is read.
@@ -259,6 +274,8 @@ mod tests {
             let Err(error) = content(bytes) else { panic!("{why}") };
             assert!(error.message().contains(why), "{error}");
         }
+        let Err(error) = content(&gzip(b"\xff\xfea\0")) else { panic!("compressed UTF-16") };
+        assert!(error.message().contains("UTF-16"), "{error}");
         let Err(error) = open(Box::new(&b" [{}]"[..]), Some(FileFormat::Jsonl), "f") else { panic!("a list") };
         assert!(error.message().contains("one object a line"), "{error}");
     }

@@ -175,9 +175,65 @@ mod tests {
     use super::super::file::{FileFormat, InputFile};
     use super::*;
 
-    fn open(text: &str) -> JsonlRows {
-        let content = InputFile::Stdin.open(Some(FileFormat::Jsonl), Cursor::new(text.as_bytes().to_vec())).unwrap();
-        JsonlRows::open(content, &[])
+    fn open(text: impl AsRef<[u8]>) -> JsonlRows {
+        open_with(text, &[])
+    }
+
+    fn open_with(text: impl AsRef<[u8]>, renames: &[(&str, &str)]) -> JsonlRows {
+        let content = InputFile::Stdin.open(Some(FileFormat::Jsonl), Cursor::new(text.as_ref().to_vec())).unwrap();
+        let renames: Vec<_> =
+            renames.iter().map(|(column, field)| ((*column).to_owned(), (*field).to_owned())).collect();
+        JsonlRows::open(content, &renames)
+    }
+
+    /// The next object, or why it cannot be loaded.
+    fn next(rows: &mut JsonlRows) -> Result<String, String> {
+        let mut data = Vec::new();
+        match rows.next(&mut data) {
+            Ok(is_row) => Ok(if is_row { String::from_utf8(data).unwrap() } else { "the end".to_owned() }),
+            Err(ReadError::Row(problem)) => Err(format!("{} {}", problem.line, problem.why)),
+            Err(ReadError::Io(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_column_of_a_result_file_is_left_out_unless_it_goes_to_a_field_that_has_no_column_of_its_own() {
+        let line = r#"{"sf__Id":"001","a":1,"sf__Created":true,"written_records":1,"rejected_reason":"x"}"#;
+        for (line, renames, expected) in [
+            (line, &[][..], Ok(r#"{"a":1}"#)),
+            (line, &[("sf__Id", "Id")], Ok(r#"{"Id":"001","a":1}"#)),
+            (line, &[("a", "Name")], Ok(r#"{"a":1}"#)),
+            (line, &[("rejected_reason", "Note"), ("sf__Id", "Id")], Ok(r#"{"Id":"001","a":1,"Note":"x"}"#)),
+            (r#"{"source_row":7}"#, &[], Ok("{}")),
+            (r#"{"Id":"002","sf__Id":"001"}"#, &[], Ok(r#"{"Id":"002"}"#)),
+            (r#"{"Id":"002","sf__Id":"001"}"#, &[("sf__Id", "Id")], Err("takes its column sf__Id to Id")),
+            (r#"{"sf__Id":"001","Id":null}"#, &[("sf__Id", "Id")], Err("takes its column sf__Id to Id")),
+            (r#"{"sf__Id":"001"}"#, &[("sf__Id", "sf__Id")], Ok(r#"{"sf__Id":"001"}"#)),
+        ] {
+            let mut rows = open_with(line, renames);
+            match (next(&mut rows), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{renames:?}"),
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+                (found, _) => panic!("{line} {renames:?}: {found:?}"),
+            }
+        }
+        let rows = open_with(line, &[("sf__Id", "Id")]);
+        assert_eq!(rows.properties().keys().collect::<Vec<_>>(), ["Id", "a"]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_named() {
+        let mut rows = open(b"{\"a\":1}\n{\"a\":\"\xe4\"}\n");
+        assert_eq!(next(&mut rows), Ok(r#"{"a":1}"#.to_owned()));
+        assert_eq!(next(&mut rows), Err("2 it is not UTF-8".to_owned()));
+    }
+
+    #[test]
+    fn lines_of_blanks_are_no_objects() {
+        let mut rows = open("\n \t\n{\"a\":1}\n\r\n   ");
+        assert_eq!(next(&mut rows), Ok(r#"{"a":1}"#.to_owned()));
+        assert_eq!(next(&mut rows), Ok("the end".to_owned()));
+        assert_eq!(rows.tracker().position().rows, 1);
     }
 
     #[test]

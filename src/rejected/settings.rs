@@ -195,6 +195,7 @@ mod tests {
             "../acme",
             "-acme",
             ".acme",
+            "_acme",
             "arn:aws:s3:eu-west-1:123456789012:accesspoint/acme",
             &too_long,
         ] {

@@ -142,6 +142,29 @@ fn an_allowance_that_the_user_may_not_see_is_not_known() {
 }
 
 #[test]
+fn an_allowance_is_shown_as_far_as_one_of_the_two_ends_of_the_sync_knows_it() {
+    let reported = |max, left| allowance(max, left).map(After::Reported);
+    for (before, after, expected) in [
+        (None, None, ["not known"; 3]),
+        (None, reported(15_000, 700), ["not known", "700", "15,000"]),
+        (allowance(15_000, 800), None, ["800", "not known", "15,000"]),
+        (allowance(15_000, 800), Some(After::Counted(600)), ["800", "about 600", "15,000"]),
+        // It was raised meanwhile.
+        (allowance(15_000, 800), reported(20_000, 5_700), ["800", "5,700", "20,000"]),
+    ] {
+        let mut report = report();
+        report.api_requests = AllowanceUse { before, after };
+        let page = page(&report);
+        let cells = ["Before", "After", "Allowed"].map(|label| {
+            let row = page.split_once("\">API requests</th>").unwrap().1;
+            let cell = row.split_once(&format!("data-label=\"{label}\">")).unwrap().1;
+            cell.split('<').next().unwrap()
+        });
+        assert_eq!(cells, expected, "{before:?} {after:?}");
+    }
+}
+
+#[test]
 fn searches_have_rows_and_a_phase_of_their_own_where_there_are_some() {
     let mut report = report();
     assert!(!page(&report).contains("earching"));

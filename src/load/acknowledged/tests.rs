@@ -69,6 +69,18 @@ async fn only_a_load_that_has_sent_nothing_leaves_nothing_when_it_stops() {
     }
 }
 
+/// A file in the place of the folder of objects keeps it from being listed.
+#[tokio::test]
+async fn where_nobody_can_look_rows_may_be_loaded_that_are_not_known_to_be_done() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    assert!(!loaded.has_unsettled().await);
+    fs::write(load.path("f.load/objects"), "no folder").unwrap();
+    assert!(loaded.has_unsettled().await);
+}
+
 #[tokio::test]
 async fn the_notes_stay_until_the_end_is_said() {
     let load = Load::new(FileFormat::Csv);

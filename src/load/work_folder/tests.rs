@@ -48,7 +48,10 @@ fn the_same_load_goes_on_where_it_ended_and_another_one_is_refused() {
     assert_eq!(folder.set_aside().unwrap(), parent.path().join("f.load.1"));
     let folder = open(&path, target("Contact", "update")).unwrap();
     assert_eq!(folder.checkpoint().position, Position::default());
+    assert_eq!(folder.set_aside().unwrap(), parent.path().join("f.load.2"));
+    let folder = open(&path, target("Contact", "update")).unwrap();
     folder.remove().unwrap();
+    assert!(parent.path().join("f.load.1").exists() && parent.path().join("f.load.2").exists());
     assert!(!path.exists());
 }
 

@@ -307,6 +307,12 @@ mod tests {
             ("{sync_id}-{stream_name}", file, "99999999999999999999-a/f", &[]),
             ("{stream_name}/{date}/{stream_name}", "{uuid}", "a/2026_03_04/a/f", &[("", "a")]),
             ("{stream_name}/{date}/{stream_name}", "{uuid}", "a/2026_03_04/b/f", &[]),
+            ("{namespace}/{stream_name}/{namespace}", file, "a/b/a/f", &[("a", "b")]),
+            ("{namespace}/{stream_name}/{namespace}", file, "a/b/c/f", &[]),
+            ("{namespace}/{stream_name}/{namespace}", file, "a/f", &[("", "a")]),
+            ("{namespace}/{stream_name}/{namespace}", file, "a/b/f", &[]),
+            ("{sync_id}/{stream_name}/{sync_id}", file, "7/a/7/f", &[("", "a")]),
+            ("{sync_id}/{stream_name}/{sync_id}", file, "7/a/8/f", &[]),
         ];
         for (path, file_name, key, expected) in table {
             let found = names(path, file_name, key);

@@ -122,6 +122,7 @@ mod tests {
             ("{year}-{month}", vec![Token::Variable(Variable::Year), text("-"), Token::Variable(Variable::Month)]),
             ("{date:yyyy_MM}", vec![Token::Variable(Variable::YearMonth)]),
             ("{part_number}", vec![text("{part_number}")]),
+            ("{format_extension}/x", vec![text("{format_extension}/x")]),
             ("a{unknown}\n", vec![text("a{unknown}_")]),
             ("", vec![]),
         ];

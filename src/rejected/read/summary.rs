@@ -176,9 +176,17 @@ mod tests {
         for number in 0..MOST_LINES + 5 {
             add(&mut summary, "s", (&format!("CODE_{number}"), "m", "f"), 0);
         }
+        // A line that is there goes on counting.
+        (0..2).for_each(|_| add(&mut summary, "s", ("CODE_0", "m", "f"), 0));
         let table = summary.table();
         assert_eq!(table.lines().count(), 1 + MOST_LINES + 1);
-        let others = table.lines().find(|line| line.starts_with(OTHERS)).unwrap();
-        assert!(others.split_whitespace().any(|cell| cell == "5"), "{others}");
+        let count = |begins: [&str; 2]| {
+            let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            table.lines().map(cells).find(|cells| cells[..2] == begins).unwrap()[3].clone()
+        };
+        assert_eq!(
+            (count([OTHERS, OTHERS]), count(["s", "CODE_0"]), count(["s", "CODE_1"])),
+            ("5".into(), "3".into(), "1".into())
+        );
     }
 }

@@ -271,13 +271,19 @@ fn a_rejected_record_that_is_found_has_the_hash_of_its_fields() {
     converter.mark_deleted(&SourceColumn::top("gone"));
     assert!(matches!(converter.convert(&mut Cursor::new(r#"{"k":"x","l":"y"}"#)), Ok(Converted::Row)));
     let expected = converter.row().key;
-    for (json, is_known) in [
-        (r#"{"n":true,"l":"Y","k":"X"}"#, true),
-        (r#"{"gone":"perhaps","k":"X","l":"Y"}"#, true),
-        (r#"{"n":true,"k":"X"}"#, false),
-        (r#"{"n":true,"l":"X","k":"Y"}"#, false),
+    for (json, has_key, is_same) in [
+        (r#"{"n":true,"l":"Y","k":"X"}"#, true, true),
+        (r#"{"gone":"perhaps","k":"X","l":"Y"}"#, true, true),
+        (r#"{"n":true,"l":"X","k":"Y"}"#, true, false),
+        (r#"{"n":true,"k":"X"}"#, false, false),
+        (r#"{"l":"Y","n":true}"#, false, false),
+        (r#"{"n":true,"k":"X","l":" "}"#, false, false),
+        (r#"{"n":true,"k":null,"l":"Y"}"#, false, false),
+        (r##"{"n":true,"k":"X","l":"#N/A"}"##, false, false),
+        (r#"{"n":true}"#, false, false),
     ] {
         assert!(matches!(converter.convert(&mut Cursor::new(json)), Ok(Converted::Rejected(_))), "{json}");
-        assert_eq!(converter.rejected_key() == expected, is_known, "{json}");
+        let key = converter.rejected_key();
+        assert_eq!((key.is_some(), key == expected), (has_key, is_same), "{json}");
     }
 }

@@ -30,6 +30,31 @@ fn a_null_object_clears_its_reference_once() {
 }
 
 #[test]
+fn a_null_object_clears_its_own_reference_and_no_other() {
+    let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
+    for (object, field) in [("Account", "AccountId"), ("Parent", "ParentId")] {
+        converter.nest(object);
+        converter.set_columns(Arc::new(converter.columns().with(Column::clearing(object, field))));
+    }
+    for (json, row) in [
+        (r#"{"n":"x","Account":null}"#, "x,#N/A,\n"),
+        (r#"{"n":"x","Parent":null}"#, "x,,#N/A\n"),
+        (r#"{"Parent":null,"n":"x","Account":null}"#, "x,#N/A,#N/A\n"),
+        (r#"{"n":"x"}"#, "x,,\n"),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), row, "{json}");
+    }
+    // The other reference is still cleared when the one has a column of its own.
+    converter.set_columns(Arc::new(converter.columns().with(of_account("Ext__c"))));
+    for (json, row) in [
+        (r#"{"n":"x","Account":{"Ext__c":"A-1"},"Parent":null}"#, "x,#N/A,A-1\n"),
+        (r#"{"n":"x","Account":null}"#, "x,,#N/A\n"),
+    ] {
+        assert_eq!(csv_of(&mut converter, json), row, "{json}");
+    }
+}
+
+#[test]
 fn a_null_object_changes_nothing_where_another_column_fills_the_reference() {
     let mut converter = Converter::new(columns(&["n"]), NullHandling::Clear);
     converter.nest("Account");
@@ -69,7 +94,18 @@ fn a_member_that_goes_to_another_field_does_not_name_the_related_record() {
     let columns = Columns::new(vec![company, of_account("Ext__c")], None);
     let mut converter = Converter::new(Arc::new(columns), NullHandling::Ignore);
     converter.describe(&SourceColumn::nested("Account", "Phone"));
-    assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x","Phone":"1","Ext__c":"A-1"}}"#), "x,A-1\n");
+    let [name, phone, key] = [r#""Name":"x""#, r#""Phone":"1""#, r#""Ext__c":"A-1""#];
+    for [first, second, third] in [
+        [name, phone, key],
+        [name, key, phone],
+        [phone, name, key],
+        [phone, key, name],
+        [key, name, phone],
+        [key, phone, name],
+    ] {
+        let json = format!(r#"{{"Account":{{{first},{second},{third}}}}}"#);
+        assert_eq!(csv_of(&mut converter, &json), "x,A-1\n", "{json}");
+    }
     assert_eq!(csv_of(&mut converter, r#"{"Account":{"Name":"x"}}"#), "x,\n");
     let converted = convert(&mut converter, r#"{"Account":{"Name":"x","Phone":"1"}}"#).unwrap();
     assert!(matches!(converted, Converted::Rejected(it) if it.code == RejectionCode::NoRelatedKey));
