@@ -198,6 +198,23 @@ async fn the_success_file_has_the_rows_with_their_ids_and_says_which_are_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_rows_that_the_success_file_lacks_are_counted() {
+    let world = World::new().await;
+    world.org.insert("Contact", &[("LastName", "Example"), ("Email", "ann@example.com")]);
+    let folder = Folder::new(&world, json!({}));
+    for (skipped, said) in [(0, None), (1, Some("1 row without an id there")), (2, Some("2 rows without an id there"))]
+    {
+        let others: String = (0..skipped).map(|number| format!("nobody-{number}@example.com,1\n")).collect();
+        folder.write("c.csv", format!("Email,Phone\nann@example.com,1\n{others}"));
+        let update = "--object Contact --operation update --key Email --on-missing skip c.csv";
+        let load = folder.load(update).await;
+        load.assert_code(0);
+        assert_eq!(load.stderr.contains("without an id"), said.is_some(), "{}", load.stderr);
+        assert!(load.stderr.contains(said.unwrap_or_default()), "{}", load.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn equal_rows_have_their_own_numbers_in_the_success_file() {
     let world = World::new().await;
     let folder = Folder::new(&world, json!({}));

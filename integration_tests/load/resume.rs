@@ -317,7 +317,9 @@ async fn a_signal_ends_a_load_and_the_next_run_completes_it() {
     let output = blocking(move || process.wait_with_output().unwrap()).await;
     hold.release();
     let (code, stderr) = (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap());
-    Load { code, stdout: String::new(), stderr }.assert_error("The run was stopped before it was complete");
+    let load = Load { code, stdout: String::new(), stderr };
+    load.assert_error("The run was stopped before it was complete");
+    load.assert_error("No row is known to be loaded yet. Give the same command again to continue.");
     folder.load(INSERT).await.assert_code(0);
     assert_eq!(world.values("Account", "Name"), names(5));
 }

@@ -161,6 +161,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_found_where_it_begins_in_one_piece_and_ends_in_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "003000000000001AAA";
+        for in_first in 0..=text.len() {
+            for pieces in [1, 2] {
+                let mut file = ResultFile::open(&folder.path().join("f"), Noted::default()).unwrap();
+                file.append(&vec![b'0'; pieces * SEARCHED_BYTES - in_first]).unwrap();
+                file.append(text.as_bytes()).unwrap();
+                assert!(file.contains(text).unwrap(), "{in_first} in piece {pieces}");
+                assert!(!file.contains("003000000000001AAB").unwrap());
+            }
+        }
+    }
+
+    #[test]
     fn what_a_crash_left_behind_the_noted_length_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");

@@ -93,6 +93,20 @@ fn acknowledged_rows_leave_the_entry() {
     assert_eq!(rewritten(rows.acknowledge(2)), 0);
 }
 
+/// A state covers the stream up to its segment, and the states of earlier segments may never come.
+#[test]
+fn rows_of_all_segments_up_to_the_acknowledged_one_leave_the_entry() {
+    let sent = [["1", ""], ["2", ""], ["3", ""], ["4", ""]];
+    let mut rows = earlier(&sent, &sent);
+    let columns = columns(&["A", "B"]);
+    for (row, segment) in [("1", 0), ("2", 1), ("3", 3), ("4", 4)] {
+        assert!(rows.take(&csv(&[row, ""]), &columns, segment));
+    }
+    assert_eq!(rewritten(rows.acknowledge(2)), 2);
+    assert!(rows.acknowledge(2).is_none(), "nothing new");
+    assert_eq!(rewritten(rows.acknowledge(9)), 0);
+}
+
 #[test]
 fn another_reading_of_the_results_begins_anew() {
     let mut rows = earlier(&[["1", ""], ["2", ""]], &[["1", ""], ["2", ""]]);
