@@ -78,3 +78,81 @@ impl<W: JobWatcher + Sync> OrgRecords<'_, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use retry::Policy;
+    use salesforce_sim::{Credentials, Nature, Settings, SimulatedOrg};
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::convert::KeyComparison::IgnoreCase;
+    use crate::matching::find::{KeyRows, find_records};
+    use crate::matching::plan::tests::plan;
+    use crate::matching::wanted::Found;
+    use salesforce::{LoginUrl, OAuthFlow, SignIn};
+
+    /// Counts the requests that it is told of.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl JobWatcher for Counting {
+        fn progressed(&self, _: u64) {}
+
+        fn asks(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    struct OneKey;
+
+    impl KeyRows for OneKey {
+        fn len(&self) -> usize {
+            1
+        }
+
+        fn keys(&self) -> Box<dyn Iterator<Item = Vec<String>> + Send + '_> {
+            Box::new(std::iter::once(vec!["ann@example.com".to_owned()]))
+        }
+    }
+
+    const ONCE: Policy = Policy {
+        attempts: 1,
+        first_wait: Duration::ZERO,
+        longest_wait: Duration::ZERO,
+        total: Duration::ZERO,
+        jitter: || 0.0,
+    };
+
+    /// The quota of a sync is used up by them too.
+    #[tokio::test]
+    async fn each_page_of_an_answer_counts_as_a_request() {
+        let sim = SimulatedOrg::start(Settings { nature: Nature::kind(), ..Settings::default() }).await.unwrap();
+        let Credentials { client_id, client_secret, .. } = Credentials::default();
+        let sign_in = SignIn {
+            login_url: LoginUrl::parse(&sim.url()).unwrap(),
+            flow: OAuthFlow::ClientCredentials { client_id, client_secret: client_secret.into() },
+        };
+        let org = Org::sign_in(sign_in, "loader/1.0", Arc::new(|_| {})).await.unwrap();
+        for records in [1, 4_500] {
+            while sim.count("Contact") < records {
+                sim.insert("Contact", &[("LastName", "Example"), ("Email", "ann@example.com")]).unwrap();
+            }
+            let before = sim.requests().len();
+            let (watcher, sizes, budget) = (Counting::default(), QuerySizes::default(), Budget::new(1_000_000));
+            let source = OrgRecords { org: &org, watcher: &watcher, lease: budget.lease(), sizes: &sizes };
+            let plan = plan(&[("Email", IgnoreCase)]);
+            let matches = find_records(&source, &plan, &OneKey, &ONCE, budget.lease()).await.unwrap();
+            let found = matches.of(plan.row_key(["ann@example.com"]).unwrap());
+            let count = if let Found::Several { count, .. } = found { count } else { 1 };
+            assert_eq!(count, records);
+            let requests = sim.requests().len() - before;
+            assert_eq!(requests > 1, records > 1, "{requests} pages");
+            assert_eq!(watcher.0.into_inner(), requests, "{records} records");
+        }
+    }
+}

@@ -54,7 +54,7 @@ impl FakeOrg {
             return Err(Fault::of_failed_job(message).into());
         }
         for (id, email) in &self.records {
-            if self.deleted == Some(email) && self.queries() > 1 {
+            if self.deleted.is_some_and(|deleted| deleted == email) && self.queries() > 1 {
                 continue;
             }
             let is_same = self.same.is_some_and(|(key, other)| other == email && has(key));

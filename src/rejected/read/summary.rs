@@ -184,9 +184,7 @@ mod tests {
             let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             table.lines().map(cells).find(|cells| cells[..2] == begins).unwrap()[3].clone()
         };
-        assert_eq!(
-            (count([OTHERS, OTHERS]), count(["s", "CODE_0"]), count(["s", "CODE_1"])),
-            ("5".into(), "3".into(), "1".into())
-        );
+        let counts = [[OTHERS, OTHERS], ["s", "CODE_0"], ["s", "CODE_1"]].map(count);
+        assert_eq!(counts, ["5", "3", "1"]);
     }
 }
