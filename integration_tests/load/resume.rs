@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Child;
 use std::time::Duration;
 
-use salesforce_sim::{Effect, Endpoint, Hold, RequestFault, RowFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault, RowFault, Settings};
 use serde_json::{Value, json};
 
 use super::{Folder, Load};
@@ -112,6 +112,22 @@ async fn an_insert_that_was_written_before_a_kill_is_not_sent_again() {
     assert_eq!((world.org.count("Account"), done(&folder)), (300, 0));
     folder.load(INSERT).await.assert_code(0);
     assert_eq!((world.values("Account", "Name"), world.org.jobs().len()), (names(300), 1));
+}
+
+/// Its job is closed, and its end is not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_fails_before_a_row_is_known_to_be_done_says_that_rows_may_be_loaded_and_goes_on() {
+    let world = World::new().await;
+    let folder = Folder::new(&world, json!({}));
+    folder.write("a.csv", file(5));
+    let refusal = Answer::error(400, "API_CURRENTLY_DISABLED", "API is currently disabled for this user");
+    world.org.inject(RequestFault::new(Endpoint::JobInfo, refusal).always());
+    let load = folder.load(INSERT).await;
+    load.assert_error("Rows may be loaded already; how many is not known yet. Change nothing in the file");
+    world.org.clear_faults();
+    world.wait_for_jobs().await;
+    folder.load(INSERT).await.assert_code(0);
+    assert_eq!((world.values("Account", "Name"), world.org.jobs().len()), (names(5), 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,9 +333,7 @@ async fn a_signal_ends_a_load_and_the_next_run_completes_it() {
     let output = blocking(move || process.wait_with_output().unwrap()).await;
     hold.release();
     let (code, stderr) = (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap());
-    let load = Load { code, stdout: String::new(), stderr };
-    load.assert_error("The run was stopped before it was complete");
-    load.assert_error("No row is known to be loaded yet. Give the same command again to continue.");
+    Load { code, stdout: String::new(), stderr }.assert_error("The run was stopped before it was complete");
     folder.load(INSERT).await.assert_code(0);
     assert_eq!(world.values("Account", "Name"), names(5));
 }
