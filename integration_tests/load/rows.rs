@@ -96,16 +96,16 @@ async fn records_are_found_by_other_fields_and_what_is_missing_is_chosen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_deleted_by_their_ids() {
-    for operation in ["delete", "hard_delete"] {
+    for (operation, id) in [("delete", "Id"), ("hard_delete", "Id"), ("delete", "ID")] {
         let world = World::new().await;
         let ids = [1, 2].map(|number| world.org.insert("Account", &[("Name", &format!("Example {number}"))]).unwrap());
         let folder = Folder::new(&world, json!({}));
-        folder.write("a.csv", format!("Id,Name\n{},x\n", ids[0]));
+        folder.write("a.csv", format!("{id},Name\n{},x\n", ids[0]));
         folder.load(&format!("--object Account --operation {operation} a.csv")).await.assert_code(0);
         assert_eq!(world.values("Account", "Name"), [Some("Example 2".to_owned())], "{operation}");
         let success = folder.read("a_success.csv");
         assert!(
-            success.starts_with(&format!("source_row,Id,sf__Id,sf__Created,written_records\r\n1,{},", ids[0])),
+            success.starts_with(&format!("source_row,{id},sf__Id,sf__Created,written_records\r\n1,{},", ids[0])),
             "{operation}: {success}"
         );
     }

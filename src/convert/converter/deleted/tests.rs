@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::NullHandling;
-use crate::convert::{Column, Columns, Converted, Key, KeyComparison, Kind, RejectionCode, RowKind, cells};
+use crate::convert::{Column, Columns, Converted, Key, KeyComparison, Kind, RejectionCode, RowKind, cells, restore};
 use airbyte::JsonTypes;
 
 /// A converter with a key `k`, a text `a`, a number `n`, and the marks `gone` and `off`.
@@ -162,6 +162,25 @@ fn no_value_of_a_deleted_record_counts_as_cut() {
     ] {
         assert_eq!(outcome(&mut converter, json).0, Some(kind), "{json}");
         assert_eq!(converter.truncated(), truncated, "{json}");
+    }
+}
+
+/// A deletion that Salesforce rejects comes back as a record.
+#[test]
+fn the_key_of_a_row_that_deletes_keeps_its_type() {
+    let mut converter = converter(OnDeleted::Delete);
+    for (json, key) in [
+        (r#"{"k":5,"gone":true}"#, "5"),
+        (r#"{"k":"5","gone":true}"#, "\"5\""),
+        (r#"{"gone":true,"a":"x","k":true}"#, "true"),
+        (r#"{"n":"x","gone":true,"k":7}"#, "7"),
+    ] {
+        assert_eq!(outcome(&mut converter, json).0, Some(RowKind::Delete), "{json}");
+        let types = converter.row_types().of_key(converter.columns());
+        let cells = cells(converter.row().csv);
+        let columns = converter.columns().key_alone();
+        let record = restore(&columns, cells.iter().map(String::as_str), Some(&types));
+        assert_eq!((record.len(), &*record[0].0, record[0].1.get()), (1, "k", key), "{json}");
     }
 }
 
