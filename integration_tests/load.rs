@@ -2,6 +2,8 @@
 
 mod checks;
 mod files;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod results;
 mod resume;
 mod rows;
