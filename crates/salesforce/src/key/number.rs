@@ -82,18 +82,13 @@ impl Decimal {
 
     /// The number without an exponent. `None` for numbers that no field of Salesforce holds.
     pub(super) fn to_plain(&self) -> Option<String> {
-        if self.digits.is_empty() {
-            return Some("0".to_owned());
-        }
         if self.point.abs() > MOST_DIGITS {
             return None;
         }
-        let digits = length(self.digits.len());
+        // Positions before the digits and after them are zeros.
         let text = |from: i64, to: i64| (from..to).map(|position| char::from(self.digit(position))).collect::<String>();
         let whole = if self.point > 0 { text(0, self.point) } else { "0".to_owned() };
-        let fraction = text(self.point, digits);
-        let zeros = self.point.min(0);
-        let fraction = if zeros < 0 { text(zeros, 0) + &text(0, digits) } else { fraction };
+        let fraction = text(self.point, length(self.digits.len()));
         let point = if fraction.is_empty() { "" } else { "." };
         Some(format!("{}{whole}{point}{fraction}", self.sign()))
     }
