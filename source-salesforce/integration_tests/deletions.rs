@@ -4,7 +4,7 @@ use salesforce_sim::{Answer, Effect, Endpoint, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use crate::changes::{COLUMNS, accounts, add, ago, pass, sync, world, world_with};
-use crate::connector::Run;
+use crate::connector::{Run, Signal};
 use crate::world::{World, blocking, catalog, incremental, sorted};
 
 /// The accounts without the column with the time of a deletion.
@@ -352,5 +352,26 @@ async fn a_long_filter_loses_no_deletion() {
         let told = gone(&run, "Account");
         assert!(told.contains(&left), "{more}: {told:?}");
         assert_eq!(told.len(), rows, "{more}: told twice rather than not at all");
+    }
+}
+
+/// The platform has its rows, also where the next sync begins from the start again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_a_first_window_that_never_ended_is_told_when_it_is_deleted() {
+    for (api, kind, nth) in [("bulk", "STATE", 3), ("rest", "STATE", 2), ("rest", "RECORD", 1)] {
+        let world = world().await;
+        // More than a pipe holds.
+        (0..2_000).for_each(|number| drop(add(&world, &number.to_string())));
+        pass(&world, 5);
+        let config = |start: &str| json!({"api": api, "max_page_rows": 200, "start_date": start});
+        let connector = world.start_read(config("2024-01-01"), &accounts(), &json!([]));
+        let killed = blocking(move || connector.end_at(kind, nth, Signal::Kill)).await;
+        let mut states = killed.last_states();
+        assert!(states[0]["stream"]["stream_state"]["through"].is_null(), "{states}");
+        let id = killed.records("Account")[0]["Id"].as_str().unwrap().to_owned();
+        world.org.erase("Account", &id);
+        pass(&world, 5);
+        let run = sync(&world, config("2020-01-01"), &accounts(), &mut states).await;
+        assert_eq!(gone(&run, "Account"), [id], "{api} {kind}");
     }
 }

@@ -178,12 +178,10 @@ async fn follow(seed: u64) {
         let connector = world.start_read(setup.config(&choice), &setup.catalog(&choice), &states);
         choices.push(choice);
         let nth_state = if !is_last && random.bool() { random.usize(1..10) } else { usize::MAX };
-        let reading = tokio::spawn(blocking(move || connector.kill_at_state(nth_state)));
-        while !is_last && !reading.is_finished() {
-            work.step(&world.org);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let run: Run = reading.await.unwrap();
+        // The last sync finds an org at rest.
+        let resting = if is_last { Some(work) } else { world.org.begin_work(work); None };
+        let run: Run = blocking(move || connector.kill_at_state(nth_state)).await;
+        work = resting.or_else(|| world.org.end_work()).unwrap();
         rows.extend(run.records(setup.object).into_iter().cloned());
         let last = run.last_states();
         if last != json!([]) {

@@ -43,6 +43,7 @@ pub(crate) fn listen(listener: TcpListener, org: SharedOrg, mut stop: watch::Rec
 async fn handle(State(org): State<SharedOrg>, request: axum::extract::Request) -> Reply {
     let (parts, body) = request.into_parts();
     let route = Route::parse(parts.method.as_str(), parts.uri.path());
+    org.work();
     let (number, effect) = {
         let mut org = org.lock();
         (log_request(&mut org, &parts, route.endpoint), org.faults.effect_on_request(route.endpoint))

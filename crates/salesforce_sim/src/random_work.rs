@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::{simulated_org::SimulatedOrg, transaction::Transaction};
+use crate::{
+    org::{ChangeKind, SharedOrg, update},
+    simulated_org::SimulatedOrg,
+    store::RecordState,
+    transaction::Transaction,
+};
 
 /// The most transactions that are open at the same time.
 const OPEN: usize = 3;
@@ -12,10 +17,14 @@ const OPEN: usize = 3;
 /// The longest time between two steps, in seconds.
 const PAUSE: u64 = 90;
 
+/// The most things that are done between two requests.
+const BETWEEN_REQUESTS: usize = 3;
+
 /// Random work on the records of one object, which the seed alone decides.
 ///
 /// Each [`step`](RandomWork::step) does one thing and sets the clock forward by some seconds. Transactions commit in any
-/// order, so their changes show up under stamps that are minutes old.
+/// order, so their changes show up under stamps that are minutes old. [`SimulatedOrg::begin_work`] lets the org do it
+/// between its requests.
 #[derive(Debug)]
 pub struct RandomWork {
     object: String,
@@ -42,9 +51,23 @@ impl RandomWork {
 
     /// Does one thing: begins, commits or rolls back a transaction, or changes a record, in one of them or at once.
     pub fn step(&mut self, org: &SimulatedOrg) {
-        org.advance_clock(Duration::from_secs(self.rng.u64(0..=PAUSE)));
+        self.step_in(&org.org);
+    }
+
+    /// Does some things, or none.
+    pub(crate) fn between_requests(&mut self, org: &SharedOrg) {
+        (0..self.rng.usize(0..=BETWEEN_REQUESTS)).for_each(|_| self.step_in(org));
+    }
+
+    /// Commits every open transaction.
+    pub fn finish(&mut self) {
+        self.open.drain(..).for_each(Transaction::commit);
+    }
+
+    fn step_in(&mut self, org: &SharedOrg) {
+        org.lock().clock.advance(Duration::from_secs(self.rng.u64(0..=PAUSE)));
         match self.rng.u8(0..10) {
-            0 if !self.is_calm && self.open.len() < OPEN => self.open.push(org.begin_transaction()),
+            0 if !self.is_calm && self.open.len() < OPEN => self.open.push(Transaction::begin(org.clone())),
             1 | 2 if !self.open.is_empty() => {
                 let transaction = self.open.swap_remove(self.rng.usize(..self.open.len()));
                 if self.rng.u8(0..5) > 0 {
@@ -55,12 +78,7 @@ impl RandomWork {
         }
     }
 
-    /// Commits every open transaction.
-    pub fn finish(&mut self) {
-        self.open.drain(..).for_each(Transaction::commit);
-    }
-
-    fn change(&mut self, org: &SimulatedOrg) {
+    fn change(&mut self, org: &SharedOrg) {
         self.written += 1;
         let value = format!("value {}", self.written);
         let values = [("Name", value.as_str())];
@@ -73,23 +91,26 @@ impl RandomWork {
         if self.ids.is_empty() || kind < 3 {
             let id = match transaction {
                 Some(transaction) => transaction.insert(object, &values),
-                None => org.insert(object, &values),
+                None => org.lock().insert(object, &values),
             };
             self.ids.extend(id);
             return;
         }
         let id = &self.ids[self.rng.usize(..self.ids.len())];
+        let change = match kind {
+            3..=6 => match org.lock().tables.get(object) {
+                Some(table) => update(table, &values),
+                None => return,
+            },
+            7 => ChangeKind::Delete(RecordState::Recycled),
+            8 if self.is_calm => ChangeKind::Delete(RecordState::Recycled),
+            8 => ChangeKind::Delete(RecordState::Erased),
+            _ => ChangeKind::Undelete,
+        };
         // A record that is gone or locked is left as it is.
-        let _ = match (kind, transaction) {
-            (3..=6, Some(transaction)) => transaction.update(object, id, &values),
-            (3..=6, None) => org.update(object, id, &values),
-            (7, Some(transaction)) => transaction.recycle(object, id),
-            (7, None) => org.recycle(object, id),
-            (8, Some(transaction)) => transaction.erase(object, id),
-            (8, None) if self.is_calm => org.recycle(object, id),
-            (8, None) => org.erase(object, id),
-            (_, Some(transaction)) => transaction.undelete(object, id),
-            (_, None) => org.undelete(object, id),
+        match transaction {
+            Some(transaction) => transaction.change(object, id, change),
+            None => org.lock().change(object, id, &change),
         };
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, Faults},
     http::listen,
     org::{ChangeKind, Hosts, Job, JobState, Operation, Org, QueryJob, Request, SharedOrg, update},
+    random_work::RandomWork,
     schema::{Field, Object},
     settings::{Settings, SignInRefusal},
     store::{RecordState, Tables},
@@ -20,7 +21,7 @@ use crate::{
 /// Names of objects and fields may have any case.
 #[derive(Debug)]
 pub struct SimulatedOrg {
-    org: SharedOrg,
+    pub(crate) org: SharedOrg,
     stop: watch::Sender<()>,
 }
 
@@ -232,6 +233,17 @@ impl SimulatedOrg {
     /// Begins a transaction, which commits when the test says so.
     pub fn begin_transaction(&self) -> Transaction {
         Transaction::begin(self.org.clone())
+    }
+
+    /// Lets people work in the org: some things are done before each request is answered, none before some. So the seed
+    /// of the work and the requests decide what a client sees, and not how fast it is.
+    pub fn begin_work(&self, work: RandomWork) {
+        *self.org.lock_work() = Some(work);
+    }
+
+    /// Ends the work that [`SimulatedOrg::begin_work`] has begun, and returns it.
+    pub fn end_work(&self) -> Option<RandomWork> {
+        self.org.lock_work().take()
     }
 
     /// The time of the org's clock, in seconds since 1970.

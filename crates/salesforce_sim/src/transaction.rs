@@ -37,17 +37,22 @@ impl Transaction {
 
     /// Moves a record to the recycle bin. False as for [`Transaction::update`].
     pub fn recycle(&self, object: &str, id: &str) -> bool {
-        self.org.lock().change_in(self.number, object, id, ChangeKind::Delete(RecordState::Recycled))
+        self.change(object, id, ChangeKind::Delete(RecordState::Recycled))
     }
 
     /// Deletes a record for good. False as for [`Transaction::update`].
     pub fn erase(&self, object: &str, id: &str) -> bool {
-        self.org.lock().change_in(self.number, object, id, ChangeKind::Delete(RecordState::Erased))
+        self.change(object, id, ChangeKind::Delete(RecordState::Erased))
     }
 
     /// Takes a record out of the recycle bin. False as for [`Transaction::update`].
     pub fn undelete(&self, object: &str, id: &str) -> bool {
-        self.org.lock().change_in(self.number, object, id, ChangeKind::Undelete)
+        self.change(object, id, ChangeKind::Undelete)
+    }
+
+    /// Changes a record in some way. False as for [`Transaction::update`].
+    pub(crate) fn change(&self, object: &str, id: &str, kind: ChangeKind) -> bool {
+        self.org.lock().change_in(self.number, object, id, kind)
     }
 
     /// Ends the transaction: its changes are seen from now on.

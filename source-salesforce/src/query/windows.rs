@@ -26,17 +26,16 @@ impl Reader<'_> {
             self.read_window(run, incremental, &mut state, window).await?;
         }
         let boundary = Boundary::ask(self.org, incremental, &state).await?;
-        if boundary.is_certified() && !state.is_certified {
-            // Nobody vouched for what was read so far: a transaction that still runs can have begun before its end.
-            state.through = state.through.map(|through| through.min(boundary.moment()));
-            // So can one before the end of a refresh.
-            (state.is_certified, state.refresh) = (true, None);
+        if boundary.is_certified() {
+            state.certify(boundary.moment());
         }
         let end = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
         refresh_if_due(&mut state, incremental, end, boundary.moment());
-        // What is read now for the first time is there now. No earlier deletion is one of a record that was read.
-        if state.through.is_none() && end < boundary.moment() {
-            state.deletions_through.get_or_insert(boundary.moment());
+        // What is read now for the first time is there now. No earlier deletion is one of a record that was read. The state
+        // says so before the first record: deletions of records of this attempt are told however the next one begins.
+        if state.through.is_none() && state.deletions_through.is_none() {
+            state.deletions_through = Some(boundary.moment());
+            run.write_state(&state.to_json())?;
         }
         let (mut lookback, mut has_read) = (incremental.lookback, false);
         while let Some(span) = next_window(&state, incremental, lookback, end) {
@@ -145,10 +144,6 @@ fn shorten(
             span_text(begin, span.to)
         )));
     };
-    // Before the first window nothing is read, so no deletion before its end is one of a record that is read in a part of it.
-    if state.through.is_none() {
-        state.deletions_through.get_or_insert(span.to);
-    }
     state.longest = Some(minutes);
     state.window = None;
     run.write_state(&state.to_json())?;

@@ -188,6 +188,16 @@ impl IncrementalState {
         self.start.is_some_and(|was| start.map_or(!self.begins_as_airbytes, |start| start < was))
     }
 
+    /// Goes back to a boundary that the org vouches for, if it vouches for the first time: a transaction that still runs can
+    /// have begun before the end of what was read, or of a refresh.
+    pub(crate) fn certify(&mut self, boundary: Moment) {
+        if !self.is_certified {
+            let bound = |moment: Option<Moment>| moment.map(|moment| moment.min(boundary));
+            (self.through, self.deletions_through) = (bound(self.through), bound(self.deletions_through));
+            (self.is_certified, self.refresh) = (true, None);
+        }
+    }
+
     /// Moves to the end of a window that is read, whose deletions are complete up to a time.
     ///
     /// A part of a refresh can end before what was read.

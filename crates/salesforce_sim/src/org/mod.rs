@@ -27,6 +27,7 @@ pub(crate) use transaction::{ChangeKind, update};
 use crate::{
     fault::Faults,
     query::Cursor,
+    random_work::RandomWork,
     schema::{Field, Object, standard_objects, with_person_accounts},
     settings::Settings,
     store::{Stamp, Tables},
@@ -73,18 +74,34 @@ pub(crate) struct Org {
 
 /// A handle to the org for everything that serves it.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedOrg(Arc<Mutex<Org>>);
+pub(crate) struct SharedOrg {
+    org: Arc<Mutex<Org>>,
+    /// What people do between the requests. Whoever needs both locks this first.
+    work: Arc<Mutex<Option<RandomWork>>>,
+}
 
 impl SharedOrg {
     pub(crate) fn new(org: Org) -> Self {
-        Self(Arc::new(Mutex::new(org)))
+        Self { org: Arc::new(Mutex::new(org)), work: Arc::default() }
     }
 
     /// Locks the org. It stays usable after a panic of another holder.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Org> {
-        let mut org = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut org = self.org.lock().unwrap_or_else(PoisonError::into_inner);
         org.tables.now = org.clock.stamp();
         org
+    }
+
+    /// Lets people do something between two requests, if they work.
+    pub(crate) fn work(&self) {
+        if let Some(work) = &mut *self.lock_work() {
+            work.between_requests(self);
+        }
+    }
+
+    /// Locks the work, after what is being done.
+    pub(crate) fn lock_work(&self) -> MutexGuard<'_, Option<RandomWork>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

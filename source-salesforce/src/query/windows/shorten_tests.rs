@@ -73,17 +73,6 @@ fn a_window_that_is_too_large_is_followed_by_half_of_it() {
 }
 
 #[test]
-fn no_deletion_before_the_end_of_the_first_window_is_one_of_a_record_that_is_read_in_parts() {
-    let new = IncrementalState::new(&incremental(None, 0));
-    let mut known = new.clone();
-    known.deletions_through = Some(moment("09:00"));
-    for (state, expected) in [(new, "11:00"), (known, "09:00")] {
-        let (error, found, _) = shortened(&state, "11:00", Some(Remedy::ShorterWindow), false);
-        assert_eq!((error, found.deletions_through, found.through), (None, Some(moment(expected)), None));
-    }
-}
-
-#[test]
 fn what_no_shorter_window_heals_stays_as_it_is() {
     let mut state = IncrementalState::new(&incremental(None, 0));
     state.through = Some(moment("10:00"));

@@ -277,3 +277,31 @@ fn a_state_passes_windows_and_parts_of_a_refresh_without_going_back() {
     assert_eq!((state.through, state.refreshed, state.refresh), (Some(at(25)), Some(at(26)), None));
     assert_eq!((state.deletions_through, state.longest), (Some(at(24)), Some(120)));
 }
+
+/// Nobody has vouched for what was read before.
+#[test]
+fn the_first_certified_boundary_takes_back_what_is_behind_it_and_later_ones_nothing() {
+    let [early, boundary, late] = ["2026-02-01", "2026-02-02", "2026-02-03"].map(moment);
+    let refresh = Some(Refresh { to: late, since: late, through: None });
+    let read = |through, deletions_through| IncrementalState {
+        through,
+        deletions_through,
+        refresh,
+        ..IncrementalState::new(&incremental(None, 0))
+    };
+    for (through, deletions, expected) in [
+        (None, None, (None, None)),
+        (Some(early), None, (Some(early), None)),
+        (Some(late), None, (Some(boundary), None)),
+        (Some(late), Some(early), (Some(boundary), Some(early))),
+        (None, Some(late), (None, Some(boundary))),
+    ] {
+        let mut state = read(through, deletions);
+        state.certify(boundary);
+        assert_eq!((state.through, state.deletions_through), expected, "{through:?} {deletions:?}");
+        assert!(state.is_certified && state.refresh.is_none());
+    }
+    let mut certified = IncrementalState { is_certified: true, ..read(Some(late), Some(late)) };
+    certified.certify(boundary);
+    assert_eq!((certified.through, certified.deletions_through, certified.refresh), (Some(late), Some(late), refresh));
+}
