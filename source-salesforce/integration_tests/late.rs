@@ -9,7 +9,7 @@ use salesforce_sim::{Field, Nature, Object, QueryJobFault, RandomWork, Settings}
 use serde_json::{Value, json};
 
 use crate::changes::COLUMNS;
-use crate::connector::Run;
+use crate::connector::{Run, Signal};
 use crate::world::{World, blocking, catalog, incremental};
 
 /// The orgs of a test run. Others are tried with `SOURCE_SALESFORCE_SEEDS=1000..2000`.
@@ -177,11 +177,14 @@ async fn follow(seed: u64) {
         }
         let connector = world.start_read(setup.config(&choice), &setup.catalog(&choice), &states);
         choices.push(choice);
-        let nth_state = if !is_last && random.bool() { random.usize(1..10) } else { usize::MAX };
-        // The last sync finds an org at rest.
-        let resting = if is_last { Some(work) } else { world.org.begin_work(work); None };
-        let run: Run = blocking(move || connector.kill_at_state(nth_state)).await;
-        work = resting.or_else(|| world.org.end_work()).unwrap();
+        let (kind, nth) = match random.u8(0..4) {
+            0 if !is_last => ("STATE", random.usize(1..10)),
+            1 if !is_last => ("RECORD", random.usize(1..40)),
+            _ => ("STATE", usize::MAX),
+        };
+        world.org.begin_work(work);
+        let run: Run = blocking(move || connector.end_at(kind, nth, Signal::Kill)).await;
+        work = world.org.end_work().unwrap();
         rows.extend(run.records(setup.object).into_iter().cloned());
         let last = run.last_states();
         if last != json!([]) {

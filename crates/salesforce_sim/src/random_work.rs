@@ -34,13 +34,21 @@ pub struct RandomWork {
     open: Vec<Transaction>,
     written: u64,
     is_calm: bool,
+    is_finished: bool,
 }
 
 impl RandomWork {
     /// Work on the records of an object with a `Name`.
     pub fn new(object: &str, seed: u64) -> Self {
-        let rng = Rng::with_seed(seed);
-        Self { object: object.to_owned(), rng, ids: Vec::new(), open: Vec::new(), written: 0, is_calm: false }
+        Self {
+            object: object.to_owned(),
+            rng: Rng::with_seed(seed),
+            ids: Vec::new(),
+            open: Vec::new(),
+            written: 0,
+            is_calm: false,
+            is_finished: false,
+        }
     }
 
     /// The same without transactions, and without records that are erased: deleted ones are in the recycle bin.
@@ -56,12 +64,15 @@ impl RandomWork {
 
     /// Does some things, or none.
     pub(crate) fn between_requests(&mut self, org: &SharedOrg) {
-        (0..self.rng.usize(0..=BETWEEN_REQUESTS)).for_each(|_| self.step_in(org));
+        if !self.is_finished {
+            (0..self.rng.usize(0..=BETWEEN_REQUESTS)).for_each(|_| self.step_in(org));
+        }
     }
 
-    /// Commits every open transaction.
+    /// Commits every open transaction. After that nothing is done between requests.
     pub fn finish(&mut self) {
         self.open.drain(..).for_each(Transaction::commit);
+        self.is_finished = true;
     }
 
     fn step_in(&mut self, org: &SharedOrg) {
