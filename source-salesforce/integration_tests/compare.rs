@@ -150,6 +150,23 @@ async fn the_ids_of_two_orgs_say_nothing_and_a_key_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_records_of_the_same_org_are_differences_and_no_wrong_key() {
+    let world = World::new().await;
+    for key in ["E-1", "E-2"] {
+        add(&world.org, Some(key), EARLY);
+    }
+    let of = |key: &str| {
+        let filter = format!("External_Id__c = '{key}'");
+        world.config(json!({"streams": [{"stream": "Account", "filter": filter}]})).to_string()
+    };
+    let files = vec![("--config", of("E-1")), ("--with", of("E-2")), ("--catalog", accounts().to_string())];
+    let run = compare(files, vec![], "").await;
+    let mut told: Vec<Value> = run.differences().iter().map(|line| line["difference"].clone()).collect();
+    told.sort_by_key(Value::to_string);
+    assert_eq!((run.code, told), (1, vec![json!("extra"), json!("missing")]), "{}", run.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_side_that_is_not_proven_to_be_whole_is_never_the_same() {
     for is_first in [true, false] {
         let (first, second) = orgs().await;

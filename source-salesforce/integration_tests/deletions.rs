@@ -247,6 +247,24 @@ async fn objects_without_a_stamp_of_changes_are_read_by_their_creation_and_by_th
     assert_eq!(sync(&world, json!({}), &logins, &mut of_logins).await.column("LoginHistory", "Status"), ["two"]);
 }
 
+/// Its records do not say that they are in a recycle bin: those that a query finds are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_an_object_without_a_recycle_bin_that_is_there_again_is_not_gone() {
+    let plain = Object::custom("Plain__c").without("IsDeleted");
+    let world = world_with(Settings { objects: vec![plain], ..Settings::default() }).await;
+    let catalog = incremental(catalog(&[("Plain__c", &["Id", "Name", "SystemModstamp", "_ab_cdc_deleted_at"])]));
+    let [there, erased] = ["there", "erased"].map(|name| world.org.insert("Plain__c", &[("Name", name)]).unwrap());
+    let mut states = json!([]);
+    pass(&world, 5);
+    assert_eq!(sync(&world, json!({}), &catalog, &mut states).await.records("Plain__c").len(), 2);
+    pass(&world, 5);
+    assert!(world.org.erase("Plain__c", &erased));
+    pass(&world, 5);
+    world.org.inject(answer(&world, &[(&there, 5), (&erased, 5)], 1, 9_000));
+    let run = sync(&world, json!({}), &catalog, &mut states).await;
+    assert_eq!((gone(&run, "Plain__c"), run.records("Plain__c").len()), (vec![erased], 1));
+}
+
 /// The row of a record that is in the recycle bin again is in the next window, and it can be gone before that is read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_deleted_again_after_the_window_is_told_in_it() {

@@ -73,6 +73,26 @@ async fn deletions_are_told_on_behind_the_last_one_that_a_state_names() {
     }
 }
 
+/// Else a later sync would tell deletions that are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_are_never_complete_up_to_an_earlier_time_than_before() {
+    let world = world().await;
+    let (ids, mut states) = read_accounts(&world, 2).await;
+    assert!(world.org.erase("Account", &ids[0]));
+    pass(&world, 5);
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*ids[0]]);
+    let told = states[0]["stream"]["stream_state"]["through"].clone();
+    pass(&world, 4);
+    assert!(world.org.erase("Account", &ids[1]));
+    pass(&world, 4);
+    for covered in [9, 10, 60] {
+        world.org.inject(answer(&world, &[], covered, 9_000));
+        assert!(sync(&world, json!({}), &accounts(), &mut states).await.records("Account").is_empty());
+        assert_eq!(states[0]["stream"]["stream_state"]["deletions_through"], told, "{covered}");
+    }
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*ids[1]]);
+}
+
 /// A call takes no less than two minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_of_a_minute_needs_no_deletion_before_it() {

@@ -110,6 +110,22 @@ async fn discover_fails_during_an_outage_and_gives_no_smaller_catalog() {
     }
 }
 
+/// What one object is refused by, the others are refused by too.
+#[tokio::test(flavor = "multi_thread")]
+async fn discover_fails_at_a_limit_or_without_a_session_and_gives_no_smaller_catalog() {
+    let daily = || Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    for (effect, failure_type) in
+        [(Effect::Answer(daily()), "transient_error"), (Effect::ConnectionRevoked, "config_error")]
+    {
+        let world = World::kind().await;
+        world.org.inject(RequestFault::new(Endpoint::Composite, effect.clone()).starting_at(2).always());
+        world.org.inject(RequestFault::new(Endpoint::Describe, effect).always());
+        let run = world.discover(json!({})).await;
+        assert_eq!(run.failure().0, failure_type, "{}", run.failure().1);
+        assert!(run.messages.iter().all(|message| message["type"] != "CATALOG"));
+    }
+}
+
 /// Two streams of which each holds its second page, and one that waits for its turn.
 async fn held_run(signal: Signal) -> (World, Run) {
     let world = world().await;
@@ -200,6 +216,20 @@ async fn each_stream_that_fails_has_an_error_of_its_own_before_its_status() {
         assert!(error["error"]["message"].as_str().unwrap().contains(stream), "{error}");
         assert_eq!(status["stream_status"]["status"], "INCOMPLETE");
         assert!(status["stream_status"]["reasons"].is_null(), "no limit is reached");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_failure_of_any_stream_fails_the_run_whichever_ends_last() {
+    for (first, last) in [("Contact", "Account"), ("Account", "Contact")] {
+        let world = world().await;
+        world.org.insert("Account", &[("Name", "Example Ltd")]).unwrap();
+        world.org.inject(QueryJobFault::aborted("Contact"));
+        let streams = catalog(&[(first, &["Id"]), (last, &["Id"])]);
+        let run = world.read(json!({"api": "bulk", "max_parallel_streams": 1}), &streams).await;
+        assert_eq!((run.exit_code, run.errors().count()), (1, 1), "{last}");
+        assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"));
+        assert_eq!(run.statuses("Account").last(), Some(&"COMPLETE"));
     }
 }
 

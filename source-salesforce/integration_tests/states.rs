@@ -65,6 +65,25 @@ async fn a_state_ahead_of_the_org_skips_nothing_that_is_to_come() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_ahead_of_the_org_is_found_whichever_stream_has_it() {
+    let world = world().await;
+    add(&world, "old");
+    pass(&world, 15);
+    add(&world, "new");
+    pass(&world, 5);
+    let ahead = stream_state(&json!({"SystemModstamp": "2222-01-01T00:00:00.000Z"}));
+    let before = catalog(&[("Contact", &["Id", "SystemModstamp"])])["streams"][0].clone();
+    for first in [before.clone(), incremental(json!({"streams": [before]}))["streams"][0].clone()] {
+        let mut catalog = accounts();
+        catalog["streams"].as_array_mut().unwrap().insert(0, first);
+        let run = world.read_on(json!({}), &catalog, &ahead).await;
+        run.assert_success();
+        assert_eq!(names(&run), ["new"]);
+        assert!(warns(&run, "the state of Account names 2222-01-01T00:00:00Z"), "{:?}", run.log());
+    }
+}
+
 /// A transaction can have begun before the end of what was read without an org that vouches for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_before_the_org_vouched_for_it_is_read_again_from_the_oldest_transaction() {

@@ -103,6 +103,18 @@ mod tests {
         }
     }
 
+    /// Of each the count of Salesforce is wrong, so that a proof by it would be none.
+    #[test]
+    fn every_object_about_the_schema_that_documents_name_is_known() {
+        let names = "CompactLayoutInfo CompactLayoutItemInfo DataType EntityDefinition EntityLimit EntityParticle \
+                     FieldDefinition Publisher RelationshipDomain RelationshipInfo SearchLayout ServiceFieldDataType \
+                     StandardAction TimeSheetTemplate UserEntityAccess UserFieldAccess";
+        let names: Vec<&str> = names.split_whitespace().collect();
+        assert_eq!(OF_SCHEMA[..], names[..]);
+        assert!(names.iter().all(|name| is_of_schema(name) && !is_counted(name)));
+        assert_eq!((ARCHIVED, scope("TASK")), (["Task", "Event"], QueryScope::WithDeleted));
+    }
+
     #[test]
     fn a_refusal_can_ask_for_a_filter() {
         for (text, expected) in [

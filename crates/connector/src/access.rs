@@ -112,6 +112,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_byte_order_mark_before_a_file_is_no_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        for (content, expected) in [
+            ("\u{feff}{\"a\": 1}\n", "{\"a\": 1}\n"),
+            ("{\"a\": \"\u{feff}\"}", "{\"a\": \"\u{feff}\"}"),
+            (" {}\r\n", " {}\r\n"),
+            ("\u{feff}", ""),
+            ("", ""),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(read_file(&path, "--config").unwrap(), expected, "{content:?}");
+        }
+        for (content, what) in [(&b"\xff\xfe{\0}\0"[..], "UTF-16"), (b"{\"a\": \"\xe9\"}", "Latin-1")] {
+            std::fs::write(&path, content).unwrap();
+            let error = read_file(&path, "--config").unwrap_err();
+            assert!(error.message().contains("--config") && error.message().contains("config.json"), "{what}");
+        }
+        assert!(read_file(&folder.path().join("none.json"), "--catalog").unwrap_err().message().contains("--catalog"));
+    }
+
+    #[test]
     fn the_first_variable_that_names_a_proxy_for_https_is_told() {
         let url = "http://proxy.example:3128";
         for (set, expected) in [

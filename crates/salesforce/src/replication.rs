@@ -196,6 +196,28 @@ mod tests {
         assert_eq!(deleted, Deleted { records: vec![], earliest_date_available: None, latest_date_covered: None });
     }
 
+    /// Servers of one org may differ in their clocks.
+    #[tokio::test]
+    async fn nothing_is_covered_that_is_later_than_the_clock_of_the_server_that_says_so() {
+        let (from, to) = ("2026-01-02T03:04:00Z".parse().unwrap(), "2026-01-02T03:14:00Z".parse().unwrap());
+        for (date, expected) in [
+            (Some("Fri, 02 Jan 2026 03:09:30 GMT"), "2026-01-02T03:09:30Z"),
+            (Some("Fri, 02 Jan 2026 03:10:30 GMT"), "2026-01-02T03:10:00Z"),
+            (None, "2026-01-02T03:10:00Z"),
+        ] {
+            let stub = StubOrg::start().await;
+            let body = json!({"ids": [], "latestDateCovered": "2026-01-02T03:10:00.000+0000"});
+            let mut answer = ResponseTemplate::new(200).set_body_json(body);
+            // Without a date of its own the stub names the present time, which is later.
+            if let Some(date) = date {
+                answer = answer.insert_header("Date", date);
+            }
+            stub.answer("GET", "/v62.0/sobjects/Account/updated/", answer).await;
+            let covered = stub.org().await.covered("Account", from, to).await.unwrap();
+            assert_eq!(covered, Some(expected.parse().unwrap()), "{date:?}");
+        }
+    }
+
     #[tokio::test]
     async fn no_more_deletions_are_held_than_the_caller_wants() {
         let stub = StubOrg::start().await;

@@ -128,3 +128,21 @@ fn a_parent_may_have_an_email_as_its_key_and_an_external_object_has_no_parent() 
         assert!(columns.iter().all(|column| !column.is_calculated));
     }
 }
+
+/// A deletion does not move the time of the creation or of a login, so their value is not its time.
+#[test]
+fn the_time_of_a_deletion_is_the_stamp_where_a_deletion_moves_it() {
+    for (cursor, has_bin, expected) in [
+        ("SystemModstamp", true, Some("SystemModstamp")),
+        ("LastModifiedDate", true, Some("LastModifiedDate")),
+        ("CreatedDate", true, None),
+        ("LoginTime", true, None),
+        ("SystemModstamp", false, None),
+    ] {
+        let changes = Changes { cursor: cursor.into(), is_replicateable: true, has_bin };
+        let column = Column::deleted_at(&changes);
+        assert_eq!(column.value, ColumnValue::DeletedAt(expected.map(str::to_owned)), "{cursor} {has_bin}");
+        assert_eq!((&*column.name, column.is_calculated), ("_ab_cdc_deleted_at", false));
+    }
+    assert_eq!(Column::never_deleted().value, ColumnValue::DeletedAt(None));
+}

@@ -200,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn an_object_without_a_column_is_no_stream() {
+        let object = |name: &str, kind: &str| {
+            let describe = json!({"name": name, "fields": [{"name": "Value__c", "type": kind}]});
+            ReadableObject::of(&serde_json::from_value(describe).unwrap())
+        };
+        let objects = vec![object("Scan__c", "base64"), object("Note__c", "string")];
+        let catalog = Catalog { objects, external_ids: ExternalIds::new() };
+        let streams: Vec<Value> = catalog.streams().map(|stream| json!(stream)).collect();
+        assert_eq!(streams.len(), 1);
+        assert_eq!(streams[0]["name"], "Note__c");
+        assert!(streams[0].get("source_defined_primary_key").is_none(), "it has no Id");
+    }
+
+    #[test]
     fn a_trouble_that_names_its_object_is_no_outage() {
         for (text, expected) in [
             ("SERVER_UNAVAILABLE : busy", true),

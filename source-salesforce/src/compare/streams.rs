@@ -159,6 +159,8 @@ mod tests {
                 "--key names the stream Acount, which the catalog does not have; the nearest",
             ),
             (&["Lead=Id", "Lead=Email"], &[], "--key names the stream Lead twice"),
+            (&["Lead=Id", "Contact=Id", "Lead=Email"], &[], "--key names the stream Lead twice"),
+            (&[], &["Lead=Contact", "Contact=Lead", "Lead=Lead"], "--object names the stream Lead twice"),
             (&[], &["Case=Lead"], "--object names the stream Case"),
         ] {
             let error = streams(keys, objects).unwrap_err();

@@ -100,6 +100,20 @@ mod tests {
                 r#"{"credentials": {"refresh_token": ""}, "refresh_token": "old"}"#,
                 r#"{"credentials":{"refresh_token":""},"refresh_token":"new \"one\""}"#,
             ),
+            // Both places have one, and the next version may read either.
+            (
+                r#"{"credentials": {"refresh_token": "old"}, "refresh_token": "old"}"#,
+                r#"{"credentials":{"refresh_token":"new \"one\""},"refresh_token":"new \"one\""}"#,
+            ),
+            (
+                r#"{"credentials": {"auth_type": "Client"}, "refresh_token": "old"}"#,
+                r#"{"credentials":{"auth_type":"Client"},"refresh_token":"new \"one\""}"#,
+            ),
+            // White space is removed between the tokens of every depth, also behind quotes and backslashes.
+            (
+                "{ \"a\": [\"b \\\\\" ,\n 1, \"c \\\" d\" ,\r 2, {\"e \\\\\\\"\" :\t\"\" ,  \"f\": 3}] }",
+                "{\"a\":[\"b \\\\\",1,\"c \\\" d\",2,{\"e \\\\\\\"\":\"\",\"f\":3}],\"refresh_token\":\"new \\\"one\\\"\"}",
+            ),
             // Numbers keep their digits, unknown keys are kept, and the text is on one line.
             (
                 "{\r\n\t\"n\": [5.0, 1e2, 12345678901234567890123],\n\"t\": \"a \\\" b\\\\\", \"u\\u00e9\": null\n}",

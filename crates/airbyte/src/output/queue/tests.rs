@@ -110,6 +110,18 @@ fn abandoned_messages_are_waited_for_no_longer() {
 }
 
 #[test]
+fn the_first_failure_stays_the_reason() {
+    let (queue, permit, _) = queue();
+    queue.push(whole("x")).unwrap();
+    drop(permit);
+    block_on(queue.failure());
+    queue.abandon();
+    for error in [queue.flush(), queue.check(), queue.push(whole("y"))] {
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}
+
+#[test]
 fn what_is_written_before_the_queue_is_abandoned_is_no_failure() {
     let (queue, permit, _) = queue();
     queue.push(whole("x")).unwrap();
