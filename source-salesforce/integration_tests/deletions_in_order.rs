@@ -93,6 +93,22 @@ async fn deletions_are_never_complete_up_to_an_earlier_time_than_before() {
     assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*ids[1]]);
 }
 
+/// Another deletion of that moment can commit late.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_of_the_very_moment_up_to_which_they_are_covered_is_told_by_the_next_sync() {
+    let world = world().await;
+    let (ids, mut states) = read_accounts(&world, 2).await;
+    for id in &ids {
+        pass(&world, 3);
+        assert!(world.org.erase("Account", id));
+    }
+    pass(&world, 3);
+    world.org.inject(answer(&world, &[(&ids[0], 6), (&ids[1], 3)], 3, 9_000));
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*ids[0]]);
+    assert_eq!(states[0]["stream"]["stream_state"]["deletions_through"], ago(&world, 3));
+    assert_eq!(gone(&sync(&world, json!({}), &accounts(), &mut states).await, "Account"), [&*ids[1]]);
+}
+
 /// A call takes no less than two minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_of_a_minute_needs_no_deletion_before_it() {

@@ -248,3 +248,27 @@ async fn a_record_that_changes_between_the_parts_of_a_refresh_is_not_lost() {
     assert_eq!(changed, 9, "the tenth is gone");
     assert!(run.records("Order__c").iter().any(|row| row["Id"] == json!(ids[9]) && row["IsDeleted"] == json!(true)));
 }
+
+/// A transaction that still runs can have begun before its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_began_before_the_org_vouched_for_a_boundary_is_begun_anew() {
+    let (world, account) = world(Settings::default()).await;
+    add(&world, &account, "a");
+    pass(&world, 60);
+    add(&world, &account, "b");
+    pass(&world, 5);
+    let settings = json!({"refresh_formulas_every": "P1D"});
+    let mut states = json!([]);
+    read(&world, &settings, &mut states).await;
+    let under_way = json!({"to": ago(&world, 10), "since": ago(&world, 10), "through": ago(&world, 30)});
+    for (is_certified, expected, refreshed) in [(true, &[][..], 10), (false, &["a", "b"], 1)] {
+        let mut states = states.clone();
+        let state = states[0]["stream"]["stream_state"].as_object_mut().unwrap();
+        state.remove("refreshed");
+        state.insert("refresh".to_owned(), under_way.clone());
+        state.insert("is_certified".to_owned(), json!(is_certified));
+        let run = read(&world, &settings, &mut states).await;
+        assert_eq!(sorted(run.column("Order__c", "Name")), expected, "{is_certified}");
+        assert_eq!(self::state(&states)["refreshed"], json!(ago(&world, refreshed)), "{is_certified}");
+    }
+}

@@ -84,6 +84,19 @@ async fn a_state_ahead_of_the_org_is_found_whichever_stream_has_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_date_that_is_to_come_does_not_pass_the_boundary() {
+    let world = world().await;
+    let mut states = json!([]);
+    let until = json!({"end_date": ago(&world, -600)});
+    for name in ["a", "b"] {
+        add(&world, name);
+        pass(&world, 5);
+        assert_eq!(names(&sync(&world, until.clone(), &accounts(), &mut states).await), [name]);
+        assert_eq!(through(&states), &json!(ago(&world, 1)));
+    }
+}
+
 /// A transaction can have begun before the end of what was read without an org that vouches for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_before_the_org_vouched_for_it_is_read_again_from_the_oldest_transaction() {

@@ -57,6 +57,26 @@ fn a_value_that_cannot_be_read_is_null_and_named() {
 }
 
 #[test]
+fn a_part_that_cannot_be_read_is_named_whichever_it_is() {
+    let part = |member: &str| Part { member: member.into(), path: member.into(), value_type: ValueType::Number };
+    let parts = ["a", "b", "c"].map(part).to_vec();
+    let place = Column { name: "Place".into(), value: ColumnValue::Compound(parts), width: 1, is_calculated: false };
+    let writer = RecordWriter::new(&StreamName { namespace: None, name: "Site__c".into() }, &[place]);
+    for (row, expected, is_named) in [
+        (["1", "2", "3"], json!({"a": 1, "b": 2, "c": 3}), false),
+        (["x", "2", "3"], json!({"a": null, "b": 2, "c": 3}), true),
+        (["1", "x", "3"], json!({"a": 1, "b": null, "c": 3}), true),
+        (["1", "2", "x"], json!({"a": 1, "b": 2, "c": null}), true),
+    ] {
+        let mut lines = Vec::new();
+        writer.write_with(|place| Some(row[place]), 5, &mut lines);
+        let line: Value = serde_json::from_slice(&lines).unwrap();
+        assert_eq!(line["record"]["data"]["Place"], expected, "{row:?}");
+        assert_eq!(line["record"]["meta"].is_object(), is_named, "{row:?}");
+    }
+}
+
+#[test]
 fn a_namespace_is_that_of_the_stream() {
     let stream = StreamName { namespace: Some("crm".into()), name: "A".into() };
     let mut lines = Vec::new();
