@@ -39,6 +39,21 @@ fn a_query_has_each_field_once() {
     assert_eq!(paths(&columns()), ["Account.Key__c", "City", "Id", "Latitude"]);
 }
 
+/// Salesforce refuses a query that names a field twice, and it knows fields whatever their case.
+#[test]
+fn a_query_has_a_field_once_whatever_its_case() {
+    let part = Part { member: "city".into(), path: "CITY".into(), value_type: ValueType::Text };
+    let compound =
+        Column { name: "Address".into(), value: ColumnValue::Compound(vec![part]), width: 1, is_calculated: false };
+    let columns = [field("City", ValueType::Text), compound, field("Zip", ValueType::Text)];
+    assert_eq!(paths(&columns), ["City", "Zip"]);
+    let writer = RecordWriter::new(&StreamName { namespace: None, name: "Site__c".into() }, &columns);
+    let mut lines = Vec::new();
+    writer.write_with(|place| Some(["Example", "0123"][place]), 5, &mut lines);
+    let line: Value = serde_json::from_slice(&lines).unwrap();
+    assert_eq!(line["record"]["data"], json!({"City": "Example", "Address": {"city": "Example"}, "Zip": "0123"}));
+}
+
 #[test]
 fn a_record_has_every_column() {
     let expected = json!({"type": "RECORD", "record": {"stream": "Site__c", "emitted_at": 5, "data": {
