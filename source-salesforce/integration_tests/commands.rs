@@ -140,7 +140,15 @@ async fn check_counts_what_a_sync_can_read_and_tries_what_can_be_tried() {
     let world = World::with(Settings { objects: vec![silent], ..Settings::default() }).await;
     let exactly = |name: &str| json!([{"criteria": "exacts", "value": name}]);
     let uncounted = json!([{"stream": "EntityDefinition", "filter": "QualifiedApiName = 'Account'"}]);
+    // The filters behind one that is not counted, and before one, are tried too.
+    let around = |filter: &str| {
+        let wrong = json!({"stream": "Contact", "filter": filter});
+        let all = [&uncounted[0], &wrong, &json!({"stream": "Account", "filter": "Name != null"})];
+        json!({"streams": all})
+    };
     for (changes, status, part) in [
+        (around("Nmae = 'a'"), "FAILED", "trying the filter of Contact"),
+        (around("LastName = 'a'"), "SUCCEEDED", "The filter of Account finds 0 records."),
         (json!({"streams_criteria": exactly("Silent__c")}), "FAILED", "There is no object"),
         (json!({"streams_criteria": exactly("Contact")}), "SUCCEEDED", " 1 objects can be read."),
         (json!({"streams": uncounted}), "SUCCEEDED", "A sync tries the filter of EntityDefinition"),

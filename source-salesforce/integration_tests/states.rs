@@ -305,6 +305,25 @@ async fn a_boundary_is_a_minute_old_whatever_the_org_says() {
     assert_eq!(names(&sync(&world, json!({}), &accounts(), &mut states).await), ["of this second"]);
 }
 
+/// `/deleted` knows no seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boundary_within_a_minute_is_the_beginning_of_the_minute() {
+    let world = world().await;
+    let mut states = json!([]);
+    pass(&world, 5);
+    sync(&world, json!({}), &accounts(), &mut states).await;
+    pass(&world, 5);
+    let minute = ago(&world, 0);
+    add(&world, "of this minute");
+    world.org.advance_clock(std::time::Duration::from_secs(30));
+    let transaction = world.org.begin_transaction();
+    pass(&world, 5);
+    assert!(names(&sync(&world, json!({}), &accounts(), &mut states).await).is_empty());
+    assert_eq!(through(&states), &json!(minute));
+    transaction.commit();
+    assert_eq!(names(&sync(&world, json!({}), &accounts(), &mut states).await), ["of this minute"]);
+}
+
 /// No call names them, so that a later one has to say that no transaction runs which began among them.
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_changes_in_two_minutes_are_read_once_a_later_call_vouches_for_them() {
