@@ -114,3 +114,25 @@ fn shown(name: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_editor_is_known_at_the_top_alone() {
+        let stream = json!({"type": "object", "properties": {"filter": {"type": "string"}}});
+        let schema = json!({"type": "object", "properties": {"streams": {"type": "array", "items": stream}}});
+        for (config, expected) in [
+            (json!({"$schema": "x", "streams": [{"filter": "a"}]}), &[][..]),
+            (json!({"streams": [{"filter": "a"}, {"$schema": "x"}]}), &["streams[1].$schema"]),
+            (json!({"schema": "x", "$Schema": "x"}), &["schema", "$Schema"]),
+        ] {
+            let found = find(&config, &schema, &[]);
+            assert_eq!(found.iter().map(|unknown| &*unknown.key).collect::<Vec<_>>(), expected, "{config}");
+            assert!(found.iter().all(|unknown| !unknown.changes_records));
+        }
+    }
+}

@@ -159,6 +159,17 @@ fn the_sender_of_parts_learns_that_the_reader_is_gone() {
 }
 
 #[test]
+fn the_sender_of_parts_that_wait_for_their_turn_learns_that_the_reader_is_gone() {
+    let (queue, permit, _) = queue();
+    queue.push(whole("before")).unwrap();
+    let (sender, parts) = sync_channel(1);
+    queue.push(Message::Parts(parts)).unwrap();
+    drop(permit);
+    while sender.send(Vec::from(b"x")).is_ok() {}
+    assert_eq!(queue.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
 fn a_message_is_counted_until_it_is_written() {
     let (queue, permit, _) = queue();
     queue.push(whole(&"a".repeat(1_000))).unwrap();
