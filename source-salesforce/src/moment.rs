@@ -90,6 +90,8 @@ mod tests {
         assert_eq!(Moment::parse("yesterday"), None);
         let moment = Moment::parse("2026-01-02T03:04:05Z").unwrap();
         assert_eq!(moment.whole_minute().to_string(), "2026-01-02T03:04:00Z");
+        let before_1970 = Moment::parse("1969-12-31T23:59:58.5Z").unwrap();
+        assert_eq!(before_1970.whole_minute().to_string(), "1969-12-31T23:59:00Z");
         assert_eq!(moment.since(moment.whole_minute()), SignedDuration::from_secs(5));
         assert_eq!(moment.literal().unwrap().to_string(), "2026-01-02T03:04:05Z");
     }

@@ -49,11 +49,14 @@ fn a_parent_is_named_by_each_of_its_external_ids() {
         {"name": "Account__c", "type": "reference", "referenceTo": ["Account"], "relationshipName": "Account__r"},
         {"name": "Order__c", "type": "reference", "referenceTo": ["Order__x"], "relationshipName": "Order__r"},
         {"name": "Odd__c", "type": "reference", "referenceTo": ["Account"], "relationshipName": null},
+        {"name": "Mixed__c", "type": "reference", "referenceTo": ["Account", "Order__x"], "relationshipName": "Mixed__r",
+            "polymorphicForeignKey": true},
         {"name": "Other__c", "type": "reference", "referenceTo": ["Unknown"], "relationshipName": "Other__r"},
     ]));
     let keys = ExternalIds::from([
         ("Account".to_owned(), external_ids(&account)),
         ("Order__x".to_owned(), external_ids(&account)),
+        (NAME.to_owned(), external_ids(&account)),
     ]);
     let columns = parent_columns(&references(&site), &keys);
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();

@@ -83,6 +83,14 @@ fn a_query_finds_the_records_that_belong_to_the_stream() {
         ),
         ("Task", &all, true, json!({}), true, "SELECT Id,IsDeleted,SystemModstamp FROM Task"),
         (
+            "Task",
+            &by_creation,
+            true,
+            json!({}),
+            true,
+            "SELECT CreatedDate,Id,IsDeleted FROM Task WHERE (IsDeleted = false)",
+        ),
+        (
             "Account",
             &without_bin,
             false,

@@ -61,6 +61,12 @@ fn a_record_has_every_column() {
     }}});
     assert_eq!(line(&[Some("a"), Some("Example"), Some("1.5"), None]), expected);
     assert_eq!(line(&[Some("a"), None, None, Some("K")])["record"]["data"]["Address"], Value::Null);
+    for (row, expected) in [
+        ([Some("a"), Some("Example"), None, None], json!({"city": "Example", "latitude": null})),
+        ([Some("a"), None, Some("1.5"), None], json!({"city": null, "latitude": 1.5})),
+    ] {
+        assert_eq!(line(&row)["record"]["data"]["Address"], expected, "{row:?}");
+    }
 }
 
 #[test]

@@ -111,6 +111,8 @@ mod tests {
             (Time, "09:30:00.000Z", Ok("\"09:30:00.000\"")),
             (Time, "09:30:00", Ok("\"09:30:00\"")),
             (Time, "9:30:00.000Z", Err("null")),
+            (Time, "09:30:00.000ZZ", Err("null")),
+            (Time, "09:30:00.000+0000", Err("null")),
             (Time, "half past nine", Err("null")),
         ] {
             let mut lines = b"x:".to_vec();

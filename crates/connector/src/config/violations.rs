@@ -41,3 +41,23 @@ impl Violations {
         Err(Error::config(format!("The configuration is not valid. {}", sentences.join(" "))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_its_first_violation_alone_and_others_with_its_beginning_have_their_own() {
+        let mut violations = Violations::default();
+        violations.add("auth_type_of_app", "is odd");
+        assert!(violations.has("auth_type_of_app") && !violations.has("auth_type") && !violations.has(""));
+        violations.add("auth_type", "must be text");
+        violations.add("auth_type", "is missing");
+        let error = violations.into_result().unwrap_err();
+        assert_eq!(
+            error.message(),
+            "The configuration is not valid. `auth_type_of_app` is odd. `auth_type` must be text."
+        );
+        assert!(Violations::default().into_result().is_ok());
+    }
+}

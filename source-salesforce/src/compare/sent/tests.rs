@@ -94,6 +94,9 @@ fn what_is_whole_or_says_nothing_of_it_is_read() {
         // The second attempt goes on where the state of the first one stands.
         &[STARTED, ONE, STATE, ONE, FAILED, STARTED, ONE, STATE, COMPLETE],
         &[STARTED, ONE, COMPLETE],
+        // One record with the column is enough, whichever it is.
+        &[ONE, r#"{"type":"RECORD","record":{"stream":"A","data":{"Other__c":1}}}"#],
+        &[r#"{"type":"RECORD","record":{"stream":"A","data":{"Other__c":1}}}"#, ONE],
     ] {
         let read = read(lines);
         assert!(read.is_ok(), "{lines:?}: {:?}", read.err());
@@ -234,7 +237,10 @@ fn only_a_new_attempt_of_a_stream_forgets_what_no_state_counts() {
         |line: &str| line.replace(r#""stream":"A""#, r#""stream":"B""#).replace(r#""name":"A""#, r#""name":"B""#);
     let (one, started, complete, state) = (of_other(ONE), of_other(STARTED), of_other(COMPLETE), of_other(STATE));
     let all = |count: u64| GLOBAL.replace("6.0", &count.to_string());
+    let third = one.replace(r#""stream":"B""#, r#""stream":"C""#);
     for (lines, is_whole) in [
+        (&[&*third, &one, &started, &one, &complete, STARTED, ONE, COMPLETE, &all(3)][..], true),
+        (&[&*third, &one, &started, &one, &complete, STARTED, ONE, COMPLETE, &all(2)], false),
         (&[&*started, &one, &complete, STARTED, ONE, COMPLETE, &all(2)][..], true),
         (&[&started, &one, &started, &one, &complete, STARTED, ONE, COMPLETE, &all(2)], true),
         (&[&started, &one, &complete, STARTED, ONE, COMPLETE, &all(1)], false),
