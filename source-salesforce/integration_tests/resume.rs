@@ -248,30 +248,6 @@ async fn a_state_that_salesforce_refuses_in_any_way_is_read_again_from_its_start
     }
 }
 
-/// The state was good for a page, and its successor is good for the next.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_salesforce_refuses_after_another_of_the_run_is_asked_for_again_by_the_next_attempt() {
-    const ROWS: usize = 55;
-    for (api, endpoint, code) in
-        [("bulk", Endpoint::QueryJobResults, "INVALIDJOB"), ("rest", Endpoint::QueryMore, "MALFORMED_QUERY")]
-    {
-        let world = World::with(Settings { query_page: 10, ..Settings::default() }).await;
-        world.add_contacts(ROWS);
-        let changes = json!({"api": api, "max_page_rows": 10});
-        let first = second_state(&world.read(changes.clone(), &one_sync()).await);
-        let before = first[0]["stream"]["stream_state"]["rows"].as_u64().unwrap();
-        world.org.inject(RequestFault::new(endpoint, Answer::error(400, code, "refused")).starting_at(2).always());
-        let run = world.read_on(changes.clone(), &one_sync(), &first).await;
-        assert!(run.failure().1.contains("refused"), "{api}: {}", run.failure().1);
-        let states = run.last_states();
-        assert_eq!(states[0]["stream"]["stream_state"]["rows"], json!(before + 10), "{api}");
-        world.org.clear_faults();
-        let next = world.read_on(changes, &one_sync(), &states).await;
-        next.assert_success();
-        assert_eq!((run.records("Contact").len(), next.records("Contact").len() as u64), (10, 45 - before), "{api}");
-    }
-}
-
 /// Its state names a job, so that REST cannot read on from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resumed_job_that_the_bulk_api_refuses_takes_its_state_back_before_rest_reads_the_stream() {
