@@ -193,6 +193,8 @@ async fn follow(seed: u64) {
         match run.exit_code {
             0 => assert_eq!(run.statuses(setup.object).last(), Some(&"COMPLETE"), "seed {seed}"),
             -1 => kills += 1,
+            // A failed job of the shortest window ends the sync.
+            1 if run.failure().1.contains("a window cannot be shorter") => {}
             code => panic!("seed {seed}: {code} {:?}", run.failure()),
         }
     }
