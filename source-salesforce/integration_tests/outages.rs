@@ -113,13 +113,14 @@ async fn discover_fails_during_an_outage_and_gives_no_smaller_catalog() {
 /// What one object is refused by, the others are refused by too.
 #[tokio::test(flavor = "multi_thread")]
 async fn discover_fails_at_a_limit_or_without_a_session_and_gives_no_smaller_catalog() {
-    let daily = || Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
-    for (effect, failure_type) in
-        [(Effect::Answer(daily()), "transient_error"), (Effect::ConnectionRevoked, "config_error")]
-    {
+    let daily = Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    // The first objects are described.
+    for (fault, failure_type) in [
+        (RequestFault::new(Endpoint::Describe, Effect::Answer(daily)).starting_at(5), "transient_error"),
+        (RequestFault::new(Endpoint::Composite, Effect::ConnectionRevoked).starting_at(2), "config_error"),
+    ] {
         let world = World::kind().await;
-        world.org.inject(RequestFault::new(Endpoint::Composite, effect.clone()).starting_at(2).always());
-        world.org.inject(RequestFault::new(Endpoint::Describe, effect).always());
+        world.org.inject(fault.always());
         let run = world.discover(json!({})).await;
         assert_eq!(run.failure().0, failure_type, "{}", run.failure().1);
         assert!(run.messages.iter().all(|message| message["type"] != "CATALOG"));
