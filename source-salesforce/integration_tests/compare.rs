@@ -214,6 +214,22 @@ async fn what_cannot_be_compared_is_told_before_a_record_is_read() {
     assert!(first.org.query_jobs().is_empty(), "nothing was read");
 }
 
+/// Exit code 0 would say that both are equal.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_another_side_that_can_be_read_nothing_is_compared() {
+    let world = World::kind().await;
+    for (arguments, part) in [
+        (&[][..], "--sent"),
+        (&["--sent", "no/such/file"], "no/such/file, cannot be read"),
+        (&["--with", "no/such/file"], "no/such/file"),
+    ] {
+        let files = vec![("--config", world.config(json!({})).to_string()), ("--catalog", accounts().to_string())];
+        let run = compare(files, arguments.to_vec(), "").await;
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(part), "{arguments:?}: {}", run.stderr);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_made_in_the_first_org_meanwhile_is_not_missing() {
     let (first, second) = (World::kind().await, World::kind().await);
