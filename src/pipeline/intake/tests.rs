@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::config::test_configs::valid;
+use crate::config::test_configs::{client, valid};
 use crate::convert::row_hash;
 use crate::display::Display;
 use crate::journal::{EarlierRows, Entry, Target};
-use crate::pipeline::prepare::{StreamRequest, plan_streams};
+use crate::pipeline::prepare::{PlannedStream, StreamRequest, plan_streams};
 use airbyte::{FailureType, parse_catalog};
 
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -53,15 +53,6 @@ impl Bench {
     }
 
     async fn with(capacity: usize, change: impl FnOnce(IntakeSettings) -> IntakeSettings) -> Self {
-        let org = SimulatedOrg::start(Settings::default()).await.unwrap();
-        let credentials = Credentials::default();
-        let config: Config = valid(&json!({
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-            "refresh_token": credentials.refresh_token,
-            "domain_url": org.url(),
-        }));
-        let signed_in = Org::sign_in(config.sign_in().clone(), "intake/1.0", Arc::new(|_| {})).await.unwrap();
         let properties = json!({"LastName": {"type": "string"}, "Description": {"type": "string"}});
         let stream = |name: &str| {
             json!({
@@ -69,10 +60,7 @@ impl Bench {
                 "destination_sync_mode": "append", "destination_object_name": "Contact",
             })
         };
-        let catalog = json!({ "streams": Vec::from(["a", "b", "c"].map(stream)) });
-        let catalog = parse_catalog(&catalog.to_string()).unwrap();
-        let requests: Vec<_> = catalog.iter().map(|stream| StreamRequest::new(stream, &config)).collect();
-        let planned = plan_streams(&signed_in, &requests, &config).await.unwrap();
+        let (planned, config) = planned(json!({}), &["a", "b", "c"].map(stream)).await;
         let budget = Budget::new(capacity);
         let (written, purpose) = (Written::default(), Purpose::Sync);
         let settings = change(IntakeSettings {
@@ -226,18 +214,40 @@ async fn a_line_that_is_wrong_leaves_no_record() {
     assert_eq!(bench.states(), [(1, 0, 0)]);
 }
 
-/// The rows `Example` and `Other` of a job that an earlier attempt left, of which the job wrote the first.
-fn earlier_rows() -> EarlierRows {
+/// Signs in to a simulated org, and plans streams there, with changes in the configuration.
+pub(super) async fn planned(changes: Value, streams: &[Value]) -> (Vec<PlannedStream>, Config) {
+    let org = SimulatedOrg::start(Settings::default()).await.unwrap();
+    let Credentials { client_id, client_secret, refresh_token, .. } = Credentials::default();
+    let mut config = client(changes);
+    for (key, value) in [("client_id", client_id), ("client_secret", client_secret), ("refresh_token", refresh_token)] {
+        config[key] = json!(value);
+    }
+    config["domain_url"] = json!(org.url());
+    let config: Config = valid(&config);
+    let signed_in = Org::sign_in(config.sign_in().clone(), "intake/1.0", Arc::new(|_| {})).await.unwrap();
+    let catalog = parse_catalog(&json!({"streams": streams}).to_string()).unwrap();
+    let requests: Vec<_> = catalog.iter().map(|stream| StreamRequest::new(stream, &config)).collect();
+    let planned = plan_streams(&signed_in, &requests, &config).await.unwrap();
+    (planned, config)
+}
+
+/// The entry of a job that inserted contacts of the stream `a` in an earlier attempt.
+pub(super) fn entry_of(columns: &[&str], rows: &[&str]) -> Entry {
     let name = StreamName { namespace: None, name: "a".to_owned() };
     let (object, operation) = ("Contact".into(), Operation::Insert);
     let job = JobSpec { object, operation, external_id_field: None, assignment_rule_id: None };
-    let columns = ["LastName", "Description"].map(str::to_owned).into();
-    let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), columns, 2);
-    entry.set_rows(["Example,\n", "Other,\n"].map(|row| (0, row_hash(row.as_bytes()))));
-    let mut rows = EarlierRows::new(entry);
-    rows.begin();
-    assert!(rows.written(b"Example,\n"));
-    rows
+    let columns = columns.iter().map(|column| (*column).to_owned()).collect();
+    let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), columns, rows.len() as u64);
+    entry.set_rows(rows.iter().map(|row| (0, row_hash(row.as_bytes()))));
+    entry
+}
+
+/// The rows of such a job, which has written the first.
+pub(super) fn earlier_rows(columns: &[&str], rows: &[&str]) -> EarlierRows {
+    let mut earlier = EarlierRows::new(entry_of(columns, rows));
+    earlier.begin();
+    assert!(earlier.written(rows[0].as_bytes()));
+    earlier
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,7 +256,7 @@ async fn a_row_that_an_earlier_attempt_wrote_is_not_sent_again_however_its_line_
     let data_first = r#"{"type":"RECORD","record":{"data":{"LastName":"NAME"},"stream":"a","emitted_at":1}}"#;
     for line in [plain, data_first] {
         let mut bench = Bench::new(usize::MAX).await;
-        bench.intake.streams[0].earlier.push(earlier_rows());
+        bench.intake.streams[0].earlier.push(earlier_rows(&["LastName", "Description"], &["Example,\n", "Other,\n"]));
         let mut read = |name: &str| {
             bench.intake.read_line(line.replace("NAME", name).as_bytes()).unwrap();
             let counts = bench.intake.streams[0].counts;

@@ -1,41 +1,22 @@
 //! One stream of contacts of a simulated org.
 
-use salesforce::{JobSpec, Operation, Org};
-use salesforce_sim::{Credentials, Settings, SimulatedOrg};
 use serde_json::{Value, json};
 
+use super::super::tests::{earlier_rows, planned};
 use super::*;
-use crate::config::Config;
-use crate::config::test_configs::valid;
-use crate::convert::row_hash;
-use crate::journal::{Entry, Target};
-use crate::pipeline::prepare::{StreamRequest, plan_streams};
-use airbyte::parse_catalog;
 
 /// The stream `a` with an entry in the configuration.
 async fn stream(entry: Value, fields: &[&str], mode: &str) -> Stream {
-    let org = SimulatedOrg::start(Settings::default()).await.unwrap();
-    let credentials = Credentials::default();
-    let config: Config = valid(&json!({
-        "client_id": credentials.client_id,
-        "client_secret": credentials.client_secret,
-        "refresh_token": credentials.refresh_token,
-        "domain_url": org.url(),
-        "null_handling": "clear",
-        "streams": [entry],
-    }));
-    let signed_in = Org::sign_in(config.sign_in().clone(), "stream/1.0", Arc::new(|_| {})).await.unwrap();
     let kind = |name: &str| if name == "Account" { "object" } else { "string" };
     let properties: serde_json::Map<String, Value> =
         fields.iter().map(|name| ((*name).to_owned(), json!({"type": ["null", kind(name)]}))).collect();
     let key = if mode == "append" { json!([]) } else { json!([["External_Id__c"]]) };
-    let catalog = json!({"streams": [{
+    let stream = json!({
         "stream": {"name": "a", "json_schema": {"properties": properties}},
         "destination_sync_mode": mode, "destination_object_name": "Contact", "primary_key": key,
-    }]});
-    let catalog = parse_catalog(&catalog.to_string()).unwrap();
-    let requests = [StreamRequest::new(&catalog[0], &config)];
-    let planned = plan_streams(&signed_in, &requests, &config).await.unwrap().remove(0);
+    });
+    let (mut planned, config) = planned(json!({"null_handling": "clear", "streams": [entry]}), &[stream]).await;
+    let planned = planned.remove(0);
     Stream::new(planned, config.null_handling(), Vec::new())
 }
 
@@ -52,20 +33,6 @@ fn add(stream: &mut Stream, data: &str) -> Result<Added, LineError> {
 fn shown(batches: &[StreamBatch]) -> Vec<(String, usize)> {
     let csv = |batch: &Batch| String::from_utf8(batch.csv().pieces().collect::<Vec<_>>().concat()).unwrap();
     batches.iter().map(|it| (csv(&it.batch), it.batch.local_rejections.len())).collect()
-}
-
-/// The row `Earlier,T` of a job of an earlier attempt, which has written it.
-fn earlier_row() -> EarlierRows {
-    let name = StreamName { namespace: None, name: "a".to_owned() };
-    let (object, operation) = ("Contact".into(), Operation::Insert);
-    let job = JobSpec { object, operation, external_id_field: None, assignment_rule_id: None };
-    let columns = ["LastName", "Title"].map(str::to_owned).into();
-    let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), columns, 1);
-    entry.set_rows([(0, row_hash(b"Earlier,T\n"))]);
-    let mut rows = EarlierRows::new(entry);
-    rows.begin();
-    assert!(rows.written(b"Earlier,T\n"));
-    rows
 }
 
 /// A new column ends the batch of the rows before it. Whatever follows in the same record, these rows are loaded.
@@ -102,7 +69,7 @@ async fn rows_before_a_new_column_are_loaded_whatever_else_the_record_has() {
         (r#"{"Shoe__c":1,"LastName":"B"}"#, None, Some((first, 0))),
     ] {
         let mut stream = stream(json!({"stream": "a", "deletes": "refuse"}), &["LastName", "Account"], "append").await;
-        stream.earlier.push(earlier_row());
+        stream.earlier.push(earlier_rows(&["LastName", "Title"], &["Earlier,T\n"]));
         assert!(add(&mut stream, r#"{"LastName":"A"}"#).unwrap().full.is_empty());
         let (full, is_written) = match add(&mut stream, data) {
             Ok(added) => (added.full, added.settled.is_some()),

@@ -1,7 +1,6 @@
 //! How the intake ends, and which stream a record belongs to.
 
 use super::*;
-use crate::config::test_configs::client;
 
 #[test]
 fn a_stream_is_known_by_its_name_and_its_namespace() {
@@ -86,12 +85,7 @@ async fn a_sync_does_not_succeed_before_its_last_state_has_left() {
     let storage = json!({"storage_type": "Local", "path": folder.path().to_str().unwrap()});
     let config = valid(&client(json!({"object_storage_config": storage})));
     let journal = Arc::new(Journal::open(config.journal_storage().unwrap(), 1).await.unwrap());
-    let name = StreamName { namespace: None, name: "a".to_owned() };
-    let (object, operation) = ("Contact".into(), Operation::Insert);
-    let job = JobSpec { object, operation, external_id_field: None, assignment_rule_id: None };
-    let mut entry = Entry::new("750Sim000000001AAA", Target::new(&name, None, &job), Vec::new(), 1);
-    entry.set_rows([(0, 7)]);
-    journal.enter(&entry).await.unwrap();
+    journal.enter(&entry_of(&["LastName"], &["A\n"])).await.unwrap();
 
     let mut bench =
         Bench::with(usize::MAX, |settings| IntakeSettings { journal: Some(Arc::clone(&journal)), ..settings }).await;
