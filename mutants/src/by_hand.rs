@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::mutant::{Form, Mutant, Number, Site, on_one_line};
+use crate::mutant::{Form, Mutant, Number, Site, line_of, on_one_line};
 use crate::workspace::text;
 
 /// A break of a list.
@@ -83,8 +83,8 @@ pub(crate) fn sites(breaks: &[Break], file: &str, source: &str, mutants: &mut Ve
             return Err(error("the code overlaps in part with that of another line"));
         }
         let what = format!("{rule} `{}` -> `{}`", on_one_line(old), on_one_line(new));
-        let at = source[..start].matches('\n').count() + 1;
-        mutants.push(Mutant { file: file.to_owned(), line: at, function: String::new(), what });
+        let line = line_of(source, start);
+        mutants.push(Mutant { file: file.to_owned(), line, function: String::new(), what });
         let number = (mutants.len() - 1) as Number;
         sites.push(Site { start, end, form: form(old, new, &source[end..]), mutants: vec![(number, new.clone())] });
     }

@@ -60,6 +60,11 @@ pub(crate) fn names(mutants: &[Mutant]) -> Vec<String> {
     mutants.iter().map(&mut name).collect()
 }
 
+/// The line of a place in a text, from 1.
+pub(crate) fn line_of(text: &str, place: usize) -> usize {
+    text[..place].matches('\n').count() + 1
+}
+
 /// Code on one line, as it is shown.
 pub(crate) fn on_one_line(code: &str) -> String {
     code.split_whitespace().collect::<Vec<_>>().join(" ")

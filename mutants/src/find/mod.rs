@@ -18,7 +18,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Expr, Signature, Stmt};
 
-use crate::mutant::{Form, Mutant, Number, Site, on_one_line};
+use crate::mutant::{Form, Mutant, Number, Site, line_of, on_one_line};
 use constants::Constants;
 
 /// The mutants that are found so far, in all files.
@@ -104,7 +104,7 @@ impl<'a> Finder<'a> {
         if mutants.is_empty() {
             return;
         }
-        let line = self.text[..range.start].matches('\n').count() + 1;
+        let line = line_of(self.text, range.start);
         let function = self.function.join("::");
         let mutants = mutants
             .into_iter()
