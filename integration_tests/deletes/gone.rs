@@ -26,7 +26,7 @@ async fn a_delete_with_another_error_than_that_its_record_is_gone_is_rejected() 
     }
 }
 
-/// A stream whose records are deletes is told of each id that names no record.
+/// A stream whose records are deletes rejects each id that names no record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_deletes_rejects_a_record_that_others_have_deleted() {
     for mode in ["soft_delete", "update"] {

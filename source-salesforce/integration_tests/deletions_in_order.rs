@@ -73,7 +73,7 @@ async fn deletions_are_told_on_behind_the_last_one_that_a_state_names() {
     }
 }
 
-/// Else a later sync would tell deletions that are told.
+/// Else a later sync would report deletions again.
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_are_never_complete_up_to_an_earlier_time_than_before() {
     let world = world().await;

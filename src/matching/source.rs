@@ -96,7 +96,7 @@ mod tests {
     use crate::matching::wanted::Found;
     use salesforce::{LoginUrl, OAuthFlow, SignIn};
 
-    /// Counts the requests that it is told of.
+    /// Counts requests.
     #[derive(Default)]
     struct Counting(AtomicUsize);
 

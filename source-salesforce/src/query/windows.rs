@@ -32,7 +32,7 @@ impl Reader<'_> {
         let end = incremental.end.map_or(boundary.moment(), |end| end.min(boundary.moment()));
         refresh_if_due(&mut state, incremental, end, boundary.moment());
         // What is read now for the first time is there now. No earlier deletion is one of a record that was read. The state
-        // says so before the first record: deletions of records of this attempt are told however the next one begins.
+        // says so before the first record: deletions of its records are reported however the next attempt begins.
         if state.through.is_none() && state.deletions_through.is_none() {
             state.deletions_through = Some(boundary.moment());
             run.write_state(&state.to_json())?;
