@@ -1,6 +1,6 @@
 //! What a dry run does not know, and says so.
 
-use salesforce_sim::{Field, Nature, Object, Settings};
+use salesforce_sim::{Answer, Endpoint, Field, Nature, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
 use super::{field, number, unclear};
@@ -32,6 +32,24 @@ async fn of_too_many_ids_without_a_record_none_is_called_gone() {
         run.assert_success();
         assert_eq!(unclear(&run, "a"), expected_unclear, "{count}");
         assert_eq!(refused(&run).iter().map(|(_, count)| count).sum::<u64>(), expected_refused, "{count}");
+    }
+}
+
+/// Not every object has a recycle bin.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_recycle_bin_cannot_be_read_no_deleted_record_is_called_gone() {
+    let fields = [("Id", "string"), ("_ab_cdc_deleted_at", "string")];
+    let catalog = catalog(&[keyed(stream("a", "Account", &fields), "update", "Id")]);
+    for (can_be_read, expected_unclear, expected_refused) in [(true, 0, 1), (false, 1, 0)] {
+        let world = World::kind().await;
+        if !can_be_read {
+            let refusal = Answer::error(400, "INVALID_TYPE", "deleted records cannot be queried");
+            world.org.inject(RequestFault::new(Endpoint::QueryAll, refusal).always());
+        }
+        let gone = json!({"Id": "001zzzzzzzz0001", "_ab_cdc_deleted_at": "2026-01-01"});
+        let run = world.dry_run(json!({}), catalog.clone(), lines([gone])).await;
+        run.assert_success();
+        assert_eq!((unclear(&run, "a"), refused(&run).len()), (expected_unclear, expected_refused), "{can_be_read}");
     }
 }
 

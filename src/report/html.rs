@@ -87,6 +87,19 @@ mod tests {
         }
     }
 
+    /// Such a character would turn what follows it, and let it say something else.
+    #[test]
+    fn a_text_holds_no_character_that_turns_its_direction() {
+        let turning = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
+        let turning = turning.chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let plain = ['\u{61b}', '\u{200d}', '\u{2010}', '\u{2029}', '\u{202f}', '\u{2065}', '\u{206a}'];
+        for (character, expected) in turning.map(|it| (it, '\u{fffd}')).chain(plain.map(|it| (it, it))) {
+            let mut html = Html::default();
+            html.text(format!("a{character}b"));
+            assert_eq!(html.finish(), format!("a{expected}b"), "{character:?}");
+        }
+    }
+
     #[test]
     fn a_long_text_is_cut() {
         for (length, expected) in [(MAX_TEXT - 1, MAX_TEXT - 1), (MAX_TEXT, MAX_TEXT), (5_000, MAX_TEXT)] {

@@ -286,4 +286,27 @@ mod tests {
             assert_eq!((found, waited.get()), (expected, waits));
         }
     }
+
+    #[tokio::test]
+    async fn an_earlier_job_that_does_not_end_within_a_day_is_a_fault() {
+        let (stub, at) = (StubOrg::start().await, format!("{JOBS}/{OWN}"));
+        let running = ResponseTemplate::new(200).set_body_json(json!({"id": OWN, "state": "InProgress"}));
+        stub.answer("GET", &at, running).await;
+        let found = stub.hasty_org().await.earlier_job(OWN, &Counter::default(), || {}).await;
+        let Err(fault) = found else { panic!("it still runs") };
+        assert_eq!((fault.kind(), fault.outcome()), (FaultKind::StillRunning, Outcome::Known));
+        assert!(fault.message().contains(OWN) && fault.message().contains("has not ended within"), "{fault}");
+        assert!(stub.requests("GET", &at).await.len() > 1, "its status was read");
+    }
+
+    /// A status that cannot be read says nothing of a job that may still change records.
+    #[tokio::test]
+    async fn an_earlier_job_whose_status_is_refused_is_a_fault_and_not_gone() {
+        let (stub, at) = (StubOrg::start().await, format!("{JOBS}/{OWN}"));
+        let refusal = json!([{"errorCode": "INSUFFICIENT_ACCESS", "message": "m"}]);
+        stub.answer("GET", &at, ResponseTemplate::new(403).set_body_json(refusal)).await;
+        let found = stub.org().await.earlier_job(OWN, &Counter::default(), || {}).await;
+        let Err(fault) = found else { panic!("nobody knows what it does") };
+        assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Permission, Outcome::Known));
+    }
 }

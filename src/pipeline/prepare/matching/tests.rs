@@ -33,7 +33,29 @@ fn contact() -> Describe {
         field("Where__c", "location", json!({})),
         field("Secret__c", "encryptedstring", json!({})),
         field("Clock__c", "time", json!({})),
+        field("Photo__c", "base64", json!({})),
+        field("Home__c", "address", json!({})),
+        field("Whole__c", "complexvalue", json!({})),
+        field("Any__c", "anyType", json!({})),
+        field("Future__c", "hologram", json!({})),
+        field("Rich__c", "textarea", json!({"length": 255, "htmlFormatted": true})),
+        field("Long256__c", "textarea", json!({"length": 256})),
+        field("Short__c", "textarea", json!({"length": 255})),
+        field("Count__c", "int", json!({"scale": 2})),
+        field("Size__c", "long", json!({})),
+        field("Price__c", "currency", json!({"scale": 3})),
+        field("Share__c", "percent", json!({"scale": 1})),
         field("AccountId", "reference", json!({"referenceTo": ["Account"], "relationshipName": "Account"})),
+        field(
+            "MainId",
+            "reference",
+            json!({"referenceTo": ["Account"], "relationshipName": "Main", "createable": false}),
+        ),
+        field(
+            "OldId",
+            "reference",
+            json!({"referenceTo": ["Account"], "relationshipName": "Old", "filterable": false}),
+        ),
         field("OwnerId", "reference", json!({"referenceTo": ["User", "Group"], "relationshipName": "Owner"})),
     ];
     described("Contact", &fields)
@@ -42,10 +64,14 @@ fn contact() -> Describe {
 fn check(operation: Operation, columns: &[&str], on_missing: Option<OnMissing>) -> Result<MatchPlan, Vec<String>> {
     let account = described(
         "Account",
-        &[field("External_Id__c", "string", json!({"externalId": true})), field("Name", "string", json!({}))],
+        &[
+            field("External_Id__c", "string", json!({"externalId": true})),
+            field("Name", "string", json!({})),
+            field("Notes__c", "textarea", json!({"filterable": false})),
+        ],
     );
     let mut related = RelatedObjects::default();
-    let names = ["external_id__c", "name", "externalid__c"].map(str::to_owned).into();
+    let names = ["external_id__c", "name", "notes__c", "externalid__c"].map(str::to_owned).into();
     related.insert("Account", RelatedObject::of(&account).with_details(&account, &names));
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
     let request = MatchRequest { columns, on_missing, on_several: OnSeveral::Reject };
@@ -62,6 +88,11 @@ fn each_type_of_field_is_compared_as_a_query_compares_it() {
         ("Born__c", ValueType::Date, KeyComparison::Exact, None),
         ("Seen__c", ValueType::Moment, KeyComparison::Moment, None),
         ("Exact__c", ValueType::Text, KeyComparison::Exact, Some(80)),
+        ("Short__c", ValueType::Text, KeyComparison::IgnoreCase, Some(255)),
+        ("Count__c", ValueType::Int, KeyComparison::Number { scale: 0 }, None),
+        ("Size__c", ValueType::Long, KeyComparison::Number { scale: 0 }, None),
+        ("Price__c", ValueType::Number, KeyComparison::Number { scale: 3 }, None),
+        ("Share__c", ValueType::Number, KeyComparison::Number { scale: 1 }, None),
         ("ACCOUNTID", ValueType::Id, KeyComparison::Id, None),
         ("account.external_id__c", ValueType::Text, KeyComparison::IgnoreCase, Some(80)),
         ("Account.Name", ValueType::Text, KeyComparison::IgnoreCase, Some(80)),
@@ -86,6 +117,16 @@ fn a_field_that_cannot_find_records_is_a_problem() {
         ("Where__c", "because it is made of several fields"),
         ("Secret__c", "because it is encrypted"),
         ("Clock__c", "because it has a type that keys cannot have"),
+        ("Any__c", "because it has a type that keys cannot have"),
+        ("Future__c", "because it has a type that keys cannot have"),
+        ("Photo__c", "because it holds a file"),
+        ("Home__c", "because it is made of several fields"),
+        ("Whole__c", "because it is made of several fields"),
+        ("Rich__c", "because it holds text with markup"),
+        ("Long256__c", "because it holds long text"),
+        ("account.notes__c", "records of Contact cannot be found by Account.Notes__c, because it cannot be filtered"),
+        ("Old.Name", "records of Contact cannot be found by Old.Name, because it cannot be filtered"),
+        ("Account:Account.Name", "must go through one relationship to one object; match by AccountId instead"),
         ("Active__c", "its match by Active__c alone cannot name a record, because Active__c is true or false"),
         ("Acount.Name", "goes through Acount, which is not a relationship of Contact"),
         ("Owner.Email", "must go through one relationship to one object; match by OwnerId instead"),
@@ -105,7 +146,7 @@ fn a_field_that_cannot_find_records_is_a_problem() {
 
 #[test]
 fn a_new_record_must_get_its_key() {
-    for name in ["Number__c", "Account.Name", "Id"] {
+    for name in ["Number__c", "Account.Name", "Main.External_Id__c", "Id"] {
         let problems = check(Operation::Upsert, &[name], None).unwrap_err();
         assert!(problems[0].contains("choose `reject` or `skip` for `match.on_missing`"), "{problems:?}");
         for on_missing in [OnMissing::Reject, OnMissing::Skip] {

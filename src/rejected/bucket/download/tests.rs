@@ -60,7 +60,7 @@ async fn the_rest_is_asked_for_by_its_range_and_its_version() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_the_rest_of_the_same_object_is_an_error() {
-    use FailureType::Transient;
+    use FailureType::{Config, Transient};
     let part = |etag: &str, range: &str| answer(206, etag, "456789").insert_header("content-range", range);
     let cases = [
         (answer(200, "\"1\"", "0123456789"), "did not answer as an S3 store does"),
@@ -69,11 +69,13 @@ async fn an_answer_that_is_not_the_rest_of_the_same_object_is_an_error() {
         (part("\"2\"", "bytes 4-9/10"), "was replaced or removed"),
         (error_answer(412, "PreconditionFailed"), "was replaced or removed"),
         (error_answer(404, "NoSuchKey"), "was replaced or removed"),
+        (error_answer(403, "AccessDenied"), "denied"),
     ];
     for (answer, expected) in cases {
         let server = MockServer::start().await;
         let error = Box::pin(rest(&server, answer)).await.unwrap_err();
-        assert_eq!(error.failure_type(), Transient, "{error}");
+        let failure_type = if expected == "denied" { Config } else { Transient };
+        assert_eq!(error.failure_type(), failure_type, "{error}");
         assert!(error.message().contains(expected) && error.message().contains(KEY), "{expected}: {error}");
     }
 }
