@@ -173,23 +173,17 @@ async fn skipped_records_count_as_written_and_are_reported() {
 /// An upsert creates what is missing, so a record that is there has what was asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_with_its_key_alone_is_rejected_by_an_update_and_skipped_by_an_upsert() {
-    for (operation, written, rejected, left) in
-        [("update", 0, &["NO_FIELD"][..], 1), ("upsert", 1, &[], 1), ("delete", 1, &[], 0)]
-    {
+    for (operation, written, left) in [("update", 0, 1), ("upsert", 1, 1), ("delete", 1, 0)] {
         let world = World::new().await;
         contact(&world, &[("LastName", "Example"), ("Email", "ann@example.com")]);
         let mut streams = stream("a", "Contact", &[]);
         streams["stream"]["json_schema"] = json!({});
-        let (settings, records) =
-            (settings(operation, json!({"fields": ["Email"]})), [json!({"Email": "ann@example.com"})]);
-        let run = world.write(settings, catalog(&[streams]), lines(&records)).await;
+        let (matching, records) = (json!({"fields": ["Email"]}), [json!({"Email": "ann@example.com"})]);
+        let run = world.write(settings(operation, matching), catalog(&[streams]), lines(&records)).await;
         run.assert_success();
         assert_eq!(run.counts(), [Counts { written, rejected: 1 - written }], "{operation}");
-        assert_eq!(
-            (reasons(&world), world.org.count("Contact")),
-            (rejected.iter().map(|it| (*it).to_owned()).collect(), left),
-            "{operation}"
-        );
+        assert_eq!(reasons(&world).len() as u64, 1 - written, "{operation}");
+        assert_eq!(world.org.count("Contact"), left, "{operation}");
         assert_eq!(world.org.jobs().len(), usize::from(operation == "delete"), "{operation}");
     }
 }
