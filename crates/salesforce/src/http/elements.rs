@@ -147,6 +147,17 @@ mod tests {
         }
     }
 
+    /// Whoever holds pages in a budget counts it.
+    #[test]
+    fn what_is_held_is_counted_and_around_the_elements_it_has_a_limit() {
+        let mut elements = Elements::default();
+        elements.push(format!(r#"{{"records":[{{"a":"{}"#, "x".repeat(100_000)).as_bytes(), |_| {});
+        assert!(elements.size() >= 100_000);
+        let mut around = Elements::default();
+        around.push(format!(r#"{{"a":"{}"#, "x".repeat(3 * LONGEST_FRAME)).as_bytes(), |_| {});
+        assert!((LONGEST_FRAME..3 * LONGEST_FRAME).contains(&around.size()), "{}", around.size());
+    }
+
     #[test]
     fn an_answer_that_ends_early_is_not_complete() {
         for (answer, elements) in [

@@ -1,12 +1,15 @@
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
 use reqwest::Method;
+use tokio::time::Instant;
 use wiremock::ResponseTemplate;
 
 use super::*;
 use crate::query::{QueryScope, Soql};
-use crate::stub_org::StubOrg;
+use crate::stub_org::{StubOrg, org_with, quick};
+use crate::timing::Timing;
 
 const ID: &str = "7503h00000CV7GpAAL";
 const CREATE: &str = "/v62.0/jobs/query";
@@ -301,6 +304,27 @@ async fn a_list_of_several_parts_is_read_part_by_part() {
         // Two pages are asked for at the same time.
         sent.sort_unstable();
         assert_eq!(sent, asked);
+    }
+}
+
+/// The number may be late, so that it is the same one if it is asked for at once.
+#[tokio::test]
+async fn a_job_is_asked_again_for_its_number_after_longer_and_longer_waits() {
+    let stub = stub(1).await;
+    stub.answer("GET", RESULTS, page("\"1\",\"a\"\n\"2\",\"b\"\n", 2, "null")).await;
+    let wait = Duration::from_millis(10);
+    let org = org_with(&stub.server.uri(), Timing { new_count: wait, ..quick() }).await;
+    let waits = (1 + 2 + 4) * wait;
+    for reads in [true, false] {
+        let running = org.create_query_job(&soql(), QueryScope::Live).await.unwrap();
+        let mut pages = running.wait(&|_: u64| {}).await.unwrap().pages(None);
+        let begin = Instant::now();
+        if reads {
+            assert_eq!(pages.next().await.err().map(|fault| fault.reason()), Some(ReadFailure::Unproven));
+        } else {
+            assert_eq!(pages.total_expecting(2).await, Ok(Some(1)));
+        }
+        assert!(begin.elapsed() >= waits, "{reads}: {:?}", begin.elapsed());
     }
 }
 
