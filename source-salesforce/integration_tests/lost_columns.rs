@@ -232,3 +232,25 @@ async fn a_parent_column_that_is_still_there_keeps_its_values() {
     assert_eq!(*run.records("Case")[0], expected);
     assert_eq!(nulled(&run, "Case"), [(json!("Priority"), json!("SOURCE_RETRIEVAL_ERROR"))]);
 }
+
+/// Without its external ids the columns would be unknown, or missing where all are selected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_that_the_org_does_not_describe_now_ends_the_sync_before_the_first_record() {
+    let daily = || Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    for (answer, columns, kind, part) in [
+        (daily(), &["LastName", "Account.External_Id__c"][..], "transient_error", "describing the parents"),
+        (daily(), &[], "transient_error", "describing the parents"),
+        (Answer::html(503), &["LastName", "Account.External_Id__c"], "transient_error", "describing the parents"),
+        (Answer::error(404, "NOT_FOUND", "no"), &["Account.External_Id__c"], "config_error", "has no column Account."),
+    ] {
+        let world = World::kind().await.hastened(1_000);
+        world.add_contacts(1);
+        // The object itself is described first.
+        world.org.inject(RequestFault::new(Endpoint::Describe, answer.clone()).starting_at(2).always());
+        world.org.inject(RequestFault::new(Endpoint::Composite, answer).always());
+        let run = world.read(json!({"api": "bulk"}), &catalog(&[("Contact", columns)])).await;
+        let (found, message) = run.failure();
+        assert!(found == kind && message.contains(part), "{columns:?}: {found} {message}");
+        assert!(run.records("Contact").is_empty() && world.org.query_jobs().is_empty(), "{columns:?}");
+    }
+}

@@ -5,6 +5,7 @@ mod acceptance;
 mod changes;
 mod commands;
 mod compare;
+mod compare_keys;
 mod compared;
 mod connector;
 mod deletions;

@@ -1,10 +1,11 @@
 //! Records that come and go while a stream is read: no false alarm, and none that is missed.
 
-use salesforce_sim::{Answer, Effect, Endpoint, Hold, RequestFault, Settings};
+use salesforce_sim::{Answer, Effect, Endpoint, Hold, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
+use crate::changes::{pass, world_with};
 use crate::connector::Run;
-use crate::world::{World, blocking, contacts};
+use crate::world::{World, blocking, catalog, contacts, incremental};
 
 const ROWS: usize = 25;
 
@@ -138,4 +139,23 @@ async fn a_record_that_is_deleted_between_rest_pages_is_no_alarm_and_one_that_is
         assert_eq!(run.statuses("Contact").last(), Some(&"INCOMPLETE"), "{what}");
         assert_eq!(run.states("Contact").last().unwrap().0, &json!({}), "{what}: the state is taken back");
     }
+}
+
+/// Nobody says that all of its changes are committed: a record that comes to it is no reason for another query.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_may_come_to_a_window_for_which_the_org_does_not_vouch() {
+    let plain = Object::custom("Plain__c").without_replication();
+    let world = world_with(Settings { objects: vec![plain], ..Settings::default() }).await;
+    (0..4).for_each(|_| drop(world.org.insert("Plain__c", &[("Name", "old")]).unwrap()));
+    pass(&world, 12);
+    // The first query tries the condition of the stream. Then the window is counted, and again because of the doubt.
+    for (nth, number) in [(2, 3), (3, 6)] {
+        world.org.inject(RequestFault::new(Endpoint::QueryAll, count(number)).starting_at(nth));
+    }
+    let plain = incremental(catalog(&[("Plain__c", &["Id", "Name", "SystemModstamp", "_ab_cdc_deleted_at"])]));
+    let run = world.read(json!({"api": "bulk"}), &plain).await;
+    run.assert_success();
+    assert_eq!((run.records("Plain__c").len(), world.org.query_jobs().len()), (4, 1));
+    let told = "records of Plain__c came or went: 3 before, 6 now";
+    assert!(run.log().iter().any(|line| line.starts_with(told)), "{:?}", run.log());
 }

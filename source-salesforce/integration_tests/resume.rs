@@ -248,6 +248,30 @@ async fn a_state_that_salesforce_refuses_in_any_way_is_read_again_from_its_start
     }
 }
 
+/// A page was read from the state on, so that the refusal of a later one says nothing against the state.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_after_a_page_was_read_leaves_the_stream_at_that_page() {
+    for (is_resumed, read, state) in [(false, 20, 20), (true, 10, 30)] {
+        for (status, code) in [(404, "NOT_FOUND"), (400, "MALFORMED_QUERY"), (400, "SOMETHING_NEW")] {
+            let world = World::with(Settings { query_page: 10, ..Settings::default() }).await;
+            world.add_contacts(35);
+            let changes = json!({"api": "rest"});
+            let mut states = json!([]);
+            if is_resumed {
+                states = second_state(&world.read(changes.clone(), &one_sync()).await);
+            }
+            let refusal = Answer::error(status, code, "refused");
+            world.org.inject(RequestFault::new(Endpoint::QueryMore, refusal).starting_at(2));
+            let run = world.read_on(changes.clone(), &one_sync(), &states).await;
+            assert_eq!((run.exit_code, run.records("Contact").len()), (1, read), "{is_resumed} {code}");
+            assert_eq!(run.states("Contact").last().unwrap().0["rows"], state, "{is_resumed} {code}");
+            let next = world.read_on(changes, &one_sync(), &run.last_states()).await;
+            next.assert_success();
+            assert_eq!(next.records("Contact").len(), 35 - state, "{is_resumed} {code}: no record comes twice");
+        }
+    }
+}
+
 /// Its state names a job, so that REST cannot read on from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resumed_job_that_the_bulk_api_refuses_takes_its_state_back_before_rest_reads_the_stream() {

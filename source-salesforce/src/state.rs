@@ -182,6 +182,20 @@ mod tests {
         }
     }
 
+    /// A later version reads the states of this one.
+    #[test]
+    fn a_place_has_the_same_form_in_every_version() {
+        let mut place = ReadingState::new("a1", Some("750000000000001AAA".into()));
+        (place.locator, place.rows, place.count) = (Some("MTox".into()), 5, Some(9));
+        place.sync = SyncIds { sync_id: Some(12), generation_id: Some(3) };
+        let kept = json!({
+            "version": API_VERSION, "query": "a1", "job": "750000000000001AAA", "locator": "MTox", "rows": 5, "count": 9,
+            "sync_id": 12, "generation_id": 3,
+        });
+        assert_eq!(StreamState::Reading(place.clone()).to_json(), kept);
+        assert_eq!(StreamState::of_json(&kept), StreamState::Reading(place));
+    }
+
     #[test]
     fn the_end_of_a_full_refresh_says_so_as_other_sources_do() {
         let sync = SyncIds { sync_id: Some(12), generation_id: Some(3) };

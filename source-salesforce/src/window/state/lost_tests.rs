@@ -107,6 +107,52 @@ fn the_fields_of_the_last_sync_are_those_by_which_new_ones_are_known() {
     }
 }
 
+/// A later version reads the states of this one.
+#[test]
+fn a_state_has_the_same_form_in_every_version() {
+    let mut place = ReadingState::new("b2", Some("750000000000001AAA".into()));
+    (place.locator, place.rows) = (Some("MTox".into()), 5);
+    let of_windows = IncrementalState {
+        through: Some(at(20)),
+        deletions_through: Some(at(19)),
+        begins_as_airbytes: true,
+        is_certified: true,
+        longest: Some(30),
+        refreshed: Some(at(3)),
+        refresh: Some(Refresh { to: at(18), since: at(17), through: Some(at(4)) }),
+        fields: Some(KnownFields::of(&names(&["Name"]))),
+        lost: Some(Lost { from: Some(at(10)), columns: names(&["Email"]) }),
+        ..IncrementalState::new(&incremental(Some(at(1)), 0))
+    };
+    let day = |day: u32| json!(format!("2026-01-{day:02}T00:00:00Z"));
+    let mut kept = json!({
+        "through": day(20), "deletions_through": day(19), "cursor": "SystemModstamp", "org": "a1", "start": day(1),
+        "begins_as_airbytes": true, "is_certified": true, "longest": 30, "refreshed": day(3),
+        "refresh": {"to": day(18), "since": day(17), "through": day(4)}, "fields": "994af2",
+        "lost": {"from": day(10), "columns": ["Email"]},
+    });
+    let point = DeletionPoint { at: at(20), id: "001000000000001AAA".into() };
+    let deletions = of_windows.in_deletions(window(Some(20), 21), Some(point), Some("b2".into()));
+    for (state, open) in [
+        (
+            of_windows.in_window(window(Some(20), 21), Progress::Reading(place)),
+            json!({"from": day(20), "to": day(21), "reading": {
+                "version": salesforce::API_VERSION, "query": "b2", "job": "750000000000001AAA", "locator": "MTox", "rows": 5,
+            }}),
+        ),
+        (
+            deletions,
+            json!({"from": day(20), "to": day(21), "deletions": {"at": day(20), "id": "001000000000001AAA"},
+                "read_by": "b2"}),
+        ),
+        (of_windows.in_window(window(None, 21), Progress::Deletions(None)), json!({"to": day(21), "deletions": null})),
+    ] {
+        kept["window"] = open;
+        assert_eq!(state.to_json(), kept);
+        assert_eq!(serde_json::from_value::<IncrementalState>(kept.clone()).unwrap(), state);
+    }
+}
+
 #[test]
 fn a_state_before_the_first_window_is_short() {
     let state = IncrementalState::new(&incremental(None, 0));
