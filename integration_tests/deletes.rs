@@ -2,6 +2,7 @@
 
 mod gone;
 mod marks;
+mod several;
 
 use std::collections::BTreeMap;
 

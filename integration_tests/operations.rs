@@ -213,6 +213,7 @@ async fn an_invalid_key_is_reported_before_anything_is_sent() {
         keyed(stream("absent", "Account", &[("Name", "string")]), "append_dedup", "External_Id__c"),
         keyed(stream("misspelt", "Account", &fields), "append_dedup", "ExternalId"),
         keyed(stream("no_id", "Lead", &[("LastName", "string")]), "update", "Id"),
+        keyed(stream("by_name", "Lead", &[("LastName", "string"), ("Title", "string")]), "update", "LastName"),
         without,
         several,
     ];
@@ -225,6 +226,7 @@ async fn an_invalid_key_is_reported_before_anything_is_sent() {
         "Stream absent: upsert needs the field External_Id__c in every record, and the stream has no such field.",
         "Stream misspelt: its key ExternalId is not a field of Account; the nearest name is External_Id__c",
         "Stream no_id: update needs the field Id in every record, and the stream has no such field.",
+        "Stream by_name: update needs the field Id in every record, and the stream has no such field.",
         "Stream without: an upsert needs a key, and the stream has none",
         "Stream several: an upsert takes a single field of Account as its key",
     ] {

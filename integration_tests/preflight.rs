@@ -318,11 +318,15 @@ async fn a_full_refresh_that_is_made_an_insert_is_warned_of() {
 async fn unknown_fields_are_left_out_when_configured() {
     let world = World::new().await;
     let streams = [stream("c", "Contact", &[("LastName", "string"), ("shoe_size", "integer")])];
-    let lines = vec![record("c", json!({"LastName": "A", "shoe_size": 42, "hat_size": 7})), complete("c")];
+    let lines = vec![
+        record("c", json!({"LastName": "A", "shoe_size": 42, "hat_size": 7, "x".repeat(40_000): 1})),
+        complete("c"),
+    ];
     let run = world.write(json!({"unknown_fields": "ignore"}), catalog(&streams), lines).await;
     run.assert_success();
     assert_eq!(world.org.count("Contact"), 1, "{}", run.stdout);
     assert!(run.stdout.contains("hat_size"), "the log names the field that is left out");
+    assert!(run.stdout.contains("fields=0 values=1"), "it counts a value whose name is too long");
 }
 
 /// A source that makes names of values has a new field in each record.

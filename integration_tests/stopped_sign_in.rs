@@ -20,7 +20,7 @@ fn hold_token_answer(world: &World, number: usize) -> Hold {
 }
 
 /// Stops a connector that waits for an answer, releases the answer once the connector knows, and waits for the end.
-async fn stop_while_held(mut connector: RunningConnector, hold: &Hold) -> Run {
+pub(crate) async fn stop_while_held(mut connector: RunningConnector, hold: &Hold) -> Run {
     hold.reached().await;
     connector.signal(Signal::Terminate);
     let connector = blocking(move || {

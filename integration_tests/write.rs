@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use salesforce_sim::{JobFault, JobState, RowFault, Settings};
+use salesforce_sim::{Effect, Endpoint, Hold, JobFault, JobState, RequestFault, RowFault, Settings};
 use serde_json::json;
 
 use crate::connector::Signal;
 use crate::protocol_model::{Counts, Message};
+use crate::stopped_sign_in::stop_while_held;
 use crate::world::{World, blocking, catalog, complete, contact_catalog, record, state, stream, wait_until};
 
 const CONTACT: &[(&str, &str)] =
@@ -197,6 +198,29 @@ async fn a_stopped_sync_acknowledges_its_running_jobs_and_sends_nothing_more() {
     assert!(message.contains("stopped before it was complete"), "{message}");
     assert_eq!(run.counts(), [Counts { written: 1, rejected: 0 }]);
     assert_eq!((world.org.count("Contact"), world.org.jobs().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_stopped_before_its_first_record_asks_for_nothing_more() {
+    let world = World::new().await;
+    let hold = Hold::default();
+    world.org.inject(RequestFault::new(Endpoint::Describe, Effect::Held(hold.clone())));
+    let run = stop_while_held(world.start_write(json!({}), &contact_catalog()), &hold).await;
+    assert!(run.failure().1.contains("stopped before it was complete"), "{:?}", run.failure());
+    assert!(world.org.requests().iter().all(|request| request.endpoint != Endpoint::Limits));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_ends_with_why_nothing_was_written() {
+    let world = World::new().await;
+    let records = ["#N/A", "#N/A"].map(|name| record("c", json!({"LastName": name})));
+    let run = world.write(json!({}), contact_catalog(), records.into_iter().chain([complete("c")]).collect()).await;
+    run.assert_success();
+    let last = run.messages.iter().filter_map(Message::log).last().unwrap();
+    assert_eq!(
+        last,
+        "Nothing was written: all records are rejected (2 of 2), mostly with NULL_MARKER_AS_TEXT at LastName (2 records)."
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

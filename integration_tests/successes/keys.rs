@@ -47,3 +47,21 @@ async fn whether_a_record_was_created_is_kept_only_if_salesforce_says_so() {
         assert_eq!(kept_values(&world, "External_Id__c").len(), words.len());
     }
 }
+
+/// Their folder makes keys longer than those of rejected records.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_too_long_for_written_records_alone_end_the_sync_before_it_begins() {
+    let world = World::new().await;
+    let write = async |settings: Value, length: usize| {
+        let storage = json!({"object_storage_config": {"bucket_path": "abcdefgh/".repeat(200)[..length]}});
+        world.write(merge(settings, storage), contacts("append", "External_Id__c"), lines(&[])).await
+    };
+    let message = write(json!({}), 1_200).await.failure().1.to_owned();
+    let longest = message.split_once("could be ").unwrap().1.split_once(" bytes").unwrap().0;
+    let length = 1_200 + 1_024 - longest.parse::<usize>().unwrap();
+    write(json!({"journal": false}), length).await.assert_success();
+    let run = write(merge(keeping(), json!({"journal": false})), length).await;
+    let (failure_type, message) = run.failure();
+    assert_eq!(failure_type, "config_error");
+    assert!(message.contains("S3 takes 1024"), "{message}");
+}

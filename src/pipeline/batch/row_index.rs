@@ -321,6 +321,19 @@ mod tests {
     }
 
     #[test]
+    fn held_records_of_one_segment_add_up() {
+        let origins = row_origins([(1, 1), (1, 1), (1, 1), (1, 1), (1, 2)]);
+        let mut index = RowIndex::new(&origins);
+        [Rejected, Rejected, Retried].map(|fate| index.find_and_mark(1, fate).unwrap());
+        assert_eq!(sorted(&index.outcomes(0)), (vec![], vec![(1, 3, 2), (2, 1, 0)]));
+        let (mut held, others) = (index.outcomes(0).held, index.outcomes(0).held);
+        held.append(others);
+        let mut sums: Vec<_> = held.iter().map(|(segment, it)| (segment, it.records, it.rejected)).collect();
+        sums.sort_unstable();
+        assert_eq!(sums, [(1, 6, 4), (2, 2, 0)]);
+    }
+
+    #[test]
     fn rows_that_incomplete_results_lack_are_held_with_the_rows_that_equal_them() {
         let origins = row_origins([(1, 1), (2, 2), (2, 3), (4, 4), (5, 5)]);
         let mut index = RowIndex::of_incomplete_results(&origins);
@@ -383,5 +396,8 @@ mod tests {
         assert_eq!(sorted(&index.outcomes(3)), (vec![(0, 3), (1, 1), (2, 1), (3, 1), (4, 1)], vec![]));
         index.find_and_mark(2, Rejected).unwrap();
         assert_eq!(sorted(&index.outcomes(1)), (vec![(0, 3), (1, 1), (3, 1), (4, 1)], vec![]), "the other one");
+        index.find_and_mark(3, Rejected).unwrap();
+        let all = vec![(0, 3), (1, 1), (2, 1), (3, 1), (4, 1)];
+        assert_eq!(sorted(&index.outcomes(1)), (all, vec![]), "the only row that is left stands for one record");
     }
 }

@@ -164,3 +164,29 @@ fn local_rejections_stay_in_memory_after_the_upload() {
     batch.drop_csv();
     assert!(budget.used() > 100_000, "{}", budget.used());
 }
+
+/// What comes after a batch is complete takes memory too.
+#[test]
+fn a_batch_leases_ahead_for_its_rows_that_write_and_for_those_that_delete() {
+    use RowKind::{Delete, Write};
+    let reserve = Reserve { writes: 1_000, deletes: 30 };
+    for (kind, rows, ahead) in [
+        (Write, &[][..], 0),
+        (Write, &[Write, Write], 2_000),
+        (Write, &[Delete], 30),
+        (Write, &[Write, Delete, Delete, Write], 2_060),
+        // A batch of deletes alone.
+        (Delete, &[Write, Write], 60),
+    ] {
+        let budget = Budget::new(usize::MAX);
+        let held = |reserve| {
+            let mut batch = OpenBatch::of_kind(kind, columns(), budget.lease()).reserving(reserve);
+            for kind in rows {
+                batch.push(Row { csv: b"1\n", key: None, kind: *kind }, Origin { segment: 1, extracted_at_ms: 0 });
+            }
+            (batch.held(), batch.seal().lease.bytes())
+        };
+        let ((open, sealed), (open_ahead, sealed_ahead)) = (held(Reserve::default()), held(reserve));
+        assert_eq!((open_ahead - open, sealed_ahead - sealed), (ahead, ahead), "{kind:?} {rows:?}");
+    }
+}

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_share_counts_from_a_thousand_records_on_and_at_the_end() {
-        let limits = |percent| RejectionLimits { percent: Some(percent), ..RejectionLimits::default() };
+        // The limit of the number is not reached.
+        let limits = |percent, records| RejectionLimits { percent: Some(percent), records, is_for_file: false };
         for (percent, all, rejected, on_the_way, at_the_end) in [
             (10.0, 999, 999, false, true),
             (10.0, 1_000, 100, false, false),
@@ -98,9 +99,10 @@ mod tests {
             (50.0, 0, 0, false, false),
         ] {
             let judged = Judged { all, rejected };
-            let limits = limits(percent);
-            assert_eq!(limits.check(judged).is_err(), on_the_way, "{percent} {judged:?}");
-            assert_eq!(limits.check_all(judged).is_err(), at_the_end, "{percent} {judged:?}");
+            for limits in [None, Some(5_000)].map(|records| limits(percent, records)) {
+                assert_eq!(limits.check(judged).is_err(), on_the_way, "{limits:?} {judged:?}");
+                assert_eq!(limits.check_all(judged).is_err(), at_the_end, "{limits:?} {judged:?}");
+            }
         }
     }
 

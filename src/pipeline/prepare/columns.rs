@@ -386,3 +386,6 @@ impl OfObject<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,6 +189,40 @@ mod tests {
         }
     }
 
+    /// A column of records alone is looked up as one of the schema.
+    #[test]
+    fn a_column_that_only_records_show_finds_its_field_or_its_reference() {
+        let describe: Describe = serde_json::from_value(json!({"name": "Task", "fields": [
+            {"name": "Status"},
+            {"name": "AccountId", "relationshipName": "Account", "referenceTo": ["Account"]},
+            {"name": "WhoId", "relationshipName": "Who", "referenceTo": ["Contact", "Lead"], "polymorphicForeignKey": true},
+        ]}))
+        .unwrap();
+        let object = Arc::new(PackedObject::of(&describe));
+        let late = LateFields { object, operation: Operation::Insert, truncate: false };
+        for (column, expected) in [
+            ("status", "Status"),
+            ("AccountId", "AccountId"),
+            ("account", "AccountId"),
+            ("Account.External_Id__c", "AccountId"),
+            ("ACCOUNT.Owner.Email", "AccountId"),
+            ("Contact:Who.Email", "WhoId"),
+            ("lead:who", "WhoId"),
+            ("Owner.Email", ""),
+            ("Status.Email", ""),
+            ("Shoe__c", ""),
+        ] {
+            for or_all in [false, true] {
+                let fields = late.for_column(column, or_all);
+                let before_dot = column.split_once('.').map_or(column, |(before, _)| before);
+                let found = fields.field(column).or_else(|| fields.reference(RelationshipName::parse(before_dot)));
+                assert_eq!(found.map_or("", |field| &field.name), expected, "{column} {or_all}");
+            }
+        }
+        assert!(late.for_column("Statos", true).field("Status").is_some(), "it may be meant");
+        assert!(late.for_column("Statos", false).field("Status").is_none());
+    }
+
     /// An object as large as the limits of Salesforce allow: 800 fields, and picklists with values.
     fn large_object() -> Describe {
         let fields: Vec<_> = (0..800)

@@ -25,8 +25,12 @@ fn limits() -> BatchLimits {
 }
 
 fn add(stream: &mut Stream, data: &str) -> Result<Added, LineError> {
+    add_within(stream, data, &limits())
+}
+
+fn add_within(stream: &mut Stream, data: &str, limits: &BatchLimits) -> Result<Added, LineError> {
     let data = RawValue::from_string(data.to_owned()).unwrap();
-    stream.add(0, &data, Origin { segment: 0, extracted_at_ms: 1 }, &limits())
+    stream.add(0, &data, Origin { segment: 0, extracted_at_ms: 1 }, limits)
 }
 
 /// The CSV of each batch, and how many records it rejects.
@@ -101,13 +105,17 @@ async fn a_skipped_record_completes_no_batch_and_is_settled() {
 
 /// Adds a row for each of so many records that are converted alike. Returns the batch that the last one completed.
 fn push(stream: &mut Stream, data: &Value, count: usize) -> Option<OpenBatch> {
-    let (loading, limits) = (stream.loading.as_mut().unwrap(), limits());
+    push_within(stream, data, count, &limits())
+}
+
+fn push_within(stream: &mut Stream, data: &Value, count: usize, limits: &BatchLimits) -> Option<OpenBatch> {
+    let loading = stream.loading.as_mut().unwrap();
     let data = data.to_string();
     assert!(matches!(loading.converter.convert(&mut Cursor::new(&data)), Ok(Converted::Row)));
     let mut full = None;
     for number in 0..count {
         assert!(full.is_none(), "{number}");
-        full = loading.push_row(Origin { segment: 0, extracted_at_ms: 1 }, &limits);
+        full = loading.push_row(Origin { segment: 0, extracted_at_ms: 1 }, limits);
     }
     full
 }
@@ -138,4 +146,47 @@ async fn a_batch_looks_for_the_records_of_at_most_120000_rows() {
     let write = json!({"External_Id__c": "E1", "LastName": "A", "Title": "T"});
     assert!(push(&mut stream, &write, 120_000).is_none());
     assert_eq!(push(&mut stream, &write, 1).map(|full| full.rows()), Some(120_000));
+}
+
+/// Of bulk batches, which have 10,000 rows, an org has few a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_nearly_full_ends_with_its_last_whole_bulk_batch() {
+    let limits = BatchLimits { batch_size: 999_000, ..limits() };
+    let mut stream = stream(json!({"stream": "a"}), &["LastName"], "append").await;
+    // Rows of ten bytes.
+    let row = json!({"LastName": "Ada Sampl"});
+    assert!(push_within(&mut stream, &row, 90_000, &limits).is_none());
+    assert_eq!(push_within(&mut stream, &row, 1, &limits).map(|full| full.rows()), Some(90_000));
+    assert_eq!(stream.open_batch().map(OpenBatch::rows), Some(1));
+}
+
+/// They are held until they are stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_only_rejected_fill_a_batch_too() {
+    let limits = BatchLimits { batch_size: 3_500, ..limits() };
+    let mut stream = stream(json!({"stream": "a"}), &["LastName", "Description"], "append").await;
+    let rejected = json!({"LastName": "#N/A", "Description": "x".repeat(1_000)}).to_string();
+    let mut batches = Vec::new();
+    for _ in 0..10 {
+        batches.extend(add_within(&mut stream, &rejected, &limits).unwrap().full);
+    }
+    batches.extend(stream.seal_batch(0));
+    let rejections = batches.iter().map(|it| it.batch.local_rejections.len());
+    assert_eq!(rejections.collect::<Vec<_>>(), [3, 3, 3, 1]);
+    assert!(batches.iter().all(|it| it.batch.rows() == 0));
+}
+
+/// A mark that is not known yet ends the batch of the rows before it, if records are looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marker_that_the_schema_lacks_is_known_before_the_first_record_has_it() {
+    for (marker, mark, completed) in [("gone", "gone", 0), ("gone", "_ab_cdc_deleted_at", 1)] {
+        let entry = json!({
+            "stream": "a", "operation": "upsert", "match": {"fields": ["External_Id__c"]}, "delete_marker": marker,
+        });
+        let mut stream = stream(entry, &["External_Id__c", "LastName"], "append").await;
+        add(&mut stream, r#"{"External_Id__c":"E1","LastName":"A"}"#).unwrap();
+        let added = add(&mut stream, &json!({"External_Id__c": "E2", mark: "2026-01-01"}).to_string()).unwrap();
+        assert_eq!(added.full.len(), completed, "{mark}");
+        assert_eq!(stream.open_batch().map(OpenBatch::deletes), Some(1), "{mark}");
+    }
 }

@@ -78,6 +78,24 @@ async fn a_stop_after_the_end_of_the_input_is_no_error_if_nothing_is_left_to_do(
     }
 }
 
+/// A thread that panics sends neither the end of the input nor why it cannot go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_breaks_off_without_its_end_fails_the_sync() {
+    for sends_end in [true, false] {
+        let mut bench = Bench::new(usize::MAX).await;
+        bench.record("a", contact());
+        bench.state("a", 1);
+        bench.settle(0, 1, 0, 0);
+        let (sender, input) = mpsc::channel(1);
+        if sends_end {
+            sender.try_send(Input::End).unwrap();
+        }
+        drop(sender);
+        let signals = Signals { input, events: Jobs::none().1, quota: None, stop: Stop::default() };
+        assert_eq!(bench.intake.run(signals).await.outcome.is_ok(), sends_end);
+    }
+}
+
 /// The state waits until the entry of the job that wrote its record is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_does_not_succeed_before_its_last_state_has_left() {
