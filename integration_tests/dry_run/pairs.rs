@@ -25,6 +25,8 @@ enum Kind {
     DeleteAllFound,
     /// By `match` with the name; it writes the external id.
     NewKey,
+    /// The same, and it creates what it does not find.
+    NewKeyOrCreate,
     /// By `match` with the name and the segment.
     UpdateByBoth,
 }
@@ -59,7 +61,9 @@ impl Step {
             }
             Write(UpdateById, key, "") => json!({"Id": id(key), "Description": long()}),
             Write(UpdateById, key, name) => json!({"Id": id(key), "Name": name, "Description": long()}),
-            Write(NewKey, key, name) => json!({"External_Id__c": key, "Name": name, "Description": long()}),
+            Write(NewKey | NewKeyOrCreate, key, name) => {
+                json!({"External_Id__c": key, "Name": name, "Description": long()})
+            }
             Write(UpdateByBoth, key, name) => json!({"Name": name, "Segment_Key__c": key, "Description": long()}),
             Write(_, _, name) => json!({"Name": name, "Description": long()}),
             Gone(Upsert | Update, key) => json!({"External_Id__c": key, MARK: "2026-01-01"}),
@@ -92,7 +96,7 @@ impl Kind {
             DeleteById => keyed(account(&["Id"]), "soft_delete", "Id"),
             FindOrCreate | UpdateOrSkip => account(&["Name", "Description", MARK]),
             DeleteAllFound => account(&["Name"]),
-            NewKey => account(&["Name", "External_Id__c", "Description"]),
+            NewKey | NewKeyOrCreate => account(&["Name", "External_Id__c", "Description"]),
             UpdateByBoth => account(&["Name", "Segment_Key__c", "Description"]),
         }
     }
@@ -100,6 +104,7 @@ impl Kind {
     fn entry(self) -> Option<Value> {
         let settings = match self {
             FindOrCreate => json!({"operation": "upsert", "match": {"fields": ["Name"]}}),
+            NewKeyOrCreate => json!({"operation": "upsert", "match": {"fields": ["Name"]}}),
             NewKey => json!({"operation": "update", "match": {"fields": ["Name"]}}),
             UpdateOrSkip => json!({"operation": "update", "match": {"fields": ["Name"], "on_missing": "skip"}}),
             DeleteAllFound => json!({"operation": "delete", "match": {"fields": ["Name"], "on_several": "update_all"}}),
@@ -227,6 +232,7 @@ const PAIRS: &[(&[Step], u64, u64)] = &[
     // A row without a value for a key leaves it as it is.
     (&[Write(UpdateById, "old", ""), Write(UpdateOrSkip, "", "old")], 0, 0),
     (&[Write(NewKey, "k", "old"), Write(Update, "k", "m"), Write(Update, "old", "m")], 0, 0),
+    (&[Write(NewKeyOrCreate, "k", "new"), Write(Update, "k", "m"), Gone(Update, "k")], 1, 1),
     (
         &[
             Write(UpdateById, "old", "n"),

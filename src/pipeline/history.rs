@@ -291,6 +291,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_input_ends_when_no_more_is_read_or_with_the_sync() {
+        for (ends, expected) in [(true, 2), (false, 5)] {
+            let mut history = History::new(Instant::now());
+            tokio::time::advance(seconds(2)).await;
+            if ends {
+                history.input_ended();
+            }
+            tokio::time::advance(seconds(3)).await;
+            assert_eq!(history.conclude().input_ended, seconds(expected));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn while_jobs_overlap_the_sync_is_not_without_one() {
         let mut sync = Sync::new();
         sync.upload("750A", 1).await;

@@ -324,7 +324,9 @@ mod tests {
     fn held_records_of_one_segment_add_up() {
         let origins = row_origins([(1, 1), (1, 1), (1, 1), (1, 1), (1, 2)]);
         let mut index = RowIndex::new(&origins);
-        [Rejected, Rejected, Retried].map(|fate| index.find_and_mark(1, fate).unwrap());
+        for fate in [Rejected, Rejected, Retried] {
+            index.find_and_mark(1, fate).unwrap();
+        }
         assert_eq!(sorted(&index.outcomes(0)), (vec![], vec![(1, 3, 2), (2, 1, 0)]));
         let (mut held, others) = (index.outcomes(0).held, index.outcomes(0).held);
         held.append(others);

@@ -120,6 +120,12 @@ mod tests {
     }
 
     #[test]
+    fn numbers_end_in_one_column_and_names_begin_in_one() {
+        let lines = [["name", "count"], ["a1", "7"], ["22 b", "1000"]].map(|line| line.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&lines), "  name  count\n  a1        7\n  22 b   1000\n");
+    }
+
+    #[test]
     fn each_stream_has_a_line_and_counts_that_are_zero_everywhere_are_left_out() {
         let mut reasons = RejectionReasons::default();
         reasons.add_records("MISSING_ARGUMENT", "Id", 12, || None);

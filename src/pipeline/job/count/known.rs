@@ -339,6 +339,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_is_revised_when_no_more_can_be_remembered() {
+        let (mut known, way) = (KnownChanges::default(), way("Code__c"));
+        let record = known.create(way, key("M\u{fc}ller"));
+        let plan = plan("", "");
+        for number in 1..MOST {
+            known.create(way, plan.row_key([&*number.to_string()]).unwrap());
+        }
+        assert_eq!((known.facts.len(), known.has_forgotten()), (MOST, false));
+        assert_eq!(known.holder(way, key("M\u{fc}ller")), Holder::Record(record));
+        // A key that is perhaps the same, and nothing more to remember.
+        known.create(way, key("M\u{dc}LLER"));
+        assert_eq!((known.holder(way, key("M\u{fc}ller")), known.has_forgotten()), (Holder::Unclear, false));
+    }
+
+    #[test]
     fn the_number_of_facts_is_bounded() {
         let (mut known, way) = (KnownChanges::default(), way("Code__c"));
         let plan = plan("", "");

@@ -84,3 +84,67 @@ impl<'b> RowCount<'b> {
         (StreamTally { reasons: self.reasons, ..self.tally }, outcomes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::convert::{Column, Columns, Kind, SourceColumn};
+    use crate::pipeline::batch::{MergedRecords, OpenBatch, Origin};
+    use airbyte::JsonTypes;
+
+    /// The second row stands for two records of the first segment and one of the second.
+    fn batch() -> Batch {
+        let column = Column::new(SourceColumn::top("a"), "A__c", Kind::Text { longest: None }, JsonTypes::default());
+        let mut batch = OpenBatch::new(Arc::new(Columns::new(vec![column], None)), Budget::new(usize::MAX).lease());
+        let origin = |segment| Origin { segment, extracted_at_ms: 0 };
+        batch.push_again(b"1\n", origin(1), &[]);
+        batch.push_again(b"2\n", origin(2), &[MergedRecords { segment: 1, records: 2 }]);
+        batch.seal()
+    }
+
+    #[test]
+    fn all_records_of_a_row_have_its_fate() {
+        let one = StreamTally::default();
+        let reasons = {
+            let mut reasons = RejectionReasons::default();
+            reasons.add_records("NO_SUCH_ID", "", 3, || None);
+            reasons
+        };
+        for (fate, expected, rejected) in [
+            (Fate::Created, StreamTally { created: 2, merged: 2, ..one.clone() }, vec![]),
+            (Fate::Updated, StreamTally { created: 1, updated: 1, merged: 2, ..one.clone() }, vec![]),
+            (Fate::Deleted, StreamTally { created: 1, deleted: 1, merged: 2, ..one.clone() }, vec![]),
+            (Fate::Unclear, StreamTally { created: 1, unclear: 1, merged: 2, ..one.clone() }, vec![]),
+            (Fate::Skipped, StreamTally { created: 1, skipped: 3, ..one.clone() }, vec![]),
+            (Fate::Refused("NO_SUCH_ID"), StreamTally { created: 1, reasons, ..one.clone() }, vec![(1, 2), (2, 1)]),
+        ] {
+            let mut batch = batch();
+            let mut rows = RowCount::of(&batch);
+            rows.add(0, b"1\n", Fate::Created);
+            rows.add(1, b"2\n", fate);
+            let (tally, outcomes) = rows.finish();
+            assert_eq!(tally, expected, "{fate:?}");
+            let mut settled: Vec<_> =
+                batch.settle(outcomes, None).iter().map(|it| (it.segment, it.rejected)).filter(|it| it.1 > 0).collect();
+            settled.sort_unstable();
+            assert_eq!(settled, rejected, "{fate:?}");
+        }
+    }
+
+    #[test]
+    fn rows_of_one_fate_count_as_rows_and_their_other_records_as_merged() {
+        for (fate, expected) in [
+            (Fate::Created, StreamTally { created: 2, ..StreamTally::default() }),
+            (Fate::Unclear, StreamTally { unclear: 2, ..StreamTally::default() }),
+        ] {
+            let batch = batch();
+            let mut rows = RowCount::of(&batch);
+            rows.add_all(fate);
+            let (tally, _) = rows.finish_job();
+            assert_eq!(tally, StreamTally { merged: 2, jobs: 1, bulk_batches: 1, ..expected }, "{fate:?}");
+        }
+    }
+}

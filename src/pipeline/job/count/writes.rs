@@ -96,3 +96,72 @@ impl Writes<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::known::{Holder, Standing};
+    use super::*;
+    use crate::config::{OnMissing, OnSeveral};
+    use crate::convert::KeyComparison;
+    use crate::matching::{KeyField, RowKey, ValueType};
+
+    /// A way of so many fields.
+    fn plan(fields: usize) -> MatchPlan {
+        let field = |number| KeyField {
+            name: format!("F{number}__c"),
+            value_type: ValueType::Text,
+            comparison: KeyComparison::IgnoreCase,
+            longest: None,
+        };
+        let (on_missing, on_several) = (OnMissing::Reject, OnSeveral::Reject);
+        MatchPlan { object: "Account".into(), keys: (0..fields).map(field).collect(), on_missing, on_several }
+    }
+
+    /// Notes a row that writes these fields after its id.
+    fn note(known: &mut KnownChanges, fields: usize, cells: &str, written: Written) {
+        let plan = plan(fields);
+        let columns = (1..=fields).map(Some).collect();
+        let writes = Writes(vec![WrittenWay { plan: &plan, way: Way::of(&plan), columns }]);
+        writes.note(format!("001,{cells}\n").as_bytes(), written, known);
+    }
+
+    #[test]
+    fn a_record_is_found_by_what_was_written_last_and_by_nothing_that_was_cleared() {
+        use Standing::{Away, Here, Unclear};
+        for (fields, cells, old, new) in [
+            (1, "", Here, false),
+            (1, "new", Away, true),
+            (1, "OLD", Here, false),
+            (1, "#N/A", Away, false),
+            (2, ",", Here, false),
+            (2, "new,new", Away, true),
+            (2, "#N/A,new", Away, false),
+            (2, "new,#N/A", Away, false),
+            (2, "#N/A,", Away, false),
+            (2, "new,", Unclear, false),
+        ] {
+            let (plan, record) = (plan(fields), Record::of_id("003000000000001AAA"));
+            let way = Way::of(&plan);
+            let key = |value: &str| -> RowKey { plan.row_key(vec![value; fields]).unwrap() };
+            let mut known = KnownChanges::default();
+            note(&mut known, fields, cells, Written::Existing(record));
+            assert_eq!(known.standing(way, record, key("old")), old, "{cells}");
+            assert_eq!(known.holder(way, key("new")) == Holder::Record(record), new, "{cells}");
+        }
+    }
+
+    #[test]
+    fn a_new_record_is_found_by_what_it_gets_and_an_unknown_one_makes_it_unclear() {
+        let record = Record::of_id("003000000000001AAA");
+        for (cells, written, expected) in [
+            ("new", Written::New(record), Holder::Record(record)),
+            ("#N/A", Written::New(record), Holder::Nobody),
+            ("new", Written::Unknown, Holder::Unclear),
+            ("#N/A", Written::Unknown, Holder::Nobody),
+        ] {
+            let (mut known, plan) = (KnownChanges::default(), plan(1));
+            note(&mut known, 1, cells, written);
+            assert_eq!(known.holder(Way::of(&plan), plan.row_key(["new"]).unwrap()), expected, "{cells} {written:?}");
+        }
+    }
+}

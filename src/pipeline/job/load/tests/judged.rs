@@ -6,7 +6,9 @@ use salesforce_sim::{Answer, Endpoint, RequestFault};
 
 use super::*;
 use crate::config::test_configs::{client, valid};
+use crate::convert::{Rejection, RejectionCode, Row, RowKind};
 use crate::journal::{Journal, Removal};
+use crate::pipeline::batch::LocalRejection;
 use crate::pipeline::job::rounds::AwaitedBy;
 
 const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
@@ -23,7 +25,11 @@ fn counts([succeeded, failed, unprocessed]: [u64; 3]) -> ResultCounts {
 /// A job of the names that has ended, and its batch.
 async fn ended(bench: &Bench) -> (Batch, FinishedJob) {
     let names = names();
-    let batch = bench.batch(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    ended_with(bench, bench.batch(&names.iter().map(String::as_str).collect::<Vec<_>>())).await
+}
+
+/// A job of a batch that has ended.
+async fn ended_with(bench: &Bench, batch: Batch) -> (Batch, FinishedJob) {
     let (events, plan) = (no_receiver(), &bench.plan);
     let uploaded = bench.loader.upload(plan, &batch).await.ok().unwrap();
     let running = bench.loader.close(plan, &batch, uploaded, &events).await.ok().unwrap();
@@ -179,6 +185,38 @@ async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
             .iter()
             .all(|it| ![1, 100].contains(&it.segment) && it.rejected == u64::from([0, 7, 200].contains(&it.segment)))
     );
+}
+
+/// Of the rejected records of one key the last one is stored last, and once.
+#[tokio::test]
+async fn a_record_that_is_rejected_after_the_row_of_its_key_waits_while_rows_of_the_batch_wait() {
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    let gaps = JobFault::failed("Contact", 1, "Timeout : took too long");
+    for (row_fault, job_fault, earlier, is_stored) in [
+        (None, None, None, true),
+        (Some(lock), None, None, false),
+        (None, Some(gaps.clone()), Some([200, 0, 1]), false),
+        (None, Some(gaps.omit_unprocessed_rows()), Some([200, 0, 0]), false),
+    ] {
+        let bench = Bench::new().await;
+        if let Some(errors) = row_fault {
+            bench.org.inject(RowFault::new("Contact", errors).when(|row| row.get("LastName") == Some("N7")));
+        }
+        job_fault.into_iter().for_each(|fault| bench.org.inject(fault));
+        let mut batch = OpenBatch::new(Arc::clone(&bench.plan.columns), bench.loader.budget.lease());
+        let origin = Origin { segment: 0, extracted_at_ms: 0 };
+        for (key, name) in names().iter().enumerate() {
+            let csv = format!("{name}\n");
+            batch.push(Row { csv: csv.as_bytes(), key: Some(key as u128), kind: RowKind::Write }, origin);
+        }
+        let rejection = Rejection { code: RejectionCode::NoField, field: None, message: String::new() };
+        let data = serde_json::value::to_raw_value("{}").unwrap();
+        batch.reject_keyed(LocalRejection { origin, data, rejection }, Some(7));
+        let ended = ended_with(&bench, batch.seal_merged().remove(0)).await;
+        let verdict = judge(&bench, &ended, earlier.map(counts), Gaps::Stay).await.unwrap();
+        let stored: u64 = verdict.reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum();
+        assert_eq!((stored, verdict.retry.is_some()), (u64::from(is_stored), !is_stored), "{row_fault:?} {earlier:?}");
+    }
 }
 
 /// Gives the loader a journal in a folder.
