@@ -216,7 +216,7 @@ async fn the_log_ends_with_why_nothing_was_written() {
     let records = ["#N/A", "#N/A"].map(|name| record("c", json!({"LastName": name})));
     let run = world.write(json!({}), contact_catalog(), records.into_iter().chain([complete("c")]).collect()).await;
     run.assert_success();
-    let last = run.messages.iter().filter_map(Message::log).last().unwrap();
+    let last = run.messages.iter().filter_map(Message::log).next_back().unwrap();
     assert_eq!(
         last,
         "Nothing was written: all records are rejected (2 of 2), mostly with NULL_MARKER_AS_TEXT at LastName (2 records)."
