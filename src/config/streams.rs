@@ -266,6 +266,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_blanks_is_no_choice() {
+        let blank = json!({"stream": "a", "object": " ", "external_id_field": " \n", "assignment_rule_id": " "});
+        let config = valid(&client(json!({"streams": [blank]})));
+        let stream = config.stream(None, "a").unwrap();
+        assert_eq!((stream.object(), stream.external_id_field(), stream.assignment_rule_id()), (None, None, None));
+    }
+
+    #[test]
     fn an_external_id_field_needs_no_operation() {
         let config = valid(&client(json!({"streams": [{"stream": "a", "external_id_field": "X__c"}]})));
         assert_eq!(config.stream(None, "a").unwrap().external_id_field(), Some("X__c"));

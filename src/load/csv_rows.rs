@@ -299,6 +299,8 @@ mod tests {
             ("a,b\n1,\"2\" \n", 2, "after its closing quote"),
             ("a,b\n\"1\",\"2\"\"\"x\n", 2, "after its closing quote"),
             ("a,b\n1,2\n\n\"3\"\"\"4,2\n", 4, "after its closing quote"),
+            ("a,b\r\n\r\n\"1\"x,2\r\n", 3, "after its closing quote"),
+            ("a,b\r\n1,2\r\n\r\n\r\n3\r\n", 5, "it has 1 cell"),
         ] {
             let (_, problem) = read(csv);
             let (at, text) = problem.unwrap_or_else(|| panic!("{csv:?}"));

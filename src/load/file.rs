@@ -221,6 +221,33 @@ mod tests {
     }
 
     #[test]
+    fn a_format_that_is_asked_for_goes_before_the_extension_and_that_before_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, asked, expected) in [
+            ("a.csv", None, FileFormat::Csv),
+            ("a.csv", Some(FileFormat::Jsonl), FileFormat::Jsonl),
+            ("a.jsonl", Some(FileFormat::Csv), FileFormat::Csv),
+            ("a.txt", None, FileFormat::Jsonl),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "{\"a\":1}\n").unwrap();
+            let (file, stdin) = (InputFile::new(path), Cursor::new(Vec::new()));
+            assert!(file.is_lasting() && file.name() == name);
+            assert_eq!(file.open(asked, stdin).unwrap().format, expected, "{name} {asked:?}");
+        }
+        let Err(error) = InputFile::new(folder.path().to_owned()).open(None, io::empty()) else { panic!("a folder") };
+        assert!(error.message().contains("it is a folder"), "{error}");
+    }
+
+    #[test]
+    fn a_hyphen_is_standard_input_which_cannot_be_read_again() {
+        let stdin = InputFile::new(PathBuf::from("-"));
+        assert_eq!(stdin, InputFile::Stdin);
+        assert!(!stdin.is_lasting());
+        assert_eq!(text(stdin.open(None, Cursor::new(b"a\n1\n".to_vec())).unwrap()), "a\n1\n");
+    }
+
+    #[test]
     fn a_byte_order_mark_and_gzip_are_taken_off() {
         let marked = [BOM, b"a\n1\n"].concat();
         for bytes in [marked.clone(), gzip(&marked)] {

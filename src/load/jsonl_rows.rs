@@ -255,13 +255,18 @@ mod tests {
 
     #[test]
     fn the_first_lines_show_the_columns_and_their_types() {
-        let rows = open("{\"a\":1,\"b\":null,\"sf__Id\":\"x\"}\nbroken\n{\"a\":\"x\",\"Account\":{\"Key__c\":true}}\n");
+        let rows = open(
+            "{\"a\":1,\"b\":null,\"sf__Id\":\"x\"}\nbroken\n{\"a\":\"x\",\"Account\":{\"Key__c\":true}}\n\
+             {\"a\":2,\"Account\":{\"Place\":{\"x\":1}}}\n",
+        );
         assert_eq!(
             Value::Object(rows.properties().clone()),
             json!({
                 "a": {"type": ["null", "number", "string"]},
                 "b": {"type": ["null"]},
-                "Account": {"type": ["null", "object"], "properties": {"Key__c": {"type": ["null", "boolean"]}}},
+                "Account": {"type": ["null", "object"], "properties": {
+                    "Key__c": {"type": ["null", "boolean"]}, "Place": {"type": ["null", "object"]},
+                }},
             })
         );
     }

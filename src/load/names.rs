@@ -122,6 +122,8 @@ mod tests {
         let elsewhere = FileNames::new(&file, Some(Path::new("results")));
         assert_eq!(elsewhere.results(FileFormat::Jsonl, 1).error, Path::new("accounts_error.jsonl"));
         assert_eq!(elsewhere.work_folder(), Path::new("results/accounts.csv.load"));
+        let here = FileNames::new(&InputFile::new("accounts.csv".into()), None);
+        assert_eq!(here.work_folder(), Path::new("./accounts.csv.load"));
         let stdin = FileNames::new(&InputFile::Stdin, None);
         assert_eq!(stdin.work_folder(), Path::new("./stdin.load"));
     }

@@ -239,6 +239,9 @@ fn the_page_of_a_very_large_sync_is_bounded() {
     for stream in &mut report.streams {
         stream.rejections = (0..10).map(|number| rejection(&number.to_string(), "F")).collect();
     }
+    let mut fewer = self::report();
+    fewer.streams[0].rejections = (0..301).map(|number| rejection(&number.to_string(), "F")).collect();
+    assert_has(&self::page(&fewer), &["1 rarer reason with 3 records are left out here."]);
     report.jobs.shown = (0..200).map(job).collect();
     (report.jobs.others, report.jobs.other_rows) = (4_800, 48_000_000);
     report.error = Some("e".repeat(1_000_000));

@@ -82,6 +82,9 @@ fn the_ids_of_written_records_need_a_storage() {
     assert_invalid(&client(json!({"keep_successes": true})), &[rule]);
     let none = json!({"storage_type": "None"});
     assert_invalid(&client(json!({"keep_successes": true, "object_storage_config": none})), &[rule]);
+    let broken = json!({"storage_type": "Local"});
+    let rule = "`object_storage_config.path` is missing";
+    assert_invalid(&client(json!({"keep_successes": true, "object_storage_config": broken})), &[rule]);
     let folder = json!({"storage_type": "Local", "path": "/data"});
     assert!(valid(&client(json!({"keep_successes": true, "object_storage_config": folder}))).keeps_successes());
     let mut bucket = s3(json!({}));

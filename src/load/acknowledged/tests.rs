@@ -136,6 +136,54 @@ async fn rows_that_are_done_are_moved_before_a_load_goes_on() {
     assert!(!load.path("f.load/objects/a").exists());
 }
 
+#[tokio::test]
+async fn a_row_is_moved_once_although_its_object_stays_for_a_later_one() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    let row =
+        |number: u64| json!({"_airbyte_extracted_at": 1_000_000_000_000 + number, "_airbyte_data": {"sf__Id": "001A"}});
+    load.store("successes/a", &[row(1), row(3)]);
+    for (rows, moved, is_left) in [(1, 1, true), (2, 1, true), (3, 2, false)] {
+        loaded.note(Position { rows, ..Position::default() }, 1, 0).unwrap();
+        loaded.move_results().await.unwrap();
+        assert_eq!(load.read("success").lines().skip(1).count(), moved, "{rows}");
+        assert_eq!(load.path("f.load/objects/successes/a").exists(), is_left, "{rows}");
+    }
+}
+
+#[tokio::test]
+async fn rejected_rows_whose_number_nobody_knows_are_in_the_error_file_at_the_end() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let loaded = Loaded::default();
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    let data = json!({"Name": "Example", "rejected_message": "No."});
+    load.store("a", &[json!({"_airbyte_extracted_at": 0, "_airbyte_data": data})]);
+    loaded.note(Position { rows: 1, ..Position::default() }, 0, 1).unwrap();
+    let finished = loaded.finish().await.unwrap();
+    assert_eq!((finished.success, finished.error), (None, Some(load.path("error"))));
+    assert_eq!(load.read("error").lines().count(), 2, "the header and the row");
+}
+
+/// A second request would end what is on its way.
+#[tokio::test]
+async fn a_failure_after_a_signal_asks_for_no_second_stop() {
+    for is_stopped in [false, true] {
+        let load = Load::new(FileFormat::Csv);
+        let (folder, results) = load.open().await;
+        let (loaded, stop) = (Loaded::default(), Stop::default());
+        loaded.begin(folder, results, &stop).await.unwrap();
+        if is_stopped {
+            stop.request();
+        }
+        loaded.end_early(Error::transient("the disk is full"));
+        assert!(stop.is_requested() && loaded.failure().get().is_some());
+        assert!(futures_util::future::poll_immediate(Box::pin(stop.requested_again())).await.is_none());
+    }
+}
+
 /// Of states that come together, each has counts of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_counts_of_all_states_are_noted_with_the_position_of_the_last() {

@@ -94,6 +94,7 @@ async fn rejected_rows_that_nobody_rejects_again_are_kept_when_a_load_goes_on() 
     load.store("a", &[rejected(1_999, &merged), rejected(2_500, &merged), rejected(2_600, "No."), rejected(0, "No.")]);
     load.store("b", &[rejected(1_000, "No."), rejected(0, "No.")]);
     load.store("c", &[rejected(0, "No.")]);
+    load.store("d", &[rejected(2_000, &merged), rejected(0, "No.")]);
     assert!(results.keep_unsettled(2_000).await.unwrap());
     results.forget_unsettled().await.unwrap();
     assert!(!results.has_unsettled().await.unwrap());
@@ -126,7 +127,9 @@ async fn rejected_rows_without_a_number_are_added_once_at_the_end() {
     results.forget(2_000).await.unwrap();
     assert_eq!(results.have_rows(), [false, false], "nobody knows whether the row is settled");
     results.add(2_000, u64::MAX).await.unwrap();
-    assert_eq!(names(&load.read("error")), ["Example 0"]);
+    let error = load.read("error");
+    assert_eq!(names(&error), ["Example 0"]);
+    assert!(error.ends_with(",\r\n"), "it has no number: {error}");
 }
 
 #[tokio::test]
@@ -224,6 +227,19 @@ async fn written_rows_without_a_number_are_added_unless_their_job_is_known() {
         let count = success.lines().filter(|line| line.contains("Example 0")).count();
         assert_eq!(count, if is_added { 2 } else { 0 }, "{in_file} {in_object}: {success}");
     }
+}
+
+/// A record may be written by one row and refused by another.
+#[tokio::test]
+async fn rejected_rows_without_a_number_are_added_although_their_record_was_written() {
+    let load = Load::new(FileFormat::Csv);
+    let (_folder, mut results) = load.open().await;
+    load.store("successes/a", &[written(1, "001A")]);
+    let data = json!({"Name": "Example 0", "sf__Id": "001A", "rejected_message": "No."});
+    load.store("b", &[row(0, data)]);
+    results.add(0, u64::MAX).await.unwrap();
+    assert_eq!(names(&load.read("success")), ["Example 1"]);
+    assert_eq!(names(&load.read("error")), ["Example 0"]);
 }
 
 #[tokio::test]

@@ -40,6 +40,10 @@ fn the_same_load_goes_on_where_it_ended_and_another_one_is_refused() {
 
     let error = open(&path, target("Contact", "update")).unwrap_err();
     assert!(error.message().contains("differs from it in object, operation."), "{error}");
+    let mut more = target("Account", "insert");
+    more.insert("of_a_later_version".to_owned(), json!(1));
+    let error = open(&path, more).unwrap_err();
+    assert!(error.message().contains("differs from it in of_a_later_version."), "{error}");
     let folder = WorkFolder::open(&path, identity(target("Account", "insert")), || panic!("they are known")).unwrap();
     assert!(folder.is_resumed());
     assert_eq!(folder.checkpoint(), &saved);

@@ -4,6 +4,7 @@ mod earlier;
 mod entered;
 mod judged;
 mod lanes;
+mod parents;
 
 use salesforce_sim::{Credentials, JobFault, RowFault, Settings, SimulatedOrg};
 use serde_json::json;
@@ -88,15 +89,23 @@ impl Bench {
 
     /// A batch of contacts, each in a segment of its own.
     fn batch(&self, names: &[&str]) -> Batch {
-        let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
-        let mut batch = OpenBatch::new(Arc::clone(&self.plan.columns), self.loader.budget.lease());
-        for (segment, name) in names.iter().enumerate() {
+        let record = |name: &&str| {
             let mut data = json!({ "LastName": name });
             if let Some(key) = &self.plan.job.external_id_field {
                 data[key] = json!(name);
             }
+            data
+        };
+        self.batch_of(names.iter().map(record))
+    }
+
+    /// A batch of these records, each in a segment of its own.
+    fn batch_of(&self, records: impl IntoIterator<Item = serde_json::Value>) -> Batch {
+        let mut converter = Converter::new(Arc::clone(&self.plan.columns), self.config.null_handling());
+        let mut batch = OpenBatch::new(Arc::clone(&self.plan.columns), self.loader.budget.lease());
+        for (segment, data) in records.into_iter().enumerate() {
             let data = data.to_string();
-            let Ok(Converted::Row) = converter.convert(&mut Cursor::new(&data)) else { panic!("no row: {name}") };
+            let Ok(Converted::Row) = converter.convert(&mut Cursor::new(&data)) else { panic!("no row: {data}") };
             batch.push(converter.row(), Origin { segment: segment as u64, extracted_at_ms: 0 });
         }
         batch.seal()

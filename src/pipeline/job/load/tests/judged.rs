@@ -11,7 +11,7 @@ use crate::journal::{Journal, Removal};
 use crate::pipeline::batch::LocalRejection;
 use crate::pipeline::job::rounds::AwaitedBy;
 
-const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
+pub(super) const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
 
 /// 201 contacts: a simulated org processes 200 of them at a time.
 fn names() -> Vec<String> {
@@ -29,7 +29,7 @@ async fn ended(bench: &Bench) -> (Batch, FinishedJob) {
 }
 
 /// A job of a batch that has ended.
-async fn ended_with(bench: &Bench, batch: Batch) -> (Batch, FinishedJob) {
+pub(super) async fn ended_with(bench: &Bench, batch: Batch) -> (Batch, FinishedJob) {
     let (events, plan) = (no_receiver(), &bench.plan);
     let uploaded = bench.loader.upload(plan, &batch).await.ok().unwrap();
     let running = bench.loader.close(plan, &batch, uploaded, &events).await.ok().unwrap();
