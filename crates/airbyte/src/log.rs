@@ -119,6 +119,8 @@ impl Visit for EventText {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -141,5 +143,25 @@ mod tests {
         ] {
             assert_eq!(lowest_level(name), level, "{name}");
         }
+    }
+    /// Events of libraries may hold what this connector never logs.
+    #[test]
+    fn only_events_of_the_named_crates_are_logged_from_the_lowest_level_on() {
+        let logged = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&logged);
+        let sink =
+            LogSink::Lines(Box::new(move |level, line: &str| written.lock().unwrap().push((level, line.to_owned()))));
+        let layer = LogLayer { sink, crates: &["own"], lowest: LevelFilter::INFO };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::error!(target: "own", "failed");
+            tracing::warn!(target: "own::load", number = 7, "look");
+            tracing::info!(target: "own", "done");
+            tracing::debug!(target: "own", "detail");
+            tracing::error!(target: "hyper", "foreign");
+            tracing::error!(target: "owner::load", "foreign");
+            tracing::error!(target: "hyper::own", "foreign");
+        });
+        let expected = [(LogLevel::Error, "failed"), (LogLevel::Warn, "look number=7"), (LogLevel::Info, "done")];
+        assert_eq!(*logged.lock().unwrap(), expected.map(|(level, line)| (level, line.to_owned())));
     }
 }

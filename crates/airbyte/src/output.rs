@@ -373,6 +373,8 @@ mod tests {
         for count in 0..=2 {
             output.destination_catalog(operations.iter().take(count)).unwrap();
         }
+        output.states(&[]).unwrap();
+        output.states(&["10".to_owned(), "11".to_owned()]).unwrap();
         output.flush().unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -386,11 +388,12 @@ mod tests {
         assert_eq!(messages[4], json!({"type": "RECORD", "record": record}));
         assert_eq!((&messages[5]["record"]["namespace"], &messages[5]["record"]["meta"]), (&json!("n"), &Value::Null));
         assert!(text.contains(r#""data":{"n":1.10, "t":"two\nlines"}"#), "numbers keep their digits: {text}");
-        for (message, expected) in messages[6..].iter().zip([json!([]), json!([{}]), json!([{}, {"object_name": "A"}])])
+        for (message, expected) in
+            messages[6..9].iter().zip([json!([]), json!([{}]), json!([{}, {"object_name": "A"}])])
         {
             let catalog = json!({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": expected}});
             assert_eq!(*message, catalog);
         }
-        assert_eq!(messages.len(), 9);
+        assert_eq!(messages[9..], [json!(10), json!(11)], "no states are no line");
     }
 }

@@ -62,6 +62,8 @@ mod tests {
             ("api-usage=18/5000", usage(18, 5000)),
             ("api-usage=25/5000; per-app-api-usage=17/250(appName=loader)", usage(25, 5000)),
             ("per-app-api-usage=17/250(appName=loader); api-usage=25/5000", usage(25, 5000)),
+            ("api-usage=25/5000,per-app-api-usage=17/250(appName=loader)", usage(25, 5000)),
+            ("per-app-api-usage=17/250(appName=loader), api-usage=25/5000", usage(25, 5000)),
             ("per-app-api-usage=17/250(appName=loader)", None),
             ("api-usage=18", None),
             ("api-usage=many/5000", None),

@@ -38,6 +38,7 @@ fn client_credentials_are_sent_to_the_my_domain_url() {
 fn the_security_token_is_appended_to_the_password() {
     for (changes, expected) in [
         (json!({}), "s3cr3t-passwords3cr3t-token"),
+        (json!({"is_sandbox": true}), "s3cr3t-passwords3cr3t-token"),
         (json!({"security_token": null}), "s3cr3t-password"),
         (json!({"password": " s3cr3t ", "security_token": " token\n"}), " s3cr3t token"),
     ] {

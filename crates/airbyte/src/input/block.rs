@@ -191,6 +191,25 @@ mod tests {
         }
     }
 
+    /// Input without line ends, of which no more may be read than a line can have.
+    struct Endless {
+        left: usize,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.left = self.left.checked_sub(buffer.len()).expect("more is read than a line can have");
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn input_without_a_line_end_is_refused_before_all_of_it_is_read() {
+        let longest = 3 * READ_SIZE;
+        let error = BlockReader::new(Endless { left: longest + READ_SIZE }, longest).next_block().unwrap_err();
+        assert!(matches!(error, InputError::LineTooLong { line: 1, .. }), "{error}");
+    }
+
     #[test]
     fn a_line_as_long_as_the_limit_is_accepted() {
         assert_eq!(lines(&[b"abcde", b"fghi\n"], 9).unwrap(), [(1, "abcdefghi".to_owned())]);

@@ -257,6 +257,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_list_that_ends_with_the_last_page_that_may_be_read_is_whole() {
+        let stub = StubOrg::start().await;
+        let next = Some("/services/data/v62.0/jobs/ingest?queryLocator=x");
+        stub.answer_once("GET", JOBS, page(&[listed("a", "005A", "InProgress")], next)).await;
+        stub.answer("GET", JOBS, page(&[listed("b", "005A", "InProgress")], None)).await;
+        let found = stub.org().await.unfinished_jobs(OWN, 2, &|_: u64| {}).await.unwrap();
+        assert_eq!((ids(&found), found.is_cut), (vec!["a", "b"], false));
+    }
+
+    #[tokio::test]
     async fn an_earlier_job_is_open_ended_or_gone() {
         let at = format!("{JOBS}/{OWN}");
         let status = |state: &str| ResponseTemplate::new(200).set_body_json(json!({"id": OWN, "state": state}));

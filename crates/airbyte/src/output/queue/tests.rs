@@ -181,3 +181,17 @@ fn a_message_is_counted_until_it_is_written() {
     queue.flush().unwrap();
     assert_eq!(queue.bytes(), 0);
 }
+
+#[test]
+fn a_message_has_left_when_it_counts_as_written() {
+    let (permit, permits) = channel();
+    let written = Arc::default();
+    let pipe = Pipe { permits, written: Arc::clone(&written) };
+    let queue = Queue::start(io::BufWriter::new(pipe)).unwrap();
+    for (text, expected) in [("1", "1\n"), ("2", "1\n2\n")] {
+        permit.send(()).unwrap();
+        queue.push(whole(text)).unwrap();
+        queue.flush().unwrap();
+        assert_eq!(*written.lock().unwrap(), expected.as_bytes());
+    }
+}
