@@ -97,6 +97,23 @@ async fn the_shortest_window_that_fails_is_an_error_that_names_the_object_the_sp
     assert!(again.failure().1.contains(TOO_MANY) && again.records("Account").is_empty());
 }
 
+/// Another job may do what no shorter window can.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shortest_window_whose_job_fails_once_is_read_by_another_job() {
+    let world = world_with(Settings::default()).await;
+    let mut states = json!([]);
+    pass(&world, 5);
+    add(&world, "a");
+    pass(&world, 1);
+    sync(&world, json!({"api": "bulk"}), &accounts(), &mut states).await;
+    pass(&world, 1);
+    let made = world.org.query_jobs().len();
+    world.org.inject(QueryJobFault::failed("Account", ""));
+    let run = sync(&world, json!({"api": "bulk"}), &accounts(), &mut states).await;
+    assert_eq!(run.column("Account", "Name"), ["a"]);
+    assert!(!is_shortened(&run) && world.org.query_jobs().len() == made + 2, "{:?}", run.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_aborted_and_a_query_that_is_given_up_are_halved_too() {
     let timeout = Answer::error(400, "QUERY_TIMEOUT", "Your query request was running for too long.");

@@ -273,3 +273,34 @@ fn the_password_flow_is_known_as_such() {
         Err(error) => panic!("{}", error.message()),
     }
 }
+
+/// Without `start_date` or a filter there would be other records, and nobody would see why.
+#[test]
+fn only_the_misspelling_of_a_harmless_key_is_a_warning() {
+    let harmless = [
+        "api",
+        "force_use_bulk_api",
+        "lookback_window",
+        "max_page_rows",
+        "max_parallel_pages",
+        "max_parallel_streams",
+        "preserve_na_values",
+        "stream_slice_step",
+    ];
+    let spec = spec().unwrap();
+    let known = base(json!({}));
+    for key in spec["connectionSpecification"]["properties"].as_object().unwrap().keys() {
+        if known.get(key).is_some() {
+            continue;
+        }
+        let misspelt = format!("{key}e");
+        let config = parse(&base(json!({&misspelt: 1})));
+        assert_eq!(config.is_ok(), harmless.contains(&key.as_str()), "{key}");
+        match config {
+            Ok(config) => {
+                assert!(config.unknown_keys()[0].to_string().contains(&format!("the nearest key is `{key}`")))
+            }
+            Err(error) => assert!(error.message().contains(&misspelt), "{}", error.message()),
+        }
+    }
+}
