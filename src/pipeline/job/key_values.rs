@@ -57,3 +57,23 @@ pub(super) fn names<'c>(columns: impl Iterator<Item = &'c Column>) -> Vec<String
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{Kind, SourceColumn};
+    use airbyte::JsonTypes;
+
+    #[test]
+    fn a_nested_object_is_named_once_for_all_its_members() {
+        let column = |source| Column::new(source, "F__c", Kind::Text { longest: None }, JsonTypes::default());
+        let columns = [
+            column(SourceColumn::top("id")),
+            column(SourceColumn::nested("owner", "id")),
+            column(SourceColumn::nested("owner", "mail")),
+            column(SourceColumn::top("mail")),
+            column(SourceColumn::top("id")),
+        ];
+        assert_eq!(names(columns.iter()), ["id", "owner", "mail"]);
+    }
+}

@@ -90,3 +90,21 @@ async fn an_own_job_that_cannot_be_read_is_an_error_and_one_of_another_user_is_n
         assert_eq!(left.is_empty(), !is_error, "after an error they are still to be waited for: {answer:?} {own:?}");
     }
 }
+
+#[tokio::test]
+async fn an_upsert_waits_for_jobs_of_an_earlier_sync_that_change_its_records_and_an_insert_for_none() {
+    for (is_upsert, waits) in [(true, true), (false, false)] {
+        let mut bench = Bench::new().await;
+        if is_upsert {
+            bench.upsert().await;
+        }
+        bench.org.inject(RequestFault::new(Endpoint::JobList, list()).always());
+        bench.load(&["A"]).await.1.unwrap();
+        let requests = bench.org.requests();
+        let is_asked = |job: &str| requests.iter().any(|request| request.path.ends_with(job));
+        assert_eq!(is_asked("750-own-upsert"), waits);
+        for job in ["750-own-insert", "750-other-object", "750-ended"] {
+            assert!(!is_asked(job), "{job}");
+        }
+    }
+}

@@ -155,6 +155,19 @@ async fn the_counts_of_a_complete_job_prove_what_became_of_its_rows() {
     }
 }
 
+/// It cannot be sent again, and is not written.
+#[tokio::test]
+async fn one_unprocessed_row_that_comes_back_in_another_form_is_an_error() {
+    let bench = Bench::new().await;
+    bench.org.inject(JobFault::failed("Contact", 1, "Timeout : took too long"));
+    let ended = ended(&bench).await;
+    let changed = Answer::csv("LastName\nOther\n", 1);
+    bench.org.inject(RequestFault::new(Endpoint::UnprocessedRecords, changed).always());
+    let judged = judge(&bench, &ended, Some(counts([200, 0, 1])), Gaps::MayPass).await;
+    let Err(JudgeError::Final(error)) = judged else { panic!("{judged:?}") };
+    assert!(error.message().contains("returned 1 of them in another form"), "{error}");
+}
+
 #[tokio::test]
 async fn each_failed_row_is_rejected_with_its_reason_or_sent_again() {
     let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
