@@ -252,6 +252,17 @@ mod tests {
         assert_eq!(budget.used(), 0);
     }
 
+    /// The length of a cell is written in bytes of seven bits.
+    #[test]
+    fn a_cell_has_the_length_that_it_was_written_with_at_each_limit_of_a_byte() {
+        for length in [0, 1, 127, 128, 129, 255, 256, 16_383, 16_384, 16_385, 2_097_151, 2_097_152] {
+            let mut page = HeldPage::new(2, PageLease::default());
+            push(&mut page, &[&"x".repeat(length), "y"]);
+            let rows = read(&mut page);
+            assert_eq!((rows.len(), rows[0][0].len(), &*rows[0][1]), (1, length, "y"), "{length}");
+        }
+    }
+
     #[test]
     fn a_page_without_a_budget_takes_little_more_than_its_text_and_gives_back_what_is_read() {
         let mut page = HeldPage::new(2, PageLease::default());
@@ -307,5 +318,10 @@ mod tests {
         assert!(too_large.rows > 1 && too_large.bytes > MIB / 4, "{too_large:?}");
         drop(page);
         assert_eq!(budget.used(), 1_000, "and gives everything back");
+        // What reading takes beside the rows counts too.
+        let mut page = HeldPage::new(1, leased(&budget));
+        assert!(page.push(["short"].into_iter(), 0).is_ok());
+        let beside = MIB / 2;
+        assert_eq!(page.push(["short"].into_iter(), beside).unwrap_err().rows, 2);
     }
 }

@@ -345,6 +345,17 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_altered_by_any_cell_that_is_not_utf8_and_the_next_one_is_not() {
+        let mut row = ResultRow::default();
+        for (bytes, is_altered) in
+            [(b"abc", false), (b"\xffbc", true), (b"a\xffc", true), (b"abc", false), (b"ab\xff", true), (b"abc", false)]
+        {
+            row.fill(bytes, &[1, 2, 3]);
+            assert_eq!(row.is_altered(), is_altered, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn a_missing_cell_is_empty() {
         let mut row = ResultRow::default();
         row.fill(b"ab", &[1, 2]);

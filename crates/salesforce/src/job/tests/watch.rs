@@ -163,21 +163,24 @@ async fn a_job_that_does_not_end_within_a_day_is_a_fault() {
 async fn the_counts_of_a_job_stand_still_before_its_results_are_believed() {
     let stub = stub().await;
     stub.answer("PATCH", JOB, status("UploadComplete")).await;
-    let aborted = |rows: u64| {
-        ResponseTemplate::new(200)
-            .set_body_json(json!({ "id": ID, "state": "Aborted", "numberRecordsProcessed": rows }))
+    let aborted = |rows: u64, failed: u64| {
+        ResponseTemplate::new(200).set_body_json(json!({
+            "id": ID, "state": "Aborted", "numberRecordsProcessed": rows, "numberRecordsFailed": failed
+        }))
     };
-    for rows in [200, 200, 200, 400, 400, 600] {
-        stub.answer_once("GET", JOB, aborted(rows)).await;
+    // The last changes are of the failed rows alone, for longer than a standstill.
+    let failed = (0..20).map(|failed| (800, failed));
+    for (rows, failed) in [(200, 0), (200, 0), (200, 0), (400, 0), (400, 0), (600, 0)].into_iter().chain(failed) {
+        stub.answer_once("GET", JOB, aborted(rows, failed)).await;
     }
-    stub.answer("GET", JOB, aborted(800)).await;
+    stub.answer("GET", JOB, aborted(800, 20)).await;
     let mut job =
         uploaded(&stub.org().await).await.close(pending()).await.unwrap().wait(800, &|_: u64| {}).await.unwrap();
     assert_eq!(job.rows_processed(), Some(200));
     job.wait_for_standstill(Duration::from_millis(150), &|_: u64| {}).await.unwrap();
-    assert_eq!(job.rows_processed(), Some(800));
+    assert_eq!((job.rows_processed(), job.rows_failed()), (Some(800), Some(20)));
     let requests = stub.requests("GET", JOB).await.len();
-    assert!(requests > 10, "the last count was read several times: {requests}");
+    assert!(requests > 30, "the last counts were read several times: {requests}");
 }
 
 #[tokio::test]

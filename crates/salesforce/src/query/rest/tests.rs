@@ -129,6 +129,7 @@ async fn an_answer_that_does_not_fit_the_query_is_a_fault_without_values() {
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":"secret"}]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":{"Title":"secret"}}]}"#,
         r#"{"totalSize":2001,"done":false,"records":[]}"#,
+        r#"{"totalSize":2,"done":true,"nextRecordsUrl":"/services/data/v62.0/query/01gA-2000","records":[{"Id":"1","Email":null,"Account":null}]}"#,
     ] {
         let stub = StubOrg::start().await;
         stub.answer("GET", FIRST, ResponseTemplate::new(200).set_body_raw(body, "application/json")).await;
