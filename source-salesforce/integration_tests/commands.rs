@@ -167,6 +167,23 @@ async fn check_counts_what_a_sync_can_read_and_tries_what_can_be_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_fails_if_the_user_may_not_read_the_object_of_a_filter() {
+    for (answer, expected) in [
+        (Answer::error(403, "INSUFFICIENT_ACCESS", "no"), "FAILED"),
+        (Answer::error(404, "NOT_FOUND", "no"), "FAILED"),
+        (Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), "SUCCEEDED"),
+    ] {
+        let world = World::new().await;
+        world.org.inject(RequestFault::new(Endpoint::Query, answer));
+        let run = world.check(json!({"streams": [{"stream": "Contact", "filter": "LastName != null"}]})).await;
+        let answer = &run.only("CONNECTION_STATUS")["connectionStatus"];
+        let part =
+            if expected == "FAILED" { "trying the filter of Contact" } else { "The filter of Contact could not" };
+        assert!(answer["status"] == expected && answer["message"].as_str().unwrap().contains(part), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_does_not_need_the_limits_of_the_org() {
     let world = World::new().await;
     for (answer, expected) in [

@@ -61,6 +61,8 @@ async fn a_field_that_goes_after_the_describe_is_left_out_and_each_record_says_s
         assert!(run.records("Contact").iter().all(|record| record["Email"].is_null()), "{api}");
         let expected = (json!("Email"), json!("SOURCE_RETRIEVAL_ERROR"));
         assert_eq!(nulled(&run, "Contact"), vec![expected; 5], "{api}");
+        let counted: Vec<f64> = run.states("Contact").into_iter().map(|(_, records)| records).collect();
+        assert!((counted.iter().sum::<f64>() - 5.0).abs() < 0.1, "each record counts in a state: {counted:?}");
         assert!(warns(&run, "Contact is read without the selected columns Email"), "{api}");
         // Before the first record it is an error, as ever.
         let next = world.read(json!({}), &contacts()).await;
@@ -99,6 +101,8 @@ async fn a_field_that_is_not_a_column_alone_ends_the_stream() {
         let (kind, message) = run.failure();
         assert!(kind == "config_error" && message.contains("Email"), "{settings}: {message}");
         assert!(run.records("Contact").is_empty() && run.statuses("Contact").last() == Some(&"INCOMPLETE"));
+        // The failed job is not read on.
+        assert_eq!(run.states("Contact").last().unwrap().0, &json!({}), "{settings}");
     }
 }
 

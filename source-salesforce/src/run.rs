@@ -81,3 +81,27 @@ async fn execute(command: Command, output: &Output) -> Result<(), Error> {
         Command::Compare(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_and_the_version_are_for_a_person_and_succeed_and_a_wrong_command_line_fails() {
+        let usage = ["check", "discover", "read", "compare"];
+        for (arguments, code, parts) in [
+            (&["--help"][..], 0, &usage[..]),
+            (&["--version"], 0, &[env!("CARGO_PKG_VERSION")]),
+            (&["reed"], 1, &["config_error"]),
+            (&["read", "--wrong"], 1, &["config_error"]),
+            (&["compare", "--wrong"], 2, &[]),
+        ] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            let program = std::iter::once("source-salesforce").chain(arguments.iter().copied());
+            assert_eq!(run(program.map(OsString::from), writer), ExitCode::from(code), "{arguments:?}");
+            let written = std::io::read_to_string(reader).unwrap();
+            assert!(parts.iter().all(|part| written.contains(part)), "{arguments:?}: {written}");
+            assert_eq!(written.is_empty(), parts.is_empty(), "{arguments:?}: {written}");
+        }
+    }
+}

@@ -49,6 +49,7 @@ mod tests {
             (FaultKind::Configuration, "or change the filter of the stream."),
             (FaultKind::InvalidJobState, "under Setup, Bulk Data Load Jobs; run the sync again."),
             (FaultKind::LimitReached(Limit::ConcurrentRequests), "or lower max_parallel_streams."),
+            (FaultKind::LimitReached(Limit::Logins), "look for other integrations that sign in with this user."),
             (FaultKind::LimitReached(Limit::DailyRequests), "Run the sync again later."),
         ] {
             let error = error_of(&Fault::new(kind, "What the org said."), "reading Contact");

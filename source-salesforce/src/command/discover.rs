@@ -225,4 +225,28 @@ mod tests {
             assert_eq!(is_outage(&Fault::of_failed_job(text)), expected, "{text}");
         }
     }
+
+    #[test]
+    fn the_column_of_a_deletion_is_offered_where_the_org_can_tell_one() {
+        let (id, stamp) = (json!({"name": "Id", "type": "id"}), json!({"name": "SystemModstamp", "type": "datetime"}));
+        let (created, deleted) =
+            (json!({"name": "CreatedDate", "type": "datetime"}), json!({"name": "IsDeleted", "type": "boolean"}));
+        for (fields, is_replicateable, expected) in [
+            (json!([id, stamp, deleted]), true, Some(true)),
+            (json!([id, stamp, deleted]), false, Some(true)),
+            (json!([id, stamp]), true, Some(true)),
+            (json!([id, stamp]), false, Some(false)),
+            // A deletion does not move the time of the creation.
+            (json!([id, created, deleted]), false, Some(false)),
+            (json!([id, deleted]), true, None),
+        ] {
+            let describe = json!({"name": "Account", "replicateable": is_replicateable, "fields": fields});
+            let describe: Describe = serde_json::from_value(describe).unwrap();
+            let catalog = Catalog { objects: vec![ReadableObject::of(&describe)], external_ids: ExternalIds::new() };
+            let streams: Vec<Value> = catalog.streams().map(|stream| json!(stream)).collect();
+            let offered = streams[0]["json_schema"]["properties"].get("_ab_cdc_deleted_at").is_some();
+            assert_eq!(offered, expected.unwrap_or_default(), "{describe:?}");
+            assert_eq!(streams[0].get("default_cursor_field").is_some(), expected.is_some(), "{describe:?}");
+        }
+    }
 }

@@ -191,7 +191,7 @@ impl Follower for Collector<'_> {
             let stamp = self.object.stamp_place.and_then(|place| row.at(place)).and_then(second_of);
             self.sorter.add(&Entry::new(self.stream, row.at(self.object.key_place), &self.identity, stamp))?;
         }
-        check_unpacked(&self.object.plan.stream, page, read)
+        check_unpacked(&self.object.plan.stream, page.rows(), read)
     }
 
     fn watcher(&self, _: &ReadingState) -> impl JobWatcher {

@@ -165,7 +165,7 @@ impl Deletions<'_> {
         if changes.has_bin {
             fields.push(IS_DELETED);
         }
-        let (query, has_rows) = self.matching(Soql::select(object, fields));
+        let (query, has_rows) = matching(self.incremental, self.has_rows, Soql::select(object, fields));
         let ids = page.iter().filter_map(|point| Literal::id(&point.id));
         let mut kept = HashSet::new();
         for query in query.in_lists("Id", ids) {
@@ -179,21 +179,6 @@ impl Deletions<'_> {
             }
         }
         Ok(kept)
-    }
-
-    /// The query without records in the recycle bin that the filter of the stream leaves out, and whether the records in
-    /// the bin that it finds are rows if their stamp is in the window.
-    fn matching(&self, query: Soql) -> (Soql, bool) {
-        if !self.has_rows || !self.incremental.changes.finds_bin() {
-            return (query, false);
-        }
-        let Some(filter) = &self.incremental.filter else { return (query, true) };
-        if url_length(&filter.to_string()) > LONGEST_FILTER {
-            // Told twice rather than not at all.
-            return (query, false);
-        }
-        let is_there = Condition::written(format!("{IS_DELETED} = false"));
-        (query.filtered(Condition::Any(vec![is_there, filter.clone()])), true)
     }
 
     /// Whether a record in the recycle bin with this stamp is a row of the window. A row of the next window does not
@@ -226,4 +211,62 @@ impl Deletions<'_> {
 /// A deletion as a state names it.
 fn point(record: &DeletedRecord) -> DeletionPoint {
     DeletionPoint { at: Moment::of(record.deleted_at), id: record.id.as_str().to_owned() }
+}
+
+/// The query without records in the recycle bin that the filter of the stream leaves out, and whether the records in the
+/// bin that it finds are rows if their stamp is in the window. `has_rows`: the records of the window were read by the
+/// query of the stream as it is now.
+fn matching(incremental: &Incremental, has_rows: bool, query: Soql) -> (Soql, bool) {
+    if !has_rows || !incremental.changes.finds_bin() {
+        return (query, false);
+    }
+    let Some(filter) = &incremental.filter else { return (query, true) };
+    if url_length(&filter.to_string()) > LONGEST_FILTER {
+        // Told twice rather than not at all.
+        return (query, false);
+    }
+    let is_there = Condition::written(format!("{IS_DELETED} = false"));
+    (query.filtered(Condition::Any(vec![is_there, filter.clone()])), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::incremental;
+
+    /// What the filter leaves out is no row of the window. A record that is there is asked for whatever the filter says.
+    #[test]
+    fn the_filter_chooses_among_the_records_in_the_recycle_bin_alone() {
+        let long = |length: usize| "x".repeat(length);
+        for (filter, has_rows, cursor, expected) in [
+            (None, true, "SystemModstamp", (None, true)),
+            (None, false, "SystemModstamp", (None, false)),
+            (None, true, "CreatedDate", (None, false)),
+            (
+                Some("Name = 'a'".to_owned()),
+                true,
+                "SystemModstamp",
+                (Some("(IsDeleted = false) OR (Name = 'a')"), true),
+            ),
+            (Some("Name = 'a'".to_owned()), false, "SystemModstamp", (None, false)),
+            (Some("Name = 'a'".to_owned()), true, "CreatedDate", (None, false)),
+            (Some(long(LONGEST_FILTER)), true, "SystemModstamp", (None, false)),
+        ] {
+            let mut incremental = incremental(None, 0);
+            incremental.changes.cursor = cursor.to_owned();
+            incremental.filter = filter.map(Condition::written);
+            let query = Soql::select("Account", ["Id"]);
+            let (expected, are_rows) = expected;
+            let expected = expected.map_or(query.to_string(), |condition| format!("{query} WHERE {condition}"));
+            let (found, found_rows) = matching(&incremental, has_rows, query);
+            assert_eq!((found.to_string(), found_rows), (expected, are_rows), "{has_rows} {cursor}");
+        }
+        // The longest filter that is asked for has its two parentheses in an address.
+        let mut incremental = incremental(None, 0);
+        let shortest = long(LONGEST_FILTER - url_length("()"));
+        incremental.filter = Some(Condition::written(&*shortest));
+        assert!(matching(&incremental, true, Soql::select("Account", ["Id"])).1);
+        incremental.filter = Some(Condition::written(shortest + "x"));
+        assert!(!matching(&incremental, true, Soql::select("Account", ["Id"])).1);
+    }
 }

@@ -45,7 +45,34 @@ async fn parent(org: &Org, describe: &Describe, relationship: &str) -> Result<Op
     let Some(object) = reference.and_then(object_behind) else { return Ok(None) };
     match org.describe(object).await {
         Ok(parent) => Ok(Some(parent)),
-        Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Permission) => Ok(None),
+        Err(fault) if is_gone(fault.kind()) => Ok(None),
         Err(fault) => Err(fault),
+    }
+}
+
+/// Whether a fault says that the user sees no such object, and not that nobody could ask.
+fn is_gone(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::NotFound | FaultKind::Permission)
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce::Limit;
+
+    use super::*;
+
+    #[test]
+    fn only_an_object_that_the_user_does_not_see_is_gone() {
+        for (kind, expected) in [
+            (FaultKind::NotFound, true),
+            (FaultKind::Permission, true),
+            (FaultKind::Transient, false),
+            (FaultKind::LimitReached(Limit::DailyRequests), false),
+            (FaultKind::SignIn, false),
+            (FaultKind::Configuration, false),
+            (FaultKind::Unexpected, false),
+        ] {
+            assert_eq!(is_gone(kind), expected, "{kind:?}");
+        }
     }
 }

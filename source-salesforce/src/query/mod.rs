@@ -190,7 +190,7 @@ impl StreamRun<'_> {
                 self.write_lines(std::mem::replace(&mut lines, Vec::with_capacity(LINES_SIZE))).await?;
             }
         }
-        check_unpacked(&self.plan.stream, page, written)?;
+        check_unpacked(&self.plan.stream, page.rows(), written)?;
         if lines.is_empty() { Ok(()) } else { self.write_lines(lines).await }
     }
 
@@ -261,12 +261,12 @@ impl Follower for StreamRun<'_> {
     }
 }
 
-/// Checks that each record of a page was read.
+/// Checks that each of the records of a page was read.
 ///
 /// # Errors
 /// There was no memory for one.
-pub(crate) fn check_unpacked(stream: &StreamName, page: &QueryPage, read: u64) -> Result<()> {
-    if read == page.rows() {
+pub(crate) fn check_unpacked(stream: &StreamName, records: u64, read: u64) -> Result<()> {
+    if read == records {
         return Ok(());
     }
     Err(Error::system(format!("There is no memory to unpack the records of {stream}: run the command again.")))

@@ -76,3 +76,47 @@ fn a_state_within_a_window_is_one_of_the_stream() {
     let reading = changes.at(window, &StreamState::Reading(place)).to_json();
     assert_eq!(states[1..], [(reading, json!(5.0)), (changes.to_json(), json!(0.0))]);
 }
+
+/// Takes pages, and has no other query.
+struct Plain;
+
+impl Follower for Plain {
+    fn runs(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn reaches(&mut self, _: &ReadingState) -> Result<()> {
+        Ok(())
+    }
+
+    fn can_begin_again(&self) -> bool {
+        true
+    }
+
+    fn begins_again(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn take(&mut self, _: &mut QueryPage) -> Result<()> {
+        Ok(())
+    }
+
+    fn watcher(&self, _: &ReadingState) -> impl JobWatcher {
+        |_: u64| {}
+    }
+}
+
+/// Otherwise a comparison would end where the same query can succeed.
+#[test]
+fn who_names_no_other_query_has_none() {
+    for remedy in [Remedy::ShorterWindow, Remedy::FewerColumns] {
+        assert!(!Plain.takes(remedy), "{remedy:?}");
+    }
+}
+
+#[test]
+fn a_page_of_which_a_record_was_not_read_is_an_error() {
+    for (records, read, is_read) in [(0, 0, true), (5, 5, true), (5, 4, false), (5, 0, false)] {
+        assert_eq!(check_unpacked(&plan().stream, records, read).is_ok(), is_read, "{records} {read}");
+    }
+}

@@ -83,7 +83,7 @@ fn an_error_has_code_message_and_fields() {
 fn several_errors_are_separated() {
     let first = error("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", &["Name"]);
     let second = error("X_Y", "second: with -- dashes", &[]);
-    for between in ["", " ", ";", "\n"] {
+    for between in ["", " ", ";", ", ", "\n", "\r\n"] {
         let text = format!(
             "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --{between}X_Y:second: with -- \
              dashes:--"
