@@ -81,6 +81,20 @@ async fn a_missing_an_extra_an_older_a_doubled_and_a_keyless_record_are_each_fou
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_more_differences_are_written_than_are_asked_for_and_all_are_counted() {
+    let (first, second) = orgs().await;
+    for key in ["E-1", "E-2", "E-3", "both"] {
+        add(&first.org, Some(key), EARLY);
+    }
+    add(&second.org, Some("both"), EARLY);
+    for (most, written) in [("0", 0), ("2", 2), ("3", 3)] {
+        let run = compare_orgs(&first, &second, &["--differences", most]).await;
+        assert_eq!((run.code, run.differences().len()), (1, written), "{most}: {}", run.stderr);
+        assert_eq!(run.summaries()[0]["summary"]["missing"], 3, "{most}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orgs_with_the_same_records_exit_with_0_and_so_do_empty_ones() {
     let (first, second) = orgs().await;
     let run = compare_orgs(&first, &second, &[]).await;

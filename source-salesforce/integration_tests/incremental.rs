@@ -546,4 +546,15 @@ async fn a_full_refresh_beside_an_incremental_stream_is_never_an_empty_success()
     sync_of(&world, json!({}), &catalog, &mut states).await;
     let again = sync_of(&world, json!({}), &catalog, &mut states).await;
     assert_eq!((again.records("Account").len(), again.records("Contact").len()), (0, 3));
+    // A state of changes that is cleared is no sign of a full refresh that is under way.
+    for cleared in [json!({}), json!(null)] {
+        let mut states = again.last_states();
+        let account = states.as_array_mut().unwrap().iter_mut().map(|state| &mut state["stream"]);
+        account.filter(|stream| stream["stream_descriptor"]["name"] == "Account").for_each(|stream| {
+            stream["stream_state"] = cleared.clone();
+        });
+        let run = world.read_on(json!({}), &catalog, &states).await;
+        run.assert_success();
+        assert_eq!((run.records("Account").len(), run.records("Contact").len()), (1, 3), "{cleared}");
+    }
 }

@@ -92,9 +92,8 @@ impl Deletions<'_> {
 
     /// Asks for the deletions of a span, of which those from a time on count. None if a shorter span has to be asked for.
     async fn read(&self, from: Moment, (start, end): (Moment, Moment)) -> Result<Option<Span>> {
-        let most = halves(start, end).map_or(MOST_NAMED, |_| MOST_HELD);
         let span = (start.timestamp(), end.timestamp());
-        let deleted = match self.org.deleted(&self.incremental.object, span, most).await {
+        let deleted = match self.org.deleted(&self.incremental.object, span, most_of(start, end)).await {
             Ok(Some(deleted)) => deleted,
             Ok(None) => return self.shorter(start, end).map(|()| None),
             Err(fault) => return self.refused(&fault, start, end).map(|()| None),
@@ -213,6 +212,11 @@ fn point(record: &DeletedRecord) -> DeletionPoint {
     DeletionPoint { at: Moment::of(record.deleted_at), id: record.id.as_str().to_owned() }
 }
 
+/// The most deletions of a span that are taken from a call.
+fn most_of(start: Moment, end: Moment) -> usize {
+    halves(start, end).map_or(MOST_NAMED, |_| MOST_HELD)
+}
+
 /// The query without records in the recycle bin that the filter of the stream leaves out, and whether the records in the
 /// bin that it finds are rows if their stamp is in the window. `has_rows`: the records of the window were read by the
 /// query of the stream as it is now.
@@ -233,6 +237,14 @@ fn matching(incremental: &Incremental, has_rows: bool, query: Soql) -> (Soql, bo
 mod tests {
     use super::*;
     use crate::window::incremental;
+
+    #[test]
+    fn a_call_for_the_shortest_span_has_all_deletions_that_salesforce_names() {
+        let moment = |minute: &str| Moment::parse(&format!("2026-01-02T03:{minute}:00Z")).unwrap();
+        for (end, most) in [("02", 600_000), ("03", 50_000), ("59", 50_000)] {
+            assert_eq!(most_of(moment("00"), moment(end)), most, "{end}");
+        }
+    }
 
     /// What the filter leaves out is no row of the window. A record that is there is asked for whatever the filter says.
     #[test]

@@ -212,6 +212,8 @@ fn an_offset_has_its_form_and_exists() {
         ("+02:0a", WrongForm),
         ("+0\u{e9}0", WrongForm),
         ("+\u{e9}", WrongForm),
+        ("\t+02:00", WrongForm),
+        ("\u{a0}+02:00", WrongForm),
         ("ZZ", WrongForm),
         ("GMT", WrongForm),
         ("utc", WrongForm),
@@ -237,7 +239,19 @@ fn a_time_of_day_has_no_offset_but_zero() {
     for (text, expected) in [("00:00", "00:00:00.000Z"), ("23:59:59", "23:59:59.000Z")] {
         assert_eq!(time(text).as_deref(), Ok(expected));
     }
-    for text in ["09:30:", "09:30:0", "09-30", "0a:30", "09:3a", "09:30:0a", "09:30:00.", "09:30:00,5"] {
+    for text in [
+        "09:30:",
+        "09:30:0",
+        "09-30",
+        "0a:30",
+        "09:3a",
+        "09:30:0a",
+        "09:30:00.",
+        "09:30:00,5",
+        "0:030",
+        "000:5",
+        ":0030",
+    ] {
         assert_eq!(time(text), Err(NotAMoment::WrongForm), "{text}");
     }
 }

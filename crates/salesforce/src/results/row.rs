@@ -283,6 +283,13 @@ mod tests {
     }
 
     #[test]
+    fn a_last_row_without_a_line_end_may_have_more_cells_than_the_header() {
+        for size in [1, 100] {
+            assert_eq!(read(b"a,b\n1,2,3", size).unwrap()[1], ["1", "2", "3"]);
+        }
+    }
+
+    #[test]
     fn a_reader_takes_the_longest_row_that_it_is_made_for() {
         let row = "x".repeat(LONGEST_ROW + LONGEST_ROW / 2) + "\n";
         for (longest, is_read) in [(LONGEST_ROW, false), (2 * LONGEST_ROW, true)] {

@@ -126,7 +126,6 @@ async fn an_answer_that_does_not_fit_the_query_is_a_fault_without_values() {
         r#"{"totalSize":1,"done":true,"records":[{"Id":"secret"}]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":"secret\ud800","Account":null}]}"#,
         r#"{"totalSize":2,"done":true,"records":[{"Id":"1","Email":null,"Account":null}, "secret"]}"#,
-        r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":null}, "secret"]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":"secret"}]}"#,
         r#"{"totalSize":1,"done":true,"records":[{"Id":"1","Email":null,"Account":{"Title":"secret"}}]}"#,
         r#"{"totalSize":2001,"done":false,"records":[]}"#,
