@@ -366,6 +366,7 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
         ]},
         {"stream": "e", "object": "Contact", "operation": "update", "match": {"fields": ["Emial"]}},
         {"stream": "f", "object": "Contact", "external_id_field": "External_ID"},
+        {"stream": "g", "object": "LoginHistory", "deletes": "delete"},
     ]);
     let run = world.check(json!({"streams": wrong, "colour": "red"})).await;
     let (status, message) = run.connection_status();
@@ -384,6 +385,7 @@ async fn check_compares_the_entries_under_streams_with_the_org() {
         "Entry under `streams` for d: its field key cannot name a record of Account",
         "Entry under `streams` for e: its match field Emial is not a field of Contact that the user can see; the \
          nearest name is Email.",
+        "Entry under `streams` for g: the signed-in user is not allowed to delete records of LoginHistory",
         "`colour` is not a key of this connector. It is ignored.",
     ] {
         assert!(message.contains(part), "{part}\n{message}");

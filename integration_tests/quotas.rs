@@ -34,6 +34,22 @@ async fn a_sync_stops_before_it_exceeds_max_api_usage_percent() {
     assert_eq!(states, written, "exactly the written records are acknowledged");
 }
 
+/// Even if nothing is to be sent: the user is told as early as possible.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_is_used_up_ends_the_sync_before_it_reads() {
+    for (percent, fits) in [(1, false), (50, true)] {
+        let world = World::with(Settings { daily_requests: 1_000, ..Settings::default() }).await;
+        let run = world.write(json!({"max_api_usage_percent": percent}), contact_catalog(), vec![complete("c")]).await;
+        if fits {
+            run.assert_success();
+            continue;
+        }
+        let (failure_type, message) = run.failure();
+        assert_eq!(failure_type, "transient_error");
+        assert!(message.contains("`max_api_usage_percent`"), "{message}");
+    }
+}
+
 /// Five jobs of six seconds would be asked for their status some two hundred times.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_jobs_stay_within_max_api_usage_percent() {

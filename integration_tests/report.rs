@@ -120,6 +120,8 @@ async fn a_report_loads_nothing_and_holds_no_value_of_a_record() {
     for text in ["http:", "https:", "src=", "href=", "url(", "<script", "@import", "Lovelace", "#N/A"] {
         assert!(!page.contains(text), "{text}: {page}");
     }
+    // Of one job the page itself counts what it uses.
+    assert!(page.contains(&format!(">about {}<", thousands(DAILY_BATCHES - 1))), "{page}");
     let raw_id = world.rejected()[0]["_airbyte_raw_id"].as_str().unwrap().to_owned();
     assert!(page.contains(&format!("<code>{raw_id}</code>")), "{raw_id} is missing: {page}");
 }
@@ -152,6 +154,23 @@ async fn a_sync_that_fails_leaves_a_report_with_its_error() {
     assert!(page.contains(sentence) && page.contains("<em>aborted</em>"), "{sentence} is missing: {page}");
     let open = 20 - run.counts().iter().map(|it| it.written + it.rejected).sum::<u64>();
     assert!(page.contains(&format!("It is not known whether {open} records reached Salesforce.")), "{open}: {page}");
+}
+
+/// After a failure the org may be the reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_after_a_success_the_org_is_asked_for_its_limits_again() {
+    for (ends, asked) in [(true, 2), (false, 1)] {
+        let world = World::new().await;
+        let mut lines = contacts("c", 60);
+        if !ends {
+            lines.pop();
+        }
+        let run = world.write(json!({"batch_size_mb": 0.01}), catalog(&[contact_stream("c")]), lines).await;
+        assert_eq!(run.states().len(), 1);
+        assert!(world.org.jobs().len() > 1);
+        let requests = world.org.requests();
+        assert_eq!(requests.iter().filter(|request| request.endpoint == Endpoint::Limits).count(), asked, "{ends}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

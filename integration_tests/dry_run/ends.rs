@@ -46,6 +46,8 @@ async fn the_setting_ends_the_sync_with_an_error_that_has_the_counts() {
     );
     assert!(message.contains("Set `dry_run` to false"), "{message}");
     assert!(run.states().is_empty());
+    let said = run.log("WARN");
+    assert!(!said.iter().any(|line| line.contains("is rejected")), "a summary says what is refused: {said:?}");
     world.assert_nothing_sent();
     assert!(world.rejected().is_empty() && world.journal().is_empty());
     assert_eq!(counts(&run, "c").created, 2);

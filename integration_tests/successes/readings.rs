@@ -48,3 +48,25 @@ async fn results_are_not_read_again_because_their_ids_cannot_be_stored() {
     assert!(run.failure().1.contains("bucket"), "{}", run.stdout);
     assert_eq!((results_read(&world), run.states().len()), (1, 0));
 }
+
+/// Otherwise a record would be kept twice or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_with_more_or_fewer_rows_than_the_job_wrote_are_read_again() {
+    for count in [4, 6] {
+        let world = World::kind().await;
+        let ids: Vec<String> = (1..=5)
+            .map(|number| {
+                let key = format!("E{number:04}");
+                world.org.insert("Contact", &[("LastName", "old"), ("External_Id__c", &key)]).unwrap()
+            })
+            .collect();
+        let row = |number: usize| format!("{},false,L{number:04},,E{number:04}\n", ids[number - 1]);
+        let rows: String = (1..=5).chain([5]).take(count).map(row).collect();
+        let wrong = Answer::csv(&format!("sf__Id,sf__Created,LastName,Email,External_Id__c\n{rows}"), count as u64);
+        world.org.inject(RequestFault::new(Endpoint::SuccessfulResults, wrong));
+        let catalog = contacts("append_dedup", "External_Id__c");
+        world.write(keeping(), catalog, lines(&some_contacts(5))).await.assert_success();
+        assert_each_is_kept_once(&world);
+        assert_eq!((world.org.count("Contact"), results_read(&world)), (5, 2), "{count}");
+    }
+}

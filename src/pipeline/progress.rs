@@ -212,8 +212,7 @@ impl Progress {
             if figures == stream.last_logged.figures {
                 continue;
             }
-            let rows_a_second = (counts.settled() - stream.last_logged.settled) / LOG_INTERVAL.as_secs();
-            stream.log("progress", &figures, counts, rows_a_second);
+            stream.log("progress", &figures, counts, stream.rows_a_second_since_last_line(counts));
             stream.last_logged = Logged { settled: counts.settled(), figures };
         }
     }
@@ -279,6 +278,10 @@ impl StreamProgress {
         }
     }
 
+    fn rows_a_second_since_last_line(&self, counts: &RecordCounts) -> u64 {
+        (counts.settled() - self.last_logged.settled) / LOG_INTERVAL.as_secs()
+    }
+
     fn figures(&self, counts: &RecordCounts) -> Figures {
         Figures {
             read: counts.read,
@@ -331,6 +334,28 @@ mod tests {
         assert_eq!(progress.running_jobs(), 1);
         progress.apply(&Event { stream: 0, at: Instant::now(), kind: ended("7502") });
         assert_eq!(progress.streams[0].figures(&counts).running, "no job");
+    }
+
+    #[test]
+    fn the_running_jobs_of_all_streams_are_counted() {
+        let names = ["a", "b"].map(|name| StreamName { namespace: None, name: name.into() });
+        let mut progress = Progress::new(names, Purpose::Sync, &Display::hidden());
+        for (stream, job) in [(0, "7501"), (1, "7502"), (1, "7503")] {
+            let kind = EventKind::JobStarted { job: job.into(), rows: 1 };
+            progress.apply(&Event { stream, at: Instant::now(), kind });
+        }
+        assert_eq!(progress.running_jobs(), 3);
+    }
+
+    #[test]
+    fn the_pace_of_a_line_is_that_since_the_line_before() {
+        let name = StreamName { namespace: None, name: "s".into() };
+        let mut progress = Progress::new([name], Purpose::Sync, &Display::hidden());
+        let counts = |written, rejected| RecordCounts { written, rejected, ..RecordCounts::default() };
+        for (settled, pace) in [(counts(300, 30), 11), (counts(300, 60), 1), (counts(960, 60), 22)] {
+            assert_eq!(progress.streams[0].rows_a_second_since_last_line(&settled), pace);
+            progress.log_changed(&[settled]);
+        }
     }
 
     #[test]

@@ -161,6 +161,15 @@ mod tests {
     use super::*;
     use crate::pipeline::job::Example;
 
+    #[test]
+    fn a_skipped_record_counts_as_written() {
+        let counts = RecordCounts { read: 10, written: 7, skipped: 2, rejected: 3, truncated: 0 };
+        let name = StreamName { namespace: None, name: "s".to_owned() };
+        let stream = EndedStream { name, counts, jobs: 4, reasons: RejectionReasons::default() };
+        let StreamStory { read, written, skipped, rejected, jobs, .. } = story(stream, None);
+        assert_eq!((read, written, skipped, rejected, jobs), (10, 7, 2, 3, 4));
+    }
+
     /// An id of Salesforce leads to the record itself.
     #[test]
     fn an_example_has_the_id_of_salesforce_or_else_that_of_its_stored_row() {

@@ -184,6 +184,11 @@ mod tests {
         let (done, mut turn) = turn_after(&slots()).await;
         drop(done);
         assert_eq!(turn.wait(LONG, None, &halt).await, TurnOutcome::Never);
+        let (done, mut turn) = turn_after(&slots()).await;
+        let mut waiting = Box::pin(turn.wait(LONG, None, &halt));
+        assert!(poll_immediate(&mut waiting).await.is_none());
+        drop(done);
+        assert_eq!(waiting.await, TurnOutcome::Never, "it fails while this one waits");
     }
 
     #[tokio::test]

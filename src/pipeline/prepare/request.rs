@@ -403,3 +403,6 @@ fn nested_columns(
     }
     if problems.is_empty() { Ok(columns) } else { Err(problems) }
 }
+
+#[cfg(test)]
+mod tests;

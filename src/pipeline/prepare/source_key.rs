@@ -114,6 +114,15 @@ mod tests {
         }
     }
 
+    /// Its value is always null.
+    #[test]
+    fn a_column_that_clears_a_reference_names_no_record() {
+        let columns = Columns::new(vec![Column::clearing("account", "AccountId"), top("name", "LastName")], None);
+        let key = SourceKey::new(&[vec!["account".to_owned()]], Vec::new());
+        assert_eq!(key.missing_in(&columns).map(SourceColumn::shown).collect::<Vec<_>>(), ["account"]);
+        assert_eq!(named(&columns, &key.columns(&columns, None).of_record), "LastName");
+    }
+
     #[test]
     fn an_id_that_was_found_is_no_value_of_the_source() {
         let id = Key { field: "Id".to_owned(), comparison: KeyComparison::Id };

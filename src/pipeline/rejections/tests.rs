@@ -95,6 +95,9 @@ fn the_last_words_are_about_what_is_rejected_as_a_whole() {
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 1)]), [one]);
     assert_eq!(last_words(&[stream("a", 3, 2), stream("b", 1, 0)]), [""; 0]);
     assert_eq!(last_words(&[stream("a", 0, 0)]), [""; 0]);
+    // After a failure it is not known what became of the third record.
+    let counts = RecordCounts { read: 3, rejected: 2, ..RecordCounts::default() };
+    assert_eq!(last_words(&[EndedStream { counts, ..stream("a", 3, 2) }]), [""; 0]);
     for (reason, mostly) in [
         (("INVALID_EMAIL_ADDRESS", "Email"), "INVALID_EMAIL_ADDRESS at Email"),
         (("", ""), "no code"),

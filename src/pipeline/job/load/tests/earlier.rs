@@ -2,6 +2,7 @@
 
 use salesforce_sim::{Answer, Endpoint, RequestFault};
 
+use super::lanes::planned;
 use super::*;
 use crate::pipeline::job::earlier::Which;
 
@@ -106,5 +107,73 @@ async fn an_upsert_waits_for_jobs_of_an_earlier_sync_that_change_its_records_and
         for job in ["750-own-insert", "750-other-object", "750-ended"] {
             assert!(!is_asked(job), "{job}");
         }
+    }
+}
+
+/// A stream of contacts with these columns.
+fn stream_of(mode: &str, columns: &[&str]) -> serde_json::Value {
+    let properties: serde_json::Map<String, serde_json::Value> =
+        columns.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+    json!({
+        "stream": {"name": "Contact", "json_schema": {"properties": properties}},
+        "destination_sync_mode": mode, "primary_key": [[columns[0]]],
+    })
+}
+
+/// An older value must not replace a newer one. Inserts replace nothing.
+#[tokio::test]
+async fn each_job_that_changes_records_is_closed_after_those_of_an_earlier_sync() {
+    let an_hour = Duration::from_secs(60 * 60);
+    for (mode, columns, waits) in [
+        ("append", &["LastName"][..], false),
+        ("append_dedup", &["External_Id__c", "LastName"], true),
+        ("update", &["Id", "LastName"], true),
+        ("soft_delete", &["Id"], true),
+    ] {
+        let mut bench = Bench::with(Settings { time_per_batch: an_hour, ..Settings::default() }).await;
+        bench.loader.waits.open_job = an_hour;
+        let plan = planned(&bench, stream_of(mode, columns), json!({"stream": "Contact"})).await;
+        let batch = || {
+            let mut batch = OpenBatch::new(Arc::clone(&plan.columns), bench.loader.budget.lease());
+            let csv = format!("{}\n", vec!["003000000000001AAA"; columns.len()].join(","));
+            batch.push_again(csv.as_bytes(), Origin { segment: 0, extracted_at_ms: 0 }, &[]);
+            batch.seal()
+        };
+        let (first, events) = (batch(), no_receiver());
+        let earlier = bench.loader.upload(&plan, &first).await.ok().unwrap();
+        bench.loader.close(&plan, &first, earlier, &events).await.ok().unwrap();
+        let slots = Arc::new(Semaphore::new(1));
+        let turn = Turn::new(None, Slot::new(Arc::clone(&slots)).await);
+        let start = Start { turn, claim: Claim::new(None).await };
+        let is_closed = async {
+            let is_open = || bench.org.jobs().get(1).is_none_or(|job| job.state == salesforce_sim::JobState::Open);
+            while is_open() {
+                tokio::task::yield_now().await;
+            }
+        };
+        // While it waits, another batch has its place.
+        let found = tokio::select! {
+            _ = bench.loader.load(&plan, batch(), start, &events) => panic!("{mode}: it has ended"),
+            _place = Slot::new(slots) => true,
+            () = is_closed => false,
+        };
+        assert_eq!(found, waits, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_waits_for_inserts_only_if_it_creates_what_it_does_not_find() {
+    for (operation, with_inserts) in [("upsert", true), ("update", false)] {
+        let bench = Bench::new().await;
+        bench.org.inject(RequestFault::new(Endpoint::JobList, list()).always());
+        bench.org.inject(RequestFault::new(Endpoint::JobInfo, Answer::status(404)).always());
+        let entry = json!({"stream": "Contact", "operation": operation, "match": {"fields": ["Email"]}});
+        let plan = planned(&bench, stream_of("append", &["Email", "LastName"]), entry).await;
+        let Start { mut turn, claim } = start(None).await;
+        bench.loader.wait_before_search(&plan, &mut turn, &claim).await.ok().unwrap();
+        let requests = bench.org.requests();
+        let is_asked = |job: &str| requests.iter().any(|request| request.path.contains(job));
+        let asked = ["750-own-upsert", "750-other-user", "750-own-insert", "750-other-insert"].map(is_asked);
+        assert_eq!(asked, [true, true, with_inserts, with_inserts], "{operation}");
     }
 }

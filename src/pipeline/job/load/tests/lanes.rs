@@ -153,7 +153,7 @@ async fn a_job_whose_place_another_batch_has_is_not_closed_after_the_job_of_an_e
 }
 
 /// The plan of the only stream of a catalog, with an entry in the configuration.
-async fn planned(bench: &Bench, stream: serde_json::Value, entry: serde_json::Value) -> StreamPlan {
+pub(super) async fn planned(bench: &Bench, stream: serde_json::Value, entry: serde_json::Value) -> StreamPlan {
     let credentials = Credentials::default();
     let config = json!({
         "client_id": credentials.client_id,

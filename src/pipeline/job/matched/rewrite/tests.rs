@@ -89,13 +89,17 @@ fn rows(batches: &[Batch]) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_beyond_the_largest_upload_go_to_another_job() {
     let contacts = ["many@example.com"; 30];
-    let bench = Bench::new(&contacts, &[("many@example.com", 100)]).await;
-    // Each row is an id, a comma, 100 characters and a line end.
-    let rewritten = bench.rewrite(|it| Rewriter { largest_upload: "Id,Title\n".len() + 12 * 120, ..it }).await;
-    assert_eq!(rows(&rewritten.written), [12, 12, 6]);
-    let keys: Vec<_> = rewritten.written.iter().map(|batch| batch.keys.as_ref().map(Arc::as_ptr)).collect();
-    assert!(keys[0].is_some() && keys.windows(2).all(|two| two[0] == two[1]), "each has the keys of all");
-    assert_eq!((rewritten.settled.rejected, rewritten.settled.skipped), (0, 0));
+    for kind in [RowKind::Write, RowKind::Delete] {
+        let mut bench = Bench::new(&contacts, &[("many@example.com", 100)]).await;
+        bench.batch.kind = kind;
+        // Each row is an id, a comma, 100 characters and a line end.
+        let rewritten = bench.rewrite(|it| Rewriter { largest_upload: "Id,Title\n".len() + 12 * 120, ..it }).await;
+        assert_eq!(rows(&rewritten.written), [12, 12, 6]);
+        assert!(rewritten.written.iter().all(|batch| batch.kind == kind), "each does what the first does");
+        let keys: Vec<_> = rewritten.written.iter().map(|batch| batch.keys.as_ref().map(Arc::as_ptr)).collect();
+        assert!(keys[0].is_some() && keys.windows(2).all(|two| two[0] == two[1]), "each has the keys of all");
+        assert_eq!((rewritten.settled.rejected, rewritten.settled.skipped), (0, 0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
