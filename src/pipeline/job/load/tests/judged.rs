@@ -8,7 +8,7 @@ use super::*;
 use crate::config::test_configs::{client, valid};
 use crate::convert::{Rejection, RejectionCode, Row, RowKind};
 use crate::journal::{Journal, Removal};
-use crate::pipeline::batch::LocalRejection;
+use crate::pipeline::batch::{LocalRejection, MergedRecords, RowOutcomes, SettledSegment};
 use crate::pipeline::job::rounds::AwaitedBy;
 
 pub(super) const ALL_RULES: RetryRules = RetryRules { transient: true, children: true, other_streams: true };
@@ -230,6 +230,41 @@ async fn a_record_that_is_rejected_after_the_row_of_its_key_waits_while_rows_of_
         let stored: u64 = verdict.reasons.by_count().iter().map(|(_, _, reason)| reason.count).sum();
         assert_eq!((stored, verdict.retry.is_some()), (u64::from(is_stored), !is_stored), "{row_fault:?} {earlier:?}");
     }
+}
+
+/// They are settled with the row, however that ends.
+#[tokio::test]
+async fn a_row_that_is_sent_again_stands_for_the_records_that_were_merged_into_it() {
+    let bench = Bench::new().await;
+    let lock = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--";
+    bench.org.inject(RowFault::new("Contact", lock).when(|row| row.get("LastName") == Some("B")));
+    let mut batch = OpenBatch::new(Arc::clone(&bench.plan.columns), bench.loader.budget.lease());
+    let merged = [MergedRecords { segment: 0, records: 2 }, MergedRecords { segment: 1, records: 1 }];
+    for (csv, merged) in [("A\n", &[][..]), ("B\n", &merged), ("C\n", &[])] {
+        batch.push_again(csv.as_bytes(), Origin { segment: 1, extracted_at_ms: 0 }, merged);
+    }
+    let ended = ended_with(&bench, batch.seal()).await;
+    let verdict = judge(&bench, &ended, None, Gaps::MayPass).await.unwrap();
+    let (mut batch, mut retry) = (ended.0, verdict.retry.unwrap());
+    let settled = |batch: Vec<SettledSegment>| {
+        let mut settled: Vec<_> = batch.iter().map(|it| (it.segment, it.written, it.rejected)).collect();
+        settled.sort_unstable();
+        settled
+    };
+    assert_eq!(settled(batch.settle(verdict.outcomes, Some(&mut retry))), [(1, 2, 0)]);
+    assert_eq!(settled(retry.settle(RowOutcomes::default(), None)), [(0, 2, 0), (1, 2, 0)]);
+}
+
+/// The user must sign in again, so nothing is won by a wait.
+#[tokio::test]
+async fn after_a_lost_sign_in_the_results_are_not_asked_for_again() {
+    let bench = Bench::new().await;
+    bench.org.inject(RowFault::new("Contact", "FIELD_CUSTOM_VALIDATION_EXCEPTION:not this one:LastName --"));
+    bench.org.inject(RequestFault::new(Endpoint::FailedResults, Answer::status(401)).always());
+    let Err(LoadError::Failed(error)) = bench.load(&["A"]).await.1 else { panic!("loaded") };
+    assert_eq!(error.failure_type(), FailureType::Config);
+    let asked = bench.org.requests().iter().filter(|request| request.endpoint == Endpoint::FailedResults).count();
+    assert_eq!(asked, 3, "one reading asks again with another session, and not more often");
 }
 
 /// Gives the loader a journal in a folder.

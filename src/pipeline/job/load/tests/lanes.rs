@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
 use salesforce_sim::JobState::{Aborted, JobComplete};
@@ -99,6 +100,59 @@ async fn after_a_batch_that_was_not_loaded_no_later_one_of_its_lane_takes_effect
             assert_eq!(loaded, come - usize::from(!matches!(end, End::Loaded)), "{end:?} {is_upsert} {second:?}");
             assert_eq!(failed, usize::from(matches!(end, End::Failed | End::Panic)), "{end:?} {is_upsert} {second:?}");
         }
+    }
+}
+
+/// Notes how many batches have a place at one time.
+#[derive(Default)]
+struct Counted {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    halt: CancellationToken,
+}
+
+impl BatchLoader for Counted {
+    fn claim(&self) -> BoxFuture<'_, Claim> {
+        Box::pin(std::future::ready(Claim::none()))
+    }
+
+    fn load<'a>(
+        &'a self,
+        _: &'a StreamPlan,
+        _: Batch,
+        start: Start,
+        _: &'a EventSender,
+    ) -> BoxFuture<'a, Result<(), LoadError>> {
+        Box::pin(async move {
+            let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(now, Ordering::Relaxed);
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            self.now.fetch_sub(1, Ordering::Relaxed);
+            drop(start);
+            Ok(())
+        })
+    }
+
+    fn halt(&self) -> &CancellationToken {
+        &self.halt
+    }
+}
+
+#[tokio::test]
+async fn all_streams_together_have_no_more_jobs_than_are_allowed() {
+    let bench = Bench::new().await;
+    for most in 1..4 {
+        let loader = Arc::new(Counted::default());
+        let (mut jobs, mut events) = Jobs::new(Arc::clone(&loader) as Arc<dyn BatchLoader>, most);
+        for stream in 0..6 {
+            let (plan, batch, on_its_way) = (bench.plan.clone(), bench.batch(&["A"]), bench.plan.begin_batch());
+            jobs.add(StreamBatch { stream, plan: Arc::new(plan), batch, on_its_way });
+        }
+        jobs.finish();
+        while events.recv().await.is_some() {}
+        assert_eq!(loader.most.load(Ordering::Relaxed), most);
     }
 }
 
