@@ -214,6 +214,7 @@ mod tests {
         let path = |key: &str| {
             format!("`object_storage_config.{key}` must not contain control characters or the segments `.` and `..`")
         };
+        let region = "`object_storage_config.s3_bucket_region` is missing; it may be empty only with an `s3_endpoint`";
         let role = "`object_storage_config.role_arn` must be the ARN of a role, such as \
                     `arn:aws:iam::123456789012:role/name`";
         for (changes, problem) in [
@@ -225,10 +226,9 @@ mod tests {
             (json!({"s3_bucket_name": "a..b"}), bucket),
             (json!({"s3_bucket_name": "exam ple"}), bucket),
             (json!({"s3_bucket_name": "a".repeat(256)}), bucket),
-            (
-                json!({"s3_bucket_region": ""}),
-                "`object_storage_config.s3_bucket_region` is missing; it may be empty only with an `s3_endpoint`",
-            ),
+            (json!({"s3_bucket_region": ""}), region),
+            (json!({"s3_bucket_region": null, "role_arn": "arn:aws:iam::123456789012:role/writer"}), region),
+            (json!({"s3_bucket_region": " ", "access_key_id": "a", "secret_access_key": "b"}), region),
             (json!({"s3_endpoint": "s3.example.com"}), endpoint),
             (json!({"s3_endpoint": "ftp://s3.example.com"}), endpoint),
             (json!({"s3_endpoint": "https://user:s3cr3t@s3.example.com"}), endpoint),

@@ -12,3 +12,34 @@ pub fn row_hash(csv: &[u8]) -> u64 {
     hasher.write(csv);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn rows_that_differ_in_one_byte_are_different_rows() {
+        let rows = [
+            "a,b\n",
+            "A,b\n",
+            "a,B\n",
+            "b,a\n",
+            "a,b ",
+            "a,b",
+            " a,b\n",
+            "a ,b\n",
+            "a,b,\n",
+            ",a,b\n",
+            "a\tb\n",
+            "\"a\",b\n",
+            "\"a,b\"\n",
+            "\u{e4},b\n",
+            "\u{c4},b\n",
+            "a\u{308},b\n",
+        ];
+        let hashes: HashSet<u64> = rows.iter().map(|row| row_hash(row.as_bytes())).collect();
+        assert_eq!(hashes.len(), rows.len());
+    }
+}

@@ -215,6 +215,7 @@ mod tests {
         let refused = || ConnectorError::io("connection refused".into());
         let credentials = |error: CredentialsError| Cause::dispatch_failure(ConnectorError::other(error.into(), None));
         let token_service = Cause::dispatch_failure(refused());
+        let slow_token_service = Cause::dispatch_failure(ConnectorError::timeout("connect".into()));
         let cases = [
             (Cause::dispatch_failure(refused()), Fault::Unreachable),
             (Cause::dispatch_failure(ConnectorError::timeout("connect".into())), Fault::Unreachable),
@@ -228,6 +229,7 @@ mod tests {
             (credentials(CredentialsError::provider_error("not trusted")), Fault::CredentialsRefused),
             (credentials(CredentialsError::invalid_configuration("profile")), Fault::CredentialsRefused),
             (credentials(CredentialsError::provider_error(token_service)), Fault::CredentialsUnreachable),
+            (credentials(CredentialsError::provider_error(slow_token_service)), Fault::CredentialsUnreachable),
         ];
         for (error, expected) in cases {
             assert_eq!(classify(&error), expected, "{error:?}");

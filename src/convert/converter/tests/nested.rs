@@ -74,6 +74,7 @@ fn a_nested_object_without_the_key_of_its_record_is_rejected() {
         (r#"{"Account":{"Name":"x","Ext__c":"A-1"}}"#, Some("A-1\n")),
         (r#"{"Account":{"Name":null}}"#, Some("\"\"\n")),
         (r#"{"Account":{}}"#, Some("\"\"\n")),
+        (r#"{"Account":{"Name":"x","Ext__c":null}}"#, Some("\"\"\n")),
         (r#"{"Account":{"Name":"x"}}"#, None),
     ] {
         match row {
@@ -85,6 +86,29 @@ fn a_nested_object_without_the_key_of_its_record_is_rejected() {
             }
         }
     }
+}
+
+#[test]
+fn a_null_key_beside_a_description_clears_the_reference() {
+    let columns = Columns::new(vec![of_account("Ext__c")], None);
+    let mut converter = Converter::new(Arc::new(columns), NullHandling::Clear);
+    converter.describe(&SourceColumn::nested("Account", "Name"));
+    for json in [r#"{"Account":{"Name":"x","Ext__c":null}}"#, r#"{"Account":{"Ext__c":null,"Name":"x"}}"#] {
+        assert_eq!(csv_of(&mut converter, json), "#N/A\n", "{json}");
+    }
+}
+
+#[test]
+fn a_null_object_also_clears_the_fields_of_the_record_that_its_members_go_to() {
+    let types = JsonTypes { text: true, ..JsonTypes::default() };
+    let to = |member: &str, field: &str| Column::new(SourceColumn::nested("Account", member), field, PLAIN, types);
+    let of_another = Column::new(SourceColumn::nested("Owner", "City"), "City", PLAIN, types);
+    let columns = vec![to("Name", "Company__c"), of_another, to("Phone", "Phone")];
+    let mut converter = Converter::new(Arc::new(Columns::new(columns, None)), NullHandling::Clear);
+    let null = r#"{"Account":null}"#;
+    assert_eq!(csv_of(&mut converter, null), "#N/A,,#N/A\n");
+    converter.set_columns(Arc::new(converter.columns().with(of_account("Ext__c"))));
+    assert_eq!(csv_of(&mut converter, null), "#N/A,,#N/A,#N/A\n");
 }
 
 #[test]
