@@ -33,12 +33,11 @@ pub(super) struct LoadableObject {
     fields: Box<[LoadableField]>,
 }
 
-/// A field that the user may write, or by which records are found.
+/// A field that the user may write.
 #[derive(Debug)]
 struct LoadableField {
     name: Box<str>,
     schema: PropertySchema,
-    /// Only of a field that the user may write.
     relationship: Option<Box<Relationship>>,
     upsert_key: Option<KeyKind>,
     /// Whether an update or delete can look for records by it.
@@ -173,16 +172,14 @@ impl LoadableField {
     fn of(field: &Field) -> Option<Self> {
         let is_insertable = field.is_writable_by(Operation::Insert);
         let is_updateable = field.is_writable_by(Operation::Update);
-        let upsert_key = upsert_key(field);
-        if !is_insertable && !is_updateable && upsert_key.is_none() {
+        if !is_insertable && !is_updateable {
             return None;
         }
-        let is_writable = is_insertable || is_updateable;
         Some(Self {
             name: field.name.as_str().into(),
             schema: PropertySchema::of(field),
-            relationship: Relationship::of(field).filter(|_| is_writable).map(Box::new),
-            upsert_key,
+            relationship: Relationship::of(field).map(Box::new),
+            upsert_key: upsert_key(field),
             search_key: search_key(field),
             is_insertable,
             is_updateable,
@@ -194,7 +191,8 @@ impl LoadableField {
         match operation {
             Operation::Insert => self.is_insertable,
             Operation::Update => self.is_updateable,
-            Operation::Upsert => self.is_insertable || self.is_updateable || self.upsert_key.is_some(),
+            // An insert or an update may write each of these fields.
+            Operation::Upsert => true,
             Operation::Delete | Operation::HardDelete => false,
         }
     }
