@@ -67,7 +67,10 @@ fn everything_that_a_sync_only_logs_is_an_error_of_validate() {
 #[test]
 fn a_deprecated_flow_is_an_error_of_validate() {
     let password = json!({"auth_type": "Password", "username": "ada@example.com", "password": "s3cr3t-password"});
-    assert!(validate(password, None).failure().1.contains("choose another"));
+    let contacts = catalog(&[stream("c", "Contact", &[("LastName", "string")])]);
+    for catalog in [None, Some(&contacts)] {
+        assert!(validate(password.clone(), catalog).failure().1.contains("choose another"), "{catalog:?}");
+    }
 }
 
 #[test]

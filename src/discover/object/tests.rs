@@ -208,13 +208,27 @@ fn a_relationship_with_more_columns_than_shown_leaves_the_schema_open() {
     let fields: Vec<Value> =
         (0..200).map(|n| json!({"name": format!("K{n}__c"), "type": "string", "externalId": true})).collect();
     let target: Describe = serde_json::from_value(json!({"fields": fields})).unwrap();
-    let lookups = Lookups::from([("Account".to_owned(), relationship::lookups(&target))]);
-    let reference = json!({"type": "reference", "relationshipName": "A", "referenceTo": ["Account"]});
-    let described = object([true, true, true], json!([field("AId", reference)]));
-    let object = LoadableObject::of(&serde_json::from_value(described).unwrap());
-    let open: Vec<bool> =
-        object.operations(&lookups).map(|operation| operation.json_schema.additional_properties).collect();
-    assert_eq!(open, [true, true, false]);
+    let lookups = Lookups::from([
+        ("Large__c".to_owned(), relationship::lookups(&target)),
+        ("Account".to_owned(), relationship::lookups(&account())),
+    ]);
+    let reference = |name: &str, to: &str| {
+        let changes = json!({"type": "reference", "relationshipName": name, "referenceTo": [to]});
+        field(&format!("{name}Id"), changes)
+    };
+    let (large, small) = (reference("L", "Large__c"), reference("S", "Account"));
+    for (fields, is_open) in [
+        (json!([large]), true),
+        (json!([large, small]), true),
+        (json!([small, large, field("A__c", json!({}))]), true),
+        (json!([small, field("A__c", json!({}))]), false),
+    ] {
+        let described = object([true, true, true], fields.clone());
+        let object = LoadableObject::of(&serde_json::from_value(described).unwrap());
+        let open: Vec<bool> =
+            object.operations(&lookups).map(|operation| operation.json_schema.additional_properties).collect();
+        assert_eq!(open, [is_open, is_open, false], "{fields}");
+    }
 }
 
 #[test]

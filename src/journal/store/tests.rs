@@ -11,7 +11,6 @@ async fn the_oldest_entry_is_removed_first() {
     });
     let config = valid(&client(json!({"object_storage_config": storage})));
     let journal = Journal::open(config.journal_storage().unwrap(), 1).await.unwrap();
-    let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
     // A map would give them in any order.
     let jobs: Vec<String> = (0..40).map(|number| format!("7501Q{:010}", (number * 7) % 40)).collect();
     for (number, job) in (0..).zip(&jobs) {
@@ -49,21 +48,21 @@ async fn in_folder(folder: &std::path::Path, sync_id: i64) -> Journal {
 async fn a_state_removes_what_it_covers_of_its_stream() {
     let folder = tempfile::TempDir::new().unwrap();
     let journal = in_folder(folder.path(), 1).await;
-    let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
-    for (number, (job, name, segments, is_insert)) in [
-        ("whole", "s", (1, 2), true),
-        ("to-the-last", "s", (0, 3), false),
-        ("insert", "s", (2, 5), true),
-        ("upsert", "s", (3, 5), false),
-        ("later", "s", (4, 4), true),
-        ("other", "t", (0, 0), true),
+    for (number, (job, stream, segments, is_insert)) in [
+        ("whole", stream("s"), (1, 2), true),
+        ("to-the-last", stream("s"), (0, 3), false),
+        ("insert", stream("s"), (2, 5), true),
+        ("upsert", stream("s"), (3, 5), false),
+        ("later", stream("s"), (4, 4), true),
+        ("other", stream("t"), (0, 0), true),
+        ("of-a-namespace", in_namespace("n", "s"), (0, 0), true),
     ]
     .into_iter()
     .enumerate()
     {
         let entry = OpenEntry {
             number: number as u64,
-            stream: stream(name),
+            stream,
             first_segment: segments.0,
             last_segment: segments.1,
             is_insert,
@@ -82,6 +81,8 @@ async fn a_state_removes_what_it_covers_of_its_stream() {
         })
         .collect();
     assert_eq!(shown, ["whole", "to-the-last", "insert to 3 true"]);
+    let of_namespace = journal.removals(&in_namespace("n", "s"), 3);
+    assert!(matches!(&*of_namespace, [Removal::Whole(job)] if job == "of-a-namespace"));
 }
 
 #[tokio::test]
@@ -123,17 +124,27 @@ async fn what_earlier_attempts_have_deleted_is_known_by_its_stream() {
         external_id_field: None,
         assignment_rule_id: None,
     };
-    let stream = |name: &str| StreamName { namespace: None, name: name.to_owned() };
     let target = Target::new(&stream("s"), None, &spec);
     journal.set_deleted(&target, &[9, 2]);
     journal.set_deleted(&target, &[5]);
-    for (name, hash, expected) in [("s", 9, true), ("s", 2, true), ("s", 5, true), ("s", 3, false), ("t", 9, false)] {
-        assert_eq!(journal.has_deleted(&stream(name), hash), expected, "{name} {hash}");
+    for (stream, hash, expected) in [
+        (stream("s"), 9, true),
+        (stream("s"), 2, true),
+        (stream("s"), 5, true),
+        (stream("s"), 3, false),
+        (stream("t"), 9, false),
+        (in_namespace("n", "s"), 9, false),
+    ] {
+        assert_eq!(journal.has_deleted(&stream, hash), expected, "{stream} {hash}");
     }
 }
 
 fn stream(name: &str) -> StreamName {
     StreamName { namespace: None, name: name.to_owned() }
+}
+
+fn in_namespace(namespace: &str, name: &str) -> StreamName {
+    StreamName { namespace: Some(namespace.to_owned()), ..stream(name) }
 }
 
 /// An entry of an insert with these rows: the segment and the hash of each.
