@@ -96,7 +96,9 @@ async fn records_are_found_by_other_fields_and_what_is_missing_is_chosen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_deleted_by_their_ids() {
-    for (operation, id) in [("delete", "Id"), ("hard_delete", "Id"), ("delete", "ID")] {
+    for (operation, id) in
+        [("delete", "Id"), ("hard_delete", "Id"), ("delete", "ID"), ("delete --rename record=id", "record")]
+    {
         let world = World::new().await;
         let ids = [1, 2].map(|number| world.org.insert("Account", &[("Name", &format!("Example {number}"))]).unwrap());
         let folder = Folder::new(&world, json!({}));
@@ -146,12 +148,14 @@ async fn standard_input_and_gzip_are_loaded_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_counts_and_leaves_nothing() {
-    let world = World::new().await;
-    let folder = Folder::new(&world, json!({}));
-    folder.write("c.csv", "LastName\nExample\n\"#N/A\"\n");
-    let load = folder.load("--object Contact --operation insert --dry-run --show 1 c.csv").await;
-    load.assert_code(0);
-    assert!(load.stderr.contains("Example"), "{}", load.stderr);
-    world.assert_nothing_sent();
-    assert_eq!(folder.names(), ["c.csv"]);
+    for (config, options) in [(json!({}), "--dry-run --show 1 "), (json!({"dry_run": true}), "")] {
+        let world = World::new().await;
+        let folder = Folder::new(&world, config);
+        folder.write("c.csv", "LastName\nExample\n\"#N/A\"\n");
+        let load = folder.load(&format!("--object Contact --operation insert {options}c.csv")).await;
+        load.assert_code(0);
+        assert_eq!(load.stderr.contains("Example"), !options.is_empty(), "{}", load.stderr);
+        world.assert_nothing_sent();
+        assert_eq!(folder.names(), ["c.csv"]);
+    }
 }

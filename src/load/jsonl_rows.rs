@@ -228,6 +228,19 @@ mod tests {
         assert_eq!(next(&mut rows), Err("2 it is not UTF-8".to_owned()));
     }
 
+    /// The words for what is no object name it only if it is a line.
+    #[test]
+    fn a_line_that_is_longer_than_any_record_is_refused_as_that() {
+        for (length, end, why) in [
+            (LONGEST_LINE, "", "1 it is longer than any record can be"),
+            (LONGEST_LINE, "\n", "1 it is longer than any record can be"),
+            (LONGEST_LINE - 1, "\n", "1 it is no JSON object (column 1); each line must be one"),
+        ] {
+            let text = [vec![b'x'; length].as_slice(), end.as_bytes()].concat();
+            assert_eq!(next(&mut open(text)), Err(why.to_owned()), "{length} {end:?}");
+        }
+    }
+
     #[test]
     fn lines_of_blanks_are_no_objects() {
         let mut rows = open("\n \t\n{\"a\":1}\n\r\n   ");

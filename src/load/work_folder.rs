@@ -228,6 +228,12 @@ impl WorkFolder {
         self.is_full.as_ref()
     }
 
+    /// As if the last save had found no room but that of the reserve.
+    #[cfg(test)]
+    pub(super) fn use_reserve(&mut self, error: Error) {
+        self.is_full = Some(error);
+    }
+
     fn write_notes(&self) -> io::Result<()> {
         let (new, notes) = (self.path.join(NEW_NOTES), self.path.join(NOTES));
         let mut file = File::create(&new)?;

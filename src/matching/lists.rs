@@ -178,6 +178,12 @@ mod tests {
         assert_eq!((sizes(&many[..100]), sizes(&many[..101])), (vec![100], vec![100, 1]));
         let long: Vec<Vec<String>> = (0..90).map(|number| vec!["\u{6771}".repeat(40), number.to_string()]).collect();
         assert_eq!(lists(&both, &long, 9).unwrap().len(), 6, "each takes more than 400 bytes");
+        // What stands around the conditions counts too.
+        let half: Vec<Vec<String>> = (0..300).map(|number| vec!["\u{fc}".repeat(25), number.to_string()]).collect();
+        for list in lists(&both, &half, 99).unwrap() {
+            let length = url_length(&list.query(&both).to_string());
+            assert!(length <= Soql::LONGEST_IN_ADDRESS && list.0.len() < 100, "{length}");
+        }
     }
 
     #[test]

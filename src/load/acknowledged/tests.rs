@@ -114,6 +114,44 @@ async fn rejected_rows_without_a_number_are_in_the_error_file_at_the_end() {
     assert_eq!(load.read("error").lines().count(), 2, "the header and the row");
 }
 
+/// There is no room for the rows behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_stops_when_what_is_done_could_be_noted_in_the_reserve_alone() {
+    for is_full in [false, true] {
+        let load = Load::new(FileFormat::Csv);
+        let (mut folder, results) = load.open().await;
+        if is_full {
+            folder.use_reserve(Error::config("The disk is full."));
+        }
+        let (loaded, stop, unnoted) = (Loaded::default(), Stop::default(), Failure::default());
+        loaded.begin(folder, results, &stop).await.unwrap();
+        let mut output =
+            Acknowledged::new(loaded.clone(), Handle::current(), &load.path("config.json"), Failure::clone(&unnoted));
+        output.write_all(state(2).as_bytes()).unwrap();
+        assert_eq!((stop.is_requested(), loaded.failure().get().is_some()), (is_full, is_full));
+        assert_eq!((loaded.so_far().rows, unnoted.get().is_some()), (2, false), "it is noted all the same");
+    }
+}
+
+/// The notes would say that everything before a later state is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_state_that_could_not_be_noted_no_other_one_is_taken() {
+    let load = Load::new(FileFormat::Csv);
+    let (folder, results) = load.open().await;
+    let (loaded, unnoted) = (Loaded::default(), Failure::default());
+    loaded.begin(folder, results, &Stop::default()).await.unwrap();
+    let mut output =
+        Acknowledged::new(loaded.clone(), Handle::current(), &load.path("config.json"), Failure::clone(&unnoted));
+    // A folder in the place of the new notes cannot be written to.
+    let new = load.path("f.load/load.json.new");
+    fs::create_dir(&new).unwrap();
+    output.write_all(state(2).as_bytes()).unwrap_err();
+    let reason = unnoted.get().unwrap().message().to_owned();
+    fs::remove_dir(&new).unwrap();
+    output.write_all(state(4).as_bytes()).unwrap_err();
+    assert_eq!((loaded.so_far().rows, unnoted.get().unwrap().message()), (2, &*reason));
+}
+
 /// A second request would not wait for what is on its way.
 #[tokio::test]
 async fn a_load_that_fails_is_asked_to_stop_once_however_often() {

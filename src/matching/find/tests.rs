@@ -10,6 +10,8 @@ use crate::matching::record_id::RecordId;
 use crate::matching::wanted::Found;
 use salesforce::{FaultKind, Soql};
 
+mod doubts;
+
 /// An org of records with an e-mail address each, which compares as SQL does: by the bytes of the text without case.
 #[derive(Default)]
 struct FakeOrg {
@@ -172,27 +174,6 @@ async fn where_case_counts_a_record_that_the_org_finds_by_a_rule_of_its_own_make
         assert_eq!(found("b\u{fc}cher"), Found::Uncertain, "{comparison:?}");
         assert_eq!((found("other"), found("none")), (Found::One(id(2)), Found::Missing));
     }
-}
-
-#[tokio::test]
-async fn where_more_lists_are_refused_than_may_be_halved_the_rest_is_uncertain() {
-    let mut keys = emails(2_000);
-    let bad: Vec<String> = (0..40).map(|number| format!("bad-{number}@example.com")).collect();
-    for (number, bad) in bad.iter().enumerate() {
-        keys.insert(number * 50, bad.clone());
-    }
-    let message = "INVALID_QUERY_FILTER_OPERATOR : invalid ID field: bad";
-    let lists = FakeOrg::default();
-    find(&lists, &keys).await.unwrap();
-    let org = FakeOrg { refused: Some(("bad-", message)), ..FakeOrg::default() };
-    let matches = find(&org, &keys).await.unwrap();
-    assert!(bad.iter().all(|key| found(&matches, key) == Found::Uncertain));
-    // Each list has some that are refused, and the requests do not suffice to find them all.
-    let uncertain = keys.iter().filter(|key| found(&matches, key) == Found::Uncertain).count();
-    assert!(uncertain > 2 * bad.len() && uncertain < keys.len(), "{uncertain} keys");
-    let more = org.queries() - lists.queries();
-    // 64 for halves of lists, and the others for keys that are uncertain then.
-    assert_eq!(more, 64 + 9);
 }
 
 #[tokio::test]
