@@ -55,6 +55,7 @@ async fn many_keys_are_found_by_one_query_job() {
     assert_eq!(run.counts(), [Counts { written: 4_000, rejected: 1 }]);
     assert_eq!(requests(&world, &[Endpoint::Query]), 1, "the records are counted");
     assert_eq!(requests(&world, &[Endpoint::QueryJobCreate, Endpoint::QueryJobResults]), 2);
+    assert_eq!(requests(&world, &[Endpoint::QueryJobDelete]), 1, "its results are of no more use");
     let found = values(&world, "Contact", &["Title"]).iter().filter(|row| row[0] != "null").count();
     assert_eq!(found, 4_000);
     assert_eq!(rows(&world.org.jobs()), 4_000);

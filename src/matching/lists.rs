@@ -258,9 +258,11 @@ mod tests {
 
     #[test]
     fn a_query_job_reads_the_keys_of_all_records() {
-        let mut plan = plan(&[("Id", Id), ("Account.Name", IgnoreCase)]);
         let expected = "SELECT Id,Account.Name FROM Contact WHERE Account.Name != null";
-        assert_eq!(of_all_records(&plan).to_string(), expected);
+        for id in ["Id", "id", "ID"] {
+            assert_eq!(of_all_records(&plan(&[(id, Id), ("Account.Name", IgnoreCase)])).to_string(), expected);
+        }
+        let mut plan = plan(&[("Id", Id), ("Account.Name", IgnoreCase)]);
         plan.keys[0] = KeyField { name: "Active__c".into(), value_type: ValueType::Boolean, ..plan.keys[0].clone() };
         let expected = "SELECT Id,Active__c,Account.Name FROM Contact WHERE Account.Name != null";
         assert_eq!(of_all_records(&plan).to_string(), expected, "a false checkbox would be left out");

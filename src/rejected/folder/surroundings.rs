@@ -21,15 +21,20 @@ struct Surroundings {
 
 /// The warning for a folder; none where its files last.
 pub(super) fn warning(root: &Path) -> Option<String> {
-    let is_kubernetes = env::var_os(OF_KUBERNETES).is_some();
-    let is_container = is_kubernetes
-        || env::var_os(OF_THE_IMAGE).is_some()
-        || OF_CONTAINERS.iter().any(|file| Path::new(file).exists());
-    let surroundings = Surroundings { is_container, is_kubernetes, is_on_root: is_on_root(root) };
-    surroundings.warning().map(|warning| format!("The folder {} {warning}", root.display()))
+    let is_set = |variable: &str| env::var_os(variable).is_some();
+    let is_there = |file: &str| Path::new(file).exists();
+    Surroundings::of(is_set, is_there, is_on_root(root))
+        .warning()
+        .map(|warning| format!("The folder {} {warning}", root.display()))
 }
 
 impl Surroundings {
+    fn of(is_set: impl Fn(&str) -> bool, is_there: impl Fn(&str) -> bool, is_on_root: bool) -> Self {
+        let is_kubernetes = is_set(OF_KUBERNETES);
+        let is_container = is_kubernetes || is_set(OF_THE_IMAGE) || OF_CONTAINERS.into_iter().any(is_there);
+        Self { is_container, is_kubernetes, is_on_root }
+    }
+
     fn warning(self) -> Option<&'static str> {
         match self {
             Self { is_container: true, is_on_root: true, .. } => Some(
@@ -77,6 +82,25 @@ mod tests {
             let warning = Surroundings { is_container, is_kubernetes, is_on_root }.warning();
             assert_eq!(warning.is_some(), expected.is_some(), "{warning:?}");
             assert!(warning.unwrap_or_default().contains(expected.unwrap_or_default()), "{warning:?}");
+        }
+    }
+
+    #[test]
+    fn each_sign_of_a_container_is_enough() {
+        for (sign, is_container, is_kubernetes) in [
+            ("AIRBYTE_ENTRYPOINT", true, false),
+            ("KUBERNETES_SERVICE_HOST", true, true),
+            ("/.dockerenv", true, false),
+            ("/run/.containerenv", true, false),
+            ("PATH", false, false),
+            ("/etc/passwd", false, false),
+        ] {
+            for is_on_root in [false, true] {
+                let has = |name: &str| name == sign;
+                let found = Surroundings::of(has, has, is_on_root);
+                assert_eq!((found.is_container, found.is_kubernetes), (is_container, is_kubernetes), "{sign}");
+                assert_eq!(found.is_on_root, is_on_root);
+            }
         }
     }
 

@@ -136,6 +136,24 @@ async fn a_report_is_a_page_under_the_name_of_the_sync_unless_there_may_be_anoth
     }
 }
 
+/// Other stores than Amazon S3 take any region, or the one that they have.
+#[tokio::test]
+async fn a_request_is_signed_for_the_region_of_the_user_also_where_there_is_an_endpoint() {
+    for (region, expected) in [(None, "/us-east-1/s3/"), (Some("eu-central-1"), "/eu-central-1/s3/")] {
+        let server = MockServer::start().await;
+        let list = xml("<ListBucketResult><Name>acme-rejects</Name></ListBucketResult>");
+        Mock::given(method("GET")).respond_with(list).mount(&server).await;
+        let mut settings = settings_for(&server.uri());
+        let Place::Bucket(bucket) = &mut settings.place else { panic!() };
+        bucket.region = region.map(str::to_owned);
+        let storage = Storage::open(&settings).await.unwrap().without_outage_wait();
+        Box::pin(storage.list("a/", 9)).await.unwrap();
+        let requests = server.received_requests().await.unwrap();
+        let signature = requests[0].headers["authorization"].to_str().unwrap();
+        assert!(signature.contains(expected), "{signature}");
+    }
+}
+
 #[tokio::test]
 async fn a_report_that_the_store_refuses_is_an_error() {
     let server = MockServer::start().await;
