@@ -1,5 +1,6 @@
 //! Objects of every form are read back, and one that is not whole is never taken for a shorter one.
 
+mod downloads;
 mod places;
 mod rows;
 

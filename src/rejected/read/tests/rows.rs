@@ -194,6 +194,8 @@ fn a_row_that_cannot_be_read_is_named_by_its_place_and_never_quoted() {
         (line(good).replace("_at\":1", "_at\":\"soon\""), "line 1 cannot be read: its `_airbyte_extracted_at`"),
         (header.to_owned(), "middle of the header, or right after it"),
         (format!("{header}1,1,,0,{quoted}\r\n1,1,,0\r\n"), "row 2 cannot be read: it has not as many cells"),
+        (format!("{header}1,1,,0,{quoted}\r\n1,1,,0,{quoted},x\r\n"), "row 2 cannot be read: it has not as many cells"),
+        (format!("{header}1,1,,0,{quoted},\r\n"), "row 1 cannot be read: it has not as many cells"),
         (format!("{header}1,1,,0,{quoted}\r\n1,1,,0,secret\r\n"), "row 2 cannot be read: its `_airbyte_data`"),
         (format!("{header}1,1,,0,{quoted}\r\n1,1,,0,{{}}\r\n"), "row 2 cannot be read: it does not say why"),
         (format!("{header}1,1,,0,{quoted}\r\n1,soon,,0,{quoted}\r\n"), "row 2 cannot be read: its `_airbyte_extr"),
