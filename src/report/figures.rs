@@ -81,6 +81,7 @@ mod tests {
         ] {
             assert_eq!(Number(number).to_string(), expected);
         }
+        assert_eq!(Counted(0, "row").to_string(), "0 rows");
         assert_eq!(Counted(1, "row").to_string(), "1 row");
         assert_eq!(Counted(1_200, "row").to_string(), "1,200 rows");
     }

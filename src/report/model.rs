@@ -227,3 +227,56 @@ impl PhaseTotals {
         totals.into_iter().find(|(other, _)| *other == phase).map(|(_, total)| total).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phases_of_a_job_follow_each_other_as_far_as_they_are_known() {
+        let second = Duration::from_secs;
+        for (closed, ended, over, expected) in [
+            (Some(4), Some(9), Some(10), [4, 9, 10]),
+            (Some(4), Some(9), None, [4, 9, 99]),
+            (Some(4), None, Some(10), [4, 10, 10]),
+            (Some(4), None, None, [4, 99, 99]),
+            // It was given up, and waits no longer.
+            (None, None, Some(10), [10, 10, 10]),
+            (None, None, None, [99, 99, 99]),
+        ] {
+            let job = JobStory {
+                stream: 0,
+                id: String::new(),
+                operation: Operation::Insert,
+                rows: 1,
+                failed: None,
+                fate: Fate::Unknown,
+                began: second(1),
+                uploaded: second(2),
+                closed: closed.map(second),
+                ended: ended.map(second),
+                over: over.map(second),
+            };
+            let [closed, ended, over] = expected.map(second);
+            let phases = [
+                (Phase::Upload, second(1), second(2)),
+                (Phase::Wait, second(2), closed),
+                (Phase::Run, closed, ended),
+                (Phase::Results, ended, over),
+            ];
+            assert_eq!(job.phases(second(99)), phases, "{expected:?}");
+            assert_eq!(job.length(second(99)), over - second(1), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_waits_before_it_starts() {
+        let second = Duration::from_secs;
+        for (over, expected) in [(Some(7), 7), (None, 99), (Some(2), 3)] {
+            let search =
+                SearchStory { stream: 0, rows: 1, began: second(1), started: second(3), over: over.map(second) };
+            let phases = [(Phase::Wait, second(1), second(3)), (Phase::Search, second(3), second(expected))];
+            assert_eq!(search.phases(second(99)), phases, "{over:?}");
+        }
+    }
+}

@@ -166,6 +166,20 @@ mod tests {
         }
     }
 
+    /// A short key may fit where a longer one did not, and must not come before it.
+    #[test]
+    fn objects_with_keys_of_any_length_are_read_once_and_in_order() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut listed: Vec<WaitingObject> = (0..300)
+            .map(|number| WaitingObject { written_at: Some(number), key: "x".repeat(random.usize(1..400)).into() })
+            .collect();
+        let expected: Vec<String> = listed.iter().map(|object| object.key.to_string()).collect();
+        for most_bytes in [0, 500, 1_000, 5_000, 20_000, usize::MAX] {
+            random.shuffle(&mut listed);
+            assert_eq!(read(&listed, most_bytes).0, expected, "{most_bytes}");
+        }
+    }
+
     #[test]
     fn an_empty_list_has_no_objects() {
         assert_eq!(read(&[], 0), (Vec::new(), 1));

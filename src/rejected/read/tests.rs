@@ -3,12 +3,14 @@
 mod downloads;
 mod places;
 mod rows;
+mod selected;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use flate2::write::GzEncoder;
 use serde_json::value::RawValue;
+use tempfile::TempDir;
 
 use super::object::{ReadError, read};
 use super::owner::{Owner, Owners};
@@ -294,6 +296,22 @@ fn settings(path_format: &str) -> StorageSettings {
     }
 }
 
+/// A line of rejected records with this number.
+fn line(number: u64) -> String {
+    format!(
+        "{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_meta\":{{\"sync_id\":7}},\
+         \"_airbyte_data\":{{\"n\":{number},\"rejected_reason\":\"X\"}}}}\n"
+    )
+}
+
+fn in_folder(folder: &TempDir) -> StorageSettings {
+    StorageSettings {
+        place: Place::Folder(folder.path().to_owned()),
+        bucket_path: None,
+        ..settings(DEFAULT_PATH_FORMAT)
+    }
+}
+
 /// Collects the numbers of records.
 struct Numbers(Vec<u64>);
 
@@ -314,11 +332,7 @@ async fn a_bucket_with_more_objects_than_are_held_at_once_is_read_whole_and_in_o
     let put = |key: &str, text: &str| server.put("rejects", &format!("salesforce/rejected/{key}"), text.as_bytes());
     put("_journal/entry", "1").unwrap();
     for number in 0..OBJECTS {
-        let line = format!(
-            "{{\"_airbyte_raw_id\":\"1\",\"_airbyte_extracted_at\":1,\"_airbyte_meta\":{{\"sync_id\":7}},\
-             \"_airbyte_data\":{{\"n\":{number},\"rejected_reason\":\"X\"}}}}\n"
-        );
-        put(&format!("7/contacts/f_{number}.jsonl"), &line).unwrap();
+        put(&format!("7/contacts/f_{number}.jsonl"), &line(number)).unwrap();
     }
     put("7/contacts/readme.txt", "Hello").unwrap();
     put("_salesforce_successes/7/contacts/f_0.jsonl", "{}").unwrap();
@@ -385,22 +399,5 @@ fn the_stream_is_the_one_of_the_metadata_or_else_of_the_key() {
     ];
     for (path_format, key, header, sync_id, expected) in table {
         assert_eq!(owner(path_format, key, header, sync_id), expected, "{path_format} {key} {sync_id:?}");
-    }
-}
-
-/// What an upload that was cut off leaves in a folder.
-#[test]
-fn an_object_that_is_named_as_one_of_ours_and_has_no_beginning_is_damaged() {
-    let starts: [&[u8]; 8] =
-        [b"", b"_", b"_airbyte_raw_id", b"\"_airbyte_raw_id\"", b"{", b"{\"_airbyte_raw_id\"", b"\x1f", b"\x1f\x8b"];
-    for start in starts {
-        for extension in [".csv", ".jsonl", ".csv.gz", ".jsonl.gz"] {
-            let outcome = read(&format!("a{extension}"), start, &mut |_| Ok(true));
-            assert!(matches!(outcome, Err(ReadError::Defect(_))), "{extension} {start:?}: {outcome:?}");
-        }
-        for other in ["a", "a.txt", "a.json", "a.gz"] {
-            let outcome = read(other, start, &mut |_| Ok(true));
-            assert!(matches!(outcome, Ok(false)), "{other} {start:?}: {outcome:?}");
-        }
     }
 }
