@@ -202,6 +202,50 @@ fn skipped_records_have_a_column_where_there_are_some() {
     assert_has(&page(&report), &["data-label=\"Skipped (part of written)\">1,234</td>"]);
 }
 
+/// The first stream has nothing of it.
+#[test]
+fn what_any_stream_has_shows_in_a_report_of_several() {
+    let clean = |name: &str| StreamStory { written: 20_000, rejected: 0, rejections: Vec::new(), ..stream(name) };
+    let mut report = report();
+    report.streams = vec![clean("a"), clean("b"), clean("c")];
+    let all_clean = page(&report);
+    assert_has(&all_clean, &["<strong>Succeeded</strong>", "<dt>Records read</dt><dd>60,000</dd>"]);
+    assert!(!all_clean.contains("kipped") && !all_clean.contains("It is not known whether"));
+    report.streams[1] = StreamStory { skipped: 7, ..stream("b") };
+    (report.streams[2].written, report.streams[2].jobs) = (19_000, 5);
+    assert_has(
+        &page(&report),
+        &[
+            "<strong>Succeeded with rejected records</strong>",
+            "<dt>Written</dt><dd>58,997</dd>",
+            "<dt>Rejected</dt><dd>3</dd>",
+            "<dt>Skipped (part of written)</dt><dd>7</dd>",
+            "<dt>Jobs</dt><dd>9</dd>",
+            "It is not known whether 1,000 records reached",
+            "<th class=\"n\">Skipped (part of written)</th>",
+            "data-label=\"Skipped (part of written)\">7</td>",
+        ],
+    );
+}
+
+#[test]
+fn what_is_left_out_is_mentioned_from_the_first_on() {
+    for count in [0, 1, 2] {
+        let mut report = report();
+        report.streams = (0..200 + count).map(|number| stream(&number.to_string())).collect();
+        (report.jobs.others, report.jobs.other_rows, report.jobs.other_searches) = (count, 9, count);
+        let page = page(&report);
+        let numbered = |thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+        for text in [
+            numbered("further stream") + "</th>",
+            numbered("shorter one") + " with 9 rows",
+            "searches are shown. ".to_owned() + &numbered("shorter one"),
+        ] {
+            assert_eq!(page.contains(&text), count > 0, "{text}");
+        }
+    }
+}
+
 /// Whatever comes from a source, an org, a bucket or a configuration is text.
 #[test]
 fn nothing_from_outside_becomes_markup() {
