@@ -148,7 +148,11 @@ async fn standard_input_and_gzip_are_loaded_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_counts_and_leaves_nothing() {
-    for (config, options) in [(json!({}), "--dry-run --show 1 "), (json!({"dry_run": true}), "")] {
+    for (config, options) in [
+        (json!({}), "--dry-run --show 1 "),
+        (json!({"dry_run": true}), ""),
+        (json!({"dry_run": true}), "--dry-run --show 1 "),
+    ] {
         let world = World::new().await;
         let folder = Folder::new(&world, config);
         folder.write("c.csv", "LastName\nExample\n\"#N/A\"\n");

@@ -30,7 +30,7 @@ struct Column {
 impl CsvRows {
     /// Reads the header. Columns that a result file adds are left out, unless `renames` gives them a field.
     pub(super) fn open(content: Content, name: &str, renames: &[(String, String)]) -> Result<Self> {
-        let mut rows = RawRows::new(content);
+        let mut rows = RawRows::new(content, LONGEST_LINE);
         if !rows.next(None).map_err(|error| error.into_error(name))? {
             return Err(file::empty(name));
         }
@@ -119,10 +119,10 @@ struct RawRows {
 }
 
 impl RawRows {
-    fn new(content: Content) -> Self {
+    fn new(content: Content, longest: usize) -> Self {
         let mut tracker = Tracker::default();
         tracker.add(content.bom());
-        let reader = RowReader::with_longest_row(LONGEST_LINE);
+        let reader = RowReader::with_longest_row(longest);
         Self { bytes: content.bytes(), reader, row: ResultRow::default(), raw: Vec::new(), tracker }
     }
 
@@ -251,6 +251,22 @@ mod tests {
                 Err(ReadError::Row(problem)) => return (found, Some((problem.line, problem.why))),
                 Err(ReadError::Io(error)) => panic!("{error}"),
             }
+        }
+    }
+
+    /// A quote that nobody closes would take the rest of the file into memory.
+    #[test]
+    fn a_row_that_is_longer_than_any_record_is_refused_as_that() {
+        let text = "a\n\"".to_owned() + &"x".repeat(999);
+        for (longest, why) in
+            [(500, "it is longer than any record can be"), (2_000, "a quote opens in it and is never closed")]
+        {
+            let bytes = Cursor::new(text.clone().into_bytes());
+            let content = InputFile::Stdin.open(Some(FileFormat::Csv), bytes).unwrap();
+            let mut rows = RawRows::new(content, longest);
+            assert!(rows.next(None).unwrap());
+            let Err(ReadError::Row(problem)) = rows.next(Some(1)) else { panic!("{longest}") };
+            assert_eq!((problem.line, &*problem.why), (2, why), "{longest}");
         }
     }
 
