@@ -79,10 +79,6 @@ mod tests {
             ("a & b &lt;", "a &amp; b &amp;lt;"),
             ("line\nbreak\0", "line break\u{fffd}"),
             ("\u{202e}txt.exe", "\u{fffd}txt.exe"),
-            (
-                "\u{202a}a\u{2066}b\u{2069}c\u{200e}d\u{200f}e\u{61c}",
-                "\u{fffd}a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}",
-            ),
             ("Grüße 顧客 😀", "Grüße 顧客 😀"),
         ] {
             let mut html = Html::default();

@@ -99,21 +99,6 @@ async fn the_notes_stay_until_the_end_is_said() {
     assert!(!load.path("f.load").exists());
 }
 
-/// They are moved with no state, because nobody knows which one covers them.
-#[tokio::test]
-async fn rejected_rows_without_a_number_are_in_the_error_file_at_the_end() {
-    let load = Load::new(FileFormat::Csv);
-    let (folder, results) = load.open().await;
-    let loaded = Loaded::default();
-    loaded.begin(folder, results, &Stop::default()).await.unwrap();
-    loaded.note(Position { rows: 5, ..Position::default() }, 4, 1).unwrap();
-    let data = json!({"Name": "Example", "rejected_message": "No."});
-    load.store("a", &[json!({"_airbyte_extracted_at": 0, "_airbyte_data": data})]);
-    let finished = loaded.finish().await.unwrap();
-    assert_eq!((finished.success, finished.error), (None, Some(load.path("error"))));
-    assert_eq!(load.read("error").lines().count(), 2, "the header and the row");
-}
-
 /// There is no room for the rows behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_stops_when_what_is_done_could_be_noted_in_the_reserve_alone() {
@@ -150,27 +135,6 @@ async fn after_a_state_that_could_not_be_noted_no_other_one_is_taken() {
     fs::remove_dir(&new).unwrap();
     output.write_all(state(4).as_bytes()).unwrap_err();
     assert_eq!((loaded.so_far().rows, unnoted.get().unwrap().message()), (2, &*reason));
-}
-
-/// A second request would not wait for what is on its way.
-#[tokio::test]
-async fn a_load_that_fails_is_asked_to_stop_once_however_often() {
-    for is_asked_before in [false, true] {
-        let load = Load::new(FileFormat::Csv);
-        let (folder, results) = load.open().await;
-        let (loaded, stop) = (Loaded::default(), Stop::default());
-        loaded.begin(folder, results, &stop).await.unwrap();
-        if is_asked_before {
-            stop.request();
-        }
-        for sentence in ["The first.", "The second."] {
-            loaded.end_early(Error::system(sentence));
-        }
-        assert!(stop.is_requested());
-        assert_eq!(loaded.failure().get().unwrap().message(), "The first.");
-        let again = tokio::time::timeout(std::time::Duration::ZERO, stop.requested_again()).await;
-        assert!(again.is_err(), "{is_asked_before}");
-    }
 }
 
 #[tokio::test]
