@@ -228,7 +228,7 @@ mod tests {
             (json!({"s3_bucket_name": "a".repeat(256)}), bucket),
             (json!({"s3_bucket_region": ""}), region),
             (json!({"s3_bucket_region": "", "role_arn": "arn:aws:iam::123456789012:role/writer"}), region),
-            (json!({"s3_bucket_region": " ", "access_key_id": "a", "secret_access_key": "b"}), region),
+            (json!({"s3_bucket_region": " ", "access_key_id": "s3cr3t-id", "secret_access_key": "s3cr3t-key"}), region),
             (json!({"s3_endpoint": "s3.example.com"}), endpoint),
             (json!({"s3_endpoint": "ftp://s3.example.com"}), endpoint),
             (json!({"s3_endpoint": "https://user:s3cr3t@s3.example.com"}), endpoint),

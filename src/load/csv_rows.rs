@@ -257,9 +257,9 @@ mod tests {
     /// A quote that nobody closes would take the rest of the file into memory.
     #[test]
     fn a_row_that_is_longer_than_any_record_is_refused_as_that() {
-        let text = "a\n\"".to_owned() + &"x".repeat(999);
+        let text = "a\n\"".to_owned() + &"x".repeat(9_999);
         for (longest, why) in
-            [(500, "it is longer than any record can be"), (2_000, "a quote opens in it and is never closed")]
+            [(5_000, "it is longer than any record can be"), (50_000, "a quote opens in it and is never closed")]
         {
             let bytes = Cursor::new(text.clone().into_bytes());
             let content = InputFile::Stdin.open(Some(FileFormat::Csv), bytes).unwrap();
