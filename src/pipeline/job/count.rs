@@ -85,6 +85,7 @@ impl Counter {
     /// Counts a batch that would become one job.
     async fn count_job(&self, plan: &StreamPlan, batch: Batch, events: &EventSender) -> Result<()> {
         self.samples.show(events.stream(), plan, &batch).await;
+        // They do not count: a sync sends such a batch without a search.
         let requests = RequestCount::default();
         let lookup = plan.key_lookup().filter(|_| batch.rows() > 0);
         let lookup = lookup.map(|lookup| Lookup::new(lookup, plan.job.operation));
@@ -93,7 +94,7 @@ impl Counter {
             Some(lookup) => {
                 let matches = self.find(&lookup.plan, &batch, &requests).await?;
                 let recycled = match lookup.plan.is_of_ids() {
-                    true => recycled(&self.org, lookup, &batch, &matches, &requests).await,
+                    true => recycled(&self.org, lookup, &batch, &matches).await,
                     false => None,
                 };
                 let matches = RevisedMatches { matches: &matches, known: &self.known, way: lookup.way };
@@ -114,7 +115,7 @@ impl Counter {
             }
         };
         let (counted, outcomes) = counted;
-        let mut tally = StreamTally { records: records(&batch), search_requests: 0, ..counted };
+        let mut tally = StreamTally { records: records(&batch), ..counted };
         tally.add_job(batch.rows());
         self.settle(batch, (tally, outcomes), events).await
     }
