@@ -3,9 +3,9 @@
 use salesforce_sim::{Answer, Effect, Endpoint, Hold, Object, RequestFault, Settings};
 use serde_json::{Value, json};
 
-use crate::changes::{pass, world_with};
+use crate::changes::{accounts, add, pass, world_with};
 use crate::connector::Run;
-use crate::world::{World, blocking, catalog, contacts, incremental};
+use crate::world::{World, blocking, catalog, contacts, incremental, sorted};
 
 const ROWS: usize = 25;
 
@@ -158,4 +158,24 @@ async fn a_record_may_come_to_a_window_for_which_the_org_does_not_vouch() {
     assert_eq!((run.records("Plain__c").len(), world.org.query_jobs().len()), (4, 1));
     let told = "records of Plain__c came or went: 3 before, 6 now";
     assert!(run.log().iter().any(|line| line.starts_with(told)), "{:?}", run.log());
+}
+
+/// What is left of its pages is that of another query.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_was_begun_with_another_filter_is_read_from_its_start() {
+    for (api, endpoint, nth) in [("rest", Endpoint::QueryMore, 1), ("bulk", Endpoint::QueryJobResults, 2)] {
+        let world = world_with(Settings { query_page: 2, ..Settings::default() }).await;
+        (0..5).for_each(|number| drop(add(&world, &format!("{number}"))));
+        pass(&world, 5);
+        let changes =
+            |filter| json!({"api": api, "max_page_rows": 2, "streams": [{"stream": "Account", "filter": filter}]});
+        let refusal = Answer::error(403, "INSUFFICIENT_ACCESS", "refused");
+        world.org.inject(RequestFault::new(endpoint, refusal).starting_at(nth));
+        let failed = world.read_on(changes("Name != '9'"), &accounts(), &json!([])).await;
+        let state = failed.last_states()[0]["stream"]["stream_state"]["window"].clone();
+        assert!(failed.exit_code == 1 && state.to_string().contains("locator"), "{api} {state}");
+        let run = world.read_on(changes("Name < '4'"), &accounts(), &failed.last_states()).await;
+        run.assert_success();
+        assert_eq!(sorted(run.column("Account", "Name")), ["0", "1", "2", "3"], "{api}");
+    }
 }
