@@ -107,7 +107,7 @@ fn stored_line(sync_id: u64, reason: &str, data: Value) -> String {
     }
     let line = json!({
         "_airbyte_raw_id": "6f2b0a52-3c1f-4d3a-9b57-0d9f3f6b7a11",
-        "_airbyte_extracted_at": 1_772_600_760_123_u64,
+        "_airbyte_extracted_at": 1_772_600_760_000_u64,
         "_airbyte_meta": {"sync_id": sync_id, "changes": []},
         "_airbyte_generation_id": 3,
         "_airbyte_data": data,

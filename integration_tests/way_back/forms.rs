@@ -134,7 +134,7 @@ async fn objects_of_airbytes_own_layout_have_their_names_from_the_key() {
         let mut record = json!({
             "stream": stream,
             "data": {"Id": "1"},
-            "emitted_at": 1_772_600_760_123_u64,
+            "emitted_at": 1_772_600_760_000_u64,
             "meta": {"sf__Id": "", "sf__Error": "DUPLICATE_VALUE:taken:--", "rejected_reason": "DUPLICATE_VALUE",
                      "rejected_field": "", "rejected_message": ""},
         });
