@@ -103,6 +103,38 @@ async fn rows_beyond_the_largest_upload_go_to_another_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_job_of_a_search_does_what_the_rows_do() {
+    for kind in [RowKind::Write, RowKind::Delete] {
+        let mut bench = Bench::new(&["many@example.com"; 3], &[("many@example.com", 1)]).await;
+        bench.batch.kind = kind;
+        let rewritten = bench.rewrite(|it| Rewriter { largest_upload: 1, ..it }).await;
+        let written: Vec<_> = rewritten.written.iter().map(|batch| (batch.kind, batch.rows())).collect();
+        assert_eq!(written, [(kind, 1); 3]);
+    }
+}
+
+/// An upsert creates what is missing, so a record that is there has what was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_alone_is_rejected_by_an_update_and_skipped_by_an_upsert() {
+    for (operation, rejected, written) in
+        [(Operation::Update, 1, 0), (Operation::Upsert, 0, 0), (Operation::Delete, 0, 1)]
+    {
+        let mut bench = Bench::new(&["ann@example.com"], &[("ann@example.com", 1)]).await;
+        bench.plan.job.operation = operation;
+        let email = bench.plan.columns.iter().find(|column| column.is_named("Email")).cloned();
+        let columns = Arc::new(Columns::new(email.into_iter().collect(), None));
+        let mut open = OpenBatch::new(columns, bench.budget.lease());
+        let row = Row { csv: b"ann@example.com\n", key: None, kind: RowKind::Write };
+        open.push(row, Origin { segment: 0, extracted_at_ms: 0 });
+        bench.batch = open.seal();
+        let rewritten = bench.rewrite(|it| it).await;
+        let skipped = 1 - rejected - written;
+        assert_eq!((rewritten.settled.rejected, rewritten.settled.skipped), (rejected, skipped), "{operation:?}");
+        assert_eq!(rows(&rewritten.written).iter().sum::<u64>(), written, "{operation:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_would_become_more_rows_than_fit_in_memory_is_rejected() {
     let contacts = [vec!["many@example.com"; 8], vec!["some@example.com"; 3], vec!["one@example.com"]].concat();
     let records = ["many@example.com", "some@example.com", "one@example.com"].map(|email| (email, 1));
