@@ -125,7 +125,7 @@ async fn numbers_keep_every_digit_and_nested_values_their_text() {
 async fn objects_of_airbytes_own_layout_have_their_names_from_the_key() {
     let world = World::kind().await;
     let header = "_airbyte_raw_id,_airbyte_extracted_at,_airbyte_meta,_airbyte_generation_id,_airbyte_data\r\n";
-    let row = "6f2b0a52-3c1f-4d3a-9b57-0d9f3f6b7a11,2026-03-04T05:06:00Z,\"{\"\"sync_id\"\":4711,\"\"changes\"\":[]}\",3,\
+    let row = "6f2b0a52-3c1f-4d3a-9b57-0d9f3f6b7a11,2026-03-04T05:06:00.123Z,\"{\"\"sync_id\"\":4711,\"\"changes\"\":[]}\",3,\
                \"{\"\"Id\"\":\"\"1\"\",\"\"sf__Id\"\":null,\"\"sf__Error\"\":\"\"DUPLICATE_VALUE:taken:--\"\"}\"\r\n";
     world.put("4711/crm/contacts/2026_03_04_1772600767089_0.csv", format!("{header}{row}"));
     world.put("4711/plain/2026_03_04_1772600767089_0.csv", format!("{header}{row}"));
@@ -134,7 +134,7 @@ async fn objects_of_airbytes_own_layout_have_their_names_from_the_key() {
         let mut record = json!({
             "stream": stream,
             "data": {"Id": "1"},
-            "emitted_at": 1_772_600_760_000_u64,
+            "emitted_at": 1_772_600_760_123_u64,
             "meta": {"sf__Id": "", "sf__Error": "DUPLICATE_VALUE:taken:--", "rejected_reason": "DUPLICATE_VALUE",
                      "rejected_field": "", "rejected_message": ""},
         });

@@ -164,6 +164,10 @@ fn every_broken_rule_is_named_at_once() {
             json!({"force_use_bulk_api": true, "streams": [{"stream": "A"}, {"stream": "B", "api": "rest"}]}),
             "`streams[1].api` is `rest`, which contradicts `force_use_bulk_api`",
         ),
+        (
+            json!({"force_use_bulk_api": true, "api": "auto", "streams": [{"stream": "A", "api": "rest"}]}),
+            "`streams[0].api` is `rest`, which contradicts `force_use_bulk_api`",
+        ),
         (json!({"streams": [{"stream": "A", "filtre": "a = 1"}]}), "the nearest key is `filter`"),
         (json!({"refresh_formulas_every": "P1M"}), "`refresh_formulas_every` must be a duration such as P1D or PT12H."),
         (
