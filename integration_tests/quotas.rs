@@ -34,7 +34,7 @@ async fn a_sync_stops_before_it_exceeds_max_api_usage_percent() {
     assert_eq!(states, written, "exactly the written records are acknowledged");
 }
 
-/// Even if nothing is to be sent: the user is told as early as possible.
+/// Also without records: the user learns of it as early as possible.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_that_is_used_up_ends_the_sync_before_it_reads() {
     for (percent, fits) in [(1, false), (50, true)] {

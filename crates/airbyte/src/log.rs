@@ -144,6 +144,7 @@ mod tests {
             assert_eq!(lowest_level(name), level, "{name}");
         }
     }
+
     /// Events of libraries may hold what this connector never logs.
     #[test]
     fn only_events_of_the_named_crates_are_logged_from_the_lowest_level_on() {

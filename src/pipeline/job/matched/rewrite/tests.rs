@@ -102,17 +102,6 @@ async fn rows_beyond_the_largest_upload_go_to_another_job() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_job_of_a_search_does_what_the_rows_do() {
-    for kind in [RowKind::Write, RowKind::Delete] {
-        let mut bench = Bench::new(&["many@example.com"; 3], &[("many@example.com", 1)]).await;
-        bench.batch.kind = kind;
-        let rewritten = bench.rewrite(|it| Rewriter { largest_upload: 1, ..it }).await;
-        let written: Vec<_> = rewritten.written.iter().map(|batch| (batch.kind, batch.rows())).collect();
-        assert_eq!(written, [(kind, 1); 3]);
-    }
-}
-
 /// An upsert creates what is missing, so a record that is there has what was asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_alone_is_rejected_by_an_update_and_skipped_by_an_upsert() {
